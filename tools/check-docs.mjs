@@ -1,0 +1,85 @@
+/**
+ * Keeps the documentation true: every relative link leads somewhere, and every TypeScript snippet of README and docs
+ * compiles against the sources (`ts` fences; ```ts ignore is for fragments that are not meant to).
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...markdownBelow('docs'), ...markdownBelow('sample')];
+const problems = [];
+// Inside the repository, so that the snippets find its node_modules and path mappings.
+const folder = resolve('.build/doc-snippets');
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+let links = 0;
+const origins = new Map();
+
+for (const page of pages) {
+  const text = readFileSync(page, 'utf8');
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '');
+  for (const [, target] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(target)) continue;
+    links++;
+    const [path, anchor] = target.split('#');
+    const file = path === '' ? page : join(dirname(page), path);
+    if (!existsSync(file)) problems.push(`${page}: link to ${target}, which is not there`);
+    else if (anchor && !anchorsOf(file).has(anchor))
+      problems.push(`${page}: link to ${target}, whose heading is not there`);
+  }
+  for (const [, snippet] of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
+    const name = `snippet-${origins.size + 1}.ts`;
+    origins.set(name, page);
+    writeFileSync(join(folder, name), `${snippet}\nexport {};\n`);
+  }
+}
+
+writeFileSync(
+  join(folder, 'tsconfig.json'),
+  JSON.stringify({
+    extends: '../../tsconfig.json',
+    compilerOptions: {
+      paths: { 'nest-amqp': ['../../src/index.ts'], 'nest-amqp/client': ['../../lib/client/index.ts'] },
+      // Snippets are read, not run: a value that the reader's own code would use is not dead.
+      noUnusedLocals: false,
+      verbatimModuleSyntax: false,
+    },
+    include: ['*.ts'],
+  }),
+);
+try {
+  execFileSync('npx', ['tsc', '-p', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+} catch (error) {
+  const output = String(error.stdout).trim();
+  problems.push(output.replaceAll(/(snippet-\d+\.ts)/g, (name) => `${origins.get(name)} ${name}`));
+}
+
+for (const problem of problems) console.error(problem);
+console.log(`${pages.length} pages, ${links} links, ${origins.size} snippets`);
+console.log(
+  `${pages.length - new Set(problems.map((p) => p.split(/[: ]/)[0])).size} passed, ${problems.length} failed`,
+);
+if (problems.length > 0) process.exitCode = 1;
+else rmSync(folder, { recursive: true, force: true });
+
+function markdownBelow(path) {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true })
+    .map(String)
+    .filter((file) => file.endsWith('.md') && !file.includes('node_modules'))
+    .map((file) => join(path, file));
+}
+
+/** Anchors as GitHub makes them of headings. */
+function anchorsOf(file) {
+  const headings = readFileSync(file, 'utf8').matchAll(/^#+\s+(.*)$/gm);
+  return new Set(
+    [...headings].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .trim()
+        .replaceAll(/\s/g, '-'),
+    ),
+  );
+}
