@@ -1,0 +1,124 @@
+import { Buffer } from 'node:buffer';
+import { WireError } from './errors.js';
+import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
+
+/** What a frame's payload is handed to, as a part of the read buffer: copy what must outlive the call. */
+export interface FrameHandler {
+  onMethod(channel: number, buffer: Buffer, start: number, end: number): void;
+  onHeader(channel: number, buffer: Buffer, start: number, end: number): void;
+  onBody(channel: number, buffer: Buffer, start: number, end: number): void;
+  onHeartbeat(): void;
+}
+
+const HEADER_SIZE = 7;
+
+/**
+ * The one read path: finds frames in place, in whatever pieces the socket brings them. Only the part of a frame that a
+ * chunk ends with is kept, and a frame's size is checked before anything of it is.
+ */
+export class FrameReader {
+  /** The largest frame that is accepted, in bytes: 4096 until tune has negotiated another. */
+  frameMax = FRAME_MIN_SIZE;
+
+  private carry = Buffer.allocUnsafeSlow(FRAME_MIN_SIZE);
+  private carried = 0;
+  private stopped = false;
+
+  constructor(private readonly handler: FrameHandler) {}
+
+  /** Drops what has arrived and takes no more: the connection is over. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Hands out the frames that `chunk` completes. @throws WireError when it is not AMQP; the reader is then of no use */
+  push(chunk: Buffer): void {
+    // Else this chunk would complete, and hand out, the frame that was carried when stop() was called.
+    if (this.stopped) return;
+    let position = this.carried > 0 ? this.completeCarried(chunk) : 0;
+    while (!this.stopped && position < chunk.length) {
+      const there = chunk.length - position;
+      if (there < HEADER_SIZE) {
+        // A peer that is not AMQP may send less than a frame's header and then wait: the type is checked at once.
+        checkType(chunk[position]!);
+        break;
+      }
+      const frameSize = this.checkHeader(chunk, position) + FRAME_OVERHEAD;
+      if (there < frameSize) break;
+      this.dispatch(chunk, position, frameSize);
+      position += frameSize;
+    }
+    if (!this.stopped && position < chunk.length) this.keep(chunk, position, chunk.length);
+  }
+
+  /** Completes the frame whose beginning is carried; returns how much of `chunk` it took. */
+  private completeCarried(chunk: Buffer): number {
+    let position = 0;
+    if (this.carried < HEADER_SIZE) {
+      position = Math.min(HEADER_SIZE - this.carried, chunk.length);
+      this.keep(chunk, 0, position);
+      if (this.carried < HEADER_SIZE) return position;
+    }
+    const frameSize = this.checkHeader(this.carry, 0) + FRAME_OVERHEAD;
+    const end = Math.min(position + frameSize - this.carried, chunk.length);
+    this.keep(chunk, position, end, frameSize);
+    if (this.carried === frameSize) {
+      this.carried = 0;
+      this.dispatch(this.carry, 0, frameSize);
+    }
+    return end;
+  }
+
+  private keep(chunk: Buffer, start: number, end: number, frameSize = 0): void {
+    const needed = Math.max(frameSize, this.carried + end - start);
+    if (needed > this.carry.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.carry.length * 2), this.frameMax));
+      grown.set(this.carry.subarray(0, this.carried));
+      this.carry = grown;
+    }
+    chunk.copy(this.carry, this.carried, start, end);
+    this.carried += end - start;
+  }
+
+  private checkHeader(buffer: Buffer, at: number): number {
+    checkType(buffer[at]!);
+    const size = buffer.readUInt32BE(at + 3);
+    if (size > this.frameMax - FRAME_OVERHEAD) {
+      throw new WireError(
+        'FRAME_ERROR',
+        `a frame of ${size + FRAME_OVERHEAD} bytes; at most ${this.frameMax} were agreed`,
+      );
+    }
+    return size;
+  }
+
+  private dispatch(buffer: Buffer, at: number, frameSize: number): void {
+    const end = at + frameSize - 1;
+    if (buffer[end] !== FRAME_END) {
+      throw new WireError('FRAME_ERROR', `a frame that ends with 0x${buffer[end]!.toString(16)} instead of 0xce`);
+    }
+    const channel = buffer.readUInt16BE(at + 1);
+    const start = at + HEADER_SIZE;
+    switch (buffer[at]) {
+      case FrameType.method:
+        return this.handler.onMethod(channel, buffer, start, end);
+      case FrameType.header:
+        return this.handler.onHeader(channel, buffer, start, end);
+      case FrameType.body:
+        return this.handler.onBody(channel, buffer, start, end);
+      default:
+        return this.handler.onHeartbeat();
+    }
+  }
+}
+
+function checkType(type: number): void {
+  if (
+    type !== FrameType.method &&
+    type !== FrameType.body &&
+    type !== FrameType.header &&
+    type !== FrameType.heartbeat
+  ) {
+    throw new WireError('FRAME_ERROR', `unknown frame type 0x${type.toString(16).padStart(2, '0')}`);
+  }
+}

@@ -1,0 +1,110 @@
+import { Buffer } from 'node:buffer';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { ByteReader, ByteWriter } from './bytes.js';
+import { EncodingError, WireError } from './errors.js';
+import { readProperties, writeProperties } from './properties.js';
+import { bytes, messageProperties } from './protocol.arbitraries.js';
+import { sizesNotRefused } from './receiver.arbitraries.js';
+import type { MessageProperties } from './types.js';
+
+function encode(properties: MessageProperties): Buffer {
+  const writer = new ByteWriter(4);
+  writeProperties(writer, properties);
+  return writer.view();
+}
+
+const decode = (encoded: Buffer): MessageProperties => readProperties(new ByteReader(encoded));
+const refused = expect.objectContaining({ name: 'WireError', replyName: 'SYNTAX_ERROR' });
+
+const all: Required<MessageProperties> = {
+  contentType: 'ct',
+  contentEncoding: 'ce',
+  headers: { a: true },
+  deliveryMode: 2,
+  priority: 255,
+  correlationId: 'co',
+  replyTo: 'rt',
+  expiration: '60000',
+  messageId: 'mi',
+  timestamp: new Date(1_700_000_000_000),
+  type: 'ty',
+  userId: 'ui',
+  appId: 'ai',
+  clusterId: 'ci',
+};
+
+describe('properties', () => {
+  it('are read back as they were written, and nothing but WireError when cut', () => {
+    fc.assert(
+      fc.property(messageProperties, (properties) => {
+        const encoded = encode(properties);
+        expect(decode(encoded)).toEqual(properties);
+        expect(sizesNotRefused(encoded, decode)).toEqual([]);
+      }),
+    );
+  });
+
+  it('come in the order of their flags: all fourteen, byte for byte', () => {
+    const text = (value: string): string => `0${value.length}${Buffer.from(value).toString('hex')}`;
+    const hex = [
+      'fffc',
+      text('ct') + text('ce'),
+      '00000004' + '01617401',
+      '02' + 'ff',
+      text('co') + text('rt') + text('60000') + text('mi'),
+      '000000006553f100',
+      text('ty') + text('ui') + text('ai') + text('ci'),
+    ].join('');
+    expect(encode(all).toString('hex')).toBe(hex);
+    expect(decode(Buffer.from(hex, 'hex'))).toEqual(all);
+  });
+
+  it('take two bytes when there are none', () => {
+    expect(encode({ type: undefined }).toString('hex')).toBe('0000');
+    expect(decode(Buffer.alloc(2))).toEqual({});
+  });
+
+  it('keep empty strings and zeros', () => {
+    expect(decode(encode({ correlationId: '', priority: 0, headers: {} }))).toEqual({
+      correlationId: '',
+      priority: 0,
+      headers: {},
+    });
+  });
+
+  it.each(Object.keys(all) as (keyof MessageProperties)[])('a wrong %s is named', (name) => {
+    for (const value of [Symbol('x'), null, [], -1, 256, 1.5, 'a'.repeat(256), '\ud800', () => 1]) {
+      const properties = { [name]: value } as unknown as MessageProperties;
+      expect(() => encode(properties)).toThrow(EncodingError);
+      expect(() => encode(properties)).toThrow(new RegExp(`^${name} `));
+    }
+  });
+
+  it('say what they got, and where in the headers', () => {
+    expect(() => encode({ priority: 256 })).toThrow('priority must be a whole number from 0 to 255, not 256');
+    expect(() => encode({ expiration: 60 as never })).toThrow('expiration must be a string, not number');
+    expect(() => encode({ headers: { a: [Symbol('s')] } as never })).toThrow(/^headers\.a\[0\] is a symbol/);
+  });
+
+  it.each(['0001', '0002'])('with the flags %s, which class basic does not have, are refused', (flags) => {
+    expect(() => decode(Buffer.from(flags, 'hex'))).toThrow(refused);
+  });
+
+  it('with bytes behind the last one are refused', () => {
+    expect(() => decode(Buffer.from('000000', 'hex'))).toThrow(refused);
+  });
+
+  it('of random bytes are properties or a WireError', () => {
+    fc.assert(
+      fc.property(bytes(64), (input) => {
+        try {
+          decode(input);
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,90 @@
+import type { ByteReader, ByteWriter } from './bytes.js';
+import { describe } from './bytes.js';
+import { EncodingError, WireError } from './errors.js';
+import { readTable, writeTable, writeTimestamp } from './field-table.js';
+import { properties as spec } from './spec.js';
+import type { MessageProperties } from './types.js';
+
+type Name = keyof MessageProperties;
+
+const fields = Object.entries(spec).map(([name, kind], index) => ({
+  name: name as Name,
+  kind,
+  flag: 1 << (15 - index),
+}));
+
+/** A property's flag: bit 15 is the first one's. */
+const flag = Object.fromEntries(fields.map((field) => [field.name, field.flag])) as Record<Name, number>;
+
+/**
+ * Writes the flags and the properties that are set (section 4.2.6.1). By hand, since it runs for every publish: to go
+ * through the table by name took longer than the rest of a publish.
+ *
+ * @throws EncodingError that names the property
+ */
+export function writeProperties(writer: ByteWriter, properties: MessageProperties): void {
+  const { contentType, contentEncoding, headers, deliveryMode, priority, correlationId, replyTo } = properties;
+  const { expiration, messageId, timestamp, type, userId, appId, clusterId } = properties;
+  const flagsAt = writer.length;
+  writer.short(0);
+  const flags =
+    shortstr(writer, 'contentType', contentType) |
+    shortstr(writer, 'contentEncoding', contentEncoding) |
+    (headers === undefined ? 0 : (writeTable(writer, headers, 'headers'), flag.headers)) |
+    octet(writer, 'deliveryMode', deliveryMode) |
+    octet(writer, 'priority', priority) |
+    shortstr(writer, 'correlationId', correlationId) |
+    shortstr(writer, 'replyTo', replyTo) |
+    shortstr(writer, 'expiration', expiration) |
+    shortstr(writer, 'messageId', messageId) |
+    (timestamp === undefined ? 0 : (writeTimestamp(writer, timestamp, 'timestamp'), flag.timestamp)) |
+    shortstr(writer, 'type', type) |
+    shortstr(writer, 'userId', userId) |
+    shortstr(writer, 'appId', appId) |
+    shortstr(writer, 'clusterId', clusterId);
+  writer.shortAt(flagsAt, flags);
+}
+
+function shortstr(writer: ByteWriter, name: Name, value: string | undefined): number {
+  if (value === undefined) return 0;
+  writer.shortstr(value, name);
+  return flag[name];
+}
+
+function octet(writer: ByteWriter, name: Name, value: number | undefined): number {
+  if (value === undefined) return 0;
+  if (!Number.isInteger(value) || value < 0 || value > 0xff) {
+    throw new EncodingError(
+      `${name} must be a whole number from 0 to 255, not ${typeof value === 'number' ? value : describe(value)}`,
+    );
+  }
+  writer.octet(value);
+  return flag[name];
+}
+
+/** Reads what `writeProperties` wrote. @throws WireError */
+export function readProperties(reader: ByteReader): MessageProperties {
+  const flags = reader.short();
+  // Bit 0 announces another word of flags; class basic has none, and bit 1 has no property.
+  if (flags & 0b11) throw new WireError('SYNTAX_ERROR', 'content header with flags that class basic does not have');
+  const properties: MessageProperties = {};
+  for (const { name, kind, flag } of fields) {
+    if (!(flags & flag)) continue;
+    (properties as Record<string, unknown>)[name] = readProperty(reader, kind);
+  }
+  if (reader.remaining > 0) throw new WireError('SYNTAX_ERROR', `${reader.remaining} bytes after the last property`);
+  return properties;
+}
+
+function readProperty(reader: ByteReader, kind: (typeof spec)[keyof typeof spec]): unknown {
+  switch (kind) {
+    case 'shortstr':
+      return reader.shortstr();
+    case 'octet':
+      return reader.octet();
+    case 'table':
+      return readTable(reader);
+    case 'timestamp':
+      return new Date(reader.longlong() * 1000);
+  }
+}

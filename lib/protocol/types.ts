@@ -1,0 +1,44 @@
+import type { FieldKind, methods, properties, replyCodes } from './spec.js';
+import type { FieldTable } from './field-table.js';
+
+/** What each wire type is in TypeScript. A longlong is exact up to 2^53: delivery tags stay below that. */
+interface KindTypes {
+  octet: number;
+  short: number;
+  long: number;
+  longlong: number;
+  timestamp: Date;
+  shortstr: string;
+  longstr: Uint8Array;
+  table: FieldTable;
+  bit: boolean;
+}
+
+type Methods = typeof methods;
+
+/** `'queue.declare'`, `'basic.deliver'`, … */
+export type MethodName = keyof Methods;
+
+/** The arguments of a method, without the reserved ones. */
+export type MethodArguments<N extends MethodName> = {
+  -readonly [
+    K in keyof Methods[N]['args'] as K extends `reserved${string}` ? never : K
+  ]: Methods[N]['args'][K] extends FieldKind ? KindTypes[Methods[N]['args'][K]] : never;
+};
+
+/** A method as read from the wire: `name` tells which arguments it has. */
+export type Method = { [N in MethodName]: { readonly name: N; readonly args: MethodArguments<N> } }[MethodName];
+
+/** The methods that answer `N`. */
+export type ReplyOf<N extends MethodName> = Methods[N] extends { readonly reply: readonly (infer R)[] }
+  ? Extract<R, MethodName>
+  : never;
+
+/** Methods that wait for an answer. */
+export type SynchronousMethod = { [N in MethodName]: ReplyOf<N> extends never ? never : N }[MethodName];
+
+/** The properties of a message (class basic), every one optional. */
+export type MessageProperties = { [K in keyof typeof properties]?: KindTypes[(typeof properties)[K]] | undefined };
+
+/** `'NOT_FOUND'`, `'PRECONDITION_FAILED'`, … */
+export type ReplyCodeName = keyof typeof replyCodes;
