@@ -1,0 +1,21 @@
+/** Exponential backoff with full jitter: the wait is drawn between nothing and the doubled one. All in ms. */
+export class Backoff {
+  private attempt = 0;
+
+  constructor(
+    private readonly initial: number,
+    private readonly max: number,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /** How long to wait before the next attempt. */
+  next(): number {
+    // 2^30 is beyond any real maximum; more would overflow for a connection that has been down for months.
+    const ceiling = Math.min(this.max, this.initial * 2 ** Math.min(this.attempt++, 30));
+    return this.random() * ceiling;
+  }
+
+  reset(): void {
+    this.attempt = 0;
+  }
+}

@@ -1,0 +1,50 @@
+import { channel } from 'node:diagnostics_channel';
+import type { Delivery } from './delivery.js';
+
+/**
+ * What the client does, on Node's diagnostics channels, for tracing and metrics. Nothing is built or published while
+ * nobody subscribes.
+ *
+ * | channel             | message                                                    |
+ * |---------------------|------------------------------------------------------------|
+ * | `nest-amqp:connect` | `ConnectMessage`: a link is open                           |
+ * | `nest-amqp:publish` | `PublishMessage`: handed to the connection                 |
+ * | `nest-amqp:confirm` | `ConfirmMessage`: the broker's ack, nack or return         |
+ * | `nest-amqp:deliver` | `DeliverMessage`: before the handler runs                  |
+ * | `nest-amqp:settle`  | `SettleMessage`: acked, nacked or rejected by this process |
+ */
+export const diagnostics = {
+  connect: channel('nest-amqp:connect'),
+  publish: channel('nest-amqp:publish'),
+  confirm: channel('nest-amqp:confirm'),
+  deliver: channel('nest-amqp:deliver'),
+  settle: channel('nest-amqp:settle'),
+};
+
+export interface ConnectMessage {
+  /** `host:port` */
+  readonly address: string;
+  readonly connectionName: string | undefined;
+}
+
+export interface PublishMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly properties: object;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface ConfirmMessage extends PublishMessage {
+  readonly outcome: 'ack' | 'nack' | 'return';
+}
+
+export interface DeliverMessage {
+  readonly queue: string;
+  readonly delivery: Delivery;
+}
+
+export interface SettleMessage {
+  readonly delivery: Delivery;
+  readonly outcome: 'ack' | 'requeue' | 'reject';
+}

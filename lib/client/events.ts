@@ -1,0 +1,28 @@
+import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
+
+/**
+ * An emitter whose listeners cannot harm it: what a listener throws surfaces as an uncaught exception of the process,
+ * as with any emitter, but never inside the frame parser that caused the event. No event is called `error`, so none
+ * ends the process for want of a listener.
+ */
+export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
+  /** What is printed of it, or logged as JSON: its name, and nothing of its options, for these hold credentials. */
+  [inspect.custom](): string {
+    return `[${this.constructor.name}]`;
+  }
+
+  toJSON(): string {
+    return this[inspect.custom]();
+  }
+
+  protected report<K extends keyof Events & string>(event: K, ...args: Events[K]): void {
+    try {
+      (this as EventEmitter).emit(event, ...args);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
