@@ -1,0 +1,70 @@
+import type { Consumer } from './consumer.js';
+
+/** Consumers of one x-priority that are served in turn. */
+interface Turn {
+  readonly priority: number;
+  /** A Set keeps the order of insertion: who was served goes to its end. */
+  readonly waiting: Set<Consumer>;
+}
+
+/**
+ * Who is served next: the highest x-priority first, in turn within it. Consumers that cannot take more stand aside until
+ * they are woken, so that finding one does not cost their number.
+ */
+export class ConsumerRing {
+  private readonly all = new Set<Consumer>();
+  /** By falling priority. */
+  private readonly turns: Turn[] = [];
+
+  /** @param single only the first that came is served, until it is gone (single active consumer) */
+  constructor(private readonly single: boolean) {}
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  [Symbol.iterator](): Iterator<Consumer> {
+    return this.all.values();
+  }
+
+  add(consumer: Consumer): void {
+    this.all.add(consumer);
+    this.wake(consumer);
+  }
+
+  remove(consumer: Consumer): void {
+    this.all.delete(consumer);
+    const at = this.turns.findIndex(({ priority }) => priority === consumer.priority);
+    const turn = this.turns[at];
+    if (turn?.waiting.delete(consumer) && turn.waiting.size === 0) this.turns.splice(at, 1);
+  }
+
+  /** It may take deliveries again. */
+  wake(consumer: Consumer): void {
+    if (this.all.has(consumer)) this.turnOf(consumer.priority).waiting.add(consumer);
+  }
+
+  /** Who takes the next delivery; undefined when nobody can. */
+  next(): Consumer | undefined {
+    if (this.single) {
+      const [active] = this.all;
+      return active?.ready ? active : undefined;
+    }
+    for (const { waiting } of this.turns) {
+      for (const consumer of waiting) {
+        waiting.delete(consumer);
+        if (!consumer.ready) continue;
+        waiting.add(consumer);
+        return consumer;
+      }
+    }
+    return undefined;
+  }
+
+  private turnOf(priority: number): Turn {
+    let at = this.turns.findIndex((turn) => turn.priority <= priority);
+    if (at < 0) at = this.turns.length;
+    if (this.turns[at]?.priority !== priority) this.turns.splice(at, 0, { priority, waiting: new Set() });
+    return this.turns[at]!;
+  }
+}

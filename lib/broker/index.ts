@@ -1,0 +1,12 @@
+/**
+ * An AMQP 0-9-1 broker in the process, for development and tests: RabbitMQ's behaviour on a real socket, everything in
+ * memory, faults on demand and a journal of what it saw.
+ *
+ * @packageDocumentation
+ */
+export { EmbeddedBroker, type QueueInfo } from './server.js';
+export type { BrokerOptions } from './options.js';
+export type { BrokerFaults, ConnectionFilter, PublishFilter } from './faults.js';
+export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './journal.js';
+export type { DeathReason } from './dead-letter.js';
+export type { DropKind } from './session.js';

@@ -1,0 +1,63 @@
+import { FRAME_MIN_SIZE } from '../protocol/spec.js';
+
+export interface BrokerOptions {
+  /** TCP port; 0 for one that is free. Default 0. */
+  readonly port?: number;
+  /** Address to listen on. Default 127.0.0.1: other machines cannot connect. */
+  readonly host?: string;
+  /** Users and their passwords. Default `{ guest: 'guest' }`. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Virtual hosts. Default `['/']`. */
+  readonly vhosts?: readonly string[];
+  /** Largest frame that is proposed and taken, in bytes. Default 131,072. */
+  readonly frameMax?: number;
+  /** Most channels of a connection. Default 2,047. */
+  readonly channelMax?: number;
+  /** Heartbeat interval that is proposed, in seconds; 0 for none. Default 60. */
+  readonly heartbeat?: number;
+  /** Larger messages are refused (406), in bytes. Default 134,217,728. */
+  readonly maxMessageSize?: number;
+  /** Bytes that queues keep until publishers are blocked, as by RabbitMQ's memory alarm. Default 1,073,741,824. */
+  readonly memoryLimit?: number;
+  /** Entries that the journal keeps. Default 10,000; 0 for none. */
+  readonly journalSize?: number;
+  /** Gets a line for each connection that comes and goes. Default: silent. */
+  readonly log?: (line: string) => void;
+}
+
+export type ResolvedBrokerOptions = Required<BrokerOptions>;
+
+/** @throws RangeError that names the option */
+export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOptions {
+  const resolved: ResolvedBrokerOptions = {
+    port: options.port ?? 0,
+    host: options.host ?? '127.0.0.1',
+    users: options.users ?? { guest: 'guest' },
+    vhosts: options.vhosts ?? ['/'],
+    frameMax: options.frameMax ?? 131_072,
+    channelMax: options.channelMax ?? 2_047,
+    heartbeat: options.heartbeat ?? 60,
+    maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
+    memoryLimit: options.memoryLimit ?? 1024 * 1024 * 1024,
+    journalSize: options.journalSize ?? 10_000,
+    log: options.log ?? (() => {}),
+  };
+  const known = Object.keys(resolved);
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) {
+      throw new RangeError(`EmbeddedBroker: unknown option '${name}'; known are: ${known.join(', ')}`);
+    }
+  }
+  atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
+  atLeast('channelMax', resolved.channelMax, 1);
+  for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize'] as const) {
+    atLeast(name, resolved[name], 0);
+  }
+  return resolved;
+}
+
+function atLeast(name: string, value: number, min: number): void {
+  if (!(Number.isInteger(value) && value >= min)) {
+    throw new RangeError(`EmbeddedBroker: ${name} must be a whole number of at least ${min}`);
+  }
+}

@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { BrokerClock } from './clock.js';
+import { BrokerError } from './errors.js';
+import { BrokerFaults } from './faults.js';
+import { Journal } from './journal.js';
+import { MemoryAlarm } from './memory-alarm.js';
+import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './options.js';
+import { ReplyTargets } from './reply-to.js';
+import { Session } from './session.js';
+import { Vhost } from './vhost.js';
+
+/** How long clients have to agree to a close, ms. */
+const CLOSE_GRACE = 1_000;
+
+/** A queue, as it stands. */
+export interface QueueInfo {
+  readonly name: string;
+  readonly vhost: string;
+  /** Ready; those that are delivered and not acknowledged are not among them. */
+  readonly messages: number;
+  readonly consumers: number;
+}
+
+/**
+ * An AMQP 0-9-1 broker in this process, on a real socket: any client can connect. It behaves as RabbitMQ does, keeps
+ * everything in memory, and is for development and tests.
+ *
+ *     await using broker = await EmbeddedBroker.start();
+ *     const connection = await connect(broker.url);
+ *     broker.faults.nackNext(1, { exchange: 'orders' });
+ *     await broker.journal.next('published', ({ exchange }) => exchange === 'orders');
+ */
+export class EmbeddedBroker implements AsyncDisposable {
+  /** Breaks things on purpose. */
+  readonly faults: BrokerFaults;
+  /** What it saw. */
+  readonly journal: Journal;
+  private readonly clock = new BrokerClock();
+  private readonly vhosts = new Map<string, Vhost>();
+  private readonly replyTargets = new ReplyTargets();
+  private readonly sessions = new Set<Session>();
+  private readonly memory: MemoryAlarm;
+  private readonly server: Server;
+  private lastId = 0;
+  private closing: Promise<void> | undefined;
+
+  private constructor(private readonly options: ResolvedBrokerOptions) {
+    this.journal = new Journal(() => this.clock.now(), options.journalSize);
+    this.faults = new BrokerFaults({ journal: this.journal, sessions: () => [...this.sessions] });
+    this.memory = new MemoryAlarm(
+      options.memoryLimit,
+      () => this.eachSession((session) => session.block('low on memory')),
+      () => this.eachSession((session) => session.unblock()),
+    );
+    const host = { clock: this.clock, journal: this.journal, kept: (bytes: number) => this.memory.count(bytes) };
+    for (const name of options.vhosts) this.vhosts.set(name, new Vhost(name, host));
+    // A client that half-closes its socket is gone.
+    this.server = createServer({ noDelay: true }, (socket) => {
+      const { remoteAddress, remotePort } = socket;
+      options.log(`connection ${this.lastId + 1} from ${remoteAddress}:${remotePort}`);
+      this.sessions.add(new Session(++this.lastId, socket, this.sessionHost()));
+    });
+  }
+
+  /**
+   * Starts one; several can run side by side.
+   *
+   * @throws RangeError for an option that cannot be; the system's error when the port is taken
+   */
+  static async start(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
+    const broker = new EmbeddedBroker(resolveBrokerOptions(options));
+    const { host, port } = broker.options;
+    broker.server.listen({ host, port });
+    await once(broker.server, 'listening');
+    return broker;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Where clients connect: with the first user, to the first virtual host. */
+  get url(): string {
+    const { host, users, vhosts } = this.options;
+    const [[user, password] = ['', '']] = Object.entries(users);
+    const [vhost = '/'] = vhosts;
+    const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+    const address = `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+    return `amqp://${login}@${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
+  }
+
+  /** Connections that are open. */
+  get connections(): readonly { readonly id: number; readonly name: string; readonly user: string }[] {
+    return [...this.sessions].filter(({ isOpen }) => isOpen).map(({ id, name, user }) => ({ id, name, user }));
+  }
+
+  /** Every queue, as it stands now. */
+  get queues(): readonly QueueInfo[] {
+    return [...this.vhosts.values()].flatMap((vhost) =>
+      [...vhost.queues.values()].map(({ name, messageCount, consumers }) => ({
+        name,
+        vhost: vhost.name,
+        messages: messageCount,
+        consumers: consumers.size,
+      })),
+    );
+  }
+
+  /** The broker's time, ms since 1970: the machine's, and what `advance` has added. */
+  get now(): number {
+    return this.clock.now();
+  }
+
+  /** Moves the broker's time forward by `ms`: what expires meanwhile expires now. Heartbeats go by real time. */
+  advance(ms: number): void {
+    this.clock.advance(ms);
+  }
+
+  /** Closes every connection (320 CONNECTION_FORCED) and the port, and forgets everything. May be called again. */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeOnce());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async closeOnce(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.faults.clear();
+    const reason = new BrokerError('CONNECTION_FORCED', "broker forced connection closure with reason 'shutdown'");
+    this.eachSession((session) => (session.isOpen ? session.close(reason) : session.transport.destroy('shutdown')));
+    const grace = setTimeout(() => this.eachSession(({ transport }) => transport.destroy('shutdown')), CLOSE_GRACE);
+    await closed;
+    clearTimeout(grace);
+    this.clock.stop();
+  }
+
+  private eachSession(action: (session: Session) => void): void {
+    for (const session of [...this.sessions]) action(session);
+  }
+
+  private sessionHost(): ConstructorParameters<typeof Session>[2] {
+    const { options, journal, faults, vhosts, replyTargets } = this;
+    const blocked = (): string | undefined => faults.blocked ?? (this.memory.active ? 'low on memory' : undefined);
+    return {
+      options,
+      journal,
+      faults,
+      vhosts,
+      replyTargets,
+      get blocked() {
+        return blocked();
+      },
+      onEnd: (session) => {
+        this.sessions.delete(session);
+        options.log(`connection ${session.id} has ended`);
+      },
+    };
+  }
+}
