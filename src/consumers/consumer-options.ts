@@ -1,0 +1,25 @@
+import type { FieldTable } from '../../lib/client/index.js';
+
+/**
+ * How a handler consumes its queue.
+ *
+ * @publicApi
+ */
+export interface ConsumerOptions {
+  /** Unacknowledged messages that the broker hands out at most. 0: no limit. Default: the module's, which is 10. */
+  readonly prefetch?: number;
+  /** Messages that are handled at the same time, at most. Default: as many as are prefetched. */
+  readonly concurrency?: number;
+  /** Names the consumer on the broker; unique for each connection. Default: the broker makes one up. */
+  readonly consumerTag?: string;
+  /** No other consumer on the queue: starting fails while there is one. Default false. */
+  readonly exclusive?: boolean;
+  /** Arguments of basic.consume: `x-priority`, `x-stream-offset`, … */
+  readonly arguments?: FieldTable;
+}
+
+/** What {@link AmqpConsumer} leaves on a method. */
+export interface ConsumerMetadata {
+  readonly queue: string;
+  readonly options: ConsumerOptions;
+}

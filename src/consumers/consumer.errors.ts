@@ -1,0 +1,21 @@
+import { AmqpError, NotFoundError } from '../../lib/client/index.js';
+
+/** A method that is decorated as a consumer and cannot be one. */
+export class InvalidConsumerError extends AmqpError {}
+
+/** A consumer that could not be started; the broker's own error is the `cause`. */
+export class ConsumerStartError extends AmqpError {
+  constructor(
+    /** `BillingConsumer.onOrder` */
+    readonly handler: string,
+    readonly queue: string,
+    cause: unknown,
+  ) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const advice =
+      cause instanceof NotFoundError
+        ? `. Declare the queue: AmqpModule.forRoot({ …, topology: { queues: [quorumQueue('${queue}')] } })`
+        : '';
+    super(`${handler} cannot consume from queue '${queue}': ${reason}${advice}`, { cause });
+  }
+}

@@ -1,0 +1,39 @@
+export { AmqpModule } from './module/amqp.module.js';
+export type { AmqpModuleOptions, AmqpOptionsFactory } from './module/amqp-module.options.js';
+
+export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
+export { Ctx, Payload } from './consumers/param.decorators.js';
+export { AmqpContext } from './consumers/amqp-context.js';
+export type { ConsumerOptions } from './consumers/consumer-options.js';
+export { ConsumerStartError, InvalidConsumerError } from './consumers/consumer.errors.js';
+
+export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
+export type { PublishOptions } from './publishers/publish-options.js';
+export type { PublishReceipt } from './publishers/publish-receipt.js';
+
+export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';
+export {
+  directExchange,
+  exchange,
+  fanoutExchange,
+  headersExchange,
+  topicExchange,
+  type ExchangeDefinition,
+  type ExchangeOptions,
+} from './topology/exchanges.js';
+export {
+  classicQueue,
+  quorumQueue,
+  streamQueue,
+  type ClassicQueueOptions,
+  type QueueDefinition,
+  type QueueOptions,
+  type QuorumQueueOptions,
+  type StreamQueueOptions,
+} from './topology/queues.js';
+export type { TopologyOptions } from './topology/topology.js';
+export { TopologyError } from './topology/topology.error.js';
+
+export type { ContentType } from './serialization/content-type.js';
+export type { MessageSerializer } from './serialization/message-serializer.js';
+export { SerializationError, UndecodableMessageError } from './serialization/serialization.errors.js';

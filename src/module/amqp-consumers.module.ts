@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { ConsumerMetadataAccessor } from '../consumers/consumer-metadata.accessor.js';
+import { ConsumerExplorer } from '../consumers/consumer.explorer.js';
+import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
+import { HandlerFactory } from '../consumers/handler.factory.js';
+import { MessageRunner } from '../consumers/message.runner.js';
+
+/**
+ * The consumers: the last to start and the first to stop, so that what handlers use is there as long as they run.
+ *
+ * Nest orders lifecycle hooks by a module's distance from the root module, and there is no public way to ask for a
+ * place in that order. Ours is nearer than the root itself (0), which boots last and is destroyed first.
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [ConsumerMetadataAccessor, ConsumerExplorer, HandlerFactory, MessageRunner, ConsumerRegistrar],
+})
+export class AmqpConsumersModule {
+  constructor(modules: ModulesContainer) {
+    for (const module of modules.values()) if (module.metatype === AmqpConsumersModule) module.distance = -1;
+  }
+}

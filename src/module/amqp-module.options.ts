@@ -1,0 +1,42 @@
+import type { ConnectionOptions, Urls } from '../../lib/client/index.js';
+import type { MessageSerializer } from '../serialization/message-serializer.js';
+import type { TopologyOptions } from '../topology/topology.js';
+
+/**
+ * Options of {@link AmqpModule.forRoot}.
+ *
+ * @publicApi
+ */
+export interface AmqpModuleOptions {
+  /**
+   * The broker: `amqp://user:password@host:5672/vhost`, `amqps://…` for TLS. Several are nodes of one cluster, tried in
+   * random order. Required: an application that loses this setting should not find itself on localhost.
+   */
+  readonly url: Urls;
+  /**
+   * Shown by RabbitMQ for the two connections, followed by `(publishing)` and `(consuming)`. Default `nest-amqp`; give
+   * each application its own.
+   */
+  readonly connectionName?: string;
+  /** What else there is to say about the connections: TLS, heartbeat, timeouts, reconnecting, … */
+  readonly connection?: Omit<ConnectionOptions, 'urls' | 'connectionName' | 'logger'>;
+  /** Exchanges, queues and bindings, declared before the consumers start and again after a reconnect. */
+  readonly topology?: TopologyOptions;
+  /** Unacknowledged messages at most, for each consumer that sets none of its own. Default 10. */
+  readonly prefetch?: number;
+  /** Milliseconds from a publish to its confirm, for each publish that sets none of its own. Default 30,000. */
+  readonly publishTimeout?: number;
+  /** Asked before the built-in ones for JSON, text and bytes, in this order. */
+  readonly serializers?: readonly MessageSerializer[];
+  /** What to take messages for that name no content type. Default: bytes, `application/octet-stream`. */
+  readonly defaultContentType?: string;
+}
+
+/**
+ * Makes the options, for `forRootAsync({ useClass })` and `{ useExisting }`.
+ *
+ * @publicApi
+ */
+export interface AmqpOptionsFactory {
+  createAmqpOptions(): AmqpModuleOptions | string | Promise<AmqpModuleOptions | string>;
+}

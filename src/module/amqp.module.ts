@@ -1,0 +1,48 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AmqpConsumersModule } from './amqp-consumers.module.js';
+import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
+import { AmqpCoreModule } from './amqp-core.module.js';
+import type { AmqpModuleOptions } from './amqp-module.options.js';
+
+/**
+ * Connects a Nest application to RabbitMQ. Import it once, in the root module; {@link ConfirmingPublisher} can then be
+ * injected and {@link AmqpConsumer} works everywhere.
+ *
+ * When the application starts it connects, declares the topology, and starts the consumers last. When it stops, the
+ * consumers stop first and finish what they are at; the connections are closed last.
+ *
+ * @example
+ * ```ts
+ * @Module({ imports: [AmqpModule.forRoot('amqp://localhost')] })
+ * export class AppModule {}
+ * ```
+ *
+ * @publicApi
+ */
+@Module({})
+export class AmqpModule {
+  /** With the options, or just the broker's URL. */
+  static forRoot(options: AmqpModuleOptions | string): DynamicModule {
+    return facade(AmqpCoreModule.forRoot(options));
+  }
+
+  /**
+   * With options that come from elsewhere: `useFactory` and `inject`, or `useClass` or `useExisting` with an
+   * {@link AmqpOptionsFactory}; `imports` for what they need.
+   *
+   * @example
+   * ```ts
+   * AmqpModule.forRootAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => ({ url: config.getOrThrow('AMQP_URL') }),
+   * })
+   * ```
+   */
+  static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return facade(AmqpCoreModule.forRootAsync(options));
+  }
+}
+
+function facade(core: DynamicModule): DynamicModule {
+  return { module: AmqpModule, imports: [core, AmqpConsumersModule] };
+}

@@ -1,0 +1,24 @@
+import type { MessageProperties } from '../../lib/client/index.js';
+
+/**
+ * How to publish one message: its properties and what to expect of the broker.
+ *
+ * @publicApi
+ */
+export interface PublishOptions extends Omit<MessageProperties, 'deliveryMode'> {
+  /** Default: a random UUID. It names the message in logs and receipts, and lets consumers recognise a duplicate. */
+  readonly messageId?: string | undefined;
+  /**
+   * Default by payload: a string is `text/plain`, bytes are `application/octet-stream`, all else is
+   * `application/json`. When given, it chooses the serializer; bytes are always sent as they are.
+   */
+  readonly contentType?: string | undefined;
+  /** The message survives a restart of the broker, in a durable queue. Default true. */
+  readonly persistent?: boolean | undefined;
+  /** Reject with `MessageReturnedError` when no queue is bound for the message. Default true. */
+  readonly mandatory?: boolean | undefined;
+  /** Milliseconds until the confirm has to be here. Default: the module's `publishTimeout`. */
+  readonly timeout?: number | undefined;
+  /** Gives up waiting, with the signal's reason; what was sent stays sent. */
+  readonly signal?: AbortSignal | undefined;
+}

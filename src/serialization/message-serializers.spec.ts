@@ -1,0 +1,119 @@
+import { Buffer } from 'node:buffer';
+import { describe, expect, it } from '@jest/globals';
+import type { MessageProperties } from '../../lib/client/index.js';
+import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import type { MessageSerializer } from './message-serializer.js';
+import { MessageSerializers } from './message-serializers.js';
+import { SerializationError, UndecodableMessageError } from './serialization.errors.js';
+
+const serializersWith = (options: Partial<AmqpModuleOptions> = {}): MessageSerializers =>
+  new MessageSerializers({ url: 'amqp://localhost', ...options });
+
+const decode = (
+  body: string | Uint8Array,
+  properties: MessageProperties,
+  options?: Partial<AmqpModuleOptions>,
+): unknown => serializersWith(options).decode(Buffer.from(body as string), properties);
+
+describe('MessageSerializers', () => {
+  it.each([
+    ['an object', { id: 7, tags: ['a'] }, 'application/json'],
+    ['null', null, 'application/json'],
+    ['a number', 12.5, 'application/json'],
+    ['a string', 'grün ☕', 'text/plain'],
+    ['bytes', Buffer.from([0, 255, 128]), 'application/octet-stream'],
+  ])('brings back %s, by the type that it chose', (_, payload, expected) => {
+    const { body, contentType } = serializersWith().encode(payload);
+    expect(contentType).toBe(expected);
+    expect(serializersWith().decode(Buffer.from(body), { contentType })).toEqual(payload);
+  });
+
+  it('takes any Uint8Array for bytes and does not copy it', () => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    expect(serializersWith().encode(bytes).body).toBe(bytes);
+  });
+
+  it('sends bytes as they are under the content type that they are given', () => {
+    const bytes = Buffer.from('{"raw":true}');
+    expect(serializersWith().encode(bytes, 'application/json')).toEqual({
+      body: bytes,
+      contentType: 'application/json',
+    });
+  });
+
+  it('writes a string as JSON where JSON is asked for, so that it comes back as a string', () => {
+    const { body } = serializersWith().encode('7', 'application/json');
+    expect(Buffer.from(body).toString()).toBe('"7"');
+  });
+
+  it.each([
+    ['undefined', undefined, undefined, /JSON has no form for undefined/],
+    ['a bigint', 1n, undefined, /BigInt/],
+    ['an object as text', {}, 'text/plain', /text is a string, and the payload is object/],
+    ['text in a charset that it does not write', 'ä', 'text/plain; charset=iso-8859-1', /encode it as iso-8859-1/],
+    [
+      'an object of a type that nobody writes',
+      {},
+      'application/x-protobuf',
+      /no serializer writes 'application\/x-protobuf'/,
+    ],
+  ])('refuses to send %s and says why', (_, payload, contentType, message) => {
+    expect(() => serializersWith().encode(payload, contentType)).toThrow(SerializationError);
+    expect(() => serializersWith().encode(payload, contentType)).toThrow(message);
+  });
+
+  it.each([
+    ['parameters and capitals', 'Application/JSON; charset="UTF-8"', '{"a":1}', { a: 1 }],
+    ['JSON under another name', 'application/cloudevents+json', '[1]', [1]],
+    ['any text', 'text/csv', 'a;b', 'a;b'],
+  ])('reads %s', (_, contentType, body, payload) => {
+    expect(decode(body, { contentType })).toEqual(payload);
+  });
+
+  it('reads text in its charset', () => {
+    expect(decode(Buffer.from([0xe4]), { contentType: 'text/plain; charset=ISO-8859-1' })).toBe('ä');
+  });
+
+  it.each([undefined, 'application/x-unknown'])(
+    'leaves bytes as they are when the content type is %s',
+    (contentType) => {
+      expect(decode('{"a":1}', { contentType })).toEqual(Buffer.from('{"a":1}'));
+    },
+  );
+
+  it('takes messages without content type for what the module says', () => {
+    const options = { defaultContentType: 'application/json' };
+    expect(decode('{"a":1}', {}, options)).toEqual({ a: 1 });
+    expect(decode('{"a":1}', { contentType: 'text/plain' }, options)).toBe('{"a":1}');
+  });
+
+  it.each([
+    ['broken JSON', '{"secret', 'application/json'],
+    ['no JSON at all', '', 'application/json'],
+    ['JSON that is not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'application/json'],
+    ['text that is not UTF-8', Buffer.from([0xff]), 'text/plain'],
+    ['text in a charset that nobody knows', 'a', 'text/plain; charset=klingon'],
+  ])('cannot decode %s', (_, body, contentType) => {
+    expect(() => decode(body, { contentType })).toThrow(UndecodableMessageError);
+  });
+
+  it('says what could not be decoded, and keeps the payload out of it', () => {
+    const attempt = (): unknown => decode('{"secret', { contentType: 'application/json', contentEncoding: 'gzip' });
+    expect(attempt).toThrow("its 8 bytes are not valid 'application/json' with content encoding 'gzip'");
+    expect(attempt).not.toThrow(/secret/);
+  });
+
+  it('asks the serializers of the module first', () => {
+    const reverse = (text: string): string => [...text].reverse().join('');
+    const reversed: MessageSerializer = {
+      accepts: ({ mediaType }) => mediaType === 'text/x-reversed',
+      serialize: (payload) => Buffer.from(reverse(payload as string)),
+      deserialize: (body) => reverse(body.toString()),
+    };
+    const serializers = serializersWith({ serializers: [reversed] });
+    const { body, contentType } = serializers.encode('abc', 'text/x-reversed');
+    expect(Buffer.from(body).toString()).toBe('cba');
+    expect(serializers.decode(Buffer.from(body), { contentType })).toBe('abc');
+    expect(serializers.encode('abc').contentType).toBe('text/plain');
+  });
+});

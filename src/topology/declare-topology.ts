@@ -1,0 +1,43 @@
+import type { Channel } from '../../lib/client/index.js';
+import type { BindingDefinition } from './bindings.js';
+import { TopologyError } from './topology.error.js';
+import type { TopologyOptions } from './topology.js';
+
+/**
+ * Declares everything, one after the other: exchanges, then queues, then bindings, so that both ends of a binding are
+ * there. One at a time because an error closes the channel, and what else was under way would fail with it: only so is
+ * the entity that is named the one that is wrong.
+ *
+ * @throws TopologyError at the first that the broker refuses
+ */
+export async function declareTopology(channel: Channel, topology: TopologyOptions): Promise<void> {
+  for (const { name, type, ...options } of topology.exchanges ?? []) {
+    await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options));
+  }
+  for (const { name, ...options } of topology.queues ?? []) {
+    await attempt(`queue '${name}'`, channel.queueDeclare(name, options));
+  }
+  for (const binding of topology.bindings ?? []) {
+    await attempt(describeBinding(binding), bind(channel, binding));
+  }
+}
+
+function bind(channel: Channel, binding: BindingDefinition): Promise<void> {
+  const { destination, destinationKind, source, routingKey } = binding;
+  const options = { arguments: binding.arguments };
+  return destinationKind === 'queue'
+    ? channel.queueBind(destination, source, routingKey, options)
+    : channel.exchangeBind(destination, source, routingKey, options);
+}
+
+function describeBinding({ destination, destinationKind, source, routingKey }: BindingDefinition): string {
+  return `binding of ${destinationKind} '${destination}' to exchange '${source}' with routing key '${routingKey}'`;
+}
+
+async function attempt(entity: string, declaration: Promise<unknown>): Promise<void> {
+  try {
+    await declaration;
+  } catch (error) {
+    throw new TopologyError(entity, error);
+  }
+}

@@ -1,0 +1,141 @@
+import type { FieldTable } from '../../lib/client/index.js';
+import { argumentTable } from './argument-table.js';
+
+/** A queue to declare. Make one with {@link classicQueue}, {@link quorumQueue} or {@link streamQueue}. */
+export interface QueueDefinition {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly exclusive: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** What classic and quorum queues have in common. */
+export interface QueueOptions {
+  /** Where rejected, expired and dropped messages go (https://www.rabbitmq.com/docs/dlx). Default: nowhere. */
+  readonly deadLetterExchange?: string;
+  /** Their routing key there. Default: the one they came with. */
+  readonly deadLetterRoutingKey?: string;
+  /** Milliseconds until a message expires. Default: never. */
+  readonly messageTtl?: number;
+  /** Milliseconds without consumers, gets and redeclarations until the queue is deleted. Default: never. */
+  readonly expires?: number;
+  /** Most ready messages. Default: no limit. */
+  readonly maxLength?: number;
+  /** Most bytes of ready messages. Default: no limit. */
+  readonly maxLengthBytes?: number;
+  /** What gives way when a limit is reached: the oldest message (`drop-head`, the default), or the new one. */
+  readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+  /** Deliver to one consumer only, and to the next when that one goes. Default false. */
+  readonly singleActiveConsumer?: boolean;
+  /** Further arguments, as they are. */
+  readonly arguments?: FieldTable;
+}
+
+/** Options of {@link classicQueue}. */
+export interface ClassicQueueOptions extends QueueOptions {
+  /** Survives a restart of the broker. Default true, unless exclusive. */
+  readonly durable?: boolean;
+  /** Only for this connection, and gone with it. Default false. */
+  readonly exclusive?: boolean;
+  /** Goes when its last consumer goes. Default false. */
+  readonly autoDelete?: boolean;
+  /** Priorities from 0 to this, 10 at most in practice. Default: no priorities. */
+  readonly maxPriority?: number;
+}
+
+/** Options of {@link quorumQueue}, which is always durable and never exclusive. */
+export interface QuorumQueueOptions extends QueueOptions {
+  readonly overflow?: 'drop-head' | 'reject-publish';
+  /** Deliveries of a message until it is dead-lettered or dropped. Default: the broker's (20 in RabbitMQ 4). */
+  readonly deliveryLimit?: number;
+  /** `at-least-once` needs `overflow: 'reject-publish'`. Default `at-most-once`. */
+  readonly deadLetterStrategy?: 'at-most-once' | 'at-least-once';
+  /** Members of the queue at its declaration. Default: the broker's. */
+  readonly initialGroupSize?: number;
+}
+
+/** Options of {@link streamQueue}, which is always durable, never exclusive, and keeps what was consumed. */
+export interface StreamQueueOptions {
+  /** How long messages are kept: `7D`, `12h` (units Y, M, D, h, m, s). Default: no limit. */
+  readonly maxAge?: string;
+  /** How many bytes are kept. Default: no limit. */
+  readonly maxLengthBytes?: number;
+  /** Size of one file of the log in bytes; limits are applied to whole files. Default: the broker's. */
+  readonly maxSegmentSize?: number;
+  /** Members of the stream at its declaration. Default: the broker's. */
+  readonly initialGroupSize?: number;
+  /** Further arguments, as they are. */
+  readonly arguments?: FieldTable;
+}
+
+const common = {
+  deadLetterExchange: 'x-dead-letter-exchange',
+  deadLetterRoutingKey: 'x-dead-letter-routing-key',
+  messageTtl: 'x-message-ttl',
+  expires: 'x-expires',
+  maxLength: 'x-max-length',
+  maxLengthBytes: 'x-max-length-bytes',
+  overflow: 'x-overflow',
+  singleActiveConsumer: 'x-single-active-consumer',
+} as const;
+
+const quorum = {
+  ...common,
+  deliveryLimit: 'x-delivery-limit',
+  deadLetterStrategy: 'x-dead-letter-strategy',
+  initialGroupSize: 'x-quorum-initial-group-size',
+} as const;
+
+const stream = {
+  maxAge: 'x-max-age',
+  maxLengthBytes: 'x-max-length-bytes',
+  maxSegmentSize: 'x-stream-max-segment-size-bytes',
+  initialGroupSize: 'x-initial-cluster-size',
+} as const;
+
+/**
+ * A queue on one node: quick, not replicated (https://www.rabbitmq.com/docs/classic-queues).
+ *
+ * @publicApi
+ */
+export function classicQueue(name: string, options: ClassicQueueOptions = {}): QueueDefinition {
+  const exclusive = options.exclusive ?? false;
+  return {
+    name,
+    durable: options.durable ?? !exclusive,
+    exclusive,
+    autoDelete: options.autoDelete ?? false,
+    arguments: {
+      'x-queue-type': 'classic',
+      ...argumentTable({ ...common, maxPriority: 'x-max-priority' } as const, options),
+    },
+  };
+}
+
+/**
+ * A replicated queue, the one to take for messages that matter (https://www.rabbitmq.com/docs/quorum-queues).
+ *
+ * @example
+ * ```ts
+ * quorumQueue('billing', { deadLetterExchange: 'failed', deliveryLimit: 5 })
+ * ```
+ *
+ * @publicApi
+ */
+export function quorumQueue(name: string, options: QuorumQueueOptions = {}): QueueDefinition {
+  return replicated(name, { 'x-queue-type': 'quorum', ...argumentTable(quorum, options) });
+}
+
+/**
+ * A replicated log that consumers read without taking away (https://www.rabbitmq.com/docs/streams).
+ *
+ * @publicApi
+ */
+export function streamQueue(name: string, options: StreamQueueOptions = {}): QueueDefinition {
+  return replicated(name, { 'x-queue-type': 'stream', ...argumentTable(stream, options) });
+}
+
+function replicated(name: string, table: FieldTable): QueueDefinition {
+  return { name, durable: true, exclusive: false, autoDelete: false, arguments: table };
+}
