@@ -1,0 +1,161 @@
+/**
+ * The sample's page in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). Places an
+ * order and sends one to nowhere by their buttons, and awaits what the page shows of them. Needs a broker at AMQP_URL.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { chromium } from 'playwright-core';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+if (!existsSync(executablePath)) {
+  throw new Error(`no browser at ${executablePath}: run "apt-get install -y chromium", or set CHROMIUM to yours`);
+}
+if (!process.env.AMQP_URL) throw new Error('AMQP_URL is not set: run it through with-broker (npm run test:browser)');
+
+const DEADLINE = 15_000;
+const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-browser-'));
+const screenshot = process.env.SCREENSHOT ?? join(folder, 'orders.png');
+const results = [];
+let app;
+let browser;
+
+async function check(what, run) {
+  try {
+    await run();
+    results.push(true);
+    console.log(`ok: ${what}`);
+  } catch (error) {
+    results.push(false);
+    console.error(`failed: ${what}\n  ${error.message}`);
+  }
+}
+
+/** Starts the sample as a user would and resolves with the URL it prints. */
+function startApp() {
+  app = spawn(process.execPath, ['dist/main.js'], {
+    cwd: 'sample/01-orders',
+    env: { ...process.env, PORT: '0', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  return new Promise((found, failed) => {
+    app.stdout.on('data', (chunk) => {
+      output += chunk;
+      const url = /Open (http:\S+)/.exec(output)?.[1];
+      if (url) found(url);
+    });
+    app.once('exit', () => failed(new Error(`the sample ended before it listened:\n${output}`)));
+  });
+}
+
+try {
+  const url = await startApp();
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  const foreign = [];
+  const complaints = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith('data:')) foreign.push(request.url());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // The browser itself reports the 422 of the returned order.
+    if (message.type() === 'error' && !message.text().includes('status of 422')) complaints.push(message.text());
+  });
+
+  await page.goto(url);
+  await check('the page is connected to the stream of events', () => page.getByText('live', { exact: true }).waitFor());
+
+  await check('an order goes published → confirmed → consumed', async () => {
+    await page.getByRole('button', { name: 'Place an order' }).click();
+    const order = page.locator('#orders li').first();
+    for (const step of ['published', 'confirmed', 'consumed']) {
+      await order.locator(`.step.done[data-step="${step}"]`).waitFor();
+    }
+  });
+
+  await check('an order that nobody takes comes back, with the reason', async () => {
+    const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+    await page.getByRole('button', { name: 'Send one to nowhere' }).click();
+    const status = (await answer).status();
+    if (status !== 422) throw new Error(`the HTTP status is ${status}`);
+    const order = page.locator('#orders li').first();
+    await order.locator('.step.done.returned').waitFor();
+    await order.getByText('NO_ROUTE').waitFor();
+    if ((await order.locator('[data-step="confirmed"]').count()) > 0) throw new Error('it is shown as confirmed, too');
+  });
+
+  await check('a page that opens later shows the same orders', async () => {
+    const second = await browser.newPage();
+    await second.goto(url);
+    await second.locator('.step.done.returned').waitFor({ timeout: DEADLINE });
+    const count = await second.locator('#orders li').count();
+    if (count !== 2) throw new Error(`it shows ${count} orders instead of 2`);
+    await second.close();
+  });
+
+  await check('many tabs, of which one is seen, leave each other room', async () => {
+    const context = await browser.newContext();
+    // In headless mode every page counts as visible, so the tab that is left behind is told that it is not.
+    const setHidden = (tab, hidden) =>
+      tab.evaluate(
+        `Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
+         document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const tabs = [];
+    for (let count = 0; count < 8; count++) {
+      if (tabs.length > 0) await setHidden(tabs.at(-1), true);
+      const tab = await context.newPage();
+      tab.setDefaultTimeout(DEADLINE);
+      tab.on('pageerror', (error) => complaints.push(error.message));
+      tabs.push(tab);
+      await tab.goto(url);
+    }
+    await tabs.at(-1).getByRole('button', { name: 'Place an order' }).click();
+    await tabs.at(-1).getByText('is confirmed').waitFor();
+    await tabs.at(-1).locator('#orders li').nth(2).waitFor();
+    await setHidden(tabs.at(-1), true);
+    await setHidden(tabs[0], false);
+    await tabs[0].locator('#orders li').nth(2).waitFor();
+    const count = await tabs[0].locator('#orders li').count();
+    if (count !== 3) throw new Error(`the tab that is seen again shows ${count} orders instead of 3`);
+    await context.close();
+  });
+
+  await check('the page asks nobody but its own server, and has no errors', async () => {
+    if (foreign.length > 0) throw new Error(`requests to ${foreign.join(', ')}`);
+    if (complaints.length > 0) throw new Error(complaints.join('; '));
+  });
+
+  await page.screenshot({ path: screenshot });
+
+  await check('the sample stops on SIGTERM while the page is open', async () => {
+    const exited = once(app, 'exit', { signal: AbortSignal.timeout(DEADLINE) });
+    app.kill('SIGTERM');
+    const [code, signal] = await exited;
+    if (code !== 0) throw new Error(`it exited with ${code ?? signal}`);
+  });
+} finally {
+  await browser?.close();
+  if (app?.exitCode === null && app.signalCode === null) app.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const failed = results.filter((ok) => !ok).length;
+console.log(`${results.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

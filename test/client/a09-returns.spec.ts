@@ -1,0 +1,149 @@
+import { describe, expect, it } from '@jest/globals';
+import { MessageReturnedError, type Channel, type Delivery, type ReturnedMessage } from '../../lib/client/index.js';
+import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+
+const COUNT = 10_000;
+
+describe('A9 returns', () => {
+  const harness = useClientHarness();
+
+  it('A9 a mandatory publish that no queue gets rejects with code, text and the message', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const events = new Inbox<unknown>();
+    channel.on('return', events.add);
+    const error = await errorOf<MessageReturnedError>(
+      channel.publish('amq.direct', 'nobody', 'hello', { mandatory: true, type: 'greeting', headers: { n: 1 } }),
+    );
+    expect(error).toBeInstanceOf(MessageReturnedError);
+    expect(error).toMatchObject({
+      replyCode: 312,
+      replyText: 'NO_ROUTE',
+      exchange: 'amq.direct',
+      routingKey: 'nobody',
+    });
+    expect(error.returned.body.toString()).toBe('hello');
+    expect(error.returned.properties).toEqual({ type: 'greeting', headers: { n: 1 } });
+    expect(events.all).toEqual([]);
+    await channel.waitForConfirms();
+    await channel.publish('amq.direct', 'nobody', 'not mandatory: dropped, and confirmed');
+  });
+
+  it('A9 what no promise waits for is an event: without confirms', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const returned = eventOf<[ReturnedMessage]>(channel, 'return');
+    expect(await channel.publish('amq.direct', 'nobody', 'hello', { mandatory: true })).toBe(0);
+    const [message] = await returned;
+    expect(message).toMatchObject({ replyCode: 312, exchange: 'amq.direct', routingKey: 'nobody' });
+    expect(message.body.toString()).toBe('hello');
+  });
+
+  it('A9 nothing is added on the wire: the consumer sees the properties that were given', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.publish('', queue, 'bare', { mandatory: true });
+    await channel.publish('', queue, 'rich', { mandatory: true, messageId: 'id', headers: { own: true } });
+    expect((await channel.basicGet(queue, { noAck: true }))!.properties).toEqual({});
+    const rich = (await channel.basicGet(queue, { noAck: true }))!;
+    expect(rich.properties).toEqual({ messageId: 'id', headers: { own: true } });
+  });
+
+  /** Publishes COUNT at once while the binding comes and goes; resolves with what each came to. */
+  async function publishWhileBindingFlaps(
+    propertiesOf: (n: number) => object,
+    bodyOf: (n: number) => string,
+  ): Promise<{
+    outcomes: PromiseSettledResult<number>[];
+    multiples: number;
+    strays: number;
+    channel: Channel;
+    queue: string;
+  }> {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: COUNT });
+    const admin = await (await harness.connect()).openChannel();
+    const [queue, exchange] = [harness.name(), harness.name('x')];
+    await channel.exchangeDeclare(exchange, 'direct', { durable: false });
+    await channel.queueDeclare(queue, { durable: false });
+    let multiples = 0;
+    let strays = 0;
+    channel.on('ack', (_tag, multiple) => (multiples += multiple ? 1 : 0));
+    channel.on('return', () => strays++);
+    // All of them are in flight before the first return or confirm is read.
+    proxy.stall('toClient');
+    let done = false;
+    const flapping = (async () => {
+      while (!done) {
+        await admin.queueBind(queue, exchange, 'k');
+        await admin.queueUnbind(queue, exchange, 'k');
+      }
+    })();
+    const all = Promise.allSettled(
+      Array.from({ length: COUNT }, (_, n) =>
+        channel.publish(exchange, 'k', bodyOf(n), { mandatory: true, ...propertiesOf(n) }),
+      ),
+    );
+    setTimeout(() => proxy.resume(), 50);
+    const outcomes = await all;
+    done = true;
+    await flapping;
+    return { outcomes, multiples, strays, channel, queue };
+  }
+
+  async function drain(channel: Channel, queue: string): Promise<Delivery[]> {
+    const inbox = new Inbox<Delivery>();
+    const { messageCount } = await channel.queueDeclare(queue, { passive: true });
+    const consumer = await channel.basicConsume(queue, inbox.add, { noAck: true });
+    const deliveries = await inbox.take(messageCount);
+    await consumer.cancel();
+    return deliveries;
+  }
+
+  it('A9 10,000 in flight, distinct ids: exactly the unroutable ones reject', async () => {
+    // The same body each time: only the id tells them apart.
+    const { outcomes, multiples, strays, channel, queue } = await publishWhileBindingFlaps(
+      (n) => ({ messageId: `${n}` }),
+      () => 'same',
+    );
+    const arrived = (await drain(channel, queue)).map(({ properties }) => Number(properties.messageId));
+    const resolved = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
+    expect(arrived).toEqual(resolved);
+    for (const [n, outcome] of outcomes.entries()) {
+      if (outcome.status === 'fulfilled') continue;
+      expect(outcome.reason).toBeInstanceOf(MessageReturnedError);
+      expect((outcome.reason as MessageReturnedError).returned.properties.messageId).toBe(`${n}`);
+    }
+    // The test is of worth only if some of both came, and confirms of several at once.
+    expect(resolved.length).toBeGreaterThan(0);
+    expect(resolved.length).toBeLessThan(COUNT);
+    expect(multiples).toBeGreaterThan(0);
+    expect(strays).toBe(0);
+  }, 30_000);
+
+  it('A9 10,000 in flight, identical: exactly as many reject as were returned', async () => {
+    const { outcomes, strays, channel, queue } = await publishWhileBindingFlaps(
+      () => ({}),
+      () => 'same',
+    );
+    const resolved = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    expect(await drain(channel, queue)).toHaveLength(resolved);
+    expect(resolved).toBeGreaterThan(0);
+    expect(resolved).toBeLessThan(COUNT);
+    expect(strays).toBe(0);
+  }, 30_000);
+
+  it('A9 10,000 in flight, no ids, ten kinds: of each kind exactly as many reject as were returned', async () => {
+    const kind = (n: number): string => `kind ${n % 10}`;
+    const { outcomes, channel, queue } = await publishWhileBindingFlaps(
+      (n) => (n % 2 ? { type: kind(n) } : { headers: { kind: kind(n) }, timestamp: new Date(1_600_000_000_123) }),
+      kind,
+    );
+    const count = (kinds: string[]): Record<string, number> => {
+      const counts: Record<string, number> = {};
+      for (const name of kinds.sort()) counts[name] = (counts[name] ?? 0) + 1;
+      return counts;
+    };
+    const resolved = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [kind(n)] : []));
+    expect(count((await drain(channel, queue)).map((delivery) => delivery.text()))).toEqual(count(resolved));
+  }, 30_000);
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Delivery } from '../../lib/client/index.js';
+import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+
+describe('A10 arguments to basic.consume', () => {
+  const harness = useClientHarness();
+
+  it('A10 x-stream-offset: a stream is read from an offset', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const stream = harness.name('stream');
+    await channel.queueDeclare(stream, { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    for (let n = 0; n < 10; n++) await channel.publish('', stream, `${n}`);
+    const read = async (offset: string | number): Promise<string[]> => {
+      const inbox = new Inbox<Delivery>();
+      const consumer = await channel.basicConsume(
+        stream,
+        (delivery) => {
+          delivery.ack();
+          inbox.add(delivery);
+        },
+        { prefetch: 10, arguments: { 'x-stream-offset': offset } },
+      );
+      const expected = offset === 'first' ? 10 : 10 - Number(offset);
+      const deliveries = await inbox.take(expected);
+      await consumer.cancel();
+      expect(deliveries[0]!.properties.headers).toEqual({ 'x-stream-offset': offset === 'first' ? 0 : offset });
+      return deliveries.map((delivery) => delivery.text());
+    };
+    expect(await read('first')).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    expect(await read(7)).toEqual(['7', '8', '9']);
+  });
+
+  it('A10 x-priority: the consumer of the higher priority is served first; also after a restore', async () => {
+    const connection = await harness.connect();
+    const [channel, publisher] = [await connection.openChannel(), await connection.openChannel({ confirm: true })];
+    const queue = harness.name();
+    await publisher.queueDeclare(queue, { exclusive: true });
+    const [low, high] = [new Inbox<Delivery>(), new Inbox<Delivery>()];
+    await channel.basicConsume(queue, low.add, { noAck: true });
+    await channel.basicConsume(queue, high.add, { noAck: true, arguments: { 'x-priority': 10 } });
+    for (let n = 0; n < 20; n++) await publisher.publish('', queue, `${n}`);
+    await high.take(20);
+    const restored = eventOf(channel, 'restored');
+    await channel.queueDeclare('not.there', { passive: true }).catch(() => undefined);
+    await restored;
+    for (let n = 0; n < 20; n++) await publisher.publish('', queue, `${n}`);
+    await high.take(20);
+    expect(low.all).toEqual([]);
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Delivery } from '../../lib/client/index.js';
+import { Inbox, useClientHarness } from './support/client-harness.js';
+
+describe('A11 basic.recover', () => {
+  const harness = useClientHarness();
+
+  it('A11 basicRecover awaits recover-ok and redelivers; the old tags are void', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (const text of ['a', 'b', 'c']) await channel.publish('', queue, text);
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add);
+    const first = await inbox.take(3);
+    first[0]!.ack();
+    await channel.basicRecover({ requeue: true });
+    const second = await inbox.take(2);
+    expect(second.map((delivery) => delivery.text()).sort()).toEqual(['b', 'c']);
+    expect(second.every(({ redelivered }) => redelivered)).toBe(true);
+    // These would close the channel with 406, were they sent.
+    for (const delivery of first.slice(1)) delivery.ack();
+    for (const delivery of second) delivery.ack();
+    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('A11 what was under way when it was asked for is given back as well', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel();
+    const publisher = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await publisher.queueDeclare(queue, { durable: false });
+    const inbox = new Inbox<Delivery>();
+    let lost = 0;
+    channel.on('lost', () => lost++);
+    // Acks at once, so also between basic.recover and its answer.
+    await channel.basicConsume(queue, (delivery) => {
+      inbox.add(delivery);
+      delivery.ack();
+    });
+    proxy.stall('toClient');
+    for (const text of ['a', 'b', 'c']) await publisher.publish('', queue, text);
+    const recovered = channel.basicRecover();
+    await publisher.queueDeclare(queue, { passive: true });
+    proxy.resume();
+    await recovered;
+    await channel.basicQos(0);
+    while ((await publisher.queueDeclare(queue, { passive: true })).messageCount > 0);
+    await channel.basicQos(0);
+    expect(lost).toBe(0);
+    expect(new Set(inbox.all.map((delivery) => delivery.text()))).toEqual(new Set(['a', 'b', 'c']));
+  });
+
+  it('A11 basicRecoverAsync redelivers without an answer', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.publish('', queue, 'a');
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add);
+    const first = await inbox.next();
+    await channel.basicRecoverAsync({ requeue: true });
+    const second = await inbox.next();
+    expect(second.text()).toBe('a');
+    expect(second.redelivered).toBe(true);
+    first.ack();
+    second.ack();
+    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
+  });
+});

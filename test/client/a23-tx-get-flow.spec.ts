@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals';
+import { eventOf, errorOf, useClientHarness } from './support/client-harness.js';
+import { NotImplementedError, PreconditionFailedError } from '../../lib/client/index.js';
+import type { Peer } from './support/scripted-server.js';
+
+describe('A23 transactions', () => {
+  const harness = useClientHarness();
+
+  it('A23 tx: publishes take effect with the commit, and not with a rollback', async () => {
+    const connection = await harness.connect();
+    const [channel, other] = [await connection.openChannel(), await connection.openChannel()];
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.txSelect();
+    await channel.publish('', queue, 'first');
+    await channel.txRollback();
+    await channel.publish('', queue, 'second');
+    expect(await other.basicGet(queue, { noAck: true })).toBeUndefined();
+    await channel.txCommit();
+    expect((await other.basicGet(queue, { noAck: true }))!.text()).toBe('second');
+    expect(await other.basicGet(queue, { noAck: true })).toBeUndefined();
+  });
+
+  it('A23 tx: acks too', async () => {
+    const connection = await harness.connect();
+    const [channel, other] = [await connection.openChannel(), await connection.openChannel()];
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.publish('', queue, 'x');
+    await channel.txSelect();
+    (await channel.basicGet(queue))!.ack();
+    await channel.txCommit();
+    await channel.close();
+    expect(await other.basicGet(queue)).toBeUndefined();
+  });
+
+  it('A23 tx: a commit covers the publishes that were called before it and not awaited', async () => {
+    const connection = await harness.connect({ writeBufferSize: 1 });
+    const channel = await connection.openChannel();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.txSelect();
+    const publishes = [1, 2, 3].map((n) => channel.publish('', queue, `${n}`));
+    await channel.txCommit();
+    await Promise.all(publishes);
+    const other = await connection.openChannel();
+    expect((await other.queueDeclare(queue, { passive: true })).messageCount).toBe(3);
+  });
+
+  it('A23 tx and confirms exclude each other, typed', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const error = await errorOf(channel.txSelect());
+    expect(error).toBeInstanceOf(PreconditionFailedError);
+    expect(error['method']).toBe('tx.select');
+    const noTx = await errorOf(channel.txCommit());
+    expect(noTx).toBeInstanceOf(PreconditionFailedError);
+  });
+});
+
+describe('A23 basic.get', () => {
+  const harness = useClientHarness();
+
+  it('A23 get: one message with all that is known of it, or undefined', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const [exchange, queue] = [harness.name('x'), harness.name()];
+    await channel.exchangeDeclare(exchange, 'fanout');
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.queueBind(queue, exchange);
+    expect(await channel.basicGet(queue)).toBeUndefined();
+
+    await channel.publish(exchange, 'some.key', 'one', { messageId: 'id' });
+    const first = (await channel.basicGet(queue))!;
+    expect(first).toMatchObject({
+      exchange,
+      routingKey: 'some.key',
+      redelivered: false,
+      consumerTag: '',
+      settled: false,
+    });
+    expect(first.properties).toEqual({ messageId: 'id' });
+    first.nack();
+    const again = (await channel.basicGet(queue, { noAck: true }))!;
+    expect(again).toMatchObject({ redelivered: true, settled: true });
+    expect(await channel.basicGet(queue)).toBeUndefined();
+  });
+
+  it('A23 get: many at once are answered in their order', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (let n = 0; n < 5; n++) await channel.publish('', queue, `${n}`);
+    const got = await Promise.all(Array.from({ length: 7 }, () => channel.basicGet(queue, { noAck: true })));
+    expect(got.map((delivery) => delivery?.text())).toEqual(['0', '1', '2', '3', '4', undefined, undefined]);
+  });
+});
+
+describe('A23 flow', () => {
+  const harness = useClientHarness();
+
+  it('A23 flow: asking for what is, is answered; RabbitMQ refuses to pause', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel();
+    expect(await channel.channelFlow(true)).toBe(true);
+    const back = eventOf(connection, 'reconnected');
+    const error = await errorOf(channel.channelFlow(false));
+    expect(error instanceof NotImplementedError || error.cause instanceof NotImplementedError).toBe(true);
+    await back;
+  });
+
+  it('A23 flow: a broker that pauses the channel is answered, and publishes wait until it resumes', async () => {
+    let broker!: Peer;
+    const server = await harness.server(async (peer) => {
+      broker = peer;
+      await peer.handshake();
+      await peer.acceptChannel();
+      peer.agreeToClose();
+      peer.send(1, 'channel.flow', { active: false });
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const channel = await connection.openChannel();
+    expect((await broker.expect('channel.flowOk')).args.active).toBe(false);
+
+    const published: number[] = [];
+    const waiting = [1, 2].map(async (n) => {
+      await channel.publish('', 'q', `${n}`);
+      published.push(n);
+    });
+    const late = await errorOf(channel.publish('', 'q', 'late', { timeout: 20 }));
+    expect(late).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent' });
+    expect(late.message).toMatch(/channel\.flow/);
+    expect(published).toEqual([]);
+    expect(broker.frames.some((frame) => frame.kind === 'body')).toBe(false);
+
+    broker.send(1, 'channel.flow', { active: true });
+    await Promise.all(waiting);
+    expect(published).toEqual([1, 2]);
+    for (const text of ['1', '2']) {
+      const body = await broker.next((frame) => frame.kind === 'body');
+      expect('payload' in body && body.payload.toString()).toBe(text);
+    }
+  });
+});

@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import type net from 'node:net';
+import { resolveEndpoints } from '../../lib/client/endpoints.js';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+
+describe('B2 several hosts', () => {
+  const harness = useClientHarness();
+
+  it('B2 shuffled: each is the first about as often as the others', async () => {
+    const urls = ['amqp://a', 'amqp://b', 'amqp://c'];
+    const first: Record<string, number> = { a: 0, b: 0, c: 0 };
+    for (let round = 0; round < 3_000; round++) {
+      const endpoints = await resolveEndpoints(urls);
+      expect(endpoints.map(({ host }) => host).sort()).toEqual(['a', 'b', 'c']);
+      first[endpoints[0]!.host]!++;
+    }
+    for (const count of Object.values(first)) expect(Math.abs(count - 1_000)).toBeLessThan(200);
+    expect(urls).toEqual(['amqp://a', 'amqp://b', 'amqp://c']);
+  });
+
+  it('B2 one that is down does not matter', async () => {
+    const [down, up] = [await harness.proxy(), await harness.proxy()];
+    down.refuse();
+    for (let round = 0; round < 5; round++) {
+      const connection = await harness.connect({
+        urls: [`amqp://127.0.0.1:${down.port}`, `amqp://127.0.0.1:${up.port}`],
+      });
+      expect((connection.socket as net.Socket).remotePort).toBe(up.port);
+    }
+  });
+
+  it('B2 fails over to another when the one in use goes', async () => {
+    const proxies = [await harness.proxy(), await harness.proxy()];
+    const connection = await harness.connect({ urls: proxies.map(({ port }) => `amqp://127.0.0.1:${port}`) });
+    const port = (connection.socket as net.Socket).remotePort;
+    const [used, other] = port === proxies[0]!.port ? proxies : [...proxies].reverse();
+    used!.refuse();
+    used!.cut();
+    await eventOf(connection, 'reconnected');
+    expect((connection.socket as net.Socket).remotePort).toBe(other!.port);
+  });
+
+  it('B2 a silent host takes its own deadline, not that of the others', async () => {
+    const silent = await harness.server(() => undefined);
+    const good = await harness.proxy();
+    for (let round = 0; round < 3; round++) {
+      await harness.connect({ urls: [silent.url, `amqp://127.0.0.1:${good.port}`], connectTimeout: 300 });
+    }
+  });
+
+  it('B2 when all fail, the error is of one of them', async () => {
+    const [one, two] = [await harness.proxy(), await harness.proxy()];
+    one.refuse();
+    two.refuse();
+    const error = await errorOf(
+      harness.connect({ urls: [`amqp://127.0.0.1:${one.port}`, `amqp://127.0.0.1:${two.port}`] }),
+    );
+    expect(error.message).toMatch(new RegExp(`ECONNREFUSED 127.0.0.1:(${one.port}|${two.port})`));
+  });
+
+  it('B2 a resolver is asked before every round', async () => {
+    const [first, second] = [await harness.proxy(), await harness.proxy()];
+    let current = first;
+    let asked = 0;
+    const connection = await harness.connect({
+      urls: async () => {
+        asked++;
+        await Promise.resolve();
+        return `amqp://127.0.0.1:${current.port}`;
+      },
+    });
+    expect(asked).toBe(1);
+    current = second;
+    first.refuse();
+    first.cut();
+    await eventOf(connection, 'reconnected');
+    expect(asked).toBe(2);
+    expect((connection.socket as net.Socket).remotePort).toBe(second.port);
+  });
+
+  it('B2 a resolver that fails: the error of connect(), and another attempt when reconnecting', async () => {
+    const cause = new Error('no records');
+    expect(await errorOf(harness.connect({ urls: () => Promise.reject(cause) }))).toBe(cause);
+    expect(await errorOf(harness.connect({ urls: [] }))).toBeInstanceOf(ConfigurationError);
+
+    const proxy = await harness.proxy();
+    let failures = 0;
+    const connection = await harness.connect({
+      urls: () => {
+        if (failures > 0 && failures-- > 1) throw cause;
+        return [`amqp://127.0.0.1:${proxy.port}`];
+      },
+    });
+    failures = 3;
+    const failed = eventOf(connection, 'reconnectFailed');
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    expect((await failed)[0]).toBe(cause);
+    await back;
+  });
+});

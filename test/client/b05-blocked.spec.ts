@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Connection, Delivery } from '../../lib/client/index.js';
+import { PublishRefusedError, PublishTimeoutError } from '../../lib/client/index.js';
+import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
+import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+
+let rabbit: RabbitMq;
+
+beforeAll(async () => {
+  rabbit = await startRabbitMq({ source: 'local' });
+}, 60_000);
+afterAll(() => rabbit?.stop());
+
+/** rabbitmqctl takes a second or two. */
+const SLOW = 30_000;
+
+describe('B5 connection.blocked', () => {
+  const harness = useClientHarness();
+  afterEach(() => unblock());
+
+  let alarmed = false;
+
+  async function alarm(): Promise<void> {
+    alarmed = true;
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.0001');
+  }
+
+  async function unblock(): Promise<void> {
+    if (alarmed) await rabbit.ctl('set_vm_memory_high_watermark', '0.4');
+    alarmed = false;
+  }
+
+  /** RabbitMQ blocks a connection with its next publish after the alarm; that one is in, but not confirmed. */
+  async function block(connection: Connection): Promise<{ probe: Promise<unknown>; reason: string }> {
+    const channel = await connection.openChannel({ confirm: true });
+    const blocked = eventOf<[string]>(connection, 'blocked');
+    await alarm();
+    const probe = channel.publish('', 'nowhere', 'the drop that');
+    const [reason] = await blocked;
+    return { probe: probe.catch(() => undefined), reason };
+  }
+
+  it(
+    'B5 publishes wait, in order and bounded; consumers go on; all flows again',
+    async () => {
+      const connection = await harness.connect({ urls: rabbit.url });
+      const [channel, patient] = [
+        await connection.openChannel({ confirm: true, maxWaiting: 3, prefetch: 10 }),
+        await connection.openChannel({ confirm: true, publishTimeout: 50 }),
+      ];
+      const { queue } = await channel.queueDeclare('', { exclusive: true });
+      await channel.publish('', queue, 'before');
+      const { probe, reason } = await block(connection);
+
+      expect(reason).toMatch(/memory/);
+      expect(connection.blocked).toBe(reason);
+      expect(harness.warnings.join()).toContain(reason);
+      let published = 0;
+      const waiting = ['1', '2', '3'].map((text) => channel.publish('', queue, text).then(() => published++));
+      const refused = await errorOf(channel.publish('', queue, '4'));
+      expect(refused).toBeInstanceOf(PublishRefusedError);
+      const late = await errorOf<PublishTimeoutError>(patient.publish('', queue, 'late'));
+      expect(late).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent' });
+      expect(late.message).toContain(reason);
+      expect(published).toBe(0);
+
+      // Another connection, that does not publish, is not blocked.
+      const reader = await harness.connect({ urls: rabbit.url });
+      expect(reader.blocked).toBeUndefined();
+
+      const unblocked = eventOf(connection, 'unblocked');
+      await unblock();
+      await unblocked;
+      expect(connection.blocked).toBeUndefined();
+      await Promise.all([...waiting, probe]);
+      const texts = await Promise.all([1, 2, 3, 4].map(() => channel.basicGet(queue, { noAck: true })));
+      expect(texts.map((delivery) => delivery!.text())).toEqual(['before', '1', '2', '3']);
+    },
+    SLOW,
+  );
+
+  it(
+    'B5 reads and acks go on: a consumer on the blocked connection gets and settles what is there',
+    async () => {
+      const connection = await harness.connect({ urls: rabbit.url });
+      const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
+      const { queue } = await channel.queueDeclare('', { exclusive: true });
+      for (const text of ['1', '2', '3', '4']) await channel.publish('', queue, text);
+      const inbox = new Inbox<Delivery>();
+      await channel.basicConsume(queue, inbox.add);
+      const held = await inbox.take(2);
+
+      await block(connection);
+      // RabbitMQ reads nothing from a blocked connection: the acks are sent, and count once it is unblocked.
+      for (const delivery of held) delivery.ack();
+      expect(held.map((delivery) => delivery.text())).toEqual(['1', '2']);
+      const unblocked = eventOf(connection, 'unblocked');
+      await unblock();
+      await unblocked;
+      const rest = await inbox.take(2);
+      expect(rest.map((delivery) => delivery.text())).toEqual(['3', '4']);
+      for (const delivery of rest) delivery.ack();
+    },
+    SLOW,
+  );
+
+  it(
+    "B5 whenUnavailable: 'fail' refuses at once, with the broker's reason",
+    async () => {
+      const connection = await harness.connect({ urls: rabbit.url });
+      const channel = await connection.openChannel({ confirm: true, whenUnavailable: 'fail' });
+      const { reason } = await block(connection);
+      const refused = await errorOf(channel.publish('', 'q', 'x'));
+      expect(refused).toBeInstanceOf(PublishRefusedError);
+      expect(refused.message).toContain(reason);
+    },
+    SLOW,
+  );
+
+  it(
+    'B5 close() goes on, under its deadline, and settles what waits',
+    async () => {
+      const connection = await harness.connect({ urls: rabbit.url });
+      const channel = await connection.openChannel({ confirm: true });
+      await block(connection);
+      const waiting = errorOf(channel.publish('', 'q', 'x'));
+      const started = performance.now();
+      await connection.close({ timeout: 400 });
+      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(connection.state).toBe('closed');
+      expect(await waiting).toMatchObject({ outcome: 'not-sent' });
+    },
+    SLOW,
+  );
+
+  it(
+    'B5 a connection that is lost while blocked is not blocked when it is back',
+    async () => {
+      const { connection, proxy } = await harness.connectThroughProxy({}, rabbit.port);
+      const channel = await connection.openChannel({ confirm: true });
+      const { queue } = await channel.queueDeclare('', { exclusive: true });
+      await block(connection);
+      const waiting = channel.publish('', queue, 'x');
+      const back = eventOf(connection, 'reconnected');
+      await unblock();
+      proxy.cut();
+      await back;
+      expect(connection.blocked).toBeUndefined();
+      await waiting;
+    },
+    SLOW,
+  );
+});

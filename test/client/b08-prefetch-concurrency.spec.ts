@@ -1,0 +1,106 @@
+import { describe, expect, it } from '@jest/globals';
+import { Deferred } from '../../lib/client/deferred.js';
+import type { Delivery } from '../../lib/client/index.js';
+import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+
+describe('B8 prefetch per consumer, concurrency', () => {
+  const harness = useClientHarness();
+
+  /** By now everything that the broker had to deliver has been delivered: it answers in order. */
+  const settled = (channel: { queueDeclare(queue: string, options: object): Promise<unknown> }, queue: string) =>
+    channel.queueDeclare(queue, { passive: true });
+
+  it('B8 two consumers of one channel have a prefetch each, the channel a third; all survive a reconnect', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true, prefetch: 3 });
+    const queues = [harness.name(), harness.name(), harness.name()] as const;
+    const inboxes = queues.map(() => new Inbox<Delivery>());
+    for (const queue of queues) {
+      await channel.queueDeclare(queue);
+      for (let n = 0; n < 8; n++) await channel.publish('', queue, `${n}`);
+    }
+    await channel.basicConsume(queues[0], inboxes[0]!.add, { prefetch: 2 });
+    await channel.basicConsume(queues[1], inboxes[1]!.add);
+    await channel.basicConsume(queues[2], inboxes[2]!.add, { prefetch: 5 });
+    await settled(channel, queues[0]);
+    expect(inboxes.map(({ all }) => all.length)).toEqual([2, 3, 5]);
+
+    inboxes[0]!.all[0]!.ack();
+    inboxes[1]!.all[2]!.ack();
+    const more = await Promise.all([inboxes[0]!.take(3), inboxes[1]!.take(4)]);
+    await settled(channel, queues[0]);
+    expect(more.map((deliveries) => deliveries.at(-1)!.text())).toEqual(['2', '3']);
+    expect(inboxes.map(({ all }) => all.length)).toEqual([3, 4, 5]);
+
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    await back;
+    await settled(channel, queues[0]);
+    expect(inboxes.map(({ all }) => all.length)).toEqual([3 + 2, 4 + 3, 5 + 5]);
+  });
+
+  it('B8 prefetch 0 is no limit, over the channel’s', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true, prefetch: 1 });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (let n = 0; n < 20; n++) await channel.publish('', queue, `${n}`);
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add, { prefetch: 0 });
+    await inbox.take(20);
+  });
+
+  it('B8 concurrency bounds the handlers that run at once; the others wait, in order', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (let n = 0; n < 12; n++) await channel.publish('', queue, `${n}`);
+    let [running, most] = [0, 0];
+    const begun: string[] = [];
+    const gates = Array.from({ length: 12 }, () => new Deferred<void>());
+    const done = new Inbox<string>();
+    const consumer = await channel.basicConsume(
+      queue,
+      async (delivery) => {
+        most = Math.max(most, ++running);
+        begun.push(delivery.text());
+        await gates[Number(delivery.text())]!.promise;
+        running--;
+        delivery.ack();
+        done.add(delivery.text());
+      },
+      { concurrency: 3 },
+    );
+    await settled(channel, queue);
+    expect(begun).toEqual(['0', '1', '2']);
+    expect(consumer.inFlight).toBe(12);
+    gates[1]!.resolve();
+    await done.next();
+    expect(begun).toEqual(['0', '1', '2', '3']);
+    for (const gate of gates) gate.resolve();
+    await done.take(11);
+    expect(begun).toEqual(Array.from({ length: 12 }, (_, n) => `${n}`));
+    expect(most).toBe(3);
+  });
+
+  it('B8 a handler that throws, or rejects, makes room for the next and is told', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (const text of ['throws', 'rejects', 'fine']) await channel.publish('', queue, text);
+    const failures = new Inbox<string>();
+    channel.on('handlerError', (error, delivery) => failures.add(`${delivery.text()}: ${(error as Error).message}`));
+    const fine = new Deferred<void>();
+    await channel.basicConsume(
+      queue,
+      (delivery) => {
+        if (delivery.text() === 'throws') throw new Error('one');
+        if (delivery.text() === 'rejects') return Promise.reject(new Error('two'));
+        return fine.resolve();
+      },
+      { concurrency: 1, noAck: true },
+    );
+    await fine.promise;
+    expect(failures.all).toEqual(['throws: one', 'rejects: two']);
+    expect(channel.isOpen).toBe(true);
+  });
+});

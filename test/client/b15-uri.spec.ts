@@ -1,0 +1,101 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigurationError, connect, NotAllowedError, parseUri, type Endpoint } from '../../lib/client/index.js';
+import { sharedRabbit } from '../support/shared-broker.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { ScriptedServer, type Peer } from './support/scripted-server.js';
+
+const defaults: Endpoint = {
+  tls: false,
+  host: 'localhost',
+  port: 5672,
+  vhost: '/',
+  username: undefined,
+  password: undefined,
+  query: {},
+};
+
+describe('B15 the URI of the AMQP specification', () => {
+  const harness = useClientHarness();
+
+  // The table of https://www.rabbitmq.com/docs/uri-spec, and more.
+  it.each<[uri: string, endpoint: Partial<Endpoint>]>([
+    ['amqp://user:pass@host:10000/vhost', { username: 'user', password: 'pass', host: 'host', port: 10_000, vhost: 'vhost' }],
+    ['amqp://user%61:%61pass@ho%61st:10000/v%2fhost', { username: 'usera', password: 'apass', host: 'hoast', port: 10_000, vhost: 'v/host' }],
+    ['amqp://', {}],
+    ['amqp://:@/', { vhost: '' }],
+    ['amqp://user@', { username: 'user' }],
+    ['amqp://user:pass@', { username: 'user', password: 'pass' }],
+    ['amqp://host', { host: 'host' }],
+    ['amqp://:10000', { port: 10_000 }],
+    ['amqp:///vhost', { vhost: 'vhost' }],
+    ['amqp://host/', { host: 'host', vhost: '' }],
+    ['amqp://host/%2F', { host: 'host', vhost: '/' }],
+    ['amqp://[::1]', { host: '::1' }],
+    ['amqp://[fe80::1]:1234/v', { host: 'fe80::1', port: 1234, vhost: 'v' }],
+    ['amqps://host', { tls: true, host: 'host', port: 5671 }],
+    ['AMQPS://host:1', { tls: true, host: 'host', port: 1 }],
+    ['amqp://u:p%40%2F%3A%23%3F%25@h', { username: 'u', password: 'p@/:#?%', host: 'h' }],
+    ['amqp://h?heartbeat=7&connection_timeout=1500&channel_max=9&frame_max=8192&auth_mechanism=external',
+      { host: 'h', query: { heartbeat: 7, connectionTimeout: 1500, channelMax: 9, frameMax: 8192, authMechanism: 'EXTERNAL' } }],
+    ['amqp://h/v?heartbeat=0', { host: 'h', vhost: 'v', query: { heartbeat: 0 } }],
+  ])('B15 %s', (uri, endpoint) => {
+    expect(parseUri(uri)).toEqual({ ...defaults, ...endpoint });
+  }); // prettier-ignore
+
+  it.each<[string, string, RegExp]>([
+    ['no URI', 'localhost', /amqp:\/\/user:password@host/],
+    ['nothing', '', /not an AMQP URI/],
+    ['another scheme', 'http://host', /'http:'.*'amqp:' or 'amqps:'/],
+    ['a port too high', 'amqp://host:65536', /not an AMQP URI/],
+    ['two segments', 'amqp://host/a/b', /%2F/],
+    ['a fragment', 'amqp://user:pa#ss@host', /%23/],
+    ['a % that begins nothing', 'amqp://host/100%', /vhost.*%25/],
+    ['an unknown parameter', 'amqp://host?heartbeet=1', /heartbeet.*heartbeat/],
+    ['a number that is none', 'amqp://host?heartbeat=soon', /heartbeat must be a whole number/],
+    ['a question mark in the password', 'amqp://user:12?34@host', /%3F/],
+    ['a slash in the password', 'amqp://user:12/34@host', /%2F/],
+  ])('B15 %s is an error that says what to do', (_, uri, message) => {
+    expect(() => parseUri(uri)).toThrow(ConfigurationError);
+    expect(() => parseUri(uri)).toThrow(message);
+  });
+
+  it('B15 against the broker: %2F is its default vhost, an empty one is none', async () => {
+    const { port } = sharedRabbit();
+    await harness.connect({ urls: `amqp://guest:guest@localhost:${port}/%2F` });
+    await harness.connect({ urls: `amqp://guest:guest@localhost:${port}` });
+    const error = await errorOf(harness.connect({ urls: `amqp://guest:guest@localhost:${port}/` }));
+    expect(error).toBeInstanceOf(NotAllowedError);
+    expect(error['scope']).toBe('connection');
+  });
+
+  it('B15 the parameters reach the negotiation; options go over them', async () => {
+    const { port } = sharedRabbit();
+    const uri = `amqp://localhost:${port}?frame_max=8192&channel_max=1&heartbeat=3`;
+    const connection = await harness.connect({ urls: uri });
+    expect(connection.frameMax).toBe(8192);
+    await connection.openChannel();
+    expect(await errorOf(connection.openChannel())).toBeInstanceOf(NotAllowedError);
+    const other = await harness.connect({ urls: uri, frameMax: 16_384, channelMax: 2 });
+    expect(other.frameMax).toBe(16_384);
+    await other.openChannel();
+    await other.openChannel();
+  });
+
+  it('B15 connection_timeout is the deadline', async () => {
+    const server = await harness.server(() => undefined);
+    const error = await errorOf(connect(`${server.url}?connection_timeout=40`, { clock: harness.clock }), 2_000);
+    expect(error.name).toBe('TimeoutError');
+    expect(error.message).toMatch(/40 ms/);
+  });
+
+  it('B15 an IPv6 address is connected to', async () => {
+    const script = async (peer: Peer): Promise<void> => {
+      await peer.handshake();
+      peer.agreeToClose();
+    };
+    const server = await ScriptedServer.start(script, '::1');
+    harness.cleanup(() => server.close());
+    const connection = await harness.connect({ urls: `amqp://[::1]:${server.port}` });
+    expect(connection.state).toBe('open');
+  });
+});

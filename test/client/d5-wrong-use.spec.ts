@@ -1,0 +1,144 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  AccessRefusedError,
+  AlreadySettledError,
+  ChannelClosedError,
+  ConfigurationError,
+  EncodingError,
+  NotAllowedError,
+  type Delivery,
+} from '../../lib/client/index.js';
+import { sharedRabbit } from '../support/shared-broker.js';
+import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+
+// A wrong port: c10-wrong-port.spec.ts. A frame-max of 100: d3-limits.spec.ts.
+describe('D5 wrong use is an error that teaches', () => {
+  const harness = useClientHarness();
+
+  it('D5 a closed channel, whatever is called', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    await channel.close();
+    const calls = [
+      channel.publish('', 'q', 'x'),
+      channel.queueDeclare('q'),
+      channel.basicConsume('q', () => undefined),
+      channel.basicGet('q'),
+      channel.confirmSelect().then(() => channel.txSelect()),
+      channel.consume('q').next(),
+    ];
+    for (const call of calls) {
+      const error = await errorOf<ChannelClosedError>(call);
+      expect(error).toBeInstanceOf(ChannelClosedError);
+      expect(error.message).toMatch(/channel 1 is closed; open another with connection\.openChannel\(\)/);
+      expect(error.outcome).toBe('not-sent');
+    }
+  });
+
+  it('D5 a delivery settled twice, or one that needs no settling', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (let n = 0; n < 3; n++) await channel.publish('', queue, `${n}`);
+    const [acked, rejected, automatic] = [
+      (await channel.basicGet(queue))!,
+      (await channel.basicGet(queue))!,
+      (await channel.basicGet(queue, { noAck: true }))!,
+    ];
+    acked.ack();
+    rejected.reject();
+    for (const delivery of [acked, rejected, automatic]) {
+      for (const settle of [() => delivery.ack(), () => delivery.nack(), () => delivery.reject()]) {
+        expect(settle).toThrow(AlreadySettledError);
+        expect(settle).toThrow(/settled already, or came without acknowledgement \(noAck\)/);
+      }
+    }
+    // The broker has heard of none of it.
+    await channel.queueDeclare(queue, { passive: true });
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('D5 settling after multiple has covered it is harmless', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    for (let n = 0; n < 3; n++) await channel.publish('', queue, `${n}`);
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add);
+    const [first, second, third] = await inbox.take(3);
+    second!.ack({ multiple: true });
+    first!.ack();
+    third!.ack();
+    await channel.queueDeclare(queue, { passive: true });
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('D5 an unknown option: TypeScript refuses it, and so does the call', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel();
+    const queue = harness.name();
+    const attempts: readonly (readonly [Promise<unknown>, RegExp])[] = [
+      // @ts-expect-error: heartbeat
+      [harness.connect({ hartbeat: 5 }), /connect: unknown option 'hartbeat'.*heartbeat/],
+      // @ts-expect-error: attempts
+      [harness.connect({ reconnect: { atempts: 5 } }), /unknown option 'atempts'.*attempts/],
+      // @ts-expect-error: prefetch
+      [connection.openChannel({ prefetchCount: 5 }), /openChannel: unknown option 'prefetchCount'.*prefetch/],
+      // @ts-expect-error: durable
+      [channel.queueDeclare(queue, { durabel: true }), /queueDeclare: unknown option 'durabel'.*durable/],
+      // @ts-expect-error: it belongs to `arguments`
+      [channel.queueDeclare(queue, { messageTtl: 5 }), /unknown option 'messageTtl'.*arguments/],
+      // @ts-expect-error: autoDelete
+      [channel.exchangeDeclare('x', 'topic', { auto_delete: true }), /'auto_delete'.*autoDelete/],
+      // @ts-expect-error: noAck
+      [channel.basicConsume(queue, () => undefined, { noack: true }), /'noack'.*noAck/],
+    ];
+    for (const [attempt, message] of attempts) {
+      const error = await errorOf(attempt);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toMatch(message);
+    }
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('D5 options of the wrong type or size name themselves', async () => {
+    const connection = await harness.connect();
+    const attempts: readonly (readonly [Promise<unknown>, RegExp])[] = [
+      [harness.connect({ heartbeat: -1 }), /heartbeat/],
+      [harness.connect({ heartbeat: 'often' as never }), /heartbeat/],
+      [harness.connect({ channelMax: 0 }), /channelMax/],
+      [harness.connect({ rpcTimeout: NaN }), /rpcTimeout/],
+      [harness.connect({ urls: 5 as never }), /URI|urls/],
+      [connection.openChannel({ prefetch: -1 }), /prefetch/],
+      [connection.openChannel({ maxUnconfirmed: 0 }), /maxUnconfirmed/],
+    ];
+    for (const [attempt, message] of attempts) {
+      const error = await errorOf(attempt);
+      expect([error.message, error instanceof ConfigurationError]).toEqual([expect.stringMatching(message), true]);
+    }
+  });
+
+  it('D5 a queue name of 300 bytes', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const error = await errorOf(channel.queueDeclare('q'.repeat(300)));
+    expect(error).toBeInstanceOf(EncodingError);
+    expect(error.message).toMatch(/queue of queue\.declare has 300 bytes; AMQP's short strings hold 255/);
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('D5 a wrong vhost', async () => {
+    const { port } = sharedRabbit();
+    const error = await errorOf(harness.connect({ urls: `amqp://localhost:${port}/nowhere` }));
+    expect(error).toBeInstanceOf(NotAllowedError);
+    expect(error['scope']).toBe('connection');
+    expect(error.message).toMatch(/vhost.*nowhere|nowhere.*vhost/);
+  });
+
+  it('D5 a wrong password', async () => {
+    const { port } = sharedRabbit();
+    const error = await errorOf(harness.connect({ urls: `amqp://guest:hunter2@localhost:${port}` }));
+    expect(error).toBeInstanceOf(AccessRefusedError);
+    expect(error).toMatchObject({ replyCode: 403, scope: 'connection' });
+    expect(error.message).toMatch(/ACCESS_REFUSED/);
+    expect(error.message).not.toContain('hunter2');
+  });
+});

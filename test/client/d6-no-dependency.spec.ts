@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { transformFile } from '@swc/core';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Prints what is loaded, one URL a line. */
+const HOOKS = `import { writeSync } from 'node:fs';
+export async function load(url, context, next) {
+  if (url.startsWith('file:') || url.startsWith('node:')) writeSync(1, url + '\\n');
+  return next(url, context);
+}`;
+
+describe("D6 import 'nest-amqp/client'", () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nest-amqp-client-'));
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    const files = await readdir(join(root, 'lib'), { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.ts') && !name.includes('.spec.'))) {
+      const { code } = await transformFile(join(root, 'lib', file), {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+        module: { type: 'es6' },
+        swcrc: false,
+      });
+      const target = join(folder, 'lib', file.replace(/\.ts$/, '.js'));
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, code);
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('D6 loads no module of anybody else, and nothing outside lib', async () => {
+    const hooks = `data:text/javascript,${encodeURIComponent(HOOKS)}`;
+    const register = `data:text/javascript,${encodeURIComponent(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`)}`;
+    const entry = pathToFileURL(join(folder, 'lib/client/index.js')).href;
+    const program = `const client = await import(${JSON.stringify(entry)}); if (typeof client.connect !== 'function') process.exit(3);`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', register, '--input-type=module', '--eval', program],
+      // A folder without node_modules: what is not here cannot be resolved either.
+      { cwd: folder, env: { ...process.env, NODE_OPTIONS: '', NODE_PATH: '' } },
+    );
+    const loaded = stdout.trim().split('\n');
+    expect(loaded).toContain(entry);
+    expect(loaded.length).toBeGreaterThan(30);
+    const ours = pathToFileURL(join(folder, 'lib')).href;
+    const foreign = loaded.filter((url) => !url.startsWith(`${ours}/client/`) && !url.startsWith(`${ours}/protocol/`));
+    expect(foreign.filter((url) => !url.startsWith('node:'))).toEqual([]);
+  });
+});

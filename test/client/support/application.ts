@@ -1,0 +1,144 @@
+import { expect } from '@jest/globals';
+import {
+  ConnectionLostError,
+  type Channel,
+  type Connection,
+  type Consumer,
+  type Delivery,
+} from '../../../lib/client/index.js';
+import { type ClientHarness, errorOf, eventually, Inbox } from './client-harness.js';
+
+const PREFETCH = 3;
+
+/**
+ * A connection as applications use one, to be put through a fault: a durable queue, an exclusive and a server-named one
+ * bound to an exchange that does not survive the broker, consumers on each, QoS, confirms, a channel without anything.
+ */
+export class Application {
+  readonly work = new Inbox<Delivery>();
+  readonly news = { exclusive: new Inbox<Delivery>(), serverNamed: new Inbox<Delivery>() };
+  readonly consumers: Consumer[] = [];
+  private holding = false;
+  private round = 0;
+  private serverNamed = '';
+
+  private constructor(
+    readonly connection: Connection,
+    readonly channel: Channel,
+    readonly sibling: Channel,
+    readonly queue: string,
+    readonly exclusive: string,
+    readonly exchange: string,
+  ) {}
+
+  static async start(harness: ClientHarness, connection: Connection): Promise<Application> {
+    const channel = await connection.openChannel({ confirm: true, prefetch: PREFETCH });
+    const sibling = await connection.openChannel({ confirm: true });
+    const names = [harness.name('durable'), harness.name('exclusive'), harness.name('exchange')] as const;
+    const application = new Application(connection, channel, sibling, ...names);
+    await application.setUp();
+    await application.verify();
+    return application;
+  }
+
+  private async setUp(): Promise<void> {
+    const { channel, sibling, queue, exclusive, exchange } = this;
+    await sibling.exchangeDeclare(exchange, 'topic', { durable: false });
+    await channel.queueDeclare(queue);
+    await channel.queueDeclare(exclusive, { exclusive: true });
+    this.serverNamed = (await channel.queueDeclare('', { exclusive: true })).queue;
+    await channel.queueBind(exclusive, exchange, 'news.*');
+    await channel.queueBind(this.serverNamed, exchange, '#');
+    this.consumers.push(
+      await channel.basicConsume(queue, (delivery) => {
+        if (!this.holding) delivery.ack();
+        this.work.add(delivery);
+      }),
+      await channel.basicConsume(exclusive, this.news.exclusive.add, { noAck: true, consumerTag: 'news' }),
+      await sibling.basicConsume(this.serverNamed, this.news.serverNamed.add, { noAck: true }),
+    );
+  }
+
+  /**
+   * Calls, publishes and waits that are pending when the fault comes; nothing of them may reach the broker. The promise
+   * is for after the fault: it asserts that each was settled, with the right error, once.
+   */
+  pend(): () => Promise<void> {
+    const { channel, sibling, queue } = this;
+    let settled = 0;
+    const calls = [
+      channel.queueDeclare(queue, { passive: true }),
+      channel.basicGet(queue),
+      sibling.queueBind(queue, 'amq.topic', 'k'),
+      sibling.basicQos(1),
+    ];
+    const publishes = Array.from({ length: 20 }, (_, n) => (n % 2 ? channel : sibling).publish('', queue, `lost ${n}`));
+    const all = [...calls, ...publishes];
+    for (const promise of all) {
+      const count = (): number => settled++;
+      promise.then(count, count);
+    }
+    return async () => {
+      for (const call of all) {
+        const error = await errorOf(call);
+        expect(error).toBeInstanceOf(ConnectionLostError);
+        expect(error).toMatchObject({ outcome: 'unknown', scope: 'connection', recoverable: true });
+      }
+      expect(settled).toBe(all.length);
+    };
+  }
+
+  /** Deliveries that are under way at the fault, of a handler that is not done. Assert afterwards that they came again. */
+  async hold(): Promise<() => Promise<void>> {
+    this.holding = true;
+    const round = `held ${++this.round}`;
+    for (let n = 0; n < PREFETCH; n++) await this.sibling.publish('', this.queue, `${round}.${n}`, { deliveryMode: 2 });
+    const held = await this.work.take(PREFETCH);
+    this.holding = false;
+    return async () => {
+      const again = await this.work.take(PREFETCH);
+      expect(texts(again)).toEqual(texts(held));
+      expect(again.every(({ redelivered }) => redelivered)).toBe(true);
+      // Their channel has gone, and these with it: without effect, and not on whatever has the same number now.
+      for (const delivery of held) delivery.ack();
+    };
+  }
+
+  /** Everything works, as it was set up; nothing is there twice. */
+  async verify(): Promise<void> {
+    const { channel, sibling, queue, exclusive, exchange, consumers, news, work } = this;
+    const round = ++this.round;
+    expect([channel.isOpen, sibling.isOpen, this.connection.isAlive]).toEqual([true, true, true]);
+    expect(consumers.map(({ active }) => active)).toEqual([true, true, true]);
+    expect(consumers[1]!.consumerTag).toBe('news');
+
+    // Exchange, queues and bindings, each of them once.
+    await channel.publish(exchange, 'news.today', `news ${round}`, { mandatory: true });
+    await channel.publish(exchange, 'other', `other ${round}`, { mandatory: true });
+    expect(texts(await news.exclusive.take(1))).toEqual([`news ${round}`]);
+    expect(texts(await news.serverNamed.take(2))).toEqual([`news ${round}`, `other ${round}`]);
+    for (const name of [queue, exclusive, this.serverNamed]) {
+      expect((await sibling.queueDeclare(name, { passive: true })).consumerCount).toBe(1);
+    }
+
+    // Confirm mode: a delivery tag, one higher each time. QoS: no more than that many unacknowledged.
+    this.holding = true;
+    const tags: number[] = [];
+    for (let n = 0; n < 2 * PREFETCH; n++) tags.push(await channel.publish('', queue, `work ${round}.${n}`));
+    expect(tags).toEqual(tags.map((_, index) => tags[0]! + index));
+    expect(tags[0]).toBeGreaterThan(0);
+    const held = await work.take(PREFETCH);
+    await channel.queueDeclare(queue, { passive: true });
+    expect(work.waiting).toBe(0);
+    this.holding = false;
+    for (const delivery of held) delivery.ack();
+    const rest = await work.take(PREFETCH);
+    expect(texts([...held, ...rest])).toEqual(Array.from({ length: 2 * PREFETCH }, (_, n) => `work ${round}.${n}`));
+    await eventually(async () => (await sibling.queueDeclare(queue, { passive: true })).messageCount === 0);
+    expect([news.exclusive.waiting, news.serverNamed.waiting, work.waiting]).toEqual([0, 0, 0]);
+  }
+}
+
+function texts(deliveries: Delivery[]): string[] {
+  return deliveries.map((delivery) => delivery.text()).sort();
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../../../lib/client/clock.js';
+
+/** Time that passes only when the test says so. */
+export class ManualClock implements Clock {
+  #now = 0;
+  #timers = new Set<{ readonly at: number; readonly run: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delay: number, run: () => void): () => void {
+    const timer = { at: this.#now + delay, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  afterPendingEvents(run: () => void): void {
+    setImmediate(run);
+  }
+
+  /** Moves on by `ms`, and runs on the way what was due, in order. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+      if (!next) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+    }
+    this.#now = end;
+  }
+}

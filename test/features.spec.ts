@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const docs = new URL('../docs/', import.meta.url);
+const tests = new URL('client/', import.meta.url);
+
+const numbered = (letter: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
+const ROWS = [...numbered('A', 25), ...numbered('B', 16), ...numbered('C', 10), ...numbered('D', 6)];
+
+/** A test whose name is written out, from its row on. */
+const TEST_NAME = /\b(?:describe|it)(?:\.each(?:<[^;]*?>)?\([^`'"]*?\))?\(\s*[`'"]([A-D]\d+) /g;
+
+const rows = [
+  ...readFileSync(new URL('features.md', docs), 'utf8').matchAll(/^\| ([A-D]\d+) +\| .+ \| (.+?) +\|$/gm),
+].map(([, row, proof]) => ({
+  row: row!,
+  links: [...proof!.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => new URL(target!, docs)),
+}));
+
+function testedRows(file: URL): Set<string> {
+  return new Set([...readFileSync(file, 'utf8').matchAll(TEST_NAME)].map(([, row]) => row!));
+}
+
+describe('docs/features.md', () => {
+  it('has every row, once, in order', () => {
+    expect(rows.map(({ row }) => row)).toEqual(ROWS);
+  });
+
+  it.each(rows)('$row: a test of its name is where the link leads', ({ row, links }) => {
+    const [proof, ...others] = links;
+    expect(testedRows(proof!)).toContain(row);
+    for (const other of others) expect(readFileSync(other, 'utf8')).toBeTruthy();
+  });
+
+  it('every test of the client begins with a row that is listed', () => {
+    const files = readdirSync(fileURLToPath(tests)).filter((name) => /^[a-d]\d.*\.spec\.ts$/.test(name));
+    expect(files.length).toBeGreaterThanOrEqual(40);
+    for (const name of files) {
+      const found = [...testedRows(new URL(name, tests))];
+      expect([name, found.length > 0]).toEqual([name, true]);
+      for (const row of found) expect(ROWS).toContain(row);
+    }
+  });
+});

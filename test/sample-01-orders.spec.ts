@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { connect } from 'nest-amqp/client';
+import { sharedRabbit } from './support/shared-broker.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+const root = resolve(import.meta.dirname, '..');
+const folder = resolve(root, 'sample/01-orders');
+
+interface Step {
+  readonly order: { readonly id: string };
+  readonly step: string;
+  readonly detail?: string;
+}
+
+/** The sample as a user runs it: built, then a process of its own. */
+async function startSample(brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
+  const run = promisify(execFile);
+  await run('npm', ['run', 'build'], { cwd: root });
+  await run('npm', ['run', 'build'], { cwd: folder });
+  const app = spawn(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    env: { ...process.env, AMQP_URL: brokerUrl, PORT: '0', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  const url = await new Promise<string>((found, failed) => {
+    app.stdout!.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      const listening = /Open (http:\S+)/.exec(output)?.[1];
+      if (listening) found(listening);
+    });
+    app.once('exit', () => failed(new Error(`the sample ended before it listened:\n${output}`)));
+  });
+  return { app, url };
+}
+
+/** Reads server-sent events until `enough` says so. */
+async function readSteps(url: string, enough: (steps: readonly Step[]) => boolean): Promise<readonly Step[]> {
+  const stop = new AbortController();
+  const steps: Step[] = [];
+  const { body } = await fetch(`${url}/orders/events`, { signal: stop.signal });
+  let text = '';
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const events = text.split('\n\n');
+    text = events.pop()!;
+    for (const event of events) {
+      const data = /^data: (.*)$/m.exec(event)?.[1];
+      if (data) steps.push(JSON.parse(data) as Step);
+    }
+    if (enough(steps)) break;
+  }
+  stop.abort();
+  return steps;
+}
+
+describe('sample/01-orders', () => {
+  const lamp = { customer: 'Ada', item: 'Lamp', quantity: 1 };
+  let app: ChildProcess;
+  let proxy: TcpProxy;
+  let url: string;
+
+  const post = (body: unknown): Promise<Response> =>
+    fetch(`${url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const stepsOf = (id: string, steps: readonly Step[]): string[] =>
+    steps.filter(({ order }) => order.id === id).map(({ step }) => step);
+
+  beforeAll(async () => {
+    const rabbit = sharedRabbit();
+    proxy = await TcpProxy.start(rabbit.port);
+    const through = new URL(rabbit.url);
+    through.port = String(proxy.port);
+    ({ app, url } = await startSample(through.href));
+  }, 60_000);
+
+  afterAll(async () => {
+    app?.kill('SIGKILL');
+    await proxy?.close();
+    const connection = await connect(sharedRabbit().url);
+    const channel = await connection.openChannel();
+    await channel.queueDelete('sample-01.billing');
+    await channel.exchangeDelete('sample-01.orders');
+    await connection.close();
+  });
+
+  it('answers 201 with the receipt, and the order is published, confirmed and consumed', async () => {
+    const response = await post(lamp);
+    const receipt = (await response.json()) as { messageId: string; timeToConfirm: number };
+    expect(response.status).toBe(201);
+    expect(receipt).toMatchObject({ exchange: 'sample-01.orders', routingKey: 'order.created' });
+    expect(receipt.timeToConfirm).toBeGreaterThan(0);
+    const steps = await readSteps(url, (all) => stepsOf(receipt.messageId, all).length === 3);
+    expect(stepsOf(receipt.messageId, steps).toSorted()).toEqual(['confirmed', 'consumed', 'published']);
+  });
+
+  it('answers 422 with the broker’s reason when nobody takes the order', async () => {
+    const response = await post({ ...lamp, route: 'order.nowhere' });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ replyCode: 312, replyText: 'NO_ROUTE' });
+    const [returned] = (await readSteps(url, (all) => all.some(({ step }) => step === 'returned'))).slice(-1);
+    expect(returned!.detail).toContain('NO_ROUTE');
+  });
+
+  it.each([
+    ['no fields', {}, 400],
+    ['wrong types', { customer: 1, item: [], quantity: 'x' }, 400],
+    ['a field that is not known', { ...lamp, price: 1 }, 400],
+    ['a route that is not known', { ...lamp, route: '#' }, 400],
+    ['no route', { ...lamp, route: null }, 400],
+    ['a blank customer', { ...lamp, customer: '  ' }, 400],
+    ['broken JSON', '{"customer":', 400],
+    ['JSON that is deeply nested', `{"customer":${'['.repeat(500)}${']'.repeat(500)}}`, 400],
+    ['JSON that is nested without end', `{"customer":${'['.repeat(40_000)}${']'.repeat(40_000)}}`, 413],
+    ['an array', [lamp], 400],
+    ['10 MB', `"${'a'.repeat(10_000_000)}"`, 413],
+  ])('answers %s with a 4xx and a reason', async (_what, body, status) => {
+    const response = await post(body);
+    expect(response.status).toBe(status);
+    expect(((await response.json()) as { message: unknown }).message).toBeTruthy();
+  });
+
+  it('takes an order of the longest names, however they are escaped', async () => {
+    const name = String.raw`\u00e9`.repeat(60);
+    const response = await post(`{ "customer": "${name}", "item": "${name}", "quantity": 1000 }`);
+    expect(response.status).toBe(201);
+  });
+
+  it('shows nothing of a message that is no order', async () => {
+    const connection = await connect(sharedRabbit().url);
+    const channel = await connection.openChannel({ confirm: true });
+    for (const body of ['{}', 'null', '{"id":"orders"}', 'no JSON']) {
+      await channel.publish('sample-01.orders', 'order.created', body, { contentType: 'application/json' });
+    }
+    await connection.close();
+    const { messageId } = (await (await post(lamp)).json()) as { messageId: string };
+    const steps = await readSteps(url, (all) => stepsOf(messageId, all).includes('consumed'));
+    expect(steps.filter(({ order }) => !/^[0-9a-f-]{36}$/.test(order?.id))).toEqual([]);
+  });
+
+  it('tells a page that comes late of the last 100 orders, each from its first step on', async () => {
+    const receipts = await Promise.all(
+      Array.from({ length: 130 }, async () => (await (await post(lamp)).json()) as { messageId: string }),
+    );
+    const last = receipts.map(({ messageId }) => messageId);
+    const complete = (steps: readonly Step[]): string[] => last.filter((id) => stepsOf(id, steps).length === 3);
+    const steps = await readSteps(url, (all) => complete(all).length === 100);
+    expect(new Set(steps.map(({ order }) => order.id)).size).toBe(100);
+  });
+
+  it('answers 503 with a reason within seconds while the broker is away, and 201 when it is back', async () => {
+    proxy.refuse();
+    proxy.cut();
+    const start = Date.now();
+    const response = await post(lamp);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: 'PublishTimeoutError', message: expect.any(String) });
+    expect(Date.now() - start).toBeLessThan(10_000);
+    await proxy.accept();
+    let status = 0;
+    while (status !== 201) ({ status } = await post(lamp));
+  }, 60_000);
+
+  it('exits with 0 on SIGTERM, with a page open', async () => {
+    const stop = new AbortController();
+    await fetch(`${url}/orders/events`, { signal: stop.signal });
+    const exited = once(app, 'exit', { signal: AbortSignal.timeout(10_000) });
+    app.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    stop.abort();
+  });
+
+  it.each([
+    ['AMQP_URL is not set', { AMQP_URL: '' }],
+    ["PORT is 'abc'", { PORT: 'abc' }],
+    ["PORT is '65536'", { PORT: '65536' }],
+  ])('does not start when %s, and says so', async (message, env) => {
+    const started = promisify(execFile)(process.execPath, ['dist/main.js'], {
+      cwd: folder,
+      env: { ...process.env, AMQP_URL: sharedRabbit().url, ...env },
+      timeout: 10_000,
+    });
+    await expect(started).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+  });
+});

@@ -1,0 +1,164 @@
+// @ts-check
+/**
+ * The guardian: a small process between a test run and its private RabbitMQ. It owns the broker's folder and
+ * processes, and it lives exactly as long as its stdin is open. A test runner that dies, by SIGKILL too, closes that
+ * pipe, so the guardian can always do what the runner no longer can: kill the broker, its epmd and their helpers,
+ * and remove the folder.
+ *
+ * It is plain JavaScript because it is started by path, from TypeScript sources under Jest and from compiled files.
+ *
+ * Protocol, one JSON object a line. In: `{ id, do, … }`, see `commands`. Out: `{ id, result }` or `{ id, error }` for
+ * each, and unasked `{ event: 'server-exit', code, signal }`.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long processes may take to vanish after SIGKILL, in milliseconds. */
+const KILL_DEADLINE = 10_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-rabbitmq-'));
+
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+/** @typedef {{ command: string, args: string[], env: NodeJS.ProcessEnv }} Program */
+
+/** @type {ChildProcess | undefined} */ let server;
+/** @type {ChildProcess | undefined} */ let epmd;
+/** Process groups of the owner that must not outlive it either. @type {Set<number>} */
+const adopted = new Set();
+
+/** @param {object} message */
+const report = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+/** @param {Program} program @param {string} role @param {string} output a file in the folder @returns {Promise<ChildProcess>} */
+function run({ command, args, env }, role, output) {
+  const file = openSync(join(folder, output), 'w');
+  const child = spawn(command, args, {
+    cwd: folder,
+    // The mark by which every descendant is found again, even one that left the process group.
+    env: { ...env, NEST_AMQP_BROKER_MARK: mark(role) },
+    stdio: ['ignore', file, file],
+    detached: true, // a process group of its own: signals reach all of it, and Ctrl-C in the terminal does not
+  });
+  closeSync(file);
+  return new Promise((resolve, reject) => child.once('spawn', () => resolve(child)).once('error', reject));
+}
+
+/** @param {string} role */
+const mark = (role) => `${folder}:${role}`;
+
+/** Pids whose environment carries the mark of this folder and one of the roles (Linux; elsewhere none are listed). */
+function marked(/** @type {string[]} */ roles) {
+  const needles = roles.map((role) => Buffer.from(`NEST_AMQP_BROKER_MARK=${mark(role)}\0`));
+  return listProcesses().filter((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`);
+      return needles.some((needle) => environment.includes(needle));
+    } catch {
+      return false; // gone, or another user's
+    }
+  });
+}
+
+function listProcesses() {
+  try {
+    return readdirSync('/proc').map(Number).filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** @param {number} pid negative for a process group @param {NodeJS.Signals | 0} signal @returns {boolean} whether it exists */
+function signal(pid, signal) {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** SIGKILL to a child's group and to every process that carries the marks, until none is left. */
+async function killAll(/** @type {(ChildProcess | undefined)[]} */ children, /** @type {string[]} */ roles) {
+  const deadline = Date.now() + KILL_DEADLINE;
+  for (;;) {
+    const running = children.filter((child) => child && child.exitCode === null && child.signalCode === null);
+    for (const child of running) if (child?.pid) signal(-child.pid, 'SIGKILL');
+    const left = marked(roles);
+    for (const pid of left) signal(pid, 'SIGKILL');
+    if (running.length === 0 && left.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`processes ${left.join(', ')} survive SIGKILL`);
+    await delay(10);
+  }
+}
+
+const commands = {
+  /** Where the broker lives. */
+  folder: () => folder,
+
+  /** Starts the broker, and before it its own epmd unless that runs. @param {{ server: Program, epmd: Program | null }} programs */
+  async start(programs) {
+    if (server) throw new Error('the broker is running already');
+    if (!epmd && programs.epmd) {
+      epmd = await run(programs.epmd, 'epmd', 'epmd.log');
+      epmd.once('exit', () => (epmd = undefined));
+    }
+    const child = (server = await run(programs.server, 'server', 'startup.log'));
+    child.once('exit', (code, signal) => {
+      server = undefined;
+      report({ event: 'server-exit', code, signal });
+    });
+  },
+
+  /** SIGKILL, as a power cut would. */
+  kill: () => killAll([server], ['server']),
+
+  /** SIGTERM, which RabbitMQ takes as "shut down in order"; SIGKILL when it does not in time. @param {{ grace: number }} options ms */
+  async terminate({ grace }) {
+    const child = server;
+    if (child?.pid && child.exitCode === null) {
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      signal(child.pid, 'SIGTERM');
+      await Promise.race([exited, delay(grace, undefined, { ref: false })]);
+    }
+    await killAll([server], ['server']);
+  },
+
+  /** Ties a process group of the owner to the owner's life. @param {{ group: number }} options */
+  adopt({ group }) {
+    adopted.add(group);
+  },
+
+  /** Forgets an adopted group, once it ended. @param {{ group: number }} options */
+  release({ group }) {
+    adopted.delete(group);
+  },
+};
+
+let leaving = false;
+async function leave() {
+  if (leaving) return;
+  leaving = true;
+  for (const group of adopted) signal(-group, 'SIGKILL');
+  await killAll([server, epmd], ['server', 'epmd', 'ctl']).catch(() => undefined);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  process.exit(0);
+}
+
+for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(name, leave);
+process.stdout.on('error', () => undefined); // the owner is gone; stdin says so too
+
+createInterface({ input: process.stdin })
+  .on('line', async (line) => {
+    const { id, do: name, ...parameters } = JSON.parse(line);
+    try {
+      const command = /** @type {Record<string, (parameters: any) => unknown>} */ (commands)[name];
+      if (!command) throw new Error(`unknown command ${name}`);
+      report({ id, result: (await command(parameters)) ?? null });
+    } catch (error) {
+      report({ id, error: error instanceof Error ? error.message : String(error) });
+    }
+  })
+  .on('close', leave);

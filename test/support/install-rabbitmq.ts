@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+
+/**
+ * The installation as one shell script in a session of its own: a test run that is interrupted must leave neither a
+ * half-configured package nor our policy-rc.d behind, so the script runs to its end and cleans up by itself.
+ *
+ * policy-rc.d is how Debian asks the administrator whether a package may start its services; 101 means no. RabbitMQ's
+ * postinst would start a broker on the default port. What the package starts all the same is ended: processes of the
+ * users it creates, that did not run before.
+ */
+const SCRIPT = `
+set -eu
+command -v rabbitmq-server >/dev/null && exit 0   # another run was faster
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+services() {
+  for user in rabbitmq epmd; do find /proc -maxdepth 1 -user "$user" -printf '%f\\n' 2>/dev/null || true; done
+}
+before=$(services)
+exists() { [ -e "$1" ] || [ -L "$1" ]; }
+# One that is set aside already is the machine's: an earlier installation was killed.
+if exists "$policy" && ! exists "$policy.nest-amqp"; then mv "$policy" "$policy.nest-amqp"; fi
+restore() {
+  rm -f "$policy"
+  if exists "$policy.nest-amqp"; then mv "$policy.nest-amqp" "$policy"; fi
+}
+trap restore EXIT
+trap 'exit 1' HUP INT TERM
+printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+chmod 755 "$policy"
+install() { apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends rabbitmq-server; }
+# A fresh container has no package lists, an old one has lists that point to packages that are gone.
+if ! apt-cache show rabbitmq-server >/dev/null 2>&1 || ! install; then
+  apt-get -o DPkg::Lock::Timeout=300 update
+  install
+fi
+if [ -d /run/systemd/system ]; then
+  systemctl disable --now rabbitmq-server.service epmd.socket epmd.service >/dev/null 2>&1 || true
+fi
+for pid in $(services); do
+  case " $(echo $before) " in *" $pid "*) ;; *) kill -9 "$pid" 2>/dev/null || true ;; esac
+done
+`;
+
+/** Why `installRabbitMq` cannot work here, or undefined when it can. */
+export function cannotInstall(): string | undefined {
+  if (process.platform !== 'linux') return 'not a Linux machine';
+  if (process.getuid?.() !== 0) return 'not root';
+  try {
+    accessSync('/usr/bin/apt-get', constants.X_OK);
+    return undefined;
+  } catch {
+    return 'no apt-get, so not Debian or Ubuntu';
+  }
+}
+
+/**
+ * Installs Debian's `rabbitmq-server` without leaving a system broker running. Takes about a minute; several runs at
+ * the same time wait for the first one's.
+ *
+ * @throws Error with the end of apt's output.
+ */
+export async function installRabbitMq(): Promise<void> {
+  process.stderr.write("No RabbitMQ found: installing Debian's rabbitmq-server with apt-get, about a minute …\n");
+  const child = spawn('flock', ['/run/lock/nest-amqp-install-rabbitmq', 'sh', '-c', SCRIPT], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let output = '';
+  const collect = (text: string): void => void (output = (output + text).slice(-4_000));
+  child.stdout.setEncoding('utf8').on('data', collect);
+  child.stderr.setEncoding('utf8').on('data', collect);
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`apt-get install rabbitmq-server failed (exit code ${code}):\n${output}`);
+}

@@ -1,0 +1,25 @@
+/** Where a broker for tests comes from. */
+export type BrokerSource = 'amqp-url' | 'local' | 'docker' | 'install';
+
+export interface RabbitMqOptions {
+  /** Plugins to enable, such as `rabbitmq_stream`. None by default: each costs start-up time. */
+  plugins?: string[];
+  /**
+   * Additional lines of rabbitmq.conf, as such or as a record of keys and values. A plugin that listens needs its
+   * listener here, on 127.0.0.1 and a `freePort()`.
+   */
+  config?: string[] | Record<string, string | number | boolean>;
+  /** Additional environment variables of the node and of rabbitmqctl (`RABBITMQ_*`, `ERL_*`). */
+  env?: Record<string, string>;
+  /** Take this source and no other. By default the first that works, in the order of `BrokerSource`. */
+  source?: BrokerSource;
+  /** Milliseconds until the broker has to answer. Default 60 000. */
+  startTimeout?: number;
+}
+
+export const DEFAULT_START_TIMEOUT = 60_000;
+
+export function configLines({ config }: RabbitMqOptions): string[] {
+  if (!config) return [];
+  return Array.isArray(config) ? config : Object.entries(config).map(([key, value]) => `${key} = ${value}`);
+}
