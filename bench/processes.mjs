@@ -1,0 +1,34 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Starts one of the benchmark's modules in a process of its own.
+ *
+ * @param {string} module relative to this folder
+ * @param {unknown} argument its only argument, as JSON
+ * @param {readonly string[]} [nodeOptions]
+ */
+export function start(module, argument, nodeOptions = []) {
+  const path = fileURLToPath(new URL(module, import.meta.url));
+  const child = fork(path, [JSON.stringify(argument)], { execArgv: [...nodeOptions] });
+  return {
+    /** Its first message. @throws when it ends without one, or takes longer */
+    message: (timeout) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          child.kill('SIGKILL');
+          reject(new Error(`${module} took longer than ${timeout} ms`));
+        }, timeout);
+        child.once('message', resolve);
+        child.once('exit', (code) => {
+          clearTimeout(timer);
+          reject(new Error(`${module} ended with code ${code}`));
+        });
+      }),
+    /** Resolves when it has ended by itself. */
+    ended: () => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined))),
+    stop() {
+      child.kill('SIGKILL');
+    },
+  };
+}

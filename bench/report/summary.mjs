@@ -1,0 +1,53 @@
+import { OURS } from '../clients.mjs';
+import { spread } from './statistics.mjs';
+
+const METRICS = ['cpu', 'wall', 'p50', 'p99', 'rss', 'rssGrowth'];
+
+/** What the samples of one target say about each case: every client's figures, and our ratios. */
+export function summarize(cases, samples) {
+  return cases.map((measured) => {
+    const own = samples.filter((sample) => sample.case === measured.name);
+    const figures = {};
+    for (const client of new Set(own.map((sample) => sample.client))) {
+      figures[client] = metricsOf(own.filter((sample) => sample.client === client));
+    }
+    const ratios = {};
+    for (const [metric, atMost] of Object.entries(measured.atMost)) {
+      const ratio = spread(ratiosByRound(measured, metric, samples));
+      if (ratio) ratios[metric] = { ...ratio, atMost };
+    }
+    return {
+      name: measured.name,
+      title: measured.title,
+      against: measured.against ?? measured.versus,
+      figures,
+      ratios,
+    };
+  });
+}
+
+function metricsOf(samples) {
+  const metrics = {};
+  for (const metric of METRICS) {
+    const figures = spread(samples.map((sample) => sample[metric]).filter((figure) => figure !== undefined));
+    if (figures) metrics[metric] = figures;
+  }
+  return metrics;
+}
+
+/**
+ * Ours over the best peer of the same round, or over our own other case. A growth is a ratio already. In pairs, since
+ * what slows one round down slows all of it.
+ */
+function ratiosByRound({ name, against, versus }, metric, samples) {
+  const ofCase = samples.filter((sample) => sample.case === name && sample[metric] !== undefined);
+  const ratios = [];
+  for (const ours of ofCase.filter((sample) => sample.client === OURS)) {
+    const others = against
+      ? samples.filter((sample) => sample.case === against && sample.client === OURS && sample.round === ours.round)
+      : ofCase.filter(({ client, round }) => round === ours.round && (versus ? client === versus : client !== OURS));
+    if (metric === 'rssGrowth') ratios.push(ours.rssGrowth);
+    else if (others.length > 0) ratios.push(ours[metric] / Math.min(...others.map((other) => other[metric])));
+  }
+  return ratios;
+}

@@ -1,0 +1,46 @@
+/** The figures of one target as a Markdown table, and below it the ratios. */
+export function formatTable(summary) {
+  const figures = [['case', 'client', 'CPU µs/msg', 'msg/s', 'p50 µs', 'p99 µs', 'peak MiB']];
+  for (const { name, figures: byClient } of summary) {
+    for (const [client, { cpu, wall, p50, p99, rss }] of Object.entries(byClient)) {
+      figures.push([name, client, range(cpu), rate(wall), range(p50), range(p99), mebibytes(rss)]);
+    }
+  }
+  const ratios = [['case', 'ratio of', 'against', 'measured', 'at most', '']];
+  for (const { name, against, ratios: byMetric } of summary) {
+    for (const [metric, ratio] of Object.entries(byMetric)) {
+      const reference = metric === 'rssGrowth' ? 'its beginning' : (against ?? 'best peer');
+      const verdict = ratio.median <= ratio.atMost ? 'reached' : 'missed';
+      ratios.push([name, labels[metric], reference, range(ratio), number(ratio.atMost), verdict]);
+    }
+  }
+  return `${markdown(figures)}\n\n${markdown(ratios)}\n`;
+}
+
+const labels = { cpu: 'CPU', wall: 'time', p50: 'p50', p99: 'p99', rss: 'peak memory', rssGrowth: 'memory' };
+
+function range(figures) {
+  if (!figures) return '';
+  const { median, min, max } = figures;
+  return min === max ? number(median) : `${number(median)} (${number(min)}–${number(max)})`;
+}
+
+function rate(wall) {
+  return wall ? Math.round(1_000_000 / wall.median).toLocaleString('en') : '';
+}
+
+function mebibytes(rss) {
+  return rss ? Math.round(rss.median / 1024 / 1024).toString() : '';
+}
+
+/** Three digits that matter. */
+function number(value) {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString();
+}
+
+function markdown(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`);
+  lines.splice(1, 0, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`);
+  return lines.join('\n');
+}

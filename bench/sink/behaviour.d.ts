@@ -1,0 +1,11 @@
+/** How the sink treats its clients; decided by the case. */
+export interface Behaviour {
+  /** Bytes of a delivery's body. */
+  readonly deliverySize: number;
+  /** A channel's deliveries begin once so many consume on it. */
+  readonly consumers: number;
+  /** One delivery for each publish, in place of as many as the prefetch allows. */
+  readonly echo: boolean;
+  /** Publishes that are always left unconfirmed. */
+  readonly holdConfirms: number;
+}

@@ -1,0 +1,63 @@
+import { Buffer } from 'node:buffer';
+import { FrameWriter } from '../../dist/lib/protocol/frame-writer.js';
+
+/** What is written at once, and how many such chunks may be on their way. */
+const CHUNK_SIZE = 64 * 1024;
+const CHUNKS = 8;
+/** Frame header, method id, length of the consumer tag. */
+const BEFORE_CONSUMER_TAG = 7 + 4 + 1;
+
+/**
+ * Deliveries for the consumers of one channel, in turn: encoded once, then only their delivery tags are written. A chunk
+ * is used again as soon as the socket has taken it over.
+ *
+ * @param {{ channel: number, consumerTags: string[], size: number, frameMax: number }} options
+ */
+export function createFlood(socket, options) {
+  const { bytes, ends, tags } = encode(options);
+  const free = Array.from({ length: CHUNKS }, () => Buffer.from(bytes));
+  let deliveryTag = 1;
+  let credit = 0;
+
+  function pump() {
+    while (credit > 0 && free.length > 0 && !socket.destroyed) {
+      const chunk = free.pop();
+      const count = Math.min(credit, tags.length);
+      credit -= count;
+      for (let index = 0; index < count; index++) chunk.writeUInt32BE(deliveryTag++, tags[index]);
+      socket.write(chunk.subarray(0, ends[count - 1]), () => {
+        free.push(chunk);
+        pump();
+      });
+    }
+  }
+
+  return {
+    /** Sends `count` more. */
+    add(count) {
+      credit += count;
+      pump();
+    },
+    stop() {
+      credit = 0;
+    },
+  };
+}
+
+/** One chunk of deliveries, with the place of each one's delivery tag and end. */
+function encode({ channel, consumerTags, size, frameMax }) {
+  const writer = new FrameWriter(() => {});
+  writer.frameMax = frameMax;
+  const body = Buffer.alloc(size, 'x');
+  const tags = [];
+  const ends = [];
+  for (let count = 0; writer.pendingBytes < CHUNK_SIZE || count % consumerTags.length !== 0; count++) {
+    const consumerTag = consumerTags[count % consumerTags.length];
+    tags.push(writer.pendingBytes + BEFORE_CONSUMER_TAG + consumerTag.length);
+    const args = { consumerTag, deliveryTag: 0, redelivered: false, exchange: 'orders', routingKey: 'order.created' };
+    writer.content(channel, 'basic.deliver', args, { contentType: 'application/octet-stream', deliveryMode: 2 }, body);
+    ends.push(writer.pendingBytes);
+  }
+  // Its low half: four bytes further on.
+  return { bytes: Buffer.concat(writer.take().chunks), ends, tags: tags.map((at) => at + 4) };
+}

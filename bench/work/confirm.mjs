@@ -1,0 +1,38 @@
+import { Buffer } from 'node:buffer';
+import { startStopwatch } from './stopwatch.mjs';
+
+/** Publishes once so many confirms have come, rather than one by one. */
+const STEP = 500;
+
+/** Publishes with confirms, a fixed number in flight; each one's confirm is heard. */
+export async function confirm(session, { size, unconfirmed }, plan) {
+  const body = Buffer.alloc(size, 'x');
+  const channel = await session.openChannel({ confirm: true, prefetch: 0, unconfirmed });
+  let inFlight = 0;
+  let confirmations = 0;
+  let wake;
+  const confirmed = () => {
+    inFlight--;
+    confirmations++;
+    if (wake && inFlight <= unconfirmed - STEP) {
+      wake();
+      wake = undefined;
+    }
+  };
+  const run = async (milliseconds) => {
+    const before = confirmations;
+    const until = performance.now() + milliseconds;
+    while (performance.now() < until) {
+      for (; inFlight < unconfirmed; inFlight++) {
+        channel.publishConfirmed(plan.exchange, plan.routingKey, body, confirmed);
+      }
+      await new Promise((resolve) => {
+        wake = resolve;
+      });
+    }
+    return confirmations - before;
+  };
+  await run(plan.warmUp);
+  const stopwatch = startStopwatch();
+  return stopwatch.stop(await run(plan.duration));
+}

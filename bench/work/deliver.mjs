@@ -1,0 +1,37 @@
+import { startStopwatch } from './stopwatch.mjs';
+
+/** The part of a counted run that warms up. */
+const WARM_UP_PART = 0.1;
+
+/** Consumes as fast as the client can: for a time, or a number of messages. */
+export async function deliver(session, { prefetch = 0, consumers = 1, count }, plan) {
+  const channel = await session.openChannel({ confirm: false, prefetch, unconfirmed: 0 });
+  const total = count ?? plan.deliveries;
+  const warmUp = total === undefined ? Infinity : Math.floor(total * WARM_UP_PART);
+  let received = 0;
+  let stopwatch;
+  let begunAt;
+  let rssBefore;
+  const begin = () => {
+    begunAt = received;
+    rssBefore = process.memoryUsage.rss();
+    stopwatch = startStopwatch();
+  };
+  let end;
+  const ended = new Promise((resolve) => {
+    end = resolve;
+  });
+  const onMessage = () => {
+    received++;
+    if (received === warmUp) begin();
+    else if (received === total) end();
+  };
+  for (let index = 0; index < consumers; index++) await channel.consume(plan.queue, prefetch === 0, onMessage);
+  if (total === undefined) {
+    setTimeout(begin, plan.warmUp);
+    setTimeout(end, plan.warmUp + plan.duration);
+  }
+  await ended;
+  const result = stopwatch.stop(received - begunAt);
+  return { ...result, rssGrowth: process.memoryUsage.rss() / rssBefore };
+}

@@ -1,0 +1,26 @@
+/**
+ * One case with one client, in a process of its own, so that nothing is warm, shared or left over.
+ *
+ *     node work/main.mjs '<{ module, case, plan } as JSON>'      started by the benchmark; answers with what it measured
+ */
+import { confirm } from './confirm.mjs';
+import { deliver } from './deliver.mjs';
+import { publish } from './publish.mjs';
+import { roundTrip } from './round-trip.mjs';
+import { peakRss, startStopwatch } from './stopwatch.mjs';
+
+const work = { publish, confirm, deliver, 'round-trip': roundTrip };
+
+process.on('disconnect', () => process.exit());
+const { module, case: measured, plan } = JSON.parse(process.argv[2]);
+
+const stopwatch = startStopwatch();
+const { default: adapter } = await import(module);
+const imported = stopwatch.stop(1);
+
+let result = imported;
+if (measured.work !== 'import') {
+  const session = await adapter.open(plan.url);
+  result = await work[measured.work](session, measured, plan);
+}
+process.send({ ...result, rss: peakRss() }, () => process.exit());
