@@ -1,0 +1,27 @@
+import 'reflect-metadata';
+import { Logger, ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+
+if (!process.env['AMQP_URL']) {
+  console.error(
+    'AMQP_URL is not set. Set it to your broker, amqp://localhost for one; or run "npm start" in the root.',
+  );
+  process.exit(1);
+}
+
+const port = Number(process.env['PORT'] || 3000);
+if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  console.error(`PORT is '${process.env['PORT']}'. Set it to a number from 0 (any free port) to 65535.`);
+  process.exit(1);
+}
+
+// Browsers hold their event streams open; the server must not wait for them when it stops.
+const app = await NestFactory.create<NestExpressApplication>(AppModule, { forceCloseConnections: true });
+// The longest order fits. In more, JSON may be nested deeper than class-transformer's recursion gets.
+app.useBodyParser('json', { limit: '1kb' });
+app.useGlobalPipes(new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true }));
+app.enableShutdownHooks([], { useProcessExit: true });
+await app.listen(port);
+new Logger('Orders').log(`Open ${(await app.getUrl()).replace('[::1]', 'localhost')}`);

@@ -1,0 +1,17 @@
+import { Catch, HttpStatus, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { AmqpError, MessageReturnedError } from 'nest-amqp/client';
+
+/** What a failed publish means to the HTTP client: 422 when nobody takes the message, 503 when the broker cannot now. */
+@Catch(AmqpError)
+export class AmqpErrorFilter implements ExceptionFilter<AmqpError> {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: AmqpError, host: ArgumentsHost): void {
+    const returned = error instanceof MessageReturnedError;
+    const statusCode = returned ? HttpStatus.UNPROCESSABLE_ENTITY : HttpStatus.SERVICE_UNAVAILABLE;
+    const broker = returned ? { replyCode: error.replyCode, replyText: error.replyText } : {};
+    const answer = { statusCode, error: error.name, message: error.message, ...broker };
+    this.adapterHost.httpAdapter.reply(host.switchToHttp().getResponse(), answer, statusCode);
+  }
+}
