@@ -9,6 +9,13 @@ export { Ctx, Payload } from './consumers/param.decorators.js';
 export { AmqpContext } from './consumers/amqp-context.js';
 export type { ConsumerOptions } from './consumers/consumer-options.js';
 export { ConsumerStartError, InvalidConsumerError } from './consumers/consumer.errors.js';
+export type { ConsumerFailure } from './consumers/settlement/consumer-failure.js';
+export { RejectMessage, RequeueMessage, RetryMessage } from './consumers/settlement/settlement.errors.js';
+export { exponential, fixed, type Backoff, type ExponentialOptions } from './consumers/retry/backoff.js';
+export type { Duration } from './consumers/retry/duration.js';
+export type { FailureRecord } from './consumers/retry/failure-record.js';
+export { MissingQueueError } from './consumers/retry/retry.errors.js';
+export type { RetryEnd, RetryOptions } from './consumers/retry/retry-options.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
 export {

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../lib/client/index.js';
+import type { RetryOptions } from './retry/retry-options.js';
 
 /**
  * How a handler consumes its queue.
@@ -18,6 +19,16 @@ export interface ConsumerOptions {
   readonly exclusive?: boolean;
   /** Arguments of basic.consume: `x-priority`, `x-stream-offset`, … */
   readonly arguments?: FieldTable;
+  /**
+   * What becomes of a message whose handler throws. `false`: it is parked at the first failure. Default: three attempts,
+   * 1 s to 30 s apart, then parked in `<queue>.parked`.
+   */
+  readonly retry?: RetryOptions | false;
+  /**
+   * `auto`: settled by the outcome of the handler. `manual`: the handler settles, by the {@link AmqpContext}, when it
+   * likes; one that throws before has it settled as with `auto`. Default `auto`.
+   */
+  readonly ack?: 'auto' | 'manual';
 }
 
 /** What {@link AmqpConsumer} leaves on a method. */

@@ -1,11 +1,13 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Channel, Consumer, Delivery } from '../../lib/client/index.js';
+import type { Channel, Consumer } from '../../lib/client/index.js';
 import { ConnectionRegistry } from '../module/connection-registry.js';
 import type { NamedConnection } from '../module/named-connection.js';
 import { ConsumerStartError } from './consumer.errors.js';
 import { ConsumerExplorer, type DiscoveredConsumer } from './consumer.explorer.js';
 import { HandlerFactory } from './handler.factory.js';
 import { MessageRunner } from './message.runner.js';
+import type { Settler } from './settlement/settler.js';
+import { Settlers } from './settlement/settlers.js';
 
 const DEFAULT_PREFETCH = 10;
 
@@ -13,6 +15,7 @@ interface RunningConsumer {
   readonly discovered: DiscoveredConsumer;
   readonly channel: Channel;
   readonly consumer: Consumer;
+  readonly settler: Settler;
 }
 
 /** Starts the consumers when everything else has started, and stops them before anything else is stopped. */
@@ -25,7 +28,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   constructor(
     private readonly explorer: ConsumerExplorer,
     private readonly handlers: HandlerFactory,
-    private readonly runner: MessageRunner,
+    private readonly settlers: Settlers,
     private readonly connections: ConnectionRegistry,
   ) {}
 
@@ -54,30 +57,48 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
 
   private async start(named: NamedConnection, discovered: DiscoveredConsumer): Promise<void> {
     const { queue, name, options } = discovered;
-    const { prefetch = named.options.prefetch ?? DEFAULT_PREFETCH, connection: _, ...consumeOptions } = options;
+    const {
+      prefetch = named.options.prefetch ?? DEFAULT_PREFETCH,
+      connection: _,
+      ack = 'auto',
+      retry,
+      ...rest
+    } = options;
     const handler = this.handlers.create(discovered);
     // One each: what closes a channel, an unknown queue for one, takes all of its consumers with it.
     const { consuming } = await named.connections.open();
     // With `startup: 'background'` the broker may come when the application goes.
     if (this.stopping) return;
+    let consumer: Consumer | undefined;
+    const settler = await this.settlers.create(named, {
+      name,
+      queue,
+      ack,
+      retry,
+      arguments: rest.arguments,
+      redeliver: (delivery) => consumer?.deliver(delivery),
+      stop: () => void consumer?.cancel(),
+    });
+    const runner = new MessageRunner(named.serializers, handler, settler);
     const channel = await consuming.openChannel({ prefetch });
+    channel.on('lost', () => settler.abandon());
     try {
-      const handle = (delivery: Delivery): Promise<void> => this.runner.run(discovered, handler, delivery);
-      const consumer = await channel.basicConsume(queue, handle, consumeOptions);
+      consumer = await channel.basicConsume(queue, (delivery) => runner.run(delivery), rest);
       this.logger.log(`Consuming queue '${queue}' in ${name}, prefetch ${prefetch}`);
       void consumer.closed.then((error) => {
         if (error) this.logger.error(`Lost the consumer of queue '${queue}' in ${name}: ${error.message}`);
       });
-      this.running.push({ discovered, channel, consumer });
+      this.running.push({ discovered, channel, consumer, settler });
     } catch (error) {
       await channel.close();
       throw new ConsumerStartError(name, queue, error);
     }
   }
 
-  private async stop({ discovered, channel, consumer }: RunningConsumer): Promise<void> {
+  private async stop({ discovered, channel, consumer, settler }: RunningConsumer): Promise<void> {
     // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
     await consumer.cancel().catch(() => channel.close());
+    settler.close();
     await consumer.idle();
     // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
     await channel.close();

@@ -4,6 +4,7 @@ import { defaultIfEmpty, isObservable, lastValueFrom } from 'rxjs';
 import type { AmqpContext } from './amqp-context.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { ROUTE_ARGS_METADATA, RpcArgument } from './consumers.constants.js';
+import { notingRefusals } from './refusals.js';
 
 /** A handler with its guards, pipes, interceptors and filters around it. */
 export type MessageHandler = (payload: unknown, context: AmqpContext) => Promise<unknown>;
@@ -54,7 +55,10 @@ export class HandlerFactory {
  * only for providers: those of a controller it would leave out without a word. We know the module, so we tell.
  */
 function inModule(contexts: ExternalContextCreator, moduleKey: string): ExternalContextCreator {
-  return Object.create(contexts, { getContextModuleKey: { value: () => moduleKey } }) as ExternalContextCreator;
+  return Object.create(contexts, {
+    getContextModuleKey: { value: () => moduleKey },
+    ...notingRefusals(contexts),
+  }) as ExternalContextCreator;
 }
 
 /**

@@ -4,7 +4,7 @@ import { ConsumerMetadataAccessor } from '../consumers/consumer-metadata.accesso
 import { ConsumerExplorer } from '../consumers/consumer.explorer.js';
 import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
 import { HandlerFactory } from '../consumers/handler.factory.js';
-import { MessageRunner } from '../consumers/message.runner.js';
+import { Settlers } from '../consumers/settlement/settlers.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**
@@ -15,7 +15,7 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
  */
 @Module({
   imports: [DiscoveryModule, AmqpRegistryModule],
-  providers: [ConsumerMetadataAccessor, ConsumerExplorer, HandlerFactory, MessageRunner, ConsumerRegistrar],
+  providers: [ConsumerMetadataAccessor, ConsumerExplorer, HandlerFactory, Settlers, ConsumerRegistrar],
 })
 export class AmqpConsumersModule {
   constructor(modules: ModulesContainer) {
