@@ -1,5 +1,8 @@
 export { AmqpModule } from './module/amqp.module.js';
-export type { AmqpModuleOptions, AmqpOptionsFactory } from './module/amqp-module.options.js';
+export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './module/amqp-module.options.js';
+export { getModuleOptionsToken } from './module/amqp.tokens.js';
+export type { ConsumerCancelledEvent } from './module/connection-events.js';
+export { AmqpStartupError } from './module/startup.error.js';
 
 export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
 export { Ctx, Payload } from './consumers/param.decorators.js';
@@ -8,8 +11,16 @@ export type { ConsumerOptions } from './consumers/consumer-options.js';
 export { ConsumerStartError, InvalidConsumerError } from './consumers/consumer.errors.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
+export {
+  getConfirmingPublisherToken,
+  getPublisherToken,
+  InjectConfirmingPublisher,
+  InjectPublisher,
+} from './publishers/publisher.tokens.js';
 export type { PublishOptions } from './publishers/publish-options.js';
 export type { PublishReceipt } from './publishers/publish-receipt.js';
+
+export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';
 export {

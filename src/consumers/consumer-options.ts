@@ -6,6 +6,8 @@ import type { FieldTable } from '../../lib/client/index.js';
  * @publicApi
  */
 export interface ConsumerOptions {
+  /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the one without a name. */
+  readonly connection?: string;
   /** Unacknowledged messages that the broker hands out at most. 0: no limit. Default: the module's, which is 10. */
   readonly prefetch?: number;
   /** Messages that are handled at the same time, at most. Default: as many as are prefetched. */

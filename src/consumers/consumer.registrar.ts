@@ -1,8 +1,7 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { Channel, Connection, Consumer, Delivery } from '../../lib/client/index.js';
-import { AmqpConnections } from '../module/amqp-connections.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
-import { getModuleOptionsToken } from '../module/amqp.tokens.js';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Channel, Consumer, Delivery } from '../../lib/client/index.js';
+import { ConnectionRegistry } from '../module/connection-registry.js';
+import type { NamedConnection } from '../module/named-connection.js';
 import { ConsumerStartError } from './consumer.errors.js';
 import { ConsumerExplorer, type DiscoveredConsumer } from './consumer.explorer.js';
 import { HandlerFactory } from './handler.factory.js';
@@ -20,42 +19,48 @@ interface RunningConsumer {
 @Injectable()
 export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('AmqpConsumer');
-  private running: RunningConsumer[] = [];
+  private readonly running: RunningConsumer[] = [];
+  private stopping = false;
 
   constructor(
     private readonly explorer: ConsumerExplorer,
     private readonly handlers: HandlerFactory,
     private readonly runner: MessageRunner,
-    private readonly connections: AmqpConnections,
-    @Inject(getModuleOptionsToken()) private readonly options: AmqpModuleOptions,
+    private readonly connections: ConnectionRegistry,
   ) {}
 
-  /** @throws InvalidConsumerError, ConsumerStartError */
+  /** @throws InvalidConsumerError, ConfigurationError for a connection that is not there, ConsumerStartError */
   async onApplicationBootstrap(): Promise<void> {
-    const discovered = this.explorer.explore();
-    if (discovered.length === 0) return;
-    const { consuming } = await this.connections.open();
-    const starts = await Promise.allSettled(discovered.map((consumer) => this.start(consuming, consumer)));
-    this.running = starts.filter((start) => start.status === 'fulfilled').map((start) => start.value);
-    const failed = starts.find((start) => start.status === 'rejected');
-    if (!failed) return;
-    // An application that does not start is often not closed either; what is open would keep its process alive.
-    await this.onModuleDestroy();
-    await this.connections.close();
-    throw failed.reason;
+    try {
+      // All are resolved before any is started.
+      const starts = this.explorer.explore().map((discovered) => {
+        const connection = this.connections.get(discovered.options.connection, `@AmqpConsumer on ${discovered.name}`);
+        return () => connection.whenOpen(() => this.start(connection, discovered));
+      });
+      const ends = await Promise.allSettled(starts.map((start) => start()));
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed) throw failed.reason;
+    } catch (error) {
+      await this.onModuleDestroy();
+      await this.connections.abandonStart(error);
+    }
   }
 
   /** No new messages, then the ones being handled to their end, their settlement included. */
   async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
     await Promise.all(this.running.splice(0).map((consumer) => this.stop(consumer)));
   }
 
-  private async start(connection: Connection, discovered: DiscoveredConsumer): Promise<RunningConsumer> {
+  private async start(named: NamedConnection, discovered: DiscoveredConsumer): Promise<void> {
     const { queue, name, options } = discovered;
-    const { prefetch = this.options.prefetch ?? DEFAULT_PREFETCH, ...consumeOptions } = options;
+    const { prefetch = named.options.prefetch ?? DEFAULT_PREFETCH, connection: _, ...consumeOptions } = options;
     const handler = this.handlers.create(discovered);
     // One each: what closes a channel, an unknown queue for one, takes all of its consumers with it.
-    const channel = await connection.openChannel({ prefetch });
+    const { consuming } = await named.connections.open();
+    // With `startup: 'background'` the broker may come when the application goes.
+    if (this.stopping) return;
+    const channel = await consuming.openChannel({ prefetch });
     try {
       const handle = (delivery: Delivery): Promise<void> => this.runner.run(discovered, handler, delivery);
       const consumer = await channel.basicConsume(queue, handle, consumeOptions);
@@ -63,7 +68,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
       void consumer.closed.then((error) => {
         if (error) this.logger.error(`Lost the consumer of queue '${queue}' in ${name}: ${error.message}`);
       });
-      return { discovered, channel, consumer };
+      this.running.push({ discovered, channel, consumer });
     } catch (error) {
       await channel.close();
       throw new ConsumerStartError(name, queue, error);

@@ -2,13 +2,14 @@ import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WireError, type Delivery, type MessageProperties } from '../../lib/client/index.js';
-import { MessageSerializers } from '../serialization/message-serializers.js';
+import { ConnectionRegistry } from '../module/connection-registry.js';
+import { NamedConnection } from '../module/named-connection.js';
 import { AmqpContext } from './amqp-context.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { MessageHandler } from './handler.factory.js';
 import { MessageRunner } from './message.runner.js';
 
-const consumer = { name: 'Billing.onOrder', queue: 'billing' } as DiscoveredConsumer;
+const consumer = { name: 'Billing.onOrder', queue: 'billing', options: {} } as DiscoveredConsumer;
 
 /** A delivery that notes how it was settled. */
 class FakeDelivery {
@@ -38,7 +39,9 @@ class FakeDelivery {
 }
 
 describe('MessageRunner', () => {
-  const runner = new MessageRunner(new MessageSerializers({ url: 'amqp://localhost' }));
+  const connections = new ConnectionRegistry();
+  connections.add(new NamedConnection('default', { url: 'amqp://localhost' }));
+  const runner = new MessageRunner(connections);
   let errors: string[];
 
   beforeEach(() => {

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { Delivery } from '../../lib/client/index.js';
-import { MessageSerializers } from '../serialization/message-serializers.js';
+import { ConnectionRegistry } from '../module/connection-registry.js';
 import { AmqpContext } from './amqp-context.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { MessageHandler } from './handler.factory.js';
@@ -12,7 +12,7 @@ import { settle, settlementOf, type Outcome } from './settlement.js';
 export class MessageRunner {
   private readonly logger = new Logger('AmqpConsumer');
 
-  constructor(private readonly serializers: MessageSerializers) {}
+  constructor(private readonly connections: ConnectionRegistry) {}
 
   /** Never rejects: whatever happens is the outcome of this message and is settled. */
   async run(consumer: DiscoveredConsumer, handler: MessageHandler, delivery: Delivery): Promise<void> {
@@ -26,9 +26,11 @@ export class MessageRunner {
     settle(delivery, settlement);
   }
 
-  private async handle({ queue }: DiscoveredConsumer, handler: MessageHandler, delivery: Delivery): Promise<Outcome> {
+  private async handle(consumer: DiscoveredConsumer, handler: MessageHandler, delivery: Delivery): Promise<Outcome> {
+    const { queue, options } = consumer;
     try {
-      const payload = this.serializers.decode(delivery.body, delivery.properties);
+      const { serializers } = this.connections.get(options.connection);
+      const payload = serializers.decode(delivery.body, delivery.properties);
       await handler(payload, new AmqpContext(delivery, queue));
       return { ok: true };
     } catch (error) {

@@ -1,9 +1,13 @@
 import { Socket } from 'node:net';
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { connect, ConnectionClosedError, type Connection } from '../../lib/client/index.js';
+import { Logger } from '@nestjs/common';
+import { Backoff } from '../../lib/client/backoff.js';
+import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
-import { getModuleOptionsToken } from './amqp.tokens.js';
+import { DEFAULT_CONNECTION } from './amqp.tokens.js';
+import { BrokerAddresses } from './broker-addresses.js';
+import { AmqpStartupError } from './startup.error.js';
+import { pause, untilAborted } from './waiting.js';
 
 /**
  * One connection to publish and one to consume: RabbitMQ holds back a connection that publishes too fast, and must not
@@ -14,62 +18,108 @@ export interface ConnectionPair {
   readonly consuming: Connection;
 }
 
-/** Opens the connections, with the topology declared, when first asked for them; logs what becomes of them. */
-@Injectable()
+const STARTUP_TIMEOUT = 10_000;
+/** Between attempts while the broker is away, ms: the first one at most, and in the end. */
+const RETRY_DELAY = { first: 200, max: { wait: 1_000, background: 30_000 } } as const;
+
+/** Opens the two connections of one name, with the topology declared, when first asked; logs what becomes of them. */
 export class AmqpConnections {
   private readonly logger = new Logger('AmqpConnection');
+  private readonly stop = new AbortController();
+  private readonly addresses: BrokerAddresses;
+  private readonly label: string;
   private pair: Promise<ConnectionPair> | undefined;
-  private closing = false;
 
-  constructor(@Inject(getModuleOptionsToken()) private readonly options: AmqpModuleOptions) {}
+  constructor(
+    readonly name: string,
+    private readonly options: AmqpModuleOptions,
+  ) {
+    this.addresses = new BrokerAddresses(options.url);
+    this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);
+  }
 
   /**
-   * The connections, ready to be used. Nothing is left open when it rejects.
+   * The connections, ready to be used. Nothing is left open when it rejects. With `startup: 'background'` it waits until
+   * the broker is there, however long that takes.
    *
-   * @throws ConnectionError and its kind when the broker cannot be reached or refuses; TopologyError; after `close()`
-   * ConnectionClosedError
+   * @throws AmqpStartupError after `startupTimeout`; at once what time does not mend: AccessRefusedError, TopologyError,
+   * ConfigurationError; after `close()` ConnectionClosedError
    */
   open(): Promise<ConnectionPair> {
-    if (this.closing) {
-      return Promise.reject(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
+    if (this.stop.signal.aborted) return Promise.reject(this.stop.signal.reason);
+    if (!this.pair) {
+      this.pair = this.start();
+      // In the background nobody may be waiting for it.
+      this.pair.catch(() => {});
     }
-    return (this.pair ??= this.connect());
+    return this.pair;
   }
 
   /** Closes both, once what was published is confirmed. May be called again. */
   async close(): Promise<void> {
-    this.closing = true;
+    this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
     // What could not be opened was reported to whoever asked for it.
     const pair = await this.pair?.catch(() => undefined);
     if (pair) await closeAll([pair.publishing, pair.consuming]);
   }
 
-  private async connect(): Promise<ConnectionPair> {
-    const attempts = await Promise.allSettled([this.connectFor('publishing'), this.connectFor('consuming')]);
-    const [publishing, consuming] = attempts;
-    if (publishing.status === 'rejected' || consuming.status === 'rejected') {
-      await closeAll(attempts.filter((attempt) => attempt.status === 'fulfilled').map(({ value }) => value));
-      const failed = publishing.status === 'rejected' ? publishing : (consuming as PromiseRejectedResult);
-      throw failed.reason;
-    }
-    const pair = { publishing: publishing.value, consuming: consuming.value };
+  private async start(): Promise<ConnectionPair> {
+    const { startup = 'wait', startupTimeout = STARTUP_TIMEOUT } = this.options;
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max[startup]);
+    const end = new AbortController();
+    const { signal } = end;
+    this.stop.signal.addEventListener('abort', () => end.abort(this.stop.signal.reason), { once: true });
+    const deadline = startup === 'wait' ? setTimeout(() => end.abort(), startupTimeout) : undefined;
+    let failure: unknown;
     try {
-      await this.declare(pair);
-    } catch (error) {
-      await closeAll([pair.publishing, pair.consuming]);
-      throw error;
+      while (!signal.aborted) {
+        try {
+          return await this.connect(signal);
+        } catch (error) {
+          if (signal.aborted) break;
+          if (error instanceof ConfigurationError || (startup === 'wait' && !mayPass(error))) throw error;
+          failure = error;
+        }
+        const delay = backoff.next();
+        this.logger.warn(`${this.label}: ${describe(failure)}; next attempt in ${Math.round(delay)} ms`);
+        await pause(delay, signal);
+      }
+    } finally {
+      clearTimeout(deadline);
     }
-    return pair;
+    this.stop.signal.throwIfAborted();
+    throw new AmqpStartupError(this.name, this.addresses.tried, startupTimeout, failure);
   }
 
-  private async connectFor(purpose: keyof ConnectionPair): Promise<Connection> {
-    const connectionName = `${this.options.connectionName ?? 'nest-amqp'} (${purpose})`;
+  private async connect(signal: AbortSignal): Promise<ConnectionPair> {
+    const attempts = await Promise.allSettled([
+      this.connectFor('publishing', signal),
+      this.connectFor('consuming', signal),
+    ]);
+    const opened = attempts.filter((attempt) => attempt.status === 'fulfilled').map(({ value }) => value);
+    const [publishing, consuming] = opened;
+    if (!publishing || !consuming) {
+      await closeAll(opened);
+      throw attempts.find((attempt) => attempt.status === 'rejected')?.reason;
+    }
+    try {
+      await untilAborted(this.declare(consuming), signal);
+    } catch (error) {
+      await closeAll(opened);
+      throw error;
+    }
+    return { publishing, consuming };
+  }
+
+  private async connectFor(purpose: keyof ConnectionPair, signal: AbortSignal): Promise<Connection> {
+    const connectionName = `${this.label} (${purpose})`;
     // The client tells of losses, failed attempts and blocks.
     const logger = {
       warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`),
       debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`),
     };
-    const connection = await connect({ ...this.options.connection, urls: this.options.url, connectionName, logger });
+    const urls = this.addresses.find;
+    const connection = await connect({ ...this.options.connection, urls, connectionName, logger, signal });
     this.logger.log(`${connectionName}: connected to ${describeBroker(connection)}`);
     connection
       .on('reconnected', () => this.logger.log(`${connectionName}: reconnected to ${describeBroker(connection)}`))
@@ -81,13 +131,23 @@ export class AmqpConnections {
     return connection;
   }
 
-  private async declare({ consuming }: ConnectionPair): Promise<void> {
+  private async declare(consuming: Connection): Promise<void> {
     if (!this.options.topology) return;
     // On the consuming connection, since nobody else may consume from its exclusive queues.
     const channel = await consuming.openChannel({ restore: false });
     await declareTopology(channel, this.options.topology);
     await channel.close();
   }
+}
+
+/** Trying again may help: the broker is not there yet, or went away in the middle. */
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return Connection.isRecoverable(error) || (error.cause !== undefined && mayPass(error.cause));
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function closeAll(connections: readonly Connection[]): Promise<void> {

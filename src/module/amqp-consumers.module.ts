@@ -5,6 +5,7 @@ import { ConsumerExplorer } from '../consumers/consumer.explorer.js';
 import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
 import { HandlerFactory } from '../consumers/handler.factory.js';
 import { MessageRunner } from '../consumers/message.runner.js';
+import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**
  * The consumers: the last to start and the first to stop, so that what handlers use is there as long as they run.
@@ -13,7 +14,7 @@ import { MessageRunner } from '../consumers/message.runner.js';
  * place in that order. Ours is nearer than the root itself (0), which boots last and is destroyed first.
  */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, AmqpRegistryModule],
   providers: [ConsumerMetadataAccessor, ConsumerExplorer, HandlerFactory, MessageRunner, ConsumerRegistrar],
 })
 export class AmqpConsumersModule {

@@ -1,8 +1,14 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
-import type { AmqpModuleOptions } from './amqp-module.options.js';
+import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
+import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
+import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from './amqp.tokens.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import { NamedConnection } from './named-connection.js';
 
-/** What users hand in, before {@link normalizeOptions}. */
+const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
+
+/** What users hand in becomes {@link AmqpModuleOptions} by {@link normalizeOptions}. */
 export const {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN: GIVEN_OPTIONS,
@@ -10,7 +16,37 @@ export const {
 } = new ConfigurableModuleBuilder<AmqpModuleOptions | string>({ moduleName: 'Amqp' })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createAmqpOptions')
+  .setExtras(NO_NAME, (definition, { name = DEFAULT_CONNECTION }) => {
+    const provided = connectionProviders(name);
+    return {
+      ...definition,
+      providers: [...(definition.providers ?? []), ...provided],
+      exports: provided.map(({ provide }) => provide),
+    };
+  })
   .build();
+
+/** Each under a token of its connection, since the module is global and there may be several. */
+function connectionProviders(name: string): FactoryProvider[] {
+  const connection = getConnectionToken(name);
+  return [
+    { provide: getModuleOptionsToken(name), useFactory: normalizeOptions, inject: [GIVEN_OPTIONS] },
+    {
+      provide: connection,
+      useFactory: (options: AmqpModuleOptions, registry: ConnectionRegistry) => {
+        const named = new NamedConnection(name, options);
+        registry.add(named);
+        return named;
+      },
+      inject: [getModuleOptionsToken(name), ConnectionRegistry],
+    },
+    {
+      provide: getConfirmingPublisherToken(name),
+      useFactory: ({ publisher }: NamedConnection) => publisher,
+      inject: [connection],
+    },
+  ];
+}
 
 /** @throws ConfigurationError when there is no URL */
 export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {

@@ -14,14 +14,22 @@ export interface AmqpModuleOptions {
    */
   readonly url: Urls;
   /**
-   * Shown by RabbitMQ for the two connections, followed by `(publishing)` and `(consuming)`. Default `nest-amqp`; give
-   * each application its own.
+   * Shown by RabbitMQ for the two connections, followed by `(publishing)` and `(consuming)`. Default `nest-amqp` and the
+   * connection's name; give each application its own.
    */
   readonly connectionName?: string;
   /** What else there is to say about the connections: TLS, heartbeat, timeouts, reconnecting, … */
   readonly connection?: Omit<ConnectionOptions, 'urls' | 'connectionName' | 'logger'>;
   /** Exchanges, queues and bindings, declared before the consumers start and again after a reconnect. */
   readonly topology?: TopologyOptions;
+  /**
+   * What to do when the broker cannot be reached as the application starts. `wait`: keep trying, and fail the start after
+   * `startupTimeout`. `background`: start without it, keep trying for as long as it takes; consumers start when it is
+   * there, publishes wait within their deadline, health is down. Default `wait`.
+   */
+  readonly startup?: 'wait' | 'background';
+  /** Milliseconds until an unreachable broker fails the start with `AmqpStartupError`. Default 10,000. */
+  readonly startupTimeout?: number;
   /** Unacknowledged messages at most, for each consumer that sets none of its own. Default 10. */
   readonly prefetch?: number;
   /** Milliseconds from a publish to its confirm, for each publish that sets none of its own. Default 30,000. */
@@ -30,6 +38,15 @@ export interface AmqpModuleOptions {
   readonly serializers?: readonly MessageSerializer[];
   /** What to take messages for that name no content type. Default: bytes, `application/octet-stream`. */
   readonly defaultContentType?: string;
+}
+
+/** Which of an application's connections this is; said outside of a factory, since providers are named after it. */
+export interface ConnectionNameOptions {
+  /**
+   * What consumers and publishers call it by: `@AmqpConsumer(queue, { connection: 'billing' })`. Default `default`, which
+   * is the one of those that name none.
+   */
+  readonly name?: string;
 }
 
 /**

@@ -1,16 +1,18 @@
 import 'reflect-metadata';
-import { Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { Injectable, Module, type DynamicModule, type InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError, ConnectionClosedError, ConnectionError } from '../../lib/client/index.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
-import { AmqpConnections } from './amqp-connections.js';
+import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
-import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, AmqpOptionsFactory } from './amqp-module.options.js';
+import { AmqpRegistryModule } from './amqp-registry.module.js';
 import { AmqpModule } from './amqp.module.js';
-import { getModuleOptionsToken } from './amqp.tokens.js';
+import { getConnectionToken, getModuleOptionsToken } from './amqp.tokens.js';
+import type { NamedConnection } from './named-connection.js';
+import { AmqpStartupError } from './startup.error.js';
 
 /** Nobody listens on port 1. */
 const NOWHERE = 'amqp://guest:s3cret@127.0.0.1:1';
@@ -67,15 +69,34 @@ describe('AmqpModule', () => {
     await expect(compiling).rejects.toThrow(/AmqpModule has no broker URL: give one as in AmqpModule\.forRoot\('amqp:/);
   });
 
+  it('is there once for each name, with options and a publisher of its own', async () => {
+    const app = await compile(
+      AmqpModule.forRoot(NOWHERE),
+      AmqpModule.forRoot({ name: 'billing', url: `${NOWHERE}/billing` }),
+      AmqpModule.forRootAsync({ name: 'audit', useFactory: () => `${NOWHERE}/audit` }),
+    );
+    const get = <T>(token: InjectionToken): T => app.get(token, { strict: false });
+    expect(get(getModuleOptionsToken())).toEqual({ url: NOWHERE });
+    expect(get(getModuleOptionsToken('billing'))).toEqual({ url: `${NOWHERE}/billing` });
+    expect(get(getModuleOptionsToken('audit'))).toEqual({ url: `${NOWHERE}/audit` });
+    const publishers = ['default', 'billing', 'audit'].map((name) => get(getConfirmingPublisherToken(name)));
+    for (const publisher of publishers) expect(publisher).toBeInstanceOf(ConfirmingPublisher);
+    expect(new Set(publishers).size).toBe(3);
+    expect(get(ConfirmingPublisher)).toBe(publishers[0]);
+    await app.close();
+  });
+
   it('refuses to be there twice', async () => {
     const compiling = compile(AmqpModule.forRoot(NOWHERE), AmqpModule.forRoot({ url: NOWHERE, prefetch: 5 }));
-    await expect(compiling).rejects.toThrow('AmqpModule.forRoot() is called 2 times');
+    await expect(compiling).rejects.toThrow("AmqpModule.forRoot() is called twice for the connection 'default'");
   });
 
   it('fails to start when the broker cannot be reached, with a typed error and no password in it', async () => {
-    const app = await compile(AmqpModule.forRoot(NOWHERE));
-    const failure = (await app.init().catch((error: unknown) => error)) as Error;
-    expect(failure).toBeInstanceOf(ConnectionError);
+    const app = await compile(AmqpModule.forRoot({ url: NOWHERE, startupTimeout: 50 }));
+    const failure = (await app.init().catch((error: unknown) => error)) as AmqpStartupError;
+    expect(failure).toBeInstanceOf(AmqpStartupError);
+    expect(failure).toMatchObject({ connection: 'default', tried: ['127.0.0.1:1'], startupTimeout: 50 });
+    expect(failure.cause).toBeInstanceOf(ConnectionError);
     expect(failure.message).toContain('127.0.0.1:1');
     expect(`${failure.message}${failure.stack ?? ''}`).not.toContain('s3cret');
   });
@@ -83,7 +104,8 @@ describe('AmqpModule', () => {
   it('opens no connection once it is closed', async () => {
     const app = await compile(AmqpModule.forRoot(NOWHERE));
     await app.close();
-    await expect(app.get(AmqpConnections, { strict: false }).open()).rejects.toThrow(ConnectionClosedError);
+    const { connections } = app.get<NamedConnection>(getConnectionToken(), { strict: false });
+    await expect(connections.open()).rejects.toThrow(ConnectionClosedError);
     await expect(app.get(ConfirmingPublisher, { strict: false }).sendToQueue('q', 1)).rejects.toThrow(
       'The application is shutting down',
     );
@@ -96,6 +118,6 @@ describe('AmqpModule', () => {
     const distance = (type: unknown): number | undefined => modules.find(({ metatype }) => metatype === type)?.distance;
     const others = modules.filter(({ metatype }) => metatype !== AmqpConsumersModule);
     expect(distance(AmqpConsumersModule)).toBeLessThan(Math.min(...others.map((module) => module.distance)));
-    expect(distance(AmqpCoreModule)).toBe(Math.max(...modules.map((module) => module.distance)));
+    expect(distance(AmqpRegistryModule)).toBe(Math.max(...modules.map((module) => module.distance)));
   });
 });

@@ -2,11 +2,11 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
-import type { AmqpModuleOptions } from './amqp-module.options.js';
+import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
 
 /**
- * Connects a Nest application to RabbitMQ. Import it once, in the root module; {@link ConfirmingPublisher} can then be
- * injected and {@link AmqpConsumer} works everywhere.
+ * Connects a Nest application to RabbitMQ. Import it in the root module, once for each broker or vhost;
+ * {@link ConfirmingPublisher} can then be injected and {@link AmqpConsumer} works everywhere.
  *
  * When the application starts it connects, declares the topology, and starts the consumers last. When it stops, the
  * consumers stop first and finish what they are at; the connections are closed last.
@@ -17,13 +17,18 @@ import type { AmqpModuleOptions } from './amqp-module.options.js';
  * export class AppModule {}
  * ```
  *
+ * @example Several, by name:
+ * ```ts
+ * imports: [AmqpModule.forRoot('amqp://localhost'), AmqpModule.forRoot({ name: 'billing', url: 'amqp://localhost/billing' })]
+ * ```
+ *
  * @publicApi
  */
 @Module({})
 export class AmqpModule {
   /** With the options, or just the broker's URL. */
-  static forRoot(options: AmqpModuleOptions | string): DynamicModule {
-    return facade(AmqpCoreModule.forRoot(options));
+  static forRoot(options: (AmqpModuleOptions & ConnectionNameOptions) | string): DynamicModule {
+    return facade(AmqpCoreModule.forRoot(typeof options === 'string' ? { url: options } : options));
   }
 
   /**

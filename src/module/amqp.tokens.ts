@@ -1,6 +1,16 @@
-/** Token of the options that {@link AmqpModule.forRoot} was given, as {@link AmqpModuleOptions}. */
-export function getModuleOptionsToken(): symbol {
-  return MODULE_OPTIONS;
+/** Name of the connection that was given none. */
+export const DEFAULT_CONNECTION = 'default';
+
+/**
+ * Token of the options that {@link AmqpModule.forRoot} was given for a connection, as {@link AmqpModuleOptions}.
+ *
+ * @publicApi
+ */
+export function getModuleOptionsToken(connection: string = DEFAULT_CONNECTION): string {
+  return `nest-amqp:options:${connection}`;
 }
 
-const MODULE_OPTIONS = Symbol('AMQP_MODULE_OPTIONS');
+/** Token of a {@link NamedConnection}. */
+export function getConnectionToken(connection: string = DEFAULT_CONNECTION): string {
+  return `nest-amqp:connection:${connection}`;
+}

@@ -1,11 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
 import type { Channel, ChannelOptions } from '../../lib/client/index.js';
-import type { AmqpConnections } from '../module/amqp-connections.js';
 import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import { ConnectionEvents } from '../module/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { SerializationError } from '../serialization/serialization.errors.js';
-import { ConfirmingPublisher } from './confirming.publisher.js';
+import { ConfirmingPublisher, type PublishingConnection } from './confirming.publisher.js';
 
 /** A channel that confirms whatever is published on it, and can be closed. */
 function fakeChannel() {
@@ -20,8 +20,10 @@ function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: Partia
   for (const channel of channels) openChannel.mockResolvedValueOnce(channel);
   const open = jest.fn<() => Promise<unknown>>().mockResolvedValue({ publishing: { openChannel } });
   const all: AmqpModuleOptions = { url: 'amqp://localhost', ...options };
-  const connections = { open } as unknown as AmqpConnections;
-  return { publisher: new ConfirmingPublisher(connections, new MessageSerializers(all), all), openChannel, open };
+  const connections = { open } as unknown as PublishingConnection['connections'];
+  const events = new ConnectionEvents();
+  const connection = { connections, options: all, serializers: new MessageSerializers(all), events };
+  return { publisher: new ConfirmingPublisher(connection), events, openChannel, open };
 }
 
 describe('ConfirmingPublisher', () => {
@@ -76,12 +78,13 @@ describe('ConfirmingPublisher', () => {
     expect(open).not.toHaveBeenCalled();
   });
 
-  it('ends its observables when it is closed', async () => {
-    const { publisher } = publisherOn([fakeChannel()]);
+  it('tells of what is confirmed, until the connection has no more to tell', async () => {
+    const { publisher, events } = publisherOn([fakeChannel()]);
     const confirms = lastValueFrom(publisher.confirms$.pipe(toArray()));
     const returns = lastValueFrom(publisher.returns$.pipe(toArray()));
     await publisher.publish('e', 'a', 1, { messageId: 'm' });
     await publisher.close();
+    events.complete();
     expect(await confirms).toMatchObject([{ messageId: 'm' }]);
     expect(await returns).toEqual([]);
   });

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { MessageReturnedError, type Channel, type ReturnedMessage } from '../../lib/client/index.js';
-import { AmqpConnections } from '../module/amqp-connections.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
-import { getModuleOptionsToken } from '../module/amqp.tokens.js';
-import { MessageSerializers } from '../serialization/message-serializers.js';
+import type { NamedConnection } from '../module/named-connection.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from './publish-receipt.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
+
+/** What a publisher needs of the connection it publishes on. */
+export type PublishingConnection = Pick<NamedConnection, 'connections' | 'serializers' | 'options' | 'events'>;
 
 /**
  * Publishes, and tells for each message whether the broker has it (https://www.rabbitmq.com/docs/confirms).
@@ -24,22 +23,18 @@ const PERSISTENT = 2;
  *
  * @publicApi
  */
-@Injectable()
 export class ConfirmingPublisher {
-  private readonly confirms = new Subject<PublishReceipt>();
-  private readonly returns = new Subject<ReturnedMessage>();
+  /** Every message of this connection that was confirmed. Completes when the application shuts down. */
+  readonly confirms$: Observable<PublishReceipt>;
+  /** Every message that came back because no queue is bound for it. Completes when the application shuts down. */
+  readonly returns$: Observable<ReturnedMessage>;
   private channel: Promise<Channel> | undefined;
 
-  /** Every message that was confirmed. Completes when the application shuts down. */
-  readonly confirms$: Observable<PublishReceipt> = this.confirms.asObservable();
-  /** Every message that came back because no queue is bound for it. Completes when the application shuts down. */
-  readonly returns$: Observable<ReturnedMessage> = this.returns.asObservable();
-
-  constructor(
-    private readonly connections: AmqpConnections,
-    private readonly serializers: MessageSerializers,
-    @Inject(getModuleOptionsToken()) private readonly options: AmqpModuleOptions,
-  ) {}
+  /** The module makes it; inject it. */
+  constructor(private readonly connection: PublishingConnection) {
+    this.confirms$ = connection.events.confirms.asObservable();
+    this.returns$ = connection.events.returns.asObservable();
+  }
 
   /**
    * Publishes to an exchange and resolves once the broker has confirmed the message.
@@ -61,17 +56,17 @@ export class ConfirmingPublisher {
   ): Promise<PublishReceipt> {
     const start = performance.now();
     const { persistent = true, mandatory = true, messageId = randomUUID(), ...rest } = options;
-    const { body, contentType } = this.serializers.encode(payload, options.contentType);
+    const { body, contentType } = this.connection.serializers.encode(payload, options.contentType);
     const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
     const channel = await this.openChannel();
     try {
       const properties = { ...rest, contentType, deliveryMode, messageId, mandatory };
       const deliveryTag = await channel.publish(exchange, routingKey, body, properties);
       const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: performance.now() - start };
-      this.confirms.next(receipt);
+      this.connection.events.confirms.next(receipt);
       return receipt;
     } catch (error) {
-      if (error instanceof MessageReturnedError) this.returns.next(error.returned);
+      if (error instanceof MessageReturnedError) this.connection.events.returns.next(error.returned);
       throw error;
     }
   }
@@ -89,8 +84,6 @@ export class ConfirmingPublisher {
   async close(): Promise<void> {
     const channel = await this.channel?.catch(() => undefined);
     await channel?.close();
-    this.confirms.complete();
-    this.returns.complete();
   }
 
   /** The channel outlives errors and reconnects; should it close for good, or not open, the next publish opens another. */
@@ -105,8 +98,8 @@ export class ConfirmingPublisher {
   }
 
   private async openConfirmChannel(): Promise<Channel> {
-    const { publishing } = await this.connections.open();
-    const { publishTimeout } = this.options;
+    const { publishing } = await this.connection.connections.open();
+    const { publishTimeout } = this.connection.options;
     return publishing.openChannel({ confirm: true, ...(publishTimeout === undefined ? {} : { publishTimeout }) });
   }
 }

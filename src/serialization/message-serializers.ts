@@ -1,9 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { types } from 'node:util';
-import { Inject, Injectable } from '@nestjs/common';
 import type { MessageProperties } from '../../lib/client/index.js';
 import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
-import { getModuleOptionsToken } from '../module/amqp.tokens.js';
 import { bytesSerializer } from './bytes.serializer.js';
 import { parseContentType, type ContentType } from './content-type.js';
 import { jsonSerializer } from './json.serializer.js';
@@ -18,12 +16,11 @@ export interface EncodedPayload {
 }
 
 /** Chooses the serializer: on the way in by content type, on the way out by content type or else by the payload. */
-@Injectable()
 export class MessageSerializers {
   readonly #serializers: readonly MessageSerializer[];
   readonly #defaultContentType: string | undefined;
 
-  constructor(@Inject(getModuleOptionsToken()) options: AmqpModuleOptions) {
+  constructor(options: Pick<AmqpModuleOptions, 'serializers' | 'defaultContentType'>) {
     this.#serializers = [...(options.serializers ?? []), jsonSerializer, textSerializer, bytesSerializer];
     this.#defaultContentType = options.defaultContentType;
   }

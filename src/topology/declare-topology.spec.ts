@@ -16,7 +16,11 @@ function channelThatNotes(failing?: string, error?: Error): { channel: Channel; 
       expect(++running).toBe(1);
       await Promise.resolve();
       running--;
-      const call = [method, ...args.filter((arg) => typeof arg === 'string')].join(' ');
+      const call = [
+        method,
+        ...args.filter((arg) => typeof arg === 'string'),
+        ...(isPassive(args.at(-1)) ? ['?'] : []),
+      ].join(' ');
       calls.push(call);
       if (call === failing) throw error;
     };
@@ -24,6 +28,8 @@ function channelThatNotes(failing?: string, error?: Error): { channel: Channel; 
   const channel = Object.fromEntries(methods.map((method) => [method, note(method)]));
   return { channel: channel as unknown as Channel, calls };
 }
+
+const isPassive = (options: unknown): boolean => (options as { passive?: boolean } | undefined)?.passive === true;
 
 const topology = {
   bindings: [bindQueue('billing', 'orders', 'order.*'), bindExchange('archive', 'orders', '#')],
@@ -42,6 +48,27 @@ describe('declareTopology', () => {
       'queueBind billing orders order.*',
       'exchangeBind archive orders #',
     ]);
+  });
+
+  it('only looks for exchanges and queues with verify, and names what is missing', async () => {
+    const { channel, calls } = channelThatNotes();
+    await declareTopology(channel, { ...topology, declare: 'verify' });
+    expect(calls).toEqual([
+      'exchangeDeclare orders topic ?',
+      'exchangeDeclare archive topic ?',
+      'queueDeclare billing ?',
+    ]);
+    const missing = new NotFoundError("404 NOT_FOUND - no queue 'billing'");
+    const failing = channelThatNotes('queueDeclare billing ?', missing);
+    await expect(declareTopology(failing.channel, { ...topology, declare: 'verify' })).rejects.toThrow(
+      "Cannot find queue 'billing': 404 NOT_FOUND - no queue 'billing'. The topology says declare: 'verify'",
+    );
+  });
+
+  it('leaves the broker alone with none', async () => {
+    const { channel, calls } = channelThatNotes();
+    await declareTopology(channel, { ...topology, declare: 'none' });
+    expect(calls).toEqual([]);
   });
 
   it('has nothing to do for an empty topology', async () => {

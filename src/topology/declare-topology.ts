@@ -11,6 +11,9 @@ import type { TopologyOptions } from './topology.js';
  * @throws TopologyError at the first that the broker refuses
  */
 export async function declareTopology(channel: Channel, topology: TopologyOptions): Promise<void> {
+  const { declare = 'assert' } = topology;
+  if (declare === 'none') return;
+  if (declare === 'verify') return verifyTopology(channel, topology);
   for (const { name, type, ...options } of topology.exchanges ?? []) {
     await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options));
   }
@@ -19,6 +22,16 @@ export async function declareTopology(channel: Channel, topology: TopologyOption
   }
   for (const binding of topology.bindings ?? []) {
     await attempt(describeBinding(binding), bind(channel, binding));
+  }
+}
+
+/** Passive declarations: they fail for what is not there, and change nothing (section 1.7.2.1). */
+async function verifyTopology(channel: Channel, { exchanges = [], queues = [] }: TopologyOptions): Promise<void> {
+  for (const { name, type } of exchanges) {
+    await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, { passive: true }), 'find');
+  }
+  for (const { name } of queues) {
+    await attempt(`queue '${name}'`, channel.queueDeclare(name, { passive: true }), 'find');
   }
 }
 
@@ -34,10 +47,14 @@ function describeBinding({ destination, destinationKind, source, routingKey }: B
   return `binding of ${destinationKind} '${destination}' to exchange '${source}' with routing key '${routingKey}'`;
 }
 
-async function attempt(entity: string, declaration: Promise<unknown>): Promise<void> {
+async function attempt(
+  entity: string,
+  declaration: Promise<unknown>,
+  aim: 'declare' | 'find' = 'declare',
+): Promise<void> {
   try {
     await declaration;
   } catch (error) {
-    throw new TopologyError(entity, error);
+    throw new TopologyError(entity, error, aim);
   }
 }

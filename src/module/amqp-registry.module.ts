@@ -1,0 +1,10 @@
+import { Global, Module } from '@nestjs/common';
+import { ConnectionRegistry } from './connection-registry.js';
+
+/**
+ * There once in each application, however many connections it has; so two applications in one process stay apart. Global,
+ * hence among the first to be initialised and the last to be shut down: everybody else may publish in their own hooks.
+ */
+@Global()
+@Module({ providers: [ConnectionRegistry], exports: [ConnectionRegistry] })
+export class AmqpRegistryModule {}

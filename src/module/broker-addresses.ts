@@ -1,0 +1,21 @@
+import { parseUri, type Urls } from '../../lib/client/index.js';
+
+/** Finds the brokers, and remembers which were last tried, as may be shown to people: without user and password. */
+export class BrokerAddresses {
+  /** `10.0.0.7:5672/billing`; empty before the first attempt. */
+  tried: readonly string[] = [];
+
+  constructor(private readonly urls: Urls) {}
+
+  readonly find = async (): Promise<string | readonly string[]> => {
+    const urls = typeof this.urls === 'function' ? await this.urls() : this.urls;
+    // What is neither is refused by the client, in its own words.
+    this.tried = typeof urls === 'string' ? [describe(urls)] : Array.isArray(urls) ? urls.map(describe) : [];
+    return urls;
+  };
+}
+
+function describe(url: string): string {
+  const { host, port, vhost } = parseUri(url);
+  return `${host.includes(':') ? `[${host}]` : host}:${port}${vhost === '/' ? '' : `/${vhost}`}`;
+}

@@ -1,0 +1,33 @@
+import { Subject } from 'rxjs';
+import type { ReturnedMessage } from '../../lib/client/index.js';
+import type { PublishReceipt } from '../publishers/publish-receipt.js';
+
+/**
+ * The broker has cancelled a consumer (https://www.rabbitmq.com/docs/consumer-cancel): its queue was deleted, or has moved.
+ *
+ * @publicApi
+ */
+export interface ConsumerCancelledEvent {
+  /** Name of the connection, `default` where it was given none. */
+  readonly connection: string;
+  readonly queue: string;
+  readonly consumerTag: string;
+  /** In words. */
+  readonly reason: string;
+  /** It is being consumed again: the queue could be declared again, or was there all the same. */
+  readonly restored: boolean;
+}
+
+/** What happens on one named connection, whoever of its publishers and consumers it happens to. */
+export class ConnectionEvents {
+  readonly confirms = new Subject<PublishReceipt>();
+  readonly returns = new Subject<ReturnedMessage>();
+  readonly cancels = new Subject<ConsumerCancelledEvent>();
+
+  /** Ends the streams: nothing happens any more. */
+  complete(): void {
+    this.confirms.complete();
+    this.returns.complete();
+    this.cancels.complete();
+  }
+}

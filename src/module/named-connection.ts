@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import { Backoff } from '../../lib/client/backoff.js';
+import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
+import { MessageSerializers } from '../serialization/message-serializers.js';
+import { AmqpConnections } from './amqp-connections.js';
+import type { AmqpModuleOptions } from './amqp-module.options.js';
+import { ConnectionEvents } from './connection-events.js';
+import { pause } from './waiting.js';
+
+/** Between attempts at what is to be done as soon as the broker is there, ms. */
+const RETRY_DELAY = { first: 1_000, max: 30_000 } as const;
+
+/** All that one `AmqpModule.forRoot()` provides, under the name it was given. */
+export class NamedConnection {
+  readonly connections: AmqpConnections;
+  readonly serializers: MessageSerializers;
+  readonly events = new ConnectionEvents();
+  readonly publisher: ConfirmingPublisher;
+  private readonly logger = new Logger('AmqpConnection');
+  private readonly stop = new AbortController();
+
+  constructor(
+    readonly name: string,
+    readonly options: AmqpModuleOptions,
+  ) {
+    this.connections = new AmqpConnections(name, options);
+    this.serializers = new MessageSerializers(options);
+    this.publisher = new ConfirmingPublisher(this);
+  }
+
+  /** @throws what {@link AmqpConnections.open} throws, unless it may take its time */
+  async start(): Promise<void> {
+    const opening = this.connections.open();
+    if (this.options.startup !== 'background') await opening;
+  }
+
+  /**
+   * Does what needs the broker. With `startup: 'wait'` that is part of the application's start, and fails it. With
+   * `'background'` it resolves at once; the work is done when the broker is there, and again later when it fails.
+   */
+  async whenOpen(work: () => Promise<void>): Promise<void> {
+    if (this.options.startup === 'background') void this.inBackground(work);
+    else await work();
+  }
+
+  /** Confirms that are due are waited for, within their deadlines. May be called again. */
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.publisher.close();
+    await this.connections.close();
+    this.events.complete();
+  }
+
+  private async inBackground(work: () => Promise<void>): Promise<void> {
+    const { signal } = this.stop;
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max);
+    while (!signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.logger.error(error instanceof Error ? error.message : String(error));
+      }
+      await pause(backoff.next(), signal);
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { AmqpError } from '../../lib/client/index.js';
+
+/** The broker could not be reached within `startupTimeout`; the last attempt's error is the `cause`. Nothing is left open. */
+export class AmqpStartupError extends AmqpError {
+  constructor(
+    /** Name of the connection, `default` where it was given none. */
+    readonly connection: string,
+    /** The brokers that were tried, without user and password. */
+    readonly tried: readonly string[],
+    /** In ms. */
+    readonly startupTimeout: number,
+    cause: unknown,
+  ) {
+    const reason = cause instanceof Error ? cause.message : 'there was no answer';
+    super(
+      `AMQP connection '${connection}' could not be opened within ${startupTimeout} ms (startupTimeout), tried ` +
+        `${tried.join(', ') || 'nothing: the function that finds the brokers has not come back'}: ${reason}. ` +
+        "Check that the broker runs and can be reached, or start without it: { startup: 'background' }.",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,163 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { Module, type INestApplicationContext, type LoggerService, type ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
+import { firstValueFrom, Subject } from 'rxjs';
+import { AmqpModule, ConfirmingPublisher, type AmqpModuleOptions } from 'nest-amqp';
+import { connect, type Channel, type Connection } from 'nest-amqp/client';
+import { sharedRabbit, type SharedRabbit } from '../../support/shared-broker.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+
+/** What happened, in order, to be awaited one by one. */
+export class Inbox<T = unknown> {
+  readonly all: T[] = [];
+  private readonly arrivals = new Subject<void>();
+  private read = 0;
+
+  readonly add = (item: T): void => {
+    this.all.push(item);
+    this.arrivals.next();
+  };
+
+  async next(): Promise<T> {
+    while (this.read >= this.all.length) await firstValueFrom(this.arrivals);
+    return this.all[this.read++] as T;
+  }
+
+  async take(count: number): Promise<T[]> {
+    const items: T[] = [];
+    while (items.length < count) items.push(await this.next());
+    return items;
+  }
+}
+
+/** A logger that keeps the lines. */
+export class Lines implements LoggerService {
+  readonly inbox = new Inbox<string>();
+
+  log(line: unknown): void {
+    this.inbox.add(`LOG ${String(line)}`);
+  }
+
+  warn(line: unknown): void {
+    this.inbox.add(`WARN ${String(line)}`);
+  }
+
+  error(line: unknown): void {
+    this.inbox.add(`ERROR ${String(line)}`);
+  }
+
+  debug(line: unknown): void {
+    this.inbox.add(`DEBUG ${String(line)}`);
+  }
+
+  /** Resolves with the next line that has the text in it. */
+  async until(text: string): Promise<string> {
+    for (;;) {
+      const line = await this.inbox.next();
+      if (line.includes(text)) return line;
+    }
+  }
+
+  with(text: string): string[] {
+    return this.inbox.all.filter((line) => line.includes(text));
+  }
+}
+
+export interface NestHarness {
+  readonly rabbit: SharedRabbit;
+  /** The test's own connection to the broker, for looking and preparing. */
+  readonly connection: Connection;
+  readonly channel: Channel;
+  /** Everything that the applications of this test have logged. */
+  readonly lines: Lines;
+  /** A name that nobody else uses; queue and exchange of that name are deleted after the test. */
+  name(prefix?: string): string;
+  /** Starts an application, closed after the test. `amqp` are the options beside the URL; ignored with `imports`. */
+  start(host: ModuleMetadata, amqp?: Partial<AmqpModuleOptions>): Promise<INestApplicationContext>;
+  /** To be closed after the test, unless it was closed by {@link close}. */
+  adopt<App extends INestApplicationContext>(app: App): App;
+  close(app: INestApplicationContext): Promise<void>;
+  /** A way to the broker that can be cut. */
+  proxy(): Promise<{ proxy: TcpProxy; url: string }>;
+  /** Ready messages of a queue. */
+  ready(queue: string): Promise<number>;
+}
+
+export const publisherOf = (app: INestApplicationContext): ConfirmingPublisher =>
+  app.get(ConfirmingPublisher, { strict: false });
+
+/** Applications on the shared RabbitMQ; what a test has made is gone after it. */
+export function useNest(): NestHarness {
+  const rabbit = sharedRabbit();
+  let connection: Connection;
+  let channel: Channel;
+  let lines: Lines;
+  let apps: INestApplicationContext[] = [];
+  let names: string[] = [];
+  let proxies: TcpProxy[] = [];
+
+  beforeAll(async () => {
+    connection = await connect(rabbit.url, { connectionName: 'a test' });
+    channel = await connection.openChannel({ confirm: true });
+  });
+  afterAll(() => connection.close());
+  beforeEach(() => {
+    lines = new Lines();
+  });
+  afterEach(async () => {
+    await Promise.all(proxies.splice(0).map((proxy) => proxy.accept()));
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+    proxies = [];
+    await Promise.all(names.flatMap((name) => [channel.queueDelete(name), channel.exchangeDelete(name)]));
+    names = [];
+  });
+
+  const adopt = <App extends INestApplicationContext>(app: App): App => {
+    apps.push(app);
+    return app;
+  };
+
+  return {
+    rabbit,
+    get connection() {
+      return connection;
+    },
+    get channel() {
+      return channel;
+    },
+    get lines() {
+      return lines;
+    },
+    name(prefix = 'test') {
+      const name = `${prefix}-${randomUUID().slice(0, 8)}`;
+      names.push(name);
+      return name;
+    },
+    adopt,
+    async start(host, amqp = {}) {
+      const { imports = [AmqpModule.forRoot({ url: rabbit.url, ...amqp })], ...rest } = host;
+
+      @Module({ imports, ...rest })
+      class RootModule {}
+
+      return adopt(await NestFactory.createApplicationContext(RootModule, { logger: lines, abortOnError: false }));
+    },
+    close(app) {
+      // Once only: Nest 11 runs the hooks again when an application is closed again.
+      apps = apps.filter((other) => other !== app);
+      return app.close();
+    },
+    async proxy() {
+      const proxy = await TcpProxy.start(rabbit.port);
+      proxies.push(proxy);
+      const url = new URL(rabbit.url);
+      url.hostname = '127.0.0.1';
+      url.port = String(proxy.port);
+      return { proxy, url: url.href };
+    },
+    ready: async (queue) => (await channel.queueDeclare(queue, { passive: true })).messageCount,
+  };
+}
