@@ -2,6 +2,7 @@ export { AmqpModule } from './module/amqp.module.js';
 export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './module/amqp-module.options.js';
 export { getModuleOptionsToken } from './module/amqp.tokens.js';
 export type { ConsumerCancelledEvent } from './module/connection-events.js';
+export type { ConnectionState } from './module/connection-status.js';
 export { AmqpStartupError } from './module/startup.error.js';
 
 export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
@@ -17,9 +18,12 @@ export {
   InjectConfirmingPublisher,
   InjectPublisher,
 } from './publishers/publisher.tokens.js';
+export { ExchangePublisher } from './publishers/exchange.publisher.js';
+export type { PublisherDefinition, PublisherOptions } from './publishers/publisher-options.js';
 export type { PublishOptions } from './publishers/publish-options.js';
 export type { PublishReceipt } from './publishers/publish-receipt.js';
 
+export type { RequestOptions } from './rpc/request-options.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';
