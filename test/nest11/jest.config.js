@@ -1,0 +1,34 @@
+/**
+ * The Nest suites once more, on Nest 11 instead of 12: whoever imports a package of Nest, our sources included, gets
+ * the one that is installed here.
+ */
+import { fileURLToPath } from 'node:url';
+import nest12 from '../../jest.config.js';
+
+const rootDir = fileURLToPath(new URL('../..', import.meta.url));
+const there = '<rootDir>/test/nest11/node_modules';
+const onNest11 = {
+  '^(@nestjs/.+|rxjs|rxjs/.+|reflect-metadata|class-validator|class-transformer|amqplib|amqp-connection-manager)$': `${there}/$1`,
+};
+const suites = {
+  unit: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/nest11/*.test.ts'],
+  rabbitmq: [
+    '<rootDir>/test/nest/**/*.spec.ts',
+    '<rootDir>/test/nest-module.spec.ts',
+    '<rootDir>/test/microservices/**/*.spec.ts',
+  ],
+};
+
+export default {
+  ...nest12,
+  rootDir,
+  projects: nest12.projects
+    .filter(({ displayName }) => displayName in suites)
+    .map((project) => ({
+      ...project,
+      rootDir,
+      displayName: `${project.displayName}, Nest 11`,
+      testMatch: suites[project.displayName],
+      moduleNameMapper: { ...onNest11, ...project.moduleNameMapper },
+    })),
+};
