@@ -6,10 +6,14 @@ export type { ConnectionState } from './module/connection-status.js';
 export { AmqpStartupError } from './module/startup.error.js';
 
 export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
-export { Ctx, Payload } from './consumers/param.decorators.js';
+export { AmqpHeader, AmqpProperty, Ctx, Payload, type PayloadOptions } from './consumers/param.decorators.js';
+export { OnConsumerCancelled, OnReturn } from './consumers/listener.decorators.js';
 export { AmqpContext } from './consumers/amqp-context.js';
 export type { ConsumerOptions } from './consumers/consumer-options.js';
-export { ConsumerStartError, InvalidConsumerError } from './consumers/consumer.errors.js';
+export type { QueueFactory, QueueSource } from './consumers/queue-source.js';
+export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/consumer.registry.js';
+export type { ConsumerState, ConsumerStatus } from './consumers/consumer-status.js';
+export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
 export {

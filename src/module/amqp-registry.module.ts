@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -6,5 +7,8 @@ import { ConnectionRegistry } from './connection-registry.js';
  * hence among the first to be initialised and the last to be shut down: everybody else may publish in their own hooks.
  */
 @Global()
-@Module({ providers: [ConnectionRegistry], exports: [ConnectionRegistry] })
+@Module({
+  providers: [ConnectionRegistry, AmqpConsumerRegistry],
+  exports: [ConnectionRegistry, AmqpConsumerRegistry],
+})
 export class AmqpRegistryModule {}

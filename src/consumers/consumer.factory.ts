@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import type { NamedConnection } from '../module/named-connection.js';
+import { consumeArguments } from './consume-arguments.js';
+import type { DiscoveredConsumer } from './consumer.explorer.js';
+import type { DeliverySink } from './delivery-sink.js';
+import { HandlerFactory } from './handler.factory.js';
+import { MessageRunner } from './message.runner.js';
+import { MessageSink } from './message.sink.js';
+import { restoreQueue } from './restore-queue.js';
+import { SupervisedConsumer } from './supervised-consumer.js';
+
+const DEFAULT_PREFETCH = 10;
+
+/** Makes what a consumer consists of, by its kind. */
+@Injectable()
+export class ConsumerFactory {
+  constructor(
+    private readonly handlers: HandlerFactory,
+    private readonly runner: MessageRunner,
+  ) {}
+
+  /** @throws InvalidConsumerError */
+  create(discovered: DiscoveredConsumer, connection: NamedConnection): SupervisedConsumer {
+    const options = consumeArguments(discovered.options, connection.options.prefetch ?? DEFAULT_PREFETCH);
+    const open = async () => (await connection.connections.open()).consuming;
+    return new SupervisedConsumer(discovered, options, this.sinkFor(discovered), {
+      connect: open,
+      restoreQueue: async (queue) => restoreQueue(await open(), queue, connection.options.topology),
+      cancelled: ({ name, queue }, { consumerTag, message }) => {
+        connection.events.cancels.next({
+          connection: connection.name,
+          handler: name,
+          queue,
+          consumerTag,
+          reason: message,
+        });
+      },
+    });
+  }
+
+  private sinkFor(discovered: DiscoveredConsumer): DeliverySink {
+    return new MessageSink(discovered, this.handlers.create(discovered.host), this.runner);
+  }
+}
