@@ -2,13 +2,17 @@ export { AmqpModule } from './module/amqp.module.js';
 export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './module/amqp-module.options.js';
 export { getModuleOptionsToken } from './module/amqp.tokens.js';
 export type { ConsumerCancelledEvent } from './module/connection-events.js';
+export type { ConnectionState } from './module/connection-status.js';
 export { AmqpStartupError } from './module/startup.error.js';
 
 export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
-export { Ctx, Payload } from './consumers/param.decorators.js';
+export { AmqpHeader, AmqpProperty, Ctx, Payload, type PayloadOptions } from './consumers/param.decorators.js';
+export { OnConsumerCancelled, OnReturn } from './consumers/listener.decorators.js';
 export { AmqpContext } from './consumers/amqp-context.js';
 export type { ConsumerOptions } from './consumers/consumer-options.js';
-export { ConsumerStartError, InvalidConsumerError } from './consumers/consumer.errors.js';
+export type { QueueFactory, QueueSource } from './consumers/queue-source.js';
+export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/consumer.registry.js';
+export type { ConsumerState, ConsumerStatus } from './consumers/consumer-status.js';
 export type { ConsumerFailure } from './consumers/settlement/consumer-failure.js';
 export { RejectMessage, RequeueMessage, RetryMessage } from './consumers/settlement/settlement.errors.js';
 export { exponential, fixed, type Backoff, type ExponentialOptions } from './consumers/retry/backoff.js';
@@ -16,6 +20,7 @@ export type { Duration } from './consumers/retry/duration.js';
 export type { FailureRecord } from './consumers/retry/failure-record.js';
 export { MissingQueueError } from './consumers/retry/retry.errors.js';
 export type { RetryEnd, RetryOptions } from './consumers/retry/retry-options.js';
+export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
 export {
@@ -24,9 +29,12 @@ export {
   InjectConfirmingPublisher,
   InjectPublisher,
 } from './publishers/publisher.tokens.js';
+export { ExchangePublisher } from './publishers/exchange.publisher.js';
+export type { PublisherDefinition, PublisherOptions } from './publishers/publisher-options.js';
 export type { PublishOptions } from './publishers/publish-options.js';
 export type { PublishReceipt } from './publishers/publish-receipt.js';
 
+export type { RequestOptions } from './rpc/request-options.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';

@@ -1,17 +1,19 @@
-import 'reflect-metadata';
-import type { ConsumerMetadata, ConsumerOptions } from './consumer-options.js';
-import { CONSUMER_METADATA, RpcArgument } from './consumers.constants.js';
-import { addRouteArgument, readRouteArguments } from './route-arguments.js';
+import type { ConsumerOptions } from './consumer-options.js';
+import { consumerDecorator } from './consumer-decorator.js';
+import type { QueueSource } from './queue-source.js';
 
 /**
  * Handles the messages of a queue, on a method of a provider or a controller. May be repeated for several queues.
  *
- * A message is acknowledged when the method has returned: when its Promise is resolved, its Observable complete. It is
- * rejected, which dead-letters it where the queue says so, when the method throws, when a guard or a pipe refuses it,
- * and when its body is not what its content type says.
+ * A message is acknowledged when the method has returned: when its Promise is resolved, its Observable complete. What
+ * becomes of it when the method throws is up to the consumer's `retry`. What a guard or a pipe refuses, and a body that
+ * is not what its content type says, is never retried.
  *
  * Guards, pipes, interceptors and exception filters apply, with context type `'rpc'`. An exception filter that returns a
  * value has handled the error, and the message is acknowledged; one that returns nothing has not.
+ *
+ * A class that is request-scoped or transient gets a fresh instance for each message, and `REQUEST` is its
+ * {@link AmqpContext}.
  *
  * A method without parameter decorators gets the payload and the {@link AmqpContext}.
  *
@@ -21,22 +23,10 @@ import { addRouteArgument, readRouteArguments } from './route-arguments.js';
  * async onOrder(@Payload() order: Order, @Ctx() context: AmqpContext) {}
  * ```
  *
- * @param queue has to exist when the application starts: declare it in the module's `topology`
+ * @param queue has to exist when the application starts: declare it in the module's `topology`. Its name, or a
+ * {@link QueueFactory} that makes it from configuration
  * @publicApi
  */
-export function AmqpConsumer(queue: string, options: ConsumerOptions = {}): MethodDecorator {
-  return (target, method, descriptor) => {
-    const handler = descriptor.value as object;
-    const others = (Reflect.getOwnMetadata(CONSUMER_METADATA, handler) ?? []) as ConsumerMetadata[];
-    // Decorators run from the last to the first.
-    Reflect.defineMetadata(CONSUMER_METADATA, [{ queue, options }, ...others], handler);
-    declareDefaultArguments(target, method);
-  };
-}
-
-/** Nest applies pipes to declared arguments only: without this a global ValidationPipe would be passed by unnoticed. */
-function declareDefaultArguments(target: object, method: string | symbol): void {
-  if (readRouteArguments(target, method)) return;
-  addRouteArgument(target, method, RpcArgument.PAYLOAD, { index: 0, data: undefined, pipes: [] });
-  addRouteArgument(target, method, RpcArgument.CONTEXT, { index: 1, data: undefined, pipes: [] });
+export function AmqpConsumer(queue: QueueSource, options: ConsumerOptions = {}): MethodDecorator {
+  return consumerDecorator({ kind: 'message', source: queue, options });
 }

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../lib/client/index.js';
+import type { QueueSource } from './queue-source.js';
 import type { RetryOptions } from './retry/retry-options.js';
 
 /**
@@ -17,7 +18,12 @@ export interface ConsumerOptions {
   readonly consumerTag?: string;
   /** No other consumer on the queue: starting fails while there is one. Default false. */
   readonly exclusive?: boolean;
-  /** Arguments of basic.consume: `x-priority`, `x-stream-offset`, … */
+  /**
+   * Consumers of a higher priority get messages as long as their prefetch lets them; the others get what is left
+   * (https://www.rabbitmq.com/docs/consumer-priority). Default 0.
+   */
+  readonly priority?: number;
+  /** Further arguments of basic.consume, as they are. */
   readonly arguments?: FieldTable;
   /**
    * What becomes of a message whose handler throws. `false`: it is parked at the first failure. Default: three attempts,
@@ -31,8 +37,9 @@ export interface ConsumerOptions {
   readonly ack?: 'auto' | 'manual';
 }
 
-/** What {@link AmqpConsumer} leaves on a method. */
+/** What {@link AmqpConsumer} and its kind leave on a method. */
 export interface ConsumerMetadata {
-  readonly queue: string;
+  readonly kind: 'message';
+  readonly source: QueueSource;
   readonly options: ConsumerOptions;
 }

@@ -19,3 +19,15 @@ export class ConsumerStartError extends AmqpError {
     super(`${handler} cannot consume from queue '${queue}': ${reason}${advice}`, { cause });
   }
 }
+
+/** There is no such consumer to pause or resume. */
+export class UnknownConsumerError extends AmqpError {
+  constructor(
+    selector: { readonly queue?: string; readonly handler?: string },
+    known: readonly { readonly name: string; readonly queue: string }[],
+  ) {
+    const wanted = Object.entries(selector).map(([key, value]) => `${key} '${value}'`);
+    const there = known.map(({ name, queue }) => `${name} (queue '${queue}')`);
+    super(`There is no consumer with ${wanted.join(' and ')}. There are: ${there.join(', ') || 'none'}.`);
+  }
+}

@@ -4,8 +4,8 @@ import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { AmqpConsumer } from './amqp-consumer.decorator.js';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
-import { InvalidConsumerError } from './consumer.errors.js';
-import { ConsumerExplorer, type DiscoveredConsumer } from './consumer.explorer.js';
+import { ConsumerExplorer, type FoundConsumer } from './consumer.explorer.js';
+import { isShared } from './handler-host.js';
 
 interface Host {
   readonly imports?: never[];
@@ -14,7 +14,7 @@ interface Host {
 }
 
 /** What the explorer finds in an application with these providers and controllers. */
-async function exploreApp(host: Host): Promise<{ consumers: DiscoveredConsumer[]; modules: ModulesContainer }> {
+async function exploreApp(host: Host): Promise<{ consumers: FoundConsumer[]; modules: ModulesContainer }> {
   @Module(host as never)
   class HostModule {}
 
@@ -23,7 +23,7 @@ async function exploreApp(host: Host): Promise<{ consumers: DiscoveredConsumer[]
     providers: [ConsumerExplorer, ConsumerMetadataAccessor],
   }).compile();
   const modules = app.get(ModulesContainer, { strict: false });
-  return { consumers: app.get(ConsumerExplorer).explore(), modules };
+  return { consumers: app.get(ConsumerExplorer).consumers(), modules };
 }
 
 @Injectable()
@@ -76,8 +76,8 @@ class Guarded {
   onOrder(): void {}
 }
 
-const names = (consumers: readonly DiscoveredConsumer[]): string[] =>
-  consumers.map(({ name, queue }) => `${name} ← ${queue}`);
+const names = (consumers: readonly FoundConsumer[]): string[] =>
+  consumers.map(({ host, source }) => `${host.name} ← ${String(source)}`);
 
 describe('ConsumerExplorer', () => {
   it('finds methods of providers and controllers', async () => {
@@ -92,9 +92,9 @@ describe('ConsumerExplorer', () => {
   it('tells where each one lives', async () => {
     const { consumers, modules } = await exploreApp({ providers: [Billing] });
     const [consumer] = consumers;
-    expect(consumer).toMatchObject({ methodName: 'onOrder', options: { prefetch: 2 } });
-    expect(consumer?.instance).toBeInstanceOf(Billing);
-    expect(modules.get(consumer?.moduleKey ?? '')?.metatype?.name).toBe('HostModule');
+    expect(consumer).toMatchObject({ host: { methodName: 'onOrder' }, options: { prefetch: 2 } });
+    expect(consumer?.host.wrapper.instance).toBeInstanceOf(Billing);
+    expect(modules.get(consumer?.host.moduleKey ?? '')?.metatype?.name).toBe('HostModule');
   });
 
   it('finds what a class inherits', async () => {
@@ -129,10 +129,10 @@ describe('ConsumerExplorer', () => {
       imports: [AliasModule, DiscoveryModule],
       providers: [ConsumerExplorer, ConsumerMetadataAccessor],
     }).compile();
-    const consumers = app.get(ConsumerExplorer).explore();
+    const consumers = app.get(ConsumerExplorer).consumers();
     expect(names(consumers)).toEqual(['Billing.onOrder ← billing']);
     const modules = app.get(ModulesContainer, { strict: false });
-    expect(modules.get(consumers[0]?.moduleKey ?? '')?.metatype).toBe(BillingModule);
+    expect(modules.get(consumers[0]?.host.moduleKey ?? '')?.metatype).toBe(BillingModule);
   });
 
   it('passes over what is not a class instance', async () => {
@@ -151,9 +151,13 @@ describe('ConsumerExplorer', () => {
     expect(consumers).toEqual([]);
   });
 
-  it.each([PerRequest, Transient, NeedsRequest, Guarded])('refuses %p by name: it would never run', async (type) => {
-    const exploring = exploreApp({ providers: [type] });
-    await expect(exploring).rejects.toThrow(InvalidConsumerError);
-    await expect(exploring).rejects.toThrow(`${type.name}.onOrder cannot be a consumer`);
+  it.each([PerRequest, Transient, NeedsRequest, Guarded])('finds %p once, with no instance there', async (type) => {
+    const aliases = [
+      { provide: 'alias', useExisting: type },
+      { provide: 'passed on', useFactory: (instance: object) => instance, inject: [type] },
+    ];
+    const { consumers } = await exploreApp({ providers: [...aliases, type] });
+    expect(names(consumers)).toEqual([`${type.name}.onOrder ← billing`]);
+    expect(isShared(consumers[0]!.host.wrapper)).toBe(false);
   });
 });

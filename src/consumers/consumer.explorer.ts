@@ -2,21 +2,23 @@ import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
 import type { ConsumerMetadata } from './consumer-options.js';
-import { InvalidConsumerError } from './consumer.errors.js';
-
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+import { isShared, type HandlerHost, type Wrapper } from './handler-host.js';
+import type { ListenerMetadata } from './listener.decorators.js';
 
 /** A method that consumes from a queue. */
-export interface DiscoveredConsumer extends ConsumerMetadata {
+export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };
+
+/** Likewise, with its queue known by name. */
+export type DiscoveredConsumer = FoundConsumer & {
   /** For people: `BillingConsumer.onOrder`. */
   readonly name: string;
-  readonly instance: object;
-  readonly methodName: string;
-  /** Key, in Nest's container, of the module that holds the instance; its enhancers are found there. */
-  readonly moduleKey: string;
-}
+  readonly queue: string;
+};
 
-/** Finds every consumer among the providers and controllers of the application. */
+/** A method that listens to events. */
+export type FoundListener = ListenerMetadata & { readonly host: HandlerHost };
+
+/** Finds every consumer and listener among the providers and controllers of the application, whatever their scope. */
 @Injectable()
 export class ConsumerExplorer {
   constructor(
@@ -26,38 +28,55 @@ export class ConsumerExplorer {
     private readonly modules: ModulesContainer,
   ) {}
 
-  /** @throws InvalidConsumerError */
-  explore(): DiscoveredConsumer[] {
-    const seen = new Set<object>();
-    const consumers: DiscoveredConsumer[] = [];
-    for (const wrapper of this.candidates()) {
-      const instance: unknown = wrapper.instance;
-      if (typeof instance !== 'object' || instance === null || seen.has(instance)) continue;
-      seen.add(instance);
-      consumers.push(...this.exploreInstance(wrapper, instance));
-    }
-    return consumers;
+  consumers(): FoundConsumer[] {
+    return this.methods().flatMap(({ method, host }) =>
+      this.metadata.getConsumers(method).map((consumer) => ({ ...consumer, host })),
+    );
+  }
+
+  listeners(): FoundListener[] {
+    return this.methods().flatMap(({ method, host }) =>
+      this.metadata.getListeners(method).map((listener) => ({ ...listener, host })),
+    );
+  }
+
+  private methods(): { readonly method: unknown; readonly host: HandlerHost }[] {
+    return this.hosts().flatMap(({ wrapper, prototype, className }) =>
+      this.scanner.getAllMethodNames(prototype).map((methodName) => ({
+        method: (prototype as Record<string, unknown>)[methodName],
+        host: {
+          name: `${className}.${methodName}`,
+          methodName,
+          prototype,
+          wrapper,
+          moduleKey: this.moduleKeyOf(wrapper),
+        },
+      })),
+    );
   }
 
   /**
-   * One object may be there under several tokens: by useExisting, or a factory that returns what it injects. Where its
-   * class is the provider, there its guards and pipes are, so that comes first.
+   * Each object once. It may be there under several tokens: by useExisting, or a factory that returns what it injects.
+   * Where its class is the provider, there its guards and pipes are, so that comes first.
    */
-  private candidates(): Wrapper[] {
-    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    return wrappers.sort((a, b) => Number(a.isNotMetatype) - Number(b.isNotMetatype));
-  }
-
-  private exploreInstance(wrapper: Wrapper, instance: object): DiscoveredConsumer[] {
-    const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
-    if (prototype === null) return [];
-    return this.scanner.getAllMethodNames(prototype).flatMap((methodName) =>
-      this.metadata.getConsumers(prototype[methodName]).map((consumer) => {
-        const name = `${instance.constructor.name}.${methodName}`;
-        refuseScoped(wrapper, name);
-        return { ...consumer, name, instance, methodName, moduleKey: this.moduleKeyOf(wrapper) };
-      }),
+  private hosts(): { readonly wrapper: Wrapper; readonly prototype: object; readonly className: string }[] {
+    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()].filter(
+      ({ isAlias }) => !isAlias,
     );
+    const classes = wrappers.filter(({ isNotMetatype }) => !isNotMetatype);
+    const scoped = new Set(classes.filter((wrapper) => !isShared(wrapper)).map(({ metatype }) => metatype));
+    const seen = new Set<object>();
+    return [...classes, ...wrappers.filter(({ isNotMetatype }) => isNotMetatype)].flatMap((wrapper) => {
+      const prototype = prototypeOf(wrapper);
+      if (!prototype) return [];
+      const { constructor } = prototype;
+      if (isShared(wrapper)) {
+        const instance = wrapper.instance as object;
+        if (seen.has(instance) || (wrapper.isNotMetatype && scoped.has(constructor))) return [];
+        seen.add(instance);
+      }
+      return [{ wrapper, prototype, className: constructor.name }];
+    });
   }
 
   private moduleKeyOf({ host }: Wrapper): string {
@@ -66,12 +85,13 @@ export class ConsumerExplorer {
   }
 }
 
-/** A consumer that is passed over in silence is a queue that nobody empties. */
-function refuseScoped(wrapper: Wrapper, name: string): void {
-  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return;
-  throw new InvalidConsumerError(
-    `${name} cannot be a consumer: its class, something that it injects, or one of its guards, pipes, interceptors or ` +
-      'filters is request-scoped or transient. Make them default-scoped, and take what belongs to one message from ' +
-      'the AmqpContext.',
-  );
+/** The prototype of what is provided; undefined for what is no instance of a class, or made by a factory for each request. */
+function prototypeOf(wrapper: Wrapper): object | undefined {
+  if (!isShared(wrapper)) {
+    return wrapper.isNotMetatype ? undefined : ((wrapper.metatype as { prototype?: object }).prototype ?? undefined);
+  }
+  const instance: unknown = wrapper.instance;
+  if (typeof instance !== 'object' || instance === null) return undefined;
+  const prototype = Object.getPrototypeOf(instance) as object | null;
+  return typeof prototype?.constructor === 'function' ? prototype : undefined;
 }

@@ -23,13 +23,15 @@ describe('@AmqpConsumer()', () => {
   }
 
   it('is read by the accessor', () => {
-    expect(accessor.getConsumers(Consumers.prototype.one)).toEqual([{ queue: 'billing', options: { prefetch: 3 } }]);
+    expect(accessor.getConsumers(Consumers.prototype.one)).toEqual([
+      { kind: 'message', source: 'billing', options: { prefetch: 3 } },
+    ]);
   });
 
   it('may be repeated, and keeps the order it is written in', () => {
     expect(accessor.getConsumers(Consumers.prototype.two)).toEqual([
-      { queue: 'first', options: {} },
-      { queue: 'second', options: { concurrency: 1 } },
+      { kind: 'message', source: 'first', options: {} },
+      { kind: 'message', source: 'second', options: { concurrency: 1 } },
     ]);
   });
 

@@ -31,6 +31,7 @@ import { AmqpConsumer } from './amqp-consumer.decorator.js';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
 import { ConsumerExplorer } from './consumer.explorer.js';
 import { HandlerFactory, type MessageHandler } from './handler.factory.js';
+import { HostInstances } from './host-instances.js';
 import { Ctx, Payload } from './param.decorators.js';
 
 // Nest logs what no exception filter handles.
@@ -50,16 +51,16 @@ async function handlersOf(host: Host): Promise<(name: string) => MessageHandler>
 
   const app = await Test.createTestingModule({
     imports: [HostModule, DiscoveryModule],
-    providers: [ConsumerExplorer, ConsumerMetadataAccessor, HandlerFactory],
+    providers: [ConsumerExplorer, ConsumerMetadataAccessor, HandlerFactory, HostInstances],
   })
     .setLogger(silent)
     .compile();
   await app.init();
-  const consumers = app.get(ConsumerExplorer).explore();
+  const consumers = app.get(ConsumerExplorer).consumers();
   return (name) => {
-    const consumer = consumers.find((candidate) => candidate.name === name);
+    const consumer = consumers.find((candidate) => candidate.host.name === name);
     if (!consumer) throw new Error(`no consumer ${name}`);
-    return app.get(HandlerFactory).create(consumer);
+    return app.get(HandlerFactory).create(consumer.host);
   };
 }
 

@@ -1,18 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { ExternalContextCreator } from '@nestjs/core';
+import { ExternalContextCreator, type ContextId } from '@nestjs/core';
 import { defaultIfEmpty, isObservable, lastValueFrom } from 'rxjs';
 import type { AmqpContext } from './amqp-context.js';
-import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { ROUTE_ARGS_METADATA, RpcArgument } from './consumers.constants.js';
-import { notingRefusals } from './refusals.js';
+import { isShared, type HandlerHost } from './handler-host.js';
+import { HostInstances } from './host-instances.js';
+import { nestContexts } from './nest-contexts.js';
 
-/** A handler with its guards, pipes, interceptors and filters around it. */
-export type MessageHandler = (payload: unknown, context: AmqpContext) => Promise<unknown>;
+/**
+ * A handler with its guards, pipes, interceptors and filters around it.
+ *
+ * @param context what `@Ctx()`, `REQUEST` and `host.switchToRpc().getContext()` give
+ */
+export type MessageHandler<C extends object = AmqpContext> = (payload: unknown, context: C) => Promise<unknown>;
 
 type Method = (...args: unknown[]) => unknown;
 
 const paramsFactory = {
-  exchangeKeyForValue(type: number, data: unknown, [payload, context]: [unknown, AmqpContext]): unknown {
+  exchangeKeyForValue(type: number, data: unknown, [payload, context]: [unknown, object]): unknown {
     switch (type) {
       case RpcArgument.PAYLOAD:
         return data ? (payload as Record<string, unknown> | null | undefined)?.[data as string] : payload;
@@ -27,38 +32,42 @@ const paramsFactory = {
 /** Puts Nest's request pipeline around the methods that consume. */
 @Injectable()
 export class HandlerFactory {
-  constructor(private readonly contexts: ExternalContextCreator) {}
+  constructor(
+    private readonly contexts: ExternalContextCreator,
+    private readonly instances: HostInstances,
+  ) {}
 
-  create({ instance, methodName, moduleKey }: DiscoveredConsumer): MessageHandler {
-    const method = (instance as Record<string, Method>)[methodName] as Method;
-    const handler = inModule(this.contexts, moduleKey).create<never, 'rpc'>(
-      instance,
-      tolerateEmpty(method),
-      methodName,
-      ROUTE_ARGS_METADATA,
-      paramsFactory,
-      undefined,
-      undefined,
-      { guards: true, interceptors: true, filters: true },
-      'rpc',
-    );
+  create<C extends object = AmqpContext>(host: HandlerHost): MessageHandler<C> {
+    const contexts = nestContexts(this.contexts, host.moduleKey);
+    const handlerFor = (instance: object, contextId?: ContextId): MessageHandler<C> =>
+      contexts.create<never, 'rpc'>(
+        instance,
+        tolerateEmpty((instance as Record<string, Method>)[host.methodName] as Method),
+        host.methodName,
+        ROUTE_ARGS_METADATA,
+        paramsFactory,
+        contextId,
+        contextId && host.wrapper.id,
+        { guards: true, interceptors: true, filters: true },
+        'rpc',
+      );
+    const shared = isShared(host.wrapper) ? handlerFor(host.wrapper.instance as object) : undefined;
     return async (payload, context) => {
-      const result: unknown = await handler(payload, context);
+      const handler = shared ?? (await this.fresh(host, handlerFor, context));
+      const result = await handler(payload, context);
       // The answer of an exception filter comes as it is, and is by custom a `throwError()` that nobody has subscribed to.
       return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
     };
   }
-}
 
-/**
- * Nest looks for the guards and pipes that are given as classes in the module of the handler, and finds that module
- * only for providers: those of a controller it would leave out without a word. We know the module, so we tell.
- */
-function inModule(contexts: ExternalContextCreator, moduleKey: string): ExternalContextCreator {
-  return Object.create(contexts, {
-    getContextModuleKey: { value: () => moduleKey },
-    ...notingRefusals(contexts),
-  }) as ExternalContextCreator;
+  private async fresh<C extends object>(
+    host: HandlerHost,
+    handlerFor: (instance: object, contextId?: ContextId) => MessageHandler<C>,
+    context: C,
+  ): Promise<MessageHandler<C>> {
+    const { instance, contextId } = await this.instances.get(host, context);
+    return handlerFor(instance, contextId);
+  }
 }
 
 /**

@@ -13,9 +13,11 @@ export class MessageRunner {
     private readonly settler: Settler,
   ) {}
 
-  /** Never rejects: whatever happens is the outcome of this message and is settled. */
-  async run(delivery: Delivery): Promise<void> {
-    await this.settler.settle(delivery, await this.handle(delivery));
+  /** Never rejects: whatever happens is the outcome of this message and is settled. False when it was not handled. */
+  async run(delivery: Delivery): Promise<boolean> {
+    const outcome = await this.handle(delivery);
+    await this.settler.settle(delivery, outcome);
+    return outcome.ok;
   }
 
   private async handle(delivery: Delivery): Promise<Outcome> {

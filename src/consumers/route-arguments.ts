@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from './consumers.constants.js';
+import type { PayloadSchema } from './payload-schema.js';
 
 /** A pipe, or the class of one. */
 export type Pipe = PipeTransform | Type<PipeTransform>;
@@ -10,6 +11,8 @@ interface RouteArgument {
   /** The property of the payload that is asked for; undefined for all of it. */
   readonly data: string | undefined;
   readonly pipes: readonly Pipe[];
+  /** For Nest 12's `StandardSchemaValidationPipe`. */
+  readonly schema?: PayloadSchema;
 }
 
 /** Where each argument of a handler comes from, by `<source>:<index>`; the form is Nest's. */
@@ -25,10 +28,11 @@ export function addRouteArgument(
   target: object,
   method: string | symbol,
   source: number,
-  { index, data, pipes }: RouteArgument,
+  argument: RouteArgument,
 ): void {
+  const { index } = argument;
   const others = Object.entries(readRouteArguments(target, method) ?? {}).filter(([, other]) => other.index !== index);
   const known = Object.fromEntries(others);
-  const all = { ...known, [`${source}:${index}`]: { index, data, pipes } };
+  const all = { ...known, [`${source}:${index}`]: argument };
   Reflect.defineMetadata(ROUTE_ARGS_METADATA, all, target.constructor, method);
 }

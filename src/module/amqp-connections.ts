@@ -7,6 +7,7 @@ import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
 import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError } from './startup.error.js';
+import { ConnectionStatus } from './connection-status.js';
 import { pause, untilAborted } from './waiting.js';
 
 /**
@@ -24,11 +25,14 @@ const RETRY_DELAY = { first: 200, max: { wait: 1_000, background: 30_000 } } as 
 
 /** Opens the two connections of one name, with the topology declared, when first asked; logs what becomes of them. */
 export class AmqpConnections {
+  readonly publishing = new ConnectionStatus();
+  readonly consuming = new ConnectionStatus();
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
   private pair: Promise<ConnectionPair> | undefined;
+  private ready = false;
 
   constructor(
     readonly name: string,
@@ -55,12 +59,21 @@ export class AmqpConnections {
     return this.pair;
   }
 
+  /** They have been opened; what has become of them since is their status. */
+  get isOpen(): boolean {
+    return this.ready;
+  }
+
   /** Closes both, once what was published is confirmed. May be called again. */
   async close(): Promise<void> {
     this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
     // What could not be opened was reported to whoever asked for it.
     const pair = await this.pair?.catch(() => undefined);
     if (pair) await closeAll([pair.publishing, pair.consuming]);
+    for (const status of [this.publishing, this.consuming]) {
+      status.set('closed');
+      status.complete();
+    }
   }
 
   private async start(): Promise<ConnectionPair> {
@@ -79,6 +92,7 @@ export class AmqpConnections {
           if (signal.aborted) break;
           if (error instanceof ConfigurationError || (startup === 'wait' && !mayPass(error))) throw error;
           failure = error;
+          for (const status of [this.publishing, this.consuming]) status.set('connecting', describe(error));
         }
         const delay = backoff.next();
         this.logger.warn(`${this.label}: ${describe(failure)}; next attempt in ${Math.round(delay)} ms`);
@@ -108,6 +122,7 @@ export class AmqpConnections {
       await closeAll(opened);
       throw error;
     }
+    this.ready = true;
     return { publishing, consuming };
   }
 
@@ -121,10 +136,22 @@ export class AmqpConnections {
     const urls = this.addresses.find;
     const connection = await connect({ ...this.options.connection, urls, connectionName, logger, signal });
     this.logger.log(`${connectionName}: connected to ${describeBroker(connection)}`);
+    const status = this[purpose];
+    status.set('open');
     connection
-      .on('reconnected', () => this.logger.log(`${connectionName}: reconnected to ${describeBroker(connection)}`))
-      .on('unblocked', () => this.logger.log(`${connectionName}: the broker takes publishes again`))
+      .on('disconnected', (error) => status.set('reconnecting', error.message))
+      .on('reconnectFailed', (error) => status.set('reconnecting', error.message))
+      .on('reconnected', () => {
+        status.set('open');
+        this.logger.log(`${connectionName}: reconnected to ${describeBroker(connection)}`);
+      })
+      .on('blocked', (reason) => status.set('blocked', `the broker has blocked it: ${reason}`))
+      .on('unblocked', () => {
+        status.set('open');
+        this.logger.log(`${connectionName}: the broker takes publishes again`);
+      })
       .on('closed', (error) => {
+        status.set('closed', error?.message);
         if (error) this.logger.error(`${connectionName}: closed for good: ${error.message}`);
         else this.logger.log(`${connectionName}: closed`);
       });

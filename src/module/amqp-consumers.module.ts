@@ -2,9 +2,12 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { ConsumerMetadataAccessor } from '../consumers/consumer-metadata.accessor.js';
 import { ConsumerExplorer } from '../consumers/consumer.explorer.js';
+import { ConsumerFactory } from '../consumers/consumer.factory.js';
 import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
+import { EventListeners } from '../consumers/event-listeners.js';
 import { HandlerFactory } from '../consumers/handler.factory.js';
-import { Settlers } from '../consumers/settlement/settlers.js';
+import { HostInstances } from '../consumers/host-instances.js';
+import { QueueNames } from '../consumers/queue-names.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**
@@ -15,7 +18,16 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
  */
 @Module({
   imports: [DiscoveryModule, AmqpRegistryModule],
-  providers: [ConsumerMetadataAccessor, ConsumerExplorer, HandlerFactory, Settlers, ConsumerRegistrar],
+  providers: [
+    ConsumerMetadataAccessor,
+    ConsumerExplorer,
+    HostInstances,
+    HandlerFactory,
+    QueueNames,
+    ConsumerFactory,
+    EventListeners,
+    ConsumerRegistrar,
+  ],
 })
 export class AmqpConsumersModule {
   constructor(modules: ModulesContainer) {

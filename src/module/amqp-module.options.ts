@@ -1,4 +1,5 @@
 import type { ConnectionOptions, Urls } from '../../lib/client/index.js';
+import type { PublisherOptions } from '../publishers/publisher-options.js';
 import type { MessageSerializer } from '../serialization/message-serializer.js';
 import type { TopologyOptions } from '../topology/topology.js';
 
@@ -32,8 +33,8 @@ export interface AmqpModuleOptions {
   readonly startupTimeout?: number;
   /** Unacknowledged messages at most, for each consumer that sets none of its own. Default 10. */
   readonly prefetch?: number;
-  /** Milliseconds from a publish to its confirm, for each publish that sets none of its own. Default 30,000. */
-  readonly publishTimeout?: number;
+  /** Deadline and limits of publishes, for each publisher that sets none of its own. */
+  readonly publishing?: PublisherOptions;
   /** Asked before the built-in ones for JSON, text and bytes, in this order. */
   readonly serializers?: readonly MessageSerializer[];
   /** What to take messages for that name no content type. Default: bytes, `application/octet-stream`. */

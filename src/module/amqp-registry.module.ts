@@ -1,4 +1,6 @@
 import { Global, Module } from '@nestjs/common';
+import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
+import { Settlers } from '../consumers/settlement/settlers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -6,5 +8,8 @@ import { ConnectionRegistry } from './connection-registry.js';
  * hence among the first to be initialised and the last to be shut down: everybody else may publish in their own hooks.
  */
 @Global()
-@Module({ providers: [ConnectionRegistry], exports: [ConnectionRegistry] })
+@Module({
+  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
+  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
+})
 export class AmqpRegistryModule {}

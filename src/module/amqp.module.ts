@@ -1,8 +1,12 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import { ExchangePublisher } from '../publishers/exchange.publisher.js';
+import type { PublisherDefinition } from '../publishers/publisher-options.js';
+import { getPublisherToken } from '../publishers/publisher.tokens.js';
 
 /**
  * Connects a Nest application to RabbitMQ. Import it in the root module, once for each broker or vhost;
@@ -46,8 +50,33 @@ export class AmqpModule {
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return facade(AmqpCoreModule.forRootAsync(options));
   }
+
+  /**
+   * Publishers for one exchange each, in the module that uses them; inject them with {@link InjectPublisher}.
+   *
+   * @example
+   * ```ts
+   * AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }])
+   * ```
+   */
+  static forFeature(publishers: readonly PublisherDefinition[]): DynamicModule {
+    const providers = publishers.map(exchangePublisher);
+    return { module: AmqpModule, providers, exports: providers };
+  }
 }
 
 function facade(core: DynamicModule): DynamicModule {
   return { module: AmqpModule, imports: [core, AmqpConsumersModule] };
+}
+
+function exchangePublisher(definition: PublisherDefinition): FactoryProvider<ExchangePublisher> {
+  const { publisher, exchange: _, connection, defaults: __, ...options } = definition;
+  return {
+    provide: getPublisherToken(publisher),
+    useFactory: (connections: ConnectionRegistry) => {
+      connections.expect(connection, `AmqpModule.forFeature([{ publisher: '${publisher}' }])`);
+      return new ExchangePublisher(definition, () => connections.get(connection).createPublisher(options));
+    },
+    inject: [ConnectionRegistry],
+  };
 }

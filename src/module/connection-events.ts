@@ -4,18 +4,20 @@ import type { PublishReceipt } from '../publishers/publish-receipt.js';
 
 /**
  * The broker has cancelled a consumer (https://www.rabbitmq.com/docs/consumer-cancel): its queue was deleted, or has moved.
+ * It is being restored meanwhile; {@link AmqpConsumerRegistry.list} tells how far that is.
  *
  * @publicApi
  */
 export interface ConsumerCancelledEvent {
   /** Name of the connection, `default` where it was given none. */
   readonly connection: string;
+  /** `BillingConsumer.onOrder` */
+  readonly handler: string;
   readonly queue: string;
+  /** What it was called on the broker. */
   readonly consumerTag: string;
   /** In words. */
   readonly reason: string;
-  /** It is being consumed again: the queue could be declared again, or was there all the same. */
-  readonly restored: boolean;
 }
 
 /** What happens on one named connection, whoever of its publishers and consumers it happens to. */

@@ -7,8 +7,10 @@ import type { NamedConnection } from './named-connection.js';
 @Injectable()
 export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
   private readonly connections = new Map<string, NamedConnection>();
+  private readonly expected: { readonly name: string; readonly asker: string }[] = [];
 
   async onModuleInit(): Promise<void> {
+    for (const { name, asker } of this.expected) this.get(name, asker);
     const starts = await Promise.allSettled(this.all().map((connection) => connection.start()));
     const failed = starts.find((start) => start.status === 'rejected');
     if (failed) await this.abandonStart(failed.reason);
@@ -45,6 +47,11 @@ export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
       `${asker ? `${asker}: there` : 'There'} is no AMQP connection '${name}'; known are: ${known}. ` +
         `Name one of them, or import ${importOf(name)} in the root module.`,
     );
+  }
+
+  /** It has to be there when the application starts; providers are made in any order, so that is when it is looked for. */
+  expect(name: string = DEFAULT_CONNECTION, asker: string): void {
+    this.expected.push({ name, asker });
   }
 
   /** @throws ConfigurationError when the name is taken: one of the two would win everywhere, in silence */

@@ -5,6 +5,7 @@ import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from './amqp-connections.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from './connection-events.js';
+import type { PublisherOptions } from '../publishers/publisher-options.js';
 import { pause } from './waiting.js';
 
 /** Between attempts at what is to be done as soon as the broker is there, ms. */
@@ -18,6 +19,7 @@ export class NamedConnection {
   readonly publisher: ConfirmingPublisher;
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
+  private readonly publishers: ConfirmingPublisher[] = [];
 
   constructor(
     readonly name: string,
@@ -25,13 +27,20 @@ export class NamedConnection {
   ) {
     this.connections = new AmqpConnections(name, options);
     this.serializers = new MessageSerializers(options);
-    this.publisher = new ConfirmingPublisher(this);
+    this.publisher = this.createPublisher();
   }
 
   /** @throws what {@link AmqpConnections.open} throws, unless it may take its time */
   async start(): Promise<void> {
     const opening = this.connections.open();
     if (this.options.startup !== 'background') await opening;
+  }
+
+  /** A publisher with a channel of its own. What it is not told is the connection's. */
+  createPublisher(options: PublisherOptions = {}): ConfirmingPublisher {
+    const publisher = new ConfirmingPublisher(this, { ...this.options.publishing, ...options });
+    this.publishers.push(publisher);
+    return publisher;
   }
 
   /**
@@ -46,7 +55,7 @@ export class NamedConnection {
   /** Confirms that are due are waited for, within their deadlines. May be called again. */
   async close(): Promise<void> {
     this.stop.abort();
-    await this.publisher.close();
+    await Promise.all(this.publishers.map((publisher) => publisher.close()));
     await this.connections.close();
     this.events.complete();
   }

@@ -1,10 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
 import type { Channel, ChannelOptions } from '../../lib/client/index.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import { ConnectionStatus } from '../module/connection-status.js';
 import { ConnectionEvents } from '../module/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { SerializationError } from '../serialization/serialization.errors.js';
+import type { PublisherOptions } from './publisher-options.js';
 import { ConfirmingPublisher, type PublishingConnection } from './confirming.publisher.js';
 
 /** A channel that confirms whatever is published on it, and can be closed. */
@@ -15,28 +16,40 @@ function fakeChannel() {
   return { publish, closed, close: () => Promise.resolve(end()) };
 }
 
-function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: Partial<AmqpModuleOptions> = {}) {
+function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: PublisherOptions = {}) {
   const openChannel = jest.fn<(options: ChannelOptions) => Promise<unknown>>();
   for (const channel of channels) openChannel.mockResolvedValueOnce(channel);
   const open = jest.fn<() => Promise<unknown>>().mockResolvedValue({ publishing: { openChannel } });
-  const all: AmqpModuleOptions = { url: 'amqp://localhost', ...options };
-  const connections = { open } as unknown as PublishingConnection['connections'];
+  const connections = { open, isOpen: true, publishing: new ConnectionStatus() };
   const events = new ConnectionEvents();
-  const connection = { connections, options: all, serializers: new MessageSerializers(all), events };
-  return { publisher: new ConfirmingPublisher(connection), events, openChannel, open };
+  const connection = {
+    connections,
+    serializers: new MessageSerializers({}),
+    events,
+  } as unknown as PublishingConnection;
+  return { publisher: new ConfirmingPublisher(connection, options), connections, events, openChannel, open };
 }
 
 describe('ConfirmingPublisher', () => {
-  it('opens one channel with confirms, and gives it the deadline of the module', async () => {
-    const { publisher, openChannel } = publisherOn([fakeChannel()], { publishTimeout: 5 });
+  it('opens one channel with confirms, and gives it the limits of the publisher', async () => {
+    const { publisher, openChannel } = publisherOn([fakeChannel()], {
+      timeout: 5_000,
+      maxInFlight: 7,
+      maxWaiting: 8,
+      maxWaitingBytes: 9,
+      whenUnavailable: 'fail',
+      republishUnconfirmed: true,
+    });
     await Promise.all([publisher.publish('e', 'a', 1), publisher.publish('e', 'b', 2)]);
-    expect(openChannel.mock.calls).toEqual([[{ confirm: true, publishTimeout: 5 }]]);
+    const limits = { maxWaiting: 8, maxWaitingBytes: 9, whenUnavailable: 'fail', republishUnconfirmed: true };
+    expect(openChannel.mock.calls).toEqual([[{ confirm: true, publishTimeout: 5_000, maxUnconfirmed: 7, ...limits }]]);
   });
 
   it('passes on what is particular to one message', async () => {
     const channel = fakeChannel();
     const { publisher } = publisherOn([channel]);
     const { signal } = new AbortController();
+    await publisher.publish('e', 'first', 'x');
     await publisher.publish('e', 'a', 'x', {
       messageId: 'm',
       mandatory: false,
@@ -44,7 +57,7 @@ describe('ConfirmingPublisher', () => {
       signal,
       correlationId: 'c',
     });
-    expect(channel.publish).toHaveBeenCalledWith('e', 'a', Buffer.from('x'), {
+    expect(channel.publish).toHaveBeenLastCalledWith('e', 'a', Buffer.from('x'), {
       messageId: 'm',
       contentType: 'text/plain',
       deliveryMode: 2,

@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Observable } from 'rxjs';
-import { MessageReturnedError, type Channel, type ReturnedMessage } from '../../lib/client/index.js';
+import { MessageReturnedError, type ReturnedMessage } from '../../lib/client/index.js';
+import type { ConsumerCancelledEvent } from '../module/connection-events.js';
+import type { ConnectionState } from '../module/connection-status.js';
 import type { NamedConnection } from '../module/named-connection.js';
+import { RpcRequester } from '../rpc/rpc.requester.js';
+import type { RequestOptions } from '../rpc/request-options.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from './publish-receipt.js';
+import { PublisherChannel } from './publisher-channel.js';
+import type { PublisherOptions } from './publisher-options.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
 
 /** What a publisher needs of the connection it publishes on. */
-export type PublishingConnection = Pick<NamedConnection, 'connections' | 'serializers' | 'options' | 'events'>;
+export type PublishingConnection = Pick<NamedConnection, 'connections' | 'serializers' | 'events'>;
 
 /**
  * Publishes, and tells for each message whether the broker has it (https://www.rabbitmq.com/docs/confirms).
@@ -24,16 +30,29 @@ export type PublishingConnection = Pick<NamedConnection, 'connections' | 'serial
  * @publicApi
  */
 export class ConfirmingPublisher {
-  /** Every message of this connection that was confirmed. Completes when the application shuts down. */
+  /** Every message of this connection that was confirmed. Completes when the application shuts down, as all of these do. */
   readonly confirms$: Observable<PublishReceipt>;
-  /** Every message that came back because no queue is bound for it. Completes when the application shuts down. */
+  /** Every message of this connection that came back because no queue is bound for it. */
   readonly returns$: Observable<ReturnedMessage>;
-  private channel: Promise<Channel> | undefined;
+  /** Every consumer of this connection that the broker has cancelled. */
+  readonly cancels$: Observable<ConsumerCancelledEvent>;
+  /** Whether publishes go through: the state now, then every change. */
+  readonly state$: Observable<ConnectionState>;
+  private readonly channel: PublisherChannel;
+  private readonly requester: RpcRequester;
 
   /** The module makes it; inject it. */
-  constructor(private readonly connection: PublishingConnection) {
-    this.confirms$ = connection.events.confirms.asObservable();
-    this.returns$ = connection.events.returns.asObservable();
+  constructor(
+    private readonly connection: PublishingConnection,
+    options: PublisherOptions = {},
+  ) {
+    const { connections, events, serializers } = connection;
+    this.confirms$ = events.confirms.asObservable();
+    this.returns$ = events.returns.asObservable();
+    this.cancels$ = events.cancels.asObservable();
+    this.state$ = connections.publishing.changes$;
+    this.channel = new PublisherChannel(connections, options);
+    this.requester = new RpcRequester(connections, serializers, options);
   }
 
   /**
@@ -44,8 +63,8 @@ export class ConfirmingPublisher {
    * @throws PublishNackedError: the broker could not take it, a queue with `overflow: 'reject-publish'` is full, say
    * @throws NotFoundError: there is no such exchange
    * @throws PublishTimeoutError: no confirm within the deadline; `outcome` says whether it may be there all the same
-   * @throws ConnectionLostError: likewise
-   * @throws PublishRefusedError: too much waits already for the connection to come back; nothing was sent
+   * @throws ConnectionLostError: likewise; ChannelClosedError when another message's error closed the channel under it
+   * @throws PublishRefusedError: too much waits already, or `whenUnavailable` is 'fail'; nothing was sent
    * @throws SerializationError, EncodingError: the payload or a property cannot be written; nothing was sent
    */
   async publish(
@@ -55,19 +74,15 @@ export class ConfirmingPublisher {
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
     const start = performance.now();
-    const { persistent = true, mandatory = true, messageId = randomUUID(), ...rest } = options;
-    const { body, contentType } = this.connection.serializers.encode(payload, options.contentType);
-    const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
-    const channel = await this.openChannel();
+    const message = this.prepare(payload, options);
+    const { messageId } = message.properties;
     try {
-      const properties = { ...rest, contentType, deliveryMode, messageId, mandatory };
-      const deliveryTag = await channel.publish(exchange, routingKey, body, properties);
+      const deliveryTag = await this.channel.publish(exchange, routingKey, message.body, message.properties);
       const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: performance.now() - start };
       this.connection.events.confirms.next(receipt);
       return receipt;
     } catch (error) {
-      if (error instanceof MessageReturnedError) this.connection.events.returns.next(error.returned);
-      throw error;
+      throw this.failed(error);
     }
   }
 
@@ -80,26 +95,47 @@ export class ConfirmingPublisher {
     return this.publish('', queue, payload, options);
   }
 
-  /** @internal Waits for the confirms that are due, within their deadlines, and ends the observables. */
+  /**
+   * Asks, and resolves with the answer: RPC over direct reply-to (https://www.rabbitmq.com/docs/direct-reply-to), many at
+   * once over one channel. The other side is a method with `@AmqpRpc`, or anybody who publishes an answer to `reply-to` with
+   * the same `correlation-id`. By default the request expires in its queue when nobody waits for the answer any more, and is
+   * not persistent.
+   *
+   * @throws RpcRemoteError: it was handled, and failed
+   * @throws RpcTimeoutError: no answer within the deadline
+   * @throws MessageReturnedError: no queue is bound for it
+   * @throws ConnectionLostError, ChannelClosedError: the answer can no longer come; with `outcome: 'unknown'` the request may
+   * have been handled
+   * @throws UndecodableMessageError: the answer is not what its content type says; else as {@link publish}
+   */
+  async request<Reply = unknown>(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: RequestOptions = {},
+  ): Promise<Reply> {
+    const { body, properties } = this.prepare(payload, { persistent: false, ...options });
+    try {
+      return (await this.requester.request(exchange, routingKey, body, properties)) as Reply;
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** @internal Waits for the confirms that are due; requests that are not answered yet are given up. */
   async close(): Promise<void> {
-    const channel = await this.channel?.catch(() => undefined);
-    await channel?.close();
+    await Promise.all([this.channel.close(), this.requester.close()]);
   }
 
-  /** The channel outlives errors and reconnects; should it close for good, or not open, the next publish opens another. */
-  private openChannel(): Promise<Channel> {
-    if (this.channel) return this.channel;
-    const channel = this.openConfirmChannel();
-    const forget = (): void => {
-      if (this.channel === channel) this.channel = undefined;
-    };
-    void channel.then(({ closed }) => closed.then(forget), forget);
-    return (this.channel = channel);
+  private prepare(payload: unknown, options: PublishOptions) {
+    const { persistent = true, mandatory = true, messageId = randomUUID(), ...rest } = options;
+    const { body, contentType } = this.connection.serializers.encode(payload, options.contentType);
+    const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
+    return { body, properties: { ...rest, contentType, deliveryMode, messageId, mandatory } };
   }
 
-  private async openConfirmChannel(): Promise<Channel> {
-    const { publishing } = await this.connection.connections.open();
-    const { publishTimeout } = this.connection.options;
-    return publishing.openChannel({ confirm: true, ...(publishTimeout === undefined ? {} : { publishTimeout }) });
+  private failed(error: unknown): unknown {
+    if (error instanceof MessageReturnedError) this.connection.events.returns.next(error.returned);
+    return error;
   }
 }

@@ -17,7 +17,7 @@ export interface PublishOptions extends Omit<MessageProperties, 'deliveryMode'> 
   readonly persistent?: boolean | undefined;
   /** Reject with `MessageReturnedError` when no queue is bound for the message. Default true. */
   readonly mandatory?: boolean | undefined;
-  /** Milliseconds until the confirm has to be here. Default: the module's `publishTimeout`. */
+  /** Milliseconds until the confirm has to be here. Default: the publisher's `timeout`, which is 30,000. */
   readonly timeout?: number | undefined;
   /** Gives up waiting, with the signal's reason; what was sent stays sent. */
   readonly signal?: AbortSignal | undefined;

@@ -9,7 +9,7 @@ import { PageController } from './page.controller.js';
       useFactory: () => ({
         url: process.env['AMQP_URL']!,
         connectionName: 'sample-01-orders',
-        publishTimeout: 5_000, // somebody waits for the answer
+        publishing: { timeout: 5_000 }, // somebody waits for the answer
         topology: {
           exchanges: [topicExchange('sample-01.orders')],
           queues: [quorumQueue('sample-01.billing')],

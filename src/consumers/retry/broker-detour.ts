@@ -87,10 +87,7 @@ export class BrokerDetour implements Detour {
 
   private openChannel(): Promise<Channel> {
     if (this.channel) return this.channel;
-    const channel = this.named.connections.open().then(({ publishing }) => {
-      const { publishTimeout } = this.named.options;
-      return publishing.openChannel({ confirm: true, ...(publishTimeout === undefined ? {} : { publishTimeout }) });
-    });
+    const channel = this.named.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
     const forget = (): void => {
       if (this.channel === channel) this.channel = undefined;
     };

@@ -28,6 +28,8 @@ export interface SettledConsumer {
 
 /** Takes messages out of their queue, and knows when the broker has them. */
 export interface Detour {
+  /** Sees to it that the queues are there. @throws MissingQueueError, TopologyError */
+  prepare(): Promise<void>;
   /** @throws AmqpError when the broker does not have it, or may not have it */
   retry(delivery: Delivery, state: RetryState, delay: number): Promise<void>;
   /** @throws likewise */
@@ -55,6 +57,11 @@ export class Settler {
     private readonly detour: Detour,
     private readonly report: (failure: ConsumerFailure) => void,
   ) {}
+
+  /** Sees to it that delay and parked queues are there: before the consumer starts. @throws MissingQueueError, TopologyError */
+  async prepare(): Promise<void> {
+    await this.detour.prepare();
+  }
 
   /** What the handler gets with the message: make it here, for it knows the attempts of those that wait in the process. */
   contextOf(delivery: Delivery): AmqpContext {
@@ -86,9 +93,9 @@ export class Settler {
     this.waits.end();
   }
 
-  /** The consumer stops: what waits here goes back at once. */
-  close(): void {
-    this.waits.close((delivery) => this.requeue(delivery));
+  /** The consumer is paused, or stops: what waits here goes back at once. */
+  release(): void {
+    for (const delivery of this.waits.end()) this.requeue(delivery);
   }
 
   private async carryOut(delivery: Delivery, decision: Decision, state: RetryState, cause: unknown): Promise<void> {

@@ -25,15 +25,10 @@ export class Settlers implements OnApplicationShutdown {
   /** Every message that was not handled. Completes when the application shuts down. */
   readonly failures$: Observable<ConsumerFailure> = this.failures.asObservable();
 
-  /**
-   * With the delay and parked queues in their place: before the consumer starts.
-   *
-   * @throws ConfigurationError, MissingQueueError, TopologyError, and what opening the connection throws
-   */
-  async create(named: NamedConnection, consumer: SettlementOptions): Promise<Settler> {
+  /** @throws ConfigurationError */
+  create(named: NamedConnection, consumer: SettlementOptions): Settler {
     const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer));
     const detour = new BrokerDetour(named, consumer, policy);
-    await detour.prepare();
     return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure));
   }
 

@@ -3,11 +3,9 @@ import type { Delivery } from '../../../lib/client/index.js';
 /** Deliveries that wait in the process, unsettled: no more of them than the consumer's prefetch lets in. */
 export class Waits {
   private readonly timers = new Map<Delivery, NodeJS.Timeout>();
-  private closed: ((delivery: Delivery) => void) | undefined;
 
   /** Runs `then` after so many ms. */
   add(delivery: Delivery, ms: number, then: () => void): void {
-    if (this.closed) return this.closed(delivery);
     const timer = setTimeout(() => {
       this.timers.delete(delivery);
       then();
@@ -21,11 +19,5 @@ export class Waits {
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
     return waiting;
-  }
-
-  /** Forgets all of them, and from now on hands each to `giveUp` at once. */
-  close(giveUp: (delivery: Delivery) => void): void {
-    this.closed = giveUp;
-    for (const delivery of this.end()) giveUp(delivery);
   }
 }

@@ -1,0 +1,48 @@
+/** Seconds that a rate is taken over. */
+const WINDOW = 10;
+
+/** Counts, and tells how many there were each second of late: over the last ten seconds, the one at hand not included. */
+export class RateMeter {
+  private readonly buckets = new Array<number>(WINDOW + 1).fill(0);
+  private second: number;
+  private readonly begin: number;
+  private sum = 0;
+
+  /** @param now the time in ms, from any beginning; steady */
+  constructor(private readonly now: () => number = () => performance.now()) {
+    this.begin = this.second = this.current();
+  }
+
+  /** All there were. */
+  get total(): number {
+    return this.sum;
+  }
+
+  get perSecond(): number {
+    this.advance();
+    const seconds = Math.min(WINDOW, this.second - this.begin);
+    if (seconds === 0) return 0;
+    const { length } = this.buckets;
+    let recent = 0;
+    for (let ago = 1; ago <= seconds; ago++) recent += this.buckets[(this.second - ago) % length] as number;
+    return recent / seconds;
+  }
+
+  add(): void {
+    this.advance();
+    this.sum++;
+    (this.buckets[this.second % this.buckets.length] as number)++;
+  }
+
+  private advance(): void {
+    const second = this.current();
+    const { length } = this.buckets;
+    const skipped = Math.min(second - this.second, length);
+    for (let step = 1; step <= skipped; step++) this.buckets[(this.second + step) % length] = 0;
+    this.second = second;
+  }
+
+  private current(): number {
+    return Math.floor(this.now() / 1_000);
+  }
+}

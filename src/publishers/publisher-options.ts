@@ -1,0 +1,46 @@
+import type { PublishOptions } from './publish-options.js';
+
+/**
+ * How a publisher treats all of its messages.
+ *
+ * @publicApi
+ */
+export interface PublisherOptions {
+  /** Milliseconds from a publish to its confirm, waits included, for each that sets none of its own. Default 30,000. */
+  readonly timeout?: number;
+  /** Messages without a confirm yet, at most; further publishes wait. Default 10,000. */
+  readonly maxInFlight?: number;
+  /**
+   * Publishes that wait, at most: for confirms of those before them, for the connection, for a broker that blocks. Further
+   * ones reject at once with `PublishRefusedError`; with 0 all do that would have to wait. Default 100,000.
+   */
+  readonly maxWaiting?: number;
+  /** Bytes of bodies that wait, likewise. Default 67,108,864. */
+  readonly maxWaitingBytes?: number;
+  /**
+   * What a publish does while the connection is lost, not there yet or blocked by the broker: wait within its deadline, or
+   * reject at once with `PublishRefusedError`. Default `'wait'`.
+   */
+  readonly whenUnavailable?: 'wait' | 'fail';
+  /**
+   * Send again, after a reconnect, what was not confirmed: it may then arrive twice. By default it rejects with
+   * `ConnectionLostError` and `outcome: 'unknown'`, and the caller decides. Default false.
+   */
+  readonly republishUnconfirmed?: boolean;
+}
+
+/**
+ * A publisher for one exchange, for {@link AmqpModule.forFeature}.
+ *
+ * @publicApi
+ */
+export interface PublisherDefinition extends PublisherOptions {
+  /** Name to inject it by: `@InjectPublisher('orders')`. */
+  readonly publisher: string;
+  /** Where it publishes to; `''` is the default exchange, whose routing keys are the names of queues. */
+  readonly exchange: string;
+  /** Name of the connection. Default: the one without a name. */
+  readonly connection?: string;
+  /** Of every message, unless a publish says otherwise; headers are merged. */
+  readonly defaults?: Omit<PublishOptions, 'messageId' | 'signal' | 'timeout'>;
+}
