@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { connect as amqpConnect } from '../lib/client/index.js';
 import { answersAmqp } from './support/amqp-probe.js';
 import { type RabbitMq, startRabbitMq } from './support/rabbitmq.js';
 import { sharedRabbit } from './support/shared-broker.js';
@@ -124,6 +125,7 @@ describe('startRabbitMq', () => {
     );
     const pids = [await osPid()];
 
+    await rabbit.flush();
     await rabbit.kill();
     expect(isAlive(pids[0]!)).toBe(false);
     expect(await answersAmqp(rabbit.port)).toBe(false);
@@ -138,6 +140,24 @@ describe('startRabbitMq', () => {
     pids.push(await osPid());
     expect(new Set(pids).size).toBe(3);
     await expect(rabbit.start()).rejects.toThrow('running already');
+  });
+
+  it('keeps over SIGKILL what was declared before a flush, quorum queues included', async () => {
+    const declare = async (): Promise<void> => {
+      await using connection = await amqpConnect({ urls: rabbit.url, reconnect: false });
+      const channel = await connection.openChannel({ confirm: true });
+      await channel.queueDeclare('quorum', { arguments: { 'x-queue-type': 'quorum' } });
+      await channel.exchangeDeclare('exchange', 'fanout');
+      await channel.queueBind('quorum', 'exchange');
+      await rabbit.flush();
+    };
+    await declare();
+    await rabbit.kill();
+    await rabbit.start();
+    await using connection = await amqpConnect({ urls: rabbit.url, reconnect: false });
+    const channel = await connection.openChannel({ confirm: true });
+    await channel.publish('exchange', '', 'bound', { mandatory: true });
+    expect((await channel.basicGet('quorum', { noAck: true }))?.text()).toBe('bound');
   });
 
   it('leaves no port, process or folder behind when it is stopped', async () => {

@@ -21,6 +21,7 @@ describe('B restore after what a broker does', () => {
     const { connection, proxy } = await harness.connectThroughProxy({}, rabbit.port);
     const application = await Application.start(harness, connection);
     const redelivered = await application.hold();
+    await rabbit.flush();
     proxy.stall('toServer');
     const settled = application.pend();
     const lost = eventOf(connection, 'disconnected');
@@ -85,6 +86,7 @@ describe('B restore after what a broker does', () => {
     const outcomes: Promise<unknown>[] = [];
     const lost = eventOf(connection, 'disconnected');
     const back = eventOf(connection, 'reconnected', 40_000);
+    await rabbit.flush();
     let over = false;
     void lost.then(() => (over = true));
     const killed = rabbit.kill();

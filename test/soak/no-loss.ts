@@ -104,8 +104,7 @@ class Soak {
     this.publisher.on('disconnected', () => this.losses[0]++);
     this.consumer.on('disconnected', () => this.losses[1]++);
     await this.consume();
-    // RabbitMQ writes which files a quorum queue has with a delay; killed before, it would begin with an empty queue.
-    await this.rabbit.ctl('eval', '[ok = dets:sync(Table) || Table <- dets:all()].');
+    await this.rabbit.flush();
 
     const ticker = setInterval(() => this.progress(), 1_000);
     try {

@@ -5,7 +5,7 @@ import type { StartedRabbitMQContainer } from '@testcontainers/rabbitmq';
 import { answersAmqp } from './amqp-probe.js';
 import { freePort } from './free-port.js';
 import type { Program } from './guardian-client.js';
-import { runCtl } from './rabbitmq-ctl.js';
+import { FLUSH, runCtl } from './rabbitmq-ctl.js';
 import { configLines, DEFAULT_START_TIMEOUT, type RabbitMqOptions } from './rabbitmq-options.js';
 import type { RabbitMq } from './rabbitmq.js';
 
@@ -61,6 +61,10 @@ export class DockerRabbitMq implements RabbitMq {
 
   ctl(...args: string[]): Promise<string> {
     return runCtl(this.ctlProgram, ...args);
+  }
+
+  async flush(): Promise<void> {
+    await this.ctl('eval', FLUSH);
   }
 
   async kill(): Promise<void> {

@@ -25,6 +25,7 @@ export class ExternalRabbitMq implements RabbitMq {
   }
 
   ctl = (): Promise<string> => this.#refuse('run rabbitmqctl on');
+  flush = (): Promise<void> => this.#refuse('flush');
   kill = (): Promise<void> => this.#refuse('kill');
   start = (): Promise<void> => this.#refuse('start');
   restart = (): Promise<void> => this.#refuse('restart');

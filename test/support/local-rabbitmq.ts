@@ -5,7 +5,7 @@ import { answersAmqp } from './amqp-probe.js';
 import { Guardian } from './guardian-client.js';
 import type { LocalInstallation } from './local-installation.js';
 import { type NodeSettings, prepareNode } from './node-settings.js';
-import { runCtl } from './rabbitmq-ctl.js';
+import { FLUSH, runCtl } from './rabbitmq-ctl.js';
 import { DEFAULT_START_TIMEOUT, type RabbitMqOptions } from './rabbitmq-options.js';
 import type { RabbitMq } from './rabbitmq.js';
 
@@ -68,6 +68,10 @@ export class LocalRabbitMq implements RabbitMq {
 
   ctl(...args: string[]): Promise<string> {
     return runCtl(this.ctlProgram, ...args);
+  }
+
+  async flush(): Promise<void> {
+    await this.ctl('eval', FLUSH);
   }
 
   async kill(): Promise<void> {

@@ -5,6 +5,15 @@ import type { Program } from './guardian-client.js';
 const TIMEOUT = 60_000;
 
 /**
+ * What a node has been told to keep and has not written yet: mnesia's log (queues, exchanges, bindings, users; delayed
+ * by up to two seconds in RabbitMQ 3.10) and the tables of ra (which quorum queues there are, and their terms). Khepri
+ * has no such delay, and then there is no mnesia to ask.
+ */
+export const FLUSH =
+  'case mnesia:system_info(is_running) of yes -> ok = mnesia:sync_log(); _ -> ok end, ' +
+  '[ok = dets:sync(Table) || Table <- dets:all()], ok.';
+
+/**
  * Runs `rabbitmqctl` on one node and returns its standard output, without the banner ("Listing queues …").
  *
  * @throws Error with what rabbitmqctl printed, when it fails.

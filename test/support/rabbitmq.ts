@@ -24,7 +24,15 @@ export interface RabbitMq extends AsyncDisposable {
   readonly ctlProgram: Program | undefined;
   /** Runs rabbitmqctl on the node and returns what it prints, without banner. Takes about a second. */
   ctl(...args: string[]): Promise<string>;
-  /** Kills the broker without any warning (SIGKILL); resolves when it is gone. Port and data stay for `start()`. */
+  /**
+   * Writes to disk what the broker has been told to declare, so that a `kill()` finds it there afterwards. RabbitMQ
+   * answers a declaration before it has done so. Messages need none of this: their confirms wait for the disk.
+   */
+  flush(): Promise<void>;
+  /**
+   * Kills the broker without any warning (SIGKILL); resolves when it is gone. Port and data stay for `start()`, and of
+   * what was declared just now, what `flush()` has made durable.
+   */
   kill(): Promise<void>;
   /** After `kill()`: the same node again, on the same port and data. Resolves when it answers. */
   start(): Promise<void>;
