@@ -248,7 +248,8 @@ class Soak {
       this.check();
       if (performance.now() - this.lastProgress > 60_000) {
         if (!mustCome) return;
-        throw new Error(`nothing has moved for a minute; ${this.line()}`);
+        const states = `publisher ${this.publisher.state}, consumer ${this.consumer.state}`;
+        throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}`);
       }
       await delay(5);
     }
