@@ -58,7 +58,7 @@ export {
   type StreamQueueOptions,
 } from './topology/queues.js';
 export type { TopologyOptions } from './topology/topology.js';
-export { TopologyError } from './topology/topology.error.js';
+export { TopologyError, TopologyMismatchError } from './topology/topology.error.js';
 
 export type { ContentType } from './serialization/content-type.js';
 export type { MessageSerializer } from './serialization/message-serializer.js';

@@ -47,7 +47,7 @@ export class HandlerFactory {
         ROUTE_ARGS_METADATA,
         paramsFactory,
         contextId,
-        contextId && host.wrapper.id,
+        host.wrapper.id,
         { guards: true, interceptors: true, filters: true },
         'rpc',
       );

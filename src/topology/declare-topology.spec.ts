@@ -4,7 +4,7 @@ import { bindExchange, bindQueue } from './bindings.js';
 import { declareTopology } from './declare-topology.js';
 import { topicExchange } from './exchanges.js';
 import { classicQueue } from './queues.js';
-import { TopologyError } from './topology.error.js';
+import { readMismatch, TopologyError, TopologyMismatchError } from './topology.error.js';
 
 /** Notes what is declared on it; `failing` rejects with `error`. */
 function channelThatNotes(failing?: string, error?: Error): { channel: Channel; calls: string[] } {
@@ -92,10 +92,52 @@ describe('declareTopology', () => {
   });
 
   it.each([
-    [new PreconditionFailedError('406 inequivalent arg'), /exists and is different/],
+    [
+      new PreconditionFailedError('406', { replyText: "inequivalent arg 'durable' for queue" }),
+      /Its 'durable' differs\. It exists and is different/,
+    ],
     [new NotFoundError('404 no exchange'), /Add what is missing to the module's topology/],
   ])('says what to do about %s', async (cause, advice) => {
     const { channel } = channelThatNotes('queueDeclare billing', cause);
     await expect(declareTopology(channel, topology)).rejects.toThrow(advice);
+  });
+
+  it('names the argument that differs, what is there and what was asked', async () => {
+    const replyText =
+      "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'billing' in vhost '/': received the value '6' of " +
+      "type 'signedint' but current is the value '5' of type 'signedint'";
+    const cause = new PreconditionFailedError(`406 ${replyText}`, { replyCode: 406, replyText });
+    const { channel } = channelThatNotes('queueDeclare billing', cause);
+    const failure = await declareTopology(channel, topology).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(TopologyMismatchError);
+    expect(failure).toMatchObject({ entity: "queue 'billing'", argument: 'x-max-length', expected: '6', actual: '5' });
+    expect((failure as Error).message).toContain("Its 'x-max-length' is 5, and the topology asks for 6.");
+  });
+
+  // What RabbitMQ 3.10 and 4 write, and a vhost and queue that make it hard.
+  it.each([
+    [
+      "inequivalent arg 'durable' for queue 'q' in vhost '/': received 'true' but current is 'false'",
+      { argument: 'durable', expected: 'true', actual: 'false' },
+    ],
+    [
+      "inequivalent arg 'type' for exchange 'e' in vhost '/': received 'topic' but current is 'fanout'",
+      { argument: 'type', expected: 'topic', actual: 'fanout' },
+    ],
+    [
+      "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '1' of type 'signedint'",
+      { argument: 'x-message-ttl', expected: 'none', actual: '1' },
+    ],
+    [
+      "inequivalent arg 'x-queue-type' for queue 'it''s: received' in vhost 'a but b': received the value 'quorum' of type 'longstr' but current is none",
+      { argument: 'x-queue-type', expected: 'quorum', actual: 'none' },
+    ],
+    [
+      "inequivalent arg 'x-expires' for queue 'qqq...",
+      { argument: 'x-expires', expected: undefined, actual: undefined },
+    ],
+    ["invalid arg 'x-expires' for queue 'q' in vhost '/': {value_negative,-1}", undefined],
+  ])('reads %s', (text, mismatch) => {
+    expect(readMismatch(`PRECONDITION_FAILED - ${text}`)).toEqual(mismatch);
   });
 });

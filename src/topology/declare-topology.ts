@@ -1,6 +1,6 @@
 import type { Channel } from '../../lib/client/index.js';
 import type { BindingDefinition } from './bindings.js';
-import { TopologyError } from './topology.error.js';
+import { topologyError } from './topology.error.js';
 import type { TopologyOptions } from './topology.js';
 
 /**
@@ -8,7 +8,7 @@ import type { TopologyOptions } from './topology.js';
  * there. One at a time because an error closes the channel, and what else was under way would fail with it: only so is
  * the entity that is named the one that is wrong.
  *
- * @throws TopologyError at the first that the broker refuses
+ * @throws TopologyError at the first that the broker refuses, TopologyMismatchError where it is there and different
  */
 export async function declareTopology(channel: Channel, topology: TopologyOptions): Promise<void> {
   const { declare = 'assert' } = topology;
@@ -55,6 +55,6 @@ async function attempt(
   try {
     await declaration;
   } catch (error) {
-    throw new TopologyError(entity, error, aim);
+    throw topologyError(entity, error, aim);
   }
 }

@@ -16,18 +16,29 @@ export interface QueueOptions {
   readonly deadLetterExchange?: string;
   /** Their routing key there. Default: the one they came with. */
   readonly deadLetterRoutingKey?: string;
-  /** Milliseconds until a message expires. Default: never. */
+  /** Milliseconds until a message expires (https://www.rabbitmq.com/docs/ttl). Default: never. */
   readonly messageTtl?: number;
-  /** Milliseconds without consumers, gets and redeclarations until the queue is deleted. Default: never. */
+  /**
+   * Milliseconds without consumers, gets and redeclarations until the queue is deleted, with all that is in it
+   * (https://www.rabbitmq.com/docs/ttl#queue-ttl). Default: never.
+   */
   readonly expires?: number;
-  /** Most ready messages. Default: no limit. */
+  /** Most ready messages (https://www.rabbitmq.com/docs/maxlength). Default: no limit. */
   readonly maxLength?: number;
   /** Most bytes of ready messages. Default: no limit. */
   readonly maxLengthBytes?: number;
   /** What gives way when a limit is reached: the oldest message (`drop-head`, the default), or the new one. */
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
-  /** Deliver to one consumer only, and to the next when that one goes. Default false. */
+  /**
+   * Deliver to one consumer only, and to the next when that one goes
+   * (https://www.rabbitmq.com/docs/consumers#single-active-consumer). Default false.
+   */
   readonly singleActiveConsumer?: boolean;
+  /**
+   * Where the queue's leader is put: on the node that declares it, or where the fewest are
+   * (https://www.rabbitmq.com/docs/clustering#replica-placement). Default: the broker's.
+   */
+  readonly leaderLocator?: 'client-local' | 'balanced';
   /** Further arguments, as they are. */
   readonly arguments?: FieldTable;
 }
@@ -40,14 +51,17 @@ export interface ClassicQueueOptions extends QueueOptions {
   readonly exclusive?: boolean;
   /** Goes when its last consumer goes. Default false. */
   readonly autoDelete?: boolean;
-  /** Priorities from 0 to this, 10 at most in practice. Default: no priorities. */
+  /** Priorities from 0 to this, 10 at most in practice (https://www.rabbitmq.com/docs/priority). Default: no priorities. */
   readonly maxPriority?: number;
 }
 
 /** Options of {@link quorumQueue}, which is always durable and never exclusive. */
 export interface QuorumQueueOptions extends QueueOptions {
   readonly overflow?: 'drop-head' | 'reject-publish';
-  /** Deliveries of a message until it is dead-lettered or dropped. Default: the broker's (20 in RabbitMQ 4). */
+  /**
+   * Deliveries of a message until it is dead-lettered or dropped
+   * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Default: the broker's (20 in RabbitMQ 4).
+   */
   readonly deliveryLimit?: number;
   /** `at-least-once` needs `overflow: 'reject-publish'`. Default `at-most-once`. */
   readonly deadLetterStrategy?: 'at-most-once' | 'at-least-once';
@@ -65,6 +79,8 @@ export interface StreamQueueOptions {
   readonly maxSegmentSize?: number;
   /** Members of the stream at its declaration. Default: the broker's. */
   readonly initialGroupSize?: number;
+  /** Where the stream's leader is put: on the node that declares it, or where the fewest are. Default: the broker's. */
+  readonly leaderLocator?: 'client-local' | 'balanced';
   /** Further arguments, as they are. */
   readonly arguments?: FieldTable;
 }
@@ -78,6 +94,7 @@ const common = {
   maxLengthBytes: 'x-max-length-bytes',
   overflow: 'x-overflow',
   singleActiveConsumer: 'x-single-active-consumer',
+  leaderLocator: 'x-queue-leader-locator',
 } as const;
 
 const quorum = {
@@ -92,6 +109,7 @@ const stream = {
   maxLengthBytes: 'x-max-length-bytes',
   maxSegmentSize: 'x-stream-max-segment-size-bytes',
   initialGroupSize: 'x-initial-cluster-size',
+  leaderLocator: 'x-queue-leader-locator',
 } as const;
 
 /**

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { Backoff } from '../../lib/client/backoff.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../../lib/client/index.js';
+import { compileClient } from './support/compiled-client.js';
 import { errorOf, eventOf, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
 
 describe('B1 automatic reconnect', () => {
@@ -105,5 +112,36 @@ describe('B1 automatic reconnect', () => {
     const error = await errorOf(harness.connect({ urls: `amqp://127.0.0.1:${proxy.port}` }));
     expect(error.message).toMatch(/ECONNREFUSED/);
     expect((error.cause as NodeJS.ErrnoException).code).toBe('ECONNREFUSED');
+  });
+
+  it('B1 a program that has nothing but its connection lives on while it reconnects, and ends after close()', async () => {
+    const folder = await compileClient();
+    harness.cleanup(() => rm(folder, { recursive: true, force: true }));
+    const proxy = await harness.proxy();
+    const client = pathToFileURL(join(folder, 'lib/client/index.js')).href;
+    const program = `
+      const { connect } = await import(${JSON.stringify(client)});
+      const connection = await connect({
+        urls: 'amqp://127.0.0.1:${proxy.port}',
+        reconnect: { initialDelay: 20, maxDelay: 100 },
+      });
+      connection.on('reconnectFailed', () => console.log('failed'));
+      connection.on('reconnected', async () => { console.log('back'); await connection.close(); });
+      console.log('connected');`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    harness.cleanup(() => child.kill('SIGKILL'));
+    const exited = once(child, 'exit');
+    const lines = new Inbox<string>();
+    createInterface({ input: child.stdout }).on('line', lines.add);
+    expect(await lines.next()).toBe('connected');
+    proxy.refuse();
+    proxy.cut();
+    expect(await lines.take(3)).toEqual(['failed', 'failed', 'failed']);
+    await proxy.accept();
+    expect(await exited).toEqual([0, null]);
+    expect(lines.all.at(-1)).toBe('back');
   });
 });

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { transformFile } from '@swc/core';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
+import { compileClient } from './support/compiled-client.js';
 
 /** Prints what is loaded, one URL a line. */
 const HOOKS = `import { writeSync } from 'node:fs';
@@ -20,19 +17,7 @@ describe("D6 import 'nest-amqp/client'", () => {
   let folder: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'nest-amqp-client-'));
-    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-    const files = await readdir(join(root, 'lib'), { recursive: true });
-    for (const file of files.filter((name) => name.endsWith('.ts') && !name.includes('.spec.'))) {
-      const { code } = await transformFile(join(root, 'lib', file), {
-        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-        module: { type: 'es6' },
-        swcrc: false,
-      });
-      const target = join(folder, 'lib', file.replace(/\.ts$/, '.js'));
-      await mkdir(dirname(target), { recursive: true });
-      await writeFile(target, code);
-    }
+    folder = await compileClient();
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 

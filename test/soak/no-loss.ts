@@ -227,13 +227,19 @@ class Soak {
   private async drained(): Promise<void> {
     await this.until(() => this.count((id) => this.outcomes[id] === CONFIRMED && this.seen[id] === 0) === 0, false);
     // What is in doubt may still be in the queue.
-    await this.until(async () => {
-      const channel = await this.consumer.openChannel({ restore: false });
-      const { messageCount } = await channel.queueDeclare(this.queue, { passive: true });
-      await channel.close();
-      return messageCount === 0;
-    }, false);
+    await this.until(() => this.isEmpty(), false);
     await delay(200);
+  }
+
+  private async isEmpty(): Promise<boolean> {
+    try {
+      await using channel = await this.consumer.openChannel({ restore: false });
+      return (await channel.queueDeclare(this.queue, { passive: true })).messageCount === 0;
+    } catch (error) {
+      // The last cut may not have reached the consumer yet.
+      if (error instanceof ConnectionLostError) return false;
+      throw error;
+    }
   }
 
   /** Looks again and again; not so after a minute without any progress is a failure, or the end where that is no error. */
@@ -242,7 +248,8 @@ class Soak {
       this.check();
       if (performance.now() - this.lastProgress > 60_000) {
         if (!mustCome) return;
-        throw new Error(`nothing has moved for a minute; ${this.line()}`);
+        const states = `publisher ${this.publisher.state}, consumer ${this.consumer.state}`;
+        throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}`);
       }
       await delay(5);
     }

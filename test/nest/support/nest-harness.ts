@@ -98,7 +98,7 @@ export function useNest(): NestHarness {
   let lines: Lines;
   let apps: INestApplicationContext[] = [];
   let names: string[] = [];
-  let proxies: TcpProxy[] = [];
+  const proxies: TcpProxy[] = [];
 
   beforeAll(async () => {
     connection = await connect(rabbit.url, { connectionName: 'a test' });
@@ -109,10 +109,9 @@ export function useNest(): NestHarness {
     lines = new Lines();
   });
   afterEach(async () => {
-    await Promise.all(proxies.splice(0).map((proxy) => proxy.accept()));
+    for (const proxy of proxies) proxy.resume();
     await Promise.all(apps.splice(0).map((app) => app.close()));
-    await Promise.all(proxies.map((proxy) => proxy.close()));
-    proxies = [];
+    await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
     await Promise.all(names.flatMap((name) => [channel.queueDelete(name), channel.exchangeDelete(name)]));
     names = [];
   });

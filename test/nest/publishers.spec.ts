@@ -1,0 +1,429 @@
+import { Injectable } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
+import {
+  AmqpConsumer,
+  AmqpModule,
+  classicQueue,
+  fanoutExchange,
+  bindQueue,
+  ExchangePublisher,
+  getPublisherToken,
+  InjectPublisher,
+  Payload,
+  RpcRemoteError,
+  RpcTimeoutError,
+  topicExchange,
+  UndecodableMessageError,
+  type AmqpModuleOptions,
+  type PublisherDefinition,
+} from 'nest-amqp';
+import {
+  ChannelClosedError,
+  ConfigurationError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  MessageReturnedError,
+  NotFoundError,
+  PublishNackedError,
+  PublishRefusedError,
+  PublishTimeoutError,
+  type Delivery,
+} from 'nest-amqp/client';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+describe('ConfirmingPublisher', () => {
+  const nest = useNest();
+
+  it('gives every message an id of its own, and a receipt with its delivery tag and the time to its confirm', async () => {
+    const queue = nest.name();
+    const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
+    const told = lastValueFrom(publisher.confirms$.pipe(take(3), toArray()));
+    const receipts = await Promise.all([1, 2, 3].map((payload) => publisher.sendToQueue(queue, payload)));
+    expect(receipts.map(({ deliveryTag }) => deliveryTag)).toEqual([1, 2, 3]);
+    expect(new Set(receipts.map(({ messageId }) => messageId)).size).toBe(3);
+    for (const { timeToConfirm } of receipts) expect(timeToConfirm).toBeGreaterThan(0);
+    expect((await told).map(({ messageId }) => messageId).toSorted()).toEqual(
+      receipts.map(({ messageId }) => messageId).toSorted(),
+    );
+    const delivered = await nest.channel.basicGet(queue, { noAck: true });
+    expect(delivered!.properties).toMatchObject({ messageId: receipts[0]!.messageId, deliveryMode: 2 });
+  });
+
+  it('rejects what a full queue refuses, that message and no other', async () => {
+    const queue = nest.name();
+    const full = classicQueue(queue, { maxLength: 1, overflow: 'reject-publish' });
+    const publisher = publisherOf(await nest.start({}, { topology: { queues: [full] } }));
+    await publisher.sendToQueue(queue, 'fits');
+    await expect(publisher.sendToQueue(queue, 'too much')).rejects.toThrow(PublishNackedError);
+  });
+
+  it('rejects after its timeout, or with the signal, while the broker does not answer', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url, topology: { queues: [classicQueue(queue)] } })],
+    });
+    const publisher = publisherOf(app);
+    await publisher.sendToQueue(queue, 1);
+    proxy.stall('toClient');
+    const late = await failureOf(publisher.sendToQueue(queue, 2, { timeout: 50 }));
+    expect(late).toBeInstanceOf(PublishTimeoutError);
+    expect(late).toMatchObject({ outcome: 'unknown' });
+    const stop = new AbortController();
+    const given = failureOf(publisher.sendToQueue(queue, 3, { signal: stop.signal }));
+    const reason = new Error('not interested any more');
+    stop.abort(reason);
+    expect(await given).toBe(reason);
+    proxy.resume();
+  });
+
+  it('waits while the connection is lost, and publishes when it is back; state$ tells of it', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url, topology: { queues: [classicQueue(queue)] } })],
+    });
+    const publisher = publisherOf(app);
+    await publisher.sendToQueue(queue, 'before');
+    const states: string[] = [];
+    publisher.state$.subscribe((state) => states.push(state));
+    const lost = firstValueFrom(publisher.state$.pipe(take(2), toArray()));
+    proxy.refuse();
+    proxy.cut();
+    expect(await lost).toEqual(['open', 'reconnecting']);
+    const waiting = publisher.sendToQueue(queue, 'after');
+    const late = await failureOf(publisher.sendToQueue(queue, 'too late', { timeout: 30 }));
+    expect(late).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent' });
+    await proxy.accept();
+    await waiting;
+    expect(await nest.ready(queue)).toBe(2);
+    await nest.close(app);
+    expect(states).toEqual(['open', 'reconnecting', 'open', 'closed']);
+  });
+
+  it('fails at once while the connection is lost with whenUnavailable: fail', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const publishing = { whenUnavailable: 'fail' } as const;
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url, publishing, topology: { queues: [classicQueue(queue)] } })],
+    });
+    const publisher = publisherOf(app);
+    await publisher.sendToQueue(queue, 1);
+    proxy.refuse();
+    proxy.cut();
+    await nest.lines.until('(publishing): ');
+    while ((await firstValueFrom(publisher.state$)) !== 'reconnecting') await nest.lines.inbox.next();
+    const refused = await failureOf(publisher.sendToQueue(queue, 2));
+    expect(refused).toBeInstanceOf(PublishRefusedError);
+    expect(refused).toMatchObject({ outcome: 'not-sent' });
+  });
+
+  it('bounds what is in flight: more waits, or is refused', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({
+          url,
+          publishing: { maxInFlight: 2, maxWaiting: 1 },
+          topology: { queues: [classicQueue(queue)] },
+        }),
+      ],
+    });
+    const publisher = publisherOf(app);
+    await publisher.sendToQueue(queue, 0);
+    proxy.stall('toClient');
+    const flying = [publisher.sendToQueue(queue, 1), publisher.sendToQueue(queue, 2), publisher.sendToQueue(queue, 3)];
+    const refused = await failureOf(publisher.sendToQueue(queue, 4));
+    expect(refused).toBeInstanceOf(PublishRefusedError);
+    expect(refused).toHaveProperty('message', expect.stringContaining('1 publishes wait already'));
+    proxy.resume();
+    await Promise.all(flying);
+    expect(await nest.ready(queue)).toBe(4);
+  });
+
+  it('has a connection of its own: while it stands still, consuming goes on', async () => {
+    const queue = nest.name();
+    const inbox = new Inbox();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { prefetch: 1 })
+      onOrder(@Payload() order: unknown): void {
+        inbox.add(order);
+      }
+    }
+
+    // The publishing connection asks for its URL first.
+    const [publishing, consuming] = [await nest.proxy(), await nest.proxy()];
+    const ports = [publishing.url, consuming.url];
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({
+          url: () => ports.shift() ?? nest.rabbit.url,
+          topology: { queues: [classicQueue(queue)] },
+        }),
+      ],
+      providers: [Billing],
+    });
+    await publisherOf(app).sendToQueue(queue, 1);
+    expect(await inbox.next()).toBe(1);
+    publishing.proxy.stall();
+    const stuck = failureOf(publisherOf(app).sendToQueue(queue, 2, { timeout: 100 }));
+    // With a prefetch of one, each comes after the acknowledgement of the one before it.
+    for (const order of ['a', 'b', 'c']) await nest.channel.publish('', queue, order, { contentType: 'text/plain' });
+    expect(await inbox.take(3)).toEqual(['a', 'b', 'c']);
+    expect(await stuck).toBeInstanceOf(PublishTimeoutError);
+    publishing.proxy.resume();
+  });
+});
+
+interface OrderEvents {
+  'order.created': { id: number };
+  'order.cancelled': { id: number; reason: string };
+}
+
+describe('forFeature', () => {
+  const nest = useNest();
+
+  function topologyOf(exchange: string, queue: string): Pick<AmqpModuleOptions, 'topology'> {
+    return {
+      topology: {
+        exchanges: [topicExchange(exchange)],
+        queues: [classicQueue(queue)],
+        bindings: [bindQueue(queue, exchange, '#')],
+      },
+    };
+  }
+
+  const feature = (definition: Omit<PublisherDefinition, 'publisher'>) =>
+    AmqpModule.forFeature([{ publisher: 'orders', ...definition }]);
+
+  it('gives a module a publisher for its exchange, by name, with defaults', async () => {
+    const [exchange, queue] = [nest.name(), nest.name()];
+
+    @Injectable()
+    class Orders {
+      constructor(@InjectPublisher('orders') readonly publisher: ExchangePublisher<OrderEvents>) {}
+    }
+
+    const { url } = nest.rabbit;
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({ url, ...topologyOf(exchange, queue) }),
+        feature({ exchange, defaults: { appId: 'shop', headers: { tenant: 'acme', from: 'defaults' } } }),
+      ],
+      providers: [Orders],
+    });
+    const { publisher } = app.get(Orders);
+    const told = firstValueFrom(publisherOf(app).confirms$);
+    const receipt = await publisher.publish('order.created', { id: 1 }, { headers: { from: 'message' } });
+    expect(receipt).toMatchObject({ exchange, routingKey: 'order.created', deliveryTag: 1 });
+    expect(await told).toEqual(receipt);
+    const delivery = await nest.channel.basicGet(queue, { noAck: true });
+    expect(delivery!.json()).toEqual({ id: 1 });
+    expect(delivery!.properties).toMatchObject({ appId: 'shop', headers: { tenant: 'acme', from: 'message' } });
+
+    // Not called: what matters is that these do not compile.
+    const wrong = (): unknown[] => [
+      // @ts-expect-error -- there is no such routing key
+      publisher.publish('order.shipped', { id: 1 }),
+      // @ts-expect-error -- the payload of another key
+      publisher.publish('order.cancelled', { id: 1 }),
+      // @ts-expect-error -- not even as a request
+      publisher.request('order.created', { id: 'one' }),
+    ];
+    expect(wrong).toBeInstanceOf(Function);
+  });
+
+  it('takes patterns of routing keys, and anything where no map is given', async () => {
+    const [exchange, queue] = [nest.name(), nest.name()];
+    const { url } = nest.rabbit;
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url, ...topologyOf(exchange, queue) }), feature({ exchange })],
+    });
+    const publisher: unknown = app.get(getPublisherToken('orders'), { strict: false });
+    const byTenant = publisher as ExchangePublisher<{ [key: `order.${string}`]: { id: number } }>;
+    await byTenant.publish('order.acme', { id: 1 });
+    await (publisher as ExchangePublisher).publish('whatever', ['it', 'is']);
+    // @ts-expect-error -- does not begin with 'order.'
+    const wrong = (): unknown => byTenant.publish('invoice.acme', { id: 1 });
+    expect(wrong).toBeInstanceOf(Function);
+    expect(await nest.ready(queue)).toBe(2);
+  });
+
+  it('uses a channel of its own: what goes wrong on it concerns no other publisher', async () => {
+    const queue = nest.name();
+    const { url } = nest.rabbit;
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({ url, topology: { queues: [classicQueue(queue)] } }),
+        feature({ exchange: `${queue}-missing` }),
+      ],
+    });
+    const orders = app.get<ExchangePublisher>(getPublisherToken('orders'), { strict: false });
+    const results = await Promise.allSettled([
+      ...Array.from({ length: 20 }, (_, n) => publisherOf(app).sendToQueue(queue, n)),
+      orders.publish('any', 1),
+      ...Array.from({ length: 20 }, (_, n) => publisherOf(app).sendToQueue(queue, n)),
+    ]);
+    const rejected = results.filter(({ status }) => status === 'rejected');
+    expect(rejected).toEqual([{ status: 'rejected', reason: expect.any(NotFoundError) }]);
+    expect(await nest.ready(queue)).toBe(40);
+  });
+
+  it('publishes on the connection it names; one that is not there fails the start', async () => {
+    const [exchange, queue] = [nest.name(), nest.name()];
+    const { url } = nest.rabbit;
+    const named = AmqpModule.forRoot({ name: 'billing', url, ...topologyOf(exchange, queue) });
+    const app = await nest.start({ imports: [named, feature({ exchange, connection: 'billing' })] });
+    const orders = app.get<ExchangePublisher>(getPublisherToken('orders'), { strict: false });
+    await orders.publish('order.created', 1);
+    expect(await nest.ready(queue)).toBe(1);
+    const starting = nest.start({ imports: [feature({ exchange }), named] });
+    await expect(starting).rejects.toThrow(ConfigurationError);
+    await expect(starting).rejects.toThrow(
+      "AmqpModule.forFeature([{ publisher: 'orders' }]): there is no AMQP connection 'default'; known are: 'billing'.",
+    );
+  });
+});
+
+describe('request()', () => {
+  const nest = useNest();
+
+  /** Answers as any AMQP client does, in whatever language: to `reply-to`, with the same `correlation-id`. */
+  async function responder(answer: (delivery: Delivery) => Promise<void> | void): Promise<string> {
+    const queue = nest.name();
+    await nest.channel.queueDeclare(queue);
+    await nest.channel.basicConsume(queue, answer, { noAck: true });
+    return queue;
+  }
+
+  const reply = async ({ properties }: Delivery, body: string, options: object = {}): Promise<void> => {
+    const { replyTo, correlationId } = properties;
+    const json = { contentType: 'application/json' };
+    await nest.channel.publish('', replyTo!, body, { correlationId, ...json, ...options });
+  };
+
+  it('resolves with the answer, many at once, each with its own', async () => {
+    const kept: Delivery[] = [];
+    const queue = await responder(async (delivery) => {
+      kept.push(delivery);
+      // The answers come in another order than the questions.
+      if (kept.length < 50) return;
+      for (const one of kept.reverse()) await reply(one, String((one.json() as number) * 2));
+    });
+    const publisher = publisherOf(await nest.start({}, {}));
+    const asked = Array.from({ length: 50 }, (_, n) => publisher.request<number>('', queue, n));
+    expect(await Promise.all(asked)).toEqual(Array.from({ length: 50 }, (_, n) => n * 2));
+    expect(kept[0]!.properties).toMatchObject({ deliveryMode: 1, expiration: '30000', messageId: expect.any(String) });
+  });
+
+  it('resolves with undefined for an answer that is nothing', async () => {
+    const queue = await responder((delivery) => reply(delivery, '', { contentType: undefined }));
+    expect(await publisherOf(await nest.start({})).request('', queue, 1)).toBeUndefined();
+  });
+
+  it('rejects with the other side’s error', async () => {
+    const failure = { status: 'error', message: 'no such order', name: 'NotFoundException', data: { id: 7 } };
+    const headers = { 'x-rpc-error': true };
+    const queue = await responder((delivery) => reply(delivery, JSON.stringify(failure), { headers }));
+    const error = await failureOf(publisherOf(await nest.start({})).request('', queue, 7));
+    expect(error).toBeInstanceOf(RpcRemoteError);
+    expect(error).toMatchObject({ message: 'no such order', remoteName: 'NotFoundException', data: { id: 7 } });
+  });
+
+  it('rejects with an answer that cannot be read', async () => {
+    const queue = await responder((delivery) => reply(delivery, '{'));
+    const error = await failureOf(publisherOf(await nest.start({})).request('', queue, 7));
+    expect(error).toBeInstanceOf(UndecodableMessageError);
+  });
+
+  it('rejects after its timeout, or with the signal; a late answer is dropped', async () => {
+    const asked = new Inbox<Delivery>();
+    const queue = await responder(asked.add);
+    const publisher = publisherOf(await nest.start({}));
+    const error = await failureOf(publisher.request('', queue, 1, { timeout: 50 }));
+    expect(error).toBeInstanceOf(RpcTimeoutError);
+    const stop = new AbortController();
+    const given = failureOf(publisher.request('', queue, 2, { signal: stop.signal }));
+    const [late] = await asked.take(2);
+    const reason = new Error('never mind');
+    stop.abort(reason);
+    expect(await given).toBe(reason);
+    await reply(late!, '"late"');
+    const third = publisher.request('', queue, 3);
+    await reply(await asked.next(), '"in time"');
+    expect(await third).toBe('in time');
+  });
+
+  it('rejects at once when no queue is bound for it', async () => {
+    const publisher = publisherOf(await nest.start({}));
+    const told = firstValueFrom(publisher.returns$);
+    const error = await failureOf(publisher.request('', nest.name(), 1));
+    expect(error).toBeInstanceOf(MessageReturnedError);
+    expect((await told).replyText).toBe('NO_ROUTE');
+  });
+
+  it('rejects at once when the connection is lost; the next one is answered', async () => {
+    const asked = new Inbox<Delivery>();
+    const queue = await responder(asked.add);
+    const { proxy, url } = await nest.proxy();
+    const publisher = publisherOf(await nest.start({ imports: [AmqpModule.forRoot(url)] }));
+    const lost = failureOf(publisher.request('', queue, 1));
+    await asked.next();
+    proxy.cut();
+    expect(await lost).toBeInstanceOf(ConnectionLostError);
+    expect(await lost).toMatchObject({ outcome: 'unknown' });
+    const next = publisher.request('', queue, 2);
+    await reply(await asked.next(), '"answered"');
+    expect(await next).toBe('answered');
+  });
+
+  it('rejects at once when another request has closed the channel', async () => {
+    const asked = new Inbox<Delivery>();
+    const queue = await responder(asked.add);
+    const publisher = publisherOf(await nest.start({}));
+    const concerned = failureOf(publisher.request('', queue, 1));
+    await asked.next();
+    expect(await failureOf(publisher.request(`${queue}-missing`, 'any', 2))).toBeInstanceOf(NotFoundError);
+    expect(await concerned).toBeInstanceOf(ChannelClosedError);
+    expect(await concerned).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('rejects when the application shuts down, and holds it up no longer', async () => {
+    const asked = new Inbox<Delivery>();
+    const queue = await responder(asked.add);
+    const app = await nest.start({});
+    const left = failureOf(publisherOf(app).request('', queue, 1));
+    await asked.next();
+    await nest.close(app);
+    expect(await left).toBeInstanceOf(ConnectionClosedError);
+  });
+
+  it('is not persistent, and expires when nobody waits for the answer any more', async () => {
+    const queue = nest.name();
+    const dead = nest.name();
+    const topology = {
+      exchanges: [fanoutExchange(dead)],
+      queues: [classicQueue(queue, { deadLetterExchange: dead }), classicQueue(dead)],
+      bindings: [bindQueue(dead, dead)],
+    };
+    const publisher = publisherOf(await nest.start({}, { topology }));
+    const expired = new Inbox<Delivery>();
+    await nest.channel.basicConsume(dead, expired.add, { noAck: true });
+    await failureOf(publisher.request('', queue, 1, { timeout: 50 }));
+    const { headers } = (await expired.next()).properties;
+    expect(headers!['x-death']).toMatchObject([{ reason: 'expired', queue }]);
+  });
+});
+
+const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => {
+      throw new Error('it has succeeded');
+    },
+    (error: unknown) => error,
+  );

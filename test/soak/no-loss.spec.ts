@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
+import { soak } from './no-loss.js';
+
+/** The soak at a small size; `npm run test:soak` is the full one. See docs/reliability.md. */
+describe('no confirmed message is lost, none unconfirmed is reported confirmed', () => {
+  const plan = { messages: 3_000, cuts: 4, kills: 1, seed: 901_803 };
+  let rabbit: RabbitMq;
+
+  beforeAll(async () => {
+    rabbit = await startRabbitMq({ source: 'local' });
+  });
+  afterAll(() => rabbit?.stop());
+
+  it('over cut connections and a killed broker', async () => {
+    const figures = await soak(rabbit, { ...plan, republishUnconfirmed: false });
+    expect(figures).toMatchObject({ cuts: 4, kills: 1, lost: 0, invented: 0 });
+    expect(figures.confirmed + figures.unknown + figures.nacked).toBe(plan.messages);
+    // It has been through something.
+    expect(figures.losses[0]).toBeGreaterThan(0);
+    expect(figures.confirmed).toBeGreaterThan(0);
+  });
+
+  it('with republishUnconfirmed every message arrives', async () => {
+    const figures = await soak(rabbit, { ...plan, republishUnconfirmed: true });
+    expect(figures).toMatchObject({ confirmed: plan.messages, unknown: 0, lost: 0, missing: 0, invented: 0 });
+    expect(figures.losses[0]).toBeGreaterThan(0);
+  });
+});
