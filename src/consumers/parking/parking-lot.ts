@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigurationError, type Channel, type Delivery } from '../../../lib/client/index.js';
 import { ConnectionRegistry } from '../../module/connection-registry.js';
-import { forwardedProperties } from '../retry/forwarded-properties.js';
+import { encodedHeaders, forwardedProperties } from '../retry/forwarded-properties.js';
 import { parkedQueueName } from '../retry/queue-names.js';
 import { startedAnew, stateOf } from '../retry/retry-state.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
@@ -150,7 +150,7 @@ async function sendBack(channel: Channel, queue: string, delivery: Delivery): Pr
   // What somebody else has parked goes back as it is.
   const properties = state
     ? { ...forwardedProperties(delivery, startedAnew(state)), expiration: state.expiration }
-    : { ...delivery.properties, headers: delivery.encodedHeaders };
+    : { ...delivery.properties, headers: encodedHeaders(delivery) };
   await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });
   delivery.ack();
 }

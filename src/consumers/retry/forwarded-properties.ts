@@ -2,6 +2,9 @@ import type { Delivery, FieldTable, MessageProperties } from '../../../lib/clien
 import { addedHeaders } from './original-properties.js';
 import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
 
+/** What the broker puts among the headers of a delivery: it is of that delivery, not of the message. */
+export const DELIVERY_HEADERS = ['x-delivery-count', 'x-stream-offset'] as const;
+
 /**
  * The properties of a message on its way to a delay or parked queue: as they came, the publisher's headers byte for
  * byte, with its history, and without what cannot go along (see {@link RetryState}).
@@ -10,11 +13,17 @@ export function forwardedProperties(delivery: Delivery, state: RetryState): Mess
   const history = { [RETRY_HEADER]: tableOf(state) };
   try {
     const { expiration: _, userId: __, headers = {}, ...properties } = delivery.properties;
-    const kept: FieldTable = delivery.encodedHeaders;
-    for (const name of [...addedHeaders(headers, state.queue), 'CC']) delete kept[name];
+    const kept = encodedHeaders(delivery, [...addedHeaders(headers, state.queue), 'CC']);
     return { ...properties, headers: { ...kept, ...history } };
   } catch {
     // They cannot be read: what can be kept is the body.
     return { headers: history };
   }
+}
+
+/** The headers as they came, without the broker's and the ones named. */
+export function encodedHeaders(delivery: Delivery, without: readonly string[] = []): FieldTable {
+  const kept: FieldTable = delivery.encodedHeaders;
+  for (const name of [...DELIVERY_HEADERS, ...without]) delete kept[name];
+  return kept;
 }
