@@ -26,8 +26,9 @@ export interface ParkedMessage {
   readonly lastFailure: FailureRecord | undefined;
 }
 
-export function parkedMessage(delivery: Delivery): ParkedMessage {
-  const state = stateOf(delivery);
+/** @param queue the one it was consumed from */
+export function parkedMessage(delivery: Delivery, queue: string): ParkedMessage {
+  const state = stateOf(delivery, queue);
   const { headers, ...others } = originalProperties(delivery, state);
   const published = { ...headers };
   for (const name of DELIVERY_HEADERS) delete published[name];

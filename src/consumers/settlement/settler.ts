@@ -77,7 +77,8 @@ export class Settler {
       if (this.consumer.ack === 'auto') this.finish(delivery);
       return;
     }
-    const state = this.held.get(delivery) ?? stateOf(delivery) ?? initialState(this.consumer.queue, delivery);
+    const state =
+      this.held.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
     const attempt = state.failed + 1;
     const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
     this.announce(delivery, outcome.error, attempt, decision);
