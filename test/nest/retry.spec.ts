@@ -611,6 +611,8 @@ describe('retry', () => {
     await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
     await again.take(2);
     expect(times[1]! - times[0]!).toBeGreaterThan(990);
+    await nest.lines.until('goes back to its queue in 2000 ms');
+    // Now, and not while a publish is under way: RabbitMQ confirms what is deleted with its queue.
     expect(nest.lines.with('could not be parked')[0]).toContain('goes back to its queue in 1000 ms');
     await nest.channel.queueDelete(`${queue}.parked`);
     await nest.channel.queueDeclare(`${queue}.parked`);
