@@ -10,6 +10,8 @@ import { restoreQueue } from './restore-queue.js';
 import { SupervisedConsumer } from './supervised-consumer.js';
 
 const DEFAULT_PREFETCH = 10;
+/** In ms. */
+const DEFAULT_GRACE_PERIOD = 10_000;
 
 /** Makes what a consumer consists of, by its kind. */
 @Injectable()
@@ -24,6 +26,7 @@ export class ConsumerFactory {
     const options = consumeArguments(discovered.options, connection.options.prefetch ?? DEFAULT_PREFETCH);
     const open = async () => (await connection.connections.open()).consuming;
     return new SupervisedConsumer(discovered, options, this.sinkFor(discovered), {
+      gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
       connect: open,
       restoreQueue: async (queue) => restoreQueue(await open(), queue, connection.options.topology),
       cancelled: ({ name, queue }, { consumerTag, message }) => {
