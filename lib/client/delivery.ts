@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { ByteReader } from '../protocol/bytes.js';
-import { readProperties } from '../protocol/properties.js';
+import type { EncodedField } from '../protocol/field-table.js';
+import { readEncodedHeaders, readProperties } from '../protocol/properties.js';
 import type { MessageProperties } from '../protocol/types.js';
 import { diagnostics, type SettleMessage } from './diagnostics.js';
 import { AlreadySettledError } from './errors.js';
@@ -50,6 +51,14 @@ export class Delivery {
   /** Decoded when first asked for. @throws WireError when the publisher sent malformed headers */
   get properties(): MessageProperties {
     return (this.decoded ??= readProperties(new ByteReader(this.encoded)));
+  }
+
+  /**
+   * The headers with their values as they came, type and all: to be published on without a change, which decoded values
+   * cannot promise (a `uint8` is a plain number then). Read anew each time. @throws WireError when they are malformed
+   */
+  get encodedHeaders(): Record<string, EncodedField> {
+    return readEncodedHeaders(new ByteReader(this.encoded));
   }
 
   /** It was settled here, or needs no settling. */

@@ -16,6 +16,7 @@ export { parseUri, type Endpoint } from './uri.js';
 export * from './errors.js';
 export {
   Decimal,
+  EncodedField,
   typed,
   TypedField,
   type FieldTable,

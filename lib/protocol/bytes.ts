@@ -105,6 +105,12 @@ export class ByteWriter {
     this.buffer.set(value, at);
   }
 
+  /** Bytes as they are. */
+  bytes(value: Uint8Array): void {
+    const at = this.reserve(value.length);
+    this.buffer.set(value, at);
+  }
+
   /** Leaves room for a 32-bit length, runs `write`, and puts the length of what it wrote there. */
   sized(write: () => void): void {
     const at = this.reserve(4);
@@ -251,6 +257,13 @@ export class ByteReader {
     const size = this.long();
     const at = this.take(size);
     return this.buffer.subarray(at, at + size);
+  }
+
+  /** A copy of the bytes that `read` reads. */
+  copyOf(read: () => void): Buffer {
+    const start = this.position;
+    read();
+    return Buffer.from(this.buffer.subarray(start, this.position));
   }
 
   /** Runs `read` until the next `size` bytes are used up; it must not read past them. */

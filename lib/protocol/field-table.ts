@@ -30,6 +30,7 @@ export type FieldValue =
   | Uint8Array
   | Decimal
   | TypedField
+  | EncodedField
   | readonly FieldValue[]
   | FieldTable
   | null
@@ -70,6 +71,14 @@ export class TypedField {
   constructor(
     readonly kind: TypedKind,
     readonly value: number | bigint,
+  ) {}
+}
+
+/** A value as it came over the wire, type and all: to be written as it is. See `Delivery.encodedHeaders`. */
+export class EncodedField {
+  constructor(
+    /** Its type's letter and its bytes. */
+    readonly bytes: Uint8Array,
   ) {}
 }
 
@@ -131,6 +140,7 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
     letter(writer, 'x');
     return writer.longbytes(value);
   }
+  if (value instanceof EncodedField) return writer.bytes(value.bytes);
   if (value instanceof TypedField) return writeNumber(writer, value.kind, value.value, path);
   if (value instanceof Decimal) {
     inRange(value.scale, 0, 0xff, `${path}.scale`);
@@ -236,6 +246,17 @@ export function readTable(reader: ByteReader, depth = 0): FieldTable {
     if (key === '__proto__')
       Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true });
     else table[key] = value;
+  });
+  return table;
+}
+
+/** The table's keys, with values that are written as they came. @throws WireError */
+export function readEncodedTable(reader: ByteReader): Record<string, EncodedField> {
+  const table: Record<string, EncodedField> = {};
+  reader.within(reader.long(), () => {
+    const key = reader.shortstr();
+    const value = new EncodedField(reader.copyOf(() => readValue(reader, 0)));
+    Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true });
   });
   return table;
 }

@@ -1,7 +1,7 @@
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { describe } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
-import { readTable, writeTable } from './field-table.js';
+import { readEncodedTable, readTable, writeTable, type EncodedField } from './field-table.js';
 import { properties as spec } from './spec.js';
 import { readTimestamp, writeTimestamp } from './timestamp.js';
 import type { MessageProperties } from './types.js';
@@ -75,6 +75,16 @@ export function readProperties(reader: ByteReader): MessageProperties {
   }
   if (reader.remaining > 0) throw new WireError('SYNTAX_ERROR', `${reader.remaining} bytes after the last property`);
   return properties;
+}
+
+/** The headers alone, with values that are written as they came; empty when there are none. @throws WireError */
+export function readEncodedHeaders(reader: ByteReader): Record<string, EncodedField> {
+  const flags = reader.short();
+  for (const { name, kind, flag } of fields) {
+    if (name === 'headers') return flags & flag ? readEncodedTable(reader) : {};
+    if (flags & flag) readProperty(reader, kind);
+  }
+  return {};
 }
 
 function readProperty(reader: ByteReader, kind: (typeof spec)[keyof typeof spec]): unknown {

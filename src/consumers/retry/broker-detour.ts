@@ -1,16 +1,16 @@
 import {
   ConfigurationError,
+  EncodingError,
   MessageReturnedError,
   type Channel,
   type Delivery,
-  type MessageProperties,
 } from '../../../lib/client/index.js';
 import type { NamedConnection } from '../../module/named-connection.js';
 import type { Detour } from '../settlement/settler.js';
-import { addedHeaders } from './original-properties.js';
+import { forwardedProperties } from './forwarded-properties.js';
 import { delayQueueName, parkedQueueName } from './queue-names.js';
 import type { RetryPolicy } from './retry-policy.js';
-import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
+import { withoutStacks, type RetryState } from './retry-state.js';
 import { provideQueues } from './settlement-queues.js';
 
 /** Delays that handlers may ask for, in ms, where they are not declared: each asked for is a queue on the broker. */
@@ -67,15 +67,19 @@ export class BrokerDetour implements Detour {
     restore: () => Promise<void>,
   ): Promise<void> {
     const channel = await this.openChannel();
-    const publish = (): Promise<number> =>
-      channel.publish('', queue, delivery.body, { ...propertiesOf(delivery, state), mandatory: true });
+    const publish = (history: RetryState): Promise<number> =>
+      channel.publish('', queue, delivery.body, { ...forwardedProperties(delivery, history), mandatory: true });
     try {
-      await publish();
+      await publish(state);
     } catch (error) {
-      if (!(error instanceof MessageReturnedError)) throw error;
-      // Deleted meanwhile.
-      await restore();
-      await publish();
+      // Headers have to fit into one frame, and the publisher's may fill it.
+      if (error instanceof EncodingError) await publish(withoutStacks(state));
+      else if (!(error instanceof MessageReturnedError)) throw error;
+      else {
+        // Deleted meanwhile.
+        await restore();
+        await publish(state);
+      }
     }
   }
 
@@ -94,11 +98,4 @@ export class BrokerDetour implements Detour {
     void channel.then(({ closed }) => closed.then(forget), forget);
     return (this.channel = channel);
   }
-}
-
-function propertiesOf(delivery: Delivery, state: RetryState): MessageProperties {
-  const { expiration: _, userId: __, headers = {}, ...properties } = delivery.properties;
-  const kept = { ...headers };
-  for (const name of [...addedHeaders(headers, state.queue), 'CC']) delete kept[name];
-  return { ...properties, headers: { ...kept, [RETRY_HEADER]: tableOf(state) } };
 }
