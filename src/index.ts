@@ -13,6 +13,13 @@ export type { ConsumerOptions } from './consumers/consumer-options.js';
 export type { QueueFactory, QueueSource } from './consumers/queue-source.js';
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/consumer.registry.js';
 export type { ConsumerState, ConsumerStatus } from './consumers/consumer-status.js';
+export type { ConsumerFailure } from './consumers/settlement/consumer-failure.js';
+export { RejectMessage, RequeueMessage, RetryMessage } from './consumers/settlement/settlement.errors.js';
+export { exponential, fixed, type Backoff, type ExponentialOptions } from './consumers/retry/backoff.js';
+export type { Duration } from './consumers/retry/duration.js';
+export type { FailureRecord } from './consumers/retry/failure-record.js';
+export { MissingQueueError } from './consumers/retry/retry.errors.js';
+export type { RetryEnd, RetryOptions } from './consumers/retry/retry-options.js';
 export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';

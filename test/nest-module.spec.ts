@@ -304,6 +304,8 @@ describe('AmqpModule with RabbitMQ', () => {
   });
 
   describe('settlement', () => {
+    const deadLetter = { attempts: 1, then: 'dead-letter' } as const;
+
     /** The queue dead-letters into `other`. */
     const deadLettering = (): Partial<AmqpModuleOptions> => ({
       topology: {
@@ -376,7 +378,7 @@ describe('AmqpModule with RabbitMQ', () => {
 
       @Injectable()
       class Billing {
-        @AmqpConsumer(queue)
+        @AmqpConsumer(queue, { retry: deadLetter })
         onOrder(): void {
           calls++;
           throw new Error('no funds');
@@ -389,7 +391,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(await dead.next()).toEqual({ body: '{"card":"4111"}', reason: 'rejected' });
       expect(calls).toBe(1);
       expect(lines.with('m-1')).toEqual([
-        `ERROR Rejected message 'm-1' of queue '${queue}' in Billing.onOrder: Error: no funds`,
+        `ERROR Message 'm-1' of queue '${queue}' failed in Billing.onOrder, attempt 1 of 1: Error: no funds; rejected`,
       ]);
       expect(lines.with('4111')).toEqual([]);
     });
@@ -399,7 +401,7 @@ describe('AmqpModule with RabbitMQ', () => {
 
       @Injectable()
       class Billing {
-        @AmqpConsumer(queue, { prefetch: 1 })
+        @AmqpConsumer(queue, { prefetch: 1, retry: deadLetter })
         onOrder(@Payload() order: unknown): void {
           inbox.add(order);
         }
@@ -411,7 +413,7 @@ describe('AmqpModule with RabbitMQ', () => {
       await channel.publish('', queue, '{"id":2}', { contentType: 'application/json' });
       expect(await dead.next()).toEqual({ body: '{"card":"4111', reason: 'rejected' });
       expect(await inbox.next()).toEqual({ id: 2 });
-      expect(lines.with("message 'broken'")).toHaveLength(1);
+      expect(lines.with("Message 'broken'")).toHaveLength(1);
       expect(lines.with('4111')).toEqual([]);
     });
 
@@ -439,7 +441,7 @@ describe('AmqpModule with RabbitMQ', () => {
       @Controller()
       @UseGuards(TenantGuard)
       class Billing {
-        @AmqpConsumer(queue)
+        @AmqpConsumer(queue, { retry: deadLetter })
         @UseInterceptors(Trace)
         onOrder(@Payload('id', ParseIntPipe) id: number): number {
           return id + 1;

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import type { QueueSource } from './queue-source.js';
+import type { RetryOptions } from './retry/retry-options.js';
 
 /**
  * How a handler consumes its queue.
@@ -24,6 +25,16 @@ export interface ConsumerOptions {
   readonly priority?: number;
   /** Further arguments of basic.consume, as they are. */
   readonly arguments?: FieldTable;
+  /**
+   * What becomes of a message whose handler throws. `false`: it is parked at the first failure. Default: three attempts,
+   * 1 s to 30 s apart, then parked in `<queue>.parked`.
+   */
+  readonly retry?: RetryOptions | false;
+  /**
+   * `auto`: settled by the outcome of the handler. `manual`: the handler settles, by the {@link AmqpContext}, when it
+   * likes; one that throws before has it settled as with `auto`. Default `auto`.
+   */
+  readonly ack?: 'auto' | 'manual';
 }
 
 /** What {@link AmqpConsumer} and its kind leave on a method. */

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { NamedConnection } from '../module/named-connection.js';
 import { consumeArguments } from './consume-arguments.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
-import type { DeliverySink } from './delivery-sink.js';
 import { HandlerFactory } from './handler.factory.js';
 import { MessageRunner } from './message.runner.js';
 import { MessageSink } from './message.sink.js';
 import { restoreQueue } from './restore-queue.js';
+import { Settlers } from './settlement/settlers.js';
 import { SupervisedConsumer } from './supervised-consumer.js';
 
 const DEFAULT_PREFETCH = 10;
@@ -18,16 +18,28 @@ const DEFAULT_GRACE_PERIOD = 10_000;
 export class ConsumerFactory {
   constructor(
     private readonly handlers: HandlerFactory,
-    private readonly runner: MessageRunner,
+    private readonly settlers: Settlers,
   ) {}
 
   /** @throws InvalidConsumerError */
   create(discovered: DiscoveredConsumer, connection: NamedConnection): SupervisedConsumer {
     const options = consumeArguments(discovered.options, connection.options.prefetch ?? DEFAULT_PREFETCH);
     const open = async () => (await connection.connections.open()).consuming;
-    return new SupervisedConsumer(discovered, options, this.sinkFor(discovered), {
+    const settler = this.settlers.create(connection, {
+      name: discovered.name,
+      queue: discovered.queue,
+      ack: discovered.options.ack ?? 'auto',
+      retry: discovered.options.retry,
+      arguments: options.arguments(),
+      redeliver: (delivery) => supervised.redeliver(delivery),
+      stop: (cause) => void supervised.giveUp(cause),
+    });
+    const handler = this.handlers.create(discovered.host);
+    const sink = new MessageSink(new MessageRunner(connection.serializers, handler, settler), settler);
+    const supervised = new SupervisedConsumer(discovered, options, sink, {
       gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
       connect: open,
+      prepare: () => settler.prepare(),
       restoreQueue: async (queue) => restoreQueue(await open(), queue, connection.options.topology),
       cancelled: ({ name, queue }, { consumerTag, message }) => {
         connection.events.cancels.next({
@@ -39,9 +51,6 @@ export class ConsumerFactory {
         });
       },
     });
-  }
-
-  private sinkFor(discovered: DiscoveredConsumer): DeliverySink {
-    return new MessageSink(discovered, this.handlers.create(discovered.host), this.runner);
+    return supervised;
   }
 }

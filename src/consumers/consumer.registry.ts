@@ -4,6 +4,8 @@ import { ConnectionRegistry } from '../module/connection-registry.js';
 import type { ConsumerCancelledEvent } from '../module/connection-events.js';
 import { UnknownConsumerError } from './consumer.errors.js';
 import type { ConsumerStatus } from './consumer-status.js';
+import type { ConsumerFailure } from './settlement/consumer-failure.js';
+import { Settlers } from './settlement/settlers.js';
 import type { SupervisedConsumer } from './supervised-consumer.js';
 
 /**
@@ -36,7 +38,11 @@ export class AmqpConsumerRegistry {
   /** Every consumer that the broker has cancelled. Completes when the application shuts down. */
   readonly cancels$: Observable<ConsumerCancelledEvent>;
 
-  constructor(connections: ConnectionRegistry) {
+  /** Every message that was not handled: its attempt, the cause, and what became of it. Completes likewise. */
+  readonly failures$: Observable<ConsumerFailure>;
+
+  constructor(connections: ConnectionRegistry, settlers: Settlers) {
+    this.failures$ = settlers.failures$;
     this.cancels$ = defer(() => merge(...connections.all().map(({ events }) => events.cancels)));
   }
 

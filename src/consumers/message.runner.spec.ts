@@ -2,14 +2,12 @@ import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WireError, type Delivery, type MessageProperties } from '../../lib/client/index.js';
-import { ConnectionRegistry } from '../module/connection-registry.js';
-import { NamedConnection } from '../module/named-connection.js';
+import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpContext } from './amqp-context.js';
-import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { MessageHandler } from './handler.factory.js';
 import { MessageRunner } from './message.runner.js';
-
-const consumer = { name: 'Billing.onOrder', queue: 'billing', options: {} } as DiscoveredConsumer;
+import { RetryPolicy } from './retry/retry-policy.js';
+import { Settler } from './settlement/settler.js';
 
 /** A delivery that notes how it was settled. */
 class FakeDelivery {
@@ -39,9 +37,8 @@ class FakeDelivery {
 }
 
 describe('MessageRunner', () => {
-  const connections = new ConnectionRegistry();
-  connections.add(new NamedConnection('default', { url: 'amqp://localhost' }));
-  const runner = new MessageRunner(connections);
+  const serializers = new MessageSerializers({});
+  const nowhere = { prepare: async () => {}, park: async () => {}, retry: async () => {} };
   let errors: string[];
 
   beforeEach(() => {
@@ -52,8 +49,13 @@ describe('MessageRunner', () => {
     jest.restoreAllMocks();
   });
 
-  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> =>
-    runner.run(consumer, handler, delivery as unknown as Delivery);
+  /** Rejects what fails, for there is no broker to park it. */
+  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<boolean> => {
+    const consumer = { name: 'Billing.onOrder', queue: 'billing', ack: 'auto' as const, redeliver() {}, stop() {} };
+    const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
+    const settler = new Settler(consumer, policy, nowhere, () => {});
+    return new MessageRunner(serializers, handler, settler).run(delivery as unknown as Delivery);
+  };
 
   it('hands over the payload and the context, and acknowledges when the handler is done, not before', async () => {
     const delivery = new FakeDelivery('{"id":1}');
@@ -72,7 +74,9 @@ describe('MessageRunner', () => {
     const delivery = new FakeDelivery('{"card":"4111"}');
     await run(delivery, () => Promise.reject(new Error('no funds')));
     expect(delivery.settlements).toEqual(['reject']);
-    expect(errors).toEqual(["Rejected message 'm-1' of queue 'billing' in Billing.onOrder: Error: no funds"]);
+    expect(errors).toEqual([
+      "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: Error: no funds; rejected",
+    ]);
   });
 
   it('rejects what cannot be decoded, without the handler and without the payload in the log', async () => {
@@ -82,8 +86,8 @@ describe('MessageRunner', () => {
     expect(handler).not.toHaveBeenCalled();
     expect(delivery.settlements).toEqual(['reject']);
     expect(errors).toEqual([
-      "Rejected message 'm-1' of queue 'billing' in Billing.onOrder: " +
-        "UndecodableMessageError: its 13 bytes are not valid 'application/json'",
+      "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: " +
+        "UndecodableMessageError: its 13 bytes are not valid 'application/json'; rejected",
     ]);
   });
 
@@ -96,7 +100,7 @@ describe('MessageRunner', () => {
     });
     await run(delivery, () => Promise.resolve());
     expect(delivery.settlements).toEqual(['reject']);
-    expect(errors[0]).toMatch(/^Rejected message without id .* WireError: a table that ends too early$/);
+    expect(errors[0]).toMatch(/^Message without id .* WireError: a table that ends too early; rejected$/);
   });
 
   it('leaves a delivery alone that the handler settled', async () => {

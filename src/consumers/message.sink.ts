@@ -1,20 +1,27 @@
 import type { Delivery } from '../../lib/client/index.js';
-import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { DeliverySink } from './delivery-sink.js';
-import type { MessageHandler } from './handler.factory.js';
 import type { MessageRunner } from './message.runner.js';
+import type { Settler } from './settlement/settler.js';
 
 /** Hands over each message by itself. */
 export class MessageSink extends DeliverySink {
   constructor(
-    private readonly consumer: DiscoveredConsumer,
-    private readonly handler: MessageHandler,
     private readonly runner: MessageRunner,
+    private readonly settler: Settler,
   ) {
     super();
   }
 
-  protected process(delivery: Delivery): Promise<void> {
-    return this.runner.run(this.consumer, this.handler, delivery);
+  override flush(): void {
+    this.settler.release();
+  }
+
+  override abandon(): void {
+    this.settler.abandon();
+  }
+
+  protected async process(delivery: Delivery): Promise<void> {
+    const handled = await this.runner.run(delivery);
+    if (!handled) this.failed.add();
   }
 }

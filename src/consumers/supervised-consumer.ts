@@ -6,6 +6,7 @@ import {
   type Channel,
   type Connection,
   type Consumer,
+  type Delivery,
 } from '../../lib/client/index.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from './consumer.errors.js';
@@ -23,6 +24,8 @@ export interface SupervisionHost {
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
   readonly gracePeriod: number;
   connect(): Promise<Connection>;
+  /** Sees to it that what failed messages need is there. @throws AmqpError */
+  prepare(): Promise<void>;
   /** Declares the queue again where the topology has it. @throws AmqpError */
   restoreQueue(queue: string): Promise<void>;
   /** The broker has cancelled the consumer. */
@@ -84,7 +87,10 @@ export class SupervisedConsumer {
   /** May be tried again. @throws ConsumerStartError */
   async start(): Promise<void> {
     try {
-      await this.inTurn(() => this.attach());
+      await this.inTurn(async () => {
+        await this.host.prepare();
+        await this.attach();
+      });
     } catch (error) {
       await this.channel?.close();
       throw (this.error = this.startError(error));
@@ -135,6 +141,7 @@ export class SupervisedConsumer {
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
       await this.channel?.close();
+      this.sink.abandon();
       this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
       return;
     }
@@ -145,6 +152,7 @@ export class SupervisedConsumer {
     // What this turn has acknowledged leaves with it.
     await new Promise<void>((resolve) => setImmediate(resolve));
     await this.channel?.close({ timeout: 1 });
+    this.sink.abandon();
   }
 
   /** False when it takes longer than that. */
@@ -158,6 +166,17 @@ export class SupervisedConsumer {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Hands an unsettled delivery to the handler once more, when it is its turn. */
+  redeliver(delivery: Delivery): void {
+    this.consumer?.deliver(delivery);
+  }
+
+  /** A message of a stream failed, and none is to be handled after it. */
+  async giveUp(cause: unknown): Promise<void> {
+    await this.stop();
+    this.error = cause instanceof Error ? cause : new Error(String(cause));
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -7,7 +7,6 @@ import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
 import { EventListeners } from '../consumers/event-listeners.js';
 import { HandlerFactory } from '../consumers/handler.factory.js';
 import { HostInstances } from '../consumers/host-instances.js';
-import { MessageRunner } from '../consumers/message.runner.js';
 import { QueueNames } from '../consumers/queue-names.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
@@ -26,7 +25,6 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     HandlerFactory,
     QueueNames,
     ConsumerFactory,
-    MessageRunner,
     EventListeners,
     ConsumerRegistrar,
   ],

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
+import { Settlers } from '../consumers/settlement/settlers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -8,7 +9,7 @@ import { ConnectionRegistry } from './connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, AmqpConsumerRegistry],
-  exports: [ConnectionRegistry, AmqpConsumerRegistry],
+  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
+  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
 })
 export class AmqpRegistryModule {}

@@ -74,6 +74,8 @@ export interface NestHarness {
   readonly lines: Lines;
   /** A name that nobody else uses; queue and exchange of that name are deleted after the test. */
   name(prefix?: string): string;
+  /** Further queues to be deleted after the test. */
+  sweep(...queues: string[]): void;
   /** Starts an application, closed after the test. `amqp` are the options beside the URL; ignored with `imports`. */
   start(host: ModuleMetadata, amqp?: Partial<AmqpModuleOptions>): Promise<INestApplicationContext>;
   /** To be closed after the test, unless it was closed by {@link close}. */
@@ -134,6 +136,9 @@ export function useNest(): NestHarness {
       const name = `${prefix}-${randomUUID().slice(0, 8)}`;
       names.push(name);
       return name;
+    },
+    sweep(...queues) {
+      names.push(...queues);
     },
     adopt,
     async start(host, amqp = {}) {

@@ -1,0 +1,101 @@
+import type { Delivery, FieldTable, FieldValue, MessageProperties } from '../../../lib/client/index.js';
+import { fromTable, isTable, toTable, type FailureRecord } from './failure-record.js';
+
+/** The header in which a message carries its history, as one table. Only on messages that were retried or parked. */
+export const RETRY_HEADER = 'x-nest-amqp-retry';
+
+/** What a message keeps of its past, on its ways through delay and parked queues. */
+export interface RetryState {
+  /** Attempts that have failed. */
+  readonly failed: number;
+  /** The queue whose consumer failed. */
+  readonly queue: string;
+  /** Where its publisher sent it. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /**
+   * Properties that cannot stay on the message: an `expiration` would end it while it waits or is parked, and the broker
+   * refuses a `userId` other than the one who publishes.
+   */
+  readonly expiration?: string;
+  readonly userId?: string;
+  /** The `CC` header (https://www.rabbitmq.com/docs/sender-selected): it would send copies to those queues again. */
+  readonly cc?: FieldValue;
+  readonly firstFailure?: FailureRecord;
+  readonly lastFailure?: FailureRecord;
+}
+
+/** The state of a message that comes from its publisher. */
+export function initialState(
+  queue: string,
+  delivery: Pick<Delivery, 'exchange' | 'routingKey' | 'properties'>,
+): RetryState {
+  const { expiration, userId, headers }: MessageProperties = readable(delivery);
+  const cc = headers?.['CC'];
+  return {
+    failed: 0,
+    queue,
+    exchange: delivery.exchange,
+    routingKey: delivery.routingKey,
+    ...(expiration === undefined ? {} : { expiration }),
+    ...(userId === undefined ? {} : { userId }),
+    ...(cc === undefined ? {} : { cc }),
+  };
+}
+
+/** What the header says; undefined when there is none, or one that is not ours. */
+export function stateOf(delivery: Pick<Delivery, 'properties'>): RetryState | undefined {
+  const table = readable(delivery).headers?.[RETRY_HEADER];
+  if (!isTable(table)) return undefined;
+  const { failed, queue, exchange, expiration, cc } = table;
+  const routingKey = table['routing-key'];
+  const userId = table['user-id'];
+  const valid = typeof failed === 'number' && Number.isInteger(failed) && failed >= 0;
+  if (!valid || typeof queue !== 'string' || typeof exchange !== 'string' || typeof routingKey !== 'string') {
+    return undefined;
+  }
+  const firstFailure = fromTable(table['first-failure']);
+  const lastFailure = fromTable(table['last-failure']);
+  return {
+    failed,
+    queue,
+    exchange,
+    routingKey,
+    ...(typeof expiration === 'string' ? { expiration } : {}),
+    ...(typeof userId === 'string' ? { userId } : {}),
+    ...(cc === undefined ? {} : { cc }),
+    ...(firstFailure && { firstFailure }),
+    ...(lastFailure && { lastFailure }),
+  };
+}
+
+/** The header's value. */
+export function tableOf(state: RetryState): FieldTable {
+  const { failed, queue, exchange, routingKey, expiration, userId, cc, firstFailure, lastFailure } = state;
+  return {
+    failed,
+    queue,
+    exchange,
+    'routing-key': routingKey,
+    expiration,
+    'user-id': userId,
+    cc,
+    'first-failure': firstFailure && toTable(firstFailure),
+    'last-failure': lastFailure && toTable(lastFailure),
+  };
+}
+
+/** One more attempt that has failed. */
+export function afterFailure(state: RetryState, failure: FailureRecord): RetryState {
+  const { failed, firstFailure = failure } = state;
+  return { ...state, failed: failed + 1, firstFailure, lastFailure: failure };
+}
+
+/** Properties decode when first asked for, and may be malformed. */
+function readable(delivery: Pick<Delivery, 'properties'>): MessageProperties {
+  try {
+    return delivery.properties;
+  } catch {
+    return {};
+  }
+}
