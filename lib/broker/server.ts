@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { BrokerClock } from './clock.js';
+import { BrokerClock } from './control/clock.js';
 import { BrokerError } from './errors.js';
-import { BrokerFaults } from './faults.js';
-import { Journal } from './journal.js';
-import { MemoryAlarm } from './memory-alarm.js';
+import { BrokerFaults } from './control/faults.js';
+import { Journal } from './control/journal.js';
+import { MemoryAlarm } from './control/memory-alarm.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './options.js';
-import { ReplyTargets } from './reply-to.js';
-import { Session } from './session.js';
-import { Vhost } from './vhost.js';
+import { ReplyTargets } from './channel/reply-to.js';
+import { Session } from './connection/session.js';
+import { Vhost } from './routing/vhost.js';
 
 /** How long clients have to agree to a close, ms. */
 const CLOSE_GRACE = 1_000;

@@ -1,4 +1,4 @@
-import type { FieldTable, FieldValue } from '../protocol/field-table.js';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
 
 /** RabbitMQ's name for the type of a table's value, as it stands in its reply texts. */
 export function typeName(value: FieldValue): string {

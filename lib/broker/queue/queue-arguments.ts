@@ -1,6 +1,6 @@
-import type { FieldTable, FieldValue } from '../protocol/field-table.js';
-import { preconditionFailed } from './errors.js';
-import { typeName } from './field-values.js';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import { preconditionFailed } from '../errors.js';
+import { typeName } from '../routing/field-values.js';
 
 /** What the arguments of queue.declare make of a queue (https://www.rabbitmq.com/docs/queues#optional-arguments). */
 export interface QueueSettings {

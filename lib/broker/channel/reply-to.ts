@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Message } from './message.js';
+import type { Message } from '../queue/message.js';
 
 /** The name that a client consumes from, and sets as reply-to (https://www.rabbitmq.com/docs/direct-reply-to). */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';

@@ -1,8 +1,8 @@
-import type { FieldTable } from '../protocol/field-table.js';
+import type { FieldTable } from '../../protocol/field-table.js';
 import type { Binding, Destination } from './binding.js';
-import { preconditionFailed } from './errors.js';
+import { preconditionFailed } from '../errors.js';
 import { sameValue, typeName } from './field-values.js';
-import type { Message } from './message.js';
+import type { Message } from '../queue/message.js';
 import { TopicTrie } from './topic-trie.js';
 
 /** How a type of exchange (section 3.1.3) finds the destinations of a message among its bindings. */

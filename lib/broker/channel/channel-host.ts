@@ -1,9 +1,9 @@
-import type { MethodArguments, MethodName } from '../protocol/types.js';
-import type { BrokerFaults } from './faults.js';
-import type { Journal } from './journal.js';
+import type { MethodArguments, MethodName } from '../../protocol/types.js';
+import type { BrokerFaults } from '../control/faults.js';
+import type { Journal } from '../control/journal.js';
 import type { ReplyTargets } from './reply-to.js';
-import type { Transport } from './transport.js';
-import type { Vhost } from './vhost.js';
+import type { Transport } from '../connection/transport.js';
+import type { Vhost } from '../routing/vhost.js';
 
 /** What a channel, and each of its parts, needs of its connection and of the broker. */
 export interface ChannelHost {

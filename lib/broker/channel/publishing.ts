@@ -1,14 +1,14 @@
-import type { Content } from '../protocol/content.js';
-import type { FieldTable, FieldValue } from '../protocol/field-table.js';
-import type { MessageProperties, MethodArguments } from '../protocol/types.js';
+import type { Content } from '../../protocol/content.js';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import type { MessageProperties, MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
 import { ConfirmWriter } from './confirm-writer.js';
-import { accessRefused, notImplemented, preconditionFailed } from './errors.js';
-import { typeName } from './field-values.js';
-import { JournalMessage, type JournalEntries } from './journal.js';
-import { encodeProperties, Message } from './message.js';
-import { MAX_TTL } from './queue-arguments.js';
-import type { Queue } from './queue.js';
+import { accessRefused, notImplemented, preconditionFailed } from '../errors.js';
+import { typeName } from '../routing/field-values.js';
+import { JournalMessage, type JournalEntries } from '../control/journal.js';
+import { encodeProperties, Message } from '../queue/message.js';
+import { MAX_TTL } from '../queue/queue-arguments.js';
+import type { Queue } from '../queue/queue.js';
 import { isReplyAddress, REPLY_TO, type ReplyTarget } from './reply-to.js';
 import type { Transaction } from './transaction.js';
 

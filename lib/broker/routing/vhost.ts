@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { FieldTable } from '../protocol/field-table.js';
+import type { FieldTable } from '../../protocol/field-table.js';
 import { bindingKey, type Binding, type Destination } from './binding.js';
-import { deadLetter, isCycle, type Death } from './dead-letter.js';
-import { accessRefused, BrokerError, inequivalent, notFound, preconditionFailed } from './errors.js';
+import { deadLetter, isCycle, type Death } from '../queue/dead-letter.js';
+import { accessRefused, BrokerError, inequivalent, notFound, preconditionFailed } from '../errors.js';
 import { Exchange, type ExchangeProperties } from './exchange.js';
-import { Fifo } from './fifo.js';
+import { Fifo } from '../queue/fifo.js';
 import { difference, sameValue } from './field-values.js';
-import { JournalMessage, type Journal } from './journal.js';
-import type { Message } from './message.js';
-import { comparedArguments, parseQueueArguments } from './queue-arguments.js';
-import { Queue, type QueueHost, type QueueProperties } from './queue.js';
-import type { BrokerClock } from './clock.js';
+import { JournalMessage, type Journal } from '../control/journal.js';
+import type { Message } from '../queue/message.js';
+import { comparedArguments, parseQueueArguments } from '../queue/queue-arguments.js';
+import { Queue, type QueueHost, type QueueProperties } from '../queue/queue.js';
+import type { BrokerClock } from '../control/clock.js';
 import { createRouter } from './routers.js';
 import { route } from './routing.js';
 

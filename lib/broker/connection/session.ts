@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
-import { ByteReader } from '../protocol/bytes.js';
-import { WireError } from '../protocol/errors.js';
-import type { FieldTable } from '../protocol/field-table.js';
-import { methodId, readMethod } from '../protocol/methods.js';
-import { FRAME_END, FrameType, PROTOCOL_HEADER } from '../protocol/spec.js';
-import type { Method, MethodArguments, MethodName } from '../protocol/types.js';
-import { Channel, type ChannelOwner } from './channel.js';
-import type { ChannelHost } from './channel-host.js';
-import type { Consumer } from './consumer.js';
-import { BrokerError } from './errors.js';
-import type { BrokerFaults } from './faults.js';
+import { ByteReader } from '../../protocol/bytes.js';
+import { WireError } from '../../protocol/errors.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { methodId, readMethod } from '../../protocol/methods.js';
+import { FRAME_END, FrameType, PROTOCOL_HEADER } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
+import { Channel, type ChannelOwner } from '../channel/channel.js';
+import type { ChannelHost } from '../channel/channel-host.js';
+import type { Consumer } from '../queue/consumer.js';
+import { BrokerError } from '../errors.js';
+import type { BrokerFaults } from '../control/faults.js';
 import { Handshake, type Opened } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
-import type { Journal } from './journal.js';
-import type { ResolvedBrokerOptions } from './options.js';
-import type { ReplyTargets } from './reply-to.js';
+import type { Journal } from '../control/journal.js';
+import type { ResolvedBrokerOptions } from '../options.js';
+import type { ReplyTargets } from '../channel/reply-to.js';
 import { Transport, type TransportHandler } from './transport.js';
-import type { Vhost } from './vhost.js';
+import type { Vhost } from '../routing/vhost.js';
 
 export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
 

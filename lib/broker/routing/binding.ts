@@ -1,7 +1,7 @@
-import type { FieldTable } from '../protocol/field-table.js';
+import type { FieldTable } from '../../protocol/field-table.js';
 import type { Exchange } from './exchange.js';
 import { canonical } from './field-values.js';
-import type { Queue } from './queue.js';
+import type { Queue } from '../queue/queue.js';
 
 export type Destination = Queue | Exchange;
 

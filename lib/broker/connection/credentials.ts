@@ -1,6 +1,6 @@
-import { ByteReader } from '../protocol/bytes.js';
-import { WireError } from '../protocol/errors.js';
-import { readTable } from '../protocol/field-table.js';
+import { ByteReader } from '../../protocol/bytes.js';
+import { WireError } from '../../protocol/errors.js';
+import { readTable } from '../../protocol/field-table.js';
 
 /** What a client logs in with. */
 export interface Login {

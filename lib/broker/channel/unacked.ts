@@ -1,7 +1,7 @@
-import type { Consumer } from './consumer.js';
-import { preconditionFailed } from './errors.js';
-import type { QueueEntry } from './message.js';
-import type { Queue } from './queue.js';
+import type { Consumer } from '../queue/consumer.js';
+import { preconditionFailed } from '../errors.js';
+import type { QueueEntry } from '../queue/message.js';
+import type { Queue } from '../queue/queue.js';
 
 /** A message that was handed out and waits for its acknowledgement. */
 export interface UnackedDelivery {

@@ -1,4 +1,4 @@
-import { preconditionFailed } from './errors.js';
+import { preconditionFailed } from '../errors.js';
 
 /** What a transactional channel does at its next commit (section 1.9). On any other it is done at once. */
 export class Transaction {

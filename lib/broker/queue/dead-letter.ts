@@ -1,5 +1,5 @@
-import type { FieldTable, FieldValue } from '../protocol/field-table.js';
-import { typed } from '../protocol/field-table.js';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import { typed } from '../../protocol/field-table.js';
 import { encodeProperties, Message } from './message.js';
 
 /** Why a message leaves a queue for its dead-letter exchange (https://www.rabbitmq.com/docs/dlx). */

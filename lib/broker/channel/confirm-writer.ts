@@ -1,4 +1,4 @@
-import type { Transport } from './transport.js';
+import type { Transport } from '../connection/transport.js';
 
 /**
  * Confirms of one channel. Publishes are dealt with in order, so acks are too: what gathers in a tick goes out as one

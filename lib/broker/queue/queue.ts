@@ -1,6 +1,6 @@
-import type { FieldTable } from '../protocol/field-table.js';
-import type { Binding } from './binding.js';
-import type { BrokerClock, Timer } from './clock.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import type { Binding } from '../routing/binding.js';
+import type { BrokerClock, Timer } from '../control/clock.js';
 import type { Consumer } from './consumer.js';
 import { ConsumerRing } from './consumer-ring.js';
 import type { DeathReason } from './dead-letter.js';

@@ -1,12 +1,12 @@
-import type { FieldTable } from '../protocol/field-table.js';
-import { FRAME_MIN_SIZE } from '../protocol/spec.js';
-import type { Method, MethodArguments, MethodName } from '../protocol/types.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import { mechanisms, readLogin } from './credentials.js';
-import { accessRefused, BrokerError } from './errors.js';
-import type { BrokerFaults } from './faults.js';
-import type { Journal } from './journal.js';
-import type { ResolvedBrokerOptions } from './options.js';
-import type { Vhost } from './vhost.js';
+import { accessRefused, BrokerError } from '../errors.js';
+import type { BrokerFaults } from '../control/faults.js';
+import type { Journal } from '../control/journal.js';
+import type { ResolvedBrokerOptions } from '../options.js';
+import type { Vhost } from '../routing/vhost.js';
 
 /** What a handshake settles. */
 export interface Opened {

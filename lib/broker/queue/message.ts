@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
-import { ByteReader, ByteWriter } from '../protocol/bytes.js';
-import { readProperties, writeProperties } from '../protocol/properties.js';
-import type { MessageProperties } from '../protocol/types.js';
+import { ByteReader, ByteWriter } from '../../protocol/bytes.js';
+import { readProperties, writeProperties } from '../../protocol/properties.js';
+import type { MessageProperties } from '../../protocol/types.js';
 
 /**
  * A message as it was published; the same object stands in every queue that it was routed to. Its properties stay

@@ -1,8 +1,8 @@
-import type { FieldTable } from '../protocol/field-table.js';
+import type { FieldTable } from '../../protocol/field-table.js';
 import type { Binding, Destination } from './binding.js';
-import { inequivalent, preconditionFailed } from './errors.js';
+import { inequivalent, preconditionFailed } from '../errors.js';
 import { difference, sameValue, typeName } from './field-values.js';
-import type { Message } from './message.js';
+import type { Message } from '../queue/message.js';
 import type { Router } from './routers.js';
 
 /** What exchange.declare says of an exchange. */

@@ -1,6 +1,6 @@
-import type { MessageProperties, MethodName } from '../protocol/types.js';
-import type { DeathReason } from './dead-letter.js';
-import type { Message } from './message.js';
+import type { MessageProperties, MethodName } from '../../protocol/types.js';
+import type { DeathReason } from '../queue/dead-letter.js';
+import type { Message } from '../queue/message.js';
 
 /** A message as the journal shows it; decoded when it is looked at. */
 export class JournalMessage {

@@ -1,7 +1,7 @@
-import type { Consumer } from './consumer.js';
+import type { Consumer } from '../queue/consumer.js';
 import type { Journal } from './journal.js';
-import type { Message } from './message.js';
-import type { DropKind, Session } from './session.js';
+import type { Message } from '../queue/message.js';
+import type { DropKind, Session } from '../connection/session.js';
 
 /** Which publishes a fault is for: every one, unless it says more. */
 export interface PublishFilter {

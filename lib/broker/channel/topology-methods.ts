@@ -1,7 +1,7 @@
-import type { Method, MethodArguments } from '../protocol/types.js';
+import type { Method, MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
-import { BrokerError, notFound, preconditionFailed } from './errors.js';
-import type { Queue } from './queue.js';
+import { BrokerError, notFound, preconditionFailed } from '../errors.js';
+import type { Queue } from '../queue/queue.js';
 import { isReplyAddress, REPLY_TO } from './reply-to.js';
 
 /** The methods of the classes exchange and queue, as one channel carries them out. */

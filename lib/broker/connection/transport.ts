@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { FrameReader, type FrameHandler } from '../protocol/frame-reader.js';
-import { FrameWriter } from '../protocol/frame-writer.js';
+import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
+import { FrameWriter } from '../../protocol/frame-writer.js';
 
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
