@@ -76,7 +76,8 @@ export class Channel {
     const method = this.read(buffer, start, end);
     if (!method) return;
     if (this.state !== 'open') return this.whileClosing(method);
-    this.guard(method.name, () => this.carryOut(method));
+    // What comes in the middle of a publish is that publish's error.
+    this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method));
   }
 
   onHeader(buffer: Buffer, start: number, end: number): void {

@@ -91,6 +91,9 @@ export class Handshake {
   private logIn({ mechanism, response, clientProperties }: MethodArguments<'connection.startOk'>): void {
     const { options, faults, journal, id } = this.host;
     this.clientProperties = clientProperties;
+    if (!mechanisms.some((offered) => offered === mechanism)) {
+      return this.host.giveUp(`unknown authentication mechanism '${mechanism}'`);
+    }
     const login = readLogin(mechanism, response);
     const known = login && Object.hasOwn(options.users, login.user) && options.users[login.user] === login.password;
     if (!known || faults.refusesLogin()) {
@@ -107,14 +110,17 @@ export class Handshake {
     this.host.send('connection.tune', { channelMax, frameMax, heartbeat });
   }
 
-  /** 0 stands for no limit, which here means ours. */
+  /** 0 stands for no limit, which is more than ours. */
   private tune(args: MethodArguments<'connection.tuneOk'>): void {
     const { options } = this.host;
     const agree = (name: string, wanted: number, min: number, max: number): number => {
-      const value = wanted === 0 ? max : wanted;
-      const [problem, limit] = value < min ? ['lower than the minimum', min] : ['higher than the maximum', max];
-      if (value >= min && value <= max) return value;
-      throw new BrokerError('NOT_ALLOWED', `negotiated ${name} = ${value} is ${problem} allowed value (${limit})`);
+      if (wanted >= min && wanted <= max) return wanted;
+      const value = wanted === 0 ? '0 (no limit)' : wanted;
+      const limit =
+        wanted === 0 || wanted > max
+          ? `higher than the maximum allowed value (${max})`
+          : `lower than the minimum allowed value (${min})`;
+      throw new BrokerError('NOT_ALLOWED', `negotiated ${name} = ${value} is ${limit}`);
     };
     this.tuned = {
       channelMax: agree('channel_max', args.channelMax, 1, options.channelMax),

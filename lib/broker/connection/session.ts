@@ -249,7 +249,7 @@ export class Session implements TransportHandler, ChannelOwner {
     if (this.channels.size >= opened.channelMax) {
       const { channelMax } = opened;
       const text = `number of channels opened (${channelMax}) has reached the negotiated channel_max (${channelMax})`;
-      return this.close(new BrokerError('NOT_ALLOWED', text), 'channel.open');
+      return this.close(new BrokerError('NOT_ALLOWED', text));
     }
     this.channels.set(id, new Channel(this.channelHost(id, opened), this));
     this.host.journal.add('method', { connection: this.id, channel: id, name: 'channel.open', args: {} });
