@@ -159,6 +159,9 @@ describe('bindings', () => {
       /^channel 405 by queue.bind: RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '\/'/,
     );
     const another = await lab.channel();
+    // A binding that is not there is no error, whosever queue it is.
+    await another.queueUnbind(queue, 'amq.direct', 'k');
+    await owner.queueBind(queue, 'amq.direct', 'k');
     expect(await lab.refusal(another.queueUnbind(queue, 'amq.direct', 'k'))).toMatch(/^channel 405 by queue.unbind/);
   });
 });

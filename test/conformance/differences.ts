@@ -16,6 +16,14 @@ export const differences = {
     what: 'A body that is longer than its header said is answered with 501 FRAME_ERROR. RabbitMQ waits for an end that it has missed.',
     why: 'The specification asks for it, and a client with this fault would seem to hang.',
   },
+  streams: {
+    what: 'There are no streams: x-queue-type `stream` is refused with 406.',
+    why: 'They are a log on disk, with a protocol of its own; tests of them need RabbitMQ.',
+  },
+  trace: {
+    what: 'The exchange amq.rabbitmq.trace is not there, nor is amq.rabbitmq.log.',
+    why: '`broker.journal` tells what the firehose would.',
+  },
 } as const satisfies Record<string, { readonly what: string; readonly why: string }>;
 
 export type DifferenceId = keyof typeof differences;

@@ -7,7 +7,6 @@ import { accessRefused, notImplemented, preconditionFailed } from '../errors.js'
 import { typeName } from '../routing/field-values.js';
 import { JournalMessage, type JournalEntries } from '../control/journal.js';
 import { encodeProperties, Message } from '../queue/message.js';
-import { MAX_TTL } from '../queue/queue-arguments.js';
 import type { Queue } from '../queue/queue.js';
 import { isReplyAddress, REPLY_TO, type ReplyTarget } from './reply-to.js';
 import type { Transaction } from './transaction.js';
@@ -86,7 +85,8 @@ export class Publishing {
       target?.reply(message);
       for (const queue of queues) if (!queue.publish(message, { expiration, priority })) outcome = 'refused';
     }
-    if (outcome === 'returned' || (outcome === 'unroutable' && args.mandatory)) this.return(args, message);
+    // A reply address is no queue: https://www.rabbitmq.com/docs/direct-reply-to#limitations.
+    if (outcome === 'returned' || (!fault && queues.size === 0 && args.mandatory)) this.return(args, message);
     journal.add('published', {
       connection: connectionId,
       channel: channelId,
@@ -153,9 +153,7 @@ function parseExpiration(expiration: string | undefined): number | undefined {
         ? `{leftover_string,"${rest}"}`
         : value < 0
           ? `{value_negative,${digits}}`
-          : value > MAX_TTL
-            ? `{value_too_large,${digits}}`
-            : undefined;
+          : undefined;
   if (problem !== undefined) throw preconditionFailed(`invalid expiration '${expiration}': ${problem}`);
   return value;
 }

@@ -23,19 +23,16 @@ export interface QueueSettings {
   readonly deliveryLimit: number;
 }
 
-/** Erlang's longest timer: the largest TTL that RabbitMQ takes, in ms. */
-export const MAX_TTL = 4_294_967_295;
-
 type Check = (value: FieldValue) => string | undefined;
 
 /** What is wrong with a whole number of at least `min`, in RabbitMQ's words; undefined when nothing is. */
-function integer(min: number, max = Infinity, tooLarge = 'value_too_large'): Check {
+function integer(min: number, max = Infinity): Check {
   return (value) => {
     if (typeof value !== 'bigint' && !Number.isInteger(value)) return `"expected integer, got ${typeName(value)}"`;
     const number = Number(value);
     if (number < 0 && min >= 0) return `{value_negative,${number}}`;
     if (number === 0 && min > 0) return '{value_zero,0}';
-    return number > max ? `{${tooLarge},${number}}` : undefined;
+    return number > max ? `{max_value_exceeded,${number}}` : undefined;
   };
 }
 
@@ -48,11 +45,11 @@ function oneOf(values: readonly string[], otherwise: (value: string) => string):
 
 const checks: Readonly<Record<string, Check>> = {
   'x-queue-type': oneOf(['classic', 'quorum'], (value) => `"unsupported queue type '${value}'"`),
-  'x-message-ttl': integer(0, MAX_TTL),
-  'x-expires': integer(1, MAX_TTL),
+  'x-message-ttl': integer(0),
+  'x-expires': integer(1),
   'x-max-length': integer(0),
   'x-max-length-bytes': integer(0),
-  'x-max-priority': integer(0, 255, 'max_value_exceeded'),
+  'x-max-priority': integer(0, 255),
   'x-overflow': oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
   'x-dead-letter-exchange': string,
   'x-dead-letter-routing-key': string,

@@ -163,13 +163,13 @@ export class Vhost {
     const { source, kind, routingKey, arguments: args } = wanted;
     refuseDefault(source);
     if (kind === 'exchange') refuseDefault(wanted.destination);
-    const queue = this.queues.get(wanted.destination);
-    if (kind === 'queue' && queue) this.assertAccess(queue, user);
-    const destination = kind === 'queue' ? queue : this.exchanges.get(wanted.destination);
+    const destination = (kind === 'queue' ? this.queues : this.exchanges).get(wanted.destination);
     if (!destination) return;
     const key = bindingKey(source, destination, routingKey, args);
     const binding = destination.inbound.get(key);
-    if (binding) this.dropBinding(key, binding);
+    if (!binding) return;
+    if (destination.kind === 'queue') this.assertAccess(destination, user);
+    this.dropBinding(key, binding);
   }
 
   /** The queues that a message goes to. @throws BrokerError when its exchange is not there */
