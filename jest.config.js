@@ -36,13 +36,15 @@ export default {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      // Needs no RabbitMQ: project `embedded`.
+      testPathIgnorePatterns: ['<rootDir>/test/embedded-broker'],
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },
     {
       ...shared,
       displayName: 'embedded',
-      testMatch: ['<rootDir>/test/conformance/**/*.spec.ts'],
+      testMatch: ['<rootDir>/test/conformance/**/*.spec.ts', '<rootDir>/test/embedded-broker*.spec.ts'],
       globals: { brokerOfThisProject: 'embedded' },
       globalSetup: '<rootDir>/test/support/embedded-setup.ts',
       globalTeardown: '<rootDir>/test/support/embedded-teardown.ts',

@@ -57,8 +57,6 @@ export class EmbeddedBroker implements AsyncDisposable {
     for (const name of options.vhosts) this.vhosts.set(name, new Vhost(name, host));
     // A client that half-closes its socket is gone.
     this.server = createServer({ noDelay: true }, (socket) => {
-      const { remoteAddress, remotePort } = socket;
-      options.log(`connection ${this.lastId + 1} from ${remoteAddress}:${remotePort}`);
       this.sessions.add(new Session(++this.lastId, socket, this.sessionHost()));
     });
   }
@@ -154,10 +152,7 @@ export class EmbeddedBroker implements AsyncDisposable {
       get blocked() {
         return blocked();
       },
-      onEnd: (session) => {
-        this.sessions.delete(session);
-        options.log(`connection ${session.id} has ended`);
-      },
+      onEnd: (session) => void this.sessions.delete(session),
     };
   }
 }

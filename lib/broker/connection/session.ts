@@ -91,6 +91,7 @@ export class Session implements TransportHandler, ChannelOwner {
     const id = method === undefined ? 0 : methodId(method);
     const { replyCode, replyText } = error;
     this.host.journal.add('failed', { connection: this.id, channel: 0, replyCode, replyText });
+    this.host.options.log(`connection ${this.id} ${this.opened ? 'failed' : 'refused'}: ${replyCode} ${replyText}`);
     this.send(0, 'connection.close', { replyCode, replyText, classId: id >>> 16, methodId: id & 0xffff });
     setTimeout(() => this.transport.destroy('the client did not answer connection.close'), CLOSE_TIMEOUT).unref();
   }
@@ -178,10 +179,14 @@ export class Session implements TransportHandler, ChannelOwner {
   }
 
   onMalformed(error: unknown): void {
-    if (error instanceof WireError) return this.close(new BrokerError(error.replyName, error.message));
-    // A fault of ours must not take the other connections along.
-    this.host.options.log(`connection ${this.id}: internal error: ${(error as Error).stack}`);
-    this.close(new BrokerError('INTERNAL_ERROR', String(error)));
+    if (error instanceof WireError) this.close(new BrokerError(error.replyName, error.message));
+    else {
+      // A fault of ours must not take the other connections along.
+      this.host.options.log(`connection ${this.id}: internal error: ${(error as Error).stack}`);
+      this.close(new BrokerError('INTERNAL_ERROR', 'see the log of the embedded broker'));
+    }
+    // Where frames begin is lost, and with it the answer to our close.
+    this.transport.finish(error instanceof WireError ? error.message : 'internal error');
   }
 
   onRoom(): void {
@@ -192,6 +197,7 @@ export class Session implements TransportHandler, ChannelOwner {
     clearTimeout(this.deadline);
     this.release();
     this.host.journal.add('disconnected', { connection: this.id, reason });
+    this.host.options.log(`connection ${this.id} closed: ${reason}`);
     this.host.onEnd(this);
   }
 
@@ -222,6 +228,10 @@ export class Session implements TransportHandler, ChannelOwner {
     }
     const { user, name, vhost } = opened;
     this.host.journal.add('connected', { connection: this.id, user, vhost: vhost.name, name });
+    const { remoteAddress, remotePort } = this.transport.socket;
+    const called = name && `, called '${name}'`;
+    const from = `${remoteAddress}:${remotePort}`;
+    this.host.options.log(`connection ${this.id} opened: from ${from}, user ${user}, vhost ${vhost.name}${called}`);
     const { blocked } = this.host;
     if (blocked !== undefined) this.block(blocked);
   }
