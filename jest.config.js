@@ -17,6 +17,7 @@ const shared = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-amqp$': '<rootDir>/src/index.ts',
+    '^nest-amqp/microservices$': '<rootDir>/src/microservices/index.ts',
     '^nest-amqp/client$': '<rootDir>/lib/client/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
