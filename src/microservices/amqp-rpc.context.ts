@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { RmqContext, type PacketMetadata } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../lib/client/index.js';
+import type { AmqpContext } from '../consumers/amqp-context.js';
 
 /** A delivery in the form that amqplib gives it, which handlers written for `Transport.RMQ` expect. */
 export interface RmqMessage {
@@ -17,8 +18,8 @@ export interface RmqMessage {
 }
 
 /**
- * What handlers written for `Transport.RMQ` do with its channel: settle their message. Each call settles the one message
- * that it is given, and a second time is without effect.
+ * What handlers written for `Transport.RMQ` do with its channel: settle their message. Each call settles the message of its
+ * own context, and a second time is without effect.
  */
 export interface RmqChannelRef {
   ack(message: RmqMessage): void;
@@ -36,15 +37,12 @@ export interface RmqChannelRef {
  */
 export class AmqpRpcContext extends RmqContext {
   constructor(
-    /** The message as it was delivered. */
-    readonly delivery: Delivery,
-    /** The queue it came from. */
-    readonly queue: string,
+    private readonly origin: AmqpContext,
     pattern: string,
     private readonly packetMetadata?: PacketMetadata,
   ) {
-    const message = toRmqMessage(delivery);
-    super([message, channelRef(message, delivery), pattern]);
+    const message = toRmqMessage(origin);
+    super([message, channelRef(message, origin), pattern]);
   }
 
   /** As an amqplib consumer would have got it. */
@@ -62,14 +60,29 @@ export class AmqpRpcContext extends RmqContext {
     return this.packetMetadata;
   }
 
+  /** The message as it was delivered. */
+  get delivery(): Delivery {
+    return this.origin.delivery;
+  }
+
+  /** The queue it came from. */
+  get queue(): string {
+    return this.origin.queue;
+  }
+
+  /** Which attempt at the message this is: 1, and one more for each retry. Redeliveries do not count. */
+  get attempt(): number {
+    return this.origin.attempt;
+  }
+
   /** Content type, message id, correlation id, reply-to, … as the publisher set them. */
   get properties(): MessageProperties {
-    return this.delivery.properties;
+    return this.origin.properties;
   }
 
   /** The headers, empty where the publisher set none. */
   get headers(): FieldTable {
-    return this.properties.headers ?? {};
+    return this.origin.headers;
   }
 
   /** It is settled, or needs no settling (`noAck`). */
@@ -79,22 +92,22 @@ export class AmqpRpcContext extends RmqContext {
 
   /** Done with it. Without effect once it is settled. */
   ack(): void {
-    if (!this.settled) this.delivery.ack();
+    this.origin.ack();
   }
 
   /** Not done with it. Without effect once it is settled. @param options.requeue default true */
   nack(options: { readonly requeue?: boolean } = {}): void {
-    if (!this.settled) this.delivery.nack({ requeue: options.requeue ?? true });
+    this.origin.nack(options);
   }
 
   /** Refuses it: dead-lettered where the queue says so, else dropped. @param options.requeue default false */
   reject(options: { readonly requeue?: boolean } = {}): void {
-    if (!this.settled) this.delivery.reject({ requeue: options.requeue ?? false });
+    this.origin.nack({ requeue: options.requeue === true });
   }
 }
 
-function toRmqMessage(delivery: Delivery): RmqMessage {
-  const { body, consumerTag, deliveryTag, redelivered, exchange, routingKey, properties } = delivery;
+function toRmqMessage({ delivery, exchange, routingKey, properties }: AmqpContext): RmqMessage {
+  const { body, consumerTag, deliveryTag, redelivered } = delivery;
   const { headers = {}, timestamp, ...rest } = properties;
   return {
     content: body,
@@ -107,14 +120,16 @@ function toRmqMessage(delivery: Delivery): RmqMessage {
   };
 }
 
-function channelRef(own: RmqMessage, delivery: Delivery): RmqChannelRef {
+function channelRef(own: RmqMessage, origin: AmqpContext): RmqChannelRef {
   // Another handler's message is not this one's to settle: its own context has its own channel.
-  const settle = (message: RmqMessage, how: () => void): void => {
-    if (message === own && !delivery.settled) how();
+  const nack = (message: RmqMessage, requeue: boolean): void => {
+    if (message === own) origin.nack({ requeue });
   };
   return {
-    ack: (message) => settle(message, () => delivery.ack()),
-    nack: (message, _allUpTo, requeue = true) => settle(message, () => delivery.nack({ requeue })),
-    reject: (message, requeue = true) => settle(message, () => delivery.reject({ requeue })),
+    ack: (message) => {
+      if (message === own) origin.ack();
+    },
+    nack: (message, _allUpTo, requeue = true) => nack(message, requeue),
+    reject: (message, requeue = true) => nack(message, requeue),
   };
 }

@@ -78,8 +78,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.replyQueue = replyQueue;
     this.serializer = serializer;
     this.initializeDeserializer(options as never);
-    const connection = { connectionName: `nest-amqp client ${queue ?? ''}`.trimEnd(), ...connectionOptions(options) };
-    this.source = source ?? new OwnConnection(connection, this.logger, 1);
+    const own = { ...options, maxConnectionAttempts: 1 };
+    this.source = source ?? new OwnConnection(own, connectionOptions(options, 'client'), this.logger);
   }
 
   /**

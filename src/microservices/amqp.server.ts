@@ -1,13 +1,15 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import { ConnectionLostError, type Channel, type Connection, type Consumer } from '../../lib/client/index.js';
-import { OwnConnection, type ConnectionSource, type TransportConnections } from './connection-source.js';
+import { Backoff } from '../../lib/client/backoff.js';
+import { ConnectionLostError, type Connection } from '../../lib/client/index.js';
+import { describeError } from '../consumers/log-text.js';
+import { pause } from '../module/waiting.js';
+import { OwnConnection, type ConnectionSource } from './connection-source.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from './microservices.errors.js';
-import { ReplySender } from './reply-sender.js';
+import { ServerSession, type SessionHost } from './server-session.js';
 import { connectionOptions } from './socket-options.js';
 import { TransportEvents, type AmqpTransportEvents } from './transport-events.js';
 import { checkOptions, type AmqpTransportOptions } from './transport-options.js';
-import { declareForServer, type ServerQueue } from './transport-topology.js';
 
 /**
  * Tells handlers apart by transport: `@EventPattern('order.created', AMQP_TRANSPORT)` is for this transport only.
@@ -16,19 +18,8 @@ import { declareForServer, type ServerQueue } from './transport-topology.js';
  */
 export const AMQP_TRANSPORT = Symbol('amqp');
 
-const DEFAULT_PREFETCH = 100;
-const DEFAULT_GRACE = 10_000;
-/** For the last replies to leave, ms. */
-const FAREWELL = 1_000;
-
-/** A server that consumes. */
-interface Session {
-  readonly connections: TransportConnections;
-  readonly queue: ServerQueue;
-  readonly channel: Channel;
-  readonly replyChannel: Channel;
-  readonly consumer: Consumer;
-}
+/** Between attempts to consume again, ms: after the first, which comes at once. */
+const RECOVERY = { first: 500, max: 15_000 } as const;
 
 /**
  * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ: in place of `Transport.RMQ`, whose options, wire
@@ -48,7 +39,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   override transportId: symbol = AMQP_TRANSPORT;
   private readonly source: ConnectionSource;
   private readonly events = new TransportEvents((status) => this._status$.next(status));
-  private session: Session | undefined;
+  private session: ServerSession | undefined;
+  private stop = new AbortController();
   private closing: Promise<void> | undefined;
   private said = false;
 
@@ -59,10 +51,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
     super(options);
     checkOptions('AmqpServer', options);
-    const { maxConnectionAttempts = -1, queue = '' } = options;
-    const attempts = maxConnectionAttempts < 0 ? Infinity : maxConnectionAttempts;
-    const connection = { connectionName: `nest-amqp server ${queue}`.trimEnd(), ...connectionOptions(options) };
-    this.source = source ?? new OwnConnection(connection, this.logger, attempts);
+    this.source = source ?? new OwnConnection(options, connectionOptions(options, 'server'), this.logger);
   }
 
   /**
@@ -72,8 +61,11 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   async listen(callback: (error?: unknown) => void): Promise<void> {
     let failure: unknown;
     try {
-      await this.start();
+      this.sayDefaults();
+      await this.consume();
     } catch (error) {
+      this.events.unwatch();
+      await this.source.close();
       failure = error;
     }
     if (failure === undefined) callback();
@@ -103,72 +95,67 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     return this.session.connections.consuming as T;
   }
 
-  private async start(): Promise<void> {
-    this.sayDefaults();
-    const connections = await this.source.open();
-    try {
-      this.session = await this.consume(connections);
-    } catch (error) {
-      this.events.unwatch();
-      await this.source.close();
-      throw error;
+  private async consume(): Promise<void> {
+    const { signal } = this.stop;
+    const session = await ServerSession.open(this.source, this.host());
+    if (signal.aborted) {
+      // Closed while it was about to begin.
+      await session.drain(new ServerClosingError('the service is shutting down'));
+      throw signal.reason;
     }
+    this.session = session;
+    this.events.watch(session.connections.consuming);
     this.events.connected();
+    void session.ended.then((error) => error && this.recover(session, error));
   }
 
-  private async consume(connections: TransportConnections): Promise<Session> {
-    const { prefetchCount = DEFAULT_PREFETCH, noAck = false, consumerTag } = this.options;
-    const { consuming, publishing } = connections;
-    this.events.watch(consuming);
-    const queue = await declareForServer(consuming, this.options, this.messageHandlers.keys());
-    const channel = await consuming.openChannel({ prefetch: prefetchCount });
-    const replyChannel = await publishing.openChannel({ confirm: true });
-    try {
-      channel.on('lost', (error) =>
-        this.abandonReplies(new ConnectionLostError(error.message, 'unknown', { cause: error })),
-      );
-      const route = { queue: queue.name, replies: new ReplySender(replyChannel, this.serializer, this.logger) };
-      const consumer = await channel.basicConsume(queue.name, (delivery) => this.handleDelivery(delivery, route), {
-        noAck,
-        ...(consumerTag === undefined ? {} : { consumerTag }),
-      });
-      void consumer.closed.then((error) => {
-        if (!error) return;
-        this.logger.error(`Lost the consumer of queue '${queue.name}': ${error.message}`);
-        this.events.disconnected();
-        this.events.failed(error);
-      });
-      this.logger.log(`Consuming queue '${queue.name}', ${prefetchCount === 0 ? 'no' : prefetchCount} prefetch`);
-      return { connections, queue, channel, replyChannel, consumer };
-    } catch (error) {
-      await Promise.all([channel.close(), replyChannel.close()]);
-      throw error;
+  private host(): SessionHost {
+    const { options, serializer, logger } = this;
+    return {
+      options,
+      serializer,
+      logger,
+      patterns: () => this.messageHandlers.keys(),
+      handle: (delivery, route) => this.handleDelivery(delivery, route),
+      abandon: (reason) => {
+        const closing = reason instanceof ServerClosingError;
+        this.abandonReplies(closing ? reason : new ConnectionLostError(reason.message, 'unknown', { cause: reason }));
+      },
+    };
+  }
+
+  /** Its queue was deleted and is not ours to declare, say, or the connection has given up. */
+  private async recover(session: ServerSession, error: Error): Promise<void> {
+    const { signal } = this.stop;
+    if (signal.aborted || this.session !== session) return;
+    this.logger.error(
+      `Lost the consumer of queue '${this.options.queue ?? ''}': ${describeError(error)}; restoring it`,
+    );
+    this.events.disconnected();
+    this.events.failed(error);
+    await session.close();
+    const backoff = new Backoff(RECOVERY.first, RECOVERY.max);
+    while (!signal.aborted) {
+      try {
+        return await this.consume();
+      } catch (failure) {
+        if (signal.aborted) return;
+        this.logger.error(`Cannot consume queue '${this.options.queue ?? ''}' yet: ${describeError(failure)}`);
+      }
+      await pause(backoff.next(), signal);
     }
   }
 
   private async closeOnce(): Promise<void> {
     const { session } = this;
+    const reason = new ServerClosingError('the service is shutting down');
     this.session = undefined;
-    if (session) await this.drain(session);
+    this.stop.abort(reason);
+    this.stop = new AbortController();
+    await session?.drain(reason);
     this.events.unwatch();
     await this.source.close();
-    if (session) this._status$.next('disconnected');
-  }
-
-  private async drain({ consumer, channel, replyChannel, queue }: Session): Promise<void> {
-    const { gracePeriod = DEFAULT_GRACE } = this.options;
-    // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
-    await consumer.cancel().catch(() => channel.close());
-    if (!(await within(gracePeriod, consumer.idle()))) {
-      this.logger.warn(
-        `Handlers still run ${gracePeriod} ms after the server was told to close: requeueing their messages`,
-      );
-      this.abandonReplies(new ServerClosingError('the service is shutting down'));
-      await within(FAREWELL, consumer.idle());
-    }
-    await replyChannel.close();
-    if (queue.exclusive) await channel.queueDelete(queue.name).catch(() => {});
-    await channel.close();
+    if (session) this.events.disconnected();
   }
 
   private sayDefaults(): void {
@@ -181,15 +168,4 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
         'them when they are delivered: say noAck: true for that, or noAck: false to have this line gone',
     );
   }
-}
-
-/** Whether it is done in time. */
-async function within(timeout: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeout);
-  });
-  const inTime = await Promise.race([work.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }

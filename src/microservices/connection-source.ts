@@ -1,12 +1,17 @@
-import { Logger } from '@nestjs/common';
+import type { Logger } from '@nestjs/common';
 import { Backoff } from '../../lib/client/backoff.js';
 import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
+import { pause } from '../module/waiting.js';
+import type { TopologyOptions } from '../topology/topology.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
 
 /** Where a server or client gets its connections from: its own, or the module's. */
 export interface ConnectionSource {
+  /** What is declared on them, and whether anything may be. */
+  readonly topology: TopologyOptions;
   /** @throws ConnectionError and its kind; ConnectionClosedError after `close()` */
   open(): Promise<TransportConnections>;
-  /** Gives them back: own ones are closed. */
+  /** Done with them: own ones are closed. */
   close(): Promise<void>;
 }
 
@@ -24,12 +29,18 @@ export class OwnConnection implements ConnectionSource {
   private opening: Promise<TransportConnections> | undefined;
   private stop = new AbortController();
 
+  readonly topology: TopologyOptions;
+  /** Rounds over all brokers until `open()` rejects. */
+  private readonly attempts: number;
+
   constructor(
-    private readonly options: ConnectionOptions,
+    { maxConnectionAttempts = -1, ...options }: AmqpTransportOptions,
+    private readonly connection: ConnectionOptions,
     private readonly logger: Logger,
-    /** Rounds over all brokers until `open()` rejects. */
-    private readonly attempts: number,
-  ) {}
+  ) {
+    this.attempts = maxConnectionAttempts < 0 ? Infinity : maxConnectionAttempts;
+    this.topology = { declare: isTakenAsItIs(options) ? 'none' : 'assert' };
+  }
 
   open(): Promise<TransportConnections> {
     if (this.opening) return this.opening;
@@ -60,7 +71,7 @@ export class OwnConnection implements ConnectionSource {
           warn: (line: string) => this.logger.warn(line),
           debug: (line: string) => this.logger.debug(line),
         };
-        const connection = await connect({ ...this.options, logger, signal });
+        const connection = await connect({ ...this.connection, logger, signal });
         return { consuming: connection, publishing: connection };
       } catch (error) {
         // A refused login, an unknown vhost or a wrong option stay what they are, however long one waits.
@@ -72,16 +83,4 @@ export class OwnConnection implements ConnectionSource {
       }
     }
   }
-}
-
-function pause(delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, delay);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

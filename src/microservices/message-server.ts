@@ -8,38 +8,36 @@ import {
   type Delivery,
 } from '../../lib/client/index.js';
 import { describeError, describeMessage } from '../consumers/log-text.js';
+import { DONE } from '../consumers/settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from './incoming-packet.js';
-import { ServerClosingError } from './microservices.errors.js';
+import { EventFailedError, ServerClosingError, UnhandledPatternError } from './microservices.errors.js';
 import { recordSerializer } from './outgoing-packet.js';
-import type { ReplySender } from './reply-sender.js';
 import { ReplyStream } from './reply-stream.js';
 import { hasWildcards, matchesTopic } from './topic-pattern.js';
+import type { Route } from './server-session.js';
 import type { AmqpStatus, AmqpTransportEvents } from './transport-events.js';
 import type { AmqpTransportOptions } from './transport-options.js';
 
 /** What clients of Nest know as the answer to a pattern that nobody handles. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
 
-/** Where a message came from, and where its replies go. */
-interface Route {
-  readonly queue: string;
-  readonly replies: ReplySender;
-}
-
 type Packet = ReadPacket & Partial<IncomingRequest>;
 
 /**
  * A message's way from its delivery to its settlement: packet, pattern, handler, replies.
  *
- *     returns, replies confirmed ─▶ ack      event fails, nobody handles it, no packet at all ─▶ reject
- *     replies not sent: channel lost ─▶ requeue      ack(), nack(), reject() of the context ─▶ as they say
+ *     event handled, or request answered (with an error, too) ─▶ ack
+ *     event failed ─▶ retried, then parked      no packet, no pattern, no handler ─▶ parked at once
+ *     reply lost with its channel ─▶ requeue    ack(), nack(), reject() of the context ─▶ as they say
  */
 export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStatus> {
   protected override readonly logger = new Logger('AmqpServer');
   /** Failures of event handlers are seen here, and logged: Nest need not log them as well. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly running = new Set<ReplyStream>();
+  /** Nest hands no more than the context to `handleEvent`. */
+  private readonly routes = new WeakMap<AmqpRpcContext, Route>();
 
   constructor(protected readonly options: AmqpTransportOptions) {
     super();
@@ -59,37 +57,39 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   /** Handles one message. Never rejects: whatever happens is settled. */
   protected async handleDelivery(delivery: Delivery, route: Route): Promise<void> {
+    const { settler } = route;
     let packet: Packet;
     let context: AmqpRpcContext;
     try {
       packet = await this.read(delivery);
-      context = new AmqpRpcContext(delivery, route.queue, patternText(packet.pattern) ?? '', packet.metadata);
+      context = new AmqpRpcContext(settler.contextOf(delivery), patternText(packet.pattern) ?? '', packet.metadata);
     } catch (error) {
       // Its headers are malformed, or the deserializer has thrown: so it will be each time.
-      this.logger.error(`Rejected ${describeMessage(delivery)} of queue '${route.queue}': ${describeError(error)}`);
-      if (!delivery.settled) delivery.reject({ requeue: false });
-      return;
+      return settler.settle(delivery, { ok: false, error, refused: true });
     }
+    this.routes.set(context, route);
     try {
       if (packet.id === undefined) await this.handleEvent(context.getPattern(), packet, context);
-      else await this.handleMessage(packet as IncomingRequest, context, route.replies);
+      else await this.handleMessage(packet as IncomingRequest, context, route);
     } catch (error) {
       // A processing hook has thrown, most likely: the message must not stay where it is.
-      this.fail(context, error);
+      await settler.settle(delivery, { ok: false, error, refused: false });
     }
   }
 
   override async handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
+    const settler = this.routes.get(context)!.settler;
     const handler = this.getHandlerByPattern(pattern);
-    if (!handler) return this.refuseUnhandled(context);
+    if (!handler) return settler.settle(context.delivery, { ok: false, error: unhandled(pattern), refused: true });
     await this.process(context, async () => {
       try {
         // Of several handlers of one event all have to succeed.
         const result: unknown = await handler(packet.data, context);
         if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-        this.succeed(context);
-      } catch (error) {
-        this.fail(context, error);
+        await settler.settle(context.delivery, DONE);
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new EventFailedError(`${quoted(pattern)}: ${wordsOf(thrown)}`);
+        await settler.settle(context.delivery, { ok: false, error, refused: false });
       }
     });
   }
@@ -99,12 +99,15 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     for (const stream of [...this.running]) stream.abandon(reason);
   }
 
-  private async handleMessage(packet: IncomingRequest, context: AmqpRpcContext, replies: ReplySender): Promise<void> {
-    const handler = this.getHandlerByPattern(context.getPattern());
+  private async handleMessage(packet: IncomingRequest, context: AmqpRpcContext, route: Route): Promise<void> {
+    const pattern = context.getPattern();
+    const handler = this.getHandlerByPattern(pattern);
     if (!handler) {
-      const unhandled = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
-      await replies.send(unhandled, context.properties).catch((error: unknown) => this.logUnsent(context, error));
-      return this.refuseUnhandled(context);
+      this.logger.warn(`Answered a request of queue '${context.queue}' with an error: ${unhandled(pattern).message}`);
+      const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
+      await route.replies.send(reply, context.properties).catch((error: unknown) => this.logUnsent(context, error));
+      // Answered is done, whoever settles the others.
+      return context.ack();
     }
     await this.process(context, async () => {
       let response$: Observable<unknown>;
@@ -113,11 +116,15 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       } catch (error) {
         response$ = throwError(() => error);
       }
-      await this.answer(response$, context, replies);
+      await this.answer(response$, context, route);
     });
   }
 
-  private async answer(response$: Observable<unknown>, context: AmqpRpcContext, replies: ReplySender): Promise<void> {
+  private async answer(
+    response$: Observable<unknown>,
+    context: AmqpRpcContext,
+    { replies, settler }: Route,
+  ): Promise<void> {
     const stream = new ReplyStream((packet) => replies.send(packet, context.properties));
     this.running.add(stream);
     try {
@@ -134,7 +141,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     } finally {
       this.running.delete(stream);
     }
-    this.succeed(context);
+    await settler.settle(context.delivery, DONE);
   }
 
   private async read(delivery: Delivery): Promise<Packet> {
@@ -164,28 +171,6 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     });
   }
 
-  private refuseUnhandled(context: AmqpRpcContext): void {
-    const pattern = context.getPattern();
-    const what = pattern === '' ? 'it has no pattern' : `no handler for pattern ${quoted(pattern)}`;
-    this.logger.warn(
-      `Rejected ${describeMessage(context.delivery)} of queue '${context.queue}': ${what}. ` +
-        'Does another service share the queue?',
-    );
-    context.reject();
-  }
-
-  private succeed(context: AmqpRpcContext): void {
-    if (this.options.ack !== 'manual') context.ack();
-  }
-
-  private fail(context: AmqpRpcContext, error: unknown): void {
-    this.logger.error(
-      `Rejected ${describeMessage(context.delivery)} of queue '${context.queue}', pattern ` +
-        `${quoted(context.getPattern())}: ${reasonOf(error)}`,
-    );
-    context.reject();
-  }
-
   private logUnsent(context: AmqpRpcContext, error: unknown): void {
     const pattern = quoted(context.getPattern());
     this.logger.warn(`No reply to ${describeMessage(context.delivery)}, pattern ${pattern}: ${describeError(error)}`);
@@ -205,9 +190,13 @@ function quoted(pattern: string): string {
   return JSON.stringify(pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern);
 }
 
+function unhandled(pattern: string): UnhandledPatternError {
+  const what = pattern === '' ? 'the message has no pattern' : `no handler for pattern ${quoted(pattern)}`;
+  return new UnhandledPatternError(`${what}; does another service share the queue?`);
+}
+
 /** Nest has made `{ status, message }` of what the handler threw; what else is thrown may be the payload. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Error) return describeError(error);
-  const { message } = (error ?? {}) as { message?: unknown };
-  return typeof message === 'string' ? quoted(message) : describeError(error);
+function wordsOf(thrown: unknown): string {
+  const { message } = (thrown ?? {}) as { message?: unknown };
+  return typeof message === 'string' ? message : `a thrown ${typeof thrown}`;
 }

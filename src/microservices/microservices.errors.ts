@@ -21,3 +21,9 @@ export class ReplyEncodingError extends AmqpError {}
 
 /** The server closes before the handler is done. */
 export class ServerClosingError extends AmqpError {}
+
+/** No handler for the pattern of a message, or no pattern at all. */
+export class UnhandledPatternError extends AmqpError {}
+
+/** The handler of an event has failed; in Nest's words, which the handler's exception filters have chosen. */
+export class EventFailedError extends AmqpError {}

@@ -39,10 +39,10 @@ interface ClientProperties {
 /** A URL in parts, as amqplib takes it. */
 export type RmqUrl = Exclude<NonNullable<NonNullable<RmqOptions['options']>['urls']>[number], string>;
 
-type Given = Pick<AmqpTransportOptions, 'urls' | 'socketOptions' | 'connection' | 'connectionName'>;
+type Given = Pick<AmqpTransportOptions, 'urls' | 'queue' | 'socketOptions' | 'connection' | 'connectionName'>;
 
 /** The options of `Transport.RMQ`, as the client core takes them. */
-export function connectionOptions(given: Given): ConnectionOptions {
+export function connectionOptions(given: Given, side: 'server' | 'client'): ConnectionOptions {
   const { socketOptions = {}, urls = 'amqp://localhost' } = given;
   const { heartbeatIntervalInSeconds: heartbeat, reconnectTimeInSeconds, findServers } = socketOptions;
   const {
@@ -55,11 +55,11 @@ export function connectionOptions(given: Given): ConnectionOptions {
     ...tls
   } = socketOptions.connectionOptions ?? {};
   const { connectionName, connection_name, ...properties } = { ...socketOptions.clientProperties, ...clientProperties };
-  const name = given.connectionName ?? connection_name ?? connectionName;
+  const ownName = `nest-amqp ${side} ${given.queue ?? ''}`.trimEnd();
   const delay = reconnectTimeInSeconds === undefined ? undefined : reconnectTimeInSeconds * 1_000;
   return {
     urls: normalized(findServers ?? urls),
-    ...(name === undefined ? {} : { connectionName: name }),
+    connectionName: given.connectionName ?? connection_name ?? connectionName ?? ownName,
     ...(heartbeat === undefined ? {} : { heartbeat }),
     ...(delay === undefined ? {} : { reconnect: { initialDelay: delay, maxDelay: delay } }),
     ...(timeout === undefined ? {} : { connectTimeout: timeout }),

@@ -1,5 +1,6 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../lib/client/index.js';
+import type { RetryOptions } from '../consumers/retry/retry-options.js';
 import type { QueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 
@@ -59,6 +60,11 @@ export interface AmqpTransportOptions {
   readonly maxConnectionAttempts?: number;
   /** `manual`: only the handler settles, by its context. Default `auto`: what it leaves open is settled by its outcome. */
   readonly ack?: 'auto' | 'manual';
+  /**
+   * What happens to events whose handler fails; requests are answered instead. Default: three attempts, then parked in
+   * `<queue>.parked`; with `noAssert`, which lets nothing be declared, rejected at once.
+   */
+  readonly retry?: RetryOptions | false;
   /** Milliseconds for running handlers to end when the server closes. Default 10,000. */
   readonly gracePeriod?: number;
 
@@ -102,6 +108,7 @@ const KNOWN = Object.keys({
   consumerTag: 0,
   maxConnectionAttempts: 0,
   ack: 0,
+  retry: 0,
   gracePeriod: 0,
   replyQueue: 0,
   persistent: 0,
@@ -130,6 +137,11 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
   if (options.ack === 'manual' && options.noAck === true) {
     throw new ConfigurationError(`${what}: with noAck there is nothing to settle; leave out ack: 'manual', or noAck`);
   }
+}
+
+/** The queue is there, and is not ours to declare. */
+export function isTakenAsItIs({ noAssert, queueOptions }: AmqpTransportOptions): boolean {
+  return noAssert ?? queueOptions?.noAssert ?? false;
 }
 
 /** Clients publish to the exchange, by the pattern; else to the queue. */

@@ -1,7 +1,7 @@
 import type { Channel, Connection } from '../../lib/client/index.js';
-import { TopologyError } from '../topology/topology.error.js';
+import { topologyError } from '../topology/topology.error.js';
 import { queueDeclaration } from './queue-options.js';
-import { exchangeOf, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
+import { exchangeOf, isTakenAsItIs, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
 
 /** The queue of a server, declared. */
 export interface ServerQueue {
@@ -59,10 +59,6 @@ export async function declareForClient(connection: Connection, options: AmqpTran
   });
 }
 
-function isTakenAsItIs({ noAssert, queueOptions }: AmqpTransportOptions): boolean {
-  return noAssert ?? queueOptions?.noAssert ?? false;
-}
-
 async function declareExchange(channel: Channel, exchange: string, options: AmqpTransportOptions): Promise<void> {
   const { exchangeType = 'topic', exchangeArguments = {} } = options;
   await attempt(`exchange '${exchange}'`, () =>
@@ -89,6 +85,6 @@ async function attempt(entity: string, declare: () => Promise<unknown>): Promise
   try {
     await declare();
   } catch (error) {
-    throw new TopologyError(entity, error);
+    throw topologyError(entity, error, 'declare');
   }
 }

@@ -13,6 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { AmqpClientProxy, AmqpServer, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import { connect, type Channel, type Connection } from 'nest-amqp/client';
+import { RetryPolicy } from '../../../src/consumers/retry/retry-policy.js';
 import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { Inbox } from '../../client/support/client-harness.js';
@@ -42,6 +43,9 @@ export class Lines implements LoggerService {
 /** Whose server or client: ours, or that of `Transport.RMQ`. */
 export type Side = 'ours' | "Nest's";
 export const SIDES: readonly Side[] = ['ours', "Nest's"];
+
+/** Delays of the default policy, and of the tests' own. */
+const LEVELS = [...new RetryPolicy(undefined, 'broker').levels, 20];
 
 type NestOptions = NonNullable<RmqOptions['options']>;
 
@@ -144,7 +148,9 @@ export class MicroHarness {
     try {
       for (const close of this.closers.splice(0).reverse()) await close();
       for (const name of this.names.splice(0)) {
-        await this.channel.queueDelete(name);
+        for (const queue of [name, `${name}.parked`, ...LEVELS.map((ms) => `${name}.retry.${ms}`)]) {
+          await this.channel.queueDelete(queue);
+        }
         await this.channel.exchangeDelete(name);
       }
       expect(this.unhandled.splice(0)).toEqual([]);
