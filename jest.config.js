@@ -20,6 +20,7 @@ const shared = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-amqp$': '<rootDir>/src/index.ts',
+    '^nest-amqp/microservices$': '<rootDir>/src/microservices/index.ts',
     '^nest-amqp/client$': '<rootDir>/lib/client/index.ts',
     '^nest-amqp/broker$': '<rootDir>/lib/broker/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -41,6 +41,7 @@ writeFileSync(
     compilerOptions: {
       paths: {
         'nest-amqp': ['../../src/index.ts'],
+        'nest-amqp/microservices': ['../../src/microservices/index.ts'],
         'nest-amqp/client': ['../../lib/client/index.ts'],
         'nest-amqp/broker': ['../../lib/broker/index.ts'],
       },
