@@ -5,6 +5,7 @@ import { readEncodedHeaders, readProperties } from '../protocol/properties.js';
 import type { MessageProperties } from '../protocol/types.js';
 import { diagnostics, type SettleMessage } from './diagnostics.js';
 import { AlreadySettledError } from './errors.js';
+import { refuseUnknown } from './options.js';
 import type { Settlements } from './settlements.js';
 
 /** What came before the content: of basic.deliver or basic.get-ok. */
@@ -15,6 +16,8 @@ export interface DeliveryInfo {
   readonly exchange: string;
   readonly routingKey: string;
 }
+
+const SINGLE: { readonly multiple?: boolean } = {};
 
 /** A message that was delivered, or fetched with basic.get. Settle it once, unless it came without acknowledgement. */
 export class Delivery {
@@ -67,9 +70,10 @@ export class Delivery {
    * Done with it (basic.ack). Without effect, but for a line in the log, when the channel was lost meanwhile.
    *
    * @param options.multiple this and all earlier ones of the channel. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
-  ack(options: { readonly multiple?: boolean } = {}): void {
+  ack(options: { readonly multiple?: boolean } = SINGLE): void {
+    if (options !== SINGLE) refuseUnknown('ack', options, ['multiple']);
     this.settle('ack', 'ack');
     this.settlements.ack(this.deliveryTag, options.multiple === true);
   }
@@ -79,9 +83,10 @@ export class Delivery {
    *
    * @param options.requeue back to its queue, at its place if possible; else dead-lettered or dropped. Default true
    * @param options.multiple this and all earlier ones of the channel. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
+    refuseUnknown('nack', options, ['requeue', 'multiple']);
     this.settle('nack', options.requeue === false ? 'reject' : 'requeue');
     this.settlements.nack(this.deliveryTag, options.multiple === true, options.requeue !== false);
   }
@@ -90,9 +95,10 @@ export class Delivery {
    * Refuses it: dead-lettered where the queue says so, else dropped.
    *
    * @param options.requeue back to its queue instead. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
+    refuseUnknown('reject', options, ['requeue']);
     this.settle('reject', options.requeue === true ? 'requeue' : 'reject');
     this.settlements.nack(this.deliveryTag, false, options.requeue === true);
   }

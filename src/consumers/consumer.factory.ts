@@ -10,6 +10,8 @@ import { Settlers } from './settlement/settlers.js';
 import { SupervisedConsumer } from './supervised-consumer.js';
 
 const DEFAULT_PREFETCH = 10;
+/** In ms. */
+const DEFAULT_GRACE_PERIOD = 10_000;
 
 /** Makes what a consumer consists of, by its kind. */
 @Injectable()
@@ -35,6 +37,7 @@ export class ConsumerFactory {
     const handler = this.handlers.create(discovered.host);
     const sink = new MessageSink(new MessageRunner(connection.serializers, handler, settler), settler);
     const supervised = new SupervisedConsumer(discovered, options, sink, {
+      gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
       connect: open,
       prepare: () => settler.prepare(),
       restoreQueue: async (queue) => restoreQueue(await open(), queue, connection.options.topology),

@@ -5,8 +5,6 @@ import { ConsumerExplorer, type DiscoveredConsumer } from './consumer.explorer.j
 import { ConsumerFactory } from './consumer.factory.js';
 import { QueueNames } from './queue-names.js';
 
-const DECORATORS = { message: '@AmqpConsumer' } as const;
-
 /** Starts the consumers when everything else has started, and stops them before anything else is stopped. */
 @Injectable()
 export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestroy {
@@ -24,10 +22,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
       const discovered = await this.discover();
       // All are made before any is started.
       const starts = discovered.map((consumer) => {
-        const connection = this.connections.get(
-          consumer.options.connection,
-          `${DECORATORS[consumer.kind]} on ${consumer.name}`,
-        );
+        const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
         const supervised = this.consumers.create(consumer, connection);
         this.registry.add(supervised);
         return () => connection.whenOpen(() => supervised.start());

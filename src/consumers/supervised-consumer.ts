@@ -21,6 +21,8 @@ const LONGEST_WAIT = 15_000;
 
 /** What a supervised consumer needs. */
 export interface SupervisionHost {
+  /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
+  readonly gracePeriod: number;
   connect(): Promise<Connection>;
   /** Sees to it that what failed messages need is there. @throws AmqpError */
   prepare(): Promise<void>;
@@ -122,19 +124,48 @@ export class SupervisedConsumer {
     this.logger.log(`Resumed the consumer of queue '${queue}' in ${name}`);
   }
 
-  /** No new messages, then the ones being handled to their end, their settlement included. */
+  /**
+   * No new messages, then the ones being handled to their end, their settlement included. What is not done within the
+   * grace period goes back to its queue.
+   */
   async stop(): Promise<void> {
     if (this.wanted === 'stopped') return;
     this.wanted = 'stopped';
     this.ended.abort();
-    await this.inTurn(() => this.detach());
-    this.sink.flush();
-    await this.sink.idle();
-    // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
-    await this.channel?.close();
-    this.sink.abandon();
     const { name, queue } = this.discovered;
-    this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
+    const drained = await this.withinGrace(async () => {
+      await this.inTurn(() => this.detach());
+      this.sink.flush();
+      await this.sink.idle();
+    });
+    if (drained) {
+      // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
+      await this.channel?.close();
+      this.sink.abandon();
+      this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
+      return;
+    }
+    this.logger.warn(
+      `Stopped consuming queue '${queue}' in ${name} with ${this.sink.inFlight} messages in their handlers, which had ` +
+        `${this.host.gracePeriod} ms (gracePeriod): they go back to the queue`,
+    );
+    // What this turn has acknowledged leaves with it.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.channel?.close({ timeout: 1 });
+    this.sink.abandon();
+  }
+
+  /** False when it takes longer than that. */
+  private async withinGrace(work: () => Promise<void>): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.host.gracePeriod);
+    });
+    try {
+      return await Promise.race([work().then(() => true), over]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Hands an unsettled delivery to the handler once more, when it is its turn. */

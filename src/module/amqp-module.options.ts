@@ -33,6 +33,11 @@ export interface AmqpModuleOptions {
   readonly startupTimeout?: number;
   /** Unacknowledged messages at most, for each consumer that sets none of its own. Default 10. */
   readonly prefetch?: number;
+  /**
+   * Milliseconds that handlers have to finish in when the application stops, and batches to fill. What is not done then
+   * goes back to its queue, to be handled elsewhere. Default 10,000; less than your orchestrator waits until it kills.
+   */
+  readonly gracePeriod?: number;
   /** Deadline and limits of publishes, for each publisher that sets none of its own. */
   readonly publishing?: PublisherOptions;
   /** Asked before the built-in ones for JSON, text and bytes, in this order. */

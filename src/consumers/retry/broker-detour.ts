@@ -5,7 +5,8 @@ import {
   type Channel,
   type Delivery,
 } from '../../../lib/client/index.js';
-import type { NamedConnection } from '../../module/named-connection.js';
+import type { AmqpConnections } from '../../module/amqp-connections.js';
+import type { AmqpModuleOptions } from '../../module/amqp-module.options.js';
 import type { Detour } from '../settlement/settler.js';
 import { forwardedProperties } from './forwarded-properties.js';
 import { delayQueueName, parkedQueueName } from './queue-names.js';
@@ -16,13 +17,19 @@ import { provideQueues } from './settlement-queues.js';
 /** Delays that handlers may ask for, in ms, where they are not declared: each asked for is a queue on the broker. */
 const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).sort((a, b) => a - b); // prettier-ignore
 
+/** What of a connection it needs. */
+export interface DetourConnection {
+  readonly connections: Pick<AmqpConnections, 'open'>;
+  readonly options: Pick<AmqpModuleOptions, 'topology'>;
+}
+
 /** Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. */
 export class BrokerDetour implements Detour {
   private readonly levels: Set<number>;
   private channel: Promise<Channel> | undefined;
 
   constructor(
-    private readonly named: NamedConnection,
+    private readonly named: DetourConnection,
     private readonly consumer: { readonly name: string; readonly queue: string },
     private readonly policy: RetryPolicy,
   ) {
