@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
 import { Settlers } from '../consumers/settlement/settlers.js';
+import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -9,7 +10,7 @@ import { ConnectionRegistry } from './connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
-  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
+  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, AmqpHealthIndicator],
+  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, AmqpHealthIndicator],
 })
 export class AmqpRegistryModule {}
