@@ -1,4 +1,7 @@
-/** Two projects: unit specs beside their source need nothing; those in test/ share one RabbitMQ of this run. */
+/**
+ * Three projects: unit specs beside their source need nothing; those in test/ share one RabbitMQ of this run; and those
+ * that say nothing of RabbitMQ's own faults run once more, on the embedded broker in its place.
+ */
 const shared = {
   transform: {
     '^.+\\.ts$': [
@@ -17,7 +20,9 @@ const shared = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nest-amqp$': '<rootDir>/src/index.ts',
+    '^nest-amqp/microservices$': '<rootDir>/src/microservices/index.ts',
     '^nest-amqp/client$': '<rootDir>/lib/client/index.ts',
+    '^nest-amqp/broker$': '<rootDir>/lib/broker/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',
@@ -32,8 +37,18 @@ export default {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      // Needs no RabbitMQ: project `embedded`.
+      testPathIgnorePatterns: ['<rootDir>/test/embedded-broker'],
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+    },
+    {
+      ...shared,
+      displayName: 'embedded',
+      testMatch: ['<rootDir>/test/conformance/**/*.spec.ts', '<rootDir>/test/embedded-broker*.spec.ts'],
+      globals: { brokerOfThisProject: 'embedded' },
+      globalSetup: '<rootDir>/test/support/embedded-setup.ts',
+      globalTeardown: '<rootDir>/test/support/embedded-teardown.ts',
     },
   ],
 };

@@ -20,6 +20,15 @@ export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/consume
 export type { ConsumerState, ConsumerStatus } from './consumers/consumer-status.js';
 export type { ConsumerFailure } from './consumers/settlement/consumer-failure.js';
 export { RejectMessage, RequeueMessage, RetryMessage } from './consumers/settlement/settlement.errors.js';
+export {
+  ParkingLot,
+  type ListOptions,
+  type ParkingOptions,
+  type RedriveOptions,
+  type RedriveResult,
+} from './consumers/parking/parking-lot.js';
+export type { ParkedMessage } from './consumers/parking/parked-message.js';
+export { RedriveError } from './consumers/parking/parking.errors.js';
 export { exponential, fixed, type Backoff, type ExponentialOptions } from './consumers/retry/backoff.js';
 export type { Duration } from './consumers/retry/duration.js';
 export type { FailureRecord } from './consumers/retry/failure-record.js';

@@ -39,7 +39,12 @@ writeFileSync(
   JSON.stringify({
     extends: '../../tsconfig.json',
     compilerOptions: {
-      paths: { 'nest-amqp': ['../../src/index.ts'], 'nest-amqp/client': ['../../lib/client/index.ts'] },
+      paths: {
+        'nest-amqp': ['../../src/index.ts'],
+        'nest-amqp/microservices': ['../../src/microservices/index.ts'],
+        'nest-amqp/client': ['../../lib/client/index.ts'],
+        'nest-amqp/broker': ['../../lib/broker/index.ts'],
+      },
       // Snippets are read, not run: a value that the reader's own code would use is not dead.
       noUnusedLocals: false,
       verbatimModuleSyntax: false,

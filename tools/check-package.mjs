@@ -43,6 +43,21 @@ await app.close();
 if (payload.hello !== 'tarball' || !receipt.messageId) throw new Error('consumed ' + JSON.stringify(payload));
 `;
 
+const embedded = `
+import { EmbeddedBroker } from 'nest-amqp/broker';
+import { connect } from 'nest-amqp/client';
+
+const broker = await EmbeddedBroker.start({ port: 0 });
+const connection = await connect(broker.url);
+const channel = await connection.openChannel({ confirm: true });
+await channel.queueDeclare('q');
+await channel.publish('', 'q', 'hello', { mandatory: true });
+const text = (await channel.basicGet('q', { noAck: true })).text();
+await connection.close();
+await broker.close();
+if (text !== 'hello') throw new Error('got ' + text);
+`;
+
 try {
   const tarball = join(
     folder,
@@ -73,10 +88,18 @@ try {
     );
     console.log(`ok: import and require of ${name}`);
   }
+  for (const name of Object.keys(manifest.bin)) {
+    const usage = run(join(folder, 'node_modules/.bin', name), ['--help'], { cwd: folder }).toString();
+    if (!usage.startsWith('usage:')) throw new Error(`${name} --help said: ${usage}`);
+    console.log(`ok: the command ${name}`);
+  }
+  writeFileSync(join(folder, 'embedded.mjs'), embedded);
+  run('node', ['embedded.mjs'], { cwd: folder, timeout: 60_000 });
+  console.log('ok: a message through the embedded broker');
   writeFileSync(join(folder, 'consume.mjs'), consume);
   run('node', ['consume.mjs'], { cwd: folder, timeout: 60_000 });
   console.log('ok: a message published with a confirm and consumed, by the packed package');
-  console.log(`${entries.length + 1} passed, 0 failed`);
+  console.log(`${entries.length + Object.keys(manifest.bin).length + 2} passed, 0 failed`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

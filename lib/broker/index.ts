@@ -6,7 +6,7 @@
  */
 export { EmbeddedBroker, type QueueInfo } from './server.js';
 export type { BrokerOptions } from './options.js';
-export type { BrokerFaults, ConnectionFilter, PublishFilter } from './faults.js';
-export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './journal.js';
-export type { DeathReason } from './dead-letter.js';
-export type { DropKind } from './session.js';
+export type { BrokerFaults, ConnectionFilter, PublishFilter } from './control/faults.js';
+export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './control/journal.js';
+export type { DeathReason } from './queue/dead-letter.js';
+export type { DropKind } from './connection/session.js';

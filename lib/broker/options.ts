@@ -21,7 +21,7 @@ export interface BrokerOptions {
   readonly memoryLimit?: number;
   /** Entries that the journal keeps. Default 10,000; 0 for none. */
   readonly journalSize?: number;
-  /** Gets a line for each connection that comes and goes. Default: silent. */
+  /** Gets a line for each connection that is opened, refused, failed or closed. Default: silent. */
   readonly log?: (line: string) => void;
 }
 

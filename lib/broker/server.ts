@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { BrokerClock } from './clock.js';
+import { BrokerClock } from './control/clock.js';
 import { BrokerError } from './errors.js';
-import { BrokerFaults } from './faults.js';
-import { Journal } from './journal.js';
-import { MemoryAlarm } from './memory-alarm.js';
+import { BrokerFaults } from './control/faults.js';
+import { Journal } from './control/journal.js';
+import { MemoryAlarm } from './control/memory-alarm.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './options.js';
-import { ReplyTargets } from './reply-to.js';
-import { Session } from './session.js';
-import { Vhost } from './vhost.js';
+import { ReplyTargets } from './channel/reply-to.js';
+import { Session } from './connection/session.js';
+import { Vhost } from './routing/vhost.js';
 
 /** How long clients have to agree to a close, ms. */
 const CLOSE_GRACE = 1_000;
@@ -57,8 +57,6 @@ export class EmbeddedBroker implements AsyncDisposable {
     for (const name of options.vhosts) this.vhosts.set(name, new Vhost(name, host));
     // A client that half-closes its socket is gone.
     this.server = createServer({ noDelay: true }, (socket) => {
-      const { remoteAddress, remotePort } = socket;
-      options.log(`connection ${this.lastId + 1} from ${remoteAddress}:${remotePort}`);
       this.sessions.add(new Session(++this.lastId, socket, this.sessionHost()));
     });
   }
@@ -154,10 +152,7 @@ export class EmbeddedBroker implements AsyncDisposable {
       get blocked() {
         return blocked();
       },
-      onEnd: (session) => {
-        this.sessions.delete(session);
-        options.log(`connection ${session.id} has ended`);
-      },
+      onEnd: (session) => void this.sessions.delete(session),
     };
   }
 }

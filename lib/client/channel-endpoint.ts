@@ -207,9 +207,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (blocked !== undefined)
       return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
     if (this.flowStopped) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
-    const { bufferedBytes } = this.link!.transport;
-    if (bufferedBytes < this.host.options.writeBufferSize) return undefined;
-    return { kind: 'busy', reason: `${bufferedBytes} bytes wait for the socket` };
+    const { transport } = this.link!;
+    if (transport.hasRoom(this.host.options.writeBufferSize)) return undefined;
+    return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
   }
 
   /** @internal */

@@ -9,12 +9,14 @@ import type { Delivery } from './delivery.js';
 import { DeliveryIterator, iteratorOptions } from './delivery-iterator.js';
 import { ContentTooLargeError } from './errors.js';
 import { refuseUnknown } from './options.js';
-import type { PublishOptions } from './publisher.js';
+import type { PublishOptions } from './publish-options.js';
 import type { CallOptions, Reply } from './rpc-queue.js';
 import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
 
 const CALL_OPTIONS = ['timeout', 'signal'];
 const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'arguments', ...CALL_OPTIONS];
+const BIND_OPTIONS = ['arguments', ...CALL_OPTIONS];
+const GET_OPTIONS = ['noAck', ...CALL_OPTIONS];
 const QUEUE_OPTIONS = ['passive', 'durable', 'exclusive', 'autoDelete', 'arguments', ...CALL_OPTIONS];
 const CONSUME_OPTIONS = ['consumerTag', 'noAck', 'exclusive', 'noLocal', 'arguments', 'prefetch', 'concurrency', 'onCancel', ...CALL_OPTIONS]; // prettier-ignore
 
@@ -59,17 +61,20 @@ export class Channel extends ChannelEndpoint {
 
   /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
   async exchangeDelete(exchange: string, options: { readonly ifUnused?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('exchangeDelete', options, ['ifUnused', ...CALL_OPTIONS]);
     await this.call('exchange.delete', { exchange, ifUnused: options.ifUnused === true, noWait: false }, options);
     this.topology.removeExchange(exchange);
   }
 
   /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
   async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('exchangeBind', options, BIND_OPTIONS);
     await this.bind({ kind: 'exchange', destination, source, routingKey, arguments: options.arguments ?? {} }, options);
   }
 
   /** exchange.unbind: routing key and arguments as in the binding. */
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('exchangeUnbind', options, BIND_OPTIONS);
     const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
     await this.call('exchange.unbind', args, options);
     this.topology.removeBinding({ kind: 'exchange', destination, source, routingKey, arguments: args.arguments });
@@ -94,6 +99,7 @@ export class Channel extends ChannelEndpoint {
 
   /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('queueBind', options, BIND_OPTIONS);
     await this.bind(
       { kind: 'queue', destination: queue, source: exchange, routingKey, arguments: options.arguments ?? {} },
       options,
@@ -102,6 +108,7 @@ export class Channel extends ChannelEndpoint {
 
   /** queue.unbind: routing key and arguments as in the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('queueUnbind', options, BIND_OPTIONS);
     const args = { queue: this.topology.resolve(queue), exchange, routingKey, arguments: options.arguments ?? {} };
     await this.call('queue.unbind', args, options);
     this.topology.removeBinding({
@@ -124,6 +131,7 @@ export class Channel extends ChannelEndpoint {
     queue: string,
     options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } & CallOptions = {},
   ): Promise<number> {
+    refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
     const { ifUnused = false, ifEmpty = false } = options;
     const name = this.topology.resolve(queue);
     const { args } = await this.call('queue.delete', { queue: name, ifUnused, ifEmpty, noWait: false }, options);
@@ -138,6 +146,7 @@ export class Channel extends ChannelEndpoint {
    * @param options.global for the channel as a whole; RabbitMQ 4 refuses that. Default: for each consumer that follows
    */
   async basicQos(prefetchCount: number, options: { readonly global?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('basicQos', options, ['global', ...CALL_OPTIONS]);
     const global = options.global === true;
     await this.call('basic.qos', { prefetchSize: 0, prefetchCount, global }, options);
     this.qos.set(global ? 'channel' : 'consumer', prefetchCount);
@@ -181,6 +190,7 @@ export class Channel extends ChannelEndpoint {
     queue: string,
     options: { readonly noAck?: boolean } & CallOptions = {},
   ): Promise<Delivery | undefined> {
+    refuseUnknown('basicGet', options, GET_OPTIONS);
     if (!this.isOpen) await this.whenOpen('basic.get', options);
     const noAck = options.noAck === true;
     type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
@@ -196,6 +206,7 @@ export class Channel extends ChannelEndpoint {
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
   async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
     await this.whenOpen('basic.recover', options);
     const { settlements } = this;
     settlements.beginRecover();
@@ -245,8 +256,9 @@ export class Channel extends ChannelEndpoint {
    * Publishes a message (basic.publish). On a channel with confirms it resolves with the delivery tag on the broker's
    * ack; without, with 0 once the connection has taken it.
    *
-   * @param body a string is sent as UTF-8. Bytes must not be changed until it resolves: large ones are not copied
-   * @throws PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
+   * @param body a string is sent as UTF-8. Bytes must not be changed until it resolves: from 16 KiB on they are not
+   *   copied, and what waits (for a reconnect, or to be sent again) is not either
+   * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
    *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
    */
   publish(

@@ -274,7 +274,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
-  onWritten(): void {
+  onRoom(): void {
     this.pumpAll();
   }
 

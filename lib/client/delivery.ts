@@ -1,9 +1,11 @@
 import type { Buffer } from 'node:buffer';
 import { ByteReader } from '../protocol/bytes.js';
-import { readProperties } from '../protocol/properties.js';
+import type { EncodedField } from '../protocol/field-table.js';
+import { readEncodedHeaders, readProperties } from '../protocol/properties.js';
 import type { MessageProperties } from '../protocol/types.js';
 import { diagnostics, type SettleMessage } from './diagnostics.js';
 import { AlreadySettledError } from './errors.js';
+import { refuseUnknown } from './options.js';
 import type { Settlements } from './settlements.js';
 
 /** What came before the content: of basic.deliver or basic.get-ok. */
@@ -14,6 +16,8 @@ export interface DeliveryInfo {
   readonly exchange: string;
   readonly routingKey: string;
 }
+
+const SINGLE: { readonly multiple?: boolean } = {};
 
 /** A message that was delivered, or fetched with basic.get. Settle it once, unless it came without acknowledgement. */
 export class Delivery {
@@ -49,6 +53,14 @@ export class Delivery {
     return (this.decoded ??= readProperties(new ByteReader(this.encoded)));
   }
 
+  /**
+   * The headers with their values as they came, type and all: to be published on without a change, which decoded values
+   * cannot promise (a `uint8` is a plain number then). Read anew each time. @throws WireError when they are malformed
+   */
+  get encodedHeaders(): Record<string, EncodedField> {
+    return readEncodedHeaders(new ByteReader(this.encoded));
+  }
+
   /** It was settled here, or needs no settling. */
   get settled(): boolean {
     return this.isSettled;
@@ -58,9 +70,10 @@ export class Delivery {
    * Done with it (basic.ack). Without effect, but for a line in the log, when the channel was lost meanwhile.
    *
    * @param options.multiple this and all earlier ones of the channel. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
-  ack(options: { readonly multiple?: boolean } = {}): void {
+  ack(options: { readonly multiple?: boolean } = SINGLE): void {
+    if (options !== SINGLE) refuseUnknown('ack', options, ['multiple']);
     this.settle('ack', 'ack');
     this.settlements.ack(this.deliveryTag, options.multiple === true);
   }
@@ -70,9 +83,10 @@ export class Delivery {
    *
    * @param options.requeue back to its queue, at its place if possible; else dead-lettered or dropped. Default true
    * @param options.multiple this and all earlier ones of the channel. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
+    refuseUnknown('nack', options, ['requeue', 'multiple']);
     this.settle('nack', options.requeue === false ? 'reject' : 'requeue');
     this.settlements.nack(this.deliveryTag, options.multiple === true, options.requeue !== false);
   }
@@ -81,9 +95,10 @@ export class Delivery {
    * Refuses it: dead-lettered where the queue says so, else dropped.
    *
    * @param options.requeue back to its queue instead. Default false
-   * @throws AlreadySettledError
+   * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
+    refuseUnknown('reject', options, ['requeue']);
     this.settle('reject', options.requeue === true ? 'requeue' : 'reject');
     this.settlements.nack(this.deliveryTag, false, options.requeue === true);
   }

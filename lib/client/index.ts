@@ -5,7 +5,7 @@ export type { ConnectionOptions, ReconnectOptions, ClientLogger, Urls } from './
 export { Channel, type BindOptions, type QueueDeclared } from './channel.js';
 export type { ChannelEvents } from './channel-events.js';
 export type { ChannelOptions } from './channel-options.js';
-export type { PublishOptions } from './publisher.js';
+export type { PublishOptions } from './publish-options.js';
 export type { CallOptions } from './rpc-queue.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consumer.js';
 export type { ConfirmMessage, ConnectMessage, DeliverMessage, PublishMessage, SettleMessage } from './diagnostics.js';
@@ -16,10 +16,12 @@ export { parseUri, type Endpoint } from './uri.js';
 export * from './errors.js';
 export {
   Decimal,
+  EncodedField,
   typed,
   TypedField,
   type FieldTable,
   type FieldValue,
   type TypedKind,
 } from '../protocol/field-table.js';
+export { DistantDate } from '../protocol/timestamp.js';
 export type { MessageProperties } from '../protocol/types.js';

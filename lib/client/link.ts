@@ -46,7 +46,7 @@ export interface LinkOwner {
   onControlMethod(method: Method): void;
   /** Called once; the link is of no more use. */
   onLinkLost(error: ConnectionError): void;
-  onWritten(): void;
+  onRoom(): void;
   /** The frames of one read were handed out. */
   onEvents(): void;
 }
@@ -210,8 +210,8 @@ export class Link implements TransportHandler {
     this.owner?.onEvents();
   }
 
-  onWritten(): void {
-    this.owner?.onWritten();
+  onRoom(): void {
+    this.owner?.onRoom();
   }
 
   onMalformed(error: unknown, chunk: Buffer): void {

@@ -61,7 +61,7 @@ export interface ConnectionOptions {
   readonly reconnect?: false | ReconnectOptions;
   /** Larger messages are not buffered but rejected, without requeue. Bytes. Default 134,217,728 (RabbitMQ's own limit). */
   readonly maxMessageSize?: number;
-  /** Bytes that may wait for the socket before publishes wait. Default 16,777,216. */
+  /** Bytes that may wait for the socket before publishes wait. Default 4,194,304. */
   readonly writeBufferSize?: number;
   /** Added to the client properties that the broker shows. */
   readonly clientProperties?: FieldTable;
@@ -125,7 +125,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
             attempts: reconnect?.attempts ?? Infinity,
           },
     maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
-    writeBufferSize: options.writeBufferSize ?? 16 * 1024 * 1024,
+    writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
     clientProperties: options.clientProperties ?? {},
     logger: options.logger ?? silent,
     clock: options.clock ?? systemClock,

@@ -1,4 +1,3 @@
-import type { MessageProperties } from '../protocol/types.js';
 import type { Clock } from './clock.js';
 import { Confirms, type Publish } from './confirms.js';
 import { Deferred } from './deferred.js';
@@ -10,17 +9,8 @@ import {
   PublishTimeoutError,
   type ReturnedMessage,
 } from './errors.js';
+import { checkPublishOptions, type PublishOptions } from './publish-options.js';
 import { findReturned } from './returns.js';
-
-/** The message's properties, and how to publish it. */
-export interface PublishOptions extends MessageProperties {
-  /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
-  readonly mandatory?: boolean | undefined;
-  /** Deadline from the call to the confirm, waits included; ms. Default: the channel's `publishTimeout`. */
-  readonly timeout?: number | undefined;
-  /** Ends the wait with the signal's reason; what was sent stays sent. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export interface PublisherOptions {
   readonly publishTimeout: number;
@@ -75,6 +65,7 @@ export class Publisher {
   /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
     return new Promise((resolve, reject) => {
+      checkPublishOptions(options);
       const { signal, timeout = this.options.publishTimeout } = options;
       signal?.throwIfAborted();
       const publish: Publish = {

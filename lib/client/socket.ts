@@ -18,8 +18,8 @@ const LINGER = 2_000;
 /**
  * One socket with the connection's one write path and one read path.
  *
- * Writing: whoever appends to `writer` causes one flush at the end of the tick. While a write is under way frames
- * gather and go out together when it completes.
+ * Writing: whoever appends to `writer` causes one flush at the end of the tick. What the kernel takes at once is done
+ * with at once, its slab in use again; while a write is under way frames gather and go out together when it completes.
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
@@ -32,6 +32,8 @@ export class Transport {
   private writesUnderWay = 0;
   private bytesInWrite = 0;
   private cancelLinger: (() => void) | undefined;
+  /** Somebody was told that there is no room. */
+  private roomAwaited = false;
   private dead = false;
 
   constructor(
@@ -51,6 +53,13 @@ export class Transport {
   /** Bytes that are not yet the kernel's. */
   get bufferedBytes(): number {
     return this.writer.pendingBytes + this.bytesInWrite;
+  }
+
+  /** Whether fewer than `limit` bytes wait. If not, `onRoom` comes when a write is done. */
+  hasRoom(limit: number): boolean {
+    if (this.bufferedBytes < limit) return true;
+    this.roomAwaited = true;
+    return false;
   }
 
   /** The largest frame in both directions, in bytes, as tune has settled it. */
@@ -90,21 +99,40 @@ export class Transport {
     this.planned = false;
     const batch = this.writer.take();
     if (!batch) return;
-    this.writesUnderWay++;
-    this.bytesInWrite += batch.bytes;
     this.lastSent = this.clock.now();
+    let taken = false;
     const written = (): void => {
+      // The callback also comes, later, for what was taken at once.
+      if (taken) return;
       this.writesUnderWay--;
       this.bytesInWrite -= batch.bytes;
       this.writer.recycle(batch);
       if (this.dead) return;
       this.flush();
-      this.handler.onWritten();
+      this.tellOfRoom();
     };
+    this.writesUnderWay++;
+    this.bytesInWrite += batch.bytes;
     const last = batch.chunks.length - 1;
     if (last > 0) this.socket.cork();
     batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
     if (last > 0) this.socket.uncork();
+    // Its callbacks wait for the tick's end: to wait with them would mean a new slab, and another tick, per write.
+    if (this.socket.writableLength !== 0 || this.dead) return;
+    taken = true;
+    this.writesUnderWay--;
+    this.bytesInWrite -= batch.bytes;
+    this.writer.recycle(batch);
+    // Somebody's own socket may have brought an answer from within its write.
+    if (this.writer.pendingBytes > 0 || this.beforeFlush.length > 0) this.planFlush();
+    // Not from within the append that caused this flush.
+    if (this.roomAwaited) queueMicrotask(() => this.tellOfRoom());
+  }
+
+  private tellOfRoom(): void {
+    if (!this.roomAwaited || this.dead) return;
+    this.roomAwaited = false;
+    this.handler.onRoom();
   }
 
   sendHeartbeat(): void {
@@ -147,8 +175,8 @@ export interface TransportHandler extends FrameHandler {
   onMalformed(error: unknown, chunk: Buffer): void;
   /** All of a chunk's frames have been handed out. */
   onChunkDone(): void;
-  /** The socket took a write over: there may be room again. */
-  onWritten(): void;
+  /** A write is done: there may be the room that `hasRoom` denied. */
+  onRoom(): void;
   /** The socket is gone. Called once. */
   onEnd(error: Error | undefined): void;
 }

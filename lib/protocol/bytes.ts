@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { EncodingError, WireError } from './errors.js';
+import { decodeText, encodeEscaped } from './lossless-text.js';
 
 const TWO_32 = 0x1_0000_0000;
 /** A short string's length and its bytes, at most. */
@@ -76,6 +77,19 @@ export class ByteWriter {
     this.position = putShortstr(this.buffer, at, value, what);
   }
 
+  /**
+   * A short string of a message (a property, a header's name), which may have been read from bytes that are not UTF-8:
+   * these are written back, see lossless-text.ts. RabbitMQ passes them on in messages; in a method's arguments it takes
+   * them for a frame error.
+   */
+  messageShortstr(value: string, what: string): void {
+    const bytes = typeof value === 'string' && !value.isWellFormed() ? encodeEscaped(value) : undefined;
+    if (!bytes) return this.shortstr(value, what);
+    this.octet(checkedSize(bytes.length, what));
+    const at = this.reserve(bytes.length);
+    this.buffer.set(bytes, at);
+  }
+
   longstr(value: string, what: string): void {
     if (!value.isWellFormed()) throw loneSurrogate(what);
     const size = Buffer.byteLength(value);
@@ -87,6 +101,12 @@ export class ByteWriter {
   /** Bytes with their length before them. */
   longbytes(value: Uint8Array): void {
     this.long(value.length);
+    const at = this.reserve(value.length);
+    this.buffer.set(value, at);
+  }
+
+  /** Bytes as they are. */
+  bytes(value: Uint8Array): void {
     const at = this.reserve(value.length);
     this.buffer.set(value, at);
   }
@@ -142,10 +162,11 @@ export function putShortstr(buffer: Buffer, at: number, value: string, what: str
 function shortstrSize(value: string, what: string): number {
   if (typeof value !== 'string') throw new EncodingError(`${what} must be a string, not ${describe(value)}`);
   if (!value.isWellFormed()) throw loneSurrogate(what);
-  const size = value.length > 255 ? value.length : Buffer.byteLength(value);
-  if (size > 255) {
-    throw new EncodingError(`${what} has ${Buffer.byteLength(value)} bytes; AMQP's short strings hold 255 at most`);
-  }
+  return checkedSize(Buffer.byteLength(value), what);
+}
+
+function checkedSize(size: number, what: string): number {
+  if (size > 255) throw new EncodingError(`${what} has ${size} bytes; AMQP's short strings hold 255 at most`);
   return size;
 }
 
@@ -224,10 +245,11 @@ export class ByteReader {
     return this.buffer.readDoubleBE(this.take(8));
   }
 
+  /** What is not UTF-8 is kept, see lossless-text.ts. */
   shortstr(): string {
     const size = this.octet();
     const at = this.take(size);
-    return this.buffer.toString('utf8', at, at + size);
+    return decodeText(this.buffer, at, at + size);
   }
 
   /** A view, not a copy: keep it only as long as the buffer is yours. */
@@ -235,6 +257,13 @@ export class ByteReader {
     const size = this.long();
     const at = this.take(size);
     return this.buffer.subarray(at, at + size);
+  }
+
+  /** A copy of the bytes that `read` reads. */
+  copyOf(read: () => void): Buffer {
+    const start = this.position;
+    read();
+    return Buffer.from(this.buffer.subarray(start, this.position));
   }
 
   /** Runs `read` until the next `size` bytes are used up; it must not read past them. */

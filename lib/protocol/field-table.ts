@@ -2,6 +2,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { describe } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
+import { readTimestamp, writeTimestamp } from './timestamp.js';
 
 /**
  * Field tables (section 4.2.5.5) with RabbitMQ's errata: `b` is signed and `B` unsigned, `s` is a 16-bit integer and
@@ -17,7 +18,8 @@ export interface FieldTable {
  * Written: string `S`, boolean `t`, whole number `I` (32 bits) or `l` (up to 2^53), other number `d`, bigint `l`,
  * Date `T` (whole seconds), bytes `x`, `Decimal` `D`, array `A`, object `F`, null `V`. `typed()` forces another type.
  *
- * Read: the same. 64-bit integers are numbers up to 2^53 and bigints beyond; a string that is not UTF-8 stays bytes.
+ * Read: the same. 64-bit integers are numbers up to 2^53 and bigints beyond; a string that is not UTF-8 stays bytes; a
+ * timestamp that no Date can hold is a `DistantDate`.
  */
 export type FieldValue =
   | string
@@ -28,6 +30,7 @@ export type FieldValue =
   | Uint8Array
   | Decimal
   | TypedField
+  | EncodedField
   | readonly FieldValue[]
   | FieldTable
   | null
@@ -71,6 +74,14 @@ export class TypedField {
   ) {}
 }
 
+/** A value as it came over the wire, type and all: to be written as it is. See `Delivery.encodedHeaders`. */
+export class EncodedField {
+  constructor(
+    /** Its type's letter and its bytes. */
+    readonly bytes: Uint8Array,
+  ) {}
+}
+
 /** Forces the type of a number on the wire: `typed('int16', 5)`. The range is checked when it is written. */
 export function typed(kind: TypedKind, value: number | bigint): TypedField {
   return new TypedField(kind, value);
@@ -94,7 +105,7 @@ export function writeTable(writer: ByteWriter, table: FieldTable, path = 'table'
     for (const key of Object.keys(table)) {
       const value = table[key];
       if (value === undefined) continue;
-      writer.shortstr(key, `a key of ${path}`);
+      writer.messageShortstr(key, `a key of ${path}`);
       writeValue(writer, value, `${path}.${key}`, depth);
     }
   });
@@ -129,6 +140,7 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
     letter(writer, 'x');
     return writer.longbytes(value);
   }
+  if (value instanceof EncodedField) return writer.bytes(value.bytes);
   if (value instanceof TypedField) return writeNumber(writer, value.kind, value.value, path);
   if (value instanceof Decimal) {
     inRange(value.scale, 0, 0xff, `${path}.scale`);
@@ -157,13 +169,6 @@ function isPlainObject(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
-}
-
-/** Whole seconds since 1970, unsigned 64 bits. */
-export function writeTimestamp(writer: ByteWriter, value: Date, path: string): void {
-  const seconds = value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
-  if (!(seconds >= 0)) throw new EncodingError(`${path} must be a Date from 1970 on`);
-  writer.longlong(seconds);
 }
 
 function numberKind(value: number, path: string): TypedKind {
@@ -245,6 +250,17 @@ export function readTable(reader: ByteReader, depth = 0): FieldTable {
   return table;
 }
 
+/** The table's keys, with values that are written as they came. @throws WireError */
+export function readEncodedTable(reader: ByteReader): Record<string, EncodedField> {
+  const table: Record<string, EncodedField> = {};
+  reader.within(reader.long(), () => {
+    const key = reader.shortstr();
+    const value = new EncodedField(reader.copyOf(() => readValue(reader, 0)));
+    Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true });
+  });
+  return table;
+}
+
 function readValue(reader: ByteReader, depth: number): FieldValue {
   const type = String.fromCharCode(reader.octet());
   switch (type) {
@@ -278,7 +294,7 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
     case 'x':
       return Buffer.from(reader.longbytes());
     case 'T':
-      return new Date(reader.longlong() * 1000);
+      return readTimestamp(reader);
     case 'F':
       return readTable(reader, depth + 1);
     case 'A': {

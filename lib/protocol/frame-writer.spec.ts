@@ -180,6 +180,14 @@ describe('FrameWriter', () => {
     expect(bodies.map((it, at) => it.equals([patternedBody(DIRECT - 1, 1), large][at]!))).toEqual([true, true]);
   });
 
+  it('refuses a body that is not bytes, whose length would be taken for a number of them', () => {
+    const writer = new FrameWriter(() => undefined);
+    expect(() => writer.publish(1, '', 'q', false, {}, 'text' as unknown as Uint8Array)).toThrow(
+      new TypeError('the body must be a Uint8Array, not string'),
+    );
+    expect(writer.pendingBytes).toBe(0);
+  });
+
   it('reuses the slabs that it is given back, a few of them, and no odd sizes', () => {
     const writer = new FrameWriter(() => {});
     const burst = (count: number): Batch => {

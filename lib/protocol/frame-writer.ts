@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { ByteWriter, putShortstr, SHORTSTR_MAX } from './bytes.js';
+import { ByteWriter, describe, putShortstr, SHORTSTR_MAX } from './bytes.js';
 import { EncodingError } from './errors.js';
 import { methodId, writeMethod } from './methods.js';
 import { writeProperties } from './properties.js';
@@ -118,6 +118,7 @@ export class FrameWriter {
     properties: MessageProperties,
     body: Uint8Array,
   ): void {
+    if (!(body instanceof Uint8Array)) throw new TypeError(`the body must be a Uint8Array, not ${describe(body)}`);
     this.scratch.reset();
     writeProperties(this.scratch, properties);
     const header = this.scratch.view();

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { WireError } from './errors.js';
+import { decodeText } from './lossless-text.js';
 import { methodId } from './methods.js';
 
 /** The methods that arrive per message, read by hand; a property test holds them to the table's reading. */
@@ -24,11 +25,11 @@ export function readDeliver(buffer: Buffer, start: number, end: number): Deliver
   const keyEnd = exchangeEnd + 1 + octet(buffer, exchangeEnd, end);
   if (keyEnd !== end) throw malformed('basic.deliver');
   return {
-    consumerTag: buffer.toString('utf8', start + 5, tagEnd),
+    consumerTag: decodeText(buffer, start + 5, tagEnd),
     deliveryTag: longlong(buffer, tagEnd),
     redelivered: (buffer[tagEnd + 8]! & 1) !== 0,
-    exchange: buffer.toString('utf8', exchangeAt + 1, exchangeEnd),
-    routingKey: buffer.toString('utf8', exchangeEnd + 1, keyEnd),
+    exchange: decodeText(buffer, exchangeAt + 1, exchangeEnd),
+    routingKey: decodeText(buffer, exchangeEnd + 1, keyEnd),
   };
 }
 

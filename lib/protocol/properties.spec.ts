@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
-import { readProperties, writeProperties } from './properties.js';
+import { typed } from './field-table.js';
+import { readEncodedHeaders, readProperties, writeProperties } from './properties.js';
 import { bytes, messageProperties } from './protocol.arbitraries.js';
 import { sizesNotRefused } from './receiver.arbitraries.js';
 import type { MessageProperties } from './types.js';
@@ -93,6 +94,25 @@ describe('properties', () => {
 
   it('with bytes behind the last one are refused', () => {
     expect(() => decode(Buffer.from('000000', 'hex'))).toThrow(refused);
+  });
+
+  it('have headers that can be written as they came, whatever their types', () => {
+    fc.assert(
+      fc.property(messageProperties, (properties) => {
+        const before = Buffer.from(encode(properties));
+        const headers = readEncodedHeaders(new ByteReader(before));
+        expect(Object.keys(headers)).toEqual(Object.keys(decode(before).headers ?? {}));
+        const { headers: had, ...others } = properties;
+        expect(Buffer.from(encode(had ? { ...others, headers } : others))).toEqual(before);
+      }),
+    );
+  });
+
+  it('have headers that keep types which decoding does not tell apart', () => {
+    const headers = { a: typed('uint8', 5), b: typed('int64', 5), c: typed('float', 0.5) };
+    const before = Buffer.from(encode({ contentType: 'ct', headers }));
+    expect(encode({ contentType: 'ct', headers: readEncodedHeaders(new ByteReader(before)) })).toEqual(before);
+    expect(encode({ contentType: 'ct', headers: decode(before).headers })).not.toEqual(before);
   });
 
   it('of random bytes are properties or a WireError', () => {

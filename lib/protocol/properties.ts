@@ -1,8 +1,9 @@
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { describe } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
-import { readTable, writeTable, writeTimestamp } from './field-table.js';
+import { readEncodedTable, readTable, writeTable, type EncodedField } from './field-table.js';
 import { properties as spec } from './spec.js';
+import { readTimestamp, writeTimestamp } from './timestamp.js';
 import type { MessageProperties } from './types.js';
 
 type Name = keyof MessageProperties;
@@ -47,7 +48,7 @@ export function writeProperties(writer: ByteWriter, properties: MessagePropertie
 
 function shortstr(writer: ByteWriter, name: Name, value: string | undefined): number {
   if (value === undefined) return 0;
-  writer.shortstr(value, name);
+  writer.messageShortstr(value, name);
   return flag[name];
 }
 
@@ -76,6 +77,16 @@ export function readProperties(reader: ByteReader): MessageProperties {
   return properties;
 }
 
+/** The headers alone, with values that are written as they came; empty when there are none. @throws WireError */
+export function readEncodedHeaders(reader: ByteReader): Record<string, EncodedField> {
+  const flags = reader.short();
+  for (const { name, kind, flag } of fields) {
+    if (name === 'headers') return flags & flag ? readEncodedTable(reader) : {};
+    if (flags & flag) readProperty(reader, kind);
+  }
+  return {};
+}
+
 function readProperty(reader: ByteReader, kind: (typeof spec)[keyof typeof spec]): unknown {
   switch (kind) {
     case 'shortstr':
@@ -85,6 +96,6 @@ function readProperty(reader: ByteReader, kind: (typeof spec)[keyof typeof spec]
     case 'table':
       return readTable(reader);
     case 'timestamp':
-      return new Date(reader.longlong() * 1000);
+      return readTimestamp(reader);
   }
 }

@@ -64,9 +64,14 @@ export class AmqpConnections {
     return this.ready;
   }
 
+  /** Ends the attempts to open them, if they are not: whoever waits for them is told. */
+  giveUp(): void {
+    if (!this.ready) this.refuse();
+  }
+
   /** Closes both, once what was published is confirmed. May be called again. */
   async close(): Promise<void> {
-    this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
+    this.refuse();
     // What could not be opened was reported to whoever asked for it.
     const pair = await this.pair?.catch(() => undefined);
     if (pair) await closeAll([pair.publishing, pair.consuming]);
@@ -74,6 +79,10 @@ export class AmqpConnections {
       status.set('closed');
       status.complete();
     }
+  }
+
+  private refuse(): void {
+    this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
   }
 
   private async start(): Promise<ConnectionPair> {

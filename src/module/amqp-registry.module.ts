@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
+import { ParkingLot } from '../consumers/parking/parking-lot.js';
 import { Settlers } from '../consumers/settlement/settlers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
@@ -9,7 +10,7 @@ import { ConnectionRegistry } from './connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
-  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry],
+  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot],
+  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot],
 })
 export class AmqpRegistryModule {}

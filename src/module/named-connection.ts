@@ -55,6 +55,7 @@ export class NamedConnection {
   /** Confirms that are due are waited for, within their deadlines. May be called again. */
   async close(): Promise<void> {
     this.stop.abort();
+    this.connections.giveUp();
     await Promise.all(this.publishers.map((publisher) => publisher.close()));
     await this.connections.close();
     this.events.complete();

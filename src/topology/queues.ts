@@ -34,11 +34,6 @@ export interface QueueOptions {
    * (https://www.rabbitmq.com/docs/consumers#single-active-consumer). Default false.
    */
   readonly singleActiveConsumer?: boolean;
-  /**
-   * Where the queue's leader is put: on the node that declares it, or where the fewest are
-   * (https://www.rabbitmq.com/docs/clustering#replica-placement). Default: the broker's.
-   */
-  readonly leaderLocator?: 'client-local' | 'balanced';
   /** Further arguments, as they are. */
   readonly arguments?: FieldTable;
 }
@@ -67,6 +62,11 @@ export interface QuorumQueueOptions extends QueueOptions {
   readonly deadLetterStrategy?: 'at-most-once' | 'at-least-once';
   /** Members of the queue at its declaration. Default: the broker's. */
   readonly initialGroupSize?: number;
+  /**
+   * Where the queue's leader is put: on the node that declares it, or where the fewest are
+   * (https://www.rabbitmq.com/docs/clustering#replica-placement). Default: the broker's.
+   */
+  readonly leaderLocator?: 'client-local' | 'balanced';
 }
 
 /** Options of {@link streamQueue}, which is always durable, never exclusive, and keeps what was consumed. */
@@ -94,7 +94,6 @@ const common = {
   maxLengthBytes: 'x-max-length-bytes',
   overflow: 'x-overflow',
   singleActiveConsumer: 'x-single-active-consumer',
-  leaderLocator: 'x-queue-leader-locator',
 } as const;
 
 const quorum = {
@@ -102,6 +101,7 @@ const quorum = {
   deliveryLimit: 'x-delivery-limit',
   deadLetterStrategy: 'x-dead-letter-strategy',
   initialGroupSize: 'x-quorum-initial-group-size',
+  leaderLocator: 'x-queue-leader-locator',
 } as const;
 
 const stream = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { EncodingError, type PublishOptions } from '../../lib/client/index.js';
+import { DistantDate, EncodingError, type PublishOptions } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -105,5 +105,29 @@ describe('D1 what AMQP cannot carry is a local error', () => {
     await waiting[0];
     expect(await waiting[1]).toBeInstanceOf(EncodingError);
     await waiting[2];
+  });
+
+  it('D1 what no Unicode and no Date can hold is forwarded as it came, byte for byte', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    const key = 'caf\udce9'; // the byte 0xe9, as it is read
+    const binary = '\udcff\udc80';
+    const micros = new DistantDate(1_700_000_000_000_000n);
+    const properties = { correlationId: binary, timestamp: micros, headers: { [key]: 1, at: micros } };
+    await channel.publish('', queue, 'first', properties);
+    const first = (await channel.basicGet(queue, { noAck: true }))!;
+    await channel.publish('', queue, first.body, first.properties);
+    const second = (await channel.basicGet(queue, { noAck: true }))!;
+    for (const { correlationId, timestamp, headers } of [first.properties, second.properties]) {
+      expect(correlationId).toBe(binary);
+      expect(Object.keys(headers!).sort()).toEqual(['at', key]);
+      for (const date of [timestamp, headers!['at']]) {
+        expect(date).toBeInstanceOf(DistantDate);
+        expect((date as DistantDate).seconds).toBe(micros.seconds);
+      }
+    }
+    // In a method RabbitMQ would close the connection for it.
+    expect(await errorOf(channel.publish('', key, 'x'))).toBeInstanceOf(EncodingError);
   });
 });

@@ -57,6 +57,22 @@ describe('D5 wrong use is an error that teaches', () => {
     expect(channel.isOpen).toBe(true);
   });
 
+  it('D5 an unknown option of a settlement settles nothing', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.publish('', queue, 'x');
+    const delivery = (await channel.basicGet(queue))!;
+    // @ts-expect-error: requeue; ignored, the message would come back for ever
+    expect(() => delivery.nack({ requeu: false })).toThrow(/nack: unknown option 'requeu'.*requeue/);
+    // @ts-expect-error: requeue
+    expect(() => delivery.reject({ requeued: true })).toThrow(ConfigurationError);
+    // @ts-expect-error: multiple
+    expect(() => delivery.ack({ multi: true })).toThrow(ConfigurationError);
+    expect(delivery.settled).toBe(false);
+    delivery.nack({ requeue: false });
+  });
+
   it('D5 settling after multiple has covered it is harmless', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
@@ -91,6 +107,20 @@ describe('D5 wrong use is an error that teaches', () => {
       [channel.exchangeDeclare('x', 'topic', { auto_delete: true }), /'auto_delete'.*autoDelete/],
       // @ts-expect-error: noAck
       [channel.basicConsume(queue, () => undefined, { noack: true }), /'noack'.*noAck/],
+      // @ts-expect-error: deliveryMode
+      [channel.publish('', queue, '', { persistent: true }), /publish: .* 'persistent'; use deliveryMode: 2/],
+      // @ts-expect-error: a header
+      [channel.publish('', queue, 'x', { CC: ['a'] }), /'CC'; use headers: \{ CC: \['key'\] \}/],
+      // @ts-expect-error: contentType
+      [channel.publish('', queue, 'x', { contenttype: 'x' }), /'contenttype'; known are: contentType, .*mandatory/],
+      // @ts-expect-error: ifUnused, without which the queue would be gone
+      [channel.queueDelete(queue, { ifunused: true }), /queueDelete: unknown option 'ifunused'.*ifUnused/],
+      // @ts-expect-error: noAck
+      [channel.basicGet(queue, { noack: true }), /basicGet: unknown option 'noack'.*noAck/],
+      // @ts-expect-error: arguments
+      [channel.queueBind(queue, 'x', '', { headers: {} }), /queueBind: unknown option 'headers'.*arguments/],
+      // @ts-expect-error: global
+      [channel.basicQos(1, { globally: true }), /basicQos: unknown option 'globally'.*global/],
     ];
     for (const [attempt, message] of attempts) {
       const error = await errorOf(attempt);

@@ -116,4 +116,440 @@ describe('retry', () => {
     await nest.close(app);
     expect(await nest.ready(queue)).toBe(0);
   });
+
+  it('keeps the headers byte for byte, the body, and no trace of its delay queues', async () => {
+    const queue = queueWith();
+    const seen = new Inbox<AmqpContext>();
+    const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, (_, context) => {
+      seen.add(context);
+      throw new Error('again');
+    });
+    await nest.start({ providers: [billing] }, quorum(queue));
+    const headers = {
+      a: typed('uint8', 5),
+      b: typed('int64', 5),
+      c: typed('float', 0.5),
+      d: { e: [typed('int16', 1)] },
+    };
+    const body = Buffer.from([0, 255, 1]);
+    await nest.channel.publish('', queue, body, { headers, deliveryMode: 1, timestamp: new Date(5_000), appId: 'x' });
+    const [first] = await seen.take(2);
+    const parked = await only(`${queue}.parked`);
+    expect(parked.body).toEqual(body);
+    const { 'x-nest-amqp-retry': history, ...encoded } = parked.encodedHeaders;
+    expect(encoded).toEqual(first!.delivery.encodedHeaders);
+    expect(history).toBeDefined();
+    expect(parked.properties).toMatchObject({ deliveryMode: 1, timestamp: new Date(5_000), appId: 'x' });
+  });
+
+  it('parks a message whose attempts are spent, with its first and last failure; the next one is handled', async () => {
+    const queue = queueWith();
+    const handled = new Inbox();
+    const billing = consumerOf(queue, { prefetch: 1, retry: soon }, (payload, { attempt }) => {
+      if (payload === 'bad') throw new TypeError(`failure ${attempt}`);
+      handled.add(payload);
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    const failures = new Inbox<ConsumerFailure>();
+    app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
+    await publisherOf(app).sendToQueue(queue, 'bad', { messageId: 'm-1' });
+    await publisherOf(app).sendToQueue(queue, 'good');
+    // It does not wait behind the bad one, prefetch 1 or not.
+    expect(await handled.next()).toBe('good');
+    const parked = await only(`${queue}.parked`);
+    expect(parked.text()).toBe('bad');
+    expect(parked.properties.headers!['x-nest-amqp-retry']).toEqual({
+      failed: 3,
+      queue,
+      exchange: '',
+      'routing-key': queue,
+      'first-failure': { message: 'TypeError: failure 1', stack: expect.any(String), time: expect.any(Date) },
+      'last-failure': { message: 'TypeError: failure 3', stack: expect.any(String), time: expect.any(Date) },
+    });
+    const common = { consumer: 'Billing.onOrder', queue, messageId: 'm-1', cause: expect.any(TypeError) };
+    expect(await failures.take(3)).toEqual([
+      { ...common, attempt: 1, decision: 'retry', delay: 50 },
+      { ...common, attempt: 2, decision: 'retry', delay: 50 },
+      { ...common, attempt: 3, decision: 'park', delay: undefined },
+    ]);
+    const where = `Message 'm-1' of queue '${queue}' failed in Billing.onOrder, attempt`;
+    expect(nest.lines.with('m-1')).toEqual([
+      `WARN ${where} 1 of 3: TypeError: failure 1; retried in 50 ms`,
+      `WARN ${where} 2 of 3: TypeError: failure 2; retried in 50 ms`,
+      `ERROR ${where} 3 of 3: TypeError: failure 3; parked in '${queue}.parked'`,
+    ]);
+  });
+
+  it('without options: three attempts from 1 s to 30 s, then parked; its queues are declared before it consumes', async () => {
+    const queue = queueWith([500, 1000, 2000]);
+    const billing = consumerOf(queue, {}, () => undefined);
+    await nest.start({ providers: [billing] }, quorum(queue));
+    for (const name of ['parked', 'retry.500', 'retry.1000', 'retry.2000']) {
+      expect(await nest.ready(`${queue}.${name}`)).toBe(0);
+    }
+  });
+
+  it('retry: false parks at the first failure', async () => {
+    const queue = queueWith([]);
+    let calls = 0;
+    const billing = consumerOf(queue, { retry: false }, () => {
+      calls++;
+      throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 1);
+    await only(`${queue}.parked`);
+    expect(calls).toBe(1);
+  });
+
+  it.each(['dead-letter', 'discard'] as const)('then: %s ends it without a parked queue', async (then) => {
+    const queue = queueWith();
+    const dead = nest.name('dead');
+    const exchange = nest.name('dlx');
+    const topology = {
+      exchanges: [fanoutExchange(exchange)],
+      queues: [quorumQueue(queue, { deadLetterExchange: exchange }), classicQueue(dead)],
+      bindings: [bindQueue(dead, exchange)],
+    };
+    const failures = new Inbox<ConsumerFailure>();
+    const billing = consumerOf(queue, { retry: { ...soon, attempts: 2, then } }, () => {
+      throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, { topology });
+    app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
+    await publisherOf(app).sendToQueue(queue, 'x');
+    expect((await failures.take(2)).map(({ decision }) => decision)).toEqual(['retry', then]);
+    if (then === 'dead-letter') expect((await only(dead)).text()).toBe('x');
+    await nest.close(app);
+    expect(await nest.ready(queue)).toBe(0);
+    await expect(nest.ready(`${queue}.parked`)).rejects.toThrow('404');
+  });
+
+  it('RejectMessage rejects at once', async () => {
+    const queue = queueWith();
+    const dead = nest.name('dead');
+    const topology = {
+      queues: [quorumQueue(queue, { deadLetterExchange: '', deadLetterRoutingKey: dead }), classicQueue(dead)],
+    };
+    const billing = consumerOf(queue, { retry: soon }, () => {
+      throw new RejectMessage('not mine');
+    });
+    const app = await nest.start({ providers: [billing] }, { topology });
+    await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
+    expect((await only(dead)).text()).toBe('x');
+    expect(nest.lines.with("'m'")).toEqual([expect.stringContaining('RejectMessage: not mine; rejected')]);
+  });
+
+  it('RequeueMessage gives it back; not hot, however often', async () => {
+    const queue = queueWith();
+    const times: number[] = [];
+    const done = new Inbox();
+    const billing = consumerOf(queue, { retry: soon }, (_, { delivery, attempt }) => {
+      times.push(performance.now());
+      if (times.length < 3) throw new RequeueMessage();
+      done.add([delivery.redelivered, attempt]);
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'x');
+    expect(await done.next()).toEqual([true, 1]);
+    expect(times[2]! - times[1]!).toBeGreaterThan(990);
+  });
+
+  it('RetryMessage waits as long as it says, more often than the policy; declares what it needs', async () => {
+    const queue = queueWith([100]);
+    const seen = new Inbox<number>();
+    const billing = consumerOf(queue, { retry: false }, (_, { attempt }) => {
+      seen.add(attempt);
+      if (attempt < 4) throw new RetryMessage('80ms');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'x');
+    expect(await seen.take(4)).toEqual([1, 2, 3, 4]);
+    expect(await nest.ready(`${queue}.retry.100`)).toBe(0);
+  });
+
+  describe('refusals', () => {
+    class Deny implements CanActivate {
+      canActivate(): boolean {
+        return false;
+      }
+    }
+
+    class Broken implements CanActivate {
+      canActivate(): never {
+        throw new Error('the database is away');
+      }
+    }
+
+    @Catch()
+    class Translate implements ExceptionFilter {
+      catch(): never {
+        throw new Error('translated');
+      }
+    }
+
+    /** Whether a message is parked at once, or has its attempts; and how often the handler was called. */
+    async function outcome(
+      type: (queue: string, called: () => void) => new () => object,
+      body: unknown,
+    ): Promise<object> {
+      const queue = queueWith();
+      let calls = 0;
+      const app = await nest.start({ providers: [type(queue, () => calls++)] }, quorum(queue));
+      await nest.channel.publish('', queue, String(body), { contentType: 'application/json' });
+      const parked = await only(`${queue}.parked`);
+      await nest.close(app);
+      const { failed } = parked.properties.headers!['x-nest-amqp-retry'] as { failed: number };
+      return { attempts: failed, calls };
+    }
+
+    const retry = { attempts: 2, backoff: fixed(50) };
+
+    it('what cannot be decoded is parked at once', async () => {
+      const type = (queue: string, called: () => void): new () => object => consumerOf(queue, { retry }, called);
+      expect(await outcome(type, '{"card":"4111')).toEqual({ attempts: 1, calls: 0 });
+      expect(nest.lines.with('4111')).toEqual([]);
+    });
+
+    it('what a guard refuses is parked at once', async () => {
+      const type = (queue: string, called: () => void): new () => object => {
+        @Injectable()
+        class Billing {
+          @AmqpConsumer(queue, { retry })
+          @UseGuards(Deny)
+          onOrder(): void {
+            called();
+          }
+        }
+        return Billing;
+      };
+      expect(await outcome(type, 1)).toEqual({ attempts: 1, calls: 0 });
+    });
+
+    it('a guard that fails is no refusal', async () => {
+      const type = (queue: string, called: () => void): new () => object => {
+        @Injectable()
+        class Billing {
+          @AmqpConsumer(queue, { retry })
+          @UseGuards(Broken)
+          onOrder(): void {
+            called();
+          }
+        }
+        return Billing;
+      };
+      expect(await outcome(type, 1)).toEqual({ attempts: 2, calls: 0 });
+    });
+
+    it('what a pipe refuses is parked at once, also when a filter puts another error in its place', async () => {
+      const type = (queue: string, called: () => void): new () => object => {
+        @Injectable()
+        class Billing {
+          @AmqpConsumer(queue, { retry })
+          @UseFilters(Translate)
+          onOrder(@Payload('id', ParseIntPipe) _id: number): void {
+            called();
+          }
+        }
+        return Billing;
+      };
+      expect(await outcome(type, '{"id":"three"}')).toEqual({ attempts: 1, calls: 0 });
+    });
+
+    it("a handler's own BadRequestException is a failure like any other", async () => {
+      const type = (queue: string, called: () => void): new () => object =>
+        consumerOf(queue, { retry }, () => {
+          called();
+          throw new BadRequestException();
+        });
+      expect(await outcome(type, 1)).toEqual({ attempts: 2, calls: 2 });
+    });
+  });
+
+  describe("ack: 'manual'", () => {
+    it('leaves it to the handler, which may settle as often as it likes', async () => {
+      const queue = queueWith();
+      const seen = new Inbox<AmqpContext>();
+      const billing = consumerOf(queue, { ack: 'manual', prefetch: 1, retry: soon }, (_, context) => seen.add(context));
+      const app = await nest.start({ providers: [billing] }, quorum(queue));
+      await publisherOf(app).sendToQueue(queue, 1);
+      await publisherOf(app).sendToQueue(queue, 2);
+      const first = await seen.next();
+      expect(first.delivery.settled).toBe(false);
+      expect(await nest.ready(queue)).toBe(1);
+      first.ack();
+      first.ack();
+      first.nack();
+      first.reject();
+      const second = await seen.next();
+      second.nack();
+      second.ack();
+      const again = await seen.next();
+      expect(again.delivery).toMatchObject({ redelivered: true, body: second.delivery.body });
+      again.reject();
+      await nest.close(app);
+      expect(await nest.ready(queue)).toBe(0);
+    });
+
+    it('what it throws on before it has settled goes through the table', async () => {
+      const queue = queueWith();
+      const billing = consumerOf(queue, { ack: 'manual', retry: { ...soon, attempts: 2 } }, () => {
+        throw new Error('no');
+      });
+      const app = await nest.start({ providers: [billing] }, quorum(queue));
+      await publisherOf(app).sendToQueue(queue, 'x');
+      expect((await only(`${queue}.parked`)).text()).toBe('x');
+    });
+  });
+
+  describe('exclusive queues', () => {
+    it('retry in the process, declare nothing beside, and reject in the end', async () => {
+      const queue = queueWith();
+      const seen = new Inbox<AmqpContext>();
+      const dead = nest.name('dead');
+      const billing = consumerOf(queue, { retry: soon, prefetch: 1, concurrency: 1 }, (_, context) => {
+        seen.add(context);
+        throw new Error(`failure ${context.attempt}`);
+      });
+      const queues = [
+        classicQueue(queue, { exclusive: true, deadLetterExchange: '', deadLetterRoutingKey: dead }),
+        classicQueue(dead),
+      ];
+      const app = await nest.start({ providers: [billing] }, { topology: { queues } });
+      await publisherOf(app).sendToQueue(queue, 'x');
+      const contexts = await seen.take(3);
+      expect(contexts.map(({ attempt, lastFailure }) => [attempt, lastFailure?.message])).toEqual([
+        [1, undefined],
+        [2, 'Error: failure 1'],
+        [3, 'Error: failure 2'],
+      ]);
+      expect((await only(dead)).text()).toBe('x');
+      await expect(nest.ready(`${queue}.parked`)).rejects.toThrow('404');
+    });
+  });
+
+  describe('streams', () => {
+    const stream = (queue: string): Partial<AmqpModuleOptions> => ({ topology: { queues: [streamQueue(queue)] } });
+    const from = { 'x-stream-offset': 'first' };
+
+    it('retry in the process, then park and go on', async () => {
+      const queue = queueWith();
+      const seen = new Inbox<string>();
+      const billing = consumerOf(queue, { retry: soon, arguments: from }, (payload, { attempt }) => {
+        seen.add(`${String(payload)} ${attempt}`);
+        if (payload === 'bad') throw new Error('no');
+      });
+      const app = await nest.start({ providers: [billing] }, stream(queue));
+      await publisherOf(app).sendToQueue(queue, 'bad');
+      await publisherOf(app).sendToQueue(queue, 'good');
+      expect((await seen.take(4)).toSorted()).toEqual(['bad 1', 'bad 2', 'bad 3', 'good 1']);
+      expect((await only(`${queue}.parked`)).text()).toBe('bad');
+    });
+
+    it("then: 'stop' ends the consumer", async () => {
+      const queue = queueWith();
+      const billing = consumerOf(queue, { retry: { attempts: 1, then: 'stop' }, arguments: from, prefetch: 1 }, () => {
+        throw new Error('no');
+      });
+      const app = await nest.start({ providers: [billing] }, stream(queue));
+      await publisherOf(app).sendToQueue(queue, 'bad', { messageId: 'm' });
+      await nest.lines.until('Stopped consuming');
+      expect(nest.lines.with("'m'")).toEqual([expect.stringContaining('the consumer stops before it')]);
+      const [status] = app.get(AmqpConsumerRegistry, { strict: false }).list();
+      expect(status).toMatchObject({ state: 'stopped', error: expect.objectContaining({ message: 'no' }) });
+      await expect(nest.ready(`${queue}.parked`)).rejects.toThrow('404');
+    });
+  });
+
+  describe.each(['verify', 'none'] as const)('declare: %s', (declare) => {
+    it.each([
+      ['retry.50', { 'x-message-ttl': 50 }],
+      ['parked', { 'x-delivery-limit': 2 ** 31 - 1 }],
+    ])('a missing queue, <queue>.%s, fails the start and is told with its declaration', async (missing, args) => {
+      const queue = queueWith();
+      const declareAll = { queues: [quorumQueue(queue)] };
+      await nest.close(
+        await nest.start({ providers: [consumerOf(queue, { retry: soon }, () => {})] }, { topology: declareAll }),
+      );
+      await nest.channel.queueDelete(`${queue}.${missing}`);
+      const starting = nest.start(
+        { providers: [consumerOf(queue, { retry: soon }, () => {})] },
+        { topology: { declare } },
+      );
+      const error: unknown = await starting.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ConsumerStartError);
+      const { cause } = error as ConsumerStartError;
+      expect(cause).toBeInstanceOf(MissingQueueError);
+      expect(cause).toMatchObject({
+        definition: { name: `${queue}.${missing}`, arguments: expect.objectContaining(args) },
+      });
+      expect((error as Error).message).toContain(JSON.stringify((cause as MissingQueueError).definition.arguments));
+      await expect(nest.ready(`${queue}.${missing}`)).rejects.toThrow('404');
+    });
+
+    it('works with queues that are there', async () => {
+      const queue = queueWith();
+      const declareAll = { queues: [quorumQueue(queue)] };
+      const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
+        throw new Error('no');
+      });
+      await nest.close(await nest.start({ providers: [billing] }, { topology: declareAll }));
+      const app = await nest.start({ providers: [billing] }, { topology: { declare } });
+      await publisherOf(app).sendToQueue(queue, 'x');
+      expect((await only(`${queue}.parked`)).text()).toBe('x');
+    });
+  });
+
+  it('a delay or parked queue that was deleted is declared again when it is needed', async () => {
+    const queue = queueWith();
+    const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
+      throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await nest.channel.queueDelete(`${queue}.retry.50`);
+    await nest.channel.queueDelete(`${queue}.parked`);
+    await publisherOf(app).sendToQueue(queue, 'x');
+    await nest.lines.until('parked in');
+    await nest.close(app);
+    expect((await only(`${queue}.parked`)).text()).toBe('x');
+  });
+
+  it('a queue that cannot take the message costs nothing: it goes back, after a pause, and is put aside later', async () => {
+    const queue = queueWith();
+    nest.sweep(`${queue}.parked`);
+    const times: number[] = [];
+    const again = new Inbox();
+    const billing = consumerOf(queue, { retry: false }, () => {
+      times.push(performance.now());
+      again.add(times.length);
+      throw new Error('no');
+    });
+    // A parked queue that is full: it refuses every publish.
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' },
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
+    await again.take(2);
+    expect(times[1]! - times[0]!).toBeGreaterThan(990);
+    expect(nest.lines.with('could not be parked')[0]).toContain('goes back to its queue in 1000 ms');
+    await nest.channel.queueDelete(`${queue}.parked`);
+    await nest.channel.queueDeclare(`${queue}.parked`);
+    expect((await only(`${queue}.parked`)).text()).toBe('x');
+  });
+
+  it("an exponential backoff's delays are its queues", async () => {
+    const queue = queueWith([10, 20, 40]);
+    const seen = new Inbox<number>();
+    const retry = { attempts: 4, backoff: exponential(20, 40) };
+    const billing = consumerOf(queue, { retry }, (_, { attempt }) => {
+      seen.add(attempt);
+      throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'x');
+    expect(await seen.take(4)).toEqual([1, 2, 3, 4]);
+    for (const ms of [10, 20, 40]) expect(await nest.ready(`${queue}.retry.${ms}`)).toBe(0);
+    await only(`${queue}.parked`);
+  });
 });

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
 import { soak } from './no-loss.js';
+
+// About ten seconds each; one that loses something waits a minute for it before it says so.
+jest.setTimeout(150_000);
 
 /** The soak at a small size; `npm run test:soak` is the full one. See docs/reliability.md. */
 describe('no confirmed message is lost, none unconfirmed is reported confirmed', () => {

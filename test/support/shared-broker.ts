@@ -2,6 +2,11 @@ import type { Program } from './guardian-client.js';
 import type { RabbitMq } from './rabbitmq.js';
 import { runCtl } from './rabbitmq-ctl.js';
 
+declare global {
+  // Set by the project `embedded` in jest.config.js, for its tests only.
+  var brokerOfThisProject: 'embedded' | undefined;
+}
+
 /** The broker that global-setup.ts started for the whole run, as a test in any worker sees it. */
 export interface SharedRabbit {
   url: string;
@@ -12,6 +17,7 @@ export interface SharedRabbit {
 
 /** Environment variables that carry it to Jest's workers, which inherit the environment of the main process. */
 const URL_VARIABLE = 'TEST_AMQP_URL';
+const EMBEDDED_VARIABLE = 'TEST_EMBEDDED_URL';
 const CTL_VARIABLE = 'TEST_AMQP_CTL';
 
 /** Called by global-setup.ts. */
@@ -23,6 +29,11 @@ export function publishShared(rabbit: RabbitMq): void {
   process.env[CTL_VARIABLE] = JSON.stringify({ ...rabbit.ctlProgram, env: Object.fromEntries(own) });
 }
 
+/** Whether the shared broker of these tests is the embedded one; else it is RabbitMQ. */
+export function runsEmbedded(): boolean {
+  return globalThis.brokerOfThisProject === 'embedded';
+}
+
 /**
  * The run's shared broker. Other tests use it at the same time: name entities uniquely and delete them. A test that
  * has to kill or restart a broker starts its own with `startRabbitMq()`.
@@ -30,13 +41,15 @@ export function publishShared(rabbit: RabbitMq): void {
  * @throws Error when Jest runs without global-setup.ts.
  */
 export function sharedRabbit(): SharedRabbit {
-  const url = process.env[URL_VARIABLE];
-  if (!url) throw new Error(`${URL_VARIABLE} is not set: Jest has to run with test/support/global-setup.ts`);
-  const ctl = process.env[CTL_VARIABLE];
+  const variable = runsEmbedded() ? EMBEDDED_VARIABLE : URL_VARIABLE;
+  const url = process.env[variable];
+  if (!url) throw new Error(`${variable} is not set: Jest has to run with the globalSetup of its project`);
+  const ctl = runsEmbedded() ? undefined : process.env[CTL_VARIABLE];
   return {
     url,
     port: Number(new URL(url).port || 5672),
     ctl: async (...args) => {
+      if (runsEmbedded()) throw new Error('there is no rabbitmqctl for the embedded broker');
       if (!ctl) throw new Error('cannot run rabbitmqctl on the broker of AMQP_URL: unset it to get a private RabbitMQ');
       const program = JSON.parse(ctl) as Program;
       return runCtl({ ...program, env: { ...process.env, ...program.env } }, ...args);

@@ -1,20 +1,27 @@
 import {
   ConfigurationError,
+  EncodingError,
   MessageReturnedError,
   type Channel,
   type Delivery,
-  type MessageProperties,
 } from '../../../lib/client/index.js';
-import type { NamedConnection } from '../../module/named-connection.js';
+import type { AmqpConnections } from '../../module/amqp-connections.js';
+import type { AmqpModuleOptions } from '../../module/amqp-module.options.js';
 import type { Detour } from '../settlement/settler.js';
-import { addedHeaders } from './original-properties.js';
+import { forwardedProperties } from './forwarded-properties.js';
 import { delayQueueName, parkedQueueName } from './queue-names.js';
 import type { RetryPolicy } from './retry-policy.js';
-import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
+import { withoutStacks, type RetryState } from './retry-state.js';
 import { provideQueues } from './settlement-queues.js';
 
 /** Delays that handlers may ask for, in ms, where they are not declared: each asked for is a queue on the broker. */
 const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).sort((a, b) => a - b); // prettier-ignore
+
+/** What of a connection it needs. */
+export interface DetourConnection {
+  readonly connections: Pick<AmqpConnections, 'open'>;
+  readonly options: Pick<AmqpModuleOptions, 'topology'>;
+}
 
 /** Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. */
 export class BrokerDetour implements Detour {
@@ -22,7 +29,7 @@ export class BrokerDetour implements Detour {
   private channel: Promise<Channel> | undefined;
 
   constructor(
-    private readonly named: NamedConnection,
+    private readonly named: DetourConnection,
     private readonly consumer: { readonly name: string; readonly queue: string },
     private readonly policy: RetryPolicy,
   ) {
@@ -67,15 +74,19 @@ export class BrokerDetour implements Detour {
     restore: () => Promise<void>,
   ): Promise<void> {
     const channel = await this.openChannel();
-    const publish = (): Promise<number> =>
-      channel.publish('', queue, delivery.body, { ...propertiesOf(delivery, state), mandatory: true });
+    const publish = (history: RetryState): Promise<number> =>
+      channel.publish('', queue, delivery.body, { ...forwardedProperties(delivery, history), mandatory: true });
     try {
-      await publish();
+      await publish(state);
     } catch (error) {
-      if (!(error instanceof MessageReturnedError)) throw error;
-      // Deleted meanwhile.
-      await restore();
-      await publish();
+      // Headers have to fit into one frame, and the publisher's may fill it.
+      if (error instanceof EncodingError) await publish(withoutStacks(state));
+      else if (!(error instanceof MessageReturnedError)) throw error;
+      else {
+        // Deleted meanwhile.
+        await restore();
+        await publish(state);
+      }
     }
   }
 
@@ -94,11 +105,4 @@ export class BrokerDetour implements Detour {
     void channel.then(({ closed }) => closed.then(forget), forget);
     return (this.channel = channel);
   }
-}
-
-function propertiesOf(delivery: Delivery, state: RetryState): MessageProperties {
-  const { expiration: _, userId: __, headers = {}, ...properties } = delivery.properties;
-  const kept = { ...headers };
-  for (const name of [...addedHeaders(headers, state.queue), 'CC']) delete kept[name];
-  return { ...properties, headers: { ...kept, [RETRY_HEADER]: tableOf(state) } };
 }

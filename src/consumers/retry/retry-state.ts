@@ -91,6 +91,22 @@ export function afterFailure(state: RetryState, failure: FailureRecord): RetrySt
   return { ...state, failed: failed + 1, firstFailure, lastFailure: failure };
 }
 
+/** Its history in short, where headers must be small. */
+export function withoutStacks(state: RetryState): RetryState {
+  const { firstFailure, lastFailure, ...rest } = state;
+  const short = ({ message, time }: FailureRecord): FailureRecord => ({ message, time });
+  return {
+    ...rest,
+    ...(firstFailure && { firstFailure: short(firstFailure) }),
+    ...(lastFailure && { lastFailure: short(lastFailure) }),
+  };
+}
+
+/** As if it came from its publisher; where that sent it stays known. */
+export function startedAnew({ firstFailure: _, lastFailure: __, ...state }: RetryState): RetryState {
+  return { ...state, failed: 0 };
+}
+
 /** Properties decode when first asked for, and may be malformed. */
 function readable(delivery: Pick<Delivery, 'properties'>): MessageProperties {
   try {

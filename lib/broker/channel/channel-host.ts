@@ -1,0 +1,28 @@
+import type { MethodArguments, MethodName } from '../../protocol/types.js';
+import type { BrokerFaults } from '../control/faults.js';
+import type { Journal } from '../control/journal.js';
+import type { ReplyTargets } from './reply-to.js';
+import type { Transport } from '../connection/transport.js';
+import type { Vhost } from '../routing/vhost.js';
+
+/** What a channel, and each of its parts, needs of its connection and of the broker. */
+export interface ChannelHost {
+  /** The connection; exclusive queues belong to it. */
+  readonly connection: object;
+  /** The connection's number in the journal. */
+  readonly connectionId: number;
+  readonly channelId: number;
+  readonly user: string;
+  readonly vhost: Vhost;
+  readonly transport: Transport;
+  readonly journal: Journal;
+  readonly faults: BrokerFaults;
+  readonly replyTargets: ReplyTargets;
+  /** The client has said that it understands basic.cancel from the broker. */
+  readonly cancelNotify: boolean;
+  /** Bytes; larger messages are refused. */
+  readonly maxMessageSize: number;
+  send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
+  /** The broker takes no publishes now: the connection is held. */
+  onPublish(): void;
+}

@@ -1,0 +1,216 @@
+import { ByteReader } from '../../protocol/bytes.js';
+import { ContentAssembler } from '../../protocol/content.js';
+import { WireError } from '../../protocol/errors.js';
+import { readMethod } from '../../protocol/methods.js';
+import type { Method, MethodArguments } from '../../protocol/types.js';
+import type { ChannelHost } from './channel-host.js';
+import type { Consumer } from '../queue/consumer.js';
+import { Consuming } from './consuming.js';
+import { BrokerError, notImplemented } from '../errors.js';
+import { Publishing } from './publishing.js';
+import { TopologyMethods } from './topology-methods.js';
+import { Transaction } from './transaction.js';
+
+const BASIC_CLASS = 60;
+
+/** What happens to a channel that concerns its connection. */
+export interface ChannelOwner {
+  /** A method went wrong: its channel, or the connection, has to be closed. */
+  onError(channel: Channel, error: BrokerError, method: Method['name'] | undefined): void;
+  /** The client has closed it, or has seen that we did. */
+  onClosed(channel: Channel): void;
+}
+
+/**
+ * The broker's end of a channel: puts methods and their content together, and hands them to who carries them out.
+ *
+ *     open ──(error: channel.close sent)──▶ closing ──(close-ok)──▶ gone
+ *       └──────────(channel.close came)──────────────────────────────▲
+ */
+export class Channel {
+  readonly consuming: Consuming;
+  private readonly publishing: Publishing;
+  private readonly topology: TopologyMethods;
+  private readonly transaction = new Transaction();
+  private readonly content: ContentAssembler;
+  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private publish: MethodArguments<'basic.publish'> | undefined;
+  private awaited: 'method' | 'header' | 'body' = 'method';
+  private state: 'open' | 'closing' | 'gone' = 'open';
+
+  constructor(
+    private readonly host: ChannelHost,
+    private readonly owner: ChannelOwner,
+  ) {
+    this.consuming = new Consuming(host, this.transaction);
+    this.publishing = new Publishing(host, this.transaction, () => this.consuming.replyAddress);
+    this.topology = new TopologyMethods(host);
+    this.content = new ContentAssembler((content, size) => {
+      this.awaited = 'method';
+      this.publishing.publish(this.publish!, content, size);
+    }, host.maxMessageSize);
+  }
+
+  get id(): number {
+    return this.host.channelId;
+  }
+
+  /** Its client still has to answer our close: it takes nothing else. */
+  get closing(): boolean {
+    return this.state === 'closing';
+  }
+
+  /** Ends what it does; the frames that are on their way are ignored from here on. */
+  shut(state: 'closing' | 'gone'): void {
+    const wasOpen = this.state === 'open';
+    this.state = state;
+    if (wasOpen) this.consuming.close();
+  }
+
+  /** Cancels consumers from the broker's side, where `fits`; returns how many. */
+  cancelConsumers(fits: (consumer: Consumer) => boolean): number {
+    return this.consuming.cancelByBroker(fits);
+  }
+
+  onMethod(buffer: Buffer, start: number, end: number): void {
+    const method = this.read(buffer, start, end);
+    if (!method) return;
+    if (this.state !== 'open') return this.whileClosing(method);
+    // What comes in the middle of a publish is that publish's error.
+    this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method));
+  }
+
+  onHeader(buffer: Buffer, start: number, end: number): void {
+    if (this.state !== 'open') return;
+    this.guard(this.publish && 'basic.publish', () => {
+      if (this.awaited === 'method') throw unexpected('expected method frame, got non method frame instead');
+      if (this.awaited === 'body') throw unexpected('expected content body, got non content body frame instead');
+      const classId = end - start >= 2 ? buffer.readUInt16BE(start) : BASIC_CLASS;
+      if (classId !== BASIC_CLASS) {
+        throw unexpected(`expected content header for class 60, got one for class ${classId} instead`);
+      }
+      this.awaited = 'body';
+      this.content.onHeader(buffer, start, end);
+    });
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    if (this.state !== 'open') return;
+    this.guard(this.publish && 'basic.publish', () => {
+      if (this.awaited === 'method') throw unexpected('expected method frame, got non method frame instead');
+      if (this.awaited === 'header') throw notTheHeader();
+      this.content.onBody(buffer, start, end);
+    });
+  }
+
+  private read(buffer: Buffer, start: number, end: number): Method | undefined {
+    try {
+      return readMethod(this.reader.over(buffer, start, end));
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      // RabbitMQ's decoder calls it a frame error, whatever of the method cannot be read.
+      const known = error.replyName === 'SYNTAX_ERROR' ? 'FRAME_ERROR' : error.replyName;
+      this.owner.onError(this, new BrokerError(known, `cannot decode: ${error.message}`), undefined);
+      return undefined;
+    }
+  }
+
+  private guard(method: Method['name'] | undefined, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (error instanceof BrokerError) this.owner.onError(this, error, method);
+      else if (error instanceof WireError) {
+        this.owner.onError(this, new BrokerError(error.replyName, error.message), method);
+      } else throw error;
+    }
+  }
+
+  private whileClosing(method: Method): void {
+    if (method.name === 'channel.close') this.host.send('channel.closeOk', {});
+    if (method.name === 'channel.closeOk') this.owner.onClosed(this);
+  }
+
+  private carryOut(method: Method): void {
+    if (this.awaited !== 'method') throw this.awaited === 'header' ? notTheHeader() : notTheBody();
+    this.record(method);
+    switch (method.name) {
+      case 'basic.publish':
+        this.publish = method.args;
+        this.awaited = 'header';
+        return this.content.begin();
+      case 'basic.ack':
+        return this.consuming.settle(method.args.deliveryTag, method.args.multiple, 'ack');
+      case 'basic.nack': {
+        const { deliveryTag, multiple, requeue } = method.args;
+        return this.consuming.settle(deliveryTag, multiple, requeue ? 'requeue' : 'reject');
+      }
+      case 'basic.reject':
+        return this.consuming.settle(method.args.deliveryTag, false, method.args.requeue ? 'requeue' : 'reject');
+      case 'basic.qos':
+        this.consuming.qos(method.args);
+        return this.host.send('basic.qosOk', {});
+      case 'basic.consume':
+        return this.consuming.consume(method.args, this.topology.queueName(method.args.queue), (consumerTag) => {
+          if (!method.args.noWait) this.host.send('basic.consumeOk', { consumerTag });
+        });
+      case 'basic.cancel': {
+        const { consumerTag, noWait } = method.args;
+        this.consuming.cancel(consumerTag);
+        return noWait ? undefined : this.host.send('basic.cancelOk', { consumerTag });
+      }
+      case 'basic.get':
+        return this.consuming.get(this.topology.queueName(method.args.queue), method.args.noAck);
+      case 'basic.recover':
+        this.consuming.recover(method.args.requeue);
+        return this.host.send('basic.recoverOk', {});
+      case 'basic.recoverAsync':
+        return this.consuming.recover(method.args.requeue);
+      case 'confirm.select':
+        this.publishing.confirmSelect();
+        return method.args.noWait ? undefined : this.host.send('confirm.selectOk', {});
+      case 'tx.select':
+        this.transaction.select(this.publishing.confirming);
+        return this.host.send('tx.selectOk', {});
+      case 'tx.commit':
+        this.transaction.commit();
+        return this.host.send('tx.commitOk', {});
+      case 'tx.rollback':
+        this.transaction.rollback();
+        return this.host.send('tx.rollbackOk', {});
+      case 'channel.open':
+        throw new BrokerError('CHANNEL_ERROR', "second 'channel.open' seen");
+      case 'channel.flow':
+        if (!method.args.active) throw notImplemented('active=false');
+        return this.host.send('channel.flowOk', { active: true });
+      case 'channel.flowOk':
+      case 'basic.cancelOk':
+        return;
+      case 'channel.close':
+        this.shut('gone');
+        this.host.send('channel.closeOk', {});
+        return this.owner.onClosed(this);
+      default:
+        if (!this.topology.carryOut(method)) throw new BrokerError('COMMAND_INVALID', 'unimplemented method');
+    }
+  }
+
+  /** Publishes and settlements have entries of their own, with what became of them. */
+  private record({ name, args }: Method): void {
+    if (name === 'basic.publish' || name === 'basic.ack' || name === 'basic.nack' || name === 'basic.reject') return;
+    const { connectionId: connection, channelId: channel } = this.host;
+    this.host.journal.add('method', { connection, channel, name, args });
+  }
+}
+
+function unexpected(text: string): BrokerError {
+  return new BrokerError('UNEXPECTED_FRAME', text);
+}
+
+function notTheHeader(): BrokerError {
+  return unexpected('expected content header for class 60, got non content header frame instead');
+}
+
+function notTheBody(): BrokerError {
+  return unexpected('expected content body, got non content body frame instead');
+}

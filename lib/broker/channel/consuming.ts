@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto';
+import { typed } from '../../protocol/field-table.js';
+import type { MethodArguments } from '../../protocol/types.js';
+import type { ChannelHost } from './channel-host.js';
+import { Consumer, type ConsumerHost } from '../queue/consumer.js';
+import { accessRefused, BrokerError, notImplemented, preconditionFailed } from '../errors.js';
+import { typeName } from '../routing/field-values.js';
+import { JournalMessage } from '../control/journal.js';
+import { encodeProperties, type Message, type QueueEntry } from '../queue/message.js';
+import type { Queue } from '../queue/queue.js';
+import { REPLY_TO, type ReplyTarget } from './reply-to.js';
+import type { Transaction } from './transaction.js';
+import { Unacked, type UnackedDelivery } from './unacked.js';
+
+type Settlement = 'ack' | 'requeue' | 'reject';
+
+/** What goes out on a channel: its consumers, their deliveries, and what becomes of these. */
+export class Consuming implements ConsumerHost, ReplyTarget {
+  private readonly consumers = new Map<string, Consumer>();
+  private readonly unacked = new Unacked();
+  private lastDeliveryTag = 0;
+  /** For consumers that follow; 0 for no limit. */
+  private prefetch = 0;
+  /** For the channel as a whole; 0 for no limit. */
+  private channelPrefetch = 0;
+  private channelUnacked = 0;
+  private replies: { readonly tag: string; readonly address: string } | undefined;
+
+  constructor(
+    private readonly host: ChannelHost,
+    private readonly transaction: Transaction,
+  ) {}
+
+  /** Where replies to requests of this channel go, while it consumes them. */
+  get replyAddress(): string | undefined {
+    return this.replies?.address;
+  }
+
+  /** basic.qos (https://www.rabbitmq.com/docs/consumer-prefetch). @throws BrokerError */
+  qos({ prefetchSize, prefetchCount, global }: MethodArguments<'basic.qos'>): void {
+    if (prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${prefetchSize})`);
+    if (!global) this.prefetch = prefetchCount;
+    else {
+      this.channelPrefetch = prefetchCount;
+      this.wakeAll();
+    }
+  }
+
+  /** basic.consume; `started` is called before the first delivery. @throws BrokerError */
+  consume(args: MethodArguments<'basic.consume'>, queueName: string, started: (tag: string) => void): void {
+    const tag = args.consumerTag || `amq.ctag-${randomBytes(16).toString('base64url')}`;
+    if (queueName === REPLY_TO) return this.consumeReplies(args, tag, started);
+    if (this.consumers.has(tag) || this.replies?.tag === tag) {
+      throw new BrokerError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
+    }
+    const queue = this.host.vhost.queue(queueName, this.host.connection);
+    const where = `queue '${queueName}' in vhost '${this.host.vhost.name}'`;
+    const priority = args.arguments['x-priority'] ?? 0;
+    if (!Number.isInteger(priority)) {
+      throw preconditionFailed(`invalid arg 'x-priority' for ${where}: "expected integer, got ${typeName(priority)}"`);
+    }
+    if (queue.settings.type === 'quorum' && this.channelPrefetch > 0) {
+      throw notImplemented(`${where} does not support global qos`);
+    }
+    const others = [...queue.consumers];
+    if ((args.exclusive && (others.length > 0 || queue.settings.singleActiveConsumer)) || others[0]?.exclusive) {
+      throw accessRefused(`${where} in exclusive use`);
+    }
+    const consumer = new Consumer(tag, queue, args.noAck, args.exclusive, Number(priority), this.prefetch, this);
+    this.consumers.set(tag, consumer);
+    started(tag);
+    queue.addConsumer(consumer);
+  }
+
+  /** basic.cancel. A tag that is not known is nothing to cancel. */
+  cancel(tag: string): void {
+    if (this.replies?.tag === tag) return this.stopReplies();
+    const consumer = this.consumers.get(tag);
+    if (!consumer) return;
+    this.consumers.delete(tag);
+    consumer.queue.removeConsumer(consumer);
+  }
+
+  /** basic.get. @throws BrokerError */
+  get(queueName: string, noAck: boolean): void {
+    const queue = this.host.vhost.queue(queueName, this.host.connection);
+    const entry = queue.get();
+    if (!entry) return this.host.send('basic.getEmpty', {});
+    const { message, redelivered } = entry;
+    const deliveryTag = this.register(entry, queue, undefined, noAck);
+    const { exchange, routingKey } = message;
+    const args = { deliveryTag, redelivered, exchange, routingKey, messageCount: queue.messageCount };
+    this.host.transport.writer.forward(
+      this.host.channelId,
+      'basic.getOk',
+      args,
+      encodedFor(entry, queue),
+      message.body,
+    );
+  }
+
+  /** basic.ack, basic.nack, basic.reject. @throws BrokerError when the tag is unknown */
+  settle(deliveryTag: number, multiple: boolean, settlement: Settlement): void {
+    const deliveries = this.unacked.take(deliveryTag, multiple);
+    this.transaction.carryOut(
+      () => this.carryOut(deliveries, settlement),
+      () => this.unacked.restore(deliveries),
+    );
+  }
+
+  /** basic.recover. @throws BrokerError */
+  recover(requeue: boolean): void {
+    if (!requeue) throw notImplemented('requeue=false');
+    this.carryOut(this.unacked.takeAll(), 'requeue');
+  }
+
+  /** The socket has room again, or a limit has changed. */
+  wakeAll(): void {
+    for (const consumer of [...this.consumers.values()]) consumer.queue.wake(consumer);
+  }
+
+  /** The channel is gone: its consumers end, and what is unacknowledged goes back. */
+  close(): void {
+    this.stopReplies();
+    for (const tag of [...this.consumers.keys()]) this.cancel(tag);
+    this.transaction.abandon();
+    this.carryOut(this.unacked.takeAll(), 'requeue');
+  }
+
+  /** Cancels consumers from the broker's side, where `fits`; returns how many. */
+  cancelByBroker(fits: (consumer: Consumer) => boolean): number {
+    const fitting = [...this.consumers.values()].filter(fits);
+    for (const consumer of fitting) {
+      this.cancelled(consumer);
+      consumer.queue.removeConsumer(consumer);
+    }
+    return fitting.length;
+  }
+
+  // What consumers ask.
+
+  canDeliver(consumer: Consumer): boolean {
+    if (this.host.transport.congested || this.host.transport.ended) return false;
+    return consumer.noAck || this.channelPrefetch === 0 || this.channelUnacked < this.channelPrefetch;
+  }
+
+  deliver(consumer: Consumer, entry: QueueEntry): void {
+    const { queue, tag } = consumer;
+    const { message, redelivered } = entry;
+    const deliveryTag = this.register(entry, queue, consumer, consumer.noAck);
+    const { exchange, routingKey } = message;
+    const args = { consumerTag: tag, deliveryTag, redelivered, exchange, routingKey };
+    this.host.transport.writer.forward(
+      this.host.channelId,
+      'basic.deliver',
+      args,
+      encodedFor(entry, queue),
+      message.body,
+    );
+  }
+
+  cancelled(consumer: Consumer): void {
+    consumer.cancelled = true;
+    this.consumers.delete(consumer.tag);
+    if (!this.host.cancelNotify) return;
+    // After the answer to what has caused it, queue.delete-ok for one.
+    queueMicrotask(() => {
+      if (!this.host.transport.ended) this.host.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
+    });
+  }
+
+  /** A reply to a request of this channel, through no queue. */
+  reply(message: Message): void {
+    const { routingKey, encoded, body } = message;
+    const consumerTag = this.replies!.tag;
+    const args = { consumerTag, deliveryTag: ++this.lastDeliveryTag, redelivered: false, exchange: '', routingKey };
+    this.host.transport.writer.forward(this.host.channelId, 'basic.deliver', args, encoded, body);
+  }
+
+  private consumeReplies(
+    { noAck }: MethodArguments<'basic.consume'>,
+    tag: string,
+    started: (tag: string) => void,
+  ): void {
+    if (!noAck) throw preconditionFailed('reply consumer cannot acknowledge');
+    if (this.replies) throw preconditionFailed('reply consumer already set');
+    this.replies = { tag, address: this.host.replyTargets.add(this) };
+    started(tag);
+  }
+
+  private stopReplies(): void {
+    if (this.replies) this.host.replyTargets.remove(this.replies.address);
+    this.replies = undefined;
+  }
+
+  private register(entry: QueueEntry, queue: Queue, consumer: Consumer | undefined, noAck: boolean): number {
+    const deliveryTag = ++this.lastDeliveryTag;
+    if (!noAck) {
+      this.unacked.add({ deliveryTag, entry, queue, consumer });
+      if (consumer) {
+        consumer.unacked++;
+        this.channelUnacked++;
+      }
+    }
+    this.host.journal.add('delivered', {
+      connection: this.host.connectionId,
+      channel: this.host.channelId,
+      queue: queue.name,
+      consumerTag: consumer?.tag ?? '',
+      deliveryTag,
+      redelivered: entry.redelivered,
+      message: new JournalMessage(entry.message),
+    });
+    return deliveryTag;
+  }
+
+  private carryOut(deliveries: readonly UnackedDelivery[], outcome: Settlement): void {
+    const awake = new Set<Consumer>();
+    const back = new Map<Queue, QueueEntry[]>();
+    for (const { deliveryTag, entry, queue, consumer } of deliveries) {
+      if (consumer) {
+        consumer.unacked--;
+        this.channelUnacked--;
+        awake.add(consumer);
+      }
+      if (outcome === 'reject') queue.reject(entry);
+      else if (outcome === 'requeue') {
+        const entries = back.get(queue);
+        if (entries) entries.push(entry);
+        else back.set(queue, [entry]);
+      }
+      const { connectionId: connection, channelId: channel } = this.host;
+      const message = new JournalMessage(entry.message);
+      this.host.journal.add('settled', { connection, channel, queue: queue.name, deliveryTag, outcome, message });
+    }
+    for (const [queue, entries] of back) queue.requeue(entries);
+    if (this.channelPrefetch > 0) this.wakeAll();
+    else for (const consumer of awake) consumer.queue.wake(consumer);
+  }
+}
+
+/** A quorum queue tells how often a message came back (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
+function encodedFor({ message, deliveryCount }: QueueEntry, { settings }: Queue): Buffer {
+  if (settings.type !== 'quorum' || deliveryCount === 0) return message.encoded;
+  const { properties } = message;
+  const headers = { ...properties.headers, 'x-delivery-count': typed('int64', deliveryCount) };
+  return encodeProperties({ ...properties, headers });
+}

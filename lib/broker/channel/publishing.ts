@@ -1,0 +1,159 @@
+import type { Content } from '../../protocol/content.js';
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import type { MessageProperties, MethodArguments } from '../../protocol/types.js';
+import type { ChannelHost } from './channel-host.js';
+import { ConfirmWriter } from './confirm-writer.js';
+import { accessRefused, notImplemented, preconditionFailed } from '../errors.js';
+import { typeName } from '../routing/field-values.js';
+import { JournalMessage, type JournalEntries } from '../control/journal.js';
+import { encodeProperties, Message } from '../queue/message.js';
+import type { Queue } from '../queue/queue.js';
+import { isReplyAddress, REPLY_TO, type ReplyTarget } from './reply-to.js';
+import type { Transaction } from './transaction.js';
+
+type PublishArguments = MethodArguments<'basic.publish'>;
+type Outcome = JournalEntries['published']['outcome'];
+
+/** A publish that is checked and routed, and only has to be carried out. */
+interface Routed {
+  readonly args: PublishArguments;
+  readonly message: Message;
+  readonly queues: ReadonlySet<Queue>;
+  readonly target: ReplyTarget | undefined;
+  readonly expiration: number | undefined;
+  readonly priority: number;
+  /** The publish's number; 0 without confirms. */
+  readonly sequence: number;
+}
+
+/** What comes in on a channel: checked, routed, confirmed, or returned. */
+export class Publishing {
+  private confirms: ConfirmWriter | undefined;
+
+  /** @param replyAddress where replies to this channel's requests go, while it consumes them */
+  constructor(
+    private readonly host: ChannelHost,
+    private readonly transaction: Transaction,
+    private readonly replyAddress: () => string | undefined,
+  ) {}
+
+  /** confirm.select (https://www.rabbitmq.com/docs/confirms). @throws BrokerError on a transactional channel */
+  confirmSelect(): void {
+    if (this.transaction.active) throw preconditionFailed('cannot switch from tx to confirm mode');
+    this.confirms ??= new ConfirmWriter(this.host.transport, this.host.channelId);
+  }
+
+  get confirming(): boolean {
+    return this.confirms !== undefined;
+  }
+
+  /** basic.publish has come whole. @throws BrokerError */
+  publish(args: PublishArguments, content: Content | undefined, bodySize: number): void {
+    const { vhost, maxMessageSize } = this.host;
+    if (!content) {
+      throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${maxMessageSize}`);
+    }
+    this.host.onPublish();
+    if (args.exchange !== '' && vhost.exchange(args.exchange).properties.internal) {
+      throw accessRefused(`cannot publish to internal exchange '${args.exchange}' in vhost '${vhost.name}'`);
+    }
+    if (args.immediate) throw notImplemented('immediate=true');
+    const message = new Message(args.exchange, [args.routingKey], content.properties, content.body);
+    const { properties } = message;
+    const expiration = parseExpiration(properties.expiration);
+    this.assertUser(properties);
+    const addressed = this.address(message, properties);
+    const direct = args.exchange === '' && isReplyAddress(args.routingKey);
+    const routed = {
+      args,
+      message: addressed,
+      queues: vhost.route(addressed),
+      target: direct ? this.host.replyTargets.get(args.routingKey) : undefined,
+      expiration,
+      priority: properties.priority ?? 0,
+      sequence: this.confirms?.next() ?? 0,
+    };
+    this.transaction.carryOut(() => this.carryOut(routed));
+  }
+
+  private carryOut(routed: Routed): void {
+    const { args, message, queues, target, expiration, priority, sequence } = routed;
+    const { faults, journal, connectionId, channelId } = this.host;
+    const fault = faults.onPublish(message, this.confirming, args.mandatory);
+    let outcome: Outcome = fault ?? (queues.size > 0 || target ? 'routed' : 'unroutable');
+    if (!fault) {
+      target?.reply(message);
+      for (const queue of queues) if (!queue.publish(message, { expiration, priority })) outcome = 'refused';
+    }
+    // A reply address is no queue: https://www.rabbitmq.com/docs/direct-reply-to#limitations.
+    if (outcome === 'returned' || (!fault && queues.size === 0 && args.mandatory)) this.return(args, message);
+    journal.add('published', {
+      connection: connectionId,
+      channel: channelId,
+      exchange: args.exchange,
+      routingKey: args.routingKey,
+      mandatory: args.mandatory,
+      message: new JournalMessage(message),
+      queues: [...queues].map(({ name }) => name),
+      outcome,
+    });
+    // RabbitMQ nacks what one of its queues refused, though others may have taken it.
+    if (outcome === 'refused' || outcome === 'nacked') this.confirms?.nack(sequence);
+    else this.confirms?.ack(sequence);
+  }
+
+  private return({ exchange, routingKey }: PublishArguments, { encoded, body }: Message): void {
+    const args = { replyCode: 312, replyText: 'NO_ROUTE', exchange, routingKey };
+    this.host.transport.writer.forward(this.host.channelId, 'basic.return', args, encoded, body);
+  }
+
+  private assertUser({ userId }: MessageProperties): void {
+    if (userId === undefined || userId === this.host.user) return;
+    throw preconditionFailed(`user_id property set to '${userId}' but authenticated user was '${this.host.user}'`);
+  }
+
+  /** With its routing keys (CC and BCC, https://www.rabbitmq.com/docs/sender-selected) and the real reply-to. */
+  private address(message: Message, properties: MessageProperties): Message {
+    const { replyTo, headers } = properties;
+    const [cc, bcc] = [keysIn(headers, 'CC'), keysIn(headers, 'BCC')];
+    let { encoded } = message;
+    if (replyTo === REPLY_TO) {
+      const address = this.replyAddress();
+      if (address === undefined) throw preconditionFailed('fast reply consumer does not exist');
+      encoded = encodeProperties({ ...properties, replyTo: address });
+    }
+    if (headers?.['BCC'] !== undefined) {
+      const { BCC: _, ...others } = headers;
+      encoded = encodeProperties({ ...properties, headers: others });
+    }
+    if (encoded === message.encoded && cc.length === 0) return message;
+    return new Message(message.exchange, [message.routingKey, ...cc, ...bcc], encoded, message.body);
+  }
+}
+
+/** The routing keys in a CC or BCC header. @throws BrokerError when it is no array; what is in it and no string is left out */
+function keysIn(headers: FieldTable | undefined, name: 'CC' | 'BCC'): string[] {
+  const keys: FieldValue = headers?.[name];
+  if (keys === undefined) return [];
+  if (!Array.isArray(keys)) {
+    throw preconditionFailed(`invalid message: {unacceptable_type_in_header,"${name}",${typeName(keys)}}`);
+  }
+  return keys.filter((key): key is string => typeof key === 'string');
+}
+
+/** Milliseconds; undefined for none. @throws BrokerError with Erlang's words for what is no whole number */
+function parseExpiration(expiration: string | undefined): number | undefined {
+  if (expiration === undefined) return undefined;
+  const [, digits, rest] = /^([+-]?\d+)(.*)$/s.exec(expiration) ?? [];
+  const value = Number(digits);
+  const problem =
+    digits === undefined
+      ? 'no_integer'
+      : rest !== ''
+        ? `{leftover_string,"${rest}"}`
+        : value < 0
+          ? `{value_negative,${digits}}`
+          : undefined;
+  if (problem !== undefined) throw preconditionFailed(`invalid expiration '${expiration}': ${problem}`);
+  return value;
+}

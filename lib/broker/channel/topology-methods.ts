@@ -1,0 +1,124 @@
+import type { Method, MethodArguments } from '../../protocol/types.js';
+import type { ChannelHost } from './channel-host.js';
+import { BrokerError, notFound, preconditionFailed } from '../errors.js';
+import type { Queue } from '../queue/queue.js';
+import { isReplyAddress, REPLY_TO } from './reply-to.js';
+
+/** The methods of the classes exchange and queue, as one channel carries them out. */
+export class TopologyMethods {
+  /** What an empty queue name stands for (section 1.7.2.1). */
+  private lastDeclared: string | undefined;
+
+  constructor(private readonly host: ChannelHost) {}
+
+  /** The queue that a method names. @throws BrokerError when it names none, and none was declared on this channel */
+  queueName(name: string): string {
+    if (name !== '') return name;
+    if (this.lastDeclared === undefined) throw new BrokerError('NOT_FOUND', 'no previously declared queue');
+    return this.lastDeclared;
+  }
+
+  /** Carries the method out; false when it is of another class. @throws BrokerError */
+  carryOut(method: Method): boolean {
+    const { vhost, connection } = this.host;
+    switch (method.name) {
+      case 'exchange.declare':
+        this.declareExchange(method.args);
+        return this.answer(method.args.noWait, () => this.host.send('exchange.declareOk', {}));
+      case 'exchange.delete':
+        vhost.deleteExchange(method.args.exchange, method.args.ifUnused);
+        return this.answer(method.args.noWait, () => this.host.send('exchange.deleteOk', {}));
+      case 'exchange.bind': {
+        const { source, destination, routingKey } = method.args;
+        vhost.bind({ source, kind: 'exchange', destination, routingKey, arguments: method.args.arguments }, connection);
+        return this.answer(method.args.noWait, () => this.host.send('exchange.bindOk', {}));
+      }
+      case 'exchange.unbind': {
+        const { source, destination, routingKey } = method.args;
+        vhost.unbind(
+          { source, kind: 'exchange', destination, routingKey, arguments: method.args.arguments },
+          connection,
+        );
+        return this.answer(method.args.noWait, () => this.host.send('exchange.unbindOk', {}));
+      }
+      case 'queue.declare':
+        return this.declareQueue(method.args);
+      case 'queue.bind': {
+        const [destination, routingKey] = this.bindingEnd(method.args);
+        const source = method.args.exchange;
+        vhost.bind({ source, kind: 'queue', destination, routingKey, arguments: method.args.arguments }, connection);
+        return this.answer(method.args.noWait, () => this.host.send('queue.bindOk', {}));
+      }
+      case 'queue.unbind': {
+        const [destination, routingKey] = this.bindingEnd(method.args);
+        const source = method.args.exchange;
+        vhost.unbind({ source, kind: 'queue', destination, routingKey, arguments: method.args.arguments }, connection);
+        return this.answer(false, () => this.host.send('queue.unbindOk', {}));
+      }
+      case 'queue.purge': {
+        const messageCount = vhost.queue(this.queueName(method.args.queue), connection).purge();
+        return this.answer(method.args.noWait, () => this.host.send('queue.purgeOk', { messageCount }));
+      }
+      case 'queue.delete': {
+        const messageCount = this.deleteQueue(method.args);
+        return this.answer(method.args.noWait, () => this.host.send('queue.deleteOk', { messageCount }));
+      }
+      default:
+        return false;
+    }
+  }
+
+  private declareExchange(args: MethodArguments<'exchange.declare'>): void {
+    const { exchange, passive, type, durable, autoDelete, internal } = args;
+    const { vhost } = this.host;
+    // Passive or not, there is nothing to ask of the default exchange.
+    if (passive && exchange !== '') vhost.exchange(exchange);
+    else vhost.declareExchange(exchange, { type, durable, autoDelete, internal, arguments: args.arguments });
+  }
+
+  private declareQueue(args: MethodArguments<'queue.declare'>): boolean {
+    const { vhost, connection, replyTargets } = this.host;
+    const { queue: name, passive, durable, autoDelete, exclusive, noWait } = args;
+    if (isReplyAddress(name)) {
+      // How a server asks whether its client still waits for the reply.
+      if (name !== REPLY_TO && !replyTargets.get(name)) throw notFound('queue', name, vhost.name);
+      return this.answerDeclare(noWait, name, 0, 1);
+    }
+    let queue: Queue;
+    if (passive) {
+      queue = vhost.queue(this.queueName(name), connection);
+      queue.touch();
+    } else {
+      const owner = exclusive ? connection : undefined;
+      queue = vhost.declareQueue(name, { durable, autoDelete, owner, arguments: args.arguments }, connection);
+    }
+    this.lastDeclared = queue.name;
+    return this.answerDeclare(noWait, queue.name, queue.messageCount, queue.consumers.size);
+  }
+
+  private answerDeclare(noWait: boolean, queue: string, messageCount: number, consumerCount: number): boolean {
+    return this.answer(noWait, () => this.host.send('queue.declareOk', { queue, messageCount, consumerCount }));
+  }
+
+  private deleteQueue({ queue: name, ifUnused, ifEmpty }: MethodArguments<'queue.delete'>): number {
+    const { vhost, connection } = this.host;
+    const queue = vhost.queues.get(this.queueName(name));
+    if (!queue) return 0;
+    vhost.assertAccess(queue, connection);
+    const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
+    if (ifUnused && queue.consumers.size > 0) throw preconditionFailed(`${where} in use`);
+    if (ifEmpty && queue.messageCount > 0) throw preconditionFailed(`${where} not empty`);
+    return vhost.removeQueue(queue);
+  }
+
+  /** An empty queue with an empty key is the last declared queue, with its name as the key (section 1.7.2.3). */
+  private bindingEnd({ queue, routingKey }: { queue: string; routingKey: string }): [string, string] {
+    const name = this.queueName(queue);
+    return [name, queue === '' && routingKey === '' ? name : routingKey];
+  }
+
+  private answer(noWait: boolean, send: () => void): true {
+    if (!noWait) send();
+    return true;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Consumer } from '../queue/consumer.js';
+import { preconditionFailed } from '../errors.js';
+import type { QueueEntry } from '../queue/message.js';
+import type { Queue } from '../queue/queue.js';
+
+/** A message that was handed out and waits for its acknowledgement. */
+export interface UnackedDelivery {
+  readonly deliveryTag: number;
+  readonly entry: QueueEntry;
+  readonly queue: Queue;
+  /** None for basic.get. */
+  readonly consumer: Consumer | undefined;
+}
+
+/** The unacknowledged deliveries of a channel, by their tag, the oldest first. */
+export class Unacked {
+  private byTag = new Map<number, UnackedDelivery>();
+
+  get size(): number {
+    return this.byTag.size;
+  }
+
+  add(delivery: UnackedDelivery): void {
+    this.byTag.set(delivery.deliveryTag, delivery);
+  }
+
+  /**
+   * Takes out what an acknowledgement covers: one, or all up to it; tag 0 with `multiple` covers all.
+   *
+   * @throws BrokerError (PRECONDITION_FAILED) when the tag is unknown, or settled already
+   */
+  take(deliveryTag: number, multiple: boolean): UnackedDelivery[] {
+    if (multiple && deliveryTag === 0) return this.takeAll();
+    const last = this.byTag.get(deliveryTag);
+    if (!last) throw preconditionFailed(`unknown delivery tag ${deliveryTag}`);
+    if (!multiple) {
+      this.byTag.delete(deliveryTag);
+      return [last];
+    }
+    const taken: UnackedDelivery[] = [];
+    for (const [tag, delivery] of this.byTag) {
+      if (tag > deliveryTag) break;
+      this.byTag.delete(tag);
+      taken.push(delivery);
+    }
+    return taken;
+  }
+
+  takeAll(): UnackedDelivery[] {
+    const taken = [...this.byTag.values()];
+    this.byTag.clear();
+    return taken;
+  }
+
+  /** Puts back what was taken: a transaction was rolled back. */
+  restore(deliveries: readonly UnackedDelivery[]): void {
+    const all = [...deliveries, ...this.byTag.values()].sort((left, right) => left.deliveryTag - right.deliveryTag);
+    this.byTag = new Map(all.map((delivery) => [delivery.deliveryTag, delivery]));
+  }
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+/** `npx nest-amqp broker`: the embedded broker as a program of its own, for clients in any language. */
+import { EmbeddedBroker } from '../server.js';
+import { parseArguments, USAGE } from './arguments.js';
+
+/** The command line makes no sense, by the convention of shells. */
+const EXIT_USAGE = 2;
+
+async function run(): Promise<void> {
+  let options;
+  try {
+    options = parseArguments(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`nest-amqp: ${(error as Error).message}\n\n${USAGE}`);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  if (options === 'help') return void process.stdout.write(USAGE);
+  const log = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+  // The journal is for tests in the process: nobody can look at this one.
+  const broker = await EmbeddedBroker.start({ ...options, journalSize: 0, log });
+  log(`the embedded broker of nest-amqp listens on ${broker.url}`);
+  log('it is for development only: everything is in memory, and gone when it ends');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      log(`${signal}: closing`);
+      void broker.close();
+    });
+  }
+}
+
+run().catch((error: NodeJS.ErrnoException & { port?: number; address?: string }) => {
+  const taken = error.code === 'EADDRINUSE';
+  const hint = 'stop what listens there, or choose another with --port (0 for one that is free)';
+  const text = taken ? `port ${error.port} of ${error.address} is in use: ${hint}` : error.message;
+  process.stderr.write(`nest-amqp broker: ${text}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,35 @@
+import { ByteReader } from '../../protocol/bytes.js';
+import { WireError } from '../../protocol/errors.js';
+import { readTable } from '../../protocol/field-table.js';
+
+/** What a client logs in with. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The mechanisms that the broker offers (section 4.2.2; AMQPLAIN is RabbitMQ's own). */
+export const mechanisms = ['PLAIN', 'AMQPLAIN'] as const;
+
+/** Reads connection.start-ok's response; undefined when it is none of this mechanism's, or the mechanism is unknown. */
+export function readLogin(mechanism: string, response: Uint8Array): Login | undefined {
+  const bytes = Buffer.from(response);
+  if (mechanism === 'PLAIN') {
+    const [, user, password, ...more] = bytes.toString('utf8').split('\0');
+    return user !== undefined && password !== undefined && more.length === 0 ? { user, password } : undefined;
+  }
+  return mechanism === 'AMQPLAIN' ? readAmqplain(bytes) : undefined;
+}
+
+/** A table without its length. */
+function readAmqplain(bytes: Buffer): Login | undefined {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  try {
+    const { LOGIN: user, PASSWORD: password } = readTable(new ByteReader(Buffer.concat([length, bytes])));
+    return typeof user === 'string' && typeof password === 'string' ? { user, password } : undefined;
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import type { FieldTable } from '../../protocol/field-table.js';
+import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
+import { mechanisms, readLogin } from './credentials.js';
+import { accessRefused, BrokerError } from '../errors.js';
+import type { BrokerFaults } from '../control/faults.js';
+import type { Journal } from '../control/journal.js';
+import type { ResolvedBrokerOptions } from '../options.js';
+import type { Vhost } from '../routing/vhost.js';
+
+/** What a handshake settles. */
+export interface Opened {
+  readonly user: string;
+  readonly vhost: Vhost;
+  /** What the client calls the connection (`connection_name`), or ''. */
+  readonly name: string;
+  readonly clientProperties: FieldTable;
+  readonly frameMax: number;
+  readonly channelMax: number;
+  /** Seconds; 0 for none. */
+  readonly heartbeat: number;
+}
+
+/** What a handshake needs of its session. */
+export interface HandshakeHost {
+  readonly id: number;
+  readonly options: ResolvedBrokerOptions;
+  readonly faults: BrokerFaults;
+  readonly journal: Journal;
+  readonly vhosts: ReadonlyMap<string, Vhost>;
+  send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
+  onOpened(opened: Opened): void;
+  /** The login was refused, and the client does not understand connection.close yet: the socket is closed. */
+  giveUp(reason: string): void;
+}
+
+const serverProperties: FieldTable = {
+  product: 'nest-amqp embedded broker',
+  platform: 'Node.js',
+  version: '0.1.0',
+  information: 'For development and tests: everything is kept in memory only',
+  capabilities: {
+    publisher_confirms: true,
+    exchange_exchange_bindings: true,
+    'basic.nack': true,
+    consumer_cancel_notify: true,
+    'connection.blocked': true,
+    consumer_priorities: true,
+    authentication_failure_close: true,
+    per_consumer_qos: true,
+    direct_reply_to: true,
+  },
+};
+
+/**
+ * The opening of a connection (section 2.2.4), from the broker's end.
+ *
+ *     start ──start-ok──▶ tune ──tune-ok──▶ (wait) ──open──▶ open-ok
+ */
+export class Handshake {
+  private awaited: 'connection.startOk' | 'connection.tuneOk' | 'connection.open' = 'connection.startOk';
+  private user = '';
+  private clientProperties: FieldTable = {};
+  private tuned: MethodArguments<'connection.tuneOk'> | undefined;
+
+  constructor(private readonly host: HandshakeHost) {
+    host.send('connection.start', {
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties,
+      mechanisms: Buffer.from(mechanisms.join(' ')),
+      locales: Buffer.from('en_US'),
+    });
+  }
+
+  /** @throws BrokerError */
+  onMethod(method: Method): void {
+    if (method.name !== this.awaited) {
+      throw new BrokerError('COMMAND_INVALID', `${method.name} during the handshake, where ${this.awaited} was due`);
+    }
+    switch (method.name) {
+      case 'connection.startOk':
+        return this.logIn(method.args);
+      case 'connection.tuneOk':
+        return this.tune(method.args);
+      case 'connection.open':
+        return this.open(method.args.virtualHost);
+    }
+  }
+
+  private logIn({ mechanism, response, clientProperties }: MethodArguments<'connection.startOk'>): void {
+    const { options, faults, journal, id } = this.host;
+    this.clientProperties = clientProperties;
+    if (!mechanisms.some((offered) => offered === mechanism)) {
+      return this.host.giveUp(`unknown authentication mechanism '${mechanism}'`);
+    }
+    const login = readLogin(mechanism, response);
+    const known = login && Object.hasOwn(options.users, login.user) && options.users[login.user] === login.password;
+    if (!known || faults.refusesLogin()) {
+      journal.add('refused', { connection: id, user: login?.user ?? '' });
+      const capabilities = clientProperties['capabilities'] as FieldTable | undefined;
+      if (capabilities?.['authentication_failure_close'] !== true) return this.host.giveUp('the login was refused');
+      throw accessRefused(
+        `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+      );
+    }
+    this.user = login.user;
+    this.awaited = 'connection.tuneOk';
+    const { channelMax, frameMax, heartbeat } = options;
+    this.host.send('connection.tune', { channelMax, frameMax, heartbeat });
+  }
+
+  /** 0 stands for no limit, which is more than ours. */
+  private tune(args: MethodArguments<'connection.tuneOk'>): void {
+    const { options } = this.host;
+    const agree = (name: string, wanted: number, min: number, max: number): number => {
+      if (wanted >= min && wanted <= max) return wanted;
+      const value = wanted === 0 ? '0 (no limit)' : wanted;
+      const limit =
+        wanted === 0 || wanted > max
+          ? `higher than the maximum allowed value (${max})`
+          : `lower than the minimum allowed value (${min})`;
+      throw new BrokerError('NOT_ALLOWED', `negotiated ${name} = ${value} is ${limit}`);
+    };
+    this.tuned = {
+      channelMax: agree('channel_max', args.channelMax, 1, options.channelMax),
+      frameMax: agree('frame_max', args.frameMax, FRAME_MIN_SIZE, options.frameMax),
+      heartbeat: args.heartbeat,
+    };
+    this.awaited = 'connection.open';
+  }
+
+  private open(virtualHost: string): void {
+    const vhost = this.host.vhosts.get(virtualHost);
+    if (!vhost) throw new BrokerError('NOT_ALLOWED', `vhost ${virtualHost} not found`);
+    const { user, clientProperties } = this;
+    const name = clientProperties['connection_name'];
+    this.host.send('connection.openOk', {});
+    this.host.onOpened({ user, vhost, name: typeof name === 'string' ? name : '', clientProperties, ...this.tuned! });
+  }
+}

@@ -1,0 +1,316 @@
+import type { Socket } from 'node:net';
+import { ByteReader } from '../../protocol/bytes.js';
+import { WireError } from '../../protocol/errors.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { methodId, readMethod } from '../../protocol/methods.js';
+import { FRAME_END, FrameType, PROTOCOL_HEADER } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
+import { Channel, type ChannelOwner } from '../channel/channel.js';
+import type { ChannelHost } from '../channel/channel-host.js';
+import type { Consumer } from '../queue/consumer.js';
+import { BrokerError } from '../errors.js';
+import type { BrokerFaults } from '../control/faults.js';
+import { Handshake, type Opened } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
+import type { Journal } from '../control/journal.js';
+import type { ResolvedBrokerOptions } from '../options.js';
+import type { ReplyTargets } from '../channel/reply-to.js';
+import { Transport, type TransportHandler } from './transport.js';
+import type { Vhost } from '../routing/vhost.js';
+
+export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
+
+/** What a session needs of the broker. */
+export interface SessionHost {
+  readonly options: ResolvedBrokerOptions;
+  readonly journal: Journal;
+  readonly faults: BrokerFaults;
+  readonly vhosts: ReadonlyMap<string, Vhost>;
+  readonly replyTargets: ReplyTargets;
+  /** Why publishes are not taken now. */
+  readonly blocked: string | undefined;
+  /** The socket is gone, and everything that hung on it. */
+  onEnd(session: Session): void;
+}
+
+/** How long a client has to answer connection.close, ms; then the socket is closed. */
+const CLOSE_TIMEOUT = 5_000;
+/** How long a client has for its handshake, ms, as RabbitMQ's handshake_timeout. */
+const HANDSHAKE_TIMEOUT = 10_000;
+
+/**
+ * One client's connection.
+ *
+ *     header ──▶ handshake ──open-ok──▶ open ──(connection.close from either end)──▶ closing ──▶ over
+ */
+export class Session implements TransportHandler, ChannelOwner {
+  readonly transport: Transport;
+  private readonly channels = new Map<number, Channel>();
+  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private readonly deadline: NodeJS.Timeout;
+  private handshake: Handshake | undefined;
+  private opened: Opened | undefined;
+  private heartbeat: Heartbeat | undefined;
+  private closing = false;
+
+  constructor(
+    /** Its number in the journal, from 1. */
+    readonly id: number,
+    socket: Socket,
+    private readonly host: SessionHost,
+  ) {
+    this.transport = new Transport(socket, this);
+    host.faults.onConnection(this);
+    this.deadline = setTimeout(() => this.transport.destroy('no handshake in time'), HANDSHAKE_TIMEOUT).unref();
+  }
+
+  /** What the client calls it (`connection_name`), or ''. */
+  get name(): string {
+    return this.opened?.name ?? '';
+  }
+
+  get user(): string {
+    return this.opened?.user ?? '';
+  }
+
+  get isOpen(): boolean {
+    return this.opened !== undefined && !this.closing && !this.transport.ended;
+  }
+
+  get clientProperties(): FieldTable {
+    return this.opened?.clientProperties ?? {};
+  }
+
+  // What the broker does.
+
+  /** Closes it with an error of the connection. */
+  close(error: BrokerError, method?: MethodName): void {
+    if (this.closing || this.transport.ended) return;
+    this.closing = true;
+    this.release();
+    const id = method === undefined ? 0 : methodId(method);
+    const { replyCode, replyText } = error;
+    this.host.journal.add('failed', { connection: this.id, channel: 0, replyCode, replyText });
+    this.host.options.log(`connection ${this.id} ${this.opened ? 'failed' : 'refused'}: ${replyCode} ${replyText}`);
+    this.send(0, 'connection.close', { replyCode, replyText, classId: id >>> 16, methodId: id & 0xffff });
+    setTimeout(() => this.transport.destroy('the client did not answer connection.close'), CLOSE_TIMEOUT).unref();
+  }
+
+  drop(how: DropKind): void {
+    switch (how) {
+      case 'close':
+        return this.close(new BrokerError('CONNECTION_FORCED', 'Closed via the embedded broker'));
+      case 'mid-frame':
+        this.transport.writer.raw(Uint8Array.of(FrameType.method, 0, 0, 0, 0, 0, 20, 0, 10));
+        return this.transport.finish('dropped in the middle of a frame');
+      case 'end':
+        return this.transport.finish('dropped');
+      case 'reset':
+        return this.transport.destroy('reset', 'reset');
+    }
+  }
+
+  /** A heartbeat whose frame ends wrongly. */
+  corruptFrame(): void {
+    this.transport.writer.raw(Uint8Array.of(FrameType.heartbeat, 0, 0, 0, 0, 0, 0, FRAME_END - 1));
+  }
+
+  block(reason: string): void {
+    if (this.isOpen && this.understands('connection.blocked')) this.send(0, 'connection.blocked', { reason });
+  }
+
+  unblock(): void {
+    if (this.isOpen && this.understands('connection.blocked')) this.send(0, 'connection.unblocked', {});
+    this.transport.release('blocked');
+  }
+
+  cancelConsumers(fits: (consumer: Consumer) => boolean): number {
+    let count = 0;
+    for (const channel of this.channels.values()) count += channel.cancelConsumers(fits);
+    return count;
+  }
+
+  // What the socket brings.
+
+  onProtocolHeader(header: Buffer): boolean {
+    if (!header.equals(PROTOCOL_HEADER)) {
+      // Section 4.2.2: what we speak, then the end.
+      this.transport.writer.raw(PROTOCOL_HEADER);
+      this.transport.finish('it does not speak AMQP 0-9-1');
+      return false;
+    }
+    const { options, faults, journal, vhosts } = this.host;
+    this.handshake = new Handshake({
+      id: this.id,
+      options,
+      faults,
+      journal,
+      vhosts,
+      send: (name, args) => this.send(0, name, args),
+      onOpened: (opened) => this.onOpened(opened),
+      giveUp: (reason) => this.transport.finish(reason),
+    });
+    return true;
+  }
+
+  onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
+    if (channel === 0) return this.onControl(readMethod(this.reader.over(buffer, start, end)));
+    if (this.closing) return;
+    const there = this.channels.get(channel);
+    if (there) return there.onMethod(buffer, start, end);
+    const method = readMethod(this.reader.over(buffer, start, end));
+    if (!this.opened) return this.close(notNow('the handshake'), method.name);
+    if (method.name !== 'channel.open') {
+      return this.close(new BrokerError('CHANNEL_ERROR', "expected 'channel.open'"), method.name);
+    }
+    this.openChannel(channel, this.opened);
+  }
+
+  onHeader(channel: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.closing) this.contentOf(channel)?.onHeader(buffer, start, end);
+  }
+
+  onBody(channel: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.closing) this.contentOf(channel)?.onBody(buffer, start, end);
+  }
+
+  onHeartbeat(): void {
+    // Whatever comes is a sign of life; see Heartbeat.
+  }
+
+  onMalformed(error: unknown): void {
+    if (error instanceof WireError) this.close(new BrokerError(error.replyName, error.message));
+    else {
+      // A fault of ours must not take the other connections along.
+      this.host.options.log(`connection ${this.id}: internal error: ${(error as Error).stack}`);
+      this.close(new BrokerError('INTERNAL_ERROR', 'see the log of the embedded broker'));
+    }
+    // Where frames begin is lost, and with it the answer to our close.
+    this.transport.finish(error instanceof WireError ? error.message : 'internal error');
+  }
+
+  onRoom(): void {
+    for (const channel of this.channels.values()) channel.consuming.wakeAll();
+  }
+
+  onEnd(reason: string): void {
+    clearTimeout(this.deadline);
+    this.release();
+    this.host.journal.add('disconnected', { connection: this.id, reason });
+    this.host.options.log(`connection ${this.id} closed: ${reason}`);
+    this.host.onEnd(this);
+  }
+
+  // What channels tell.
+
+  onError(channel: Channel, error: BrokerError, method: MethodName | undefined): void {
+    if (error.scope === 'connection') return this.close(error, method);
+    channel.shut('closing');
+    const id = method === undefined ? 0 : methodId(method);
+    const { replyCode, replyText } = error;
+    this.host.journal.add('failed', { connection: this.id, channel: channel.id, replyCode, replyText });
+    this.send(channel.id, 'channel.close', { replyCode, replyText, classId: id >>> 16, methodId: id & 0xffff });
+  }
+
+  onClosed(channel: Channel): void {
+    this.channels.delete(channel.id);
+  }
+
+  private onOpened(opened: Opened): void {
+    clearTimeout(this.deadline);
+    this.handshake = undefined;
+    this.opened = opened;
+    this.transport.frameMax = opened.frameMax;
+    if (opened.heartbeat > 0) {
+      this.heartbeat = new Heartbeat(this.transport, opened.heartbeat * 1000, () =>
+        this.transport.destroy(`no heartbeat for ${2 * opened.heartbeat} s`),
+      );
+    }
+    const { user, name, vhost } = opened;
+    this.host.journal.add('connected', { connection: this.id, user, vhost: vhost.name, name });
+    const { remoteAddress, remotePort } = this.transport.socket;
+    const called = name && `, called '${name}'`;
+    const from = `${remoteAddress}:${remotePort}`;
+    this.host.options.log(`connection ${this.id} opened: from ${from}, user ${user}, vhost ${vhost.name}${called}`);
+    const { blocked } = this.host;
+    if (blocked !== undefined) this.block(blocked);
+  }
+
+  private onControl(method: Method): void {
+    if (method.name === 'connection.closeOk') return this.transport.finish('closed by the broker');
+    if (method.name === 'connection.close') {
+      this.closing = true;
+      this.release();
+      this.send(0, 'connection.closeOk', {});
+      return this.transport.finish('closed by the client');
+    }
+    if (this.closing) return;
+    try {
+      if (this.handshake) this.handshake.onMethod(method);
+      else if (method.name === 'connection.updateSecret') this.send(0, 'connection.updateSecretOk', {});
+      else throw notNow('connection state running');
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.close(error, error.replyName === 'ACCESS_REFUSED' ? undefined : method.name);
+    }
+  }
+
+  private openChannel(id: number, opened: Opened): void {
+    if (this.channels.size >= opened.channelMax) {
+      const { channelMax } = opened;
+      const text = `number of channels opened (${channelMax}) has reached the negotiated channel_max (${channelMax})`;
+      return this.close(new BrokerError('NOT_ALLOWED', text));
+    }
+    this.channels.set(id, new Channel(this.channelHost(id, opened), this));
+    this.host.journal.add('method', { connection: this.id, channel: id, name: 'channel.open', args: {} });
+    this.send(id, 'channel.openOk', {});
+  }
+
+  private channelHost(channelId: number, { user, vhost }: Opened): ChannelHost {
+    const { journal, faults, replyTargets, options } = this.host;
+    return {
+      connection: this,
+      connectionId: this.id,
+      channelId,
+      user,
+      vhost,
+      transport: this.transport,
+      journal,
+      faults,
+      replyTargets,
+      cancelNotify: this.understands('consumer_cancel_notify'),
+      maxMessageSize: options.maxMessageSize,
+      send: (name, args) => this.send(channelId, name, args),
+      onPublish: () => {
+        if (this.host.blocked !== undefined) this.transport.hold('blocked');
+      },
+    };
+  }
+
+  private contentOf(channel: number): Channel | undefined {
+    const there = this.channels.get(channel);
+    if (!there) this.close(new BrokerError('CHANNEL_ERROR', "expected 'channel.open'"));
+    return there;
+  }
+
+  private send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
+    if (!this.transport.ended) this.transport.writer.method(channel, name, args);
+  }
+
+  private understands(capability: string): boolean {
+    const capabilities = this.clientProperties['capabilities'] as FieldTable | undefined;
+    return capabilities?.[capability] === true;
+  }
+
+  /** Lets go of all that it held: channels, then its exclusive queues. */
+  private release(): void {
+    this.heartbeat?.stop();
+    for (const channel of this.channels.values()) channel.shut('gone');
+    this.channels.clear();
+    this.opened?.vhost.removeOwned(this);
+  }
+}
+
+function notNow(state: string): BrokerError {
+  return new BrokerError('CHANNEL_ERROR', `unexpected method in ${state}`);
+}

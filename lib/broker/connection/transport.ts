@@ -1,0 +1,204 @@
+import type { Socket } from 'node:net';
+import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
+import { FrameWriter } from '../../protocol/frame-writer.js';
+
+/** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
+const HIGH_WATER = 1024 * 1024;
+
+/** What happens on a socket. */
+export interface TransportHandler extends FrameHandler {
+  /** The first eight bytes: the protocol header. False: not AMQP 0-9-1. */
+  onProtocolHeader(header: Buffer): boolean;
+  /** Reading threw: what came is not AMQP. */
+  onMalformed(error: unknown): void;
+  /** There is room on the socket again. */
+  onRoom(): void;
+  /** The socket is gone. Called once. */
+  onEnd(reason: string): void;
+}
+
+/**
+ * One client's socket: frames in, frames out, one write a tick. What a client does not read is bounded by not giving it
+ * more, and by not reading what it sends.
+ */
+export class Transport {
+  readonly writer = new FrameWriter(() => this.planFlush());
+  lastReceived = Date.now();
+  lastSent = Date.now();
+  private readonly reader: FrameReader;
+  private header: Buffer | undefined = Buffer.alloc(0);
+  private beforeFlush: (() => void)[] = [];
+  private planned = false;
+  private writing = false;
+  private bytesInWrite = 0;
+  private dead = false;
+  /** Why nothing is read; read again when none is left. */
+  private readonly holds = new Set<string>();
+  private stalled = false;
+  private delay = 0;
+  private delayed: Promise<void> | undefined;
+
+  constructor(
+    readonly socket: Socket,
+    private readonly handler: TransportHandler,
+  ) {
+    this.reader = new FrameReader(handler);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('error', (error) => this.end(error.message));
+    socket.on('end', () => this.end('the client closed the socket'));
+    socket.on('close', () => this.end('the socket was closed'));
+  }
+
+  /** The client does not keep up with what it is sent. */
+  get congested(): boolean {
+    return this.writer.pendingBytes + this.bytesInWrite > HIGH_WATER;
+  }
+
+  get ended(): boolean {
+    return this.dead;
+  }
+
+  /** The largest frame in both directions, in bytes. */
+  set frameMax(size: number) {
+    this.writer.frameMax = size;
+    this.reader.frameMax = size;
+  }
+
+  /** Reads nothing more until `release` with the same reason. */
+  hold(reason: string): void {
+    this.holds.add(reason);
+    this.socket.pause();
+  }
+
+  release(reason: string): void {
+    if (!this.holds.delete(reason) || this.holds.size > 0 || this.dead) return;
+    this.lastReceived = Date.now();
+    this.socket.resume();
+  }
+
+  /** Nothing is read now. */
+  get held(): boolean {
+    return this.holds.size > 0;
+  }
+
+  /** Neither reads nor writes, as a dead peer; until it is switched off. */
+  setStalled(stalled: boolean): void {
+    this.stalled = stalled;
+    if (stalled) return this.hold('stalled');
+    this.release('stalled');
+    this.flush();
+  }
+
+  /** What comes is looked at `ms` later. */
+  setDelay(ms: number): void {
+    this.delay = ms;
+  }
+
+  /** Runs `task` right before the next flush; what it appends goes out with it. */
+  atFlush(task: () => void): void {
+    this.beforeFlush.push(task);
+    this.planFlush();
+  }
+
+  flush(): void {
+    this.planned = false;
+    if (this.dead || this.writing || this.stalled) return;
+    if (this.beforeFlush.length > 0) {
+      const tasks = this.beforeFlush;
+      this.beforeFlush = [];
+      this.planned = true;
+      for (const task of tasks) task();
+      this.planned = false;
+    }
+    const batch = this.writer.take();
+    if (!batch) return;
+    this.writing = true;
+    this.bytesInWrite = batch.bytes;
+    this.lastSent = Date.now();
+    const written = (): void => {
+      this.writing = false;
+      this.bytesInWrite = 0;
+      this.writer.recycle(batch);
+      if (this.dead) return;
+      this.flush();
+      if (this.congested) return;
+      this.release('congested');
+      this.handler.onRoom();
+    };
+    const last = batch.chunks.length - 1;
+    if (last > 0) this.socket.cork();
+    batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
+    if (last > 0) this.socket.uncork();
+  }
+
+  /** Writes what has gathered, then ends it (FIN); the handler hears of it at once. */
+  finish(reason: string): void {
+    this.flush();
+    if (this.dead) return;
+    this.socket.end();
+    this.end(reason, false);
+  }
+
+  /** Ends it at once: with a FIN, or with a reset. */
+  destroy(reason: string, how: 'end' | 'reset' = 'end'): void {
+    if (this.dead) return;
+    if (how === 'reset') this.socket.resetAndDestroy();
+    this.end(reason);
+  }
+
+  private receive(chunk: Buffer): void {
+    this.lastReceived = Date.now();
+    if (this.delay === 0 && !this.delayed) return this.read(chunk);
+    // In order, whatever becomes of the delay meanwhile.
+    const before = this.delayed ?? Promise.resolve();
+    const waited = new Promise<void>((resolve) => setTimeout(resolve, this.delay).unref());
+    const turn = before
+      .then(() => waited)
+      .then(() => {
+        if (this.delayed === turn) this.delayed = undefined;
+        this.read(chunk);
+      });
+    this.delayed = turn;
+  }
+
+  private read(chunk: Buffer): void {
+    if (this.dead) return;
+    try {
+      const rest = this.header ? this.readHeader(this.header, chunk) : chunk;
+      if (rest.length > 0) this.reader.push(rest);
+    } catch (error) {
+      this.reader.stop();
+      this.handler.onMalformed(error);
+    }
+    if (this.congested) this.hold('congested');
+  }
+
+  private readHeader(before: Buffer, chunk: Buffer): Buffer {
+    const bytes = Buffer.concat([before, chunk]);
+    if (bytes.length < 8) {
+      this.header = bytes;
+      return Buffer.alloc(0);
+    }
+    this.header = undefined;
+    return this.handler.onProtocolHeader(bytes.subarray(0, 8)) ? bytes.subarray(8) : Buffer.alloc(0);
+  }
+
+  private planFlush(): void {
+    if (this.planned || this.writing || this.dead) return;
+    this.planned = true;
+    setImmediate(() => {
+      if (this.planned) this.flush();
+    });
+  }
+
+  private end(reason: string, destroy = true): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.reader.stop();
+    if (destroy) this.socket.destroy();
+    // A client that never answers our FIN must not keep the socket.
+    else setTimeout(() => this.socket.destroy(), 1_000).unref();
+    this.handler.onEnd(reason);
+  }
+}

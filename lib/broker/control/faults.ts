@@ -1,0 +1,165 @@
+import type { Consumer } from '../queue/consumer.js';
+import type { Journal } from './journal.js';
+import type { Message } from '../queue/message.js';
+import type { DropKind, Session } from '../connection/session.js';
+
+/** Which publishes a fault is for: every one, unless it says more. */
+export interface PublishFilter {
+  readonly exchange?: string;
+  readonly routingKey?: string;
+}
+
+/** Which connection a fault is for: all, unless it says more. `name` is the client's `connection_name`. */
+export interface ConnectionFilter {
+  readonly id?: number;
+  readonly name?: string;
+}
+
+interface PublishFault extends PublishFilter {
+  readonly outcome: 'nacked' | 'returned';
+  remaining: number;
+}
+
+/** What the faults act on. */
+export interface FaultHost {
+  readonly journal: Journal;
+  sessions(): readonly Session[];
+}
+
+/**
+ * What no real broker does on demand. What acts on connections acts on those that are there now, unless it says that
+ * it stays; each says how many it reached, so that a test can see that it reached one.
+ */
+export class BrokerFaults {
+  private publishFaults: PublishFault[] = [];
+  private refusals = 0;
+  private blockedReason: string | undefined;
+  private stalled = false;
+  private delayed = 0;
+
+  /** @internal */
+  constructor(private readonly host: FaultHost) {}
+
+  /**
+   * Ends connections: `close` sends connection.close (320 CONNECTION_FORCED) as an operator does, `end` closes the
+   * socket without a word, `reset` resets it, `mid-frame` closes it in the middle of a frame.
+   */
+  drop(how: DropKind, filter: ConnectionFilter = {}): number {
+    return this.each(`drop (${how})`, filter, (session) => session.drop(how));
+  }
+
+  /** Neither reads nor answers, as a dead peer; holds for connections that come, too, until `resume`. */
+  stall(): number {
+    this.stalled = true;
+    return this.each('stall', {}, (session) => session.transport.setStalled(true));
+  }
+
+  resume(): number {
+    this.stalled = false;
+    return this.each('resume', {}, (session) => session.transport.setStalled(false));
+  }
+
+  /** Looks at what clients send `ms` later; holds for connections that come, too, until it is 0 again. */
+  delay(ms: number): number {
+    this.delayed = ms;
+    return this.each(`delay ${ms} ms`, {}, (session) => session.transport.setDelay(ms));
+  }
+
+  /** Sends a frame with a wrong end: the client has to close the connection (501 FRAME_ERROR). */
+  corruptFrame(filter: ConnectionFilter = {}): number {
+    return this.each('corrupt a frame', filter, (session) => session.corruptFrame());
+  }
+
+  /** Answers the next `count` fitting publishes on channels with confirms with basic.nack, and drops them. */
+  nackNext(count = 1, filter: PublishFilter = {}): void {
+    this.publishFaults.push({ ...filter, outcome: 'nacked', remaining: count });
+  }
+
+  /** Returns the next `count` fitting `mandatory` publishes (312 NO_ROUTE), whatever is bound, and drops them. */
+  returnNext(count = 1, filter: PublishFilter = {}): void {
+    this.publishFaults.push({ ...filter, outcome: 'returned', remaining: count });
+  }
+
+  /** Cancels consumers from the broker's side (https://www.rabbitmq.com/docs/consumer-cancel); returns how many. */
+  cancelConsumers(filter: { readonly queue?: string; readonly consumerTag?: string } = {}): number {
+    const fits = ({ queue, tag }: Consumer): boolean =>
+      (filter.queue === undefined || queue.name === filter.queue) &&
+      (filter.consumerTag === undefined || tag === filter.consumerTag);
+    let count = 0;
+    for (const session of this.host.sessions()) count += session.cancelConsumers(fits);
+    this.host.journal.add('fault', { fault: 'cancel consumers', detail: `${count} cancelled` });
+    return count;
+  }
+
+  /**
+   * Takes no publishes any more (https://www.rabbitmq.com/docs/connection-blocked): clients are told, and who publishes
+   * all the same is not read from. Holds for connections that come, too, until `unblock`.
+   */
+  block(reason = 'blocked by a test'): number {
+    this.blockedReason = reason;
+    return this.each('block', {}, (session) => session.block(reason));
+  }
+
+  unblock(): number {
+    this.blockedReason = undefined;
+    return this.each('unblock', {}, (session) => session.unblock());
+  }
+
+  /** Refuses the next `count` logins (403 ACCESS_REFUSED). Default: all, until it is called with 0. */
+  refuseLogins(count = Infinity): void {
+    this.refusals = count;
+  }
+
+  /** Ends whatever was set and stays: stall, delay, block, refused logins, and what is left of nacks and returns. */
+  clear(): void {
+    this.publishFaults = [];
+    this.refusals = 0;
+    if (this.stalled) this.resume();
+    if (this.delayed > 0) this.delay(0);
+    if (this.blockedReason !== undefined) this.unblock();
+  }
+
+  /** @internal What stays, for a connection that has just come. */
+  onConnection(session: Session): void {
+    if (this.stalled) session.transport.setStalled(true);
+    session.transport.setDelay(this.delayed);
+  }
+
+  /** @internal Why publishes are not taken now. */
+  get blocked(): string | undefined {
+    return this.blockedReason;
+  }
+
+  /** @internal Whether this login is to be refused. */
+  refusesLogin(): boolean {
+    if (this.refusals <= 0) return false;
+    this.refusals--;
+    return true;
+  }
+
+  /** @internal What is to become of a publish, other than the usual. */
+  onPublish(
+    { exchange, routingKey }: Message,
+    confirming: boolean,
+    mandatory: boolean,
+  ): PublishFault['outcome'] | undefined {
+    const fault = this.publishFaults.find(
+      (fault) =>
+        (fault.outcome === 'nacked' ? confirming : mandatory) &&
+        (fault.exchange ?? exchange) === exchange &&
+        (fault.routingKey ?? routingKey) === routingKey,
+    );
+    if (!fault) return undefined;
+    if (--fault.remaining <= 0) this.publishFaults = this.publishFaults.filter((other) => other !== fault);
+    return fault.outcome;
+  }
+
+  private each(fault: string, filter: ConnectionFilter, action: (session: Session) => void): number {
+    const fitting = this.host
+      .sessions()
+      .filter(({ id, name }) => (filter.id === undefined || id === filter.id) && (filter.name ?? name) === name);
+    for (const session of fitting) action(session);
+    this.host.journal.add('fault', { fault, detail: `${fitting.length} connections` });
+    return fitting.length;
+  }
+}

@@ -1,0 +1,175 @@
+import type { MessageProperties, MethodName } from '../../protocol/types.js';
+import type { DeathReason } from '../queue/dead-letter.js';
+import type { Message } from '../queue/message.js';
+
+/** A message as the journal shows it; decoded when it is looked at. */
+export class JournalMessage {
+  constructor(private readonly message: Message) {}
+
+  get properties(): MessageProperties {
+    return this.message.properties;
+  }
+
+  get body(): Buffer {
+    return this.message.body;
+  }
+
+  /** The body as UTF-8. */
+  text(): string {
+    return this.message.body.toString('utf8');
+  }
+
+  /** The body as JSON. @throws SyntaxError */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+}
+
+/** What can be seen of the broker, by kind. */
+export interface JournalEntries {
+  /** A client has opened a connection (connection.open-ok was sent). */
+  connected: { readonly connection: number; readonly user: string; readonly vhost: string; readonly name: string };
+  /** A login was refused. */
+  refused: { readonly connection: number; readonly user: string };
+  disconnected: { readonly connection: number; readonly reason: string };
+  /** A method came from a client, publishes and settlements left out: these have entries of their own. */
+  method: { readonly connection: number; readonly channel: number; readonly name: MethodName; readonly args: object };
+  /** A message was published; `queues` are those that it went to. */
+  published: {
+    readonly connection: number;
+    readonly channel: number;
+    readonly exchange: string;
+    readonly routingKey: string;
+    readonly mandatory: boolean;
+    readonly message: JournalMessage;
+    readonly queues: readonly string[];
+    readonly outcome: 'routed' | 'unroutable' | 'refused' | 'nacked' | 'returned';
+  };
+  /** A message was handed to a consumer, or fetched; `consumerTag` is then empty. */
+  delivered: {
+    readonly connection: number;
+    readonly channel: number;
+    readonly queue: string;
+    readonly consumerTag: string;
+    readonly deliveryTag: number;
+    readonly redelivered: boolean;
+    readonly message: JournalMessage;
+  };
+  /** A delivery was settled by its client, or came back because the channel was closed. */
+  settled: {
+    readonly connection: number;
+    readonly channel: number;
+    readonly queue: string;
+    readonly deliveryTag: number;
+    readonly outcome: 'ack' | 'requeue' | 'reject';
+    readonly message: JournalMessage;
+  };
+  /** A message left a queue for its dead-letter exchange, or for nowhere where it has none. */
+  died: { readonly queue: string; readonly reason: DeathReason; readonly message: JournalMessage };
+  /** The broker closed a channel or a connection (channel 0) with an error. */
+  failed: {
+    readonly connection: number;
+    readonly channel: number;
+    readonly replyCode: number;
+    readonly replyText: string;
+  };
+  /** A fault was carried out. */
+  fault: { readonly fault: string; readonly detail: string };
+}
+
+export type JournalKind = keyof JournalEntries;
+
+export type JournalEntry = {
+  [K in JournalKind]: {
+    readonly kind: K;
+    /** Counts up from 1, over all kinds. */
+    readonly sequence: number;
+    /** Broker clock, ms since 1970. */
+    readonly time: number;
+  } & JournalEntries[K];
+}[JournalKind];
+
+/** The journal's entries of one kind. */
+export type EntryOf<K extends JournalKind> = Extract<JournalEntry, { readonly kind: K }>;
+
+interface Waiter {
+  readonly accepts: (entry: JournalEntry) => boolean;
+  readonly resolve: (entry: JournalEntry) => void;
+}
+
+/**
+ * What the broker saw, in order: for tests to look at, or to wait for. It keeps the last `limit` entries.
+ *
+ *     await broker.journal.next('settled', ({ queue, outcome }) => queue === 'billing' && outcome === 'ack');
+ */
+export class Journal {
+  private kept: JournalEntry[] = [];
+  private sequence = 0;
+  private waiters: Waiter[] = [];
+
+  /** @param limit entries kept; 0 to keep none, `next` works all the same */
+  constructor(
+    private readonly now: () => number,
+    private readonly limit: number,
+  ) {}
+
+  /** Everything that is kept, the oldest first. */
+  get entries(): readonly JournalEntry[] {
+    return this.kept.slice(-this.limit || this.kept.length);
+  }
+
+  /** The entries of one kind, as far as they are kept and fit. */
+  of<K extends JournalKind>(kind: K, fits: (entry: EntryOf<K>) => boolean = () => true): EntryOf<K>[] {
+    return this.entries.filter((entry): entry is EntryOf<K> => entry.kind === kind && fits(entry as EntryOf<K>));
+  }
+
+  /**
+   * The first entry of this kind that fits: one that is kept already, else the next that comes.
+   *
+   * @param options.timeout ms until it is given up; default 5,000
+   * @throws Error that says what was waited for, and what came instead
+   */
+  next<K extends JournalKind>(
+    kind: K,
+    fits: (entry: EntryOf<K>) => boolean = () => true,
+    options: { readonly timeout?: number; readonly after?: number } = {},
+  ): Promise<EntryOf<K>> {
+    const { timeout = 5_000, after = 0 } = options;
+    const accepts = (entry: JournalEntry): boolean =>
+      entry.kind === kind && entry.sequence > after && fits(entry as EntryOf<K>);
+    const there = this.entries.find(accepts);
+    if (there) return Promise.resolve(there as EntryOf<K>);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.waiters = this.waiters.filter((other) => other !== waiter);
+        const kinds = this.entries.slice(-10).map((entry) => entry.kind);
+        reject(new Error(`the broker saw no fitting '${kind}' within ${timeout} ms; the last it saw: ${kinds.join()}`));
+      }, timeout);
+      const waiter: Waiter = {
+        accepts,
+        resolve: (entry) => {
+          clearTimeout(timer);
+          resolve(entry as EntryOf<K>);
+        },
+      };
+      this.waiters.push(waiter);
+    });
+  }
+
+  /** Forgets what is kept; numbering goes on. */
+  clear(): void {
+    this.kept = [];
+  }
+
+  /** @internal */
+  add<K extends JournalKind>(kind: K, what: JournalEntries[K]): void {
+    const entry = { kind, sequence: ++this.sequence, time: this.now(), ...what } as unknown as JournalEntry;
+    if (this.limit > 0) this.kept.push(entry);
+    // Cut now and then rather than shifted each time.
+    if (this.kept.length >= 2 * this.limit) this.kept = this.kept.slice(-this.limit);
+    if (this.waiters.length === 0) return;
+    const [fitting, others] = [true, false].map((wanted) => this.waiters.filter((w) => w.accepts(entry) === wanted));
+    this.waiters = others!;
+    for (const waiter of fitting!) waiter.resolve(entry);
+  }
+}

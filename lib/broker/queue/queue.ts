@@ -1,0 +1,256 @@
+import type { FieldTable } from '../../protocol/field-table.js';
+import type { Binding } from '../routing/binding.js';
+import type { BrokerClock, Timer } from '../control/clock.js';
+import type { Consumer } from './consumer.js';
+import { ConsumerRing } from './consumer-ring.js';
+import type { DeathReason } from './dead-letter.js';
+import type { Message, QueueEntry } from './message.js';
+import type { QueueSettings } from './queue-arguments.js';
+import { ReadyMessages } from './ready-messages.js';
+
+/** What queue.declare says of a queue. */
+export interface QueueProperties {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The connection that alone may use it, for an exclusive queue. */
+  readonly owner: object | undefined;
+  readonly arguments: FieldTable;
+}
+
+/** What a queue needs of its virtual host. */
+export interface QueueHost {
+  readonly clock: BrokerClock;
+  /** A message leaves the queue for its dead-letter exchange, or for nowhere when it has none. */
+  died(queue: Queue, message: Message, reason: DeathReason): void;
+  /** Unused for its x-expires, or without consumers and auto-delete. */
+  unneeded(queue: Queue): void;
+  /** Bytes that the queue keeps, more or (negative) fewer than before. */
+  kept(bytes: number): void;
+}
+
+/** How a publish is delivered to a queue. */
+export interface Arrival {
+  readonly expiration: number | undefined;
+  readonly priority: number;
+}
+
+/** What an entry costs beside its properties and body, measured; in bytes. */
+const ENTRY_OVERHEAD = 256;
+
+/**
+ * One queue (https://www.rabbitmq.com/docs/queues). Taking in, handing out and putting back cost the same whatever its
+ * length.
+ *
+ *     publish ─▶ ready ─▶ a consumer, or basic.get ─▶ unacknowledged ─▶ gone
+ *                  ▲ │ expired, over the limit             │ │
+ *                  │ └──────────▶ dead letter ◀── rejected ┘ │
+ *                  └───────────────────────────── requeued ──┘
+ */
+export class Queue {
+  readonly kind = 'queue';
+  /** Bindings from exchanges to here, by their key. */
+  readonly inbound = new Map<string, Binding>();
+  readonly consumers: ConsumerRing;
+  private readonly ready: ReadyMessages;
+  private nextPosition = 0;
+  private expiryTimer: Timer | undefined;
+  private expiryDue = Infinity;
+  private idleTimer: Timer | undefined;
+  private delivering = false;
+  private deleted = false;
+
+  constructor(
+    readonly name: string,
+    readonly properties: QueueProperties,
+    readonly settings: QueueSettings,
+    private readonly host: QueueHost,
+  ) {
+    this.ready = new ReadyMessages(settings.maxPriority);
+    this.consumers = new ConsumerRing(settings.singleActiveConsumer);
+    this.touch();
+  }
+
+  /** Messages that wait for a consumer. */
+  get messageCount(): number {
+    return this.ready.length;
+  }
+
+  /** Takes a message in; false when the queue is full and refuses it (x-overflow). */
+  publish(message: Message, arrival: Arrival): boolean {
+    const { overflow, messageTtl = Infinity, maxPriority } = this.settings;
+    if (overflow !== 'drop-head' && this.isFullFor(message)) {
+      if (overflow === 'reject-publish-dlx') this.host.died(this, message, 'maxlen');
+      return false;
+    }
+    const ttl = Math.min(messageTtl, arrival.expiration ?? Infinity);
+    this.add({
+      message,
+      position: this.nextPosition++,
+      priority: Math.min(arrival.priority, maxPriority),
+      expiresAt: ttl === Infinity ? Infinity : this.host.clock.now() + ttl,
+      redelivered: false,
+      deliveryCount: 0,
+    });
+    this.settle();
+    return true;
+  }
+
+  /** Takes the next message out (basic.get). */
+  get(): QueueEntry | undefined {
+    this.touch();
+    this.dropExpired();
+    const entry = this.shift();
+    this.planExpiry();
+    return entry;
+  }
+
+  /** Puts deliveries back to their places; a quorum queue gives up those that came back too often. */
+  requeue(entries: Iterable<QueueEntry>): void {
+    if (this.deleted) return;
+    for (const entry of entries) {
+      entry.redelivered = true;
+      entry.deliveryCount++;
+      if (entry.deliveryCount > this.settings.deliveryLimit) this.host.died(this, entry.message, 'delivery_limit');
+      else {
+        this.ready.putBack(entry);
+        this.keep(entry, 1);
+      }
+    }
+    this.dropExpired();
+    this.settle();
+  }
+
+  /** A consumer refused it for good. */
+  reject(entry: QueueEntry): void {
+    if (!this.deleted) this.host.died(this, entry.message, 'rejected');
+  }
+
+  /** Drops what is ready; returns how much that was. */
+  purge(): number {
+    const count = this.ready.length;
+    while (this.shift());
+    this.planExpiry();
+    return count;
+  }
+
+  addConsumer(consumer: Consumer): void {
+    this.consumers.add(consumer);
+    this.touch();
+    this.deliver();
+  }
+
+  /** The client cancelled it, or its channel is gone. */
+  removeConsumer(consumer: Consumer): void {
+    consumer.cancelled = true;
+    this.consumers.remove(consumer);
+    if (this.deleted) return;
+    if (this.consumers.size > 0) return this.deliver();
+    if (this.properties.autoDelete) this.host.unneeded(this);
+    else this.touch();
+  }
+
+  /** It may take deliveries again. */
+  wake(consumer: Consumer): void {
+    this.consumers.wake(consumer);
+    this.deliver();
+  }
+
+  /** Counts as use: x-expires begins anew. */
+  touch(): void {
+    const { expires } = this.settings;
+    if (expires === undefined || this.deleted) return;
+    this.idleTimer?.cancel();
+    this.idleTimer = this.host.clock.after(expires, () => {
+      if (this.consumers.size === 0) this.host.unneeded(this);
+    });
+  }
+
+  /** The end of it: its consumers are cancelled, its messages dropped. Returns how many were ready. */
+  delete(): number {
+    this.deleted = true;
+    this.expiryTimer?.cancel();
+    this.idleTimer?.cancel();
+    const count = this.ready.length;
+    while (this.shift());
+    for (const consumer of [...this.consumers]) consumer.cancel();
+    return count;
+  }
+
+  /** Hands out what is ready to whoever can take it. */
+  deliver(): void {
+    this.dropExpired();
+    this.handOut();
+    this.planExpiry();
+  }
+
+  /** After something came in: consumers first, so that a TTL of 0 reaches who waits, then the limits. */
+  private settle(): void {
+    this.handOut();
+    this.dropExpired();
+    this.dropOverflow();
+    this.planExpiry();
+  }
+
+  private handOut(): void {
+    // A consumer's channel may call back while it is served; the loop that runs already goes on from there.
+    if (this.delivering || this.deleted) return;
+    this.delivering = true;
+    while (this.ready.length > 0) {
+      const consumer = this.consumers.next();
+      if (!consumer) break;
+      consumer.take(this.shift()!);
+    }
+    this.delivering = false;
+  }
+
+  private isFullFor(message: Message): boolean {
+    const { maxLength, maxLengthBytes } = this.settings;
+    return this.ready.length + 1 > maxLength || this.ready.bytes + message.body.length > maxLengthBytes;
+  }
+
+  private dropOverflow(): void {
+    const { maxLength, maxLengthBytes, overflow } = this.settings;
+    if (overflow !== 'drop-head') return;
+    while (this.ready.length > maxLength || this.ready.bytes > maxLengthBytes) {
+      this.host.died(this, this.shift()!.message, 'maxlen');
+    }
+  }
+
+  private dropExpired(): void {
+    for (let entry; (entry = this.ready.shiftExpired(this.host.clock.now()));) {
+      this.keep(entry, -1);
+      this.host.died(this, entry.message, 'expired');
+    }
+  }
+
+  /** One timer a queue: for the head that expires next. */
+  private planExpiry(): void {
+    const due = this.deleted ? Infinity : this.ready.nextExpiry;
+    if (due === this.expiryDue) return;
+    this.expiryTimer?.cancel();
+    this.expiryDue = due;
+    this.expiryTimer =
+      due === Infinity
+        ? undefined
+        : this.host.clock.after(due - this.host.clock.now(), () => {
+            this.expiryDue = Infinity;
+            this.dropExpired();
+            this.planExpiry();
+          });
+  }
+
+  private add(entry: QueueEntry): void {
+    this.ready.push(entry);
+    this.keep(entry, 1);
+  }
+
+  private shift(): QueueEntry | undefined {
+    const entry = this.ready.shift();
+    if (entry) this.keep(entry, -1);
+    return entry;
+  }
+
+  private keep({ message }: QueueEntry, sign: 1 | -1): void {
+    this.host.kept(sign * (message.size + ENTRY_OVERHEAD));
+  }
+}

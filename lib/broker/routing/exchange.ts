@@ -1,0 +1,77 @@
+import type { FieldTable } from '../../protocol/field-table.js';
+import type { Binding, Destination } from './binding.js';
+import { inequivalent, preconditionFailed } from '../errors.js';
+import { difference, sameValue, typeName } from './field-values.js';
+import type { Message } from '../queue/message.js';
+import type { Router } from './routers.js';
+
+/** What exchange.declare says of an exchange. */
+export interface ExchangeProperties {
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** An exchange and what is bound to it. Its bindings are kept by the virtual host, which knows both of their ends. */
+export class Exchange {
+  readonly kind = 'exchange';
+  /** Where a message goes that nothing here is bound for (https://www.rabbitmq.com/docs/ae). */
+  readonly alternate: string | undefined;
+  /** Bindings from here, by their key. */
+  readonly outbound = new Map<string, Binding>();
+  /** Bindings from other exchanges to here, by their key. */
+  readonly inbound = new Map<string, Binding>();
+
+  /** @throws BrokerError when the arguments make no sense */
+  constructor(
+    readonly name: string,
+    readonly properties: ExchangeProperties,
+    private readonly router: Router,
+    private readonly vhost: string,
+  ) {
+    const alternate = properties.arguments['alternate-exchange'];
+    if (alternate !== undefined && typeof alternate !== 'string') {
+      throw preconditionFailed(
+        `invalid type '${typeName(alternate)}' for arg 'alternate-exchange' in exchange '${name}' in vhost '${vhost}'`,
+      );
+    }
+    this.alternate = alternate;
+  }
+
+  /** @throws BrokerError (PRECONDITION_FAILED) that names what differs */
+  assertEquivalent(wanted: ExchangeProperties): void {
+    const { properties } = this;
+    const differs = (argument: string, difference: string): never => {
+      throw inequivalent(argument, 'exchange', this.name, this.vhost, difference);
+    };
+    for (const [argument, name] of [
+      ['type', 'type'],
+      ['durable', 'durable'],
+      ['auto_delete', 'autoDelete'],
+      ['internal', 'internal'],
+    ] as const) {
+      if (wanted[name] !== properties[name]) {
+        differs(argument, `received '${wanted[name]}' but current is '${properties[name]}'`);
+      }
+    }
+    const [received, current] = [wanted, properties].map((of) => of.arguments['alternate-exchange']);
+    if (!sameValue(received, current)) differs('alternate-exchange', difference(received, current));
+  }
+
+  /** @throws BrokerError */
+  addBinding(key: string, binding: Binding): void {
+    this.router.add(binding);
+    this.outbound.set(key, binding);
+  }
+
+  removeBinding(key: string, binding: Binding): void {
+    this.router.remove(binding);
+    this.outbound.delete(key);
+  }
+
+  route(message: Message, found: (destination: Destination) => void): void {
+    this.router.route(message, found);
+  }
+}

@@ -1,0 +1,49 @@
+import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+
+/** RabbitMQ's name for the type of a table's value, as it stands in its reply texts. */
+export function typeName(value: FieldValue): string {
+  switch (typeof value) {
+    case 'string':
+      return 'longstr';
+    case 'boolean':
+      return 'bool';
+    case 'number':
+      if (!Number.isInteger(value)) return 'double';
+      return value >= -0x8000_0000 && value <= 0x7fff_ffff ? 'signedint' : 'long';
+    case 'bigint':
+      return 'long';
+    default:
+      if (value === null || value === undefined) return 'void';
+      if (value instanceof Date) return 'timestamp';
+      if (value instanceof Uint8Array) return 'binary';
+      return Array.isArray(value) ? 'array' : 'table';
+  }
+}
+
+/** The same type and value, whatever its depth. */
+export function sameValue(left: FieldValue, right: FieldValue): boolean {
+  return canonical(left) === canonical(right);
+}
+
+/** A text that two values share exactly when they are the same; keys of tables in any order. */
+export function canonical(value: FieldValue): string {
+  if (value === null || value === undefined) return 'null';
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  if (value instanceof Date) return `date:${value.getTime()}`;
+  if (value instanceof Uint8Array) return `bytes:${Buffer.from(value).toString('hex')}`;
+  if (Array.isArray(value)) return `[${value.map((item: FieldValue) => canonical(item)).join()}]`;
+  const table = value as FieldTable;
+  const keys = Object.keys(table).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(table[key])}`).join()}}`;
+}
+
+/** RabbitMQ's words for two values of an argument that should be the same. */
+export function difference(received: FieldValue, current: FieldValue): string {
+  if (received !== undefined && current !== undefined) {
+    return `received '${String(received)}' but current is '${String(current)}'`;
+  }
+  const describe = (value: FieldValue): string =>
+    value === undefined ? 'none' : `the value '${String(value)}' of type '${typeName(value)}'`;
+  return `received ${describe(received)} but current is ${describe(current)}`;
+}

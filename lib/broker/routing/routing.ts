@@ -1,0 +1,46 @@
+import type { Destination } from './binding.js';
+import type { Exchange } from './exchange.js';
+import type { Message } from '../queue/message.js';
+import type { Queue } from '../queue/queue.js';
+
+/** What routing looks up. */
+export interface Topology {
+  readonly queues: ReadonlyMap<string, Queue>;
+  readonly exchanges: ReadonlyMap<string, Exchange>;
+  /** @throws BrokerError (NOT_FOUND) */
+  exchange(name: string): Exchange;
+}
+
+/**
+ * The queues that a message goes to, each once: through its exchange, the exchanges that are bound to it, and the
+ * alternate exchange of each that finds nothing.
+ *
+ * @throws BrokerError (NOT_FOUND) when its exchange is not there
+ */
+export function route(topology: Topology, message: Message): Set<Queue> {
+  const queues = new Set<Queue>();
+  if (message.exchange === '') {
+    // Every queue is bound to the default exchange by its name.
+    for (const key of message.routingKeys) {
+      const queue = topology.queues.get(key);
+      if (queue) queues.add(queue);
+    }
+    return queues;
+  }
+  const seen = new Set([topology.exchange(message.exchange)]);
+  const found = (destination: Destination): void => {
+    if (destination.kind === 'queue') queues.add(destination);
+    else seen.add(destination);
+  };
+  // A Set hands out what is added while it is walked.
+  for (const exchange of seen) {
+    let any = false;
+    exchange.route(message, (destination) => {
+      any = true;
+      found(destination);
+    });
+    const alternate = any || exchange.alternate === undefined ? undefined : topology.exchanges.get(exchange.alternate);
+    if (alternate) seen.add(alternate);
+  }
+  return queues;
+}

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { bindingKey, type Binding, type Destination } from './binding.js';
+import { deadLetter, isCycle, type Death } from '../queue/dead-letter.js';
+import { accessRefused, BrokerError, inequivalent, notFound, preconditionFailed } from '../errors.js';
+import { Exchange, type ExchangeProperties } from './exchange.js';
+import { Fifo } from '../queue/fifo.js';
+import { difference, sameValue } from './field-values.js';
+import { JournalMessage, type Journal } from '../control/journal.js';
+import type { Message } from '../queue/message.js';
+import { comparedArguments, parseQueueArguments } from '../queue/queue-arguments.js';
+import { Queue, type QueueHost, type QueueProperties } from '../queue/queue.js';
+import type { BrokerClock } from '../control/clock.js';
+import { createRouter } from './routers.js';
+import { route } from './routing.js';
+
+/** The exchanges that every virtual host has (section 3.1.3). */
+const predeclared = [
+  ['amq.direct', 'direct'],
+  ['amq.fanout', 'fanout'],
+  ['amq.topic', 'topic'],
+  ['amq.headers', 'headers'],
+  ['amq.match', 'headers'],
+] as const;
+
+/** What a virtual host needs of the broker. */
+export interface VhostHost {
+  readonly clock: BrokerClock;
+  readonly journal: Journal;
+  /** Bytes that its queues keep, more or (negative) fewer than before. */
+  kept(bytes: number): void;
+}
+
+/** What queue.bind, exchange.bind and their opposites ask for. */
+export interface BindingRequest {
+  readonly source: string;
+  readonly kind: Destination['kind'];
+  readonly destination: string;
+  readonly routingKey: string;
+  readonly arguments: FieldTable;
+}
+
+interface Dying extends Death {
+  readonly from: Queue;
+}
+
+/** A virtual host: exchanges, queues and the bindings between them. */
+export class Vhost {
+  readonly queues = new Map<string, Queue>();
+  readonly exchanges = new Map<string, Exchange>();
+  private readonly queueHost: QueueHost;
+  private readonly dying = new Fifo<Dying>();
+  private burying = false;
+
+  constructor(
+    readonly name: string,
+    private readonly host: VhostHost,
+  ) {
+    for (const [exchange, type] of predeclared) {
+      const properties = { type, durable: true, autoDelete: false, internal: false, arguments: {} };
+      this.exchanges.set(exchange, new Exchange(exchange, properties, createRouter(type)!, name));
+    }
+    this.queueHost = {
+      clock: host.clock,
+      died: (from, message, reason) => this.bury({ from, message, queue: from.name, reason, time: host.clock.now() }),
+      unneeded: (queue) => void this.removeQueue(queue),
+      kept: (bytes) => host.kept(bytes),
+    };
+  }
+
+  /** @throws BrokerError (NOT_FOUND) */
+  exchange(name: string): Exchange {
+    const exchange = this.exchanges.get(name);
+    if (!exchange) throw notFound('exchange', name, this.name);
+    return exchange;
+  }
+
+  /** @param user the connection that asks. @throws BrokerError (NOT_FOUND, RESOURCE_LOCKED) */
+  queue(name: string, user: object): Queue {
+    const queue = this.queues.get(name);
+    if (!queue) throw notFound('queue', name, this.name);
+    this.assertAccess(queue, user);
+    return queue;
+  }
+
+  /** Declares an exchange, or finds it as it is wanted. @throws BrokerError */
+  declareExchange(name: string, properties: ExchangeProperties): void {
+    refuseDefault(name);
+    const router = createRouter(properties.type);
+    if (!router) throw new BrokerError('COMMAND_INVALID', `invalid exchange type '${properties.type}'`);
+    const there = this.exchanges.get(name);
+    if (there) return there.assertEquivalent(properties);
+    refuseReserved('exchange', name);
+    this.exchanges.set(name, new Exchange(name, properties, router, this.name));
+  }
+
+  /** One that is not there is no error. @throws BrokerError when it may not be deleted, or is in use and `ifUnused` */
+  deleteExchange(name: string, ifUnused: boolean): void {
+    refuseDefault(name);
+    if (name.startsWith('amq.')) {
+      throw accessRefused(`deletion of system exchange '${name}' in vhost '${this.name}' not allowed`);
+    }
+    const exchange = this.exchanges.get(name);
+    if (!exchange) return;
+    if (ifUnused && exchange.outbound.size > 0) {
+      throw preconditionFailed(`exchange '${name}' in vhost '${this.name}' in use`);
+    }
+    this.removeExchange(exchange);
+  }
+
+  /** Declares a queue, or finds it as it is wanted; an empty name is replaced by one of the broker's. @throws BrokerError */
+  declareQueue(name: string, properties: QueueProperties, user: object): Queue {
+    const there = this.queues.get(name);
+    if (there) {
+      this.assertAccess(there, user);
+      this.assertEquivalent(there, properties);
+      there.touch();
+      return there;
+    }
+    refuseReserved('queue', name);
+    const queueName = name || `amq.gen-${randomBytes(16).toString('base64url')}`;
+    const where = `queue '${queueName}' in vhost '${this.name}'`;
+    const settings = parseQueueArguments(properties.arguments, where);
+    if (settings.type === 'quorum') {
+      if (!properties.durable) throw preconditionFailed(`invalid property 'non-durable' for ${where}`);
+      if (properties.autoDelete) throw preconditionFailed(`invalid property 'auto-delete' for ${where}`);
+      if (properties.owner) throw preconditionFailed(`invalid property 'exclusive-owner' for ${where}`);
+    }
+    const queue = new Queue(queueName, properties, settings, this.queueHost);
+    this.queues.set(queueName, queue);
+    return queue;
+  }
+
+  /** Takes a queue and its bindings away; returns how many messages were ready. */
+  removeQueue(queue: Queue): number {
+    if (this.queues.get(queue.name) !== queue) return 0;
+    this.queues.delete(queue.name);
+    for (const [key, binding] of [...queue.inbound]) this.dropBinding(key, binding);
+    return queue.delete();
+  }
+
+  /** Deletes what a connection alone could use. */
+  removeOwned(owner: object): void {
+    for (const queue of [...this.queues.values()]) if (queue.properties.owner === owner) this.removeQueue(queue);
+  }
+
+  /** Binding twice is binding once. @throws BrokerError */
+  bind(wanted: BindingRequest, user: object): void {
+    const { source, kind, routingKey, arguments: args } = wanted;
+    refuseDefault(source);
+    if (kind === 'exchange') refuseDefault(wanted.destination);
+    const from = this.exchange(source);
+    const destination = kind === 'queue' ? this.queue(wanted.destination, user) : this.exchange(wanted.destination);
+    const key = bindingKey(source, destination, routingKey, args);
+    if (from.outbound.has(key)) return;
+    const binding = { source: from, destination, routingKey, arguments: args };
+    from.addBinding(key, binding);
+    destination.inbound.set(key, binding);
+  }
+
+  /** A binding that is not there, whatever of it is missing, is no error. @throws BrokerError */
+  unbind(wanted: BindingRequest, user: object): void {
+    const { source, kind, routingKey, arguments: args } = wanted;
+    refuseDefault(source);
+    if (kind === 'exchange') refuseDefault(wanted.destination);
+    const destination = (kind === 'queue' ? this.queues : this.exchanges).get(wanted.destination);
+    if (!destination) return;
+    const key = bindingKey(source, destination, routingKey, args);
+    const binding = destination.inbound.get(key);
+    if (!binding) return;
+    if (destination.kind === 'queue') this.assertAccess(destination, user);
+    this.dropBinding(key, binding);
+  }
+
+  /** The queues that a message goes to. @throws BrokerError when its exchange is not there */
+  route(message: Message): Set<Queue> {
+    return route(this, message);
+  }
+
+  /** @throws BrokerError (RESOURCE_LOCKED) */
+  assertAccess(queue: Queue, user: object | undefined): void {
+    const { owner } = queue.properties;
+    if (owner !== undefined && owner !== user) throw this.locked(queue);
+  }
+
+  private assertEquivalent(queue: Queue, wanted: QueueProperties): void {
+    const { properties, name } = queue;
+    if (properties.owner !== wanted.owner) throw this.locked(queue);
+    for (const [argument, property] of [
+      ['durable', 'durable'],
+      ['auto_delete', 'autoDelete'],
+    ] as const) {
+      if (properties[property] === wanted[property]) continue;
+      throw inequivalent(argument, 'queue', name, this.name, difference(wanted[property], properties[property]));
+    }
+    for (const argument of comparedArguments) {
+      const [received, current] = [wanted.arguments[argument], properties.arguments[argument]];
+      if (sameValue(received, current) || isClassic(argument, received, current)) continue;
+      throw inequivalent(argument, 'queue', name, this.name, difference(received, current));
+    }
+  }
+
+  private locked(queue: Queue): BrokerError {
+    return new BrokerError(
+      'RESOURCE_LOCKED',
+      `cannot obtain exclusive access to locked queue '${queue.name}' in vhost '${this.name}'. It could be originally ` +
+        'declared on another connection or the exclusive property value does not match that of the original declaration.',
+    );
+  }
+
+  private removeExchange(exchange: Exchange): void {
+    this.exchanges.delete(exchange.name);
+    for (const bindings of [exchange.inbound, exchange.outbound]) {
+      for (const [key, binding] of [...bindings]) this.dropBinding(key, binding);
+    }
+  }
+
+  private dropBinding(key: string, binding: Binding): void {
+    const { source, destination } = binding;
+    source.removeBinding(key, binding);
+    destination.inbound.delete(key);
+    if (source.properties.autoDelete && source.outbound.size === 0 && this.exchanges.get(source.name) === source) {
+      this.removeExchange(source);
+    }
+  }
+
+  /** A dead letter may kill another, in a full queue or one with a TTL of 0: they are buried one after the other. */
+  private bury(death: Dying): void {
+    this.dying.push(death);
+    if (this.burying) return;
+    this.burying = true;
+    for (let next; (next = this.dying.shift());) this.buryOne(next);
+    this.burying = false;
+  }
+
+  private buryOne(death: Dying): void {
+    const { from, message, queue, reason } = death;
+    this.host.journal.add('died', { queue, reason, message: new JournalMessage(message) });
+    const { deadLetterExchange, deadLetterRoutingKey } = from.settings;
+    if (deadLetterExchange === undefined) return;
+    if (deadLetterExchange !== '' && !this.exchanges.has(deadLetterExchange)) return;
+    const letter = deadLetter(death, deadLetterExchange, deadLetterRoutingKey);
+    const { priority } = letter.properties;
+    for (const target of this.route(letter)) {
+      if (reason !== 'rejected' && isCycle(letter, target.name)) continue;
+      target.publish(letter, { expiration: undefined, priority: priority ?? 0 });
+    }
+  }
+}
+
+function refuseDefault(exchange: string): void {
+  if (exchange === '') throw accessRefused('operation not permitted on the default exchange');
+}
+
+function refuseReserved(kind: 'queue' | 'exchange', name: string): void {
+  if (name.startsWith('amq.')) throw accessRefused(`${kind} name '${name}' contains reserved prefix 'amq.*'`);
+}
+
+/** Saying nothing of the type, and saying classic, is the same. */
+function isClassic(argument: string, ...values: unknown[]): boolean {
+  return argument === 'x-queue-type' && values.every((value) => value === undefined || value === 'classic');
+}

@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { ClientProxy, type OutgoingRequest, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import {
+  ConfigurationError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  type Channel,
+  type Connection,
+} from '../../lib/client/index.js';
+import { describeError } from '../consumers/log-text.js';
+import type { AmqpRecordOptions } from './amqp.record.js';
+import { OwnConnection, type ConnectionSource } from './connection-source.js';
+import { patternText } from './incoming-packet.js';
+import { messageProperties, outgoingPacket, recordSerializer } from './outgoing-packet.js';
+import { PendingRequests } from './pending-requests.js';
+import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
+import { connectionOptions } from './socket-options.js';
+import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from './transport-events.js';
+import { checkOptions, exchangeOf, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
+import { declareForClient } from './transport-topology.js';
+
+const DEFAULT_TIMEOUT = 30_000;
+
+/** A client that is connected. */
+interface Session {
+  readonly connection: Connection;
+  /** Requests go out where direct replies come in. */
+  readonly requests: Channel;
+  /** Apart from the requests, so that an event that fails fails none of them. */
+  readonly events: Channel;
+}
+
+/**
+ * Sends requests and events to services that `AmqpServer`, or `Transport.RMQ`, serves: in place of that transport's client,
+ * whose options, wire format and records it takes as they are.
+ *
+ * A request fails at once when no queue takes it and when the connection is lost, and after `requestTimeout` when no reply
+ * comes. An event completes when the broker has confirmed it.
+ *
+ * @example
+ * ```ts
+ * ClientsModule.register([{ name: 'ORDERS', customClass: AmqpClientProxy, options: { queue: 'orders' } }]);
+ * ```
+ *
+ * @publicApi
+ */
+export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
+  private readonly logger = new Logger('AmqpClientProxy');
+  private readonly source: ConnectionSource;
+  private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
+  private readonly requests = new PendingRequests(this.routingMap as Map<string, (packet: WritePacket) => void>);
+  private readonly replyQueue: string;
+  /** Where messages go. With an exchange, their pattern is the routing key. */
+  private readonly target: { readonly exchange: string; readonly queue: string | undefined };
+  private opening: Promise<Session> | undefined;
+  private session: Session | undefined;
+
+  /**
+   * @param source of its connection; {@link AmqpService} gives that of the module. Default: one of its own
+   * @throws ConfigurationError for an option that is not known or cannot work
+   */
+  constructor(
+    private readonly options: AmqpTransportOptions = {},
+    source?: ConnectionSource,
+  ) {
+    super();
+    checkOptions('AmqpClientProxy', options);
+    const { queue, replyQueue = DIRECT_REPLY_TO, serializer = recordSerializer } = options;
+    const exchange = publishesToExchange(options) ? exchangeOf(options) : undefined;
+    if (exchange === undefined && !queue) {
+      throw new ConfigurationError(
+        'AmqpClientProxy has nowhere to send to: give the `queue` of the service, or an exchange',
+      );
+    }
+    this.target = exchange === undefined ? { exchange: '', queue } : { exchange, queue: undefined };
+    this.replyQueue = replyQueue;
+    this.serializer = serializer;
+    this.initializeDeserializer(options as never);
+    const own = { ...options, maxConnectionAttempts: 1 };
+    this.source = source ?? new OwnConnection(own, connectionOptions(options, 'client'), this.logger);
+  }
+
+  /**
+   * Connects, once, and again after it has failed or was closed; requests and events do so by themselves.
+   *
+   * @throws ConnectionError and its kind, TopologyError, ConfigurationError
+   */
+  async connect(): Promise<Connection> {
+    return (await this.open()).connection;
+  }
+
+  /** Requests that wait fail; events that are not confirmed are waited for. May be called again, and connected anew after it. */
+  async close(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    this.opening = undefined;
+    this.requests.failAll(new ConnectionClosedError('the client was closed before the reply came'));
+    if (session) await Promise.all([session.requests.close(), session.events.close()]);
+    this.transportEvents.unwatch();
+    // One that is only being opened is given up.
+    await this.source.close();
+    if (session) this._status$.next('disconnected');
+  }
+
+  /** Changes of the connection: `connected`, `disconnected`, `blocked`, `unblocked`; the present one first. */
+  override get status(): Observable<AmqpStatus> {
+    return super.status as Observable<AmqpStatus>;
+  }
+
+  override on<E extends keyof AmqpTransportEvents = keyof AmqpTransportEvents>(
+    event: E,
+    callback: AmqpTransportEvents[E],
+  ): void {
+    this.transportEvents.on(event, callback);
+  }
+
+  /** The {@link Connection}. @throws Error before it has connected */
+  unwrap<T = Connection>(): T {
+    if (!this.session) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
+    return this.session.connection as T;
+  }
+
+  /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
+  protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const id = randomUUID();
+    const leave = new AbortController();
+    this.request({ ...packet, id }, callback, leave.signal).catch((err: unknown) => {
+      if (leave.signal.aborted) return;
+      if (this.requests.has(id)) this.requests.settle(id, { err, isDisposed: true });
+      else callback({ err, isDisposed: true });
+    });
+    return () => {
+      this.requests.forget(id);
+      leave.abort();
+    };
+  }
+
+  /** Resolves when the broker has the event. @throws as `Channel.publish` */
+  protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
+    const { events } = this.connected();
+    const { exchange, routingKey } = this.addressOf(packet);
+    try {
+      const { body, options } = await outgoingPacket(this.serializer, packet);
+      const { timeout = this.options.publishTimeout ?? DEFAULT_TIMEOUT } = options;
+      await events.publish(exchange, routingKey, body, { ...this.properties(options, true), timeout });
+    } catch (error) {
+      // emit() is hot: who does not subscribe would never hear of it.
+      this.logger.warn(`An event was not sent to ${this.describeTarget()}: ${describeError(error)}`);
+      throw error;
+    }
+    return undefined as T;
+  }
+
+  private async request(
+    packet: OutgoingRequest,
+    callback: (packet: WritePacket) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { connection, requests } = this.connected();
+    const { exchange, routingKey } = this.addressOf(packet);
+    const { body, options } = await outgoingPacket(this.serializer, packet);
+    if (signal.aborted) return;
+    if (connection.state !== 'open') {
+      throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
+    }
+    const { timeout = this.options.requestTimeout ?? DEFAULT_TIMEOUT } = options;
+    this.requests.add(packet.id, patternText(packet.pattern) ?? '', timeout, callback);
+    await requests.publish(exchange, routingKey, body, {
+      ...this.properties(options, false),
+      replyTo: this.replyQueue,
+      correlationId: packet.id,
+      // The request's own deadline ends it, by the signal.
+      timeout: Infinity,
+      signal,
+    });
+  }
+
+  private addressOf({ pattern }: ReadPacket): { readonly exchange: string; readonly routingKey: string } {
+    const { exchange, queue } = this.target;
+    return { exchange, routingKey: queue ?? patternText(pattern) ?? '' };
+  }
+
+  private describeTarget(): string {
+    const { exchange, queue } = this.target;
+    return queue === undefined ? `exchange '${exchange}'` : `queue '${queue}'`;
+  }
+
+  private properties(options: AmqpRecordOptions, persistent: boolean) {
+    const { headers, mandatory = true } = this.options;
+    return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
+  }
+
+  private connected(): Session {
+    if (this.session) return this.session;
+    throw new ConnectionClosedError('the client was closed; nothing was sent');
+  }
+
+  private open(): Promise<Session> {
+    if (this.opening) return this.opening;
+    const opening = this.start();
+    const forget = (): void => {
+      if (this.opening !== opening) return;
+      this.opening = undefined;
+      this.session = undefined;
+    };
+    void opening.then(({ connection }) => connection.closed.then(forget), forget);
+    return (this.opening = opening);
+  }
+
+  private async start(): Promise<Session> {
+    const { publishing: connection } = await this.source.open();
+    try {
+      this.transportEvents.watch(connection);
+      await declareForClient(connection, this.options);
+      const requests = await connection.openChannel({ confirm: true });
+      const events = await connection.openChannel({ confirm: true });
+      const session = { connection, requests, events };
+      const replies = new ReplyConsumer(this.requests, this.deserializer, this.logger);
+      const consumer = await replies.start(connection, requests, this.replyQueue);
+      // Replies are on their way to a channel that is no more, or to a queue that may be no more.
+      requests.on('lost', (cause) => this.requests.failAll(lostBeforeReply(cause)));
+      void consumer.closed.then((error) => error && this.abandon(session, error));
+      this.session = session;
+      this.transportEvents.connected();
+      return session;
+    } catch (error) {
+      this.transportEvents.unwatch();
+      await this.source.close();
+      throw error;
+    }
+  }
+
+  /** No reply can come any more, though the connection may be there: the next request begins anew. */
+  private async abandon(session: Session, error: Error): Promise<void> {
+    if (this.session !== session) return;
+    this.logger.error(`Lost the consumer of reply queue '${this.replyQueue}': ${error.message}`);
+    this.session = undefined;
+    this.opening = undefined;
+    this.requests.failAll(error);
+    this.transportEvents.failed(error);
+    await Promise.all([session.requests.close(), session.events.close()]);
+  }
+}
+
+function lostBeforeReply(cause: Error): ConnectionLostError {
+  const message = `the reply was not there when the connection was lost, whether it was handled is unknown: ${cause.message}`;
+  return new ConnectionLostError(message, 'unknown', { cause });
+}

@@ -1,0 +1,67 @@
+import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
+import type { FieldTable } from '../../lib/client/index.js';
+
+/**
+ * How one message is sent: what `RmqRecord` knows, and more.
+ *
+ * @publicApi
+ */
+export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'> {
+  readonly headers?: FieldTable;
+  /** Seconds since 1970, or the date. */
+  readonly timestamp?: number | Date;
+  /**
+   * Milliseconds: for a request without a reply until it fails, for an event until the broker has to have confirmed it.
+   * Default: the client's `requestTimeout` and `publishTimeout`.
+   */
+  readonly timeout?: number;
+}
+
+/**
+ * Data with options for the message that carries it: headers, priority, expiration, message id, … Make one with
+ * {@link AmqpRecordBuilder}. An `RmqRecord` of `@nestjs/microservices` does as well.
+ *
+ * @publicApi
+ */
+export class AmqpRecord<TData = unknown> extends RmqRecord<TData> {
+  constructor(
+    data: TData,
+    override readonly options: AmqpRecordOptions & RmqRecordOptions = {},
+  ) {
+    super(data, options);
+  }
+}
+
+/**
+ * Builds an {@link AmqpRecord}.
+ *
+ * @example
+ * ```ts
+ * const record = new AmqpRecordBuilder({ id: 7 })
+ *   .setOptions({ priority: 3, headers: { 'x-tenant': 'acme' }, timeout: 2_000 })
+ *   .build();
+ * client.send('orders.get', record);
+ * ```
+ *
+ * @publicApi
+ */
+export class AmqpRecordBuilder<TData> {
+  private options: AmqpRecordOptions = {};
+
+  constructor(private data: TData) {}
+
+  setData(data: TData): this {
+    this.data = data;
+    return this;
+  }
+
+  /** Adds to the options so far; headers replace headers. */
+  setOptions(options: AmqpRecordOptions): this {
+    this.options = { ...this.options, ...options };
+    return this;
+  }
+
+  build(): AmqpRecord<TData> {
+    return new AmqpRecord(this.data, this.options as AmqpRecordOptions & RmqRecordOptions);
+  }
+}

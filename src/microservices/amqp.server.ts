@@ -1,0 +1,171 @@
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import { Backoff } from '../../lib/client/backoff.js';
+import { ConnectionLostError, type Connection } from '../../lib/client/index.js';
+import { describeError } from '../consumers/log-text.js';
+import { pause } from '../module/waiting.js';
+import { OwnConnection, type ConnectionSource } from './connection-source.js';
+import { MessageServer } from './message-server.js';
+import { ServerClosingError } from './microservices.errors.js';
+import { ServerSession, type SessionHost } from './server-session.js';
+import { connectionOptions } from './socket-options.js';
+import { TransportEvents, type AmqpTransportEvents } from './transport-events.js';
+import { checkOptions, type AmqpTransportOptions } from './transport-options.js';
+
+/**
+ * Tells handlers apart by transport: `@EventPattern('order.created', AMQP_TRANSPORT)` is for this transport only.
+ *
+ * @publicApi
+ */
+export const AMQP_TRANSPORT = Symbol('amqp');
+
+/** Between attempts to consume again, ms: after the first, which comes at once. */
+const RECOVERY = { first: 500, max: 15_000 } as const;
+
+/**
+ * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ: in place of `Transport.RMQ`, whose options, wire
+ * format and handlers it takes as they are. Messages are acknowledged after their handlers; see
+ * docs/migrating-from-transport-rmq.md for what else is different.
+ *
+ * @example
+ * ```ts
+ * const app = await NestFactory.createMicroservice(AppModule, {
+ *   strategy: new AmqpServer({ urls: ['amqp://localhost'], queue: 'orders' }),
+ * });
+ * ```
+ *
+ * @publicApi
+ */
+export class AmqpServer extends MessageServer implements CustomTransportStrategy {
+  override transportId: symbol = AMQP_TRANSPORT;
+  private readonly source: ConnectionSource;
+  private readonly events = new TransportEvents((status) => this._status$.next(status));
+  private session: ServerSession | undefined;
+  private stop = new AbortController();
+  private closing: Promise<void> | undefined;
+  private said = false;
+
+  /**
+   * @param source of its connections; {@link AmqpService} gives that of the module. Default: one of its own
+   * @throws ConfigurationError for an option that is not known or cannot work
+   */
+  constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
+    super(options);
+    checkOptions('AmqpServer', options);
+    this.source = source ?? new OwnConnection(options, connectionOptions(options, 'server'), this.logger);
+  }
+
+  /**
+   * Connects, declares and consumes. Nest calls it in `app.listen()`, which rejects with what it hands to the callback:
+   * ConnectionError and its kind, TopologyError, NotFoundError for a queue that is not there, ConfigurationError.
+   */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    let failure: unknown;
+    try {
+      this.sayDefaults();
+      await this.consume();
+    } catch (error) {
+      this.events.unwatch();
+      await this.source.close();
+      failure = error;
+    }
+    if (failure === undefined) callback();
+    else callback(failure);
+  }
+
+  /**
+   * Takes no more messages, waits `gracePeriod` ms for the handlers that run, then closes. What has no answer by then is
+   * requeued; a stream that has begun is ended with an error. May be called again.
+   */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeOnce().finally(() => (this.closing = undefined)));
+  }
+
+  on<E extends keyof AmqpTransportEvents = keyof AmqpTransportEvents>(
+    event: E,
+    callback: AmqpTransportEvents[E],
+  ): void {
+    this.events.on(event, callback);
+  }
+
+  /** The {@link Connection} that it consumes on. @throws Error before it listens */
+  unwrap<T = Connection>(): T {
+    if (!this.session) {
+      throw new Error('AmqpServer has no connection yet: call listen() or startAllMicroservices() before unwrap()');
+    }
+    return this.session.connections.consuming as T;
+  }
+
+  private async consume(): Promise<void> {
+    const { signal } = this.stop;
+    const session = await ServerSession.open(this.source, this.host());
+    if (signal.aborted) {
+      // Closed while it was about to begin.
+      await session.drain(new ServerClosingError('the service is shutting down'));
+      throw signal.reason;
+    }
+    this.session = session;
+    this.events.watch(session.connections.consuming);
+    this.events.connected();
+    void session.ended.then((error) => error && this.recover(session, error));
+  }
+
+  private host(): SessionHost {
+    const { options, serializer, logger } = this;
+    return {
+      options,
+      serializer,
+      logger,
+      patterns: () => this.messageHandlers.keys(),
+      handle: (delivery, route) => this.handleDelivery(delivery, route),
+      abandon: (reason) => {
+        const closing = reason instanceof ServerClosingError;
+        this.abandonReplies(closing ? reason : new ConnectionLostError(reason.message, 'unknown', { cause: reason }));
+      },
+    };
+  }
+
+  /** Its queue was deleted and is not ours to declare, say, or the connection has given up. */
+  private async recover(session: ServerSession, error: Error): Promise<void> {
+    const { signal } = this.stop;
+    if (signal.aborted || this.session !== session) return;
+    this.logger.error(
+      `Lost the consumer of queue '${this.options.queue ?? ''}': ${describeError(error)}; restoring it`,
+    );
+    this.events.disconnected();
+    this.events.failed(error);
+    await session.close();
+    const backoff = new Backoff(RECOVERY.first, RECOVERY.max);
+    while (!signal.aborted) {
+      try {
+        return await this.consume();
+      } catch (failure) {
+        if (signal.aborted) return;
+        this.logger.error(`Cannot consume queue '${this.options.queue ?? ''}' yet: ${describeError(failure)}`);
+      }
+      await pause(backoff.next(), signal);
+    }
+  }
+
+  private async closeOnce(): Promise<void> {
+    const { session } = this;
+    const reason = new ServerClosingError('the service is shutting down');
+    this.session = undefined;
+    this.stop.abort(reason);
+    this.stop = new AbortController();
+    await session?.drain(reason);
+    this.events.unwatch();
+    await this.source.close();
+    if (session) this.events.disconnected();
+  }
+
+  private sayDefaults(): void {
+    if (this.said) return;
+    this.said = true;
+    const { noAck, queue = '' } = this.options;
+    if (noAck !== undefined) return;
+    this.logger.log(
+      `Messages of queue '${queue}' are acknowledged after their handlers. Transport.RMQ, without noAck, acknowledges ` +
+        'them when they are delivered: say noAck: true for that, or noAck: false to have this line gone',
+    );
+  }
+}

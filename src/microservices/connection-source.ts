@@ -1,0 +1,86 @@
+import type { Logger } from '@nestjs/common';
+import { Backoff } from '../../lib/client/backoff.js';
+import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
+import { pause } from '../module/waiting.js';
+import type { TopologyOptions } from '../topology/topology.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
+
+/** Where a server or client gets its connections from: its own, or the module's. */
+export interface ConnectionSource {
+  /** What is declared on them, and whether anything may be. */
+  readonly topology: TopologyOptions;
+  /** @throws ConnectionError and its kind; ConnectionClosedError after `close()` */
+  open(): Promise<TransportConnections>;
+  /** Done with them: own ones are closed. */
+  close(): Promise<void>;
+}
+
+/** May be one and the same. */
+export interface TransportConnections {
+  readonly consuming: Connection;
+  readonly publishing: Connection;
+}
+
+/** Between attempts while the broker is away, ms: the first one at most, and in the end. */
+const RETRY_DELAY = { first: 200, max: 5_000 } as const;
+
+/** A connection of its own. It may be opened anew after it was closed. */
+export class OwnConnection implements ConnectionSource {
+  private opening: Promise<TransportConnections> | undefined;
+  private stop = new AbortController();
+
+  readonly topology: TopologyOptions;
+  /** Rounds over all brokers until `open()` rejects. */
+  private readonly attempts: number;
+
+  constructor(
+    { maxConnectionAttempts = -1, ...options }: AmqpTransportOptions,
+    private readonly connection: ConnectionOptions,
+    private readonly logger: Logger,
+  ) {
+    this.attempts = maxConnectionAttempts < 0 ? Infinity : maxConnectionAttempts;
+    this.topology = { declare: isTakenAsItIs(options) ? 'none' : 'assert' };
+  }
+
+  open(): Promise<TransportConnections> {
+    if (this.opening) return this.opening;
+    const { stop } = this;
+    const opening = this.connect(stop.signal);
+    const forget = (): void => {
+      if (this.opening === opening) this.opening = undefined;
+    };
+    void opening.then(({ consuming }) => consuming.closed.then(forget), forget);
+    return (this.opening = opening);
+  }
+
+  async close(): Promise<void> {
+    const { opening } = this;
+    this.opening = undefined;
+    this.stop.abort(new ConnectionClosedError('closed while it was connecting'));
+    this.stop = new AbortController();
+    // What could not be opened was reported to whoever asked for it.
+    const opened = await opening?.catch(() => undefined);
+    await opened?.consuming.close();
+  }
+
+  private async connect(signal: AbortSignal): Promise<TransportConnections> {
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const logger = {
+          warn: (line: string) => this.logger.warn(line),
+          debug: (line: string) => this.logger.debug(line),
+        };
+        const connection = await connect({ ...this.connection, logger, signal });
+        return { consuming: connection, publishing: connection };
+      } catch (error) {
+        // A refused login, an unknown vhost or a wrong option stay what they are, however long one waits.
+        if (signal.aborted || attempt >= this.attempts || !Connection.isRecoverable(error)) throw error;
+        const delay = backoff.next();
+        const reason = error instanceof Error ? error.message : String(error);
+        this.logger.warn(`${reason}; next attempt in ${Math.round(delay)} ms`);
+        await pause(delay, signal);
+      }
+    }
+  }
+}

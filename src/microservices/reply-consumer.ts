@@ -1,0 +1,61 @@
+import { Logger } from '@nestjs/common';
+import type { IncomingResponse, ProducerDeserializer } from '@nestjs/microservices';
+import { NotFoundError, type Channel, type Connection, type Consumer, type Delivery } from '../../lib/client/index.js';
+import { describeError } from '../consumers/log-text.js';
+import { parseBody } from './incoming-packet.js';
+import type { PendingRequests } from './pending-requests.js';
+
+/** RabbitMQ's pseudo-queue: replies come straight to the channel that has sent the request. */
+export const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
+
+/** Takes replies to the requests that wait for them. */
+export class ReplyConsumer {
+  constructor(
+    private readonly requests: PendingRequests,
+    private readonly deserializer: ProducerDeserializer,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Consumes the queue, which is declared first where it is not there. */
+  async start(connection: Connection, channel: Channel, queue: string): Promise<Consumer> {
+    if (queue !== DIRECT_REPLY_TO) await declareReplyQueue(connection, queue);
+    return channel.basicConsume(queue, (delivery) => this.take(delivery), { noAck: true });
+  }
+
+  private async take(delivery: Delivery): Promise<void> {
+    let id: string | undefined;
+    try {
+      id = delivery.properties.correlationId;
+      if (id === undefined || !this.requests.has(id)) {
+        // Late, cancelled, another client's, or foreign: there is nobody to give it to.
+        return this.logger.debug('Dropped a reply that no request waits for');
+      }
+      const { err, response, isDisposed } = await this.read(delivery);
+      this.requests.settle(id, isDisposed || err ? { err, response, isDisposed: true } : { err, response });
+    } catch (error) {
+      this.logger.warn(`A reply cannot be read: ${describeError(error)}`);
+      if (id !== undefined) this.requests.settle(id, { err: error, isDisposed: true });
+    }
+  }
+
+  private async read({ body, properties }: Delivery): Promise<Omit<IncomingResponse, 'id'>> {
+    return this.deserializer.deserialize(parseBody(body), properties);
+  }
+}
+
+/**
+ * A queue that is there is taken as it is. One that is not is declared for this connection only: of two clients that share
+ * a reply queue each would get the other's replies.
+ */
+async function declareReplyQueue(connection: Connection, queue: string): Promise<void> {
+  const look = await connection.openChannel({ restore: false });
+  try {
+    await look.queueDeclare(queue, { passive: true });
+    await look.close();
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const declare = await connection.openChannel({ restore: false });
+    await declare.queueDeclare(queue, { exclusive: true });
+    await declare.close();
+  }
+}

@@ -1,0 +1,125 @@
+import type { Logger } from '@nestjs/common';
+import type { Serializer } from '@nestjs/microservices';
+import type { Channel, Consumer, Delivery } from '../../lib/client/index.js';
+import type { Settler } from '../consumers/settlement/settler.js';
+import type { ConnectionSource, TransportConnections } from './connection-source.js';
+import { ReplySender } from './reply-sender.js';
+import { serverSettler } from './server-settler.js';
+import type { AmqpTransportOptions } from './transport-options.js';
+import { declareForServer, type ServerQueue } from './transport-topology.js';
+
+const DEFAULT_PREFETCH = 100;
+const DEFAULT_GRACE = 10_000;
+/** For the last replies to leave, ms. */
+const FAREWELL = 1_000;
+
+/** Where messages come from, how they are settled, and where replies go. */
+export interface Route {
+  readonly queue: string;
+  readonly settler: Settler;
+  readonly replies: ReplySender;
+}
+
+/** The server, as it consumes. */
+export interface SessionHost {
+  readonly options: AmqpTransportOptions;
+  readonly serializer: Serializer;
+  readonly logger: Logger;
+  /** Of its handlers. */
+  patterns(): Iterable<string>;
+  /** Never rejects. */
+  handle(delivery: Delivery, route: Route): Promise<void>;
+  /** The broker has given its messages to others: what is still being answered is not to be answered here. */
+  abandon(reason: Error): void;
+}
+
+/** A server that consumes its queue: until it is drained, or until its consumer is gone for good. */
+export class ServerSession {
+  private constructor(
+    private readonly host: SessionHost,
+    readonly connections: TransportConnections,
+    private readonly queue: ServerQueue,
+    private readonly channel: Channel,
+    private readonly replyChannel: Channel,
+    private readonly consumer: Consumer,
+    private readonly settler: Settler,
+  ) {}
+
+  /** @throws ConnectionError and its kind, TopologyError, ChannelError, ConfigurationError */
+  static async open(source: ConnectionSource, host: SessionHost): Promise<ServerSession> {
+    const { prefetchCount = DEFAULT_PREFETCH, noAck = false, consumerTag } = host.options;
+    const connections = await source.open();
+    const { consuming, publishing } = connections;
+    const queue = await declareForServer(consuming, host.options, host.patterns());
+    const channel = await consuming.openChannel({ prefetch: prefetchCount });
+    const replyChannel = await publishing.openChannel({ confirm: true });
+    let consumer: Consumer | undefined;
+    const settler = serverSettler(source, queue, host.options, {
+      consumer: () => consumer,
+      stop: () => void consumer?.cancel(),
+    });
+    try {
+      if (!noAck) await settler.prepare();
+      channel.on('lost', (error) => {
+        settler.abandon();
+        host.abandon(error);
+      });
+      const route = {
+        queue: queue.name,
+        settler,
+        replies: new ReplySender(replyChannel, host.serializer, host.logger),
+      };
+      consumer = await channel.basicConsume(queue.name, (delivery) => host.handle(delivery, route), {
+        noAck,
+        ...(consumerTag === undefined ? {} : { consumerTag }),
+      });
+      const prefetch = prefetchCount === 0 || noAck ? 'without limit' : `${prefetchCount} at a time`;
+      host.logger.log(`Consuming queue '${queue.name}', ${prefetch}`);
+      return new ServerSession(host, connections, queue, channel, replyChannel, consumer, settler);
+    } catch (error) {
+      await Promise.all([channel.close(), replyChannel.close()]);
+      throw error;
+    }
+  }
+
+  /** Resolves when nothing comes any more: with the reason, unless it was asked for. */
+  get ended(): Promise<Error | undefined> {
+    return this.consumer.closed;
+  }
+
+  /** No more messages, then the running handlers to their end, within `gracePeriod`; what is not done then is requeued. */
+  async drain(closing: Error): Promise<void> {
+    const { consumer, channel, host } = this;
+    const { gracePeriod = DEFAULT_GRACE } = host.options;
+    // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
+    await consumer.cancel().catch(() => channel.close());
+    this.settler.release();
+    if (!(await within(gracePeriod, consumer.idle()))) {
+      host.logger.warn(
+        `Handlers of queue '${this.queue.name}' still run after ${gracePeriod} ms: their messages go back`,
+      );
+      host.abandon(closing);
+      await within(FAREWELL, consumer.idle());
+    }
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    await this.replyChannel.close();
+    // On a connection that lives on it would be left behind.
+    if (this.queue.exclusive && this.channel.isOpen) await this.channel.queueDelete(this.queue.name).catch(() => {});
+    await this.channel.close();
+    this.settler.abandon();
+  }
+}
+
+/** Whether it is done in time. */
+async function within(timeout: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeout);
+  });
+  const inTime = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+}

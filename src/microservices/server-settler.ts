@@ -1,0 +1,43 @@
+import type { Consumer, Delivery } from '../../lib/client/index.js';
+import { BrokerDetour } from '../consumers/retry/broker-detour.js';
+import { RetryPolicy, type RetryPlace } from '../consumers/retry/retry-policy.js';
+import { Settler } from '../consumers/settlement/settler.js';
+import type { ConnectionSource } from './connection-source.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
+import type { ServerQueue } from './transport-topology.js';
+
+/** What it needs of the server's consumer, which comes later. */
+export interface SettledServer {
+  consumer(): Consumer | undefined;
+  /** Ends the consumer of a stream, before the message that failed. */
+  stop(cause: unknown): void;
+}
+
+/** The {@link Settler} of a server's queue: events that fail are retried and parked like any consumer's messages. */
+export function serverSettler(
+  source: ConnectionSource,
+  { name, exclusive }: ServerQueue,
+  options: AmqpTransportOptions,
+  server: SettledServer,
+): Settler {
+  const policy = new RetryPolicy(retryOf(options), placeOf(options, exclusive));
+  const consumer = {
+    name: 'AmqpServer',
+    queue: name,
+    ack: options.ack ?? 'auto',
+    redeliver: (delivery: Delivery) => server.consumer()?.deliver(delivery),
+    stop: (cause: unknown) => server.stop(cause),
+  };
+  const connection = { connections: source, options: { topology: source.topology } };
+  return new Settler(consumer, policy, new BrokerDetour(connection, consumer, policy), () => {});
+}
+
+function retryOf(options: AmqpTransportOptions): AmqpTransportOptions['retry'] {
+  if (options.retry !== undefined) return options.retry;
+  return isTakenAsItIs(options) ? { attempts: 1, then: 'dead-letter' } : undefined;
+}
+
+function placeOf({ queueOptions }: AmqpTransportOptions, exclusive: boolean): RetryPlace {
+  if (queueOptions?.arguments?.['x-queue-type'] === 'stream') return 'stream';
+  return exclusive ? 'process' : 'broker';
+}

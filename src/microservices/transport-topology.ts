@@ -1,0 +1,90 @@
+import type { Channel, Connection } from '../../lib/client/index.js';
+import { topologyError } from '../topology/topology.error.js';
+import { queueDeclaration } from './queue-options.js';
+import { exchangeOf, isTakenAsItIs, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
+
+/** The queue of a server, declared. */
+export interface ServerQueue {
+  readonly name: string;
+  /** This connection's own: to be deleted by whoever goes before the connection does. */
+  readonly exclusive: boolean;
+}
+
+/**
+ * Declares what a server consumes from: its queue, its exchange, and the bindings. The connection declares it again after
+ * a loss.
+ *
+ * @param patterns of the handlers, which are routing keys when `wildcards` is set
+ * @throws TopologyError that names what the broker refused, ConfigurationError
+ */
+export async function declareForServer(
+  connection: Connection,
+  options: AmqpTransportOptions,
+  patterns: Iterable<string>,
+): Promise<ServerQueue> {
+  const { queue = '', queueOptions, routingKey } = options;
+  const exchange = exchangeOf(options);
+  const declaration = queueDeclaration(queue, queueOptions);
+  return onScratchChannel(connection, async (channel) => {
+    let name = queue;
+    // One that the broker names has to be declared, whatever `noAssert` says.
+    const declared = queue === '' || !isTakenAsItIs(options);
+    if (declared)
+      await attempt(`queue '${queue}'`, async () => ({ queue: name } = await channel.queueDeclare(queue, declaration)));
+    if (exchange !== undefined) {
+      await declareExchange(channel, exchange, options);
+      const keys = new Set(options.wildcards ? patterns : []);
+      if (options.exchangeType === 'fanout') keys.add('');
+      else if (routingKey) keys.add(routingKey);
+      for (const key of keys) await bind(channel, name, exchange, key);
+    }
+    return { name, exclusive: declared && declaration.exclusive === true };
+  });
+}
+
+/**
+ * Declares what a client sends to: the exchange, or else the queue.
+ *
+ * @throws TopologyError that names what the broker refused, ConfigurationError
+ */
+export async function declareForClient(connection: Connection, options: AmqpTransportOptions): Promise<void> {
+  const { queue = '', queueOptions, routingKey, exchange } = options;
+  await onScratchChannel(connection, async (channel) => {
+    if (publishesToExchange(options)) return declareExchange(channel, exchangeOf(options)!, options);
+    if (!isTakenAsItIs(options)) {
+      const declaration = queueDeclaration(queue, queueOptions);
+      await attempt(`queue '${queue}'`, () => channel.queueDeclare(queue, declaration));
+    }
+    if (exchange && routingKey) await bind(channel, queue, exchange, routingKey);
+  });
+}
+
+async function declareExchange(channel: Channel, exchange: string, options: AmqpTransportOptions): Promise<void> {
+  const { exchangeType = 'topic', exchangeArguments = {} } = options;
+  await attempt(`exchange '${exchange}'`, () =>
+    channel.exchangeDeclare(exchange, exchangeType, { durable: true, arguments: exchangeArguments }),
+  );
+}
+
+async function bind(channel: Channel, queue: string, exchange: string, routingKey: string): Promise<void> {
+  const entity = `binding of queue '${queue}' to exchange '${exchange}' with routing key '${routingKey}'`;
+  await attempt(entity, () => channel.queueBind(queue, exchange, routingKey));
+}
+
+/** A declaration that the broker refuses closes its channel: it must be nobody else's. */
+async function onScratchChannel<T>(connection: Connection, declare: (channel: Channel) => Promise<T>): Promise<T> {
+  const channel = await connection.openChannel({ restore: false });
+  try {
+    return await declare(channel);
+  } finally {
+    await channel.close();
+  }
+}
+
+async function attempt(entity: string, declare: () => Promise<unknown>): Promise<void> {
+  try {
+    await declare();
+  } catch (error) {
+    throw topologyError(entity, error, 'declare');
+  }
+}

@@ -1,0 +1,213 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Channel, Delivery, FieldTable } from '../../lib/client/index.js';
+import { eventually, useLab } from './support/lab.js';
+
+describe('dead letters', () => {
+  const lab = useLab();
+
+  /** A queue whose dead letters come to another, through the default exchange. */
+  async function mortal(channel: Channel, args: FieldTable = {}): Promise<{ queue: string; grave: string }> {
+    const grave = await lab.queue(channel, {}, 'grave');
+    const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': grave };
+    return { grave, queue: await lab.queue(channel, { arguments: { ...dead, ...args } }) };
+  }
+
+  async function buried(channel: Channel, grave: string): Promise<Delivery> {
+    return eventually(() => channel.basicGet(grave, { noAck: true }));
+  }
+
+  function deaths(delivery: Delivery): Record<string, unknown>[] {
+    return delivery.properties.headers!['x-death'] as Record<string, unknown>[];
+  }
+
+  it.each<[string, (delivery: Delivery) => void, boolean]>([
+    ['reject without requeue', (delivery) => delivery.reject({ requeue: false }), true],
+    ['nack without requeue', (delivery) => delivery.nack({ requeue: false }), true],
+    ['ack', (delivery) => delivery.ack(), false],
+    ['nack with requeue', (delivery) => delivery.nack({ requeue: true }), false],
+  ])('%s', async (_, settle, dies) => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    await channel.publish('', queue, 'x');
+    settle((await channel.basicGet(queue))!);
+    if (dies) expect(deaths(await buried(channel, grave))[0]!['reason']).toBe('rejected');
+    else {
+      await channel.basicQos(0);
+      expect(await lab.count(channel, grave)).toBe(0);
+    }
+  });
+
+  it.each<[string, FieldTable, string]>([
+    ['x-message-ttl', { 'x-message-ttl': 30 }, 'expired'],
+    ['x-max-length', { 'x-max-length': 0 }, 'maxlen'],
+    ['x-max-length-bytes', { 'x-max-length-bytes': 0 }, 'maxlen'],
+    ['reject-publish-dlx', { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' }, 'maxlen'],
+  ])('%s dies of %s', async (_, args, reason) => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel, args);
+    await Promise.allSettled([channel.publish('', queue, 'x')]);
+    expect(deaths(await buried(channel, grave))[0]!['reason']).toBe(reason);
+  });
+
+  it('reject-publish without -dlx leaves no dead letter', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel, { 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+    await Promise.allSettled([channel.publish('', queue, 'x')]);
+    expect(await lab.count(channel, grave)).toBe(0);
+  });
+
+  it.each<[string, (channel: Channel, queue: string) => Promise<unknown>]>([
+    ['purge', (channel, queue) => channel.queuePurge(queue)],
+    ['delete', (channel, queue) => channel.queueDelete(queue)],
+  ])('%s leaves no dead letters', async (_, act) => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    await channel.publish('', queue, 'x');
+    await act(channel, queue);
+    expect(await lab.count(channel, grave)).toBe(0);
+  });
+
+  it('x-death tells count, reason, queue, time, exchange and routing keys; the first death stands beside', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    const before = Math.floor(Date.now() / 1000) * 1000;
+    await channel.publish('', queue, 'x', { headers: { mine: 1 } });
+    (await channel.basicGet(queue))!.reject({ requeue: false });
+    const { properties, exchange, routingKey, redelivered } = await buried(channel, grave);
+    const { 'x-death': death, ...headers } = properties.headers!;
+    const [{ time, ...rest }] = death as [{ time: Date } & Record<string, unknown>];
+    expect(rest).toEqual({ count: 1, reason: 'rejected', queue, exchange: '', 'routing-keys': [queue] });
+    expect(time.getTime()).toBeGreaterThanOrEqual(before);
+    expect(headers).toEqual({
+      mine: 1,
+      'x-first-death-exchange': '',
+      'x-first-death-queue': queue,
+      'x-first-death-reason': 'rejected',
+      ...(lab.version >= 4
+        ? { 'x-last-death-exchange': '', 'x-last-death-queue': queue, 'x-last-death-reason': 'rejected' }
+        : {}),
+    });
+    expect([exchange, routingKey, redelivered]).toEqual(['', grave, false]);
+  });
+
+  it('an expired message loses its expiration, x-death keeps it', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    await channel.publish('', queue, 'x', { expiration: '30', messageId: 'm' });
+    const letter = await buried(channel, grave);
+    expect(letter.properties.expiration).toBeUndefined();
+    expect(letter.properties.messageId).toBe('m');
+    expect(deaths(letter)[0]).toMatchObject({ reason: 'expired', 'original-expiration': '30' });
+  });
+
+  it('without a routing key of the queue the message keeps its own', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const exchange = await lab.exchange(channel, 'topic');
+    const [queue, grave] = [
+      await lab.queue(channel, { arguments: { 'x-dead-letter-exchange': exchange, 'x-max-length': 0 } }),
+      await lab.queue(channel),
+    ];
+    await channel.queueBind(queue, 'amq.topic', `${queue}.*`);
+    await channel.queueBind(grave, exchange, '#');
+    await channel.publish('amq.topic', `${queue}.key`, 'x');
+    const letter = await buried(channel, grave);
+    expect([letter.exchange, letter.routingKey]).toEqual([exchange, `${queue}.key`]);
+  });
+
+  it('CC is followed by a dead letter that keeps its key, and dropped by one that gets another', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const exchange = await lab.exchange(channel);
+    const copy = await lab.queue(channel);
+    await channel.queueBind(copy, exchange, 'copied');
+    const keeps = await lab.queue(channel, { arguments: { 'x-dead-letter-exchange': exchange, 'x-max-length': 0 } });
+    const { queue: changes, grave } = await mortal(channel, { 'x-max-length': 0 });
+    for (const queue of [keeps, changes]) await channel.publish('', queue, queue, { headers: { CC: ['copied'] } });
+    expect((await buried(channel, copy)).text()).toBe(keeps);
+    expect((await buried(channel, grave)).properties.headers).not.toHaveProperty('CC');
+    expect(await channel.basicGet(copy)).toBeUndefined();
+  });
+
+  it('a second death in the same queue counts up, and comes first', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    await channel.publish('', queue, 'x');
+    (await channel.basicGet(queue))!.reject({ requeue: false });
+    const letter = await buried(channel, grave);
+    await channel.publish('', queue, letter.body, { headers: letter.properties.headers });
+    (await channel.basicGet(queue))!.reject({ requeue: false });
+    const again = await buried(channel, grave);
+    // RabbitMQ 4 trusts no x-death header that a client has sent.
+    expect(deaths(again)).toHaveLength(1);
+    expect(deaths(again)[0]).toMatchObject({ count: lab.version >= 4 ? 1 : 2, reason: 'rejected', queue });
+  });
+
+  it('deaths in several queues, the latest first', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue: second, grave } = await mortal(channel, { 'x-max-length': 0 });
+    const first = await lab.queue(channel, {
+      arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': second, 'x-message-ttl': 20 },
+    });
+    await channel.publish('', first, 'x');
+    const letter = await buried(channel, grave);
+    expect(deaths(letter).map(({ queue, reason }) => [queue, reason])).toEqual([
+      [second, 'maxlen'],
+      [first, 'expired'],
+    ]);
+    expect(letter.properties.headers).toMatchObject({
+      'x-first-death-queue': first,
+      'x-first-death-reason': 'expired',
+    });
+  });
+
+  it('a cycle without a rejection ends: the message is dropped', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const name = lab.name();
+    await channel.queueDeclare(name, {
+      durable: false,
+      arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': name, 'x-message-ttl': 20 },
+    });
+    await channel.publish('', name, 'x');
+    await eventually(async () => (await lab.count(channel, name)) === 0);
+  });
+
+  it('a cycle with a rejection goes on: delayed retries by TTL', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const work = lab.name('work');
+    const delay = await lab.queue(channel, {
+      arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': work, 'x-message-ttl': 20 },
+    });
+    await channel.queueDeclare(work, {
+      durable: false,
+      arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': delay },
+    });
+    await channel.publish('', work, 'x');
+    for (let round = 0; round < 3; round++) {
+      const delivery = await eventually(() => channel.basicGet(work));
+      if (round > 0) {
+        expect(deaths(delivery).map(({ queue, count }) => [lab.plain(String(queue)), count])).toEqual([
+          ['q', round],
+          ['work', round],
+        ]);
+      }
+      delivery.reject({ requeue: false });
+    }
+  });
+
+  it('a dead-letter exchange that is not there: the message is dropped', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await lab.queue(channel, { arguments: { 'x-dead-letter-exchange': 'not.there', 'x-max-length': 0 } });
+    await channel.publish('', queue, 'x');
+    expect(await lab.count(channel, queue)).toBe(0);
+  });
+
+  it('many rejected at once arrive in their order', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel);
+    for (const text of ['a', 'b', 'c']) await channel.publish('', queue, text);
+    let last: Delivery | undefined;
+    for (let count = 0; count < 3; count++) last = await channel.basicGet(queue);
+    last!.nack({ multiple: true, requeue: false });
+    await eventually(async () => (await lab.count(channel, grave)) === 3);
+    expect(await lab.drain(channel, grave)).toEqual(['a', 'b', 'c']);
+  });
+});

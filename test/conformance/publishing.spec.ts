@@ -1,0 +1,247 @@
+import { describe, expect, it } from '@jest/globals';
+import { MessageReturnedError, type MessageProperties } from '../../lib/client/index.js';
+import { errorOf, useLab } from './support/lab.js';
+
+const PRECONDITION = 'channel 406 by basic.publish: PRECONDITION_FAILED -';
+
+describe('publishing', () => {
+  const lab = useLab();
+
+  it('to an exchange that is not there closes the channel', async () => {
+    const channel = await lab.channel({ confirm: true });
+    expect(await lab.refusal(channel.publish('not.there', 'k', 'x'))).toBe(
+      "channel 404 by basic.publish: NOT_FOUND - no exchange 'not.there' in vhost '/'",
+    );
+  });
+
+  it.each<[string, MessageProperties, string]>([
+    ['an expiration that is no number', { expiration: 'soon' }, "invalid expiration 'soon': no_integer"],
+    ['an empty expiration', { expiration: '' }, "invalid expiration '': no_integer"],
+    ['an expiration below 0', { expiration: '-1' }, "invalid expiration '-1': {value_negative,-1}"],
+    ['an expiration with a rest', { expiration: '1s' }, `invalid expiration '1s': {leftover_string,"s"}`],
+    ['an expiration that is a fraction', { expiration: '1.5' }, `invalid expiration '1.5': {leftover_string,".5"}`],
+    [
+      'another user’s id',
+      { userId: 'somebody' },
+      "user_id property set to 'somebody' but authenticated user was 'guest'",
+    ],
+  ])('refuses %s', async (_, properties, text) => {
+    const channel = await lab.channel({ confirm: true });
+    expect(await lab.refusal(channel.publish('', 'q', 'x', properties))).toBe(`${PRECONDITION} ${text}`);
+  });
+
+  it('an expiration beyond 32 bits is taken', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await lab.queue(channel);
+    await channel.publish('', queue, 'x', { expiration: '4294967296' });
+    expect(await lab.drain(channel, queue)).toEqual(['x']);
+  });
+
+  it('takes the user’s own id', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { username } = new URL(lab.url);
+    await channel.publish('', 'nowhere', 'x', { userId: username || 'guest' });
+  });
+
+  describe('confirms', () => {
+    it('count from 1 at confirm.select, and cover every publish', async () => {
+      const client = await lab.raw();
+      client.publish(1, { routingKey: 'nowhere' }, {}, 'before');
+      client.send(1, 'confirm.select');
+      await client.expect('confirm.selectOk');
+      const confirmed: number[] = [];
+      for (let count = 0; count < 50; count++) client.publish(1, { routingKey: 'nowhere' }, {}, 'x');
+      while (confirmed.length < 50) {
+        const { deliveryTag, multiple } = (await client.expect('basic.ack')).args;
+        if (!multiple) confirmed.push(deliveryTag);
+        else for (let tag = confirmed.length + 1; tag <= deliveryTag; tag++) confirmed.push(tag);
+      }
+      expect(confirmed.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+    });
+
+    it('confirm.select may be repeated; the count goes on', async () => {
+      const client = await lab.raw();
+      for (let tag = 1; tag <= 2; tag++) {
+        client.send(1, 'confirm.select');
+        await client.expect('confirm.selectOk');
+        client.publish(1, { routingKey: 'nowhere' });
+        expect((await client.expect('basic.ack')).args).toEqual({ deliveryTag: tag, multiple: false });
+      }
+    });
+
+    it('each channel counts for itself', async () => {
+      const connection = await lab.connect();
+      for (const channel of [
+        await connection.openChannel({ confirm: true }),
+        await connection.openChannel({ confirm: true }),
+      ]) {
+        expect(await channel.publish('', 'nowhere', 'x')).toBe(1);
+      }
+    });
+
+    it('come once the message is in all its queues', async () => {
+      const channel = await lab.channel({ confirm: true });
+      const exchange = await lab.exchange(channel, 'fanout');
+      const queues = [await lab.queue(channel), await lab.queue(channel, { durable: true })];
+      for (const queue of queues) await channel.queueBind(queue, exchange);
+      await channel.publish(exchange, '', 'x', { deliveryMode: 2 });
+      for (const queue of queues) expect(await lab.count(channel, queue)).toBe(1);
+    });
+
+    it('without confirm.select nothing comes back', async () => {
+      const client = await lab.raw();
+      client.publish(1, { routingKey: 'nowhere' }, {}, 'x');
+      client.send(1, 'basic.qos');
+      await client.expect('basic.qosOk');
+    });
+  });
+
+  describe('mandatory', () => {
+    it('returns what finds no queue: 312, exchange, key, properties, body', async () => {
+      const client = await lab.raw();
+      client.publish(
+        1,
+        { exchange: 'amq.direct', routingKey: 'nobody', mandatory: true },
+        { messageId: 'm', headers: { a: 1 } },
+        'body',
+      );
+      const { args, properties, body } = await client.expect('basic.return');
+      expect(args).toEqual({ replyCode: 312, replyText: 'NO_ROUTE', exchange: 'amq.direct', routingKey: 'nobody' });
+      expect(properties).toMatchObject({ messageId: 'm', headers: { a: 1 } });
+      expect(body!.toString()).toBe('body');
+    });
+
+    it('the return comes before the ack', async () => {
+      const client = await lab.raw();
+      client.send(1, 'confirm.select');
+      await client.expect('confirm.selectOk');
+      for (let tag = 1; tag <= 3; tag++) {
+        client.publish(1, { routingKey: 'nobody', mandatory: true }, {}, `${tag}`);
+        expect((await client.expect('basic.return')).body!.toString()).toBe(`${tag}`);
+        expect((await client.expect('basic.ack')).args.deliveryTag).toBe(tag);
+      }
+    });
+
+    it('what is routed does not come back, not even from a queue that drops it', async () => {
+      const channel = await lab.channel({ confirm: true });
+      const queue = await lab.queue(channel, { arguments: { 'x-max-length': 0 } });
+      await channel.publish('', queue, 'x', { mandatory: true });
+      expect(await lab.count(channel, queue)).toBe(0);
+    });
+
+    it('what is not mandatory vanishes, and is acked', async () => {
+      const channel = await lab.channel({ confirm: true });
+      expect(await channel.publish('', 'nobody', 'x')).toBe(1);
+    });
+
+    it('an empty message comes back too', async () => {
+      const channel = await lab.channel({ confirm: true });
+      const error = await errorOf<MessageReturnedError>(channel.publish('', 'nobody', '', { mandatory: true }));
+      expect(error).toBeInstanceOf(MessageReturnedError);
+      expect(error.returned.body).toHaveLength(0);
+    });
+  });
+
+  describe('transactions', () => {
+    it('publishes count from the commit on', async () => {
+      const [channel, other] = [await lab.channel(), await lab.channel()];
+      const queue = await lab.queue(channel);
+      await channel.txSelect();
+      await channel.publish('', queue, 'x');
+      expect(await lab.count(other, queue)).toBe(0);
+      await channel.txCommit();
+      expect(await lab.count(other, queue)).toBe(1);
+    });
+
+    it('a rollback forgets publishes', async () => {
+      const channel = await lab.channel();
+      const queue = await lab.queue(channel);
+      await channel.txSelect();
+      await channel.publish('', queue, 'x');
+      await channel.txRollback();
+      await channel.txCommit();
+      expect(await lab.count(channel, queue)).toBe(0);
+    });
+
+    it('acks count from the commit on', async () => {
+      const channel = await lab.channel();
+      const queue = await lab.queue(channel);
+      await channel.publish('', queue, 'x');
+      const other = await lab.channel();
+      await eventuallyOne(other, queue);
+      await channel.txSelect();
+      const delivery = await channel.basicGet(queue);
+      delivery!.ack();
+      await channel.close();
+      expect((await other.basicGet(queue))!.redelivered).toBe(true);
+    });
+
+    it('a committed ack is for good', async () => {
+      const [channel, other] = [await lab.channel(), await lab.channel()];
+      const queue = await lab.queue(channel);
+      await channel.publish('', queue, 'x');
+      await eventuallyOne(other, queue);
+      await channel.txSelect();
+      (await channel.basicGet(queue))!.ack();
+      await channel.txCommit();
+      await channel.close();
+      expect(await other.basicGet(queue)).toBeUndefined();
+    });
+
+    it('returns come at the commit, before commit-ok', async () => {
+      const client = await lab.raw();
+      client.send(1, 'tx.select');
+      await client.expect('tx.selectOk');
+      client.publish(1, { routingKey: 'nobody', mandatory: true }, {}, 'x');
+      client.send(1, 'basic.qos');
+      await client.expect('basic.qosOk');
+      client.send(1, 'tx.commit');
+      await client.expect('basic.return');
+      await client.expect('tx.commitOk');
+    });
+
+    it.each([
+      ['commit', 'tx.commit'],
+      ['rollback', 'tx.rollback'],
+    ] as const)('%s without select', async (_, method) => {
+      const client = await lab.raw();
+      client.send(1, method);
+      expect(await client.refusal()).toBe(
+        `channel 406 by ${method}: PRECONDITION_FAILED - channel is not transactional`,
+      );
+    });
+
+    it('confirms on a transactional channel', async () => {
+      const client = await lab.raw();
+      client.send(1, 'tx.select');
+      await client.expect('tx.selectOk');
+      client.send(1, 'confirm.select');
+      expect(await client.refusal()).toBe(
+        'channel 406 by confirm.select: PRECONDITION_FAILED - cannot switch from tx to confirm mode',
+      );
+    });
+
+    it('transactions on a channel with confirms', async () => {
+      const client = await lab.raw();
+      client.send(1, 'confirm.select');
+      await client.expect('confirm.selectOk');
+      client.send(1, 'tx.select');
+      expect(await client.refusal()).toBe(
+        'channel 406 by tx.select: PRECONDITION_FAILED - cannot switch from confirm to tx mode',
+      );
+    });
+
+    it('a closed channel forgets what was not committed', async () => {
+      const [channel, other] = [await lab.channel(), await lab.channel()];
+      const queue = await lab.queue(channel);
+      await channel.txSelect();
+      await channel.publish('', queue, 'x');
+      await channel.close();
+      expect(await lab.count(other, queue)).toBe(0);
+    });
+  });
+
+  async function eventuallyOne(channel: Awaited<ReturnType<typeof lab.channel>>, queue: string): Promise<void> {
+    while ((await lab.count(channel, queue)) === 0) await channel.basicQos(0);
+  }
+});

@@ -1,0 +1,195 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Channel, Delivery } from '../../lib/client/index.js';
+import { eventually, useLab } from './support/lab.js';
+
+const texts = (deliveries: (Delivery | undefined)[]): (string | undefined)[] => deliveries.map((d) => d?.text());
+
+describe('settling', () => {
+  const lab = useLab();
+
+  async function filled(channel: Channel, ...messages: string[]): Promise<string> {
+    const queue = await lab.queue(channel);
+    for (const text of messages) await channel.publish('', queue, text);
+    return queue;
+  }
+
+  describe('unknown delivery tags close the channel', () => {
+    it.each([
+      ['basic.ack', 'basic.ack', { deliveryTag: 7 }],
+      ['basic.ack multiple', 'basic.ack', { deliveryTag: 7, multiple: true }],
+      ['basic.nack', 'basic.nack', { deliveryTag: 7 }],
+      ['basic.reject', 'basic.reject', { deliveryTag: 7 }],
+      ['tag 0 alone', 'basic.ack', { deliveryTag: 0 }],
+    ] as const)('%s', async (_, method, args) => {
+      const client = await lab.raw();
+      client.send(1, method, args);
+      const { deliveryTag } = args;
+      expect(await client.refusal()).toBe(
+        `channel 406 by ${method}: PRECONDITION_FAILED - unknown delivery tag ${deliveryTag}`,
+      );
+    });
+
+    it('a second time', async () => {
+      const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+      const queue = await filled(publisher, 'x');
+      client.send(1, 'basic.get', { queue });
+      await client.expect('basic.getOk');
+      for (let count = 0; count < 2; count++) client.send(1, 'basic.ack', { deliveryTag: 1 });
+      expect(await client.refusal()).toBe('channel 406 by basic.ack: PRECONDITION_FAILED - unknown delivery tag 1');
+    });
+
+    it('of a delivery that needs none', async () => {
+      const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+      const queue = await filled(publisher, 'x');
+      client.send(1, 'basic.get', { queue, noAck: true });
+      await client.expect('basic.getOk');
+      client.send(1, 'basic.ack', { deliveryTag: 1 });
+      expect(await client.refusal()).toMatch(/unknown delivery tag 1$/);
+    });
+
+    it('of another channel', async () => {
+      const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+      const queue = await filled(publisher, 'x');
+      client.send(1, 'basic.get', { queue });
+      await client.expect('basic.getOk');
+      await client.openChannel(2);
+      client.send(2, 'basic.ack', { deliveryTag: 1 });
+      expect(await client.refusal()).toMatch(/unknown delivery tag 1$/);
+    });
+  });
+
+  it('tag 0 with multiple is everything, and nothing is nothing', async () => {
+    const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+    const queue = await filled(publisher, 'a', 'b');
+    client.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
+    for (let count = 0; count < 2; count++) {
+      client.send(1, 'basic.get', { queue });
+      await client.expect('basic.getOk');
+    }
+    client.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
+    client.send(1, 'channel.close', { replyCode: 200 });
+    await client.expect('channel.closeOk');
+    expect(await publisher.basicGet(queue)).toBeUndefined();
+  });
+
+  it.each<[string, (delivery: Delivery) => void]>([
+    ['nack', (delivery) => delivery.nack()],
+    ['reject', (delivery) => delivery.reject({ requeue: true })],
+  ])('%s with requeue puts it back at its place, as redelivered', async (_, settle) => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await filled(channel, 'a', 'b', 'c');
+    const [first, second] = [await channel.basicGet(queue), await channel.basicGet(queue)];
+    settle(second!);
+    settle(first!);
+    const again = [await channel.basicGet(queue), await channel.basicGet(queue), await channel.basicGet(queue)];
+    expect(texts(again)).toEqual(['a', 'b', 'c']);
+    expect(again.map((delivery) => delivery!.redelivered)).toEqual([true, true, false]);
+  });
+
+  it('nack with multiple requeues all up to it, in order', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await filled(channel, 'a', 'b', 'c', 'd');
+    const held: Delivery[] = [];
+    for (let count = 0; count < 3; count++) held.push((await channel.basicGet(queue))!);
+    held[1]!.nack({ multiple: true });
+    await channel.basicQos(0);
+    expect(await lab.drain(channel, queue)).toEqual(['a', 'b', 'd']);
+    held[2]!.ack();
+  });
+
+  it('reject without requeue drops it', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await filled(channel, 'a');
+    (await channel.basicGet(queue))!.reject({ requeue: false });
+    expect(await channel.basicGet(queue)).toBeUndefined();
+  });
+
+  it('a closed channel gives back what it held, in order', async () => {
+    const [publisher, channel] = await lab.channels();
+    const queue = await filled(publisher, 'a', 'b', 'c');
+    for (let count = 0; count < 2; count++) await channel.basicGet(queue);
+    await channel.close();
+    const again = [await publisher.basicGet(queue), await publisher.basicGet(queue), await publisher.basicGet(queue)];
+    expect(texts(again)).toEqual(['a', 'b', 'c']);
+    expect(again.map((delivery) => delivery!.redelivered)).toEqual([true, true, false]);
+  });
+
+  it('a connection that dies gives back what it held', async () => {
+    const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+    const queue = await filled(publisher, 'a');
+    client.send(1, 'basic.get', { queue });
+    await client.expect('basic.getOk');
+    client.destroy();
+    const again = await eventually(() => publisher.basicGet(queue));
+    expect([again.text(), again.redelivered]).toEqual(['a', true]);
+  });
+
+  it('a channel error gives back what it held', async () => {
+    const [publisher, channel] = await lab.channels();
+    const queue = await filled(publisher, 'a');
+    await channel.basicGet(queue);
+    await lab.refusal(channel.queuePurge('not.there'));
+    expect((await eventually(() => publisher.basicGet(queue))).redelivered).toBe(true);
+  });
+
+  it('basic.get tells how many are left, and get-empty when there is none', async () => {
+    const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+    const queue = await filled(publisher, 'a', 'b');
+    for (const messageCount of [1, 0]) {
+      client.send(1, 'basic.get', { queue, noAck: true });
+      expect((await client.expect('basic.getOk')).args).toMatchObject({
+        messageCount,
+        redelivered: false,
+        exchange: '',
+      });
+    }
+    client.send(1, 'basic.get', { queue });
+    await client.expect('basic.getEmpty');
+  });
+
+  it('a consumer gets back what it requeues, again and again', async () => {
+    const [publisher, channel] = await lab.channels();
+    const queue = await filled(publisher, 'x');
+    const seen: boolean[] = [];
+    const delivery = await new Promise<Delivery>((resolve) => {
+      void channel.basicConsume(queue, (delivery) => {
+        seen.push(delivery.redelivered);
+        if (seen.length === 5) resolve(delivery);
+        else delivery.nack();
+      });
+    });
+    delivery.ack();
+    expect(seen).toEqual([false, true, true, true, true]);
+  });
+
+  describe('recover', () => {
+    it.each([
+      ['basic.recover', 'basic.recover'],
+      ['basic.recover-async', 'basic.recoverAsync'],
+    ] as const)('%s requeues what is unacknowledged', async (_, method) => {
+      const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+      const queue = await filled(publisher, 'a', 'b');
+      for (let count = 0; count < 2; count++) {
+        client.send(1, 'basic.get', { queue });
+        await client.expect('basic.getOk');
+      }
+      client.send(1, method, { requeue: true });
+      if (method === 'basic.recover') await client.expect('basic.recoverOk');
+      for (const body of ['a', 'b']) {
+        client.send(1, 'basic.get', { queue });
+        const got = await client.expect('basic.getOk');
+        expect([got.body!.toString(), got.args.redelivered]).toEqual([body, true]);
+      }
+    });
+
+    it('delivers to its own consumer again', async () => {
+      const [publisher, channel] = await lab.channels();
+      const queue = await filled(publisher, 'a');
+      const inbox = await lab.consume(channel, queue);
+      await inbox.next();
+      await channel.basicRecover();
+      const again = await inbox.next();
+      expect([again.text(), again.redelivered, again.deliveryTag]).toEqual(['a', true, 2]);
+    });
+  });
+});

@@ -1,0 +1,265 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { ByteReader } from '../../../lib/protocol/bytes.js';
+import { ContentAssembler } from '../../../lib/protocol/content.js';
+import { FrameReader } from '../../../lib/protocol/frame-reader.js';
+import { FrameWriter } from '../../../lib/protocol/frame-writer.js';
+import { methodName, readMethod } from '../../../lib/protocol/methods.js';
+import { readProperties } from '../../../lib/protocol/properties.js';
+import { methods, PROTOCOL_HEADER } from '../../../lib/protocol/spec.js';
+import type { MessageProperties, Method, MethodArguments, MethodName } from '../../../lib/protocol/types.js';
+
+/** Milliseconds that anything awaited here may take. */
+const PATIENCE = 10_000;
+
+/** A method that the broker sent, with its content where it has one; or a heartbeat. */
+export interface Received {
+  readonly channel: number;
+  readonly method: Method | undefined;
+  readonly properties: MessageProperties | undefined;
+  readonly body: Buffer | undefined;
+}
+
+interface Login {
+  readonly user?: string;
+  readonly password?: string;
+  readonly vhost?: string;
+  readonly tuneOk?: Partial<MethodArguments<'connection.tuneOk'>>;
+  readonly capabilities?: Record<string, boolean>;
+}
+
+/** A client that says exactly what a test tells it to: no state, no check, no answer of its own. */
+export class RawClient {
+  /** Resolves once the broker has closed the socket. */
+  readonly ended: Promise<void>;
+  /** Bytes that came before anything was read as frames. */
+  private readonly writer = new FrameWriter(() => undefined);
+  private readonly reader: FrameReader;
+  private readonly contents = new Map<number, { method: Method; assembler: ContentAssembler }>();
+  private readonly inbox: Received[] = [];
+  private readonly waiting = new Set<() => void>();
+  private over = false;
+
+  private constructor(private readonly socket: Socket) {
+    this.reader = new FrameReader({
+      onMethod: (channel, buffer, start, end) => this.onMethod(channel, buffer, start, end),
+      onHeader: (channel, buffer, start, end) => this.contents.get(channel)?.assembler.onHeader(buffer, start, end),
+      onBody: (channel, buffer, start, end) => this.contents.get(channel)?.assembler.onBody(buffer, start, end),
+      onHeartbeat: () => this.push({ channel: 0, method: undefined, properties: undefined, body: undefined }),
+    });
+    this.reader.frameMax = this.writer.frameMax = 0x7fff_ffff;
+    this.ended = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() => {
+      this.over = true;
+      this.wake();
+    });
+    socket.setNoDelay(true).on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => this.reader.push(chunk));
+  }
+
+  /** A TCP connection, and not a byte sent. */
+  static async dial(url: string): Promise<RawClient> {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port || 5672) });
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** Up to and with open-ok. */
+  static async open(url: string, login: Login = {}): Promise<RawClient> {
+    const client = await RawClient.dial(url);
+    await client.logIn(url, login);
+    await client.expect('connection.tune');
+    const { channelMax = 2047, frameMax = 131_072, heartbeat = 0 } = login.tuneOk ?? {};
+    client.send(0, 'connection.tuneOk', { channelMax, frameMax, heartbeat });
+    client.send(0, 'connection.open', { virtualHost: login.vhost ?? vhostOf(url) });
+    await client.expect('connection.openOk');
+    return client;
+  }
+
+  /** Protocol header and start-ok. */
+  async logIn(url: string, { user, password, capabilities }: Login = {}): Promise<void> {
+    const { username, password: secret } = new URL(url);
+    this.raw(PROTOCOL_HEADER);
+    await this.expect('connection.start');
+    const response = `\0${user ?? (username || 'guest')}\0${password ?? (secret || 'guest')}`;
+    this.send(0, 'connection.startOk', {
+      clientProperties: capabilities ? { capabilities } : {},
+      mechanism: 'PLAIN',
+      response: Buffer.from(response),
+      locale: 'en_US',
+    });
+  }
+
+  async openChannel(channel = 1): Promise<void> {
+    this.send(channel, 'channel.open');
+    await this.expect('channel.openOk');
+  }
+
+  /** Bytes as they are. */
+  raw(bytes: Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** Arguments that are left out are empty, zero and false. */
+  send<N extends MethodName>(channel: number, name: N, args: Partial<MethodArguments<N>> = {}): void {
+    this.writer.method(channel, name, { ...emptyArguments(name), ...args });
+    this.flush();
+  }
+
+  publish(
+    channel: number,
+    args: Partial<MethodArguments<'basic.publish'>>,
+    properties: MessageProperties = {},
+    body: Uint8Array | string = '',
+  ): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.writer.content(channel, 'basic.publish', { ...emptyArguments('basic.publish'), ...args }, properties, bytes);
+    this.flush();
+  }
+
+  /** A frame by hand, right or wrong. */
+  frame(type: number, channel: number, payload: Uint8Array, end = 0xce): void {
+    const head = Buffer.alloc(7);
+    head[0] = type;
+    head.writeUInt16BE(channel, 1);
+    head.writeUInt32BE(payload.length, 3);
+    this.raw(Buffer.concat([head, payload, Buffer.of(end)]));
+  }
+
+  /** What comes next, heartbeats left out. @throws Error when nothing does, in time */
+  async next(): Promise<Received & { method: Method }> {
+    for (;;) {
+      const { method, ...rest } = await this.nextOfAny();
+      if (method) return { method, ...rest };
+    }
+  }
+
+  /** What comes next, a heartbeat too. */
+  async nextOfAny(): Promise<Received> {
+    const deadline = Date.now() + PATIENCE;
+    for (;;) {
+      const there = this.inbox.shift();
+      if (there) return there;
+      if (this.over) throw new Error('the broker has closed the socket');
+      if (Date.now() > deadline) throw new Error(`the broker sent nothing for ${PATIENCE} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, deadline - Date.now() + 1);
+        this.waiting.add(() => (clearTimeout(timer), resolve()));
+      });
+    }
+  }
+
+  /** What comes next, which has to be this method. @throws Error that says what came instead */
+  async expect<N extends MethodName>(name: N): Promise<Received & { args: MethodArguments<N> }> {
+    const received = await this.next();
+    const { method } = received;
+    if (method.name !== name) {
+      throw new Error(`expected ${name}, but ${method.name} came: ${JSON.stringify(method.args)}`);
+    }
+    return { ...received, args: method.args as MethodArguments<N> };
+  }
+
+  /** The broker's next channel.close or connection.close, in a line; what comes before it is passed over. */
+  async refusal(): Promise<string> {
+    for (;;) {
+      const { method } = await this.next();
+      if (method.name !== 'channel.close' && method.name !== 'connection.close') continue;
+      const scope = method.name === 'channel.close' ? 'channel' : 'connection';
+      const { replyCode, replyText, classId, methodId } = method.args;
+      const cause = classId === 0 ? '' : ` by ${methodName(classId, methodId) ?? `${classId}.${methodId}`}`;
+      return `${scope} ${replyCode}${cause}: ${replyText}`;
+    }
+  }
+
+  /** Its refusal, or `hung up`. */
+  async outcome(): Promise<string> {
+    try {
+      return await this.refusal();
+    } catch (error) {
+      if (this.over) return 'hung up';
+      throw error;
+    }
+  }
+
+  /** What comes first, as bytes. */
+  async firstBytes(): Promise<Buffer> {
+    this.reader.stop();
+    return ((await once(this.socket, 'data')) as [Buffer])[0];
+  }
+
+  /** All bytes that come until the broker closes the socket. */
+  async bytesToEnd(): Promise<Buffer> {
+    this.reader.stop();
+    const chunks: Buffer[] = [];
+    this.socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await this.ended;
+    return Buffer.concat(chunks);
+  }
+
+  /** Reads nothing any more: for a client that does not keep up. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** From here on, takes a larger frame for an error. */
+  limitFrames(size: number): void {
+    this.reader.frameMax = size;
+  }
+
+  private flush(): void {
+    for (const chunk of this.writer.take()!.chunks) this.raw(chunk);
+  }
+
+  private onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
+    const method = readMethod(new ByteReader(buffer, start, end));
+    if (!('content' in methods[method.name])) {
+      return this.push({ channel, method, properties: undefined, body: undefined });
+    }
+    const assembler = new ContentAssembler((content) => {
+      const properties = readProperties(new ByteReader(content!.properties));
+      this.push({ channel, method, properties, body: content!.body });
+    }, Infinity);
+    assembler.begin();
+    this.contents.set(channel, { method, assembler });
+  }
+
+  private push(received: Received): void {
+    this.inbox.push(received);
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting) resolve();
+    this.waiting.clear();
+  }
+}
+
+/** The virtual host of an AMQP URI. */
+export function vhostOf(url: string): string {
+  const { pathname } = new URL(url);
+  return pathname === '' ? '/' : decodeURIComponent(pathname.slice(1));
+}
+
+const empty = {
+  octet: 0,
+  short: 0,
+  long: 0,
+  longlong: 0,
+  shortstr: '',
+  longstr: Buffer.alloc(0),
+  table: {},
+  bit: false,
+};
+
+function emptyArguments<N extends MethodName>(name: N): MethodArguments<N> {
+  const kinds = Object.entries(methods[name].args) as [string, keyof typeof empty][];
+  return Object.fromEntries(kinds.map(([arg, kind]) => [arg, empty[kind]])) as MethodArguments<N>;
+}

@@ -1,0 +1,140 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { AmqpConsumer, AmqpModule, Ctx, fixed, quorumQueue, type AmqpContext } from 'nest-amqp';
+import type { Delivery } from 'nest-amqp/client';
+import { startRabbitMq } from '../support/rabbitmq.js';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+const root = resolve(import.meta.dirname, '../..');
+/** Not `dist`, which other tests build at the same time. */
+const compiled = resolve(root, '.build/kill-points');
+
+/** Each step of a message to another queue, in order, and whether what it does has left the process by then. */
+const points = [
+  ['publish', 'at-once'],
+  ['publish', 'sent'],
+  ['confirm', 'at-once'],
+  ['settle', 'at-once'],
+  ['settle', 'sent'],
+] as const;
+
+describe('a process that is killed', () => {
+  const nest = useNest();
+
+  beforeAll(async () => {
+    await promisify(execFile)('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', compiled], { cwd: root });
+  });
+
+  async function killed(queue: string, task: string, event: string, delay: string): Promise<void> {
+    const program = resolve(import.meta.dirname, 'support/killed-app.mjs');
+    const child = spawn(process.execPath, [program, compiled, nest.rabbit.url, queue, task, event, delay], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    expect(signal).toBe('SIGKILL');
+  }
+
+  function newQueue(): string {
+    const queue = nest.name('billing');
+    nest.sweep(`${queue}.parked`, `${queue}.retry.50`);
+    return queue;
+  }
+
+  /** Consumes with an application that lives, until the message is parked; a stranger's message shows that no more come. */
+  async function finish(queue: string): Promise<Delivery[]> {
+    const app = await nest.start({ providers: [failing(queue)] }, { topology: { queues: [quorumQueue(queue)] } });
+    const inbox = new Inbox<Delivery>();
+    await nest.channel.basicConsume(`${queue}.parked`, inbox.add, { noAck: true });
+    await inbox.next();
+    await publisherOf(app).sendToQueue(queue, 'last', { messageId: 'last' });
+    while ((await inbox.next()).properties.messageId !== 'last');
+    return inbox.all.filter(({ properties }) => properties.messageId !== 'last');
+  }
+
+  describe.each(['retry', 'park'])('on the way to its %s', (task) => {
+    it.each(points)('at %s, %s: the message is parked in the end, with its failure', async (event, delay) => {
+      const queue = newQueue();
+      await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
+      await nest.channel.publish('', queue, '"x"', { messageId: 'm', contentType: 'application/json' });
+      await killed(queue, task, event, delay);
+      const parked = await finish(queue);
+      // Once, or twice: that is what at-least-once means.
+      expect(parked.length).toBeLessThanOrEqual(2);
+      for (const { properties } of parked) {
+        const history = properties.headers!['x-nest-amqp-retry'] as { 'last-failure': { message: string } };
+        expect(properties.messageId).toBe('m');
+        expect(history['last-failure'].message).toMatch(/^Error: (from the killed process|again)$/);
+      }
+    });
+  });
+
+  it.each(points)('in a redrive, at %s, %s: every message is in its queue or parked', async (event, delay) => {
+    const queue = newQueue();
+    await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
+    });
+    const ids = ['a', 'b', 'c'];
+    for (const messageId of ids) await nest.channel.publish('', `${queue}.parked`, '1', { messageId });
+    await killed(queue, 'redrive', event, delay);
+    const inbox = new Inbox<string>();
+    for (const name of [queue, `${queue}.parked`]) {
+      await nest.channel.basicConsume(name, ({ properties }) => inbox.add(properties.messageId!), { noAck: true });
+    }
+    // Those that the killed process held come when the broker has noticed that it is gone.
+    const found = new Set<string>();
+    while (found.size < ids.length) found.add(await inbox.next());
+    expect([...found].toSorted()).toEqual(ids);
+  });
+});
+
+describe('a broker that restarts', () => {
+  it('keeps what waits for its retry', async () => {
+    await using rabbit = await startRabbitMq();
+    const queue = 'billing';
+    const seen = new Inbox<AmqpContext>();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: { attempts: 3, backoff: fixed('1s') } })
+      onOrder(@Ctx() context: AmqpContext): void {
+        seen.add(context);
+        if (context.attempt === 1) throw new Error('the first time');
+      }
+    }
+
+    @Module({
+      imports: [AmqpModule.forRoot({ url: rabbit.url, topology: { queues: [quorumQueue(queue)] } })],
+      providers: [Billing],
+    })
+    class RootModule {}
+
+    const start = (): Promise<INestApplicationContext> =>
+      NestFactory.createApplicationContext(RootModule, { logger: false });
+    const first = await start();
+    await publisherOf(first).sendToQueue(queue, 1, { persistent: false });
+    await seen.next();
+    await first.close();
+    await rabbit.restart();
+    const second = await start();
+    expect(await seen.next()).toMatchObject({ attempt: 2, lastFailure: { message: 'Error: the first time' } });
+    await second.close();
+  });
+});
+
+/** A consumer whose handler always fails: everything is parked at the second attempt. */
+function failing(queue: string): new () => object {
+  @Injectable()
+  class Billing {
+    @AmqpConsumer(queue, { retry: { attempts: 2, backoff: fixed(50) } })
+    onOrder(): void {
+      throw new Error('again');
+    }
+  }
+  return Billing;
+}

@@ -1,0 +1,195 @@
+import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { describe, expect, it } from '@jest/globals';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { firstValueFrom } from 'rxjs';
+import {
+  AmqpConsumer,
+  AmqpModule,
+  AmqpStartupError,
+  classicQueue,
+  ConfirmingPublisher,
+  Payload,
+  TopologyMismatchError,
+  type AmqpModuleOptions,
+} from 'nest-amqp';
+import { AccessRefusedError, PublishRefusedError, PublishTimeoutError } from 'nest-amqp/client';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+describe("startup: 'wait'", () => {
+  const nest = useNest();
+
+  it('fails the start within its deadline when the broker cannot be reached: typed, and without credentials', async () => {
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const secret = new URL(url);
+    secret.username = 'guest';
+    secret.password = 's3cret';
+    const begin = performance.now();
+    const starting = nest.start({ imports: [AmqpModule.forRoot({ url: secret.href, startupTimeout: 300 })] });
+    const error = (await starting.catch((reason: unknown) => reason)) as AmqpStartupError;
+    expect(error).toBeInstanceOf(AmqpStartupError);
+    expect(performance.now() - begin).toBeGreaterThan(250);
+    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(error).toMatchObject({ connection: 'default', tried: [`127.0.0.1:${proxy.port}`], startupTimeout: 300 });
+    expect(error.message).toContain(`127.0.0.1:${proxy.port}`);
+    expect(error.message).toContain("startup: 'background'");
+    expect([error.message, error.stack, ...nest.lines.inbox.all].join()).not.toContain('s3cret');
+    // It did not give up at the first attempt.
+    expect(nest.lines.with('next attempt in').length).toBeGreaterThan(1);
+  });
+
+  it('fails likewise when something takes the connection and never answers', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `amqp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const starting = nest.start({ imports: [AmqpModule.forRoot({ url, startupTimeout: 100 })] });
+    await expect(starting).rejects.toThrow(AmqpStartupError);
+    await expect(starting).rejects.toThrow('there was no answer');
+    silent.close();
+  });
+
+  it('starts when the broker comes within the deadline', async () => {
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const starting = nest.start({ imports: [AmqpModule.forRoot({ url, startupTimeout: 30_000 })] });
+    await nest.lines.until('next attempt in');
+    await proxy.accept();
+    await starting;
+    expect(nest.lines.with(': connected to RabbitMQ')).toHaveLength(2);
+  });
+
+  it('fails at once for what time does not mend', async () => {
+    const url = new URL(nest.rabbit.url);
+    url.username = 'guest';
+    url.password = 'wrong-pass';
+    const starting = nest.start({ imports: [AmqpModule.forRoot({ url: url.href, startupTimeout: 60_000 })] });
+    await expect(starting).rejects.toThrow(AccessRefusedError);
+    await expect(starting).rejects.not.toThrow('wrong-pass');
+    expect(nest.lines.with('next attempt in')).toEqual([]);
+  });
+
+  it('leaves no connection open when another one cannot be opened', async () => {
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const starting = nest.start({
+      imports: [
+        AmqpModule.forRoot({ url: nest.rabbit.url, connectionName: 'the good one' }),
+        AmqpModule.forRoot({ name: 'other', url, startupTimeout: 200 }),
+      ],
+    });
+    await expect(starting).rejects.toThrow("AMQP connection 'other' could not be opened within 200 ms");
+    expect(nest.lines.with('the good one').filter((line) => line.endsWith(': closed'))).toHaveLength(2);
+  });
+});
+
+describe("startup: 'background'", () => {
+  const nest = useNest();
+
+  it('serves HTTP without a broker; connects, declares and consumes when it comes', async () => {
+    const queue = nest.name();
+    const inbox = new Inbox();
+
+    @Controller()
+    class Orders {
+      @Get()
+      hello(): string {
+        return 'hello';
+      }
+
+      @AmqpConsumer(queue)
+      onOrder(@Payload() order: unknown): void {
+        inbox.add(order);
+      }
+    }
+
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const amqp = { url, startup: 'background', topology: { queues: [classicQueue(queue)] } } as const;
+
+    @Module({ imports: [AmqpModule.forRoot(amqp)], controllers: [Orders] })
+    class AppModule {}
+
+    const app = nest.adopt(
+      await NestFactory.create<NestExpressApplication>(AppModule, { logger: nest.lines, abortOnError: false }),
+    );
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('hello');
+    const publisher = publisherOf(app);
+    expect(await firstValueFrom(publisher.state$)).toBe('connecting');
+    const late = publisher.sendToQueue(queue, 'too late', { timeout: 20 });
+    await expect(late).rejects.toThrow(PublishTimeoutError);
+    await expect(late).rejects.toMatchObject({ outcome: 'not-sent' });
+    const stop = new AbortController();
+    const given = publisher.sendToQueue(queue, 'never', { signal: stop.signal });
+    stop.abort(new Error('never mind'));
+    await expect(given).rejects.toThrow('never mind');
+
+    const waiting = publisher.sendToQueue(queue, 'order 1');
+    await proxy.accept();
+    await waiting;
+    expect(await inbox.next()).toBe('order 1');
+    expect(await firstValueFrom(publisher.state$)).toBe('open');
+  });
+
+  it('keeps trying when the topology differs, and consumes when that is mended', async () => {
+    const queue = nest.name();
+    const inbox = new Inbox();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue)
+      onOrder(@Payload() order: unknown): void {
+        inbox.add(order);
+      }
+    }
+
+    await nest.channel.queueDeclare(queue, { arguments: { 'x-max-length': 5 } });
+    const topology = { queues: [classicQueue(queue, { maxLength: 6 })] };
+    const app = await nest.start({ providers: [Billing] }, { startup: 'background', topology });
+    await nest.lines.until(`Its 'x-max-length' is 5, and the topology asks for 6.`);
+    await nest.channel.queueDelete(queue);
+    await publisherOf(app).sendToQueue(queue, 1);
+    expect(await inbox.next()).toBe(1);
+  });
+
+  it.each([
+    ['whenUnavailable: fail', { whenUnavailable: 'fail' }],
+    ['maxWaiting: 0', { maxWaiting: 0 }],
+    ['maxWaitingBytes: 2', { maxWaitingBytes: 2 }],
+  ] satisfies [string, AmqpModuleOptions['publishing']][])(
+    'refuses publishes meanwhile with %s',
+    async (_, publishing) => {
+      const { proxy, url } = await nest.proxy();
+      proxy.refuse();
+      const app = await nest.start({ imports: [AmqpModule.forRoot({ url, startup: 'background', publishing })] });
+      const refused = app.get(ConfirmingPublisher, { strict: false }).sendToQueue('any', 'payload');
+      await expect(refused).rejects.toThrow(PublishRefusedError);
+    },
+  );
+
+  it('stops while it still tries', async () => {
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const app = await nest.start({ imports: [AmqpModule.forRoot({ url, startup: 'background' })] });
+    const waiting = publisherOf(app).sendToQueue('any', 1);
+    await nest.lines.until('next attempt in');
+    const rejected = expect(waiting).rejects.toThrow('shutting down');
+    await nest.close(app);
+    await rejected;
+  });
+});
+
+describe('a topology that differs', () => {
+  const nest = useNest();
+
+  it("fails the start with 'wait', at once", async () => {
+    const queue = nest.name();
+    await nest.channel.queueDeclare(queue, { arguments: { 'x-max-length': 5 } });
+    const starting = nest.start({}, { startupTimeout: 60_000, topology: { queues: [classicQueue(queue)] } });
+    await expect(starting).rejects.toThrow(TopologyMismatchError);
+  });
+});

@@ -1,0 +1,43 @@
+/**
+ * An application that kills itself, as by `kill -9`, at one point on a message's way. Run by kill-points.spec.ts, with
+ * the library that it has compiled; so it is plain JavaScript.
+ *
+ *     node killed-app.mjs <folder of the compiled library> <the broker's URL> <queue> <task> <event> <delay>
+ *
+ * It dies with the first `event` (publish, confirm, settle) of its client: at once, so that nothing of it has left the
+ * process yet, or one turn later, when it has.
+ */
+import 'reflect-metadata';
+import { subscribe } from 'node:diagnostics_channel';
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+const [folder, url, queue, task, event, delay] = process.argv.slice(2);
+const { AmqpConsumer, AmqpModule, fixed, ParkingLot, quorumQueue } = await import(`${folder}/src/index.js`);
+
+const die = () => process.kill(process.pid, 'SIGKILL');
+subscribe(`nest-amqp:${event}`, () => {
+  if (delay === 'at-once') die();
+  // The client flushes at the end of the turn.
+  else setImmediate(() => setImmediate(die));
+});
+
+class Billing {
+  onOrder() {
+    throw new Error('from the killed process');
+  }
+}
+Injectable()(Billing);
+if (task !== 'redrive') {
+  const retry = { attempts: task === 'retry' ? 2 : 1, backoff: fixed(50) };
+  const method = Object.getOwnPropertyDescriptor(Billing.prototype, 'onOrder');
+  AmqpConsumer(queue, { retry })(Billing.prototype, 'onOrder', method);
+}
+
+class RootModule {}
+Module({ imports: [AmqpModule.forRoot({ url, topology: { queues: [quorumQueue(queue)] } })], providers: [Billing] })(
+  RootModule,
+);
+
+const app = await NestFactory.createApplicationContext(RootModule, { logger: false });
+if (task === 'redrive') await app.get(ParkingLot, { strict: false }).redrive(queue);

@@ -1,0 +1,21 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+declare global {
+  // Setup and teardown run in the same process and share nothing else.
+  var embeddedBrokerOfThisRun: ChildProcess | undefined;
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Jest's `globalSetup` of the project `embedded`: one embedded broker for the run, in the place of RabbitMQ. */
+export default async function setup(): Promise<void> {
+  execFileSync(`${root}node_modules/.bin/tsc`, ['-p', `${root}test/support/embedded.tsconfig.json`], {
+    stdio: 'inherit',
+  });
+  const child = fork(`${root}test/support/embedded-child.mjs`, [`${root}.build/embedded/lib/broker/index.js`]);
+  globalThis.embeddedBrokerOfThisRun = child;
+  const [url] = (await once(child, 'message')) as [string];
+  process.env['TEST_EMBEDDED_URL'] = url;
+}
