@@ -51,6 +51,24 @@ const MUTATIONS: readonly Mutation[] = [
     const at = pick(random, bytes.length + 1);
     return Buffer.concat([bytes.subarray(0, at), other.subarray(start, end), bytes.subarray(at)]);
   },
+  // These two make frames that are whole, so that what is behind the frame reader sees wrong content too.
+  function resizeFrame(bytes, random) {
+    const starts = frameStarts(bytes);
+    if (starts.length === 0) return bytes;
+    const at = starts[pick(random, starts.length)]!;
+    const size = bytes.readUInt32BE(at + 3);
+    const kept = pick(random, size + 1);
+    const mutated = Buffer.concat([bytes.subarray(0, at + 7 + kept), bytes.subarray(at + 7 + size)]);
+    mutated.writeUInt32BE(kept, at + 3);
+    return mutated;
+  },
+  function moveFrame(bytes, random) {
+    const starts = frameStarts(bytes);
+    if (starts.length < 2) return bytes;
+    const [from, to] = [starts[pick(random, starts.length)]!, starts[pick(random, starts.length)]!];
+    const frame = bytes.subarray(from, from + 8 + bytes.readUInt32BE(from + 3));
+    return Buffer.concat([bytes.subarray(0, to), frame, bytes.subarray(to)]);
+  },
   function crossOver(bytes, random, corpus) {
     const other = corpus[pick(random, corpus.length)]!;
     return Buffer.concat([
@@ -59,6 +77,19 @@ const MUTATIONS: readonly Mutation[] = [
     ]);
   },
 ];
+
+/** Where AMQP frames begin, as far as they can be followed from the start, or from behind a protocol header. */
+function frameStarts(bytes: Buffer): number[] {
+  const starts: number[] = [];
+  let at = bytes.subarray(0, 4).toString('latin1') === 'AMQP' ? 8 : 0;
+  while (at + 8 <= bytes.length) {
+    const end = at + 8 + bytes.readUInt32BE(at + 3);
+    if (end > bytes.length || bytes[end - 1] !== 0xce) break;
+    starts.push(at);
+    at = end;
+  }
+  return starts;
+}
 
 /** A part of them, seldom long. */
 function range(bytes: Buffer, random: Random): [start: number, end: number] {

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { ByteReader, ByteWriter } from '../../lib/protocol/bytes.js';
 import { EncodingError, WireError } from '../../lib/protocol/errors.js';
 import { readTable, writeTable } from '../../lib/protocol/field-table.js';
@@ -32,6 +32,11 @@ function receive(chunks: readonly Buffer[]): Outcome {
   }
 }
 
+/** To Node no invalid Date equals another: these are compared as they print. */
+function printed(outcome: Outcome): string {
+  return inspect(outcome, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity });
+}
+
 /** Any bytes are frames or a WireError, and the same however they are split; what is handed out is no more than came. */
 function frames(): FuzzTarget {
   return {
@@ -40,7 +45,8 @@ function frames(): FuzzTarget {
     run(chunks) {
       const whole = Buffer.concat(chunks);
       const [parts, once] = [receive(chunks), receive([whole])];
-      if (!isDeepStrictEqual(parts, once)) throw new Error('another outcome than in one piece');
+      if (!isDeepStrictEqual(parts, once) && printed(parts) !== printed(once))
+        throw new Error('another outcome than in one piece');
       let size = 0;
       for (const { body } of once.arrivals) size += Buffer.isBuffer(body) ? body.length : 0;
       if (size > whole.length) throw new Error(`${size} bytes of bodies out of ${whole.length} bytes`);
@@ -54,6 +60,8 @@ function roundTrip<T>(
   corpus: Buffer[],
   read: (reader: ByteReader) => T,
   write: (writer: ByteWriter, value: T) => void,
+  /** There is one way only to write it: what was read is written byte for byte. */
+  exact: (value: T) => boolean = () => false,
 ): FuzzTarget {
   const encode = (value: T): Buffer => {
     const writer = new ByteWriter();
@@ -65,9 +73,11 @@ function roundTrip<T>(
     corpus,
     run(chunks) {
       const bytes = Buffer.concat(chunks);
+      let value: T;
       let written: Buffer;
       try {
-        written = encode(read(new ByteReader(bytes)));
+        value = read(new ByteReader(bytes));
+        written = encode(value);
       } catch (error) {
         if (error instanceof WireError) return;
         // What a peer may send and we may not: NaN and the infinities, which RabbitMQ refuses too.
@@ -75,6 +85,7 @@ function roundTrip<T>(
           return;
         throw error;
       }
+      if (exact(value) && !written.equals(bytes)) throw new Error(`written as ${written.toString('hex')}`);
       const again = encode(read(new ByteReader(written)));
       if (!again.equals(written))
         throw new Error(`written as ${written.toString('hex')}, then ${again.toString('hex')}`);
@@ -113,6 +124,7 @@ export function protocolTargets(): FuzzTarget[] {
   return [
     frames(),
     roundTrip('tables', tables, (reader) => readTable(reader), writeTable),
-    roundTrip('properties', sections, readProperties, writeProperties),
+    // A header's value may be written in another type that holds it.
+    roundTrip('properties', sections, readProperties, writeProperties, ({ headers }) => headers === undefined),
   ];
 }
