@@ -148,7 +148,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.link?.unregister(this.id);
     this.settlements.end();
     this.rpc.fail(reason);
-    this.publisher.onLost(() => reason, false);
+    const unconfirmed =
+      error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had confirmed`, 'unknown');
+    this.publisher.onLost(() => unconfirmed, false);
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);

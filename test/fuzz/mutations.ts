@@ -79,7 +79,7 @@ const MUTATIONS: readonly Mutation[] = [
 ];
 
 /** Where AMQP frames begin, as far as they can be followed from the start, or from behind a protocol header. */
-function frameStarts(bytes: Buffer): number[] {
+export function frameStarts(bytes: Buffer): number[] {
   const starts: number[] = [];
   let at = bytes.subarray(0, 4).toString('latin1') === 'AMQP' ? 8 : 0;
   while (at + 8 <= bytes.length) {

@@ -4,7 +4,9 @@ import { EncodingError, WireError } from '../../lib/protocol/errors.js';
 import { readTable, writeTable } from '../../lib/protocol/field-table.js';
 import { readProperties, writeProperties } from '../../lib/protocol/properties.js';
 import { Receiver, type Arrival } from '../../lib/protocol/receiver.arbitraries.js';
+import { FrameType } from '../../lib/protocol/spec.js';
 import { recordings } from './corpus.js';
+import { frameStarts } from './mutations.js';
 import type { FuzzTarget } from './target.js';
 
 const FRAME_MAX = 4_096;
@@ -13,6 +15,13 @@ const PROTOCOL_HEADER_SIZE = 8;
 
 function streams(): Buffer[] {
   return [...recordings('broker'), ...recordings('client').map((bytes) => bytes.subarray(PROTOCOL_HEADER_SIZE))];
+}
+
+/** Short streams: what is between two methods that stand 300 bytes or more apart. Long ones would slow all down. */
+function segments(stream: Buffer): Buffer[] {
+  const methods = frameStarts(stream).filter((at) => stream[at] === FrameType.method);
+  const cuts = methods.filter((at, index) => at - (methods[index - 1] ?? 0) >= 300);
+  return [0, ...cuts].map((start, index) => stream.subarray(start, cuts[index] ?? stream.length));
 }
 
 interface Outcome {
@@ -41,7 +50,7 @@ function printed(outcome: Outcome): string {
 function frames(): FuzzTarget {
   return {
     name: 'frames',
-    corpus: streams(),
+    corpus: streams().flatMap(segments),
     run(chunks) {
       const whole = Buffer.concat(chunks);
       const [parts, once] = [receive(chunks), receive([whole])];
