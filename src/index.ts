@@ -6,6 +6,11 @@ export type { ConnectionState } from './module/connection-status.js';
 export { AmqpStartupError } from './module/startup.error.js';
 
 export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
+export { AmqpRpc, type RpcOptions } from './consumers/amqp-rpc.decorator.js';
+export { AmqpBatchConsumer } from './consumers/amqp-batch-consumer.decorator.js';
+export type { BatchOptions } from './consumers/batch/batch-options.js';
+export { AmqpBatchContext, AmqpBatchItem } from './consumers/batch/batch-item.js';
+export type { StreamOffset, StreamOffsetStore, TrackOffsetOptions } from './consumers/stream/stream-options.js';
 export { AmqpHeader, AmqpProperty, Ctx, Payload, type PayloadOptions } from './consumers/param.decorators.js';
 export { OnConsumerCancelled, OnReturn } from './consumers/listener.decorators.js';
 export { AmqpContext } from './consumers/amqp-context.js';
@@ -72,3 +77,10 @@ export { TopologyError, TopologyMismatchError } from './topology/topology.error.
 export type { ContentType } from './serialization/content-type.js';
 export type { MessageSerializer } from './serialization/message-serializer.js';
 export { SerializationError, UndecodableMessageError } from './serialization/serialization.errors.js';
+
+export {
+  AmqpHealthIndicator,
+  type AmqpHealth,
+  type ConnectionHealth,
+  type ConsumerHealth,
+} from './health/amqp-health.indicator.js';

@@ -7,8 +7,7 @@ import { connect } from 'nest-amqp/client';
 import { sharedRabbit } from './support/shared-broker.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
-const root = resolve(import.meta.dirname, '..');
-const folder = resolve(root, 'sample/01-orders');
+const folder = resolve(import.meta.dirname, '../sample/01-orders');
 
 interface Step {
   readonly order: { readonly id: string };
@@ -19,7 +18,6 @@ interface Step {
 /** The sample as a user runs it: built, then a process of its own. */
 async function startSample(brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
   const run = promisify(execFile);
-  await run('npm', ['run', 'build'], { cwd: root });
   await run('npm', ['run', 'build'], { cwd: folder });
   const app = spawn(process.execPath, ['dist/main.js'], {
     cwd: folder,

@@ -1,6 +1,9 @@
 import type { FieldTable } from '../../lib/client/index.js';
+import type { BatchOptions } from './batch/batch-options.js';
 import type { QueueSource } from './queue-source.js';
 import type { RetryOptions } from './retry/retry-options.js';
+
+import type { StreamOffset, TrackOffsetOptions } from './stream/stream-options.js';
 
 /**
  * How a handler consumes its queue.
@@ -23,6 +26,10 @@ export interface ConsumerOptions {
    * (https://www.rabbitmq.com/docs/consumer-priority). Default 0.
    */
   readonly priority?: number;
+  /** For streams: where to begin. Default: with what comes next. */
+  readonly offset?: StreamOffset;
+  /** For streams: keep how far the consumer has come, so that a restart goes on there. Default: it is not kept. */
+  readonly trackOffset?: TrackOffsetOptions;
   /** Further arguments of basic.consume, as they are. */
   readonly arguments?: FieldTable;
   /**
@@ -38,8 +45,6 @@ export interface ConsumerOptions {
 }
 
 /** What {@link AmqpConsumer} and its kind leave on a method. */
-export interface ConsumerMetadata {
-  readonly kind: 'message';
-  readonly source: QueueSource;
-  readonly options: ConsumerOptions;
-}
+export type ConsumerMetadata =
+  | { readonly kind: 'message' | 'rpc'; readonly source: QueueSource; readonly options: ConsumerOptions }
+  | { readonly kind: 'batch'; readonly source: QueueSource; readonly options: BatchOptions };

@@ -1,9 +1,13 @@
 import type { Delivery } from '../../lib/client/index.js';
 import { RateMeter } from './rate-meter.js';
+import type { StreamPosition } from './stream/stream-position.js';
+
+/** How a delivery ended; `abandoned`: its channel was lost before it was handled. */
+export type Result = 'done' | 'failed' | 'abandoned';
 
 /** What takes the deliveries of one consumer, whatever channel they come on, and counts them. */
 export abstract class DeliverySink {
-  /** Deliveries that were settled. */
+  /** Deliveries that were handled, well or not. */
   readonly handled = new RateMeter();
   /** Those of them whose handling failed. */
   readonly failed = new RateMeter();
@@ -15,14 +19,22 @@ export abstract class DeliverySink {
     return this.running;
   }
 
-  /** Takes a delivery; resolves once it is settled, and never rejects. */
-  async handle(delivery: Delivery): Promise<void> {
+  /**
+   * Takes a delivery; resolves once it is settled, and never rejects.
+   *
+   * @param position is told of it, for streams
+   */
+  async handle(delivery: Delivery, position?: StreamPosition): Promise<void> {
     this.running++;
+    position?.begin(delivery);
     try {
-      await this.process(delivery);
+      const result = await this.process(delivery);
+      if (result === 'abandoned') return;
+      this.handled.add();
+      if (result === 'failed') this.failed.add();
+      position?.end(delivery);
     } finally {
       this.running--;
-      this.handled.add();
       if (this.running === 0) for (const resolve of this.waiters.splice(0)) resolve();
     }
   }
@@ -40,5 +52,5 @@ export abstract class DeliverySink {
   abandon(): void {}
 
   /** Settles a delivery. Never rejects. */
-  protected abstract process(delivery: Delivery): Promise<void>;
+  protected abstract process(delivery: Delivery): Promise<Result>;
 }

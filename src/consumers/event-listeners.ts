@@ -1,10 +1,13 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { isObservable, lastValueFrom, type Observable, type Subscription } from 'rxjs';
+import type { ConsumerCancelledEvent } from '../module/connection-events.js';
 import { ConnectionRegistry } from '../module/connection-registry.js';
 import { ConsumerExplorer } from './consumer.explorer.js';
 import type { HandlerHost } from './handler-host.js';
 import { HostInstances } from './host-instances.js';
 import { describeError } from './log-text.js';
+import { QueueNames } from './queue-names.js';
+import type { QueueSource } from './queue-source.js';
 
 type Method = (event: object) => unknown;
 
@@ -17,21 +20,29 @@ export class EventListeners implements OnApplicationBootstrap, OnApplicationShut
   constructor(
     private readonly explorer: ConsumerExplorer,
     private readonly instances: HostInstances,
+    private readonly queues: QueueNames,
     private readonly connections: ConnectionRegistry,
   ) {}
 
-  onApplicationBootstrap(): void {
+  /** @throws InvalidConsumerError when the name of a queue cannot be had */
+  async onApplicationBootstrap(): Promise<void> {
     const events = this.connections.all().map((connection) => connection.events);
     for (const listener of this.explorer.listeners()) {
       for (const { returns, cancels } of events) {
         if (listener.event === 'returned') this.listen(returns, listener.host);
-        else this.listen(cancels, listener.host, ({ queue }) => queue === (listener.queue ?? queue));
+        else this.listen(cancels, listener.host, await this.concerns(listener.queue, listener.host));
       }
     }
   }
 
   onApplicationShutdown(): void {
     for (const subscription of this.subscriptions.splice(0)) subscription.unsubscribe();
+  }
+
+  private async concerns(source: QueueSource | undefined, host: HandlerHost) {
+    if (source === undefined) return undefined;
+    const wanted = await this.queues.resolve(source, host);
+    return ({ queue }: ConsumerCancelledEvent): boolean => queue === wanted;
   }
 
   private listen<E extends object>(

@@ -1,9 +1,10 @@
 import { LISTENER_METADATA } from './consumers.constants.js';
 import { addHandlerMetadata } from './handler-metadata.js';
+import type { QueueSource } from './queue-source.js';
 
 /** What {@link OnConsumerCancelled} and {@link OnReturn} leave on a method. */
 export type ListenerMetadata =
-  { readonly event: 'cancelled'; readonly queue: string | undefined } | { readonly event: 'returned' };
+  { readonly event: 'cancelled'; readonly queue: QueueSource | undefined } | { readonly event: 'returned' };
 
 /**
  * Calls the method of a provider or controller with a {@link ConsumerCancelledEvent} each time that the broker has
@@ -12,10 +13,10 @@ export type ListenerMetadata =
  *
  * What the method throws is logged and has no other effect. Guards, pipes and interceptors do not apply.
  *
- * @param queue of this queue only. Default: of every queue
+ * @param queue of this queue only, its name or where that comes from. Default: of every queue
  * @publicApi
  */
-export function OnConsumerCancelled(queue?: string): MethodDecorator {
+export function OnConsumerCancelled(queue?: QueueSource): MethodDecorator {
   return listener({ event: 'cancelled', queue });
 }
 

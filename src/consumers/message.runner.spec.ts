@@ -6,6 +6,7 @@ import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpContext } from './amqp-context.js';
 import type { MessageHandler } from './handler.factory.js';
 import { MessageRunner } from './message.runner.js';
+import { MessageSink } from './message.sink.js';
 import { RetryPolicy } from './retry/retry-policy.js';
 import { Settler } from './settlement/settler.js';
 
@@ -50,11 +51,12 @@ describe('MessageRunner', () => {
   });
 
   /** Rejects what fails, for there is no broker to park it. */
-  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<boolean> => {
+  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
     const consumer = { name: 'Billing.onOrder', queue: 'billing', ack: 'auto' as const, redeliver() {}, stop() {} };
     const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {});
-    return new MessageRunner(serializers, handler, settler).run(delivery as unknown as Delivery);
+    const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler);
+    return sink.handle(delivery as unknown as Delivery);
   };
 
   it('hands over the payload and the context, and acknowledges when the handler is done, not before', async () => {

@@ -2,25 +2,22 @@ import type { Delivery } from '../../lib/client/index.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import type { MessageHandler } from './handler.factory.js';
 import { wasRefused } from './refusals.js';
-import { DONE, type Outcome } from './settlement/outcome.js';
+import type { Failure } from './settlement/outcome.js';
 import type { Settler } from './settlement/settler.js';
 
-/** Takes a message from its delivery to its settlement. */
+/** How the handling of a message ended, with what the handler returned. */
+export type Handled = { readonly ok: true; readonly value: unknown } | Failure;
+
+/** Takes a message from its delivery through its handler; settling it is up to whoever asked for that. */
 export class MessageRunner {
   constructor(
     private readonly serializers: MessageSerializers,
     private readonly handler: MessageHandler,
-    private readonly settler: Settler,
+    private readonly settler: Pick<Settler, 'contextOf'>,
   ) {}
 
-  /** Never rejects: whatever happens is the outcome of this message and is settled. False when it was not handled. */
-  async run(delivery: Delivery): Promise<boolean> {
-    const outcome = await this.handle(delivery);
-    await this.settler.settle(delivery, outcome);
-    return outcome.ok;
-  }
-
-  private async handle(delivery: Delivery): Promise<Outcome> {
+  /** Never rejects: whatever happens is the outcome of this message. */
+  async handle(delivery: Delivery): Promise<Handled> {
     let payload: unknown;
     try {
       payload = this.serializers.decode(delivery.body, delivery.properties);
@@ -29,8 +26,7 @@ export class MessageRunner {
     }
     const context = this.settler.contextOf(delivery);
     try {
-      await this.handler(payload, context);
-      return DONE;
+      return { ok: true, value: await this.handler(payload, context) };
     } catch (error) {
       return { ok: false, error, refused: wasRefused(context) };
     }

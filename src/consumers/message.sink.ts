@@ -1,5 +1,5 @@
 import type { Delivery } from '../../lib/client/index.js';
-import { DeliverySink } from './delivery-sink.js';
+import { DeliverySink, type Result } from './delivery-sink.js';
 import type { MessageRunner } from './message.runner.js';
 import type { Settler } from './settlement/settler.js';
 
@@ -20,8 +20,9 @@ export class MessageSink extends DeliverySink {
     this.settler.abandon();
   }
 
-  protected async process(delivery: Delivery): Promise<void> {
-    const handled = await this.runner.run(delivery);
-    if (!handled) this.failed.add();
+  protected async process(delivery: Delivery): Promise<Result> {
+    const handled = await this.runner.handle(delivery);
+    await this.settler.settle(delivery, handled);
+    return handled.ok ? 'done' : 'failed';
   }
 }

@@ -1,6 +1,7 @@
-import { createParamDecorator } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { MessageProperties } from '../../lib/client/index.js';
-import type { AmqpContext } from './amqp-context.js';
+import { AmqpContext } from './amqp-context.js';
+import { InvalidConsumerError } from './consumer.errors.js';
 import { RpcArgument } from './consumers.constants.js';
 import { requireSchemaSupport, type PayloadSchema } from './payload-schema.js';
 import { addRouteArgument, type Pipe } from './route-arguments.js';
@@ -51,12 +52,10 @@ export function Ctx(): ParameterDecorator {
   return argumentFrom(RpcArgument.CONTEXT, undefined, [], undefined);
 }
 
-const Header = createParamDecorator(
-  (name: string, execution) => execution.switchToRpc().getContext<AmqpContext>().headers[name],
-);
+const Header = createParamDecorator((name: string, execution: ExecutionContext) => messageOf(execution).headers[name]);
 
 const Property = createParamDecorator(
-  (name: keyof MessageProperties, execution) => execution.switchToRpc().getContext<AmqpContext>().properties[name],
+  (name: keyof MessageProperties, execution: ExecutionContext) => messageOf(execution).properties[name],
 );
 
 /**
@@ -82,6 +81,15 @@ export function AmqpHeader(name: string, ...pipes: Pipe[]): ParameterDecorator {
  */
 export function AmqpProperty(name: keyof MessageProperties, ...pipes: Pipe[]): ParameterDecorator {
   return Property(name, ...pipes);
+}
+
+function messageOf(execution: ExecutionContext): AmqpContext {
+  const context: unknown = execution.switchToRpc().getContext();
+  if (context instanceof AmqpContext) return context;
+  throw new InvalidConsumerError(
+    `${execution.getClass().name}.${execution.getHandler().name}: @AmqpHeader() and @AmqpProperty() are of one message; ` +
+      'ask the context of each item of a batch',
+  );
 }
 
 function isOptions(value: Pipe | PayloadOptions): value is PayloadOptions {

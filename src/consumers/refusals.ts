@@ -51,7 +51,7 @@ async function noting(context: unknown, step: () => Promise<void>): Promise<void
  * What says that the message is at fault: an HttpException of 4xx, or an RpcException. Anything else is a guard or pipe
  * that could not do its work, a database that is away, say; that may pass.
  */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   const { getStatus, getError } = (error ?? {}) as { readonly getStatus?: unknown; readonly getError?: unknown };
   if (typeof getStatus !== 'function') return typeof getError === 'function';
   const status: unknown = getStatus.call(error);

@@ -8,12 +8,14 @@ import {
   type Consumer,
   type Delivery,
 } from '../../lib/client/index.js';
+import { untilAborted } from '../module/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from './consumer.errors.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from './delivery-sink.js';
 import { describeError } from './log-text.js';
+import type { StreamPosition } from './stream/stream-position.js';
 
 /** Milliseconds between attempts to bring a consumer back: after the first, which comes at once. */
 const FIRST_WAIT = 500;
@@ -23,13 +25,15 @@ const LONGEST_WAIT = 15_000;
 export interface SupervisionHost {
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
   readonly gracePeriod: number;
+  /** For streams. */
+  readonly position: StreamPosition | undefined;
   connect(): Promise<Connection>;
   /** Sees to it that what failed messages need is there. @throws AmqpError */
   prepare(): Promise<void>;
   /** Declares the queue again where the topology has it. @throws AmqpError */
   restoreQueue(queue: string): Promise<void>;
   /** The broker has cancelled the consumer. */
-  cancelled(consumer: DiscoveredConsumer, error: ConsumerCancelledError): void;
+  cancelled(error: ConsumerCancelledError): void;
 }
 
 /**
@@ -84,15 +88,23 @@ export class SupervisedConsumer {
     return this.started ? 'recovering' : 'starting';
   }
 
+  /** A getter, since it changes while others are waited for. */
+  private get stopped(): boolean {
+    return this.wanted === 'stopped';
+  }
+
   /** May be tried again. @throws ConsumerStartError */
   async start(): Promise<void> {
     try {
       await this.inTurn(async () => {
-        await this.host.prepare();
+        // With `startup: 'background'` that may take long, and the application may stop meanwhile.
+        await untilAborted(this.host.prepare(), this.ended.signal);
+        await this.host.position?.load();
         await this.attach();
       });
     } catch (error) {
       await this.channel?.close();
+      if (this.stopped) return;
       throw (this.error = this.startError(error));
     }
     if (!this.started) return;
@@ -141,7 +153,8 @@ export class SupervisedConsumer {
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
       await this.channel?.close();
-      this.sink.abandon();
+      this.abandon();
+      await this.host.position?.save();
       this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
       return;
     }
@@ -152,7 +165,8 @@ export class SupervisedConsumer {
     // What this turn has acknowledged leaves with it.
     await new Promise<void>((resolve) => setImmediate(resolve));
     await this.channel?.close({ timeout: 1 });
-    this.sink.abandon();
+    this.abandon();
+    await this.host.position?.save();
   }
 
   /** False when it takes longer than that. */
@@ -179,6 +193,14 @@ export class SupervisedConsumer {
     this.error = cause instanceof Error ? cause : new Error(String(cause));
   }
 
+  private readonly handle = (delivery: Delivery): Promise<void> => this.sink.handle(delivery, this.host.position);
+
+  /** What is not settled yet, the broker has requeued. */
+  private abandon(): void {
+    this.sink.abandon();
+    this.host.position?.abandon();
+  }
+
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.step.then(work);
     this.step = turn.catch(() => {});
@@ -189,7 +211,7 @@ export class SupervisedConsumer {
     if (this.wanted !== 'consuming' || this.consumer) return;
     const channel = await this.openChannel();
     const { prefetch: _, ...options } = this.options;
-    const consumer = await channel.basicConsume(this.discovered.queue, (delivery) => this.sink.handle(delivery), {
+    const consumer = await channel.basicConsume(this.discovered.queue, this.handle, {
       ...options,
       // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
       get arguments() {
@@ -209,9 +231,9 @@ export class SupervisedConsumer {
 
   private async openChannel(): Promise<Channel> {
     if (this.channel) return this.channel;
-    const connection = await this.host.connect();
+    const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = await connection.openChannel({ prefetch: this.options.prefetch });
-    channel.on('lost', () => this.sink.abandon());
+    channel.on('lost', () => this.abandon());
     void channel.closed.then(() => {
       if (this.channel === channel) this.channel = undefined;
     });
@@ -236,7 +258,7 @@ export class SupervisedConsumer {
     this.logger.warn(
       `Lost the consumer of queue '${queue}' in ${name}: ${describeError(reason)}. It is being restored.`,
     );
-    if (reason instanceof ConsumerCancelledError) this.host.cancelled(this.discovered, reason);
+    if (reason instanceof ConsumerCancelledError) this.host.cancelled(reason);
     for (let wait = FIRST_WAIT; this.wanted === 'consuming'; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         await this.host.restoreQueue(queue);

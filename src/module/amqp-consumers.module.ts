@@ -8,6 +8,7 @@ import { EventListeners } from '../consumers/event-listeners.js';
 import { HandlerFactory } from '../consumers/handler.factory.js';
 import { HostInstances } from '../consumers/host-instances.js';
 import { QueueNames } from '../consumers/queue-names.js';
+import { StreamPositions } from '../consumers/stream/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**
@@ -24,6 +25,7 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     HostInstances,
     HandlerFactory,
     QueueNames,
+    StreamPositions,
     ConsumerFactory,
     EventListeners,
     ConsumerRegistrar,

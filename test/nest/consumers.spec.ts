@@ -1,4 +1,5 @@
 import { Injectable, Module, ParseIntPipe, DefaultValuePipe } from '@nestjs/common';
+import * as microservices from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import {
   AmqpConsumer,
@@ -47,6 +48,29 @@ describe('parameters', () => {
     const [order, id, ...rest] = await got.next();
     expect([order, id]).toEqual([{ id: '7' }, 7]);
     expect(rest).toEqual(['acme', 2, 'none', 'm-1', undefined, expect.any(AmqpContext)]);
+  });
+});
+
+describe('parameter decorators of @nestjs/microservices', () => {
+  it('work as ours do', async () => {
+    const queue = nest.name();
+    const got = new Inbox<unknown[]>();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue)
+      onOrder(
+        @microservices.Payload() order: unknown,
+        @microservices.Payload('id', ParseIntPipe) id: number,
+        @microservices.Ctx() context: AmqpContext,
+      ): void {
+        got.add([order, id, context.queue]);
+      }
+    }
+
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await publisherOf(app).sendToQueue(queue, { id: '7' });
+    expect(await got.next()).toEqual([{ id: '7' }, 7, queue]);
   });
 });
 

@@ -164,12 +164,18 @@ describe('a queue that is deleted under its consumer', () => {
     const exchange = nest.name('exchange');
     const { Billing, got } = consumerOf(queue);
     const told = new Inbox<ConsumerCancelledEvent>();
+    const tags = new Inbox<string>();
 
     @Injectable()
     class Listener {
       @OnConsumerCancelled(queue)
       onCancelled(event: ConsumerCancelledEvent): void {
         told.add(event);
+      }
+
+      @OnConsumerCancelled({ useFactory: () => queue })
+      byConfiguration({ consumerTag }: ConsumerCancelledEvent): void {
+        tags.add(consumerTag);
       }
 
       @OnConsumerCancelled('another queue')
@@ -203,6 +209,7 @@ describe('a queue that is deleted under its consumer', () => {
       reason: expect.stringContaining('the queue was deleted or has moved'),
     });
     expect(await told.next()).toEqual(event);
+    expect(await tags.next()).toBe(tag);
     await untilState(app, 'consuming');
     await publisherOf(app).publish(exchange, 'order.created', 'again');
     expect(await got.next()).toBe('again');

@@ -17,11 +17,14 @@ export type Decision =
   | { readonly kind: 'discard' }
   /** Left where it is, and the consumer of the stream ends. */
   | { readonly kind: 'stop' }
+  /** Acknowledged: the failure was the answer to the request. */
+  | { readonly kind: 'answer' }
   /** The handler has settled it before it failed. */
   | { readonly kind: 'settled' };
 
 /** The table of settlements, for what failed. @param attempt the one that has failed, from 1 */
-export function decide({ error, refused }: Failure, attempt: number, policy: RetryPolicy): Decision {
+export function decide({ error, refused, answered }: Failure, attempt: number, policy: RetryPolicy): Decision {
+  if (answered) return { kind: 'answer' };
   if (error instanceof RejectMessage) return { kind: 'dead-letter' };
   if (error instanceof RequeueMessage) return { kind: 'requeue' };
   if (error instanceof RetryMessage) return { kind: 'retry', delay: askedDelay(error, attempt, policy) };

@@ -5,6 +5,8 @@ export interface Failure {
   readonly error: unknown;
   /** A guard or a pipe refused it, or it cannot be decoded: it would be refused again. */
   readonly refused: boolean;
+  /** Whoever asked was told so: the request is done. */
+  readonly answered?: true;
 }
 
 /** How the handling of one message ended. */

@@ -103,6 +103,7 @@ export class Settler {
   private async carryOut(delivery: Delivery, decision: Decision, state: RetryState, cause: unknown): Promise<void> {
     switch (decision.kind) {
       case 'discard':
+      case 'answer':
         return this.finish(delivery);
       case 'settled':
         return;
@@ -205,6 +206,8 @@ function describeDecision(decision: Decision, queue: string): string {
       return 'requeued';
     case 'discard':
       return 'discarded';
+    case 'answer':
+      return 'answered with the error';
     case 'stop':
       return 'the consumer stops before it';
     case 'settled':

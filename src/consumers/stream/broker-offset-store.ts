@@ -1,0 +1,57 @@
+import type { Channel } from '../../../lib/client/index.js';
+import type { NamedConnection } from '../../module/named-connection.js';
+import type { StreamOffsetStore } from './stream-options.js';
+
+/** Room for the latest offset and nothing else. */
+const ARGUMENTS = { 'x-queue-type': 'classic', 'x-max-length': 1, 'x-overflow': 'drop-head' } as const;
+
+/**
+ * Keeps offsets in RabbitMQ, where the stream is: for each name a durable queue with one message, which the next one
+ * drives out. So it needs nothing else, and is there for whichever node the application runs on next.
+ */
+export class BrokerOffsetStore implements StreamOffsetStore {
+  private channel: Promise<Channel> | undefined;
+
+  constructor(
+    private readonly named: NamedConnection,
+    private readonly stream: string,
+  ) {}
+
+  /** @throws NotFoundError with `declare: 'verify'` or `'none'`, when the queue is not there */
+  async load(name: string): Promise<number | undefined> {
+    const queue = this.queueOf(name);
+    const { consuming } = await this.named.connections.open();
+    await using channel = await consuming.openChannel({ restore: false });
+    const passive = (this.named.options.topology?.declare ?? 'assert') !== 'assert';
+    await channel.queueDeclare(queue, passive ? { passive } : { durable: true, arguments: ARGUMENTS });
+    const kept = await channel.basicGet(queue);
+    if (!kept) return undefined;
+    // Back at its place: it is the latest until another one is saved.
+    kept.nack({ requeue: true });
+    const offset = Number(kept.text());
+    return Number.isSafeInteger(offset) ? offset : undefined;
+  }
+
+  async save(name: string, offset: number): Promise<void> {
+    const channel = await this.open();
+    await channel.publish('', this.queueOf(name), String(offset), {
+      contentType: 'text/plain',
+      deliveryMode: 2,
+      mandatory: true,
+    });
+  }
+
+  private queueOf(name: string): string {
+    return `${this.stream}.offset.${name}`;
+  }
+
+  private open(): Promise<Channel> {
+    if (this.channel) return this.channel;
+    const channel = this.named.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
+    const forget = (): void => {
+      if (this.channel === channel) this.channel = undefined;
+    };
+    void channel.then(({ closed }) => closed.then(forget), forget);
+    return (this.channel = channel);
+  }
+}
