@@ -152,7 +152,7 @@ describe('ParkingLot', () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
     const filter = ({ messageId }: { messageId: string | undefined }): boolean => {
-      if (messageId === 'b') throw new Error('a filter that fails');
+      if (messageId === 'a') throw new Error('a filter that fails');
       return true;
     };
     await expect(lotOf(app).redrive(queue, { filter })).rejects.toThrow('a filter that fails');
