@@ -77,3 +77,10 @@ export { TopologyError, TopologyMismatchError } from './topology/topology.error.
 export type { ContentType } from './serialization/content-type.js';
 export type { MessageSerializer } from './serialization/message-serializer.js';
 export { SerializationError, UndecodableMessageError } from './serialization/serialization.errors.js';
+
+export {
+  AmqpHealthIndicator,
+  type AmqpHealth,
+  type ConnectionHealth,
+  type ConsumerHealth,
+} from './health/amqp-health.indicator.js';

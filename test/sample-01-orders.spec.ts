@@ -8,8 +8,7 @@ import { startSample } from './support/sample-process.js';
 import { sharedRabbit } from './support/shared-broker.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
-const root = resolve(import.meta.dirname, '..');
-const folder = resolve(root, 'sample/01-orders');
+const folder = resolve(import.meta.dirname, '../sample/01-orders');
 
 interface Step {
   readonly order: { readonly id: string };

@@ -8,6 +8,7 @@ import {
   type Consumer,
   type Delivery,
 } from '../../lib/client/index.js';
+import { untilAborted } from '../module/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from './consumer.errors.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
@@ -87,16 +88,23 @@ export class SupervisedConsumer {
     return this.started ? 'recovering' : 'starting';
   }
 
+  /** A getter, since it changes while others are waited for. */
+  private get stopped(): boolean {
+    return this.wanted === 'stopped';
+  }
+
   /** May be tried again. @throws ConsumerStartError */
   async start(): Promise<void> {
     try {
       await this.inTurn(async () => {
-        await this.host.prepare();
+        // With `startup: 'background'` that may take long, and the application may stop meanwhile.
+        await untilAborted(this.host.prepare(), this.ended.signal);
         await this.host.position?.load();
         await this.attach();
       });
     } catch (error) {
       await this.channel?.close();
+      if (this.stopped) return;
       throw (this.error = this.startError(error));
     }
     if (!this.started) return;
@@ -223,7 +231,7 @@ export class SupervisedConsumer {
 
   private async openChannel(): Promise<Channel> {
     if (this.channel) return this.channel;
-    const connection = await this.host.connect();
+    const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = await connection.openChannel({ prefetch: this.options.prefetch });
     channel.on('lost', () => this.abandon());
     void channel.closed.then(() => {

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
 import { ParkingLot } from '../consumers/parking/parking-lot.js';
 import { Settlers } from '../consumers/settlement/settlers.js';
+import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -10,7 +11,7 @@ import { ConnectionRegistry } from './connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot],
-  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot],
+  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
+  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
 })
 export class AmqpRegistryModule {}

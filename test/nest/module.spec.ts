@@ -93,4 +93,85 @@ describe('several connections', () => {
   });
 });
 
+describe('the log of connections', () => {
+  const nest = useNest();
+
+  it('has one line for each change, and neither credentials nor payloads', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const secret = new URL(url);
+    secret.username = 'guest';
+    secret.password = 'guest';
+    const amqp = AmqpModule.forRoot({
+      url: secret.href,
+      connectionName: 'shop',
+      connection: { reconnect: { initialDelay: 1, maxDelay: 5 } },
+      topology: { queues: [classicQueue(queue)] },
+    });
+    const app = await nest.start({ imports: [amqp] });
+    const payload = { card: '4111-1111' };
+    await publisherOf(app).sendToQueue(queue, payload, { headers: { token: 'to-ken' } });
+    proxy.refuse();
+    proxy.cut();
+    await nest.lines.until('reconnecting failed');
+    await proxy.accept();
+    // The message waits for the connection, and is returned by it: nobody has such a queue.
+    await publisherOf(app)
+      .sendToQueue(`${queue}-missing`, payload)
+      .catch(() => undefined);
+    const shop = (): string[] => nest.lines.with('shop (');
+    while (shop().filter((line) => line.includes('reconnected to RabbitMQ')).length < 2) await nest.lines.inbox.next();
+    await nest.close(app);
+
+    for (const purpose of ['publishing', 'consuming']) {
+      const lines = nest.lines.with(`shop (${purpose}): `).map((line) => line.replace(`shop (${purpose}): `, ''));
+      const changes = lines.filter((line) => !line.includes('reconnecting failed'));
+      expect(changes).toEqual([
+        expect.stringMatching(/^LOG connected to RabbitMQ [\d.]+ at 127\.0\.0\.1:\d+$/),
+        expect.stringMatching(/^WARN .*127\.0\.0\.1:\d+/),
+        expect.stringMatching(/^LOG reconnected to RabbitMQ [\d.]+ at 127\.0\.0\.1:\d+$/),
+        'LOG closed',
+      ]);
+    }
+    for (const line of nest.lines.inbox.all) {
+      expect(line).not.toMatch(/guest|4111|to-ken|\n/);
+    }
+  });
+});
+
+describe('two applications in one process', () => {
+  const nest = useNest();
+
+  it('stay apart, by whatever names their connections go', async () => {
+    const queues = [nest.name(), nest.name()];
+    const inboxes = [new Inbox<string>(), new Inbox<string>()];
+    const apps = [];
+    for (const [index, queue] of queues.entries()) {
+      @Injectable()
+      class Billing {
+        @AmqpConsumer(queue, { connection: 'billing' })
+        onOrder(@Payload() order: string): void {
+          inboxes[index]!.add(order);
+        }
+      }
+
+      const topology = { queues: [classicQueue(queue, { exclusive: true })] };
+      const amqp = AmqpModule.forRoot({ name: 'billing', url: nest.rabbit.url, topology });
+      apps.push(await nest.start({ imports: [amqp], providers: [Billing] }));
+    }
+    const [one, two] = apps.map((app) =>
+      app.get<ConfirmingPublisher>(getConfirmingPublisherToken('billing'), { strict: false }),
+    );
+    const [first, second] = queues as [string, string];
+    await one!.sendToQueue(second, 'from one');
+    await two!.sendToQueue(first, 'from two');
+    expect(await inboxes[0]!.next()).toBe('from two');
+    expect(await inboxes[1]!.next()).toBe('from one');
+    await nest.close(apps[0]!);
+    await two!.sendToQueue(second, 'alone');
+    expect(await inboxes[1]!.next()).toBe('alone');
+    expect(inboxes.map(({ all }) => all.length)).toEqual([1, 2]);
+  });
+});
+
 const isClosed = (line: string): boolean => line.endsWith(': closed');

@@ -171,14 +171,28 @@ describe("startup: 'background'", () => {
     },
   );
 
-  it('stops while it still tries', async () => {
+  it('stops at once while it still tries, consumers or none', async () => {
     const { proxy, url } = await nest.proxy();
     proxy.refuse();
-    const app = await nest.start({ imports: [AmqpModule.forRoot({ url, startup: 'background' })] });
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer('any')
+      onOrder(): void {}
+    }
+
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url, startup: 'background' })],
+      providers: [Billing],
+    });
     const waiting = publisherOf(app).sendToQueue('any', 1);
     await nest.lines.until('next attempt in');
     const rejected = expect(waiting).rejects.toThrow('shutting down');
+    const begin = performance.now();
     await nest.close(app);
+    // Less than the grace period that handlers would have.
+    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(nest.lines.with('ERROR')).toEqual([]);
     await rejected;
   });
 });

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { RabbitMq } from './rabbitmq.js';
 
@@ -17,8 +16,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  * TypeScript. It compiles them, which specs of command-line programs need anyway, and takes the result.
  */
 export default async function setup(): Promise<void> {
-  // Names this run, see build-once.ts.
-  process.env['TEST_RUN_ID'] = randomUUID();
+  // Once, before the specs of samples need it: two of them that built it would be in each other's way.
+  execFileSync('npm', ['run', 'build', '--silent'], { cwd: root, stdio: 'inherit' });
   execFileSync(`${root}node_modules/.bin/tsc`, ['-p', `${root}test/support/tsconfig.json`], { stdio: 'inherit' });
   const { startRabbitMq } = (await import(`${root}.build/support/rabbitmq.js`)) as typeof import('./rabbitmq.js');
   const { publishShared } = (await import(

@@ -1,15 +1,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { buildOnce } from './build-once.js';
 
-const root = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-/** A sample as a user runs it: built, then a process of its own. Resolves with the URL that it says to open. */
+/** A sample as a user runs it: built (the package is, by global-setup.ts), then a process of its own. Resolves with the URL that it says to open. */
 export async function startSample(name: string, brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
-  const folder = resolve(root, 'sample', name);
-  await buildOnce();
+  const folder = resolve(import.meta.dirname, '../../sample', name);
   await run('npm', ['run', 'build'], { cwd: folder });
   const app = spawn(process.execPath, ['dist/main.js'], {
     cwd: folder,
