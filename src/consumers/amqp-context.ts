@@ -20,7 +20,7 @@ export class AmqpContext {
     readonly delivery: Delivery,
     /** The queue it came from. */
     readonly queue: string,
-    private readonly state: RetryState | undefined = stateOf(delivery),
+    private readonly state: RetryState | undefined = stateOf(delivery, queue),
   ) {}
 
   /** Which attempt at the message this is: 1, and one more for each retry. Redeliveries do not count. */

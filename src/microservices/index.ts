@@ -8,3 +8,6 @@ export type { AmqpStatus, AmqpTransportEvents } from './transport-events.js';
 export { AmqpRpcContext } from './amqp-rpc.context.js';
 export { AmqpRecord, AmqpRecordBuilder, type AmqpRecordOptions } from './amqp.record.js';
 export { RequestTimeoutError } from './microservices.errors.js';
+export { AmqpMicroservicesModule } from './amqp-microservices.module.js';
+export { AmqpService, type SharedTransportOptions } from './amqp.service.js';
+export { EventFailedError, UnhandledPatternError } from './microservices.errors.js';

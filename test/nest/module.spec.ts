@@ -86,7 +86,7 @@ describe('several connections', () => {
     });
     await expect(starting).rejects.toThrow(ConfigurationError);
     await expect(starting).rejects.toThrow(
-      "@AmqpConsumer on Billing.onOrder: there is no AMQP connection 'biling'; known are: 'default', 'billing'.",
+      "The consumer Billing.onOrder: there is no AMQP connection 'biling'; known are: 'default', 'billing'.",
     );
     // Nothing is left open.
     expect(nest.lines.inbox.all.filter(isClosed)).toHaveLength(4);

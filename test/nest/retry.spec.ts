@@ -142,6 +142,85 @@ describe('retry', () => {
     expect(parked.properties).toMatchObject({ deliveryMode: 1, timestamp: new Date(5_000), appId: 'x' });
   });
 
+  it('leaves the history of other dead-letterings alone', async () => {
+    const queue = queueWith();
+    const before = nest.name('before');
+    const topology = {
+      queues: [
+        classicQueue(before, { messageTtl: 1, deadLetterExchange: '', deadLetterRoutingKey: queue }),
+        quorumQueue(queue),
+      ],
+    };
+    const seen = new Inbox<AmqpContext>();
+    const billing = consumerOf(queue, { retry: soon }, (_, context) => {
+      seen.add(context);
+      throw new Error('again');
+    });
+    const app = await nest.start({ providers: [billing] }, { topology });
+    await publisherOf(app).sendToQueue(before, 'x', { headers: { tenant: 'acme' } });
+    const [first, second, third] = await seen.take(3);
+    expect(first!.headers).toMatchObject({ tenant: 'acme', 'x-death': [{ queue: before, reason: 'expired' }] });
+    expect(second!.headers['x-death']).toEqual(first!.headers['x-death']);
+    expect(third!.headers['x-death']).toEqual(first!.headers['x-death']);
+    expect(third!.headers['x-first-death-queue']).toBe(before);
+  });
+
+  it('begins anew for a consumer of another queue, to which the message was dead-lettered', async () => {
+    const queue = queueWith();
+    const other = queueWith();
+    const seen = new Inbox<AmqpContext>();
+    const billing = consumerOf(queue, { retry: { ...soon, then: 'dead-letter' } }, () => {
+      throw new Error('again');
+    });
+    const audit = consumerOf(other, { retry: soon }, (_, context) => seen.add(context));
+    const topology = {
+      queues: [quorumQueue(queue, { deadLetterExchange: '', deadLetterRoutingKey: other }), quorumQueue(other)],
+    };
+    const app = await nest.start({ providers: [billing, audit] }, { topology });
+    await publisherOf(app).sendToQueue(queue, 'x');
+    const context = await seen.next();
+    expect(context).toMatchObject({ attempt: 1, lastFailure: undefined, routingKey: other });
+    expect(context.headers['x-nest-amqp-retry']).toMatchObject({ queue, failed: 2 });
+  });
+
+  it('takes off what would send copies, be refused or let it expire, and tells of it all the same', async () => {
+    const queue = queueWith();
+    const copies = nest.name('copies');
+    const seen = new Inbox<AmqpContext>();
+    const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, (_, context) => {
+      seen.add(context);
+      throw new Error('again');
+    });
+    const topology = { queues: [quorumQueue(queue), classicQueue(copies)] };
+    await nest.start({ providers: [billing] }, { topology });
+    const userId = new URL(nest.rabbit.url).username || 'guest';
+    await nest.channel.publish('', queue, 'x', { headers: { CC: [copies] }, userId, expiration: '5000' });
+    const [first, second] = await seen.take(2);
+    expect(first!.properties).toEqual({ headers: { CC: [copies] }, userId, expiration: '5000' });
+    // Anybody can write a header: whose message it is, only the broker can vouch for.
+    expect(second!.properties).toEqual({ headers: { CC: [copies] }, expiration: '5000' });
+    const parked = await only(`${queue}.parked`);
+    expect(parked.properties).toEqual({
+      headers: {
+        'x-nest-amqp-retry': expect.objectContaining({ cc: [copies], 'user-id': userId, expiration: '5000' }),
+      },
+    });
+    expect(await nest.ready(copies)).toBe(1);
+  });
+
+  it('keeps stacks out of headers that have no room for them', async () => {
+    const queue = queueWith([]);
+    const billing = consumerOf(queue, { retry: false }, () => {
+      throw new Error('no');
+    });
+    await nest.start({ providers: [billing] }, quorum(queue));
+    const room = nest.connection.frameMax;
+    await nest.channel.publish('', queue, 'x', { headers: { big: 'x'.repeat(room - 600) } });
+    const { headers } = (await only(`${queue}.parked`)).properties;
+    expect(headers!['x-nest-amqp-retry']).toMatchObject({ 'last-failure': { message: 'Error: no' } });
+    expect(headers!['x-nest-amqp-retry']).not.toMatchObject({ 'last-failure': { stack: expect.anything() } });
+  });
+
   it('parks a message whose attempts are spent, with its first and last failure; the next one is handled', async () => {
     const queue = queueWith();
     const handled = new Inbox();
@@ -532,6 +611,8 @@ describe('retry', () => {
     await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
     await again.take(2);
     expect(times[1]! - times[0]!).toBeGreaterThan(990);
+    await nest.lines.until('goes back to its queue in 2000 ms');
+    // Now, and not while a publish is under way: RabbitMQ confirms what is deleted with its queue.
     expect(nest.lines.with('could not be parked')[0]).toContain('goes back to its queue in 1000 ms');
     await nest.channel.queueDelete(`${queue}.parked`);
     await nest.channel.queueDeclare(`${queue}.parked`);

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
+import { FRAME_OVERHEAD } from '../../protocol/spec.js';
 
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
+
+/** Clients that take frame_max for the size of a payload send so much more (rabbitmq-client 5); RabbitMQ lets them. In bytes. */
+const FRAME_TOLERANCE = FRAME_OVERHEAD;
 
 /** What happens on a socket. */
 export interface TransportHandler extends FrameHandler {
@@ -62,7 +66,7 @@ export class Transport {
   /** The largest frame in both directions, in bytes. */
   set frameMax(size: number) {
     this.writer.frameMax = size;
-    this.reader.frameMax = size;
+    this.reader.frameMax = size + FRAME_TOLERANCE;
   }
 
   /** Reads nothing more until `release` with the same reason. */

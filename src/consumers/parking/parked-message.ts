@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Delivery, MessageProperties } from '../../../lib/client/index.js';
 import type { FailureRecord } from '../retry/failure-record.js';
+import { DELIVERY_HEADERS } from '../retry/forwarded-properties.js';
 import { originalProperties } from '../retry/original-properties.js';
 import { stateOf } from '../retry/retry-state.js';
 
@@ -25,15 +26,19 @@ export interface ParkedMessage {
   readonly lastFailure: FailureRecord | undefined;
 }
 
-export function parkedMessage(delivery: Delivery): ParkedMessage {
-  const state = stateOf(delivery);
-  const properties = originalProperties(delivery, state);
+/** @param queue the one it was consumed from */
+export function parkedMessage(delivery: Delivery, queue: string): ParkedMessage {
+  const state = stateOf(delivery, queue);
+  const { headers, ...others } = originalProperties(delivery, state);
+  const published = { ...headers };
+  for (const name of DELIVERY_HEADERS) delete published[name];
+  const properties = { ...others, headers: published };
   return {
     messageId: properties.messageId,
     exchange: state?.exchange ?? delivery.exchange,
     routingKey: state?.routingKey ?? delivery.routingKey,
     properties,
-    headers: properties.headers ?? {},
+    headers: published,
     body: delivery.body,
     attempts: state?.failed ?? 0,
     firstFailure: state?.firstFailure,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigurationError, type Channel, type Delivery } from '../../../lib/client/index.js';
 import { ConnectionRegistry } from '../../module/connection-registry.js';
-import { forwardedProperties } from '../retry/forwarded-properties.js';
+import { encodedHeaders, forwardedProperties } from '../retry/forwarded-properties.js';
 import { parkedQueueName } from '../retry/queue-names.js';
 import { startedAnew, stateOf } from '../retry/retry-state.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
@@ -68,7 +68,7 @@ export class ParkingLot {
     return this.onChannel(connection, async (channel) => {
       const deliveries = await fetch(channel, parkedQueueName(queue), limit);
       putBack(deliveries);
-      return deliveries.map(parkedMessage);
+      return deliveries.map((delivery) => parkedMessage(delivery, queue));
     });
   }
 
@@ -96,7 +96,7 @@ export class ParkingLot {
           if (deliveries.length === 0) break;
           left -= deliveries.length;
           // What the filter throws on, and what follows it, is not settled: it stays.
-          const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery)));
+          const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue)));
           kept.push(...deliveries.filter((_, index) => !chosen[index]));
           const sent = await Promise.allSettled(
             deliveries.filter((_, index) => chosen[index]).map((delivery) => sendBack(channel, queue, delivery)),
@@ -146,11 +146,11 @@ function putBack(deliveries: readonly Delivery[]): void {
 }
 
 async function sendBack(channel: Channel, queue: string, delivery: Delivery): Promise<void> {
-  const state = stateOf(delivery);
+  const state = stateOf(delivery, queue);
   // What somebody else has parked goes back as it is.
   const properties = state
     ? { ...forwardedProperties(delivery, startedAnew(state)), expiration: state.expiration }
-    : { ...delivery.properties, headers: delivery.encodedHeaders };
+    : { ...delivery.properties, headers: encodedHeaders(delivery) };
   await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });
   delivery.ack();
 }

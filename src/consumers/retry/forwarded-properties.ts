@@ -1,6 +1,9 @@
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
-import { addedHeaders } from './original-properties.js';
+import { isHistory } from './original-properties.js';
 import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
+
+/** What the broker puts among the headers of a delivery: it is of that delivery, not of the message. */
+export const DELIVERY_HEADERS: readonly string[] = ['x-delivery-count', 'x-stream-offset'];
 
 /**
  * The properties of a message on its way to a delay or parked queue: as they came, the publisher's headers byte for
@@ -9,12 +12,20 @@ import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
 export function forwardedProperties(delivery: Delivery, state: RetryState): MessageProperties {
   const history = { [RETRY_HEADER]: tableOf(state) };
   try {
-    const { expiration: _, userId: __, headers = {}, ...properties } = delivery.properties;
-    const kept: FieldTable = delivery.encodedHeaders;
-    for (const name of [...addedHeaders(headers, state.queue), 'CC']) delete kept[name];
+    const { expiration: _, userId: __, headers: ___, ...properties } = delivery.properties;
+    const kept = encodedHeaders(delivery, (name) => name === 'CC' || isHistory(name));
     return { ...properties, headers: { ...kept, ...history } };
   } catch {
     // They cannot be read: what can be kept is the body.
     return { headers: history };
   }
+}
+
+/** The headers as they came, without the broker's and those to leave out. */
+export function encodedHeaders(delivery: Delivery, leaveOut: (name: string) => boolean = () => false): FieldTable {
+  const headers: FieldTable = delivery.encodedHeaders;
+  for (const name of Object.keys(headers)) {
+    if (DELIVERY_HEADERS.includes(name) || leaveOut(name)) delete headers[name];
+  }
+  return headers;
 }

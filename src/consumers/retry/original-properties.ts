@@ -1,6 +1,5 @@
-import type { Delivery, FieldTable, FieldValue, MessageProperties } from '../../../lib/client/index.js';
-import { isTable } from './failure-record.js';
-import { delayQueuePrefix } from './queue-names.js';
+import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
+import { isDeathHeader } from './death-headers.js';
 import { RETRY_HEADER, type RetryState } from './retry-state.js';
 
 /** The properties as the publisher set them: without what retries have added, with what they had to take off. */
@@ -14,33 +13,11 @@ export function originalProperties(
   return { ...properties, headers, ...(expiration === undefined ? {} : { expiration }) };
 }
 
-function originalHeaders(headers: FieldTable, { queue, cc }: RetryState): FieldTable {
+function originalHeaders(headers: FieldTable, { deaths, cc }: RetryState): FieldTable {
   const original = { ...headers };
-  for (const name of addedHeaders(headers, queue)) delete original[name];
-  const deaths = headers['x-death'];
-  if (original['x-death'] && Array.isArray(deaths)) {
-    original['x-death'] = deaths.filter((death: FieldValue) => !isOfDelayQueue(death, queue));
-  }
-  return cc === undefined ? original : { ...original, CC: cc };
+  for (const name of Object.keys(headers)) if (isHistory(name)) delete original[name];
+  return { ...original, ...deaths, ...(cc === undefined ? {} : { CC: cc }) };
 }
 
-/** The headers that the message would not have without its retries: ours, and what tells of its delay queues alone. */
-export function addedHeaders(headers: FieldTable, queue: string): string[] {
-  const added = [RETRY_HEADER];
-  const deaths = headers['x-death'];
-  if (Array.isArray(deaths) && deaths.every((death: FieldValue) => isOfDelayQueue(death, queue))) added.push('x-death');
-  for (const which of ['first', 'last']) {
-    const prefix = `x-${which}-death-`;
-    if (!isDelayQueue(headers[`${prefix}queue`], queue)) continue;
-    added.push(`${prefix}exchange`, `${prefix}queue`, `${prefix}reason`);
-  }
-  return added;
-}
-
-function isOfDelayQueue(death: FieldValue, queue: string): boolean {
-  return isTable(death) && isDelayQueue(death['queue'], queue);
-}
-
-function isDelayQueue(name: FieldValue, queue: string): boolean {
-  return typeof name === 'string' && name.startsWith(delayQueuePrefix(queue));
-}
+/** Whether the header tells of the message's way, and travels in its {@link RetryState}. */
+export const isHistory = (name: string): boolean => name === RETRY_HEADER || isDeathHeader(name);

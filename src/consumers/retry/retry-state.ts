@@ -1,4 +1,5 @@
 import type { Delivery, FieldTable, FieldValue, MessageProperties } from '../../../lib/client/index.js';
+import { deathsOf } from './death-headers.js';
 import { fromTable, isTable, toTable, type FailureRecord } from './failure-record.js';
 
 /** The header in which a message carries its history, as one table. Only on messages that were retried or parked. */
@@ -21,6 +22,8 @@ export interface RetryState {
   readonly userId?: string;
   /** The `CC` header (https://www.rabbitmq.com/docs/sender-selected): it would send copies to those queues again. */
   readonly cc?: FieldValue;
+  /** The `x-death` headers and their kind that are not of our delay queues. */
+  readonly deaths?: FieldTable;
   readonly firstFailure?: FailureRecord;
   readonly lastFailure?: FailureRecord;
 }
@@ -32,6 +35,7 @@ export function initialState(
 ): RetryState {
   const { expiration, userId, headers }: MessageProperties = readable(delivery);
   const cc = headers?.['CC'];
+  const deaths = headers && deathsOf(headers, queue);
   return {
     failed: 0,
     queue,
@@ -40,20 +44,26 @@ export function initialState(
     ...(expiration === undefined ? {} : { expiration }),
     ...(userId === undefined ? {} : { userId }),
     ...(cc === undefined ? {} : { cc }),
+    ...(deaths && { deaths }),
   };
 }
 
-/** What the header says; undefined when there is none, or one that is not ours. */
-export function stateOf(delivery: Pick<Delivery, 'properties'>): RetryState | undefined {
-  const table = readable(delivery).headers?.[RETRY_HEADER];
+/**
+ * What the header says; undefined when there is none, or none of ours: a message that was dead-lettered from another
+ * queue brings the history that it had there.
+ */
+export function stateOf(delivery: Pick<Delivery, 'properties'>, ofQueue: string): RetryState | undefined {
+  const { headers = {} } = readable(delivery);
+  const table = headers[RETRY_HEADER];
   if (!isTable(table)) return undefined;
   const { failed, queue, exchange, expiration, cc } = table;
   const routingKey = table['routing-key'];
   const userId = table['user-id'];
   const valid = typeof failed === 'number' && Number.isInteger(failed) && failed >= 0;
-  if (!valid || typeof queue !== 'string' || typeof exchange !== 'string' || typeof routingKey !== 'string') {
+  if (!valid || queue !== ofQueue || typeof exchange !== 'string' || typeof routingKey !== 'string') {
     return undefined;
   }
+  const deaths = deathsOf(headers, queue) ?? table['deaths'];
   const firstFailure = fromTable(table['first-failure']);
   const lastFailure = fromTable(table['last-failure']);
   return {
@@ -64,6 +74,7 @@ export function stateOf(delivery: Pick<Delivery, 'properties'>): RetryState | un
     ...(typeof expiration === 'string' ? { expiration } : {}),
     ...(typeof userId === 'string' ? { userId } : {}),
     ...(cc === undefined ? {} : { cc }),
+    ...(isTable(deaths) ? { deaths } : {}),
     ...(firstFailure && { firstFailure }),
     ...(lastFailure && { lastFailure }),
   };
@@ -71,7 +82,7 @@ export function stateOf(delivery: Pick<Delivery, 'properties'>): RetryState | un
 
 /** The header's value. */
 export function tableOf(state: RetryState): FieldTable {
-  const { failed, queue, exchange, routingKey, expiration, userId, cc, firstFailure, lastFailure } = state;
+  const { failed, queue, exchange, routingKey, expiration, userId, cc, deaths, firstFailure, lastFailure } = state;
   return {
     failed,
     queue,
@@ -80,6 +91,7 @@ export function tableOf(state: RetryState): FieldTable {
     expiration,
     'user-id': userId,
     cc,
+    deaths,
     'first-failure': firstFailure && toTable(firstFailure),
     'last-failure': lastFailure && toTable(lastFailure),
   };

@@ -15,6 +15,7 @@ export interface ConsumerFailure {
   readonly attempt: number;
   /** What was thrown. */
   readonly cause: unknown;
+  /** What was done about it: the broker has it so, when you hear of it. */
   readonly decision: Decision['kind'];
   /** Milliseconds until the message comes again; for `retry` only. */
   readonly delay: number | undefined;

@@ -8,6 +8,7 @@ import type { RetryPolicy } from '../retry/retry-policy.js';
 import { afterFailure, initialState, stateOf, type RetryState } from '../retry/retry-state.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { decide, type Decision } from './decision.js';
+import { RequeueMessage } from './settlement.errors.js';
 import type { Failure, Outcome } from './outcome.js';
 import { Waits } from './waits.js';
 
@@ -77,14 +78,15 @@ export class Settler {
       if (this.consumer.ack === 'auto') this.finish(delivery);
       return;
     }
-    const state = this.held.get(delivery) ?? stateOf(delivery) ?? initialState(this.consumer.queue, delivery);
+    const state =
+      this.held.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
     const attempt = state.failed + 1;
     const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
-    this.announce(delivery, outcome.error, attempt, decision);
     try {
       await this.carryOut(delivery, decision, afterFailure(state, recordOf(outcome.error, new Date())), outcome.error);
+      this.announce(delivery, outcome, attempt, decision, describeDecision(decision, this.consumer.queue));
     } catch (error) {
-      this.postpone(delivery, outcome, decision, error);
+      this.announce(delivery, outcome, attempt, { kind: 'requeue' }, this.postpone(delivery, outcome, decision, error));
     }
   }
 
@@ -153,31 +155,42 @@ export class Settler {
   }
 
   /** The broker does not have it elsewhere, as far as we know: so it stays, and is tried again later. */
-  private postpone(delivery: Delivery, outcome: Failure, decision: Decision, error: unknown): void {
+  private postpone(delivery: Delivery, outcome: Failure, decision: Decision, error: unknown): string {
     const { pause } = this;
     this.pause = Math.min(2 * pause, PAUSE.max);
-    const what = decision.kind === 'park' ? 'parked' : 'put aside for its retry';
     const stream = this.policy.place === 'stream';
-    this.logger.error(
-      `${capital(describeMessage(delivery))} of queue '${this.consumer.queue}' could not be ${what}: ` +
-        `${describeError(error)}. It ${stream ? 'is tried again' : 'goes back to its queue'} in ${pause} ms.`,
-    );
     this.waits.add(delivery, pause, () => {
       if (stream) void this.settle(delivery, outcome);
       else this.requeue(delivery);
     });
+    const aim = decision.kind === 'park' ? 'parked' : 'put aside for its retry';
+    const way = stream ? 'is tried again' : 'goes back to its queue';
+    return `could not be ${aim} (${describeError(error)}) and ${way} in ${pause} ms`;
   }
 
-  private announce(delivery: Delivery, cause: unknown, attempt: number, decision: Decision): void {
+  private announce(
+    delivery: Delivery,
+    { error: cause }: Failure,
+    attempt: number,
+    decision: Decision,
+    consequence: string,
+  ): void {
     const { name, queue } = this.consumer;
-    const delay = decision.kind === 'retry' ? decision.delay : undefined;
     const line =
       `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}, attempt ${attempt} of ` +
-      `${this.policy.attempts}: ${describeError(cause)}; ${describeDecision(decision, queue)}`;
-    if (decision.kind === 'retry' || decision.kind === 'requeue') this.logger.warn(line);
+      `${this.policy.attempts}: ${describeError(cause)}; ${consequence}`;
+    if (decision.kind === 'retry' || cause instanceof RequeueMessage) this.logger.warn(line);
     else this.logger.error(line);
-    const messageId = messageIdOf(delivery);
-    this.report({ consumer: name, queue, messageId, attempt, cause, decision: decision.kind, delay });
+    const delay = decision.kind === 'retry' ? decision.delay : undefined;
+    this.report({
+      consumer: name,
+      queue,
+      messageId: messageIdOf(delivery),
+      attempt,
+      cause,
+      decision: decision.kind,
+      delay,
+    });
   }
 }
 

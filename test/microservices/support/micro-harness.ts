@@ -1,6 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { Module, type INestMicroservice, type LoggerService, type ModuleMetadata, type Type } from '@nestjs/common';
+import {
+  Logger,
+  Module,
+  type INestMicroservice,
+  type LoggerService,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ClientProxyFactory,
@@ -140,6 +147,7 @@ export class MicroHarness {
   /** @internal */
   begin(): void {
     this.lines = new Lines();
+    Logger.overrideLogger(this.lines);
     process.on('unhandledRejection', this.onUnhandled);
   }
 

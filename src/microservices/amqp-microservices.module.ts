@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { AmqpRegistryModule } from '../module/amqp-registry.module.js';
+import { AmqpService } from './amqp.service.js';
+
+/**
+ * Provides {@link AmqpService}, for hybrid applications. Import it beside `AmqpModule.forRoot()`.
+ *
+ * @publicApi
+ */
+@Module({ imports: [AmqpRegistryModule], providers: [AmqpService], exports: [AmqpService] })
+export class AmqpMicroservicesModule {
+  constructor(modules: ModulesContainer) {
+    // Stops first, as the consumers do and by the same means: see AmqpConsumersModule.
+    for (const module of modules.values()) if (module.metatype === AmqpMicroservicesModule) module.distance = -1;
+  }
+}

@@ -1,0 +1,90 @@
+import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import { ConnectionRegistry } from '../module/connection-registry.js';
+import type { NamedConnection } from '../module/named-connection.js';
+import { AmqpClientProxy } from './amqp.client-proxy.js';
+import { AmqpServer } from './amqp.server.js';
+import type { ConnectionSource, TransportConnections } from './connection-source.js';
+import type { AmqpTransportOptions } from './transport-options.js';
+
+/**
+ * Options of what shares the module's connections.
+ *
+ * @publicApi
+ */
+export interface SharedTransportOptions extends Omit<
+  AmqpTransportOptions,
+  'urls' | 'socketOptions' | 'connection' | 'connectionName' | 'maxConnectionAttempts'
+> {
+  /** Name of the connection, see `AmqpModule.forRoot`. Default: the one without a name. */
+  readonly connection?: string;
+}
+
+/**
+ * Makes servers and clients that share the connections of `AmqpModule`. Import {@link AmqpMicroservicesModule} to have it.
+ *
+ * The servers stop with the consumers, before the providers that their handlers use are destroyed.
+ *
+ * @example
+ * ```ts
+ * const app = await NestFactory.create(AppModule);
+ * const strategy = app.get(AmqpService).createServer({ queue: 'orders' });
+ * app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+ * await app.startAllMicroservices();
+ * ```
+ *
+ * @publicApi
+ */
+@Injectable()
+export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
+  private readonly servers: AmqpServer[] = [];
+  private readonly clients: AmqpClientProxy[] = [];
+
+  constructor(private readonly connections: ConnectionRegistry) {}
+
+  /** Consumes on the consuming connection, and replies on the publishing one. @throws ConfigurationError */
+  createServer(options: SharedTransportOptions = {}): AmqpServer {
+    const server = new AmqpServer(...this.shared('AmqpService.createServer()', options));
+    this.servers.push(server);
+    return server;
+  }
+
+  /** On the publishing connection. @throws ConfigurationError */
+  createClient(options: SharedTransportOptions): AmqpClientProxy {
+    const client = new AmqpClientProxy(...this.shared('AmqpService.createClient()', options));
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Nest closes them again, later, and that is without effect. */
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.close()));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.close()));
+  }
+
+  private shared(
+    asker: string,
+    { connection, ...options }: SharedTransportOptions,
+  ): [AmqpTransportOptions, ConnectionSource] {
+    const source = new SharedConnection(this.connections.get(connection, asker));
+    const { declare = 'assert' } = source.topology;
+    return [{ ...(declare === 'assert' ? {} : { noAssert: true }), ...options }, source];
+  }
+}
+
+/** The module's: it opens them, and closes them when all else is done. */
+class SharedConnection implements ConnectionSource {
+  constructor(private readonly named: NamedConnection) {}
+
+  get topology(): ConnectionSource['topology'] {
+    return this.named.options.topology ?? {};
+  }
+
+  open(): Promise<TransportConnections> {
+    return this.named.connections.open();
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { AmqpClientProxy } from './amqp.client-proxy.js';
+import { AmqpServer } from './amqp.server.js';
+import { queueDeclaration } from './queue-options.js';
+import { checkOptions, exchangeOf } from './transport-options.js';
+
+const check = (options: object) => () => checkOptions('AmqpServer', options);
+
+describe('the options', () => {
+  it('that are misspelt are refused by name', () => {
+    expect(check({ prefetch: 5 })).toThrow("AmqpServer: unknown option 'prefetch'; known are: urls, queue,");
+    expect(() => new AmqpServer({ quue: 'orders' } as object)).toThrow(ConfigurationError);
+    expect(() => new AmqpClientProxy({ queue: 'orders', timeout: 5 } as object)).toThrow("unknown option 'timeout'");
+    expect(() => queueDeclaration('orders', { ttl: 5 } as object)).toThrow("queueOptions: unknown option 'ttl'");
+  });
+
+  it.each([
+    [{ prefetchCount: -1 }, 'prefetchCount must be a number of at least 0'],
+    [{ requestTimeout: '5s' }, 'requestTimeout must be a number'],
+    [{ gracePeriod: Number.NaN }, 'gracePeriod must be a number'],
+    [{ maxConnectionAttempts: -2 }, 'maxConnectionAttempts must be a number of at least -1'],
+    [{ noAck: true, ack: 'manual' }, 'with noAck there is nothing to settle'],
+  ])('%j are refused', (options, message) => {
+    expect(check(options)).toThrow(message);
+  });
+
+  it('of a client have to say where to', () => {
+    expect(() => new AmqpClientProxy()).toThrow('nowhere to send to');
+    expect(() => new AmqpClientProxy({ wildcards: true })).toThrow('the exchange has no name');
+    expect(() => new AmqpClientProxy({ exchange: 'orders', exchangeType: 'fanout' })).not.toThrow();
+  });
+
+  it.each([
+    [{ queue: 'q' }, undefined],
+    [{ queue: 'q', exchange: 'e' }, 'e'],
+    [{ queue: 'q', wildcards: true }, 'q'],
+    [{ queue: 'q', exchange: 'e', wildcards: true }, 'e'],
+    [{ queue: 'q', exchangeType: 'fanout' }, 'q'],
+  ])('%j mean the exchange %j', (options, exchange) => {
+    expect(exchangeOf(options)).toBe(exchange);
+  });
+});
+
+describe('queueDeclaration', () => {
+  it('is what amqplib makes of the same options', () => {
+    expect(queueDeclaration('orders')).toEqual({ durable: true, exclusive: false, autoDelete: false, arguments: {} });
+    const options = {
+      durable: false,
+      autoDelete: true,
+      messageTtl: 1,
+      expires: 2,
+      deadLetterExchange: '',
+      deadLetterRoutingKey: 'dead',
+      maxLength: 3,
+      maxPriority: 4,
+      overflow: 'reject-publish',
+      queueMode: 'lazy',
+      arguments: { 'x-queue-type': 'classic', 'x-max-length': 9 },
+    } as const;
+    expect(queueDeclaration('orders', options)).toEqual({
+      durable: false,
+      exclusive: false,
+      autoDelete: true,
+      arguments: {
+        'x-queue-type': 'classic',
+        'x-message-ttl': 1,
+        'x-expires': 2,
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': 'dead',
+        'x-max-length': 3,
+        'x-max-priority': 4,
+        'x-overflow': 'reject-publish',
+        'x-queue-mode': 'lazy',
+      },
+    });
+  });
+
+  it('makes a queue that the broker names exclusive, unless told otherwise', () => {
+    expect(queueDeclaration('').exclusive).toBe(true);
+    expect(queueDeclaration('', { exclusive: false }).exclusive).toBe(false);
+  });
+});

@@ -1,0 +1,191 @@
+import { Injectable, type INestApplicationContext } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import {
+  AmqpConsumer,
+  AmqpConsumerRegistry,
+  bindQueue,
+  fixed,
+  ParkingLot,
+  quorumQueue,
+  RedriveError,
+  topicExchange,
+  type AmqpContext,
+  type ConsumerFailure,
+} from 'nest-amqp';
+import { ConfigurationError, NotFoundError, typed } from 'nest-amqp/client';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+describe('ParkingLot', () => {
+  const nest = useNest();
+  const lotOf = (app: INestApplicationContext): ParkingLot => app.get(ParkingLot, { strict: false });
+
+  function newQueue(): string {
+    const queue = nest.name('billing');
+    nest.sweep(`${queue}.parked`, `${queue}.retry.50`);
+    return queue;
+  }
+
+  /** An application whose consumer fails as long as `broken` says so, with the given messages parked. */
+  async function parked(queue: string, ids: readonly string[], broken: () => boolean = () => true) {
+    const seen = new Inbox<AmqpContext>();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: { attempts: 2, backoff: fixed(50) }, concurrency: 1 })
+      onOrder(_: unknown, context: AmqpContext): void {
+        if (broken()) throw new Error(`no funds for ${context.properties.messageId}`);
+        seen.add(context);
+      }
+    }
+
+    const exchange = nest.name('orders');
+    const topology = {
+      exchanges: [topicExchange(exchange)],
+      queues: [quorumQueue(queue)],
+      bindings: [bindQueue(queue, exchange, '#')],
+    };
+    const app = await nest.start({ providers: [Billing] }, { topology });
+    const failures = new Inbox<ConsumerFailure>();
+    app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
+    for (const messageId of ids) {
+      const headers = { tenant: 'acme', count: typed('uint8', 1) };
+      await publisherOf(app).publish(
+        exchange,
+        'order.created',
+        { id: messageId },
+        { messageId, headers, expiration: '60000' },
+      );
+      await untilParked(failures);
+    }
+    return { app, seen, failures, exchange };
+  }
+
+  async function untilParked(failures: Inbox<ConsumerFailure>): Promise<void> {
+    while ((await failures.next()).decision !== 'park');
+  }
+
+  const idsOf = (messages: readonly { messageId: string | undefined }[]): unknown[] =>
+    messages.map(({ messageId }) => messageId);
+
+  it('lists messages as they were published, with why they are there; they stay, in their order', async () => {
+    const queue = newQueue();
+    const { app, exchange } = await parked(queue, ['a', 'b', 'c']);
+    const lot = lotOf(app);
+    const [first, second] = await lot.list(queue, { limit: 2 });
+    expect(first).toMatchObject({
+      messageId: 'a',
+      exchange,
+      routingKey: 'order.created',
+      properties: { expiration: '60000', contentType: 'application/json' },
+      attempts: 2,
+      firstFailure: { message: 'Error: no funds for a', stack: expect.any(String), time: expect.any(Date) },
+      lastFailure: { message: 'Error: no funds for a' },
+    });
+    expect(JSON.parse(first!.body.toString())).toEqual({ id: 'a' });
+    expect(first!.headers).toEqual({ tenant: 'acme', count: 1 });
+    expect(second!.messageId).toBe('b');
+    expect(idsOf(await lot.list(queue))).toEqual(['a', 'b', 'c']);
+  });
+
+  it('may be listed more often than RabbitMQ 4 lets a message be delivered by default', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a', 'b']);
+    for (let count = 0; count < 25; count++) expect(idsOf(await lotOf(app).list(queue))).toEqual(['a', 'b']);
+  });
+
+  it('redrives messages to their queue, as new: original exchange, key, properties and headers, attempt 1', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen, exchange } = await parked(queue, ['a', 'b'], () => broken);
+    broken = false;
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 2, kept: 0 });
+    const contexts = await seen.take(2);
+    expect(contexts.map(({ properties }) => properties.messageId)).toEqual(['a', 'b']);
+    for (const context of contexts) {
+      expect(context).toMatchObject({ exchange, routingKey: 'order.created', attempt: 1 });
+      expect(context.lastFailure).toBeUndefined();
+      expect(context.headers).toEqual({ tenant: 'acme', count: 1 });
+      expect(context.delivery.encodedHeaders).toMatchObject({ count: { bytes: Buffer.from([66, 1]) } });
+      expect(context.delivery.properties.expiration).toBe('60000');
+    }
+    expect(await nest.ready(`${queue}.parked`)).toBe(0);
+  });
+
+  it('redrives only what the filter wants and the limit allows; the others stay, in their order', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen } = await parked(queue, ['a1', 'b1', 'a2', 'b2', 'a3', 'a4'], () => broken);
+    broken = false;
+    const filter = ({ messageId = '' }): boolean => messageId.startsWith('a');
+    await expect(lotOf(app).redrive(queue, { filter, limit: 3 })).resolves.toMatchObject({ redriven: 3 });
+    expect((await seen.take(3)).map(({ properties }) => properties.messageId)).toEqual(['a1', 'a2', 'a3']);
+    expect(idsOf(await lotOf(app).list(queue))).toEqual(['b1', 'b2', 'a4']);
+    await expect(lotOf(app).redrive(queue, { scan: 1 })).resolves.toEqual({ redriven: 1, kept: 0 });
+    expect(idsOf(await lotOf(app).list(queue))).toEqual(['b2', 'a4']);
+  });
+
+  it('ends where what it sends back fails and is parked again meanwhile', async () => {
+    const queue = newQueue();
+    const { app, failures } = await parked(queue, ['a', 'b', 'c']);
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 3, kept: 0 });
+    for (let count = 0; count < 3; count++) await untilParked(failures);
+    const messages = await lotOf(app).list(queue);
+    expect(idsOf(messages).toSorted()).toEqual(['a', 'b', 'c']);
+    expect(messages.map(({ attempts }) => attempts)).toEqual([2, 2, 2]);
+  });
+
+  it('stops with a typed error when the queue is gone, and everything stays', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a', 'b']);
+    await nest.close(app);
+    await nest.channel.queueDelete(queue);
+    const other = await nest.start({});
+    const failure: unknown = await lotOf(other)
+      .redrive(queue)
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RedriveError);
+    expect(failure).toMatchObject({ queue, redriven: 0, message: expect.stringContaining('312 NO_ROUTE') });
+    expect(idsOf(await lotOf(other).list(queue))).toEqual(['a', 'b']);
+  });
+
+  it('loses nothing when the filter throws', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a', 'b']);
+    const filter = ({ messageId }: { messageId: string | undefined }): boolean => {
+      if (messageId === 'b') throw new Error('a filter that fails');
+      return true;
+    };
+    await expect(lotOf(app).redrive(queue, { filter })).rejects.toThrow('a filter that fails');
+    expect(idsOf(await lotOf(app).list(queue))).toEqual(['a', 'b']);
+  });
+
+  it('takes what somebody else has parked back as it is', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen } = await parked(queue, [], () => broken);
+    broken = false;
+    await nest.channel.publish('', `${queue}.parked`, '1', { messageId: 'mine', headers: { a: 1 } });
+    const [message] = await lotOf(app).list(queue);
+    expect(message).toMatchObject({ messageId: 'mine', attempts: 0, lastFailure: undefined });
+    await expect(lotOf(app).redrive(queue)).resolves.toMatchObject({ redriven: 1 });
+    expect((await seen.next()).delivery.properties).toMatchObject({ messageId: 'mine', headers: { a: 1 } });
+  });
+
+  it('purges', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a', 'b']);
+    await expect(lotOf(app).purge(queue)).resolves.toBe(2);
+    expect(await lotOf(app).list(queue)).toEqual([]);
+  });
+
+  it('says so when there is no parked queue, or no such count', async () => {
+    const lot = lotOf(await nest.start({}));
+    const queue = nest.name();
+    await expect(lot.list(queue)).rejects.toThrow(NotFoundError);
+    await expect(lot.redrive(queue)).rejects.toThrow(NotFoundError);
+    await expect(lot.purge(queue)).rejects.toThrow(NotFoundError);
+    await expect(lot.list(queue, { limit: 0 })).rejects.toThrow(ConfigurationError);
+    await expect(lot.redrive(queue, { limit: 1.5 })).rejects.toThrow(ConfigurationError);
+    await expect(lot.list(queue, { connection: 'other' })).rejects.toThrow("no AMQP connection 'other'");
+  });
+});
