@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from 'nest-amqp/client';
+import { startSample } from './support/sample-process.js';
 import { sharedRabbit } from './support/shared-broker.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
@@ -13,27 +14,6 @@ interface Step {
   readonly order: { readonly id: string };
   readonly step: string;
   readonly detail?: string;
-}
-
-/** The sample as a user runs it: built, then a process of its own. */
-async function startSample(brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
-  const run = promisify(execFile);
-  await run('npm', ['run', 'build'], { cwd: folder });
-  const app = spawn(process.execPath, ['dist/main.js'], {
-    cwd: folder,
-    env: { ...process.env, AMQP_URL: brokerUrl, PORT: '0', NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  const url = await new Promise<string>((found, failed) => {
-    app.stdout!.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      const listening = /Open (http:\S+)/.exec(output)?.[1];
-      if (listening) found(listening);
-    });
-    app.once('exit', () => failed(new Error(`the sample ended before it listened:\n${output}`)));
-  });
-  return { app, url };
 }
 
 /** Reads server-sent events until `enough` says so. */
@@ -76,7 +56,7 @@ describe('sample/01-orders', () => {
     proxy = await TcpProxy.start(rabbit.port);
     const through = new URL(rabbit.url);
     through.port = String(proxy.port);
-    ({ app, url } = await startSample(through.href));
+    ({ app, url } = await startSample('01-orders', through.href));
   }, 60_000);
 
   afterAll(async () => {

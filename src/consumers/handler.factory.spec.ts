@@ -94,6 +94,7 @@ class Double implements PipeTransform<unknown, number> {
 class AnswerRangeErrors implements ExceptionFilter {
   catch(error: RangeError): unknown {
     if (error.message === 'handled') return 'handled';
+    if (error.message === 'answered with null') return null;
     if (error.message === 'thrown on') return throwError(() => new Error('from the filter'));
     return undefined;
   }
@@ -190,6 +191,7 @@ describe.each([
     const call = handler(`${name}.failing`);
     await expect(call('handled', context)).resolves.toBe('handled');
     await expect(call('ignored', context)).rejects.toThrow(RangeError);
+    await expect(call('answered with null', context)).rejects.toThrow(RangeError);
   });
 
   it('takes the error that a filter answers with', async () => {

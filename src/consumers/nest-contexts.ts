@@ -37,8 +37,8 @@ function withoutLog(proxy: ErrorProxy): ErrorProxy {
         next: {
           value: (error: unknown, host: ArgumentsHost): unknown => {
             const answer = handler.invokeCustomFilters(error, host);
-            // Nest takes `undefined` for "not handled".
-            if (answer === undefined) throw error;
+            // "Not handled" is undefined in Nest 12 and null in Nest 11.
+            if (answer === undefined || answer === null) throw error;
             return answer;
           },
         },
