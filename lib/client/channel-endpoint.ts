@@ -11,7 +11,7 @@ import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
 import type { Clock } from './clock.js';
-import type { Message, Publish } from './confirms.js';
+import type { Message } from './confirms.js';
 import { ConsumerSet } from './consumer-set.js';
 import { Deferred, within } from './deferred.js';
 import { Delivery, type DeliveryInfo } from './delivery.js';
