@@ -15,11 +15,9 @@ interface Step {
   readonly detail?: string;
 }
 
-/** The sample as a user runs it: built, then a process of its own. */
-async function startSample(brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
-  const run = promisify(execFile);
-  await run('npm', ['run', 'build'], { cwd: folder });
-  const app = spawn(process.execPath, ['dist/main.js'], {
+/** A process of its own, and where it listens. */
+async function start(command: string, args: string[], brokerUrl: string): Promise<{ app: ChildProcess; url: string }> {
+  const app = spawn(command, args, {
     cwd: folder,
     env: { ...process.env, AMQP_URL: brokerUrl, PORT: '0', NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -76,7 +74,8 @@ describe('sample/01-orders', () => {
     proxy = await TcpProxy.start(rabbit.port);
     const through = new URL(rabbit.url);
     through.port = String(proxy.port);
-    ({ app, url } = await startSample(through.href));
+    await promisify(execFile)('npm', ['run', 'build'], { cwd: folder });
+    ({ app, url } = await start(process.execPath, ['dist/main.js'], through.href));
   }, 60_000);
 
   afterAll(async () => {
@@ -175,8 +174,34 @@ describe('sample/01-orders', () => {
     stop.abort();
   });
 
+  it('needs no broker: without AMQP_URL it has one of its own, which ends with it', async () => {
+    const own = await start(process.execPath, ['dist/main.js'], '');
+    const response = await fetch(`${own.url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(lamp),
+    });
+    const { messageId } = (await response.json()) as { messageId: string };
+    await readSteps(own.url, (steps) => stepsOf(messageId, steps).length === 3);
+    const exited = once(own.app, 'exit', { signal: AbortSignal.timeout(10_000) });
+    own.app.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'npm start, ended by %s to its first process alone, leaves nothing',
+    async (signal) => {
+      // The shell stands where npm and its shell do; `:` keeps it from handing its process over.
+      const own = await start('sh', ['-c', `'${process.execPath}' ../../tools/start.mjs; :`], '');
+      // What it started has its end of the pipe open as long as it lives.
+      const gone = once(own.app, 'close', { signal: AbortSignal.timeout(10_000) });
+      own.app.kill(signal);
+      await gone;
+      await expect(fetch(own.url)).rejects.toThrow('fetch failed');
+    },
+  );
+
   it.each([
-    ['AMQP_URL is not set', { AMQP_URL: '' }],
     ["PORT is 'abc'", { PORT: 'abc' }],
     ["PORT is '65536'", { PORT: '65536' }],
   ])('does not start when %s, and says so', async (message, env) => {
