@@ -13,11 +13,16 @@ const ROWS = [...numbered('A', 25), ...numbered('B', 16), ...numbered('C', 10), 
 const TEST_NAME = /\b(?:describe|it)(?:\.each(?:<[^;]*?>)?\([^`'"]*?\))?\(\s*[`'"]([A-D]\d+) /g;
 
 const rows = [
-  ...readFileSync(new URL('features.md', docs), 'utf8').matchAll(/^\| ([A-D]\d+) +\| .+ \| (.+?) +\|$/gm),
-].map(([, row, proof]) => ({
+  ...readFileSync(new URL('features.md', docs), 'utf8').matchAll(/^\| ([A-D]\d+) +\| .+ \| (.+?) +\| (.+?) +\|$/gm),
+].map(([, row, guide, proof]) => ({
   row: row!,
+  guide: guide!,
   links: [...proof!.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => new URL(target!, docs)),
 }));
+
+const sections = [...readFileSync(new URL('client.md', docs), 'utf8').matchAll(/^##? (.+)$/gm)].map(([, heading]) =>
+  heading!.toLowerCase().replaceAll(' ', '-'),
+);
 
 function testedRows(file: URL): Set<string> {
   return new Set([...readFileSync(file, 'utf8').matchAll(TEST_NAME)].map(([, row]) => row!));
@@ -32,6 +37,11 @@ describe('docs/features.md', () => {
     const [proof, ...others] = links;
     expect(testedRows(proof!)).toContain(row);
     for (const other of others) expect(readFileSync(other, 'utf8')).toBeTruthy();
+  });
+
+  it.each(rows)('$row: a section of the guide is where its link leads', ({ guide }) => {
+    const [, anchor] = /^\[guide\]\(client\.md#([a-z-]+)\)$/.exec(guide) ?? [];
+    expect(sections).toContain(anchor);
   });
 
   it('every test of the client begins with a row that is listed', () => {

@@ -1,22 +1,24 @@
 import { Buffer } from 'node:buffer';
 import { ByteReader } from '../protocol/bytes.js';
-import { ContentAssembler, type Content } from '../protocol/content.js';
+import type { Content } from '../protocol/content.js';
 import { WireError } from '../protocol/errors.js';
 import { ACK, DELIVER, NACK, readDeliver, readDeliveryTag, readMultiple } from '../protocol/hot-methods.js';
 import { readMethod } from '../protocol/methods.js';
 import { readProperties } from '../protocol/properties.js';
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../protocol/types.js';
+import { blame } from './blame.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
 import type { Clock } from './clock.js';
-import type { Publish } from './confirms.js';
+import type { Message } from './confirms.js';
 import { ConsumerSet } from './consumer-set.js';
 import { Deferred, within } from './deferred.js';
 import { Delivery, type DeliveryInfo } from './delivery.js';
 import type { ConnectionError } from './errors.js';
 import { ChannelClosedError, closeError, ConnectionLostError, type AmqpError, type ChannelError } from './errors.js';
 import { SafeEmitter } from './events.js';
+import { IncomingContent, type Announced } from './incoming-content.js';
 import type { FrameReceiver, Link } from './link.js';
 import { Publisher, type Obstacle, type PublisherHost } from './publisher.js';
 import { RpcQueue, type CallOptions, type Reply } from './rpc-queue.js';
@@ -24,11 +26,6 @@ import { Settlements } from './settlements.js';
 import type { TopologyRecord } from './topology-record.js';
 
 type ChannelState = 'opening' | 'open' | 'restoring' | 'closing' | 'closed';
-
-interface Incoming {
-  readonly method: 'basic.deliver' | 'basic.getOk' | 'basic.return';
-  readonly args: DeliveryInfo | MethodArguments<'basic.return'>;
-}
 
 /**
  * The wire's side of a channel: its states, its frames, and its way back after a loss.
@@ -58,8 +55,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private lastLoss: AmqpError | undefined;
   /** @internal What the broker knows of it on this link; `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
-  private incoming: Incoming | undefined;
-  private readonly content: ContentAssembler;
+  private readonly content: IncomingContent;
   private readonly reader = new ByteReader(Buffer.alloc(0));
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
@@ -81,7 +77,10 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
     this.rpc = new RpcQueue((name, args) => this.send(name, args), clock, rpcTimeout);
     this.publisher = new Publisher(this, channelOptions);
-    this.content = new ContentAssembler((content, size) => this.onContent(content, size), maxMessageSize);
+    this.content = new IncomingContent(
+      (announced, content, size) => this.onContent(announced, content, size),
+      maxMessageSize,
+    );
     this.settlements = this.newSettlements();
     this.consumers = new ConsumerSet({
       call: (name, args, options, onReply) => this.rpc.call(name, args, options, onReply),
@@ -148,7 +147,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.link?.unregister(this.id);
     this.settlements.end();
     this.rpc.fail(reason);
-    this.publisher.onLost(() => reason, false);
+    const unconfirmed =
+      error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had confirmed`, 'unknown');
+    this.publisher.onLost(() => unconfirmed, false);
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);
@@ -213,7 +214,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /** @internal */
-  write({ exchange, routingKey, mandatory, properties, body }: Publish): void {
+  write({ exchange, routingKey, mandatory, properties, body }: Message): void {
     this.link!.transport.writer.publish(this.id, exchange, routingKey, mandatory, properties, body);
   }
 
@@ -230,7 +231,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (end - start < 4) throw new WireError('SYNTAX_ERROR', 'a truncated method');
     switch (buffer.readUInt32BE(start)) {
       case DELIVER:
-        return this.expectContent('basic.deliver', readDeliver(buffer, start, end));
+        return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end) });
       case ACK: {
         const deliveryTag = readDeliveryTag(buffer, start, end);
         const multiple = readMultiple(buffer, start);
@@ -261,9 +262,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private onColdMethod(method: Method): void {
     switch (method.name) {
       case 'basic.getOk':
-        return this.expectContent(method.name, { consumerTag: '', ...method.args });
+        return this.content.expect({ method: method.name, args: { consumerTag: '', ...method.args } });
       case 'basic.return':
-        return this.expectContent(method.name, method.args);
+        return this.content.expect({ method: method.name, args: method.args });
       case 'basic.cancel':
         return this.consumers.onCancelled(method.args.consumerTag);
       case 'channel.flow':
@@ -283,22 +284,20 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
   }
 
-  private expectContent(method: Incoming['method'], args: Incoming['args']): void {
-    this.incoming = { method, args };
-    this.content.begin();
+  private onContent({ method, args }: Announced, content: Content | undefined, size: number): void {
+    switch (method) {
+      case 'basic.deliver':
+        return this.onDelivery(args, content, size);
+      case 'basic.return':
+        return this.onReturn(args, content);
+      case 'basic.getOk':
+        this.rpc.settle(method, (noAck: boolean) => this.receive(args, content, size, noAck));
+    }
   }
 
-  private onContent(content: Content | undefined, size: number): void {
-    const { method, args } = this.incoming!;
-    if (method === 'basic.return') return this.onReturn(args as MethodArguments<'basic.return'>, content);
-    const info = args as DeliveryInfo;
-    if (method === 'basic.getOk') {
-      this.rpc.settle(method, (noAck: boolean) => this.receive(info, content, size, noAck));
-      return;
-    }
+  private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number): void {
     const consumer = this.consumers.get(info.consumerTag);
-    const noAck = consumer?.options.noAck === true;
-    const delivery = this.receive(info, content, size, noAck);
+    const delivery = this.receive(info, content, size, consumer?.options.noAck === true);
     if (!delivery) return;
     if (consumer) consumer.deliver(delivery);
     // Sent before the broker knew that nobody waits for it any more.
@@ -353,24 +352,13 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.content.reset();
     this.consumers.suspend();
     this.rpc.fail(error, others, ofChannel?.method);
-    this.publisher.onLost(this.publishErrors(others, ofChannel), goesOn);
+    const unconfirmed = this.publisher.confirms.count;
+    const again = this.channelOptions.republishUnconfirmed;
+    this.publisher.onLost(blame({ others, ofChannel, unconfirmed, again }), goesOn);
     this.report('lost', error);
     if (wasOpening) return;
     if (!goesOn) this.finish(error);
     else if (ofChannel && !restoringAlready) this.host.restore(this);
-  }
-
-  /** Whose fault it was: a publish to an exchange that is not there closes the channel under all the others. */
-  private publishErrors(others: AmqpError, ofChannel: ChannelError | undefined): (publish: Publish) => unknown {
-    const again = this.channelOptions.republishUnconfirmed;
-    if (ofChannel?.method !== 'basic.publish') return () => (again ? undefined : others);
-    const exchange = /exchange '(.*?)' in vhost/.exec(ofChannel.replyText ?? '')?.[1];
-    const alone = this.publisher.confirms.count === 1;
-    return (publish) => {
-      if (alone || publish.exchange === exchange) return ofChannel;
-      // Where the broker does not say which one it was, sending again could fail for ever.
-      return again && exchange !== undefined ? undefined : others;
-    };
   }
 
   private newSettlements(): Settlements {

@@ -13,6 +13,9 @@ import type { PublishOptions } from './publish-options.js';
 import type { CallOptions, Reply } from './rpc-queue.js';
 import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
 
+/** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
+const BLOCKED_GRACE = 1_000;
+
 const CALL_OPTIONS = ['timeout', 'signal'];
 const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'arguments', ...CALL_OPTIONS];
 const BIND_OPTIONS = ['arguments', ...CALL_OPTIONS];
@@ -304,18 +307,30 @@ export class Channel extends ChannelEndpoint {
 
   private async drain(timeout: number): Promise<void> {
     const consumers = this.consumers.list();
-    await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout })));
+    // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
+    const unheard = this.host.blocked !== undefined;
+    if (unheard) this.consumers.suspend();
+    else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout })));
     await Promise.all(consumers.map((consumer) => consumer.idle()));
-    await this.publisher.whenSettled();
+    await this.publishesSettled(unheard ? Math.min(timeout, BLOCKED_GRACE) : timeout);
     // Its deadline may have passed meanwhile: then the number is another channel's, or free.
     if (!this.isOpen) return;
     this.current = 'closing';
     this.settlements.flush();
+    // finish() says goodbye for it, without waiting.
+    if (this.host.blocked !== undefined) return;
     const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
     const closed = this.rpc.call('channel.close', goodbye, { timeout });
     this.atBroker = 'closing';
     await closed;
     this.atBroker = 'closed';
+  }
+
+  private async publishesSettled(timeout: number): Promise<void> {
+    const late = 'publishes have no outcome yet, and get none from here on';
+    await within(this.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
+      this.host.options.logger.warn(`channel ${this.id}: ${String(error)}`);
+    });
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {

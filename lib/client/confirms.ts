@@ -1,12 +1,16 @@
 import type { MessageProperties } from '../protocol/types.js';
 
-/** A publish from its call to its outcome. */
-export interface Publish {
+/** What goes on the wire. */
+export interface Message {
   readonly exchange: string;
   readonly routingKey: string;
   readonly mandatory: boolean;
   readonly properties: MessageProperties;
   readonly body: Uint8Array;
+}
+
+/** A publish from its call to its outcome. */
+export interface Publish extends Message {
   /** Clock time in ms; Infinity for none. */
   readonly deadline: number;
   resolve: (deliveryTag: number) => void;

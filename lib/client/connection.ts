@@ -1,21 +1,22 @@
 import type { Duplex } from 'node:stream';
 import type { FieldTable } from '../protocol/field-table.js';
 import type { Method } from '../protocol/types.js';
-import { Backoff } from './backoff.js';
 import { Channel } from './channel.js';
 import type { ChannelEndpoint } from './channel-endpoint.js';
 import type { ChannelHost } from './channel-host.js';
 import { ChannelIds } from './channel-ids.js';
 import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from './channel-options.js';
-import { Deferred, pause, within, type WaitOptions } from './deferred.js';
+import { Deferred, within, type WaitOptions } from './deferred.js';
 import { diagnostics, type ConnectMessage } from './diagnostics.js';
 import { connectToAny } from './connector.js';
 import type { ConnectionError } from './errors.js';
 import { closeError, ConnectionClosedError, ConnectionLostError, type AmqpError } from './errors.js';
+import { EventWaiters } from './event-waiters.js';
 import { SafeEmitter } from './events.js';
 import { sayFarewell } from './farewell.js';
 import { asLost, type Link, type LinkOwner } from './link.js';
 import { resolveOptions, type ConnectionOptions, type ResolvedOptions } from './options.js';
+import { reconnect } from './reconnect.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from './recoverable.js';
 import { restore } from './restore.js';
 import { RpcQueue, type CallOptions } from './rpc-queue.js';
@@ -69,7 +70,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private liveLink: Link | undefined;
   private blockedReason: string | undefined;
   private closing: Promise<void> | undefined;
-  private eventWaiters: Deferred<void>[] = [];
+  private readonly events = new EventWaiters();
 
   /** Use `connect()`. */
   private constructor(options: ConnectionOptions) {
@@ -170,14 +171,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** Resolves after at least one method or message was dispatched on any channel. @throws TimeoutError after `timeout` ms */
   async drainEvents(options: CallOptions = {}): Promise<void> {
     if (this.current === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
-    const waiter = new Deferred<void>();
-    this.eventWaiters.push(waiter);
-    const wait = { timeout: options.timeout ?? this.options.rpcTimeout, signal: options.signal };
-    try {
-      await within(waiter.promise, this.options.clock, wait, `drainEvents: nothing came within ${wait.timeout} ms`);
-    } finally {
-      this.eventWaiters = this.eventWaiters.filter((other) => other !== waiter);
-    }
+    await this.events.next(this.options.clock, { timeout: this.options.rpcTimeout, ...options });
   }
 
   /** A heartbeat frame, now. */
@@ -192,7 +186,9 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
 
   /**
    * Closes it gracefully: every channel drains (consumers cancelled, running handlers awaited, confirms and acks
-   * through), then the broker is told. It never reconnects after this.
+   * through), then the broker is told. It never reconnects after this. While the broker blocks the connection it reads
+   * nothing from it: then handlers still run to their end and their acks are sent, but no answer is waited for, and what
+   * waits to be published is refused after a second.
    *
    * @param options.timeout for all of that, ms; what is not done then is cut off. Default 10,000
    */
@@ -262,7 +258,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.blockedReason = undefined;
     const reason = asLost(error);
     this.control.fail(reason);
-    for (const waiter of this.eventWaiters.splice(0)) waiter.reject(reason);
+    this.events.fail(reason);
     const goesOn = this.restoring;
     if (goesOn) this.current = 'reconnecting';
     for (const channel of [...this.channels.values()]) channel.onLinkLost(reason);
@@ -280,7 +276,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
 
   /** @internal */
   onEvents(): void {
-    for (const waiter of this.eventWaiters.splice(0)) waiter.resolve();
+    this.events.came();
   }
 
   private pumpAll(): void {
@@ -297,30 +293,17 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   private async reconnect(): Promise<void> {
-    const { initialDelay, maxDelay, attempts } = this.options.reconnect as Exclude<ResolvedOptions['reconnect'], false>;
-    const backoff = new Backoff(initialDelay, maxDelay);
-    let delay = backoff.next();
-    for (let attempt = 1; ; attempt++) {
-      await pause(this.options.clock, delay, this.stop.signal);
-      if (this.closing) return;
-      try {
-        const link = await connectToAny(this.options, this.stop.signal);
-        // close() may have come in the very turn that the link came up: then nobody else would end it.
-        if (this.closing) return link.fail(new ConnectionClosedError('the connection was closed'));
-        this.adopt(link);
-        break;
-      } catch (error) {
-        if (this.closing) return;
-        if (attempt >= attempts) {
-          const message = `gave up after ${attempt} attempts to reconnect: ${(error as Error).message}`;
-          return this.finish(new ConnectionClosedError(message, { cause: error }));
-        }
-        delay = backoff.next();
-        this.options.logger.warn(
-          `reconnecting failed: ${(error as Error).message}; next attempt in ${Math.round(delay)} ms`,
-        );
-        this.report('reconnectFailed', error as AmqpError, delay);
-      }
+    const stopped = (): boolean => this.closing !== undefined || this.current === 'closed';
+    try {
+      const back = await reconnect(this.options, this.stop.signal, (error, delay) => {
+        if (!stopped()) this.report('reconnectFailed', error, delay);
+      });
+      if (!back) return;
+      // close() may have come in the very turn that the link came up: then nobody else would end it.
+      if (stopped()) return back.fail(new ConnectionClosedError('the connection was closed'));
+      this.adopt(back);
+    } catch (error) {
+      return stopped() ? undefined : this.finish(error as AmqpError);
     }
     const link = this.link;
     await restore([...this.channels.values()], () => this.restorer.replayAll(), this);
@@ -374,10 +357,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     const { link } = this;
     if (link) {
       const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-      // Whatever the broker answers, or fails to: it is over.
-      await this.control
-        .call('connection.close', goodbye, { timeout: Math.max(1, deadline - clock.now()) })
-        .catch(() => {});
+      // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
+      if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
+      else {
+        // Whatever the broker answers, or fails to: it is over.
+        await this.control
+          .call('connection.close', goodbye, { timeout: Math.max(1, deadline - clock.now()) })
+          .catch(() => {});
+      }
       link.finish(new ConnectionClosedError('the connection was closed'));
     }
     this.finish(undefined);
@@ -388,7 +375,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.current = 'closed';
     const reason = error ?? new ConnectionClosedError('the connection was closed');
     this.stop.abort(reason);
-    for (const waiter of this.eventWaiters.splice(0)) waiter.reject(reason);
+    this.events.fail(reason);
     for (const channel of [...this.channels.values()]) channel.finish(error);
     this.end.resolve(error);
     this.report('closed', error);

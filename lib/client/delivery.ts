@@ -15,6 +15,8 @@ export interface DeliveryInfo {
   readonly redelivered: boolean;
   readonly exchange: string;
   readonly routingKey: string;
+  /** Of basic.get-ok. */
+  readonly messageCount?: number;
 }
 
 const SINGLE: { readonly multiple?: boolean } = {};
@@ -29,6 +31,8 @@ export class Delivery {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
+  /** Messages that were left in the queue, for basic.get; undefined for a consumer's. */
+  readonly messageCount: number | undefined;
   private isSettled: boolean;
   private decoded: MessageProperties | undefined;
 
@@ -45,6 +49,7 @@ export class Delivery {
     this.exchange = info.exchange;
     this.routingKey = info.routingKey;
     this.body = body;
+    this.messageCount = info.messageCount;
     this.isSettled = noAck;
   }
 

@@ -250,7 +250,8 @@ export class Link implements TransportHandler {
 
   private startHeartbeat(): void {
     const interval = this.negotiated.heartbeat * 1000;
-    if (interval === 0) return;
+    // It may have died in the very turn that it opened: nothing would stop the heartbeat then.
+    if (interval === 0 || !this.alive) return;
     this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
       this.fail(
         new ConnectionLostError(

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js';
-import { Confirms, type Publish } from './confirms.js';
+import { Confirms, type Message, type Publish } from './confirms.js';
 import { Deferred } from './deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from './diagnostics.js';
 import {
@@ -34,7 +34,7 @@ export interface PublisherHost {
   readonly confirming: boolean;
   obstacle(): Obstacle | undefined;
   /** Appends a publish whole. @throws EncodingError before anything is appended */
-  write(publish: Publish): void;
+  write(message: Message): void;
 }
 
 /** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
@@ -56,6 +56,13 @@ export class Publisher {
   private sweepAt = Infinity;
   private cancelSweep: (() => void) | undefined;
   private settledWaiters: Deferred<void>[] = [];
+  /** Of the promise just made: one executor for all of them, in place of a closure for each. */
+  private resolve: ((deliveryTag: number) => void) | undefined;
+  private reject: ((error: unknown) => void) | undefined;
+  private readonly catchEnds = (resolve: (deliveryTag: number) => void, reject: (error: unknown) => void): void => {
+    this.resolve = resolve;
+    this.reject = reject;
+  };
 
   constructor(
     private readonly host: PublisherHost,
@@ -64,27 +71,36 @@ export class Publisher {
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
-    return new Promise((resolve, reject) => {
+    try {
       checkPublishOptions(options);
       const { signal, timeout = this.options.publishTimeout } = options;
       signal?.throwIfAborted();
+      const mandatory = options.mandatory === true;
+      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();
+      if (!waits && !this.host.confirming) {
+        this.hand({ exchange, routingKey, mandatory, properties: options, body });
+        return SENT;
+      }
+      const promise = new Promise<number>(this.catchEnds);
       const publish: Publish = {
         exchange,
         routingKey,
-        mandatory: options.mandatory === true,
+        mandatory,
         properties: options,
         body,
         deadline: this.host.clock.now() + timeout,
-        resolve,
-        reject,
+        resolve: this.resolve!,
+        reject: this.reject!,
         settled: false,
       };
-      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();
       if (waits) this.wait(publish, waits);
       else this.send(publish);
       if (signal && !publish.settled) this.watch(publish, signal);
       this.sweepBy(publish.deadline);
-    });
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Sends what waits, as far as it may go now. Call it whenever an obstacle may have gone. */
@@ -171,10 +187,14 @@ export class Publisher {
   }
 
   private send(publish: Publish): void {
-    this.host.write(publish);
-    if (diagnostics.publish.hasSubscribers) diagnostics.publish.publish(describe(publish));
+    this.hand(publish);
     if (this.host.confirming) this.confirms.add(publish);
     else settle(publish, () => publish.resolve(0));
+  }
+
+  private hand(message: Message): void {
+    this.host.write(message);
+    if (diagnostics.publish.hasSubscribers) diagnostics.publish.publish(describe(message));
   }
 
   private wait(publish: Publish, obstacle: Obstacle): void {
@@ -266,9 +286,12 @@ export class Publisher {
   }
 }
 
+/** What was handed over without confirms has its outcome at once, the same for all. */
+const SENT = Promise.resolve(0);
+
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
 
-function describe({ exchange, routingKey, properties, body }: Publish): PublishMessage {
+function describe({ exchange, routingKey, properties, body }: Message): PublishMessage {
   return { exchange, routingKey, properties, size: body.length };
 }
 

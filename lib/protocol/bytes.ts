@@ -21,8 +21,9 @@ export class ByteWriter {
     return this.position;
   }
 
-  reset(): void {
-    this.position = 0;
+  /** Forgets what was written from `to` on. */
+  reset(to = 0): void {
+    this.position = to;
   }
 
   /** A view of what was written; valid until the next write or reset. */
@@ -47,6 +48,11 @@ export class ByteWriter {
 
   long(value: number): void {
     const at = this.reserve(4);
+    this.buffer.writeUInt32BE(value, at);
+  }
+
+  /** Writes over what stands at `at`. */
+  longAt(at: number, value: number): void {
     this.buffer.writeUInt32BE(value, at);
   }
 

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { ByteWriter, describe, putShortstr, SHORTSTR_MAX } from './bytes.js';
+import { ByteWriter, describe } from './bytes.js';
 import { EncodingError } from './errors.js';
 import { methodId, writeMethod } from './methods.js';
 import { writeProperties } from './properties.js';
+import { PublishTemplate } from './publish-template.js';
 import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
 import type { MessageProperties, MethodArguments, MethodName } from './types.js';
 
@@ -20,12 +21,10 @@ const FREE_SLABS = 4;
 /** Bodies from this size on are handed to the socket as they are: copying them costs more than a writev. In bytes. */
 const DIRECT_BODY_SIZE = 16 * 1024;
 
-const PUBLISH = methodId('basic.publish');
 const ACK = methodId('basic.ack');
 const NACK = methodId('basic.nack');
 const BASIC_CLASS = 60;
-/** type, channel, size, class and method, reserved1, two short strings, bits, frame end. */
-const PUBLISH_FRAME_MAX = 7 + 4 + 2 + SHORTSTR_MAX + SHORTSTR_MAX + 1 + 1;
+const CONTENT_HEADER = 'the content header (properties and headers)';
 
 /**
  * The one write path of a connection: every frame is appended to a slab, and the owner takes what has gathered once a
@@ -39,6 +38,7 @@ export class FrameWriter {
   frameMax = FRAME_MIN_SIZE;
 
   private readonly scratch = new ByteWriter();
+  private readonly template = new PublishTemplate();
   private readonly free: Buffer[] = [];
   private slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   private offset = 0;
@@ -119,18 +119,19 @@ export class FrameWriter {
     body: Uint8Array,
   ): void {
     if (!(body instanceof Uint8Array)) throw new TypeError(`the body must be a Uint8Array, not ${describe(body)}`);
-    this.scratch.reset();
-    writeProperties(this.scratch, properties);
-    const header = this.scratch.view();
-    let at = this.reserve(PUBLISH_FRAME_MAX + header.length + 12 + FRAME_OVERHEAD);
+    const { template } = this;
+    const frames = template.encode(exchange, routingKey, mandatory, properties);
+    const { headerAt } = template;
+    this.checkFits(frames.length - headerAt - FRAME_OVERHEAD, CONTENT_HEADER);
+    const at = this.reserve(frames.length);
     const slab = this.slab;
-    let position = slab.writeUInt32BE(PUBLISH, at + 7);
-    position = slab.writeUInt16BE(0, position);
-    position = putShortstr(slab, position, exchange, 'exchange');
-    position = putShortstr(slab, position, routingKey, 'routingKey');
-    slab[position++] = mandatory ? 1 : 0;
-    at = this.frame(at, FrameType.method, channel, position - at - 7);
-    this.commitContent(at, channel, header, body);
+    slab.set(frames, at);
+    const header = at + headerAt;
+    slab[at + 1] = slab[header + 1] = channel >>> 8;
+    slab[at + 2] = slab[header + 2] = channel & 0xff;
+    this.bodySize(header + 11, body.length);
+    this.offset = at + frames.length;
+    this.commitBody(channel, body);
   }
 
   /** basic.ack, hand-tuned. */
@@ -181,13 +182,21 @@ export class FrameWriter {
 
   /** The content header and the body's frames. The method stands before `at`, not yet committed. */
   private commitContent(at: number, channel: number, properties: Buffer, body: Uint8Array): void {
-    this.checkFits(12 + properties.length, 'the content header (properties and headers)');
+    this.checkFits(12 + properties.length, CONTENT_HEADER);
     const slab = this.slab;
     slab.writeUInt32BE(BASIC_CLASS * 0x1_0000, at + 7);
-    slab.writeUInt32BE(Math.floor(body.length / 0x1_0000_0000), at + 11);
-    slab.writeUInt32BE(body.length >>> 0, at + 15);
+    this.bodySize(at + 11, body.length);
     slab.set(properties, at + 19);
     this.offset = this.frame(at, FrameType.header, channel, 12 + properties.length);
+    this.commitBody(channel, body);
+  }
+
+  private bodySize(at: number, size: number): void {
+    this.slab.writeUInt32BE(Math.floor(size / 0x1_0000_0000), at);
+    this.slab.writeUInt32BE(size >>> 0, at + 4);
+  }
+
+  private commitBody(channel: number, body: Uint8Array): void {
     const limit = this.frameMax - FRAME_OVERHEAD;
     if (body.length > limit) {
       for (let start = 0; start < body.length; start += limit) {

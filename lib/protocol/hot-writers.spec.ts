@@ -103,4 +103,75 @@ describe('what is written by hand', () => {
       }),
     );
   });
+
+  it('basic.publish is what the table says, whatever was published before it', () => {
+    // Few values, so that messages often are the last one again, in whole or in part; and some that are refused.
+    const few = fc.constantFrom('', 'orders', 'order.created', 'x'.repeat(256), undefined as unknown as string);
+    const some = fc.record(
+      Object.fromEntries(
+        Object.entries(spec).map(([name, kind]) => [
+          name,
+          kind === 'shortstr' ? fc.constantFrom('a', 'b') : kinds[kind],
+        ]),
+      ),
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<MessageProperties>;
+    const mostlySame = fc.oneof(
+      fc.constantFrom<MessageProperties>({}, { contentType: 'a' }, { deliveryMode: 256 }),
+      some,
+    );
+    const publish = fc.tuple(fc.integer({ min: 1, max: 65_535 }), few, few, fc.boolean(), mostlySame);
+    const attempt = (writer: FrameWriter, write: () => void): Buffer | 'refused' => {
+      try {
+        write();
+      } catch (error) {
+        expect(error).toBeInstanceOf(EncodingError);
+        expect(writer.pendingBytes).toBe(0);
+        return 'refused';
+      }
+      return Buffer.concat(writer.take()!.chunks);
+    };
+    fc.assert(
+      fc.property(fc.array(publish, { maxLength: 12 }), fc.uint8Array({ maxLength: 9 }), (publishes, bytes) => {
+        const [hot, byTable] = [new FrameWriter(() => {}), new FrameWriter(() => {})];
+        for (const [channel, exchange, routingKey, mandatory, values] of publishes.flatMap((one) => [one, one])) {
+          const args = { exchange, routingKey, mandatory, immediate: false };
+          const expected = attempt(byTable, () => byTable.content(channel, 'basic.publish', args, values, bytes));
+          const actual = attempt(hot, () => hot.publish(channel, exchange, routingKey, mandatory, values, bytes));
+          expect(actual).toEqual(expected);
+        }
+      }),
+    );
+  });
+
+  it.each(Object.entries(spec))('basic.publish notices another %s than before', (name, kind) => {
+    const [first, second] = {
+      shortstr: ['a', 'b'],
+      octet: [1, 2],
+      table: [{ a: 1 }, { a: 2 }],
+      timestamp: [new Date(1e6), new Date(2e6)],
+    }[kind];
+    const writer = new FrameWriter(() => {});
+    for (const values of [{}, { [name]: first }, { [name]: second }, {}]) {
+      writer.publish(1, '', 'q', false, values, Buffer.alloc(0));
+      const expected = frames((other) => other.publish(1, '', 'q', false, values, Buffer.alloc(0)));
+      expect(Buffer.concat(writer.take()!.chunks)).toEqual(expected);
+    }
+  });
+
+  it.each<[string, MessageProperties, (values: MessageProperties) => unknown]>([
+    ['table', { headers: { tenant: 'a' } }, ({ headers }) => (headers!['tenant'] = 'b')],
+    ['date', { timestamp: new Date(1e6) }, ({ timestamp }) => timestamp!.setTime(2e6)],
+  ])('basic.publish notices a %s that was changed in place', (_what, values, change) => {
+    const writer = new FrameWriter(() => {});
+    const sent = (): Buffer => {
+      writer.publish(1, '', 'q', false, values, Buffer.alloc(0));
+      return Buffer.concat(writer.take()!.chunks);
+    };
+    const before = sent();
+    change(values);
+    const after = sent();
+    expect(after).not.toEqual(before);
+    expect(after).toEqual(frames((other) => other.publish(1, '', 'q', false, values, Buffer.alloc(0))));
+  });
 });

@@ -125,7 +125,10 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     context: AmqpRpcContext,
     { replies, settler }: Route,
   ): Promise<void> {
-    const stream = new ReplyStream((packet) => replies.send(packet, context.properties));
+    const stream = new ReplyStream({
+      write: (packet) => replies.write(packet),
+      publish: (reply) => replies.publish(reply, context.properties),
+    });
     this.running.add(stream);
     try {
       await stream.start((respond) => this.send(response$, respond)).done;

@@ -2,12 +2,18 @@ import { Logger } from '@nestjs/common';
 import type { Serializer, WritePacket } from '@nestjs/microservices';
 import { MessageReturnedError, type Channel, type MessageProperties } from '../../lib/client/index.js';
 import { ReplyEncodingError } from './microservices.errors.js';
-import { messageProperties, outgoingPacket } from './outgoing-packet.js';
+import { messageProperties, outgoingPacket, type OutgoingPacket } from './outgoing-packet.js';
 
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** Where a reply goes: what the request said of that. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;
+
+/** A reply, written. */
+export interface Reply extends OutgoingPacket {
+  /** It could not be written: this is what the requester is told instead. */
+  readonly failure?: ReplyEncodingError;
+}
 
 /** Sends replies, in the form of `Transport.RMQ`: through the default exchange, to the queue that the request names. */
 export class ReplySender {
@@ -17,42 +23,37 @@ export class ReplySender {
     private readonly logger: Logger,
   ) {}
 
-  /**
-   * Resolves when the broker has it. A requester that does not want an answer, or whose queue is gone, gets none.
-   *
-   * @throws ReplyEncodingError after the requester was told; else as `Channel.publish`
-   */
-  async send(packet: WritePacket, address: ReplyAddress): Promise<void> {
-    if (!address.replyTo) return;
-    let failure: ReplyEncodingError | undefined;
-    let outgoing;
+  async write(packet: WritePacket): Promise<Reply> {
     try {
-      outgoing = await outgoingPacket(this.serializer, withPlainError(packet));
+      return await outgoingPacket(this.serializer, withPlainError(packet));
     } catch (cause) {
-      // Of the two errors the requester gets the one that tells nothing of the reply.
-      failure = new ReplyEncodingError('the reply cannot be written', { cause });
-      const err = { status: 'error', message: failure.message };
-      outgoing = await outgoingPacket({ serialize: (value: unknown) => value }, { err, isDisposed: true });
+      // The serializer's own words may tell of the reply, which is not for the requester.
+      const failure = new ReplyEncodingError('the reply cannot be written', { cause });
+      const substitute = { err: { status: 'error', message: failure.message }, isDisposed: true };
+      return { body: Buffer.from(JSON.stringify(substitute)), options: {}, failure };
     }
-    await this.publish(outgoing.body, messageProperties(outgoing.options, defaultsFor(address)), address);
-    if (failure) throw failure;
   }
 
-  private async publish(body: Buffer, properties: MessageProperties, address: ReplyAddress): Promise<void> {
-    const { replyTo = '', correlationId } = address;
+  /** Resolves when the broker has it, at once where no reply is wanted. @throws as `Channel.publish` */
+  async publish({ body, options }: Reply, address: ReplyAddress): Promise<void> {
+    const { replyTo, correlationId } = address;
+    if (!replyTo) return;
+    // RabbitMQ returns every direct reply that is mandatory (https://www.rabbitmq.com/docs/direct-reply-to#limitations).
+    const mandatory = !replyTo.startsWith(DIRECT_REPLY_TO);
+    const properties = messageProperties(options, { persistent: false, mandatory });
     try {
       await this.channel.publish('', replyTo, body, { ...properties, correlationId });
     } catch (error) {
-      if (!(error instanceof MessageReturnedError)) throw error;
-      this.logger.debug('A reply was not wanted any more: the queue of its requester is gone');
+      if (error instanceof MessageReturnedError)
+        this.logger.debug('The queue of a requester is gone: its reply is dropped');
       throw error;
     }
   }
-}
 
-/** RabbitMQ returns every direct reply that is mandatory (https://www.rabbitmq.com/docs/direct-reply-to#limitations). */
-function defaultsFor({ replyTo }: ReplyAddress) {
-  return { persistent: false, mandatory: replyTo?.startsWith(DIRECT_REPLY_TO) !== true };
+  /** A reply by itself. */
+  async send(packet: WritePacket, address: ReplyAddress): Promise<void> {
+    await this.publish(await this.write(packet), address);
+  }
 }
 
 /** Of an error itself JSON has nothing to tell; its stack is not for others. */

@@ -23,6 +23,6 @@ export interface MessageSerializer {
   accepts(contentType: ContentType): boolean;
   /** The body of the message. What it throws rejects the publish, as the cause of a {@link SerializationError}. */
   serialize(payload: unknown, contentType: ContentType): Uint8Array;
-  /** The payload of the message. What it throws makes the message undecodable: it is rejected and never retried. */
+  /** The payload of the message. What it throws makes the message undecodable: it is parked and never retried. */
   deserialize(body: Buffer, contentType: ContentType): unknown;
 }

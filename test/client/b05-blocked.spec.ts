@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Deferred } from '../../lib/client/deferred.js';
 import type { Connection, Delivery } from '../../lib/client/index.js';
 import { PublishRefusedError, PublishTimeoutError } from '../../lib/client/index.js';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 
 let rabbit: RabbitMq;
 
@@ -129,6 +130,45 @@ describe('B5 connection.blocked', () => {
       expect(performance.now() - started).toBeLessThan(3_000);
       expect(connection.state).toBe('closed');
       expect(await waiting).toMatchObject({ outcome: 'not-sent' });
+    },
+    SLOW,
+  );
+
+  it(
+    'B5 close() does not sit its deadline out: handlers end, their acks count, and it is over in a second or two',
+    async () => {
+      const connection = await harness.connect({ urls: rabbit.url });
+      const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
+      const queue = harness.name();
+      await channel.queueDeclare(queue, { autoDelete: false, arguments: { 'x-expires': 60_000 } });
+      for (const text of ['1', '2', '3']) await channel.publish('', queue, text);
+      const [begun, release] = [new Inbox<Delivery>(), new Deferred<void>()];
+      await channel.basicConsume(queue, async (delivery) => {
+        begun.add(delivery);
+        await release.promise;
+        delivery.ack();
+      });
+      await begun.take(2);
+      const { probe } = await block(connection);
+      const waiting = errorOf(channel.publish('', queue, 'too late'));
+
+      const started = performance.now();
+      const closing = connection.close({ timeout: 60_000 });
+      const closed = errorOf(channel.publish('', queue, 'after it'));
+      release.resolve();
+      await closing;
+      expect(performance.now() - started).toBeLessThan(5_000);
+      expect(connection.state).toBe('closed');
+      expect(await waiting).toMatchObject({ outcome: 'not-sent' });
+      expect(await closed).toMatchObject({ outcome: 'not-sent' });
+      await probe;
+
+      await unblock();
+      const other = await (await harness.connect({ urls: rabbit.url })).openChannel();
+      // Once it reads again, the broker finds the acks and the end of the connection: '3' alone is left.
+      await eventually(async () => (await other.queueDeclare(queue, { passive: true })).consumerCount === 0);
+      expect((await other.basicGet(queue, { noAck: true }))?.text()).toBe('3');
+      expect(await other.basicGet(queue, { noAck: true })).toBeUndefined();
     },
     SLOW,
   );

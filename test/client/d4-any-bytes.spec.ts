@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { AmqpError, connect, WireError } from '../../lib/client/index.js';
 import { FrameReader } from '../../lib/protocol/frame-reader.js';
+import { seededRandom } from '../support/random.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { Inbox, useClientHarness } from './support/client-harness.js';
@@ -30,16 +31,6 @@ function frames(chunks: readonly Buffer[]): string[] {
 
 const deliver = (tag: number): Buffer =>
   encodeMethod(1, 'basic.deliver', { consumerTag: 'tag', deliveryTag: tag, redelivered: false, exchange: 'e', routingKey: 'k' }); // prettier-ignore
-
-/** mulberry32: the same mutations in every run. */
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 describe('D4 any byte stream, split at any byte', () => {
   const harness = useClientHarness();
@@ -90,7 +81,7 @@ describe('D4 any byte stream, split at any byte', () => {
   });
 
   it('D4 sessions whose bytes are flipped, cut, repeated and spliced end typed, all promises settled', async () => {
-    const dice = random(20_240_611);
+    const dice = seededRandom(20_240_611);
     const pick = (limit: number): number => Math.floor(dice() * limit);
     let mutation: { at: number; apply: (rest: Buffer) => Buffer | undefined } | undefined;
     let total = 0;

@@ -115,6 +115,26 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     expect(text).not.toContain('s3cret');
   });
 
+  it('is down while nothing can be published, though all consumers consume', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    // The publishing connection asks for its URL first.
+    const urls = [url, nest.rabbit.url];
+    const find = (): string => urls.shift() ?? url;
+    const { app, health } = await start(queue, { url: find, topology: { queues: [classicQueue(queue)] } });
+    proxy.refuse();
+    const lost = firstValueFrom(publisherOf(app).state$.pipe(filter((state) => state === 'reconnecting')));
+    proxy.cut();
+    await lost;
+    const [status, { details }] = await health();
+    expect(status).toBe(503);
+    expect(details.amqp).toMatchObject({
+      connections: { default: { publishing: 'reconnecting', consuming: 'open' } },
+      consumers: { consuming: 1 },
+      failing: [],
+    });
+  });
+
   it('is down while a consumer has lost its queue, and up when it is there again', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);

@@ -95,7 +95,8 @@ describe('a process that is killed', () => {
 
 describe('a broker that restarts', () => {
   it('keeps what waits for its retry', async () => {
-    await using rabbit = await startRabbitMq();
+    // Not that of AMQP_URL, which is not ours to restart.
+    await using rabbit = await startRabbitMq({ source: 'local' });
     const queue = 'billing';
     const seen = new Inbox<AmqpContext>();
 

@@ -134,6 +134,22 @@ describe('ParkingLot', () => {
     expect(messages.map(({ attempts }) => attempts)).toEqual([2, 2, 2]);
   });
 
+  it('leaves what is parked after it has begun', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen } = await parked(queue, ['a', 'b', 'c'], () => broken);
+    broken = false;
+    const late: Promise<number>[] = [];
+    const filter = (): boolean => {
+      late.push(nest.channel.publish('', `${queue}.parked`, '1', { messageId: `late ${late.length}` }));
+      return true;
+    };
+    await expect(lotOf(app).redrive(queue, { filter })).resolves.toEqual({ redriven: 3, kept: 0 });
+    await Promise.all(late);
+    expect((await seen.take(3)).map(({ properties }) => properties.messageId)).toEqual(['a', 'b', 'c']);
+    expect(idsOf(await lotOf(app).list(queue))).toEqual(['late 0', 'late 1', 'late 2']);
+  });
+
   it('stops with a typed error when the queue is gone, and everything stays', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
@@ -152,7 +168,7 @@ describe('ParkingLot', () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
     const filter = ({ messageId }: { messageId: string | undefined }): boolean => {
-      if (messageId === 'b') throw new Error('a filter that fails');
+      if (messageId === 'a') throw new Error('a filter that fails');
       return true;
     };
     await expect(lotOf(app).redrive(queue, { filter })).rejects.toThrow('a filter that fails');

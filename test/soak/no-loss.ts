@@ -8,6 +8,7 @@ import {
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import type { RabbitMq } from '../support/rabbitmq.js';
+import { seededRandom } from '../support/random.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 export interface SoakOptions {
@@ -89,7 +90,7 @@ class Soak {
   ) {
     this.outcomes = new Uint8Array(options.messages);
     this.seen = new Uint16Array(options.messages);
-    this.random = mulberry32(options.seed);
+    this.random = seededRandom(options.seed);
   }
 
   async run(): Promise<SoakFigures> {
@@ -122,13 +123,13 @@ class Soak {
   }
 
   async close(): Promise<void> {
-    if (this.consumer) {
-      const channel = await this.consumer.openChannel();
-      await channel.queueDelete(this.queue);
-    }
     await this.publisher?.close();
     await this.consumer?.close();
     await this.proxy?.close();
+    // Not through the proxy, where a cut may still be due.
+    await using connection = await connect({ urls: this.rabbit.url, reconnect: false });
+    const channel = await connection.openChannel();
+    await channel.queueDelete(this.queue);
   }
 
   private async consume(): Promise<void> {
@@ -292,15 +293,4 @@ class Soak {
   private progress(): void {
     this.options.onProgress?.(this.line());
   }
-}
-
-/** A small random generator with a seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

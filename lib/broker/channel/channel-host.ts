@@ -1,4 +1,5 @@
 import type { MethodArguments, MethodName } from '../../protocol/types.js';
+import type { Message } from '../queue/message.js';
 import type { BrokerFaults } from '../control/faults.js';
 import type { Journal } from '../control/journal.js';
 import type { ReplyTargets } from './reply-to.js';
@@ -23,6 +24,8 @@ export interface ChannelHost {
   /** Bytes; larger messages are refused. */
   readonly maxMessageSize: number;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
+  /** A method with a message as it came. What this connection's frames cannot hold ends it, and nobody else's. */
+  forward<N extends MethodName>(name: N, args: MethodArguments<N>, message: Pick<Message, 'encoded' | 'body'>): void;
   /** The broker takes no publishes now: the connection is held. */
   onPublish(): void;
 }

@@ -90,13 +90,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const deliveryTag = this.register(entry, queue, undefined, noAck);
     const { exchange, routingKey } = message;
     const args = { deliveryTag, redelivered, exchange, routingKey, messageCount: queue.messageCount };
-    this.host.transport.writer.forward(
-      this.host.channelId,
-      'basic.getOk',
-      args,
-      encodedFor(entry, queue),
-      message.body,
-    );
+    this.host.forward('basic.getOk', args, { encoded: encodedFor(entry, queue), body: message.body });
   }
 
   /** basic.ack, basic.nack, basic.reject. @throws BrokerError when the tag is unknown */
@@ -150,13 +144,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const deliveryTag = this.register(entry, queue, consumer, consumer.noAck);
     const { exchange, routingKey } = message;
     const args = { consumerTag: tag, deliveryTag, redelivered, exchange, routingKey };
-    this.host.transport.writer.forward(
-      this.host.channelId,
-      'basic.deliver',
-      args,
-      encodedFor(entry, queue),
-      message.body,
-    );
+    this.host.forward('basic.deliver', args, { encoded: encodedFor(entry, queue), body: message.body });
   }
 
   cancelled(consumer: Consumer): void {
@@ -171,10 +159,10 @@ export class Consuming implements ConsumerHost, ReplyTarget {
 
   /** A reply to a request of this channel, through no queue. */
   reply(message: Message): void {
-    const { routingKey, encoded, body } = message;
+    const { routingKey } = message;
     const consumerTag = this.replies!.tag;
     const args = { consumerTag, deliveryTag: ++this.lastDeliveryTag, redelivered: false, exchange: '', routingKey };
-    this.host.transport.writer.forward(this.host.channelId, 'basic.deliver', args, encoded, body);
+    this.host.forward('basic.deliver', args, message);
   }
 
   private consumeReplies(

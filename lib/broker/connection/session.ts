@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { ByteReader } from '../../protocol/bytes.js';
-import { WireError } from '../../protocol/errors.js';
+import { EncodingError, WireError } from '../../protocol/errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { methodId, readMethod } from '../../protocol/methods.js';
 import { FRAME_END, FrameType, PROTOCOL_HEADER } from '../../protocol/spec.js';
@@ -14,6 +14,7 @@ import { Handshake, type Opened } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Journal } from '../control/journal.js';
 import type { ResolvedBrokerOptions } from '../options.js';
+import type { Message } from '../queue/message.js';
 import type { ReplyTargets } from '../channel/reply-to.js';
 import { Transport, type TransportHandler } from './transport.js';
 import type { Vhost } from '../routing/vhost.js';
@@ -281,6 +282,7 @@ export class Session implements TransportHandler, ChannelOwner {
       cancelNotify: this.understands('consumer_cancel_notify'),
       maxMessageSize: options.maxMessageSize,
       send: (name, args) => this.send(channelId, name, args),
+      forward: (name, args, message) => this.forward(channelId, name, args, message),
       onPublish: () => {
         if (this.host.blocked !== undefined) this.transport.hold('blocked');
       },
@@ -295,6 +297,21 @@ export class Session implements TransportHandler, ChannelOwner {
 
   private send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
     if (!this.transport.ended) this.transport.writer.method(channel, name, args);
+  }
+
+  /** Thrown in whoever hands out a message, the error would be taken for that one's: its publisher's, for one. */
+  private forward<N extends MethodName>(
+    channel: number,
+    name: N,
+    args: MethodArguments<N>,
+    { encoded, body }: Pick<Message, 'encoded' | 'body'>,
+  ): void {
+    try {
+      this.transport.writer.forward(channel, name, args, encoded, body);
+    } catch (error) {
+      if (!(error instanceof EncodingError)) throw error;
+      queueMicrotask(() => this.close(new BrokerError('FRAME_ERROR', error.message), name));
+    }
   }
 
   private understands(capability: string): boolean {

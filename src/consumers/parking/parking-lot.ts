@@ -86,15 +86,13 @@ export class ParkingLot {
     checkCount('scan', scan);
     const parked = parkedQueueName(queue);
     return this.onChannel(connection, async (channel) => {
-      const { messageCount } = await channel.queueDeclare(parked, { passive: true });
-      let left = Math.min(messageCount, scan);
       let redriven = 0;
       const kept: Delivery[] = [];
+      // How many there are, the first one tells: a declaration does not count yet what was given back just now.
+      let deliveries = await fetch(channel, parked, 1);
+      let left = Math.min(deliveries[0]?.messageCount ?? 0, scan - 1);
       try {
-        while (left > 0 && redriven < limit) {
-          const deliveries = await fetch(channel, parked, Math.min(left, limit - redriven, WINDOW));
-          if (deliveries.length === 0) break;
-          left -= deliveries.length;
+        while (deliveries.length > 0) {
           // What the filter throws on, and what follows it, is not settled: it stays.
           const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue)));
           kept.push(...deliveries.filter((_, index) => !chosen[index]));
@@ -104,6 +102,8 @@ export class ParkingLot {
           redriven += sent.filter(({ status }) => status === 'fulfilled').length;
           const failed = sent.find((result) => result.status === 'rejected');
           if (failed) throw failed.reason;
+          deliveries = await fetch(channel, parked, Math.min(left, limit - redriven, WINDOW));
+          left -= deliveries.length;
         }
       } catch (error) {
         throw new RedriveError(queue, redriven, error);

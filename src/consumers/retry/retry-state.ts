@@ -115,8 +115,9 @@ export function withoutStacks(state: RetryState): RetryState {
 }
 
 /** As if it came from its publisher; where that sent it stays known. */
-export function startedAnew({ firstFailure: _, lastFailure: __, ...state }: RetryState): RetryState {
-  return { ...state, failed: 0 };
+export function startedAnew(state: RetryState): RetryState {
+  const { firstFailure: _, lastFailure: __, ...rest } = state;
+  return { ...rest, failed: 0 };
 }
 
 /** Properties decode when first asked for, and may be malformed. */

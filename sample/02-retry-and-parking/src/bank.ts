@@ -1,0 +1,11 @@
+import { Injectable } from '@nestjs/common';
+
+/** Somebody else's service, which is down at times. */
+@Injectable()
+export class Bank {
+  up = false;
+
+  charge(amount: number): void {
+    if (!this.up) throw new Error(`the bank does not answer (charging ${amount})`);
+  }
+}

@@ -1,0 +1,291 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { EmbeddedBroker, type DropKind } from '../lib/broker/index.js';
+import {
+  AccessRefusedError,
+  connect,
+  ConnectionLostError,
+  MessageReturnedError,
+  PublishNackedError,
+  PublishRefusedError,
+  type Channel,
+  type Connection,
+} from '../lib/client/index.js';
+import { errorOf, eventOf, Inbox } from './client/support/client-harness.js';
+
+/** Each fault as a client notices it, and as the journal tells it. */
+describe('EmbeddedBroker: faults on demand', () => {
+  let broker: EmbeddedBroker;
+  let connection: Connection;
+  let channel: Channel;
+
+  beforeEach(async () => {
+    broker = await EmbeddedBroker.start();
+    connection = await connect(broker.url, {
+      connectionName: 'ours',
+      reconnect: { initialDelay: 1, maxDelay: 20 },
+    });
+    channel = await connection.openChannel({ confirm: true });
+    await channel.queueDeclare('q');
+  });
+  afterEach(async () => {
+    broker.faults.clear();
+    await connection.close();
+    await broker.close();
+  });
+
+  it.each<[DropKind, RegExp]>([
+    ['close', /320 CONNECTION_FORCED - Closed via the embedded broker/],
+    ['end', /closed/],
+    ['reset', /ECONNRESET|closed/],
+    ['mid-frame', /closed/],
+  ])('drop (%s): what is pending fails, and the connection comes back', async (kind, message) => {
+    // So that there is something pending.
+    broker.faults.delay(60_000);
+    const pending = errorOf<ConnectionLostError>(channel.publish('', 'q', 'x'));
+    const [lost, back] = [eventOf<[Error]>(connection, 'disconnected'), eventOf(connection, 'reconnected')];
+    expect(broker.faults.drop(kind)).toBe(1);
+    broker.faults.delay(0);
+    expect((await lost)[0].message).toMatch(message);
+    expect(await pending).toBeInstanceOf(ConnectionLostError);
+    expect((await pending).outcome).toBe('unknown');
+    await back;
+    await channel.publish('', 'q', 'after');
+    await broker.journal.next('disconnected');
+    expect(broker.journal.of('connected')).toHaveLength(2);
+    expect(broker.journal.of('fault', ({ fault }) => fault === `drop (${kind})`)).toMatchObject([
+      { detail: '1 connections' },
+    ]);
+  });
+
+  it('drop one of several, by its name or number', async () => {
+    const other = await connect(broker.url, { connectionName: 'other', reconnect: false });
+    expect(broker.connections.map(({ name }) => name)).toEqual(['ours', 'other']);
+    expect(broker.faults.drop('end', { name: 'nobody' })).toBe(0);
+    expect(broker.faults.drop('end', { name: 'other' })).toBe(1);
+    expect(await other.closed).toBeInstanceOf(ConnectionLostError);
+    expect(connection.state).toBe('open');
+    const [ours] = broker.connections;
+    const lost = eventOf(connection, 'disconnected');
+    expect(broker.faults.drop('end', { id: ours!.id })).toBe(1);
+    await lost;
+  });
+
+  it('stall: neither answers nor heartbeats; the client notices by itself', async () => {
+    const watched = await connect(broker.url, { heartbeat: 1, reconnect: false });
+    broker.faults.stall();
+    expect((await watched.closed)!.message).toMatch(/heartbeat/);
+    const call = channel.queueDeclare('late');
+    let answered = false;
+    void call.then(() => (answered = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(false);
+    broker.faults.resume();
+    expect((await call).queue).toBe('late');
+  });
+
+  it('stall holds connections that come, too, until resume', async () => {
+    broker.faults.stall();
+    const error = await errorOf(connect(broker.url, { connectTimeout: 100, reconnect: false }));
+    expect(error.message).toMatch(/100 ms|timeout|within/i);
+    broker.faults.resume();
+    await (await connect(broker.url, { reconnect: false })).close();
+  });
+
+  it('delay: everything later, in its order', async () => {
+    expect(broker.faults.delay(60)).toBe(1);
+    const start = Date.now();
+    await Promise.all(['a', 'b', 'c'].map((text) => channel.publish('', 'q', text)));
+    expect(Date.now() - start).toBeGreaterThanOrEqual(55);
+    broker.faults.delay(0);
+    const texts = [];
+    for (let count = 0; count < 3; count++) texts.push((await channel.basicGet('q', { noAck: true }))!.text());
+    expect(texts).toEqual(['a', 'b', 'c']);
+  });
+
+  it('nackNext: that many, of those that fit; the message is dropped', async () => {
+    await channel.queueDeclare('other');
+    broker.faults.nackNext(2, { routingKey: 'q' });
+    await channel.publish('', 'other', 'not meant');
+    for (let count = 0; count < 2; count++) {
+      expect(await errorOf(channel.publish('', 'q', 'x'))).toBeInstanceOf(PublishNackedError);
+    }
+    await channel.publish('', 'q', 'passes');
+    expect(broker.journal.of('published').map(({ outcome }) => outcome)).toEqual([
+      'routed',
+      'nacked',
+      'nacked',
+      'routed',
+    ]);
+    expect(broker.queues.find(({ name }) => name === 'q')!.messages).toBe(1);
+  });
+
+  it('returnNext: mandatory ones only, whatever is bound', async () => {
+    broker.faults.returnNext();
+    await channel.publish('', 'q', 'not mandatory');
+    expect(await errorOf(channel.publish('', 'q', 'x', { mandatory: true }))).toBeInstanceOf(MessageReturnedError);
+    await channel.publish('', 'q', 'passes', { mandatory: true });
+    expect(broker.journal.of('published', ({ outcome }) => outcome === 'returned')).toHaveLength(1);
+  });
+
+  it('cancelConsumers: by queue or tag; the client hears of it', async () => {
+    const cancelled = new Inbox<string>();
+    for (const consumerTag of ['one', 'two']) {
+      await channel.basicConsume('q', () => undefined, { consumerTag, onCancel: () => cancelled.add(consumerTag) });
+    }
+    expect(broker.faults.cancelConsumers({ queue: 'another' })).toBe(0);
+    expect(broker.faults.cancelConsumers({ consumerTag: 'two' })).toBe(1);
+    expect(await cancelled.next()).toBe('two');
+    expect(broker.faults.cancelConsumers({ queue: 'q' })).toBe(1);
+    expect(await cancelled.next()).toBe('one');
+    expect(broker.queues[0]!.consumers).toBe(0);
+  });
+
+  it('block and unblock: publishes wait, clients are told, those that come too', async () => {
+    const blocked = eventOf(connection, 'blocked');
+    expect(broker.faults.block('no room')).toBe(1);
+    expect(await blocked).toEqual(['no room']);
+    const late = await connect(broker.url, { reconnect: false });
+    const refused = await late.openChannel({ confirm: true, whenUnavailable: 'fail' });
+    expect(await errorOf(refused.publish('', 'q', 'x'))).toBeInstanceOf(PublishRefusedError);
+    const publish = channel.publish('', 'q', 'x');
+    // Consumers are served all the same.
+    await channel.queueDeclare('q', { passive: true });
+    expect(broker.journal.of('published')).toHaveLength(0);
+    const unblocked = eventOf(connection, 'unblocked');
+    broker.faults.unblock();
+    await unblocked;
+    await publish;
+    await late.close();
+  });
+
+  it('refuseLogins: that many', async () => {
+    broker.faults.refuseLogins(1);
+    expect(await errorOf(connect(broker.url, { reconnect: false }))).toBeInstanceOf(AccessRefusedError);
+    await (await connect(broker.url, { reconnect: false })).close();
+    expect(broker.journal.of('refused')).toMatchObject([{ user: 'guest' }]);
+  });
+
+  it('corruptFrame: the client closes the connection with 501, and comes back', async () => {
+    const restored = eventOf(connection, 'reconnected');
+    expect(broker.faults.corruptFrame()).toBe(1);
+    await restored;
+    expect(broker.journal.of('connected')).toHaveLength(2);
+  });
+
+  it('clear ends whatever was set', async () => {
+    const { faults } = broker;
+    faults.nackNext(5);
+    faults.returnNext(5);
+    faults.refuseLogins();
+    faults.delay(10_000);
+    faults.block();
+    faults.stall();
+    faults.clear();
+    await channel.publish('', 'q', 'x', { mandatory: true });
+    await (await connect(broker.url, { reconnect: false })).close();
+  });
+});
+
+describe('EmbeddedBroker: journal and time', () => {
+  let broker: EmbeddedBroker;
+  let connection: Connection;
+
+  beforeEach(async () => {
+    broker = await EmbeddedBroker.start();
+    connection = await connect(broker.url, { connectionName: 'ours', reconnect: false });
+  });
+  afterEach(() => broker.close());
+
+  it('tells of a message’s whole way', async () => {
+    const channel = await connection.openChannel({ confirm: true });
+    await channel.queueDeclare('q');
+    const handled = broker.journal.next('settled', ({ queue, outcome }) => queue === 'q' && outcome === 'ack');
+    await channel.basicConsume('q', (delivery) => delivery.ack());
+    await channel.publish('', 'q', '{"id":1}', { messageId: 'm', headers: { tenant: 'a' } });
+    const { message } = await handled;
+    expect(message.json()).toEqual({ id: 1 });
+    expect(message.properties).toMatchObject({ messageId: 'm', headers: { tenant: 'a' } });
+    const kinds = broker.journal.entries.map(({ kind }) => kind);
+    expect(kinds[0]).toBe('connected');
+    expect(kinds.slice(-3).sort()).toEqual(['delivered', 'published', 'settled']);
+    expect(broker.journal.of('published')).toMatchObject([
+      { exchange: '', routingKey: 'q', queues: ['q'], outcome: 'routed', mandatory: false },
+    ]);
+  });
+
+  it('tells of deaths and of errors', async () => {
+    const channel = await connection.openChannel({ confirm: true, restore: false });
+    await channel.queueDeclare('q', { arguments: { 'x-max-length': 0 } });
+    await channel.publish('', 'q', 'x');
+    await errorOf(channel.queueDeclare('not.there', { passive: true }));
+    expect(broker.journal.of('died')).toMatchObject([{ queue: 'q', reason: 'maxlen' }]);
+    expect(broker.journal.of('failed')).toMatchObject([{ channel: 1, replyCode: 404 }]);
+  });
+
+  it('next finds what has been, waits for what comes, and says what came instead', async () => {
+    expect((await broker.journal.next('connected')).name).toBe('ours');
+    const [last] = broker.journal.entries.slice(-1);
+    await expect(broker.journal.next('connected', undefined, { after: last!.sequence, timeout: 20 })).rejects.toThrow(
+      "the broker saw no fitting 'connected' within 20 ms; the last it saw: connected",
+    );
+    broker.journal.clear();
+    expect(broker.journal.entries).toEqual([]);
+  });
+
+  it('keeps the last entries only, or none', async () => {
+    await using small = await EmbeddedBroker.start({ journalSize: 3 });
+    await using none = await EmbeddedBroker.start({ journalSize: 0 });
+    for (const { url } of [small, none]) {
+      const other = await connect(url, { reconnect: false });
+      const channel = await other.openChannel();
+      for (let count = 0; count < 10; count++) await channel.queueDeclare(`q.${count}`);
+      await other.close();
+    }
+    expect(small.journal.entries).toHaveLength(3);
+    expect(none.journal.entries).toHaveLength(0);
+  });
+
+  it('advance: a minute’s TTLs, delays and expiries in no time, in their order', async () => {
+    const channel = await connection.openChannel({ confirm: true });
+    await channel.queueDeclare('done');
+    const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'done' };
+    await channel.queueDeclare('slow', { arguments: { ...dead, 'x-message-ttl': 60_000 } });
+    await channel.queueDeclare('quick', { arguments: { ...dead, 'x-message-ttl': 1_000 } });
+    await channel.queueDeclare('unused', { arguments: { 'x-expires': 50_000 } });
+    await channel.publish('', 'slow', 'slow');
+    await channel.publish('', 'quick', 'quick');
+    const before = broker.now;
+    broker.advance(59_000);
+    expect(broker.now - before).toBeGreaterThanOrEqual(59_000);
+    expect(broker.queues.map(({ name, messages }) => [name, messages])).toEqual([
+      ['done', 1],
+      ['slow', 1],
+      ['quick', 0],
+    ]);
+    broker.advance(1_000);
+    const texts = [await channel.basicGet('done'), await channel.basicGet('done')].map((delivery) => delivery!.text());
+    expect(texts).toEqual(['quick', 'slow']);
+    expect(() => broker.advance(-1)).toThrow(RangeError);
+  });
+
+  it('options that cannot be are named', async () => {
+    await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(
+      /frameMax must be a whole number of at least 4096/,
+    );
+    await expect(EmbeddedBroker.start({ prot: 1 } as object)).rejects.toThrow(/unknown option 'prot'; known are: port/);
+    await expect(EmbeddedBroker.start({ port: broker.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  it('users and vhosts of its own; the URL is for the first of each', async () => {
+    await using own = await EmbeddedBroker.start({ users: { 'me@home': 'p:ss/w' }, vhosts: ['a/b', '/'] });
+    expect(own.url).toMatch(/^amqp:\/\/me%40home:p%3Ass%2Fw@127\.0\.0\.1:\d+\/a%2Fb$/);
+    const other = await connect(own.url, { reconnect: false });
+    expect(own.connections).toMatchObject([{ user: 'me@home' }]);
+    await other.close();
+  });
+
+  it('close tells its clients, and may be called again', async () => {
+    await Promise.all([broker.close(), broker.close()]);
+    expect(await connection.closed).toMatchObject({ replyCode: 320 });
+  });
+});

@@ -1,0 +1,126 @@
+import { Script, createContext } from 'node:vm';
+import { seededRandom } from '../support/random.js';
+import { mutate, split } from './mutations.js';
+import type { FuzzTarget } from './target.js';
+
+export interface FuzzOptions {
+  readonly seconds: number;
+  /** The same seed and target, the same inputs in the same order. */
+  readonly seed: number;
+  /** Bytes by which the process may grow. Default 256 MiB. */
+  readonly memory?: number;
+  /** Seconds until memory is measured: what the first inputs load and compile is no leak. Default 2. */
+  readonly warmUp?: number;
+  /** Milliseconds that one input may take, with some before it. Default 5,000. */
+  readonly deadline?: number;
+  /** Called about once a second. */
+  readonly onProgress?: (executions: number, seconds: number) => void;
+}
+
+export interface FuzzFailure {
+  readonly target: string;
+  readonly execution: number;
+  readonly chunks: readonly Buffer[];
+  readonly error: unknown;
+}
+
+export interface FuzzReport {
+  readonly executions: number;
+  readonly seconds: number;
+  /** Ends the run. */
+  readonly failure: FuzzFailure | undefined;
+}
+
+/** Executions between two looks at clock and memory. */
+const BATCH = 100;
+
+/**
+ * Runs a target on mutated input until the time is over, or an input fails: it throws what it must not, takes longer
+ * than its deadline, or the process grows beyond its bound. First come the split points of the corpus, each of them.
+ */
+export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
+  const { seconds, seed, memory = 256 * 1024 * 1024, warmUp = 2, deadline = 5_000, onProgress } = options;
+  const started = performance.now();
+  const elapsed = (): number => (performance.now() - started) / 1_000;
+  const inputs = inputsFor(target, seed);
+  let [executions, shown] = [0, 0];
+  let bound = Infinity;
+  let chunks: readonly Buffer[] = [];
+  const failed = (error: unknown): FuzzReport => {
+    const failure = {
+      target: target.name,
+      execution: executions,
+      chunks: chunks.map((part) => Buffer.from(part)),
+      error,
+    };
+    return { executions, seconds: elapsed(), failure };
+  };
+  /** A number of inputs, or one where the outcome is a promise. */
+  const batch = (): void | Promise<void> => {
+    for (let turn = 0; turn < BATCH; turn++) {
+      executions++;
+      chunks = inputs.next().value;
+      const done = target.run(chunks);
+      if (done) return done;
+    }
+  };
+  while (elapsed() < seconds) {
+    try {
+      await inTime(interruptible(batch, deadline), deadline);
+    } catch (error) {
+      return failed(error);
+    }
+    if (bound === Infinity && elapsed() >= warmUp) bound = process.memoryUsage.rss() + memory;
+    const rss = process.memoryUsage.rss();
+    if (rss > bound) return failed(new Error(`the process has grown to ${rss} bytes; ${bound} were allowed`));
+    if (elapsed() - shown >= 1) {
+      shown = elapsed();
+      onProgress?.(executions, shown);
+    }
+  }
+  return { executions, seconds: elapsed(), failure: undefined };
+}
+
+/** Runs one input as `fuzz` does. @throws what it failed with */
+export async function replay(target: FuzzTarget, chunks: readonly Buffer[], deadline = 5_000): Promise<void> {
+  await inTime(
+    interruptible(() => target.run(chunks), deadline),
+    deadline,
+  );
+}
+
+function* inputsFor({ corpus }: FuzzTarget, seed: number): Generator<readonly Buffer[], never> {
+  for (const bytes of corpus) {
+    for (let at = 0; at <= bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
+  }
+  for (let n = 0; ; n++) {
+    const random = seededRandom(Math.imul(seed + 1, 0x9e37_79b1) ^ n);
+    const bytes = mutate(corpus, random);
+    yield split(bytes, random);
+  }
+}
+
+const loop = new Script('run()');
+
+/** Calls it, and ends it where it runs on for ever: that is an outcome of fuzzing too, and nothing else would tell. */
+function interruptible(run: () => void | Promise<void>, timeout: number): void | Promise<void> {
+  try {
+    return loop.runInContext(createContext({ run }), { timeout }) as void | Promise<void>;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? new Error(`not done within ${timeout} ms`) : error;
+  }
+}
+
+async function inTime(done: void | Promise<void>, deadline: number): Promise<void> {
+  if (!done) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`neither resolved nor rejected within ${deadline} ms`)), deadline);
+  });
+  try {
+    await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { filter, firstValueFrom } from 'rxjs';
+import {
+  AmqpConsumer,
+  AmqpHealthIndicator,
+  AmqpModule,
+  classicQueue,
+  ExchangePublisher,
+  getPublisherToken,
+  Payload,
+} from 'nest-amqp';
+import { PublishRefusedError } from 'nest-amqp/client';
+import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+let rabbit: RabbitMq;
+
+beforeAll(async () => {
+  rabbit = await startRabbitMq({ source: 'local' });
+}, 60_000);
+afterAll(() => rabbit?.stop());
+
+describe('a broker that blocks the publishing connection', () => {
+  const nest = useNest();
+
+  it('holds publishes back, or they fail at once, as told; consuming goes on; then all flows again', async () => {
+    const inbox = new Inbox();
+    const gates: (() => void)[] = [];
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer('billing', { prefetch: 1 })
+      async onOrder(@Payload() order: unknown): Promise<void> {
+        inbox.add(order);
+        await new Promise<void>((resolve) => gates.push(resolve));
+      }
+    }
+
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({ url: rabbit.url, topology: { queues: [classicQueue('billing')] } }),
+        AmqpModule.forFeature([{ publisher: 'impatient', exchange: '', whenUnavailable: 'fail' }]),
+      ],
+      providers: [Billing],
+    });
+    const publisher = publisherOf(app);
+    const impatient = app.get<ExchangePublisher>(getPublisherToken('impatient'), { strict: false });
+    await impatient.publish('billing', 1);
+    await publisher.sendToQueue('billing', 2);
+    expect(await inbox.next()).toBe(1);
+
+    const blocked = firstValueFrom(publisher.state$.pipe(filter((state) => state === 'blocked')));
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.0001');
+    // RabbitMQ blocks a connection with the first publish after the alarm.
+    const probe = publisher.sendToQueue('billing', 3);
+    await blocked;
+    expect(nest.lines.with('(publishing): the broker has blocked the connection')).toHaveLength(1);
+    const { status, connections } = app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp;
+    expect({ status, connections }).toMatchObject({
+      status: 'down',
+      connections: { default: { publishing: 'blocked', consuming: 'open', reason: expect.stringContaining('memory') } },
+    });
+    await expect(impatient.publish('billing', 'refused')).rejects.toThrow(PublishRefusedError);
+    const waiting = publisher.sendToQueue('billing', 4);
+    // The acknowledgement of the first lets the second through, alarm or not.
+    gates.shift()!();
+    expect(await inbox.next()).toBe(2);
+
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.4');
+    await Promise.all([probe, waiting]);
+    expect(await firstValueFrom(publisher.state$)).toBe('open');
+    for (const expected of [3, 4]) {
+      gates.shift()!();
+      expect(await inbox.next()).toBe(expected);
+    }
+    gates.shift()!();
+    expect(nest.lines.with('the broker takes publishes again')).toHaveLength(1);
+  }, 60_000);
+});
