@@ -74,6 +74,26 @@ describe('parameter decorators of @nestjs/microservices', () => {
   });
 });
 
+describe('an error of a handler', () => {
+  it('is one line in the log, whatever Nest logs of errors that no filter handles', async () => {
+    const queue = nest.name();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: { attempts: 1, then: 'discard' } })
+      onOrder(): void {
+        throw new Error('no funds');
+      }
+    }
+
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await publisherOf(app).sendToQueue(queue, {}, { messageId: 'm-1' });
+    await nest.lines.until('m-1');
+    await nest.close(app);
+    expect(nest.lines.with('no funds')).toEqual([expect.stringContaining("Message 'm-1'")]);
+  });
+});
+
 describe('queue names', () => {
   @Injectable()
   class Config {
