@@ -1,3 +1,5 @@
+import { notOnEmbedded } from './test/support/not-on-embedded.js';
+
 /**
  * Three projects: unit specs beside their source need nothing; those in test/ share one RabbitMQ of this run; and those
  * that say nothing of RabbitMQ's own faults run once more, on the embedded broker in its place.
@@ -50,6 +52,7 @@ export default {
         '<rootDir>/test/nest-module.spec.ts',
         '<rootDir>/test/embedded-broker*.spec.ts',
       ],
+      testPathIgnorePatterns: Object.keys(notOnEmbedded).map((path) => `<rootDir>/test/${path}`),
       globals: { brokerOfThisProject: 'embedded' },
       globalSetup: '<rootDir>/test/support/embedded-setup.ts',
       globalTeardown: '<rootDir>/test/support/embedded-teardown.ts',

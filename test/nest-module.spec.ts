@@ -621,7 +621,7 @@ describe('AmqpModule with RabbitMQ', () => {
       const connectionName = `billing-${randomUUID()}`;
       const amqp = AmqpModule.forRoot({ url: url.href, connectionName, topology: topology() });
       await create({ imports: [amqp], providers: [Billing] });
-      const connected = expect.stringMatching(/: connected to RabbitMQ \S+ at \S+:\d+$/);
+      const connected = expect.stringMatching(/: connected to (RabbitMQ|nest-amqp embedded broker) \S+ at \S+:\d+$/);
       expect(lines.with(connectionName)).toEqual([connected, connected]);
       expect(lines.with('Consuming')).toEqual([`LOG Consuming queue '${queue}' in Billing.onOrder, prefetch 4`]);
       expect(lines.with(url.password === 'guest' ? 'guest:' : url.password)).toEqual([]);

@@ -2,21 +2,23 @@ import { describe, expect, it } from '@jest/globals';
 import { useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
 import type { MethodArguments } from '../../lib/protocol/types.js';
+import { runsEmbedded } from '../support/shared-broker.js';
 
 describe('A22 properties and capabilities of both sides', () => {
   const harness = useClientHarness();
 
   it('A22 the broker tells its own', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
+    const product = runsEmbedded() ? 'nest-amqp embedded broker' : 'RabbitMQ';
     expect(connection.serverProperties).toMatchObject({
-      product: 'RabbitMQ',
+      product,
       version: expect.stringMatching(/^\d+\.\d+/),
       capabilities: { publisher_confirms: true, 'basic.nack': true, consumer_cancel_notify: true },
     });
     proxy.refuse();
     proxy.cut();
     // Of the last link, while there is none.
-    expect(connection.serverProperties['product']).toBe('RabbitMQ');
+    expect(connection.serverProperties['product']).toBe(product);
   });
 
   it('A22 the client offers its own, and what the user adds', async () => {
