@@ -45,7 +45,11 @@ export default {
     {
       ...shared,
       displayName: 'embedded',
-      testMatch: ['<rootDir>/test/conformance/**/*.spec.ts', '<rootDir>/test/embedded-broker*.spec.ts'],
+      testMatch: [
+        '<rootDir>/test/{client,conformance,nest}/**/*.spec.ts',
+        '<rootDir>/test/nest-module.spec.ts',
+        '<rootDir>/test/embedded-broker*.spec.ts',
+      ],
       globals: { brokerOfThisProject: 'embedded' },
       globalSetup: '<rootDir>/test/support/embedded-setup.ts',
       globalTeardown: '<rootDir>/test/support/embedded-teardown.ts',

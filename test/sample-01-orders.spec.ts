@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from 'nest-amqp/client';
-import { startSample } from './support/sample-process.js';
+import { startBuiltSample, startSample } from './support/sample-process.js';
 import { sharedRabbit } from './support/shared-broker.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
@@ -155,8 +155,38 @@ describe('sample/01-orders', () => {
     stop.abort();
   });
 
+  it('needs no broker: without AMQP_URL it has one of its own, which ends with it', async () => {
+    const own = await startBuiltSample('01-orders', '');
+    const response = await fetch(`${own.url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(lamp),
+    });
+    const { messageId } = (await response.json()) as { messageId: string };
+    await readSteps(own.url, (steps) => stepsOf(messageId, steps).length === 3);
+    const exited = once(own.app, 'exit', { signal: AbortSignal.timeout(10_000) });
+    own.app.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'npm start, ended by %s to its first process alone, leaves nothing',
+    async (signal) => {
+      // The shell stands where npm and its shell do; `:` keeps it from handing its process over.
+      const own = await startBuiltSample('01-orders', '', [
+        'sh',
+        '-c',
+        `'${process.execPath}' ../../tools/start.mjs; :`,
+      ]);
+      // What it started has its end of the pipe open as long as it lives.
+      const gone = once(own.app, 'close', { signal: AbortSignal.timeout(10_000) });
+      own.app.kill(signal);
+      await gone;
+      await expect(fetch(own.url)).rejects.toThrow('fetch failed');
+    },
+  );
+
   it.each([
-    ['AMQP_URL is not set', { AMQP_URL: '' }],
     ["PORT is 'abc'", { PORT: 'abc' }],
     ["PORT is '65536'", { PORT: '65536' }],
   ])('does not start when %s, and says so', async (message, env) => {

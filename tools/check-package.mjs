@@ -1,6 +1,6 @@
 /**
  * Proves that what would be published works: packs it, installs the tarball in an empty folder next to Nest 12, imports
- * every entry point (ESM, and through require), and runs a publish and a consume. Needs a broker at AMQP_URL.
+ * every entry point (ESM, and through require), and runs a publish and a consume, and a request and its reply. Needs a broker at AMQP_URL.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ if (!process.env.AMQP_URL) throw new Error('AMQP_URL is not set: run it through 
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith('.json'));
+/** Entry points that need more than the others, and what. */
+const optional = { './microservices': ['@nestjs/microservices@12'] };
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-package-'));
 const run = (command, args, options = {}) =>
   execFileSync(command, args, { stdio: ['ignore', 'pipe', 'inherit'], ...options });
@@ -43,6 +45,31 @@ await app.close();
 if (payload.hello !== 'tarball' || !receipt.messageId) throw new Error('consumed ' + JSON.stringify(payload));
 `;
 
+const transport = `
+import 'reflect-metadata';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MessagePattern } from '@nestjs/microservices';
+import { AmqpClientProxy, AmqpServer } from 'nest-amqp/microservices';
+import { firstValueFrom } from 'rxjs';
+
+const options = { urls: [process.env.AMQP_URL], queue: 'package-check-transport-' + process.pid, retry: { attempts: 1, then: 'discard' }, queueOptions: { autoDelete: true }, noAck: false };
+class Service { double(n) { return 2 * n; } }
+MessagePattern('double')(Service.prototype, 'double', Object.getOwnPropertyDescriptor(Service.prototype, 'double'));
+Controller()(Service);
+class AppModule {}
+Module({ controllers: [Service] })(AppModule);
+
+const app = await NestFactory.createMicroservice(AppModule, { strategy: new AmqpServer(options), logger: ['warn', 'error'] });
+await app.listen();
+const { retry, noAck, ...rest } = options;
+const client = new AmqpClientProxy(rest);
+const answer = await firstValueFrom(client.send('double', 21));
+await client.close();
+await app.close();
+if (answer !== 42) throw new Error('got ' + answer);
+`;
+
 const embedded = `
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { connect } from 'nest-amqp/client';
@@ -65,9 +92,12 @@ try {
   );
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   const nest = ['@nestjs/common@12', '@nestjs/core@12', 'reflect-metadata', 'rxjs'];
-  run('npm', ['install', '--no-fund', '--no-audit', tarball, ...nest], { cwd: folder });
-  for (const entry of entries) {
+  const install = (...packages) => run('npm', ['install', '--no-fund', '--no-audit', ...packages], { cwd: folder });
+  install(tarball, ...nest);
+  // What needs an optional peer comes last, so that the others are seen to do without it.
+  for (const entry of [...entries.filter((entry) => !(entry in optional)), ...Object.keys(optional)]) {
     const name = join(manifest.name, entry);
+    if (entry in optional) install(...optional[entry]);
     run(
       'node',
       [
@@ -99,7 +129,10 @@ try {
   writeFileSync(join(folder, 'consume.mjs'), consume);
   run('node', ['consume.mjs'], { cwd: folder, timeout: 60_000 });
   console.log('ok: a message published with a confirm and consumed, by the packed package');
-  console.log(`${entries.length + Object.keys(manifest.bin).length + 2} passed, 0 failed`);
+  writeFileSync(join(folder, 'transport.mjs'), transport);
+  run('node', ['transport.mjs'], { cwd: folder, timeout: 60_000 });
+  console.log('ok: a request answered by the microservice transport, without amqplib');
+  console.log(`${entries.length + Object.keys(manifest.bin).length + 3} passed, 0 failed`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

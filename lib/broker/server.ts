@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { BrokerClock } from './control/clock.js';
 import { BrokerError } from './errors.js';
 import { BrokerFaults } from './control/faults.js';
@@ -40,6 +40,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   private readonly vhosts = new Map<string, Vhost>();
   private readonly replyTargets = new ReplyTargets();
   private readonly sessions = new Set<Session>();
+  /** Those of sessions that are over and have not been closed by their clients, too. */
+  private readonly sockets = new Set<Socket>();
   private readonly memory: MemoryAlarm;
   private readonly server: Server;
   private lastId = 0;
@@ -57,6 +59,8 @@ export class EmbeddedBroker implements AsyncDisposable {
     for (const name of options.vhosts) this.vhosts.set(name, new Vhost(name, host));
     // A client that half-closes its socket is gone.
     this.server = createServer({ noDelay: true }, (socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
       this.sessions.add(new Session(++this.lastId, socket, this.sessionHost()));
     });
   }
@@ -130,7 +134,11 @@ export class EmbeddedBroker implements AsyncDisposable {
     this.faults.clear();
     const reason = new BrokerError('CONNECTION_FORCED', "broker forced connection closure with reason 'shutdown'");
     this.eachSession((session) => (session.isOpen ? session.close(reason) : session.transport.destroy('shutdown')));
-    const grace = setTimeout(() => this.eachSession(({ transport }) => transport.destroy('shutdown')), CLOSE_GRACE);
+    const live = new Set([...this.sessions].map(({ transport }) => transport.socket));
+    for (const socket of this.sockets) if (!live.has(socket)) socket.destroy();
+    const grace = setTimeout(() => {
+      for (const socket of this.sockets) socket.destroy();
+    }, CLOSE_GRACE);
     await closed;
     clearTimeout(grace);
     this.clock.stop();

@@ -18,7 +18,13 @@ import { PendingRequests } from './pending-requests.js';
 import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
 import { connectionOptions } from './socket-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from './transport-events.js';
-import { checkOptions, exchangeOf, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
+import {
+  checkOptions,
+  exchangeOf,
+  isTakenAsItIs,
+  publishesToExchange,
+  type AmqpTransportOptions,
+} from './transport-options.js';
 import { declareForClient } from './transport-topology.js';
 
 const DEFAULT_TIMEOUT = 30_000;
@@ -126,11 +132,11 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const id = randomUUID();
     const leave = new AbortController();
-    this.request({ ...packet, id }, callback, leave.signal).catch((err: unknown) => {
-      if (leave.signal.aborted) return;
-      if (this.requests.has(id)) this.requests.settle(id, { err, isDisposed: true });
-      else callback({ err, isDisposed: true });
-    });
+    const fail = (err: unknown): void => {
+      // With the subscriber everything of the request goes, by the function below.
+      if (!leave.signal.aborted) callback({ err, isDisposed: true });
+    };
+    this.request({ ...packet, id }, callback, leave.signal).catch(fail);
     return () => {
       this.requests.forget(id);
       leave.abort();
@@ -213,7 +219,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     const { publishing: connection } = await this.source.open();
     try {
       this.transportEvents.watch(connection);
-      await declareForClient(connection, this.options);
+      const noAssert = isTakenAsItIs(this.options, this.source.topology);
+      await declareForClient(connection, { ...this.options, noAssert });
       const requests = await connection.openChannel({ confirm: true });
       const events = await connection.openChannel({ confirm: true });
       const session = { connection, requests, events };

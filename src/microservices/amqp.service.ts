@@ -41,14 +41,19 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
 
   constructor(private readonly connections: ConnectionRegistry) {}
 
-  /** Consumes on the consuming connection, and replies on the publishing one. @throws ConfigurationError */
+  /**
+   * Consumes on the consuming connection, and replies on the publishing one. An unknown name of a connection fails the
+   * application's start.
+   *
+   * @throws ConfigurationError for an option that is not known or cannot work
+   */
   createServer(options: SharedTransportOptions = {}): AmqpServer {
     const server = new AmqpServer(...this.shared('AmqpService.createServer()', options));
     this.servers.push(server);
     return server;
   }
 
-  /** On the publishing connection. @throws ConfigurationError */
+  /** On the publishing connection. @throws ConfigurationError likewise */
   createClient(options: SharedTransportOptions): AmqpClientProxy {
     const client = new AmqpClientProxy(...this.shared('AmqpService.createClient()', options));
     this.clients.push(client);
@@ -68,22 +73,22 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
     asker: string,
     { connection, ...options }: SharedTransportOptions,
   ): [AmqpTransportOptions, ConnectionSource] {
-    const source = new SharedConnection(this.connections.get(connection, asker));
-    const { declare = 'assert' } = source.topology;
-    return [{ ...(declare === 'assert' ? {} : { noAssert: true }), ...options }, source];
+    // In a constructor it may be too early for the connection to be there.
+    this.connections.expect(connection, asker);
+    return [options, new SharedConnection(() => this.connections.get(connection, asker))];
   }
 }
 
 /** The module's: it opens them, and closes them when all else is done. */
 class SharedConnection implements ConnectionSource {
-  constructor(private readonly named: NamedConnection) {}
+  constructor(private readonly named: () => NamedConnection) {}
 
   get topology(): ConnectionSource['topology'] {
-    return this.named.options.topology ?? {};
+    return this.named().options.topology ?? {};
   }
 
-  open(): Promise<TransportConnections> {
-    return this.named.connections.open();
+  async open(): Promise<TransportConnections> {
+    return this.named().connections.open();
   }
 
   async close(): Promise<void> {}

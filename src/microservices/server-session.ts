@@ -5,7 +5,7 @@ import type { Settler } from '../consumers/settlement/settler.js';
 import type { ConnectionSource, TransportConnections } from './connection-source.js';
 import { ReplySender } from './reply-sender.js';
 import { serverSettler } from './server-settler.js';
-import type { AmqpTransportOptions } from './transport-options.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
 import { declareForServer, type ServerQueue } from './transport-topology.js';
 
 const DEFAULT_PREFETCH = 100;
@@ -50,11 +50,12 @@ export class ServerSession {
     const { prefetchCount = DEFAULT_PREFETCH, noAck = false, consumerTag } = host.options;
     const connections = await source.open();
     const { consuming, publishing } = connections;
-    const queue = await declareForServer(consuming, host.options, host.patterns());
+    const options = { ...host.options, noAssert: isTakenAsItIs(host.options, source.topology) };
+    const queue = await declareForServer(consuming, options, host.patterns());
     const channel = await consuming.openChannel({ prefetch: prefetchCount });
     const replyChannel = await publishing.openChannel({ confirm: true });
     let consumer: Consumer | undefined;
-    const settler = serverSettler(source, queue, host.options, {
+    const settler = serverSettler(source, queue, options, {
       consumer: () => consumer,
       stop: () => void consumer?.cancel(),
     });

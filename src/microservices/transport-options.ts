@@ -1,6 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../lib/client/index.js';
 import type { RetryOptions } from '../consumers/retry/retry-options.js';
+import type { TopologyOptions } from '../topology/topology.js';
 import type { QueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 
@@ -139,9 +140,12 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
   }
 }
 
-/** The queue is there, and is not ours to declare. */
-export function isTakenAsItIs({ noAssert, queueOptions }: AmqpTransportOptions): boolean {
-  return noAssert ?? queueOptions?.noAssert ?? false;
+/** The queue is there, and is not ours to declare: because the options say so, or else those of the connection. */
+export function isTakenAsItIs(
+  { noAssert, queueOptions }: AmqpTransportOptions,
+  { declare = 'assert' }: TopologyOptions = {},
+): boolean {
+  return noAssert ?? queueOptions?.noAssert ?? declare !== 'assert';
 }
 
 /** Clients publish to the exchange, by the pattern; else to the queue. */

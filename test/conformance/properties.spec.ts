@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { Decimal, typed, type FieldValue, type MessageProperties } from '../../lib/client/index.js';
-import { useLab } from './support/lab.js';
+import { Decimal, typed, type Delivery, type FieldValue, type MessageProperties } from '../../lib/client/index.js';
+import { eventually, useLab, type Lab } from './support/lab.js';
+
+const exact = { small: typed('int8', 5), large: typed('int64', 5), fraction: typed('float', 0.5) };
 
 describe('messages come as they were sent', () => {
   const lab = useLab();
@@ -74,6 +76,51 @@ describe('messages come as they were sent', () => {
     await channel.publish('', queue, body);
     const delivery = await channel.basicGet(queue, { noAck: true });
     expect(delivery!.body.equals(body)).toBe(true);
+  });
+
+  it.each<[string, (lab: Lab) => Promise<Delivery>]>([
+    [
+      'a dead letter',
+      async (lab) => {
+        const channel = await lab.channel({ confirm: true });
+        const grave = await lab.queue(channel);
+        const args = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': grave, 'x-max-length': 0 };
+        await channel.publish('', await lab.queue(channel, { arguments: args }), 'x', { headers: exact });
+        return eventually(() => channel.basicGet(grave));
+      },
+    ],
+    [
+      'a message with BCC and a direct reply-to',
+      async (lab) => {
+        const channel = await lab.channel({ confirm: true });
+        const queue = await lab.queue(channel);
+        await channel.basicConsume('amq.rabbitmq.reply-to', () => undefined, { noAck: true });
+        const headers = { ...exact, BCC: ['nobody'] };
+        await channel.publish('', queue, 'x', { headers, replyTo: 'amq.rabbitmq.reply-to' });
+        const delivery = (await channel.basicGet(queue))!;
+        expect(delivery.properties.replyTo).toMatch(/^amq\.rabbitmq\.reply-to\../);
+        expect(delivery.properties.headers).not.toHaveProperty('BCC');
+        return delivery;
+      },
+    ],
+    [
+      'what a quorum queue delivers again',
+      async (lab) => {
+        const [publisher, channel] = await lab.channels();
+        const queue = await lab.queue(publisher, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+        await publisher.publish('', queue, 'x', { headers: exact });
+        const inbox = await lab.consume(channel, queue);
+        (await inbox.next()).nack();
+        return inbox.next();
+      },
+    ],
+  ])('%s keeps the types of its headers', async (_, act) => {
+    const { encodedHeaders } = await act(lab);
+    expect(Object.fromEntries(Object.keys(exact).map((name) => [name, encodedHeaders[name]!.bytes[0]]))).toEqual({
+      small: 'b'.charCodeAt(0),
+      large: 'l'.charCodeAt(0),
+      fraction: 'f'.charCodeAt(0),
+    });
   });
 
   it('a large body between small ones, to a consumer', async () => {

@@ -4,7 +4,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { AmqpConsumer, AmqpModule, classicQueue, type AmqpModuleOptions } from 'nest-amqp';
-import { AmqpMicroservicesModule, AmqpService } from 'nest-amqp/microservices';
+import { AmqpMicroservicesModule, AmqpService, type AmqpClientProxy } from 'nest-amqp/microservices';
 import { ConfigurationError, type Connection } from 'nest-amqp/client';
 import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
 import { useMicro } from './support/micro-harness.js';
@@ -172,8 +172,33 @@ describe('AmqpService', () => {
 
   it('knows the module’s connections by name', async () => {
     const { app } = await hybrid();
-    const create = () => app.get(AmqpService).createServer({ queue: 'orders', connection: 'billing' });
-    expect(create).toThrow(ConfigurationError);
-    expect(create).toThrow("there is no AMQP connection 'billing'; known are: 'default'");
+    const strategy = app.get(AmqpService).createServer({ queue: 'orders', connection: 'billing' });
+    app.connectMicroservice({ strategy });
+    const error = await errorOf(app.startAllMicroservices());
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error.message).toContain("there is no AMQP connection 'billing'; known are: 'default'");
+  });
+
+  it('makes clients in constructors, before there are connections', async () => {
+    const queue = harness.name();
+
+    @Injectable()
+    class Gateway {
+      readonly client: AmqpClientProxy;
+
+      constructor(amqp: AmqpService) {
+        this.client = amqp.createClient({ queue });
+      }
+    }
+
+    @Module({
+      imports: [AmqpMicroservicesModule, AmqpModule.forRoot({ url: harness.url })],
+      providers: [Gateway],
+    })
+    class AppModule {}
+    const app = await NestFactory.createApplicationContext(AppModule, { logger: harness.lines });
+    harness.onEnd(() => app.close());
+    await lastValueFrom(app.get(Gateway).client.emit('told', 1));
+    expect(await harness.ready(queue)).toBe(1);
   });
 });

@@ -230,7 +230,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
 /** A quorum queue tells how often a message came back (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
 function encodedFor({ message, deliveryCount }: QueueEntry, { settings }: Queue): Buffer {
   if (settings.type !== 'quorum' || deliveryCount === 0) return message.encoded;
-  const { properties } = message;
-  const headers = { ...properties.headers, 'x-delivery-count': typed('int64', deliveryCount) };
-  return encodeProperties({ ...properties, headers });
+  const { passedOn } = message;
+  const headers = { ...passedOn.headers, 'x-delivery-count': typed('int64', deliveryCount) };
+  return encodeProperties({ ...passedOn, headers });
 }

@@ -119,17 +119,13 @@ export class Publishing {
   private address(message: Message, properties: MessageProperties): Message {
     const { replyTo, headers } = properties;
     const [cc, bcc] = [keysIn(headers, 'CC'), keysIn(headers, 'BCC')];
-    let { encoded } = message;
-    if (replyTo === REPLY_TO) {
-      const address = this.replyAddress();
-      if (address === undefined) throw preconditionFailed('fast reply consumer does not exist');
-      encoded = encodeProperties({ ...properties, replyTo: address });
-    }
-    if (headers?.['BCC'] !== undefined) {
-      const { BCC: _, ...others } = headers;
-      encoded = encodeProperties({ ...properties, headers: others });
-    }
-    if (encoded === message.encoded && cc.length === 0) return message;
+    const asked = replyTo === REPLY_TO;
+    const address = asked ? this.replyAddress() : replyTo;
+    if (asked && address === undefined) throw preconditionFailed('fast reply consumer does not exist');
+    if (!asked && cc.length === 0 && headers?.['BCC'] === undefined) return message;
+    const { passedOn } = message;
+    const { BCC: _, ...others } = passedOn.headers ?? {};
+    const encoded = encodeProperties({ ...passedOn, replyTo: address, ...(headers ? { headers: others } : {}) });
     return new Message(message.exchange, [message.routingKey, ...cc, ...bcc], encoded, message.body);
   }
 }

@@ -243,7 +243,7 @@ export class Session implements TransportHandler, ChannelOwner {
       this.closing = true;
       this.release();
       this.send(0, 'connection.closeOk', {});
-      return this.transport.finish('closed by the client');
+      return this.transport.leave('closed by the client');
     }
     if (this.closing) return;
     try {

@@ -9,6 +9,9 @@ const HIGH_WATER = 1024 * 1024;
 /** Clients that take frame_max for the size of a payload send so much more (rabbitmq-client 5); RabbitMQ lets them. In bytes. */
 const FRAME_TOLERANCE = FRAME_OVERHEAD;
 
+/** How long a client has to end its side when all is said, ms. */
+const LINGER = 1_000;
+
 /** What happens on a socket. */
 export interface TransportHandler extends FrameHandler {
   /** The first eight bytes: the protocol header. False: not AMQP 0-9-1. */
@@ -144,6 +147,12 @@ export class Transport {
     this.end(reason, false);
   }
 
+  /** Writes what has gathered, and leaves the end to the client, as RabbitMQ does; the handler hears of it at once. */
+  leave(reason: string): void {
+    this.flush();
+    this.end(reason, false);
+  }
+
   /** Ends it at once: with a FIN, or with a reset. */
   destroy(reason: string, how: 'end' | 'reset' = 'end'): void {
     if (this.dead) return;
@@ -201,8 +210,8 @@ export class Transport {
     this.dead = true;
     this.reader.stop();
     if (destroy) this.socket.destroy();
-    // A client that never answers our FIN must not keep the socket.
-    else setTimeout(() => this.socket.destroy(), 1_000).unref();
+    // A client that does not end its side must not keep the socket.
+    else setTimeout(() => this.socket.destroy(), LINGER).unref();
     this.handler.onEnd(reason);
   }
 }

@@ -22,19 +22,19 @@ export interface Death {
  */
 export function deadLetter(death: Death, exchange: string, routingKey: string | undefined): Message {
   const { message } = death;
-  const properties = message.properties;
-  const { expiration } = properties;
-  const headers: FieldTable = { ...properties.headers };
+  const { expiration, headers: before } = message.properties;
+  const passedOn = message.passedOn;
+  const headers: FieldTable = { ...passedOn.headers };
   // With a routing key of its own the queue decides, and not the publisher's CC any more.
   if (routingKey !== undefined) delete headers['CC'];
   const first = headers['x-death'] === undefined;
-  headers['x-death'] = withDeath(headers['x-death'], death, expiration);
+  headers['x-death'] = withDeath(before?.['x-death'], death, expiration);
   if (first) {
     headers['x-first-death-exchange'] = message.exchange;
     headers['x-first-death-queue'] = death.queue;
     headers['x-first-death-reason'] = death.reason;
   }
-  const encoded = encodeProperties({ ...properties, headers, expiration: undefined });
+  const encoded = encodeProperties({ ...passedOn, headers, expiration: undefined });
   return new Message(exchange, routingKey === undefined ? message.routingKeys : [routingKey], encoded, message.body);
 }
 

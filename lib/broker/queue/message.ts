@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { ByteReader, ByteWriter } from '../../protocol/bytes.js';
-import { readProperties, writeProperties } from '../../protocol/properties.js';
+import { readEncodedHeaders, readProperties, writeProperties } from '../../protocol/properties.js';
 import type { MessageProperties } from '../../protocol/types.js';
 
 /**
@@ -24,6 +24,13 @@ export class Message {
   /** Decoded anew each time. @throws WireError when the publisher sent malformed headers */
   get properties(): MessageProperties {
     return readProperties(new ByteReader(this.encoded));
+  }
+
+  /** To be sent on with a change: the headers keep the types they came with. */
+  get passedOn(): MessageProperties {
+    const { properties } = this;
+    if (!properties.headers) return properties;
+    return { ...properties, headers: readEncodedHeaders(new ByteReader(this.encoded)) };
   }
 
   /** Bytes of properties and body. */

@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
 import { AmqpModule, bindQueue, quorumQueue, topicExchange } from 'nest-amqp';
+import { brokerUrl } from './broker-url.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageController } from './page.controller.js';
 
 @Module({
   imports: [
     AmqpModule.forRootAsync({
-      useFactory: () => ({
-        url: process.env['AMQP_URL']!,
+      useFactory: async () => ({
+        url: await brokerUrl(),
         connectionName: 'sample-01-orders',
         publishing: { timeout: 5_000 }, // somebody waits for the answer
         topology: {

@@ -4,13 +4,6 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 
-if (!process.env['AMQP_URL']) {
-  console.error(
-    'AMQP_URL is not set. Set it to your broker, amqp://localhost for one; or run "npm start" in the root.',
-  );
-  process.exit(1);
-}
-
 const port = Number(process.env['PORT'] || 3000);
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   console.error(`PORT is '${process.env['PORT']}'. Set it to a number from 0 (any free port) to 65535.`);

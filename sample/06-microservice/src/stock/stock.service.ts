@@ -1,0 +1,37 @@
+import { Controller } from '@nestjs/common';
+import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { from, type Observable } from 'rxjs';
+
+export interface StockItem {
+  readonly item: string;
+  readonly left: number;
+}
+
+/** What is asked of the stock. */
+export interface Reservation {
+  readonly item: string;
+  readonly quantity: number;
+}
+
+@Controller()
+export class StockService {
+  private readonly stock = new Map([
+    ['lamp', 5],
+    ['chair', 2],
+  ]);
+
+  @MessagePattern({ service: 'stock', cmd: 'reserve' })
+  reserve(@Payload() { item, quantity }: Reservation): StockItem {
+    const left = (this.stock.get(item) ?? 0) - quantity;
+    // What an RpcException holds is what the requester gets.
+    if (left < 0) throw new RpcException({ code: 'out-of-stock', message: `not enough of '${item}' left` });
+    this.stock.set(item, left);
+    return { item, left };
+  }
+
+  /** A response for each item. */
+  @MessagePattern({ service: 'stock', cmd: 'list' })
+  list(): Observable<StockItem> {
+    return from([...this.stock].map(([item, left]) => ({ item, left })));
+  }
+}
