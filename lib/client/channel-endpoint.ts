@@ -4,6 +4,7 @@ import type { Content } from '../protocol/content.js';
 import { WireError } from '../protocol/errors.js';
 import { ACK, DELIVER, NACK, readDeliver, readDeliveryTag, readMultiple } from '../protocol/hot-methods.js';
 import { readMethod } from '../protocol/methods.js';
+import { DeliverNames } from '../protocol/name-cache.js';
 import { readProperties } from '../protocol/properties.js';
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../protocol/types.js';
 import { blame } from './blame.js';
@@ -56,6 +57,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   /** @internal What the broker knows of it on this link; `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
   private readonly content: IncomingContent;
+  private readonly names = new DeliverNames();
   private readonly reader = new ByteReader(Buffer.alloc(0));
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
@@ -231,7 +233,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (end - start < 4) throw new WireError('SYNTAX_ERROR', 'a truncated method');
     switch (buffer.readUInt32BE(start)) {
       case DELIVER:
-        return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end) });
+        return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end, this.names) });
       case ACK: {
         const deliveryTag = readDeliveryTag(buffer, start, end);
         const multiple = readMultiple(buffer, start);
@@ -250,8 +252,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /** @internal */
-  onHeader(buffer: Buffer, start: number, end: number): void {
-    this.content.onHeader(buffer, start, end);
+  onHeader(buffer: Buffer, start: number, end: number, limit: number): void {
+    this.content.onHeader(buffer, start, end, limit);
   }
 
   /** @internal */

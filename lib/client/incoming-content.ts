@@ -30,8 +30,8 @@ export class IncomingContent {
     this.assembler.begin();
   }
 
-  onHeader(buffer: Buffer, start: number, end: number): void {
-    this.assembler.onHeader(buffer, start, end);
+  onHeader(buffer: Buffer, start: number, end: number, limit: number): void {
+    this.assembler.onHeader(buffer, start, end, limit);
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {

@@ -33,7 +33,7 @@ export interface Negotiated {
 /** One channel's end of a link. */
 export interface FrameReceiver {
   onMethod(buffer: Buffer, start: number, end: number): void;
-  onHeader(buffer: Buffer, start: number, end: number): void;
+  onHeader(buffer: Buffer, start: number, end: number, limit: number): void;
   onBody(buffer: Buffer, start: number, end: number): void;
   /** A message has begun and is not whole yet. */
   readonly midContent: boolean;
@@ -188,9 +188,9 @@ export class Link implements TransportHandler {
     } else this.early.push(method);
   }
 
-  onHeader(channel: number, buffer: Buffer, start: number, end: number): void {
+  onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void {
     const receiver = this.receiver(channel);
-    receiver.onHeader(buffer, start, end);
+    receiver.onHeader(buffer, start, end, limit);
     this.sawEvent ||= !receiver.midContent;
   }
 

@@ -1,6 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from '@jest/globals';
 import { ContentAssembler, type Content } from './content.js';
+import { FrameWriter } from './frame-writer.js';
+import { frame, Receiver } from './receiver.arbitraries.js';
+import { FrameType } from './spec.js';
 
 function header(size: bigint, properties = Buffer.alloc(2)): Buffer {
   const fixed = Buffer.alloc(12);
@@ -116,5 +119,33 @@ describe('ContentAssembler', () => {
     expect(() => second.assembler.onHeader(payload, 0, payload.length)).toThrow(refused('UNEXPECTED_FRAME'));
     second.assembler.reset();
     expect(() => second.body(Buffer.from('a'))).toThrow(refused('UNEXPECTED_FRAME'));
+  });
+
+  it('copies properties and body together, and only this channel’s body, in whatever pieces they come', () => {
+    const deliver = new FrameWriter(() => {});
+    const args = { consumerTag: 't', deliveryTag: 1, redelivered: false, exchange: '', routingKey: '' };
+    deliver.method(1, 'basic.deliver', args);
+    const method = Buffer.concat(deliver.take()!.chunks);
+    const begin = (channel: number): Buffer => {
+      const own = Buffer.from(method);
+      own.writeUInt16BE(channel, 1);
+      return Buffer.concat([own, frame(FrameType.header, channel, header(5n))]);
+    };
+    const body = (channel: number, text: string): Buffer => frame(FrameType.body, channel, Buffer.from(text));
+    const streams: readonly (readonly [Buffer, readonly string[]])[] = [
+      [Buffer.concat([begin(1), body(1, 'abcde'), begin(1), body(1, 'fghij')]), ['1 abcde', '1 fghij']],
+      [Buffer.concat([begin(2), begin(1), body(2, 'abcde'), body(1, 'fghij')]), ['2 abcde', '1 fghij']],
+      [Buffer.concat([begin(1), begin(2), body(2, 'abcde'), body(1, 'fghij')]), ['2 abcde', '1 fghij']],
+      [Buffer.concat([begin(258), begin(2), body(258, 'abcde'), body(2, 'fghij')]), ['258 abcde', '2 fghij']],
+      [Buffer.concat([begin(1), body(1, 'abc'), body(1, ''), body(1, 'de')]), ['1 abcde']],
+      // Where the end of a body of five would be stands the octet of a frame's end.
+      [Buffer.concat([begin(0xce01), body(0xce01, 'abc'), body(0xce01, 'de')]), [`${0xce01} abcde`]],
+    ];
+    for (const [stream, expected] of streams) {
+      for (let cut = 0; cut <= stream.length; cut++) {
+        const receiver = new Receiver(4096).push(stream.subarray(0, cut), stream.subarray(cut));
+        expect(receiver.arrivals.map(({ channel, body }) => `${channel} ${String(body)}`)).toEqual(expected);
+      }
+    }
   });
 });

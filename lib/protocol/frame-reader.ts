@@ -5,7 +5,8 @@ import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js'
 /** What a frame's payload is handed to, as a part of the read buffer: copy what must outlive the call. */
 export interface FrameHandler {
   onMethod(channel: number, buffer: Buffer, start: number, end: number): void;
-  onHeader(channel: number, buffer: Buffer, start: number, end: number): void;
+  /** @param limit where what has arrived ends: the frames that follow may be there already */
+  onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void;
   onBody(channel: number, buffer: Buffer, start: number, end: number): void;
   onHeartbeat(): void;
 }
@@ -45,7 +46,7 @@ export class FrameReader {
       }
       const frameSize = this.checkHeader(chunk, position) + FRAME_OVERHEAD;
       if (there < frameSize) break;
-      this.dispatch(chunk, position, frameSize);
+      this.dispatch(chunk, position, frameSize, chunk.length);
       position += frameSize;
     }
     if (!this.stopped && position < chunk.length) this.keep(chunk, position, chunk.length);
@@ -64,7 +65,7 @@ export class FrameReader {
     this.keep(chunk, position, end, frameSize);
     if (this.carried === frameSize) {
       this.carried = 0;
-      this.dispatch(this.carry, 0, frameSize);
+      this.dispatch(this.carry, 0, frameSize, frameSize);
     }
     return end;
   }
@@ -92,7 +93,7 @@ export class FrameReader {
     return size;
   }
 
-  private dispatch(buffer: Buffer, at: number, frameSize: number): void {
+  private dispatch(buffer: Buffer, at: number, frameSize: number, limit: number): void {
     const end = at + frameSize - 1;
     if (buffer[end] !== FRAME_END) {
       throw new WireError('FRAME_ERROR', `a frame that ends with 0x${buffer[end]!.toString(16)} instead of 0xce`);
@@ -103,7 +104,7 @@ export class FrameReader {
       case FrameType.method:
         return this.handler.onMethod(channel, buffer, start, end);
       case FrameType.header:
-        return this.handler.onHeader(channel, buffer, start, end);
+        return this.handler.onHeader(channel, buffer, start, end, limit);
       case FrameType.body:
         return this.handler.onBody(channel, buffer, start, end);
       default:

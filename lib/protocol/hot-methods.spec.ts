@@ -6,6 +6,7 @@ import { WireError } from './errors.js';
 import { FrameWriter } from './frame-writer.js';
 import { ACK, DELIVER, NACK, readDeliver, readDeliveryTag, readMultiple } from './hot-methods.js';
 import { readMethod, writeMethod } from './methods.js';
+import { DeliverNames } from './name-cache.js';
 import { argumentsOf, bytes } from './protocol.arbitraries.js';
 
 type Settled = 'basic.ack' | 'basic.nack';
@@ -71,6 +72,7 @@ describe('the hot writers and the table', () => {
 
 describe('the hot readers and the table', () => {
   it('see the same in a basic.deliver, right or wrong', () => {
+    const names = new DeliverNames();
     fc.assert(
       fc.property(
         fc.oneof(
@@ -80,7 +82,7 @@ describe('the hot readers and the table', () => {
         (payload) => {
           // Within a larger buffer: what stands before and behind must not matter.
           const around = Buffer.concat([Buffer.alloc(7, 0x11), payload, Buffer.alloc(300, 0x11)]);
-          const hot = outcome(() => readDeliver(around, 7, 7 + payload.length));
+          const hot = outcome(() => readDeliver(around, 7, 7 + payload.length, names));
           expect(hot).toEqual(byTable(payload, (args) => args));
         },
       ),

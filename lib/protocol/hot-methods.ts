@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { WireError } from './errors.js';
-import { decodeText } from './lossless-text.js';
 import { methodId } from './methods.js';
+import type { DeliverNames } from './name-cache.js';
 
 /** The methods that arrive per message, read by hand; a property test holds them to the table's reading. */
 
@@ -18,18 +18,18 @@ export interface DeliverArguments {
 }
 
 /** Reads basic.deliver's arguments behind its ids. @throws WireError */
-export function readDeliver(buffer: Buffer, start: number, end: number): DeliverArguments {
+export function readDeliver(buffer: Buffer, start: number, end: number, names: DeliverNames): DeliverArguments {
   const tagEnd = start + 5 + octet(buffer, start + 4, end);
   const exchangeAt = tagEnd + 9;
   const exchangeEnd = exchangeAt + 1 + octet(buffer, exchangeAt, end);
   const keyEnd = exchangeEnd + 1 + octet(buffer, exchangeEnd, end);
   if (keyEnd !== end) throw malformed('basic.deliver');
   return {
-    consumerTag: decodeText(buffer, start + 5, tagEnd),
+    consumerTag: names.consumerTags.read(buffer, start + 5, tagEnd),
     deliveryTag: longlong(buffer, tagEnd),
     redelivered: (buffer[tagEnd + 8]! & 1) !== 0,
-    exchange: decodeText(buffer, exchangeAt + 1, exchangeEnd),
-    routingKey: decodeText(buffer, exchangeEnd + 1, keyEnd),
+    exchange: names.exchanges.read(buffer, exchangeAt + 1, exchangeEnd),
+    routingKey: names.routingKeys.read(buffer, exchangeEnd + 1, keyEnd),
   };
 }
 

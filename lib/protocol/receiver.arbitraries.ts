@@ -51,8 +51,8 @@ export class Receiver implements FrameHandler {
     } else this.arrivals.push({ channel, method });
   }
 
-  onHeader(channel: number, buffer: Buffer, start: number, end: number): void {
-    this.channel(channel).assembler.onHeader(buffer, start, end);
+  onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void {
+    this.channel(channel).assembler.onHeader(buffer, start, end, limit);
   }
 
   onBody(channel: number, buffer: Buffer, start: number, end: number): void {
