@@ -138,6 +138,8 @@ describe('ContentAssembler', () => {
       [Buffer.concat([begin(1), begin(2), body(2, 'abcde'), body(1, 'fghij')]), ['2 abcde', '1 fghij']],
       [Buffer.concat([begin(258), begin(2), body(258, 'abcde'), body(2, 'fghij')]), ['258 abcde', '2 fghij']],
       [Buffer.concat([begin(1), body(1, 'abc'), body(1, ''), body(1, 'de')]), ['1 abcde']],
+      // Where the end of a body of five would be stands the octet of a frame's end.
+      [Buffer.concat([begin(0xce01), body(0xce01, 'abc'), body(0xce01, 'de')]), [`${0xce01} abcde`]],
     ];
     for (const [stream, expected] of streams) {
       for (let cut = 0; cut <= stream.length; cut++) {
