@@ -87,11 +87,11 @@ describe('AmqpConsumerRegistry', () => {
     expect(await got.next()).toBe('first');
     await registryOf(app).pause({ queue });
     expect(registryOf(app).list()).toMatchObject([{ state: 'paused', inFlight: 1 }]);
-    // The one that was here and waited is back in its queue.
-    expect(await nest.ready(queue)).toBe(1);
+    // The one that was here and waited goes back to its queue; the broker takes that over another connection than ours.
+    while ((await nest.ready(queue)) < 1);
     gate.next();
     await publisher.sendToQueue(queue, 'third');
-    expect(await nest.ready(queue)).toBe(2);
+    while ((await nest.ready(queue)) < 2);
     expect(got.all).toEqual(['first']);
     await registryOf(app).resume({ handler: 'Billing.onOrder' });
     expect(registryOf(app).list()).toMatchObject([{ state: 'consuming' }]);
