@@ -64,11 +64,13 @@ export {
 export {
   classicQueue,
   quorumQueue,
+  serverNamedQueue,
   streamQueue,
   type ClassicQueueOptions,
   type QueueDefinition,
   type QueueOptions,
   type QuorumQueueOptions,
+  type ServerNamedQueueOptions,
   type StreamQueueOptions,
 } from './topology/queues.js';
 export type { TopologyOptions } from './topology/topology.js';

@@ -50,7 +50,9 @@ export class ConsumerFactory {
       position,
       connect: open,
       prepare: () => settler.prepare(),
-      restoreQueue: async (name) => restoreQueue(await open(), name, connection.options.topology),
+      queueName: () => connection.connections.serverNames.resolve(queue),
+      restoreQueue: async () =>
+        restoreQueue(await open(), queue, connection.options.topology ?? {}, connection.connections.serverNames),
       cancelled: ({ consumerTag, message }) => {
         connection.events.cancels.next({
           connection: connection.name,

@@ -1,5 +1,6 @@
 import type { Connection } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
+import type { ServerNames } from '../topology/server-names.js';
 import type { TopologyOptions } from '../topology/topology.js';
 
 /**
@@ -11,7 +12,8 @@ import type { TopologyOptions } from '../topology/topology.js';
 export async function restoreQueue(
   connection: Connection,
   queue: string,
-  { declare = 'assert', queues = [], bindings = [] }: TopologyOptions = {},
+  { declare = 'assert', queues = [], bindings = [] }: TopologyOptions,
+  names: ServerNames,
 ): Promise<void> {
   // Of its own: what the broker refuses here closes the channel.
   const channel = await connection.openChannel({ restore: false });
@@ -21,10 +23,12 @@ export async function restoreQueue(
       await channel.queueDeclare(queue, { passive: true });
       return;
     }
+    // The client would declare the one of the old name once more, when it reconnects.
+    if (definition.serverNamed) await channel.queueDelete(names.resolve(queue));
     const own = bindings.filter(
       ({ destination, destinationKind }) => destinationKind === 'queue' && destination === queue,
     );
-    await declareTopology(channel, { queues: [definition], bindings: own });
+    await declareTopology(channel, { queues: [definition], bindings: own }, names);
   } finally {
     await channel.close();
   }

@@ -30,8 +30,10 @@ export interface SupervisionHost {
   connect(): Promise<Connection>;
   /** Sees to it that what failed messages need is there. @throws AmqpError */
   prepare(): Promise<void>;
+  /** What the broker calls the queue now. */
+  queueName(): string;
   /** Declares the queue again where the topology has it. @throws AmqpError */
-  restoreQueue(queue: string): Promise<void>;
+  restoreQueue(): Promise<void>;
   /** The broker has cancelled the consumer. */
   cancelled(error: ConsumerCancelledError): void;
 }
@@ -211,7 +213,7 @@ export class SupervisedConsumer {
     if (this.wanted !== 'consuming' || this.consumer) return;
     const channel = await this.openChannel();
     const { prefetch: _, ...options } = this.options;
-    const consumer = await channel.basicConsume(this.discovered.queue, this.handle, {
+    const consumer = await channel.basicConsume(this.host.queueName(), this.handle, {
       ...options,
       // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
       get arguments() {
@@ -261,7 +263,7 @@ export class SupervisedConsumer {
     if (reason instanceof ConsumerCancelledError) this.host.cancelled(reason);
     for (let wait = FIRST_WAIT; this.wanted === 'consuming'; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
-        await this.host.restoreQueue(queue);
+        await this.host.restoreQueue();
         await this.inTurn(() => this.attach());
         if (this.consumer) this.logger.log(`Consuming queue '${queue}' in ${name} again`);
         return;

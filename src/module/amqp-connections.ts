@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { Backoff } from '../../lib/client/backoff.js';
 import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
+import { ServerNames } from '../topology/server-names.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
 import { BrokerAddresses } from './broker-addresses.js';
@@ -27,6 +28,8 @@ const RETRY_DELAY = { first: 200, max: { wait: 1_000, background: 30_000 } } as 
 export class AmqpConnections {
   readonly publishing = new ConnectionStatus();
   readonly consuming = new ConnectionStatus();
+  /** Of the queues that were declared here. */
+  readonly serverNames = new ServerNames();
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
@@ -171,7 +174,7 @@ export class AmqpConnections {
     if (!this.options.topology) return;
     // On the consuming connection, since nobody else may consume from its exclusive queues.
     const channel = await consuming.openChannel({ restore: false });
-    await declareTopology(channel, this.options.topology);
+    await declareTopology(channel, this.options.topology, this.serverNames);
     await channel.close();
   }
 }

@@ -1,5 +1,6 @@
-import type { Channel } from '../../lib/client/index.js';
+import { ConfigurationError, type Channel } from '../../lib/client/index.js';
 import type { BindingDefinition } from './bindings.js';
+import { ServerNames } from './server-names.js';
 import { topologyError } from './topology.error.js';
 import type { TopologyOptions } from './topology.js';
 
@@ -8,20 +9,26 @@ import type { TopologyOptions } from './topology.js';
  * there. One at a time because an error closes the channel, and what else was under way would fail with it: only so is
  * the entity that is named the one that is wrong.
  *
+ * @param names learns what the broker calls the queues that it names
  * @throws TopologyError at the first that the broker refuses, TopologyMismatchError where it is there and different
  */
-export async function declareTopology(channel: Channel, topology: TopologyOptions): Promise<void> {
+export async function declareTopology(
+  channel: Channel,
+  topology: TopologyOptions,
+  names = new ServerNames(),
+): Promise<void> {
   const { declare = 'assert' } = topology;
   if (declare === 'none') return;
   if (declare === 'verify') return verifyTopology(channel, topology);
   for (const { name, type, ...options } of topology.exchanges ?? []) {
     await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options));
   }
-  for (const { name, ...options } of topology.queues ?? []) {
-    await attempt(`queue '${name}'`, channel.queueDeclare(name, options));
+  for (const { name, serverNamed = false, ...options } of topology.queues ?? []) {
+    const declared = await attempt(`queue '${name}'`, channel.queueDeclare(serverNamed ? '' : name, options));
+    if (serverNamed) names.set(name, declared.queue);
   }
   for (const binding of topology.bindings ?? []) {
-    await attempt(describeBinding(binding), bind(channel, binding));
+    await attempt(describeBinding(binding), bind(channel, binding, names));
   }
 }
 
@@ -30,16 +37,24 @@ async function verifyTopology(channel: Channel, { exchanges = [], queues = [] }:
   for (const { name, type } of exchanges) {
     await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, { passive: true }), 'find');
   }
-  for (const { name } of queues) {
+  for (const { name, serverNamed } of queues) {
+    if (serverNamed) throw new ConfigurationError(unverifiable(name));
     await attempt(`queue '${name}'`, channel.queueDeclare(name, { passive: true }), 'find');
   }
 }
 
-function bind(channel: Channel, binding: BindingDefinition): Promise<void> {
+function unverifiable(queue: string): string {
+  return (
+    `Queue '${queue}' is named by the broker, so nobody can have declared it before: it does not go with ` +
+    `declare: 'verify'. Take a queue with a name, or declare: 'assert'.`
+  );
+}
+
+function bind(channel: Channel, binding: BindingDefinition, names: ServerNames): Promise<void> {
   const { destination, destinationKind, source, routingKey } = binding;
   const options = { arguments: binding.arguments };
   return destinationKind === 'queue'
-    ? channel.queueBind(destination, source, routingKey, options)
+    ? channel.queueBind(names.resolve(destination), source, routingKey, options)
     : channel.exchangeBind(destination, source, routingKey, options);
 }
 
@@ -47,13 +62,9 @@ function describeBinding({ destination, destinationKind, source, routingKey }: B
   return `binding of ${destinationKind} '${destination}' to exchange '${source}' with routing key '${routingKey}'`;
 }
 
-async function attempt(
-  entity: string,
-  declaration: Promise<unknown>,
-  aim: 'declare' | 'find' = 'declare',
-): Promise<void> {
+async function attempt<T>(entity: string, declaration: Promise<T>, aim: 'declare' | 'find' = 'declare'): Promise<T> {
   try {
-    await declaration;
+    return await declaration;
   } catch (error) {
     throw topologyError(entity, error, aim);
   }

@@ -1,13 +1,15 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import { argumentTable } from './argument-table.js';
 
-/** A queue to declare. Make one with {@link classicQueue}, {@link quorumQueue} or {@link streamQueue}. */
+/** A queue to declare. Make one with {@link classicQueue}, {@link quorumQueue}, {@link streamQueue}, {@link serverNamedQueue}. */
 export interface QueueDefinition {
   readonly name: string;
   readonly durable: boolean;
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
+  /** The broker names it; `name` is what the application calls it. Default false. */
+  readonly serverNamed?: boolean;
 }
 
 /** What classic and quorum queues have in common. */
@@ -49,6 +51,9 @@ export interface ClassicQueueOptions extends QueueOptions {
   /** Priorities from 0 to this, 10 at most in practice (https://www.rabbitmq.com/docs/priority). Default: no priorities. */
   readonly maxPriority?: number;
 }
+
+/** Options of {@link serverNamedQueue}, which is exclusive, and deleted when its connection closes. */
+export type ServerNamedQueueOptions = Omit<ClassicQueueOptions, 'durable' | 'exclusive'>;
 
 /** Options of {@link quorumQueue}, which is always durable and never exclusive. */
 export interface QuorumQueueOptions extends QueueOptions {
@@ -152,6 +157,27 @@ export function quorumQueue(name: string, options: QuorumQueueOptions = {}): Que
  */
 export function streamQueue(name: string, options: StreamQueueOptions = {}): QueueDefinition {
   return replicated(name, { 'x-queue-type': 'stream', ...argumentTable(stream, options) });
+}
+
+/**
+ * A queue for this process alone: what is published to all instances, each of them gets. The broker makes up its name
+ * (section 1.7.2.1 of the specification), and it goes with the connection: what it holds then is lost.
+ *
+ * @param name what the application calls it, in bindings and consumers; nobody else sees it
+ * @example
+ * ```ts
+ * topology: {
+ *   queues: [serverNamedQueue('cache-updates')],
+ *   bindings: [bindQueue('cache-updates', 'products', 'product.changed')],
+ * }
+ *
+ * @AmqpConsumer('cache-updates')
+ * ```
+ *
+ * @publicApi
+ */
+export function serverNamedQueue(name: string, options: ServerNamedQueueOptions = {}): QueueDefinition {
+  return { ...classicQueue(name, { ...options, exclusive: true }), serverNamed: true };
 }
 
 function replicated(name: string, table: FieldTable): QueueDefinition {

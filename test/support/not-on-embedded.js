@@ -8,6 +8,7 @@ export const notOnEmbedded = {
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',
   'nest/retry.spec.ts': 'retries from streams',
+  'nest/server-named.spec.ts': 'looks at queues and deletes them with rabbitmqctl',
   'nest/shutdown.spec.ts': 'processes of their own; what it is about is in this one',
   'nest/startup.spec.ts': 'starts a RabbitMQ of its own late',
   'nest/streams.spec.ts': 'reads streams',

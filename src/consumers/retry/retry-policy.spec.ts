@@ -37,6 +37,7 @@ describe('RetryPolicy', () => {
 
   it.each([
     [{ attempts: 0 }, 'retry.attempts must be a whole number from 1, not 0'],
+    [{ backoff: 20 as never }, 'retry.backoff must be a function'],
     [{ attempts: 2.5 }, 'not 2.5'],
     [{ then: 'stop' }, "'stop' is for streams"],
     [{ attempts: 100, backoff: (retry: number) => [retry] }, 'more than 50 different delays'],

@@ -42,6 +42,11 @@ export class RetryPolicy {
     if (!Number.isInteger(attempts) || attempts < 1) {
       throw new ConfigurationError(`retry.attempts must be a whole number from 1, not ${attempts}`);
     }
+    if (typeof backoff !== 'function') {
+      throw new ConfigurationError(
+        "retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own",
+      );
+    }
     this.attempts = attempts;
     this.backoff = backoff;
     this.end = given.then ?? (place === 'process' ? 'dead-letter' : 'park');

@@ -13,8 +13,6 @@ export interface SettlementOptions extends SettledConsumer {
   readonly retry: RetryOptions | false | undefined;
   /** Arguments of basic.consume. */
   readonly arguments: FieldTable | undefined;
-  /** The broker has named the queue. Default false. */
-  readonly serverNamed?: boolean;
 }
 
 /** Makes the {@link Settler} of each consumer, and gathers their failures. */
@@ -42,5 +40,5 @@ function placeOf({ options }: NamedConnection, consumer: SettlementOptions): Ret
   if (declared?.arguments['x-queue-type'] === 'stream' || consumer.arguments?.['x-stream-offset'] !== undefined) {
     return 'stream';
   }
-  return consumer.serverNamed === true || consumer.queue === '' || declared?.exclusive === true ? 'process' : 'broker';
+  return declared?.exclusive === true ? 'process' : 'broker';
 }
