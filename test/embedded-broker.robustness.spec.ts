@@ -193,7 +193,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     narrow.destroy();
   });
 
-  it('a routing key that is no UTF-8, and would be too long when it is passed on, is its sender’s error', async () => {
+  it('a routing key that is no UTF-8 is its sender’s error', async () => {
     await channel.queueDeclare('q');
     await channel.queueBind('q', 'amq.fanout');
     const wide = new Inbox<string>();
@@ -208,7 +208,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
       Buffer.concat([Buffer.from([0, 60, 0, 40, 0, 0, exchange.length]), exchange, Buffer.of(255), key, Buffer.of(0)]),
     );
     client.frame(2, 1, Buffer.concat([Buffer.from([0, 60, 0, 0]), Buffer.alloc(10)]));
-    expect(await client.refusal()).toBe('connection 502 by basic.publish: SYNTAX_ERROR - the routing key is not UTF-8');
+    expect(await client.refusal()).toBe('connection 502 by basic.publish: SYNTAX_ERROR - routingKey is not UTF-8');
     await channel.publish('amq.fanout', 'k', 'unharmed');
     expect(await wide.next()).toBe('unharmed');
     client.destroy();

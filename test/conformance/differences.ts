@@ -16,6 +16,10 @@ export const differences = {
     what: 'A body that is longer than its header said is answered with 501 FRAME_ERROR. RabbitMQ waits for an end that it has missed.',
     why: 'The specification asks for it, and a client with this fault would seem to hang.',
   },
+  'names-in-utf-8': {
+    what: 'A name or routing key that is not UTF-8 is answered with 502 SYNTAX_ERROR. RabbitMQ passes its bytes on.',
+    why: 'The specification asks for UTF-8, and other clients fail at such names.',
+  },
   streams: {
     what: 'There are no streams: x-queue-type `stream` is refused with 406.',
     why: 'They are a log on disk, with a protocol of its own; tests of them need RabbitMQ.',

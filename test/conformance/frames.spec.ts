@@ -145,6 +145,17 @@ describe('frames and states', () => {
     );
   });
 
+  it('a routing key that is not UTF-8', async () => {
+    const client = await lab.raw();
+    client.frame(1, 1, Buffer.from([0, 60, 0, 40, 0, 0, 0, 2, 0xff, 0xfe, 0]));
+    client.frame(2, 1, header(0));
+    client.send(1, 'basic.qos');
+    const { method } = await client.next();
+    expect(method.name).toBe(
+      lab.differs('names-in-utf-8', { rabbitmq: 'basic.qosOk', embedded: 'connection.close' } as const),
+    );
+  });
+
   it('the frames of two channels may come in between each other', async () => {
     const client = await lab.raw();
     await client.openChannel(2);

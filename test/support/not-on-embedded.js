@@ -1,5 +1,6 @@
 /** Specs of test/client and test/nest that do not run on the embedded broker as well, and why. Paths below test/. */
 export const notOnEmbedded = {
+  'client/a09-returns.spec.ts': 'binds and unbinds while 10,000 publishes are under way: this broker is done before',
   'client/a10-consume-arguments.spec.ts': 'reads a stream',
   'client/a21-tls.spec.ts': 'a RabbitMQ of its own, with certificates',
   'client/b05-blocked.spec.ts': 'a RabbitMQ of its own, with alarms raised by rabbitmqctl',

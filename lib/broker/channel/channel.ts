@@ -105,7 +105,12 @@ export class Channel {
 
   private read(buffer: Buffer, start: number, end: number): Method | undefined {
     try {
-      return readMethod(this.reader.over(buffer, start, end));
+      const method = readMethod(this.reader.over(buffer, start, end));
+      const wrong = Object.entries(method.args).find(([, value]) => typeof value === 'string' && !value.isWellFormed());
+      if (!wrong) return method;
+      // It could not be passed on, and would be the undoing of whoever is sent it.
+      this.owner.onError(this, new BrokerError('SYNTAX_ERROR', `${wrong[0]} is not UTF-8`), method.name);
+      return undefined;
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       // RabbitMQ's decoder calls it a frame error, whatever of the method cannot be read.

@@ -1,10 +1,9 @@
-import { Buffer } from 'node:buffer';
 import type { Content } from '../../protocol/content.js';
 import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
 import type { MessageProperties, MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
 import { ConfirmWriter } from './confirm-writer.js';
-import { accessRefused, BrokerError, notImplemented, preconditionFailed } from '../errors.js';
+import { accessRefused, notImplemented, preconditionFailed } from '../errors.js';
 import { typeName } from '../routing/field-values.js';
 import { JournalMessage, type JournalEntries } from '../control/journal.js';
 import { encodeProperties, Message } from '../queue/message.js';
@@ -58,8 +57,6 @@ export class Publishing {
     if (args.exchange !== '' && vhost.exchange(args.exchange).properties.internal) {
       throw accessRefused(`cannot publish to internal exchange '${args.exchange}' in vhost '${vhost.name}'`);
     }
-    // Bytes that are no UTF-8 have grown as they were read: nobody could be sent this key.
-    if (Buffer.byteLength(args.routingKey) > 255) throw new BrokerError('SYNTAX_ERROR', 'the routing key is not UTF-8');
     if (args.immediate) throw notImplemented('immediate=true');
     const message = new Message(args.exchange, [args.routingKey], content.properties, content.body);
     const { properties } = message;
