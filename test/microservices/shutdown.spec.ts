@@ -43,6 +43,7 @@ describe('A server that closes', () => {
     await closed;
     expect(await Promise.all(requests)).toEqual(Array.from({ length: FLIGHT }, (_, n) => 2 * n));
     expect(started.waiting).toBe(0);
+    expect(harness.lines.with('still run')).toEqual([]);
     expect(await harness.ready(queue)).toBe(1);
 
     @Controller()
