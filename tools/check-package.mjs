@@ -22,6 +22,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AmqpConsumer, AmqpModule, ConfirmingPublisher, classicQueue } from 'nest-amqp';
+import { MessageReturnedError } from 'nest-amqp/client';
 
 const queue = 'package-check-' + process.pid;
 const received = Promise.withResolvers?.() ?? (() => {
@@ -41,7 +42,9 @@ Module({
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
 const receipt = await app.get(ConfirmingPublisher).sendToQueue(queue, { hello: 'tarball' });
 const payload = await received.promise;
+const unroutable = await app.get(ConfirmingPublisher).sendToQueue(queue + '-missing', {}).catch((error) => error);
 await app.close();
+if (!(unroutable instanceof MessageReturnedError)) throw new Error('nest-amqp/client has error classes of its own');
 if (payload.hello !== 'tarball' || !receipt.messageId) throw new Error('consumed ' + JSON.stringify(payload));
 `;
 

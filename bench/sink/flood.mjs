@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { FrameWriter } from '../../dist/lib/protocol/frame-writer.js';
+import { FrameWriter } from '../../.build/package/lib/protocol/frame-writer.js';
 
 /** What is written at once, and how many such chunks may be on their way. */
 const CHUNK_SIZE = 64 * 1024;

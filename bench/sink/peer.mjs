@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { ByteReader } from '../../dist/lib/protocol/bytes.js';
-import { FrameWriter } from '../../dist/lib/protocol/frame-writer.js';
-import { ACK, NACK } from '../../dist/lib/protocol/hot-methods.js';
-import { methodId, readMethod } from '../../dist/lib/protocol/methods.js';
+import { ByteReader } from '../../.build/package/lib/protocol/bytes.js';
+import { FrameWriter } from '../../.build/package/lib/protocol/frame-writer.js';
+import { ACK, NACK } from '../../.build/package/lib/protocol/hot-methods.js';
+import { methodId, readMethod } from '../../.build/package/lib/protocol/methods.js';
 import { createFlood } from './flood.mjs';
 import { FrameScanner } from './scanner.mjs';
 
