@@ -123,7 +123,9 @@ describe('dead letters', () => {
     const { queue: changes, grave } = await mortal(channel, { 'x-max-length': 0 });
     for (const queue of [keeps, changes]) await channel.publish('', queue, queue, { headers: { CC: ['copied'] } });
     expect((await buried(channel, copy)).text()).toBe(keeps);
-    expect((await buried(channel, grave)).properties.headers).not.toHaveProperty('CC');
+    // RabbitMQ 4 does not follow it either, but leaves it to be seen.
+    const { headers } = (await buried(channel, grave)).properties;
+    expect(headers!['CC']).toEqual(lab.version >= 4 ? ['copied'] : undefined);
     expect(await channel.basicGet(copy)).toBeUndefined();
   });
 

@@ -109,7 +109,7 @@ describe('frames and states', () => {
     [
       'an invalid exchange type',
       (c) => c.send(1, 'exchange.declare', { exchange: 'y', type: 'nonsense' }),
-      /^connection 503 by exchange.declare: COMMAND_INVALID - (unknown|invalid) exchange type 'nonsense'$/,
+      /^(connection 503 by exchange.declare: COMMAND_INVALID|channel 406 by exchange.declare: PRECONDITION_FAILED) - (unknown|invalid) exchange type 'nonsense'$/,
     ],
   ])('%s', async (_, act, expected) => {
     const client = await lab.raw();

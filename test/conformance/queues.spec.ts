@@ -106,7 +106,10 @@ describe('queues', () => {
     const channel = await lab.channel();
     const name = lab.name();
     await channel.queueDeclare(name, { durable: true, ...first });
-    expect(await lab.refusal(channel.queueDeclare(name, { durable: true, ...second }))).toBe(`${PRECONDITION} ${text}`);
+    const refusal = await lab.refusal(channel.queueDeclare(name, { durable: true, ...second }));
+    // RabbitMQ 4 knows the type of a queue that was declared without one.
+    const classic = text.replace(/received the value 'quorum' .*/, "received 'quorum' but current is 'classic'");
+    expect(refusal).toBe(`${PRECONDITION} ${lab.version >= 4 ? classic : text}`);
   });
 
   it.each<[string, QueueDeclareOptions, QueueDeclareOptions]>([

@@ -74,14 +74,16 @@ describe('routing', () => {
       [{ a: new Date(1_600_000_000_000) }],
     ],
     ['names are case sensitive', { a: 1 }, [{ a: 1 }], [{ A: 1 }]],
-  ])('headers: %s', async (_, pattern, matching, others) => {
+  ])('headers: %s', async (what, pattern, matching, others) => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel, 'headers'), await lab.queue(channel)];
     await channel.queueBind(queue, exchange, '', { arguments: pattern });
     for (const [index, headers] of [...matching, ...others].entries()) {
       await channel.publish(exchange, '', String(index), { headers });
     }
-    expect(await lab.drain(channel, queue)).toEqual(matching.map((_, index) => String(index)));
+    // RabbitMQ 4 keeps headers as AMQP 1.0 has them, and no timestamp matches another any more.
+    const expected = lab.version >= 4 && what === 'timestamps' ? [] : matching.map((_, index) => String(index));
+    expect(await lab.drain(channel, queue)).toEqual(expected);
   });
 
   it('a message without headers matches a headers binding that asks for nothing', async () => {
