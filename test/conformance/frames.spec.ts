@@ -114,7 +114,9 @@ describe('frames and states', () => {
   ])('%s', async (_, act, expected) => {
     const client = await lab.raw();
     act(client);
-    expect(await client.refusal()).toMatch(expected);
+    const refusal = await client.refusal();
+    expect(refusal).toMatch(expected);
+    if (refusal.startsWith('channel')) return;
     client.send(0, 'connection.closeOk');
     await client.ended;
   });

@@ -15,8 +15,9 @@ describe('the opening of a connection', () => {
     const client = await lab.dial();
     const bytes = client.bytesToEnd();
     client.raw(header);
-    // RabbitMQ 4 names AMQP 1.0, with SASL, as what it would rather speak.
-    expect((await bytes).subarray(0, 8)).toEqual(lab.version >= 4 ? amqp(3, 1, 0, 0) : amqp(0, 0, 9, 1));
+    // RabbitMQ 4 may name AMQP 1.0, with SASL, as what it would rather speak.
+    const spoken = [amqp(0, 0, 9, 1), ...(lab.version >= 4 ? [amqp(3, 1, 0, 0)] : [])];
+    expect(spoken).toContainEqual((await bytes).subarray(0, 8));
   });
 
   it('AMQP 0-8 is spoken by RabbitMQ only', async () => {
