@@ -86,8 +86,6 @@ class Lines implements LoggerService {
 }
 
 const rabbit = sharedRabbit();
-/** The broker of AMQP_URL cannot be asked about connections, nor told to drop one. */
-const describeWithCtl = process.env['TEST_AMQP_CTL'] ? describe : describe.skip;
 
 describe('AmqpModule with RabbitMQ', () => {
   let connection: Connection;
@@ -652,43 +650,6 @@ describe('AmqpModule with RabbitMQ', () => {
       );
       await expect(starting).rejects.toThrow(`topology: { queues: [quorumQueue('${queue}')] }`);
       expect(lines.with(': closed')).toHaveLength(2);
-    });
-  });
-
-  describeWithCtl('connections', () => {
-    const connections = async (): Promise<string[]> =>
-      (await rabbit.ctl('list_connections', 'pid', 'client_properties')).split('\n');
-
-    it('are two, and RabbitMQ shows which is which', async () => {
-      await create({}, { connectionName: queue });
-      const shown = (await connections()).filter((line) => line.includes(queue)).sort();
-      expect(shown).toHaveLength(2);
-      expect(shown.filter((line) => line.includes(`"${queue} (publishing)"`))).toHaveLength(1);
-      expect(shown.filter((line) => line.includes(`"${queue} (consuming)"`))).toHaveLength(1);
-    });
-
-    it('bring consumers and topology back after a loss', async () => {
-      const inbox = new Inbox();
-
-      @Injectable()
-      class Billing {
-        @AmqpConsumer(queue)
-        onOrder(@Payload() order: unknown): void {
-          inbox.add(order);
-        }
-      }
-
-      // Exclusive: it goes with the connection, and only the consuming one may consume from it.
-      const queues = [classicQueue(queue, { exclusive: true })];
-      const app = await create({ providers: [Billing] }, { topology: { queues }, connectionName: queue });
-      await publisherOf(app).sendToQueue(queue, 'before');
-      expect(await inbox.next()).toBe('before');
-
-      const consuming = (await connections()).find((line) => line.includes(`${queue} (consuming)`));
-      await rabbit.ctl('close_connection', String(consuming?.split('\t')[0]), 'a test');
-      await lines.until(`${queue} (consuming): reconnected`);
-      await publisherOf(app).sendToQueue(queue, 'after');
-      expect(await inbox.next()).toBe('after');
     });
   });
 

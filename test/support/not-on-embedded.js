@@ -6,6 +6,7 @@ export const notOnEmbedded = {
   'client/b05-blocked.spec.ts': 'a RabbitMQ of its own, with alarms raised by rabbitmqctl',
   'client/b13-queue-arguments.spec.ts': 'reads streams',
   'client/restore-broker.spec.ts': 'kills a RabbitMQ of its own',
+  'nest/connections.spec.ts': 'asks rabbitmqctl about connections, and has it close one',
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',
   'nest/retry.spec.ts': 'retries from streams',
