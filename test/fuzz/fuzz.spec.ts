@@ -40,13 +40,18 @@ describe('the fuzzer', () => {
     );
   });
 
-  it('tries every split point first', async () => {
-    const seen = new Set<number>();
+  it('tries every split point, by turns with mutations', async () => {
+    const inputs: (readonly Buffer[])[] = [];
     await fuzz(
-      target((chunks) => void seen.add(chunks[0]!.length)),
-      { seconds: 0.01, seed: 1 },
+      target((chunks) => {
+        if (inputs.length < 38) inputs.push(chunks);
+      }),
+      { seconds: 0.05, seed: 1 },
     );
-    expect([...seen].slice(0, 19)).toEqual(Array.from({ length: 19 }, (_, at) => at));
+    const splits = inputs.filter((_, index) => index % 2 === 0).map(([first]) => first!.length);
+    const texts = inputs.filter((_, index) => index % 2 === 1).map((chunks) => Buffer.concat(chunks).toString());
+    expect(splits).toEqual(Array.from({ length: 19 }, (_, at) => at));
+    expect(texts.filter((text) => text !== 'AMQP over the wire').length).toBeGreaterThan(5);
   });
 
   it('ends what runs on for ever', async () => {

@@ -36,7 +36,7 @@ const BATCH = 100;
 
 /**
  * Runs a target on mutated input until the time is over, or an input fails: it throws what it must not, takes longer
- * than its deadline, or the process grows beyond its bound. First come the split points of the corpus, each of them.
+ * than its deadline, or the process grows beyond its bound. Among the inputs are all split points of the corpus.
  */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
   const { seconds, seed, memory = 256 * 1024 * 1024, warmUp = 2, deadline = 5_000, onProgress } = options;
@@ -89,14 +89,21 @@ export async function replay(target: FuzzTarget, chunks: readonly Buffer[], dead
   );
 }
 
+/** By turns, so that a short run has both. */
 function* inputsFor({ corpus }: FuzzTarget, seed: number): Generator<readonly Buffer[], never> {
-  for (const bytes of corpus) {
-    for (let at = 0; at <= bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
-  }
+  const splits = everySplit(corpus);
   for (let n = 0; ; n++) {
+    const next = splits.next();
+    if (!next.done) yield next.value;
     const random = seededRandom(Math.imul(seed + 1, 0x9e37_79b1) ^ n);
     const bytes = mutate(corpus, random);
     yield split(bytes, random);
+  }
+}
+
+function* everySplit(corpus: readonly Buffer[]): Generator<readonly Buffer[], void> {
+  for (const bytes of corpus) {
+    for (let at = 0; at <= bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * `npm run fuzz [-- --seconds 60 --seed N --target frames]`: mutated recordings against the frame reader, field tables
- * and content headers. An input that fails is saved, and `npm run fuzz -- --replay FILE` runs it again. Exits with 1.
+ * `npm run fuzz [-- --seconds 60 --seed N --target frames]`: mutated recordings against the frame reader, field tables,
+ * content headers, and the socket of an embedded broker. An input that fails is saved, and `npm run fuzz -- --replay FILE` runs it again. Exits with 1.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { brokerTarget } from './broker-target.js';
 import { fuzz, replay, type FuzzFailure } from './fuzz.js';
 import { protocolTargets } from './protocol-targets.js';
 import type { FuzzTarget } from './target.js';
@@ -16,7 +17,8 @@ const { values } = parseArgs({
     replay: { type: 'string' },
   },
 });
-const targets = protocolTargets();
+const broker = brokerTarget();
+const targets = [...protocolTargets(), broker];
 
 interface Saved {
   readonly target: string;
@@ -68,3 +70,4 @@ if (values.replay !== undefined) {
     }
   }
 }
+await broker.close();
