@@ -153,13 +153,15 @@ describe('A request', () => {
       .send('who', {})
       .subscribe({ next: (value) => seen.push(value), error: (e) => seen.push(e) });
     await eventually(() => requests.waiting === 1);
+    const { routingMap } = client as unknown as { routingMap: Map<string, unknown> };
+    expect(routingMap.size).toBe(1);
     subscription.unsubscribe();
+    expect(routingMap.size).toBe(0);
     await reply({ response: 'too late', isDisposed: true });
     const next = valueOf(client.send('who', {}));
     await reply({ response: 'me', isDisposed: true });
     expect(await next).toBe('me');
     expect(seen).toEqual([]);
-    expect((client as unknown as { routingMap: Map<string, unknown> }).routingMap.size).toBe(0);
   });
 
   it('is sent for each subscriber, and not before', async () => {
