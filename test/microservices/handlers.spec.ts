@@ -212,34 +212,35 @@ describe('The context', () => {
     expect(bare.getMetadata()).toBeUndefined();
   });
 
-  // Nest 11 has no dispatch hook.
-  const itWithHook = 'setOnDispatchHook' in ClientProxy.prototype ? it : it.skip;
-  itWithHook('tells what the client’s dispatch hook has attached, to requests and events', async () => {
-    const seen = new Inbox<unknown>();
+  // Nest 11 has no dispatch hook to be told of.
+  if ('setOnDispatchHook' in ClientProxy.prototype) {
+    it('tells what the client’s dispatch hook has attached, to requests and events', async () => {
+      const seen = new Inbox<unknown>();
 
-    @Controller()
-    class Service {
-      @MessagePattern('echo')
-      echo(@Payload() data: unknown, @Ctx() context: AmqpRpcContext): unknown {
-        return { data, metadata: context.getMetadata() ?? null };
-      }
+      @Controller()
+      class Service {
+        @MessagePattern('echo')
+        echo(@Payload() data: unknown, @Ctx() context: AmqpRpcContext): unknown {
+          return { data, metadata: context.getMetadata() ?? null };
+        }
 
-      @EventPattern<string>('told')
-      told(@Ctx() context: AmqpRpcContext): void {
-        seen.add(context.getMetadata());
+        @EventPattern<string>('told')
+        told(@Ctx() context: AmqpRpcContext): void {
+          seen.add(context.getMetadata());
+        }
       }
-    }
-    const queue = harness.name();
-    await harness.serve([Service], { queue });
-    const client = harness.client({ queue });
-    expect(await ask(client, 'echo', 'plain')).toEqual([{ data: 'plain', metadata: null }]);
-    client.setOnDispatchHook((packet) => {
-      packet.metadata = { trace: String(packet.data) };
+      const queue = harness.name();
+      await harness.serve([Service], { queue });
+      const client = harness.client({ queue });
+      expect(await ask(client, 'echo', 'plain')).toEqual([{ data: 'plain', metadata: null }]);
+      client.setOnDispatchHook((packet) => {
+        packet.metadata = { trace: String(packet.data) };
+      });
+      expect(await ask(client, 'echo', 7)).toEqual([{ data: 7, metadata: { trace: '7' } }]);
+      await lastValueFrom(client.emit('told', 8));
+      expect(await seen.next()).toEqual({ trace: '8' });
     });
-    expect(await ask(client, 'echo', 7)).toEqual([{ data: 7, metadata: { trace: '7' } }]);
-    await lastValueFrom(client.emit('told', 8));
-    expect(await seen.next()).toEqual({ trace: '8' });
-  });
+  }
 });
 
 describe('Processing hooks', () => {
