@@ -1,0 +1,10 @@
+/** An ordinary event: 120 bytes of JSON. */
+export const PAYLOAD = {
+  id: 'ord-2026-000001',
+  customer: 'cus-184467',
+  total: 129.95,
+  currency: 'EUR',
+  items: 3,
+  note: 'leave it at the gate',
+};
+export const PATTERN = 'order.created';
