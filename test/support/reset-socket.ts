@@ -10,6 +10,9 @@ export function resetSocket(socket: Socket): void {
     socket.once('connect', () => resetSocket(socket));
     return;
   }
-  Object.assign(socket, { resetAndClosing: true });
+  // Node cannot reset while its FIN is under way (uv_tcp_close_reset refuses): the handle would never be closed, and the
+  // process spin for ever as it exits. The peer gets the FIN then, which it would have got in any case.
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (!ending) Object.assign(socket, { resetAndClosing: true });
   socket.destroy();
 }

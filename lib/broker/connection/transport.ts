@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { FRAME_OVERHEAD } from '../../protocol/spec.js';
+import { resetSocket } from './reset-socket.js';
 
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
@@ -156,7 +157,7 @@ export class Transport {
   /** Ends it at once: with a FIN, or with a reset. */
   destroy(reason: string, how: 'end' | 'reset' = 'end'): void {
     if (this.dead) return;
-    if (how === 'reset') this.socket.resetAndDestroy();
+    if (how === 'reset') resetSocket(this.socket);
     this.end(reason);
   }
 

@@ -1,0 +1,13 @@
+import type { Socket } from 'node:net';
+
+/**
+ * Closes a connection with RST and nothing before it. `socket.resetAndDestroy()` shuts the writing side down first: the FIN
+ * of that reaches the peer as an orderly end, and a destroy while it is under way leaves a handle that is never closed,
+ * for which the process spins for ever as it exits. So this sets the flag by which Node resets on destroy, unless a FIN
+ * is under way: then that is what the peer gets.
+ */
+export function resetSocket(socket: Socket): void {
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (!ending) Object.assign(socket, { resetAndClosing: true });
+  socket.destroy();
+}
