@@ -4,8 +4,8 @@ import { HarnessTimeoutError } from './testing.errors.js';
 
 /** Waits until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
 export class Quiet {
-  /** Messages that moved. */
-  private moves = 0;
+  /** What clients have asked, and messages that moved. */
+  private steps = 0;
   private waiting: (() => void)[] = [];
   private planned = false;
 
@@ -13,8 +13,8 @@ export class Quiet {
     private readonly broker: EmbeddedBroker,
     private readonly apps: AttachedApps,
   ) {
-    broker.journal.watch(({ kind }) => {
-      if (kind === 'published' || kind === 'delivered' || kind === 'settled' || kind === 'died') this.moves++;
+    broker.journal.watch(() => {
+      this.steps++;
       this.plan();
     });
   }
@@ -30,12 +30,14 @@ export class Quiet {
       }, timeout);
     });
     const work = async (): Promise<void> => {
-      let before: number;
+      let others: number;
       do {
         while (this.busy.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
-        before = this.moves;
-        await this.apps.roundTrip();
-      } while (!late && (this.moves !== before || this.busy.length > 0));
+        const before = this.steps;
+        const own = await this.apps.roundTrip();
+        // An application may be on its way to a publish, by opening a channel for it.
+        others = this.steps - before - own;
+      } while (!late && (others !== 0 || this.busy.length > 0));
     };
     try {
       await Promise.race([work(), deadline]);
