@@ -157,7 +157,7 @@ describe('AmqpTestingModule', () => {
     const ends = broker.journal.of('disconnected').map(({ reason }) => reason);
     expect(ends).toHaveLength(2);
     expect(ends.join()).not.toContain('shutdown');
-    await expect(fetch(url.replace('amqp://guest:guest@', 'http://'))).rejects.toThrow();
+    await expect(fetch(url.replace('amqp://guest:guest@', 'http://'))).rejects.toThrow('fetch failed');
   });
 
   it('with a harness of the test, the broker outlives the application: retries go on with the next', async () => {
