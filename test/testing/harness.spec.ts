@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { AmqpConsumerRegistry, AmqpModule, ConfirmingPublisher, ParkingLot } from 'nest-amqp';
 import { AmqpHarness, AmqpTestingModule, HarnessPublishError, HarnessTimeoutError } from 'nest-amqp/testing';
 import { Bank, BankIsDown, consumersOf, topologyOf } from './support/shop.js';
@@ -130,11 +130,15 @@ describe('AmqpHarness', () => {
     });
 
     it('follows twins, same id and same body, each to its own end', async () => {
-      const twin = (): Promise<unknown> => harness.deliver('billing', { id: 1, fail: 'once' }, { messageId: 'twin' });
+      let retries = 0;
+      const charge = jest.spyOn(bank, 'charge').mockImplementation((_, attempt) => {
+        // One of them is well at its second attempt; the other never is.
+        if (attempt === 1 || ++retries > 1) throw new BankIsDown('the bank does not answer');
+      });
+      const twin = () => harness.deliver('billing', { id: 1 }, { messageId: 'twin' });
       const outcomes = await Promise.all([twin(), twin()]);
-      const expected = { result: 'acked', attempts: 2, deliveries: 2 };
-      expect(outcomes).toEqual([expect.objectContaining(expected), expect.objectContaining(expected)]);
-      expect(bank.charged).toEqual([1, 1]);
+      charge.mockRestore();
+      expect(outcomes.map(({ result, attempts }) => `${result} ${attempts}`).sort()).toEqual(['acked 2', 'parked 3']);
     });
 
     it('dropped, where it dies before anybody has it', async () => {
