@@ -148,17 +148,24 @@ describe('AmqpTestingModule', () => {
     await expect(module.init()).rejects.toThrow(AmqpStartupError);
   });
 
-  it('closes the broker with the application, connections first', async () => {
-    const module = await start({ imports: [AmqpModule.forRoot({ url: nowhere, topology })], providers: [Worker] });
-    const { broker } = module.get(AmqpHarness);
-    const { url } = broker;
-    modules.pop();
-    await module.close();
-    const ends = broker.journal.of('disconnected').map(({ reason }) => reason);
-    expect(ends).toHaveLength(2);
-    expect(ends.join()).not.toContain('shutdown');
-    await expect(fetch(url.replace('amqp://guest:guest@', 'http://'))).rejects.toThrow('fetch failed');
-  });
+  it.each(['before', 'after'])(
+    "imported %s the application's, closes the broker after the connections",
+    async (place) => {
+      const amqp = AmqpModule.forRoot({ url: nowhere, topology });
+      const imports = [amqp, AmqpTestingModule.forRoot()];
+      if (place === 'before') imports.reverse();
+      const module = await Test.createTestingModule({ imports, providers: [Worker] }).compile();
+      module.useLogger(false);
+      await module.init();
+      const { broker } = module.get(AmqpHarness);
+      const { url } = broker;
+      await module.close();
+      expect(broker.journal.of('disconnected')).toHaveLength(2);
+      // What it says to connections that it has to end itself: 320 CONNECTION_FORCED.
+      expect(broker.journal.of('failed')).toEqual([]);
+      await expect(fetch(url.replace('amqp://guest:guest@', 'http://'))).rejects.toThrow('fetch failed');
+    },
+  );
 
   it('with a harness of the test, the broker outlives the application: retries go on with the next', async () => {
     const harness = await startHarness();
