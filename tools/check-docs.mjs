@@ -44,6 +44,7 @@ writeFileSync(
         'nest-amqp/microservices': ['../../src/microservices/index.ts'],
         'nest-amqp/client': ['../../lib/client/index.ts'],
         'nest-amqp/broker': ['../../lib/broker/index.ts'],
+        'nest-amqp/testing': ['../../src/testing/index.ts'],
       },
       // Snippets are read, not run: a value that the reader's own code would use is not dead.
       noUnusedLocals: false,

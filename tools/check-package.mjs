@@ -88,6 +88,27 @@ await broker.close();
 if (text !== 'hello') throw new Error('got ' + text);
 `;
 
+const testing = `
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { AmqpConsumer, AmqpModule, classicQueue, fixed } from 'nest-amqp';
+import { AmqpHarness, AmqpTestingModule } from 'nest-amqp/testing';
+
+class Consumer { onMessage() { throw new Error('not today'); } }
+const retry = { attempts: 2, backoff: fixed('1h') };
+AmqpConsumer('work', { retry })(Consumer.prototype, 'onMessage', Object.getOwnPropertyDescriptor(Consumer.prototype, 'onMessage'));
+class AppModule {}
+Module({ imports: [AmqpModule.forRoot({ url: '', topology: { queues: [classicQueue('work')] } })], providers: [Consumer] })(AppModule);
+
+const module = await Test.createTestingModule({ imports: [AppModule, AmqpTestingModule.forRoot()] }).compile();
+module.useLogger(false);
+await module.init();
+const { result, attempts, error } = await module.get(AmqpHarness).deliver('work', {});
+await module.close();
+if (result !== 'parked' || attempts !== 2 || error.message !== 'not today') throw new Error(result + attempts + error);
+`;
+
 try {
   const tarball = join(
     folder,
@@ -135,7 +156,11 @@ try {
   writeFileSync(join(folder, 'transport.mjs'), transport);
   run('node', ['transport.mjs'], { cwd: folder, timeout: 60_000 });
   console.log('ok: a request answered by the microservice transport, without amqplib');
-  console.log(`${entries.length + Object.keys(manifest.bin).length + 3} passed, 0 failed`);
+  install('@nestjs/testing@12');
+  writeFileSync(join(folder, 'testing.mjs'), testing);
+  run('node', ['testing.mjs'], { cwd: folder, timeout: 60_000 });
+  console.log('ok: a message parked after an hour that took no time, in a test of @nestjs/testing');
+  console.log(`${entries.length + Object.keys(manifest.bin).length + 4} passed, 0 failed`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@ import { BrokerError } from './errors.js';
 import { BrokerFaults } from './control/faults.js';
 import { Journal } from './control/journal.js';
 import { MemoryAlarm } from './control/memory-alarm.js';
+import { putIn, type MessageToPutIn, type PutIn } from './control/put-in.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './options.js';
 import { ReplyTargets } from './channel/reply-to.js';
 import { Session } from './connection/session.js';
@@ -19,6 +20,8 @@ export interface QueueInfo {
   readonly vhost: string;
   /** Ready; those that are delivered and not acknowledged are not among them. */
   readonly messages: number;
+  /** Delivered and not acknowledged. */
+  readonly unacknowledged: number;
   readonly consumers: number;
 }
 
@@ -55,8 +58,7 @@ export class EmbeddedBroker implements AsyncDisposable {
       () => this.eachSession((session) => session.block('low on memory')),
       () => this.eachSession((session) => session.unblock()),
     );
-    const host = { clock: this.clock, journal: this.journal, kept: (bytes: number) => this.memory.count(bytes) };
-    for (const name of options.vhosts) this.vhosts.set(name, new Vhost(name, host));
+    for (const name of options.vhosts) this.addVhost(name);
     // A client that half-closes its socket is gone.
     this.server = createServer({ noDelay: true }, (socket) => {
       this.sockets.add(socket);
@@ -92,6 +94,36 @@ export class EmbeddedBroker implements AsyncDisposable {
     return `amqp://${login}@${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
   }
 
+  /** Makes room for names of its own; one that is there stays as it is. */
+  addVhost(name: string): void {
+    const host = { clock: this.clock, journal: this.journal, kept: (bytes: number) => this.memory.count(bytes) };
+    if (!this.vhosts.has(name)) this.vhosts.set(name, new Vhost(name, host));
+  }
+
+  /**
+   * Puts a message in, as if a client had published it; faults leave it alone. In the journal it has connection 0.
+   *
+   * @throws RangeError for a virtual host, BrokerError (NOT_FOUND) for an exchange that is not there
+   */
+  publish(message: MessageToPutIn): PutIn {
+    const { vhost: name = '/' } = message;
+    const vhost = this.vhosts.get(name);
+    if (!vhost) throw new RangeError(`EmbeddedBroker: there is no virtual host '${name}'`);
+    return putIn(vhost, this.journal, message);
+  }
+
+  /** Drops every ready message of every queue; returns how many that was. */
+  purge(): number {
+    let count = 0;
+    for (const { queues } of this.vhosts.values()) for (const queue of queues.values()) count += queue.purge();
+    return count;
+  }
+
+  /** From now on its port does not keep the process alive; open connections do. */
+  unref(): void {
+    this.server.unref();
+  }
+
   /** Connections that are open. */
   get connections(): readonly { readonly id: number; readonly name: string; readonly user: string }[] {
     return [...this.sessions].filter(({ isOpen }) => isOpen).map(({ id, name, user }) => ({ id, name, user }));
@@ -100,10 +132,11 @@ export class EmbeddedBroker implements AsyncDisposable {
   /** Every queue, as it stands now. */
   get queues(): readonly QueueInfo[] {
     return [...this.vhosts.values()].flatMap((vhost) =>
-      [...vhost.queues.values()].map(({ name, messageCount, consumers }) => ({
+      [...vhost.queues.values()].map(({ name, messageCount, unacknowledged, consumers }) => ({
         name,
         vhost: vhost.name,
         messages: messageCount,
+        unacknowledged,
         consumers: consumers.size,
       })),
     );

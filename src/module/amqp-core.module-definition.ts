@@ -4,6 +4,7 @@ import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
 import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from './amqp.tokens.js';
 import { ConnectionRegistry } from './connection-registry.js';
+import { CONNECTION_TARGET, type ConnectionTarget } from './connection-target.js';
 import { NamedConnection } from './named-connection.js';
 
 const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
@@ -30,7 +31,12 @@ export const {
 function connectionProviders(name: string): FactoryProvider[] {
   const connection = getConnectionToken(name);
   return [
-    { provide: getModuleOptionsToken(name), useFactory: normalizeOptions, inject: [GIVEN_OPTIONS] },
+    {
+      provide: getModuleOptionsToken(name),
+      useFactory: (given: AmqpModuleOptions | string | undefined, target?: ConnectionTarget) =>
+        normalizeOptions(target ? target.direct(name, withUrl(given)) : given),
+      inject: [GIVEN_OPTIONS, { token: CONNECTION_TARGET, optional: true }],
+    },
     {
       provide: connection,
       useFactory: (options: AmqpModuleOptions, registry: ConnectionRegistry) => {
@@ -48,9 +54,13 @@ function connectionProviders(name: string): FactoryProvider[] {
   ];
 }
 
+function withUrl<T extends object>(given: T | string | undefined): T | { readonly url: string } | undefined {
+  return typeof given === 'string' ? { url: given } : given;
+}
+
 /** @throws ConfigurationError when there is no URL */
 export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {
-  const options = typeof given === 'string' ? { url: given } : given;
+  const options = withUrl(given);
   const url = options?.url;
   if (!options || !url || (Array.isArray(url) && url.length === 0)) {
     throw new ConfigurationError(

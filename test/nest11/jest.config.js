@@ -17,6 +17,7 @@ const suites = {
     '<rootDir>/test/nest-module.spec.ts',
     '<rootDir>/test/microservices/**/*.spec.ts',
   ],
+  embedded: ['<rootDir>/test/testing/!(on-rabbitmq)*.spec.ts'],
 };
 
 export default {

@@ -185,6 +185,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const deliveryTag = ++this.lastDeliveryTag;
     if (!noAck) {
       this.unacked.add({ deliveryTag, entry, queue, consumer });
+      queue.unacknowledged++;
       if (consumer) {
         consumer.unacked++;
         this.channelUnacked++;
@@ -197,6 +198,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
       consumerTag: consumer?.tag ?? '',
       deliveryTag,
       redelivered: entry.redelivered,
+      noAck,
       message: new JournalMessage(entry.message),
     });
     return deliveryTag;
@@ -206,6 +208,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const awake = new Set<Consumer>();
     const back = new Map<Queue, QueueEntry[]>();
     for (const { deliveryTag, entry, queue, consumer } of deliveries) {
+      queue.unacknowledged--;
       if (consumer) {
         consumer.unacked--;
         this.channelUnacked--;

@@ -19,6 +19,11 @@ export class JournalMessage {
     return this.message.body.toString('utf8');
   }
 
+  /** Whether it is this very message, elsewhere on its way: published, delivered, settled, dead. Copies are others. */
+  is(other: JournalMessage): boolean {
+    return this.message === other.message;
+  }
+
   /** The body as JSON. @throws SyntaxError */
   json(): unknown {
     return JSON.parse(this.text());
@@ -53,6 +58,8 @@ export interface JournalEntries {
     readonly consumerTag: string;
     readonly deliveryTag: number;
     readonly redelivered: boolean;
+    /** Nothing settles it: it is gone from its queue. */
+    readonly noAck: boolean;
     readonly message: JournalMessage;
   };
   /** A delivery was settled by its client, or came back because the channel was closed. */
@@ -64,8 +71,17 @@ export interface JournalEntries {
     readonly outcome: 'ack' | 'requeue' | 'reject';
     readonly message: JournalMessage;
   };
-  /** A message left a queue for its dead-letter exchange, or for nowhere where it has none. */
-  died: { readonly queue: string; readonly reason: DeathReason; readonly message: JournalMessage };
+  /**
+   * A message left a queue for its dead-letter exchange, or for nowhere where it has none. `deadLetter` is what went on, to
+   * `queues`; they are undefined and empty when nothing did.
+   */
+  died: {
+    readonly queue: string;
+    readonly reason: DeathReason;
+    readonly message: JournalMessage;
+    readonly deadLetter: JournalMessage | undefined;
+    readonly queues: readonly string[];
+  };
   /** The broker closed a channel or a connection (channel 0) with an error. */
   failed: {
     readonly connection: number;
@@ -106,6 +122,7 @@ export class Journal {
   private kept: JournalEntry[] = [];
   private sequence = 0;
   private waiters: Waiter[] = [];
+  private readonly watchers = new Set<(entry: JournalEntry) => void>();
 
   /** @param limit entries kept; 0 to keep none, `next` works all the same */
   constructor(
@@ -156,6 +173,15 @@ export class Journal {
     });
   }
 
+  /**
+   * Calls `watcher` with every entry from now on, until the function that it returns is called. It is called in the middle
+   * of the broker's work: what acts on the broker has to wait for the next turn (setImmediate).
+   */
+  watch(watcher: (entry: JournalEntry) => void): () => void {
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
+  }
+
   /** Forgets what is kept; numbering goes on. */
   clear(): void {
     this.kept = [];
@@ -167,6 +193,7 @@ export class Journal {
     if (this.limit > 0) this.kept.push(entry);
     // Cut now and then rather than shifted each time.
     if (this.kept.length >= 2 * this.limit) this.kept = this.kept.slice(-this.limit);
+    for (const watcher of this.watchers) watcher(entry);
     if (this.waiters.length === 0) return;
     const [fitting, others] = [true, false].map((wanted) => this.waiters.filter((w) => w.accepts(entry) === wanted));
     this.waiters = others!;

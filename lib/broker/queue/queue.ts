@@ -51,6 +51,8 @@ export class Queue {
   /** Bindings from exchanges to here, by their key. */
   readonly inbound = new Map<string, Binding>();
   readonly consumers: ConsumerRing;
+  /** Messages that are out: with a consumer, or fetched. Their channels count them. */
+  unacknowledged = 0;
   private readonly ready: ReadyMessages;
   private nextPosition = 0;
   private expiryTimer: Timer | undefined;

@@ -234,17 +234,29 @@ export class Vhost {
   }
 
   private buryOne(death: Dying): void {
-    const { from, message, queue, reason } = death;
-    this.host.journal.add('died', { queue, reason, message: new JournalMessage(message) });
-    const { deadLetterExchange, deadLetterRoutingKey } = from.settings;
-    if (deadLetterExchange === undefined) return;
-    if (deadLetterExchange !== '' && !this.exchanges.has(deadLetterExchange)) return;
-    const letter = deadLetter(death, deadLetterExchange, deadLetterRoutingKey);
-    const { priority } = letter.properties;
-    for (const target of this.route(letter)) {
-      if (reason !== 'rejected' && isCycle(letter, target.name)) continue;
-      target.publish(letter, { expiration: undefined, priority: priority ?? 0 });
-    }
+    const { message, queue, reason } = death;
+    const letter = this.letterOf(death);
+    const targets = letter
+      ? [...this.route(letter)].filter(({ name }) => reason === 'rejected' || !isCycle(letter, name))
+      : [];
+    this.host.journal.add('died', {
+      queue,
+      reason,
+      message: new JournalMessage(message),
+      deadLetter: letter && targets.length > 0 ? new JournalMessage(letter) : undefined,
+      queues: targets.map(({ name }) => name),
+    });
+    if (!letter) return;
+    const { priority = 0 } = letter.properties;
+    for (const target of targets) target.publish(letter, { expiration: undefined, priority });
+  }
+
+  /** Undefined where nothing goes on. */
+  private letterOf(death: Dying): Message | undefined {
+    const { deadLetterExchange, deadLetterRoutingKey } = death.from.settings;
+    if (deadLetterExchange === undefined) return undefined;
+    if (deadLetterExchange !== '' && !this.exchanges.has(deadLetterExchange)) return undefined;
+    return deadLetter(death, deadLetterExchange, deadLetterRoutingKey);
   }
 }
 

@@ -1,0 +1,51 @@
+import { Buffer } from 'node:buffer';
+import type { MessageProperties } from '../../protocol/types.js';
+import { encodeProperties, Message } from '../queue/message.js';
+import type { Vhost } from '../routing/vhost.js';
+import { type Journal, JournalMessage } from './journal.js';
+
+/** A message that no client has sent. */
+export interface MessageToPutIn {
+  /** Default: the default exchange, whose routing keys are the names of queues. */
+  readonly exchange?: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly properties?: MessageProperties;
+  /** Default `/`. */
+  readonly vhost?: string;
+}
+
+/** What became of it: the message, to know it again in the journal, and the queues that took it. */
+export interface PutIn {
+  readonly message: JournalMessage;
+  readonly queues: readonly string[];
+}
+
+/**
+ * Routes a message as if a client had published it; its entry in the journal has connection 0. Faults leave it alone.
+ *
+ * @throws BrokerError (NOT_FOUND) when the exchange is not there
+ */
+export function putIn(vhost: Vhost, journal: Journal, given: MessageToPutIn): PutIn {
+  const { exchange = '', routingKey, body, properties = {} } = given;
+  const message = new Message(exchange, [routingKey], encodeProperties(properties), Buffer.from(body));
+  const arrival = {
+    expiration: properties.expiration === undefined ? undefined : Number(properties.expiration),
+    priority: properties.priority ?? 0,
+  };
+  const routed = [...vhost.route(message)];
+  const queues = routed.filter((queue) => queue.publish(message, arrival)).map(({ name }) => name);
+  const outcome = queues.length < routed.length ? 'refused' : queues.length > 0 ? 'routed' : 'unroutable';
+  const entry = new JournalMessage(message);
+  journal.add('published', {
+    connection: 0,
+    channel: 0,
+    exchange,
+    routingKey,
+    mandatory: false,
+    message: entry,
+    queues,
+    outcome,
+  });
+  return { message: entry, queues };
+}

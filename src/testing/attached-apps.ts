@@ -1,0 +1,106 @@
+import type { Buffer } from 'node:buffer';
+import type { Subscription } from 'rxjs';
+import type { EmbeddedBroker } from '../../lib/broker/index.js';
+import { parseUri, type Connection, type MessageProperties, type Urls } from '../../lib/client/index.js';
+import type { ConsumerFailure } from '../consumers/settlement/consumer-failure.js';
+import type { Settlers } from '../consumers/settlement/settlers.js';
+import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import { DEFAULT_CONNECTION } from '../module/amqp.tokens.js';
+import type { ConnectionRegistry } from '../module/connection-registry.js';
+import type { ConnectionTarget } from '../module/connection-target.js';
+import { MessageSerializers } from '../serialization/message-serializers.js';
+
+/** The applications under test: where their connections lead, and what they tell. */
+export class AttachedApps implements ConnectionTarget {
+  /** By the name of the connection. */
+  private readonly vhosts = new Map<string, string>();
+  private readonly apps = new Map<ConnectionRegistry, Subscription>();
+  private readonly builtIn = new MessageSerializers({});
+
+  /** @param given virtual hosts of connections, over those in their URLs */
+  constructor(
+    private readonly broker: EmbeddedBroker,
+    private readonly given: Readonly<Record<string, string>>,
+    private readonly onFailure: (failure: ConsumerFailure) => void,
+  ) {}
+
+  /** The options as they are, but for the way to the broker: address, virtual host, login, TLS. */
+  direct(connection: string, options: AmqpModuleOptions | undefined): AmqpModuleOptions {
+    const vhost = this.given[connection] ?? options?.connection?.vhost ?? vhostIn(options?.url);
+    this.vhosts.set(connection, vhost);
+    this.broker.addVhost(vhost);
+    const {
+      vhost: _,
+      credentials: __,
+      mechanisms: ___,
+      tls: ____,
+      createSocket: _____,
+      ...others
+    } = options?.connection ?? {};
+    return { ...options, url: this.urlOf(vhost), connection: others };
+  }
+
+  urlOf(vhost: string): string {
+    return vhost === '/' ? this.broker.url : `${this.broker.url}/${encodeURIComponent(vhost)}`;
+  }
+
+  vhostOf(connection: string = DEFAULT_CONNECTION): string {
+    return this.vhosts.get(connection) ?? '/';
+  }
+
+  attach(registry: ConnectionRegistry, { failures$ }: Settlers): void {
+    this.apps.set(registry, failures$.subscribe(this.onFailure));
+  }
+
+  detach(registry: ConnectionRegistry): void {
+    this.apps.get(registry)?.unsubscribe();
+    this.apps.delete(registry);
+  }
+
+  /** Those of the connection to this virtual host, or the built-in ones. */
+  serializersOf(vhost: string): MessageSerializers {
+    const named = this.named().find(({ name }) => this.vhosts.get(name) === vhost);
+    return named?.serializers ?? this.builtIn;
+  }
+
+  /** The payload, or the bytes where they are no payload. */
+  decode(vhost: string, body: Buffer, properties: MessageProperties): unknown {
+    try {
+      return this.serializersOf(vhost).decode(body, properties);
+    } catch {
+      return body;
+    }
+  }
+
+  /**
+   * Resolves when the broker has seen all that was written so far, and the applications what it has answered: frames keep
+   * their order on a connection, so it is enough to ask something on each. Returns the number of methods that it took.
+   */
+  async roundTrip(): Promise<number> {
+    const open = this.named().filter(({ connections }) => connections.isOpen);
+    const pairs = await Promise.allSettled(open.map(({ connections }) => connections.open()));
+    const connections = pairs.flatMap((pair) =>
+      pair.status === 'fulfilled' ? [pair.value.publishing, pair.value.consuming] : [],
+    );
+    // One that has been closed has nothing more to say.
+    const asked = await Promise.allSettled(connections.map(ask));
+    return asked.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
+  }
+
+  private named() {
+    return [...this.apps.keys()].flatMap((registry) => registry.all());
+  }
+}
+
+/** Opens a channel and closes it: two methods. */
+async function ask(connection: Connection): Promise<number> {
+  const channel = await connection.openChannel({ restore: false });
+  await channel.close();
+  return 2;
+}
+
+/** That of the first URL; `/` where it cannot be told: there is none, or a function would find it. */
+function vhostIn(url: Urls | undefined): string {
+  const first = Array.isArray(url) ? (url as readonly string[])[0] : url;
+  return typeof first === 'string' && first !== '' ? parseUri(first).vhost : '/';
+}

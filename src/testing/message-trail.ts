@@ -1,0 +1,205 @@
+import { Buffer } from 'node:buffer';
+import type { EntryOf, JournalEntry, JournalMessage } from '../../lib/broker/index.js';
+import type { FailureRecord } from '../consumers/retry/failure-record.js';
+import { delayQueuePrefix, parkedQueueName } from '../consumers/retry/queue-names.js';
+import { stateOf, type RetryState } from '../consumers/retry/retry-state.js';
+import type { ConsumerFailure } from '../consumers/settlement/consumer-failure.js';
+import type { DeliveryOutcome, DeliveryResult } from './delivery-outcome.js';
+
+/** The message as its consumer has put it elsewhere. */
+interface Detour {
+  readonly kind: 'retry' | 'park';
+  readonly queue: string;
+  /** Broker clock, ms: when it comes back. */
+  readonly due: number;
+  /** The delivery that failed. The broker still has it when it has the copy. */
+  readonly original: JournalMessage;
+}
+
+/** Follows one message through the broker's journal, from its first delivery to its end, across its retries. */
+export class MessageTrail {
+  private readonly messageId: string | undefined;
+  private deliveries = 0;
+  private out = false;
+  private detour: Detour | undefined;
+  /** By the attempt that failed, as all of these. */
+  private readonly delays = new Map<number, number>();
+  private readonly records = new Map<number, FailureRecord>();
+  private readonly failures = new Map<number, ConsumerFailure>();
+  private movedTo: readonly string[] = [];
+
+  /**
+   * @param current the message as it is now: a retry is another one
+   * @param onWaiting it waits for its retry, until then (broker clock, ms); undefined where the application's clock runs
+   * @param onEnd how it ended
+   */
+  constructor(
+    private readonly queue: string,
+    private current: JournalMessage,
+    private readonly onWaiting: (due: number | undefined) => void,
+    private readonly onEnd: (result: DeliveryResult) => void,
+  ) {
+    this.messageId = current.properties.messageId;
+  }
+
+  get outcome(): Omit<DeliveryOutcome, 'result'> {
+    const { queue, messageId, deliveries, movedTo } = this;
+    const attempts = this.attempt;
+    const errors = [];
+    for (let attempt = 1; this.hasFailed(attempt); attempt++) errors.push(this.errorOf(attempt));
+    return {
+      queue,
+      messageId,
+      attempts: deliveries === 0 ? 0 : attempts,
+      delays: [...this.delays.values()],
+      deliveries,
+      error: this.errorOf(attempts),
+      errors,
+      consumer: [...this.failures.values()].at(-1)?.consumer,
+      movedTo,
+    };
+  }
+
+  /** In words, for when it takes too long. */
+  get whereabouts(): string {
+    const { deliveries, detour, delays } = this;
+    const retries = delays.size > 0 ? ` after ${delays.size} retries (${[...delays.values()].join(', ')} ms)` : '';
+    if (this.out)
+      return `it was delivered ${deliveries} times and is unacknowledged: its handler runs, or holds it${retries}`;
+    if (detour) return `it is in '${detour.queue}'${retries}`;
+    return deliveries === 0
+      ? 'nobody has taken it from its queue'
+      : `it went back to its queue ${deliveries} times${retries}`;
+  }
+
+  /** Takes a look at what happened in the broker; whether it was about this message. */
+  see(entry: JournalEntry): boolean {
+    switch (entry.kind) {
+      case 'delivered':
+        return this.onDelivered(entry);
+      case 'published':
+        return this.onPublished(entry);
+      case 'settled':
+        return this.onSettled(entry);
+      case 'died':
+        return this.onDied(entry);
+      default:
+        return false;
+    }
+  }
+
+  /** The application tells of a failure: it knows the error, the broker only its text. Whether it was about this message. */
+  hear(failure: ConsumerFailure): boolean {
+    const { queue, messageId, attempt, decision, delay } = failure;
+    if (queue !== this.queue || messageId !== this.messageId || this.failures.has(attempt)) return false;
+    if (attempt > this.attempt) return false;
+    this.failures.set(attempt, failure);
+    if (decision === 'retry' && !this.delays.has(attempt)) {
+      // No queue of the broker has it: it waits in the process.
+      this.delays.set(attempt, delay ?? 0);
+      this.onWaiting(undefined);
+    }
+    return true;
+  }
+
+  /** The attempt that is under way, or the last one. */
+  private get attempt(): number {
+    return this.delays.size + 1;
+  }
+
+  private onDelivered({ message, queue, noAck }: EntryOf<'delivered'>): boolean {
+    if (queue !== this.queue || !message.is(this.current)) return false;
+    this.deliveries++;
+    this.out = true;
+    // Given back and here again: the same attempt, whose end is still to come.
+    if (this.failures.get(this.attempt)?.decision === 'requeue') this.failures.delete(this.attempt);
+    this.movedTo = [];
+    if (noAck) this.end('acked');
+    return true;
+  }
+
+  private onPublished(entry: EntryOf<'published'>): boolean {
+    const { message, exchange, routingKey, outcome, time } = entry;
+    if (!this.out || exchange !== '' || outcome !== 'routed') return false;
+    const delayed = routingKey.startsWith(delayQueuePrefix(this.queue));
+    if (!delayed && routingKey !== parkedQueueName(this.queue)) return false;
+    const state = this.stateOfCopy(message);
+    if (!state) return false;
+    this.out = false;
+    this.movedTo = [routingKey];
+    if (state.lastFailure) this.records.set(state.failed, state.lastFailure);
+    const delay = delayed ? Number(routingKey.slice(delayQueuePrefix(this.queue).length)) : 0;
+    const kind = delayed ? 'retry' : 'park';
+    this.detour = { kind, queue: routingKey, due: time + delay, original: this.current };
+    if (delayed) this.delays.set(state.failed, delay);
+    this.current = message;
+    return true;
+  }
+
+  private onSettled({ message, outcome }: EntryOf<'settled'>): boolean {
+    const { detour } = this;
+    if (detour && message.is(detour.original)) {
+      this.detour = undefined;
+      if (detour.kind === 'park') this.end('parked');
+      else this.onWaiting(detour.due);
+      return true;
+    }
+    if (!message.is(this.current) || !this.out) return false;
+    this.out = false;
+    if (outcome === 'ack') this.end(this.acked());
+    // A rejected one has died before: that was the end.
+    return true;
+  }
+
+  private onDied({ message, queue, reason, deadLetter, queues }: EntryOf<'died'>): boolean {
+    if (!message.is(this.current)) return false;
+    if (queue !== this.queue && deadLetter && queues.includes(this.queue)) {
+      // Its delay is over.
+      this.current = deadLetter;
+      return true;
+    }
+    this.movedTo = queues;
+    if (queues.length > 0) this.end('dead-lettered');
+    else this.end(reason === 'rejected' ? 'rejected' : 'dropped');
+    return true;
+  }
+
+  private acked(): DeliveryResult {
+    const decision = this.failures.get(this.attempt)?.decision;
+    if (decision === 'discard') return 'discarded';
+    return decision === 'answer' ? 'answered' : 'acked';
+  }
+
+  private end(result: DeliveryResult): void {
+    this.out = false;
+    this.onEnd(result);
+  }
+
+  /** The state that it carries, if it is this message: same id, same body. Twins are taken one for each. */
+  private stateOfCopy(message: JournalMessage): RetryState | undefined {
+    const { properties } = message;
+    const state = stateOf({ properties }, this.queue);
+    const same = properties.messageId === this.messageId && Buffer.compare(message.body, this.current.body) === 0;
+    return same && state?.failed === this.attempt ? state : undefined;
+  }
+
+  private hasFailed(attempt: number): boolean {
+    return this.failures.has(attempt) || this.records.has(attempt);
+  }
+
+  private errorOf(attempt: number): unknown {
+    const failure = this.failures.get(attempt);
+    if (failure) return failure.cause;
+    const record = this.records.get(attempt);
+    return record && errorFrom(record);
+  }
+}
+
+/** What a record of `TypeError: …` tells of its error. */
+function errorFrom({ message, stack }: FailureRecord): Error {
+  const [, name, text] = /^(\w+): (.*)$/s.exec(message) ?? [];
+  const error = new Error(text ?? message);
+  if (name) error.name = name;
+  if (stack) error.stack = `${message}\n${stack}`;
+  return error;
+}

@@ -1,0 +1,72 @@
+import type { EmbeddedBroker } from '../../lib/broker/index.js';
+import type { AttachedApps } from './attached-apps.js';
+import { HarnessTimeoutError } from './testing.errors.js';
+
+/** Waits until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
+export class Quiet {
+  /** What clients have asked, and messages that moved. */
+  private steps = 0;
+  private waiting: (() => void)[] = [];
+  private planned = false;
+
+  constructor(
+    private readonly broker: EmbeddedBroker,
+    private readonly apps: AttachedApps,
+  ) {
+    broker.journal.watch(() => {
+      this.steps++;
+      this.plan();
+    });
+  }
+
+  /** @throws HarnessTimeoutError after so many ms, which says what is still in flight */
+  async wait(timeout: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    let late = false;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        late = true;
+        reject(new HarnessTimeoutError(`not idle after ${timeout} ms: ${this.describe()}`));
+      }, timeout);
+    });
+    const work = async (): Promise<void> => {
+      let others: number;
+      do {
+        while (this.busy.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+        const before = this.steps;
+        const own = await this.apps.roundTrip();
+        // An application may be on its way to a publish, by opening a channel for it.
+        others = this.steps - before - own;
+      } while (!late && (others !== 0 || this.busy.length > 0));
+    };
+    try {
+      await Promise.race([work(), deadline]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Messages that somebody has, or is about to get. What nobody consumes waits for good, and delays go by the clock. */
+  private get busy() {
+    return this.broker.queues.filter(
+      ({ messages, unacknowledged, consumers }) => unacknowledged > 0 || (messages > 0 && consumers > 0),
+    );
+  }
+
+  private describe(): string {
+    const queues = this.busy.map(
+      ({ name, messages, unacknowledged }) => `'${name}' has ${messages} ready and ${unacknowledged} unacknowledged`,
+    );
+    return queues.join(', ') || 'the queues are, but a connection of the application does not answer';
+  }
+
+  /** The journal is written in the middle of things: what has come of them is seen in the next turn. */
+  private plan(): void {
+    if (this.planned || this.waiting.length === 0) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      for (const resolve of this.waiting.splice(0)) resolve();
+    });
+  }
+}
