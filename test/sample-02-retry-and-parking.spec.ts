@@ -5,8 +5,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { connect } from 'nest-amqp/client';
 import { sharedRabbit } from './support/shared-broker.js';
 
-const root = resolve(import.meta.dirname, '..');
-const folder = resolve(root, 'sample/02-retry-and-parking');
+const folder = resolve(import.meta.dirname, '../sample/02-retry-and-parking');
 const rabbit = sharedRabbit();
 
 describe('sample 02, retry and parking', () => {
@@ -20,7 +19,6 @@ describe('sample 02, retry and parking', () => {
 
   it('tells its story: one order billed, one rejected, one parked, and billed when the bank is back', async () => {
     const run = promisify(execFile);
-    await run('npm', ['run', 'build'], { cwd: root });
     await run('npm', ['run', 'build'], { cwd: folder });
     const { stdout } = await run(process.execPath, ['dist/main.js'], {
       cwd: folder,

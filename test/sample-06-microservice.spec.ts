@@ -9,8 +9,7 @@ import { eventually } from './client/support/client-harness.js';
 import { sharedRabbit } from './support/shared-broker.js';
 
 const run = promisify(execFile);
-const root = resolve(import.meta.dirname, '..');
-const folder = resolve(root, 'sample/06-microservice');
+const folder = resolve(import.meta.dirname, '../sample/06-microservice');
 
 /** One part of the sample as a user runs it; resolves when it says `ready`. */
 async function start(part: string, ready: RegExp): Promise<{ app: ChildProcess; said: RegExpExecArray }> {
@@ -54,7 +53,6 @@ describe('sample/06-microservice', () => {
   const get = async (path: string): Promise<unknown> => (await fetch(`${url}/${path}`)).json();
 
   beforeAll(async () => {
-    await run('npm', ['run', 'build'], { cwd: root });
     await run('npm', ['run', 'build'], { cwd: folder });
     await startService('stock');
     await startService('orders');
