@@ -53,7 +53,7 @@ export default {
       ...shared,
       displayName: 'embedded',
       testMatch: [
-        '<rootDir>/test/{client,conformance,nest}/**/*.spec.ts',
+        '<rootDir>/test/{client,conformance,microservices,nest}/**/*.spec.ts',
         '<rootDir>/test/nest-module.spec.ts',
         '<rootDir>/test/embedded-broker*.spec.ts',
         '<rootDir>/test/testing/!(on-rabbitmq)*.spec.ts',

@@ -1,4 +1,4 @@
-/** Specs of test/client and test/nest that do not run on the embedded broker as well, and why. Paths below test/. */
+/** Specs of test/client, test/microservices and test/nest that do not run on the embedded broker as well, and why. Paths below test/. */
 export const notOnEmbedded = {
   'client/a09-returns.spec.ts': 'binds and unbinds while 10,000 publishes are under way: this broker is done before',
   'client/a10-consume-arguments.spec.ts': 'reads a stream',
@@ -6,6 +6,7 @@ export const notOnEmbedded = {
   'client/b05-blocked.spec.ts': 'a RabbitMQ of its own, with alarms raised by rabbitmqctl',
   'client/b13-queue-arguments.spec.ts': 'reads streams',
   'client/restore-broker.spec.ts': 'kills a RabbitMQ of its own',
+  'microservices/broker-kill.spec.ts': 'kills a RabbitMQ of its own',
   'nest/connections.spec.ts': 'asks rabbitmqctl about connections, and has it close one',
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',
