@@ -21,7 +21,12 @@ export async function measureRounds(name, target, options) {
     for (const measured of options.cases) {
       for (const client of inTurn(clientsOf(measured, options.clients), round)) {
         progress(`${name} · round ${round}/${options.rounds} · ${measured.name} · ${client}`);
-        samples.push({ case: measured.name, client, round, ...(await measure(target, measured, client, options)) });
+        const sample = await measure(target, measured, client, options);
+        if (sample.messages > 0) samples.push({ case: measured.name, client, round, ...sample });
+        else
+          console.error(
+            `${measured.name}, ${client}: no message in ${options.duration} ms, so no figure of this round`,
+          );
       }
     }
   }
