@@ -13,7 +13,6 @@ import {
   type CanActivate,
   type ExecutionContext,
   type INestApplicationContext,
-  type LoggerService,
   type ModuleMetadata,
   type NestInterceptor,
   type OnModuleDestroy,
@@ -41,49 +40,8 @@ import {
   type TopologyOptions,
 } from 'nest-amqp';
 import { connect, MessageReturnedError, NotFoundError, type Channel, type Connection } from 'nest-amqp/client';
+import { Inbox, Lines } from './nest/support/nest-harness.js';
 import { sharedRabbit } from './support/shared-broker.js';
-
-/** What happened, in order, to be awaited one by one. */
-class Inbox<T = unknown> {
-  readonly all: T[] = [];
-  private readonly arrivals = new Subject<void>();
-  private read = 0;
-
-  add(item: T): void {
-    this.all.push(item);
-    this.arrivals.next();
-  }
-
-  async next(): Promise<T> {
-    while (this.read >= this.all.length) await firstValueFrom(this.arrivals);
-    return this.all[this.read++] as T;
-  }
-}
-
-/** A logger that keeps the lines. */
-class Lines implements LoggerService {
-  readonly inbox = new Inbox<string>();
-
-  log(line: unknown): void {
-    this.inbox.add(`LOG ${String(line)}`);
-  }
-
-  warn(line: unknown): void {
-    this.inbox.add(`WARN ${String(line)}`);
-  }
-
-  error(line: unknown): void {
-    this.inbox.add(`ERROR ${String(line)}`);
-  }
-
-  async until(text: string): Promise<void> {
-    while (!(await this.inbox.next()).includes(text));
-  }
-
-  with(text: string): string[] {
-    return this.inbox.all.filter((line) => line.includes(text));
-  }
-}
 
 const rabbit = sharedRabbit();
 

@@ -3,8 +3,7 @@ import type { Serializer, WritePacket } from '@nestjs/microservices';
 import { MessageReturnedError, type Channel, type MessageProperties } from '../../lib/client/index.js';
 import { ReplyEncodingError } from './microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from './outgoing-packet.js';
-
-const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
+import { DIRECT_REPLY_TO } from './reply-consumer.js';
 
 /** Where a reply goes: what the request said of that. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;

@@ -1,12 +1,7 @@
-import {
-  ConfigurationError,
-  EncodingError,
-  MessageReturnedError,
-  type Channel,
-  type Delivery,
-} from '../../../lib/client/index.js';
+import { ConfigurationError, EncodingError, MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../module/amqp-connections.js';
 import type { AmqpModuleOptions } from '../../module/amqp-module.options.js';
+import { ConfirmChannel } from '../../module/confirm-channel.js';
 import type { Detour } from '../settlement/settler.js';
 import { forwardedProperties } from './forwarded-properties.js';
 import { delayQueueName, parkedQueueName } from './queue-names.js';
@@ -26,13 +21,14 @@ export interface DetourConnection {
 /** Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. */
 export class BrokerDetour implements Detour {
   private readonly levels: Set<number>;
-  private channel: Promise<Channel> | undefined;
+  private readonly channel: ConfirmChannel;
 
   constructor(
     private readonly named: DetourConnection,
     private readonly consumer: { readonly name: string; readonly queue: string },
     private readonly policy: RetryPolicy,
   ) {
+    this.channel = new ConfirmChannel(named.connections);
     this.levels = new Set(policy.place === 'broker' ? policy.levels : []);
   }
 
@@ -73,7 +69,7 @@ export class BrokerDetour implements Detour {
     queue: string,
     restore: () => Promise<void>,
   ): Promise<void> {
-    const channel = await this.openChannel();
+    const channel = await this.channel.open();
     const publish = (history: RetryState): Promise<number> =>
       channel.publish('', queue, delivery.body, { ...forwardedProperties(delivery, history), mandatory: true });
     try {
@@ -94,15 +90,5 @@ export class BrokerDetour implements Detour {
     const { consuming } = await this.named.connections.open();
     const { name, queue } = this.consumer;
     await provideQueues(consuming, this.named.options.topology ?? {}, { consumer: name, queue, levels, parked });
-  }
-
-  private openChannel(): Promise<Channel> {
-    if (this.channel) return this.channel;
-    const channel = this.named.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
-    const forget = (): void => {
-      if (this.channel === channel) this.channel = undefined;
-    };
-    void channel.then(({ closed }) => closed.then(forget), forget);
-    return (this.channel = channel);
   }
 }

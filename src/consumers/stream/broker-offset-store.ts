@@ -1,4 +1,4 @@
-import type { Channel } from '../../../lib/client/index.js';
+import { ConfirmChannel } from '../../module/confirm-channel.js';
 import type { NamedConnection } from '../../module/named-connection.js';
 import type { StreamOffsetStore } from './stream-options.js';
 
@@ -10,12 +10,14 @@ const ARGUMENTS = { 'x-queue-type': 'classic', 'x-max-length': 1, 'x-overflow': 
  * drives out. So it needs nothing else, and is there for whichever node the application runs on next.
  */
 export class BrokerOffsetStore implements StreamOffsetStore {
-  private channel: Promise<Channel> | undefined;
+  private readonly channel: ConfirmChannel;
 
   constructor(
     private readonly named: NamedConnection,
     private readonly stream: string,
-  ) {}
+  ) {
+    this.channel = new ConfirmChannel(named.connections);
+  }
 
   /** @throws NotFoundError with `declare: 'verify'` or `'none'`, when the queue is not there */
   async load(name: string): Promise<number | undefined> {
@@ -33,7 +35,7 @@ export class BrokerOffsetStore implements StreamOffsetStore {
   }
 
   async save(name: string, offset: number): Promise<void> {
-    const channel = await this.open();
+    const channel = await this.channel.open();
     await channel.publish('', this.queueOf(name), String(offset), {
       contentType: 'text/plain',
       deliveryMode: 2,
@@ -43,15 +45,5 @@ export class BrokerOffsetStore implements StreamOffsetStore {
 
   private queueOf(name: string): string {
     return `${this.stream}.offset.${name}`;
-  }
-
-  private open(): Promise<Channel> {
-    if (this.channel) return this.channel;
-    const channel = this.named.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
-    const forget = (): void => {
-      if (this.channel === channel) this.channel = undefined;
-    };
-    void channel.then(({ closed }) => closed.then(forget), forget);
-    return (this.channel = channel);
   }
 }

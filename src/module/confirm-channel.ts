@@ -1,0 +1,22 @@
+import type { Channel } from '../../lib/client/index.js';
+import type { AmqpConnections } from './amqp-connections.js';
+
+/**
+ * A channel with confirms on the publishing connection, opened when first asked for. It outlives errors and reconnects;
+ * should it close for good, or not open, whoever asks next opens another.
+ */
+export class ConfirmChannel {
+  private channel: Promise<Channel> | undefined;
+
+  constructor(private readonly connections: Pick<AmqpConnections, 'open'>) {}
+
+  open(): Promise<Channel> {
+    if (this.channel) return this.channel;
+    const channel = this.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
+    const forget = (): void => {
+      if (this.channel === channel) this.channel = undefined;
+    };
+    void channel.then(({ closed }) => closed.then(forget), forget);
+    return (this.channel = channel);
+  }
+}
