@@ -113,7 +113,7 @@ export class Publisher {
       try {
         this.send(publish);
       } catch (error) {
-        settle(publish, () => publish.reject(error));
+        fail(publish, error);
       }
     }
     if (sent > 0) this.waiting.splice(0, sent);
@@ -123,7 +123,7 @@ export class Publisher {
   onAck(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish, tag) => {
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'ack');
-      settle(publish, () => publish.resolve(tag));
+      succeed(publish, tag);
     });
     this.pump();
   }
@@ -131,10 +131,9 @@ export class Publisher {
   onNack(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish) => {
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'nack');
-      settle(publish, () => {
-        const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
-        publish.reject(new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`));
-      });
+      if (publish.settled) return;
+      const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
+      fail(publish, new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`));
     });
     this.pump();
   }
@@ -144,7 +143,7 @@ export class Publisher {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
     if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
-    settle(publish, () => publish.reject(new MessageReturnedError(returned)));
+    fail(publish, new MessageReturnedError(returned));
     return true;
   }
 
@@ -160,7 +159,7 @@ export class Publisher {
       if (publish.settled) continue;
       const error = errorFor(publish);
       if (error === undefined && goesOn) again.push(publish);
-      else settle(publish, () => publish.reject(error));
+      else fail(publish, error);
     }
     // What was sent is not refused with what was not, whatever `whenUnavailable` says.
     if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();
@@ -189,7 +188,7 @@ export class Publisher {
   private send(publish: Publish): void {
     this.hand(publish);
     if (this.host.confirming) this.confirms.add(publish);
-    else settle(publish, () => publish.resolve(0));
+    else succeed(publish, 0);
   }
 
   private hand(message: Message): void {
@@ -215,7 +214,7 @@ export class Publisher {
   private refuseWaiting(): void {
     const reason = this.host.obstacle()?.reason ?? 'the channel is closed';
     for (const publish of this.waiting) {
-      settle(publish, () => publish.reject(new PublishRefusedError(`not published: ${reason}`)));
+      fail(publish, new PublishRefusedError(`not published: ${reason}`));
     }
     this.waiting = [];
     this.waitingBytes = 0;
@@ -223,7 +222,7 @@ export class Publisher {
 
   private watch(publish: Publish, signal: AbortSignal): void {
     const abort = (): void => {
-      settle(publish, () => publish.reject(signal.reason));
+      fail(publish, signal.reason);
       // Once for all that one signal ends.
       if (!this.dropPlanned) queueMicrotask(() => this.dropSettled());
       this.dropPlanned = true;
@@ -262,7 +261,7 @@ export class Publisher {
         outcome === 'unknown'
           ? 'no confirm within the deadline: whether the broker has the message is unknown'
           : `not published within the deadline: ${this.obstacle()?.reason ?? 'others were before it'}`;
-      settle(publish, () => publish.reject(new PublishTimeoutError(message, outcome)));
+      fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
     for (const publish of this.waiting) check(publish, 'not-sent');
@@ -301,8 +300,15 @@ function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): vo
 }
 
 /** Gives the caller its outcome, the first one only. */
-function settle(publish: Publish, outcome: () => void): void {
+function succeed(publish: Publish, deliveryTag: number): void {
   if (publish.settled) return;
   publish.settled = true;
-  outcome();
+  publish.resolve(deliveryTag);
+}
+
+/** Likewise. */
+function fail(publish: Publish, error: unknown): void {
+  if (publish.settled) return;
+  publish.settled = true;
+  publish.reject(error);
 }

@@ -6,7 +6,7 @@ const TWO_32 = 0x1_0000_0000;
 /** A short string's length and its bytes, at most. */
 export const SHORTSTR_MAX = 256;
 /** Longer strings are quicker in Buffer's hands. In characters. */
-const ASCII_MAX = 64;
+export const ASCII_MAX = 64;
 
 /** Writes the base types of section 4.2 into a buffer that grows. After an error it is only good for a reset. */
 export class ByteWriter {
@@ -145,23 +145,24 @@ export class ByteWriter {
  * @throws EncodingError, naming `what`
  */
 export function putShortstr(buffer: Buffer, at: number, value: string, what: string): number {
-  if (typeof value === 'string' && value.length <= ASCII_MAX) {
-    const start = at + 1;
-    let index = 0;
-    for (; index < value.length; index++) {
-      const code = value.charCodeAt(index);
-      if (code > 0x7f) break;
-      buffer[start + index] = code;
-    }
-    if (index === value.length) {
-      buffer[at] = index;
-      return start + index;
-    }
+  if (typeof value === 'string' && value.length <= ASCII_MAX && putAscii(buffer, at + 1, value)) {
+    buffer[at] = value.length;
+    return at + 1 + value.length;
   }
   const size = shortstrSize(value, what);
   buffer[at] = size;
   buffer.write(value, at + 1, size);
   return at + 1 + size;
+}
+
+/** Writes a text that is ASCII; false when it is not, and something may have been written then. */
+export function putAscii(buffer: Buffer, at: number, value: string): boolean {
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code > 0x7f) return false;
+    buffer[at + index] = code;
+  }
+  return true;
 }
 
 /** The bytes of `value` as a short string. @throws EncodingError when there are over 255, or it is not Unicode */

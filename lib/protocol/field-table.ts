@@ -164,6 +164,13 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
   writeTable(writer, value as FieldTable, path, depth + 1);
 }
 
+/** A table without a key: it has but one form on the wire. */
+export function isEmptyTable(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  for (const _ in value as object) return false;
+  return true;
+}
+
 /** Without a prototype, or with an `Object.prototype`: this realm's or another's. */
 function isPlainObject(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;

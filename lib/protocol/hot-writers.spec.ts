@@ -14,6 +14,8 @@ import type { MessageProperties } from './types.js';
 
 const shortstr = fc.oneof(
   fc.string({ maxLength: 255 }),
+  // Beyond ASCII, and yet one byte a character elsewhere.
+  fc.string({ maxLength: 60, unit: fc.constantFrom('a', 'é', 'ÿ') }),
   fc.string({ maxLength: 60, unit: 'grapheme' }).filter((text) => Buffer.byteLength(text) <= 255),
 );
 const headers = fc.dictionary(
@@ -107,20 +109,41 @@ describe('what is written by hand', () => {
   it('basic.publish is what the table says, whatever was published before it', () => {
     // Few values, so that messages often are the last one again, in whole or in part; and some that are refused.
     const few = fc.constantFrom('', 'orders', 'order.created', 'x'.repeat(256), undefined as unknown as string);
+    // Ids differ from message to message: in value alone, in length, or by not being ASCII, or no text at all.
+    const ids = ['id-1', 'id-2', 'id-33', 'ïd-1', 'ïd', '', 'x'.repeat(65), 'y'.repeat(65), 5 as unknown as string];
+    const textsOf = (name: string): string[] => (name.endsWith('onId') || name === 'messageId' ? ids : ['a', 'b']);
+    const noHeaders = fc.constantFrom<unknown>({}, Object.create(null), { a: undefined }, new Map(), null);
     const some = fc.record(
       Object.fromEntries(
         Object.entries(spec).map(([name, kind]) => [
           name,
-          kind === 'shortstr' ? fc.constantFrom('a', 'b') : kinds[kind],
+          kind === 'shortstr'
+            ? fc.constantFrom(...textsOf(name))
+            : name === 'headers'
+              ? fc.oneof(noHeaders, headers)
+              : kinds[kind],
         ]),
       ),
       { requiredKeys: [] },
     ) as fc.Arbitrary<MessageProperties>;
     const mostlySame = fc.oneof(
       fc.constantFrom<MessageProperties>({}, { contentType: 'a' }, { deliveryMode: 256 }),
+      // What the Nest module and the transport send.
+      fc.record({
+        contentType: fc.constant('application/json'),
+        deliveryMode: fc.constant(2),
+        headers: fc.constant({}),
+        messageId: fc.constantFrom(undefined, ...ids),
+        correlationId: fc.constantFrom(undefined, ...ids),
+        replyTo: fc.constant('amq.rabbitmq.reply-to'),
+      }) as fc.Arbitrary<MessageProperties>,
       some,
     );
-    const publish = fc.tuple(fc.integer({ min: 1, max: 65_535 }), few, few, fc.boolean(), mostlySame);
+    const address = fc.oneof(
+      { weight: 4, arbitrary: fc.constant(['', 'q', true] as const) },
+      fc.tuple(few, few, fc.boolean()),
+    );
+    const publish = fc.tuple(fc.integer({ min: 1, max: 65_535 }), address, mostlySame);
     const attempt = (writer: FrameWriter, write: () => void): Buffer | 'refused' => {
       try {
         write();
@@ -132,9 +155,9 @@ describe('what is written by hand', () => {
       return Buffer.concat(writer.take()!.chunks);
     };
     fc.assert(
-      fc.property(fc.array(publish, { maxLength: 12 }), fc.uint8Array({ maxLength: 9 }), (publishes, bytes) => {
+      fc.property(fc.array(publish, { maxLength: 16 }), fc.uint8Array({ maxLength: 9 }), (publishes, bytes) => {
         const [hot, byTable] = [new FrameWriter(() => {}), new FrameWriter(() => {})];
-        for (const [channel, exchange, routingKey, mandatory, values] of publishes.flatMap((one) => [one, one])) {
+        for (const [channel, [exchange, routingKey, mandatory], values] of publishes.flatMap((one) => [one, one])) {
           const args = { exchange, routingKey, mandatory, immediate: false };
           const expected = attempt(byTable, () => byTable.content(channel, 'basic.publish', args, values, bytes));
           const actual = attempt(hot, () => hot.publish(channel, exchange, routingKey, mandatory, values, bytes));

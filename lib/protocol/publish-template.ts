@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
-import { ByteWriter } from './bytes.js';
+import { ASCII_MAX, ByteWriter, putAscii } from './bytes.js';
+import { isEmptyTable } from './field-table.js';
 import { methodId } from './methods.js';
 import { writeProperties } from './properties.js';
 import { FRAME_END, FrameType } from './spec.js';
@@ -10,9 +11,16 @@ const BASIC_CLASS = 60;
 /** From the start of the header frame: frame header, class, weight, body size. */
 const PROPERTIES_OFFSET = 7 + 12;
 
+/** Where an id stands in the header frame, to be written over by another of its length. */
+interface IdPlace {
+  /** Of its first byte; 0 where there is no id. */
+  at: number;
+  size: number;
+}
+
 /**
  * The method and the header frame of a basic.publish, but for channel and body size. A publisher's next message often
- * differs from its last in the body only: then they are there already.
+ * differs from its last in the body only, or in its ids and the body: then they are there already, but for the ids.
  *
  *     0: 01 ‥channel‥ size | 003c 0028 0000 exchange routingKey bits | ce
  *     headerAt: 02 ‥channel‥ size | 003c 0000 ‥body size‥ flags properties | ce
@@ -26,14 +34,17 @@ export class PublishTemplate {
   private exchange = '';
   private routingKey = '';
   private mandatory = false;
+  /** Of the last message, those that may come again. */
   private properties: MessageProperties | undefined;
+  private readonly correlationId: IdPlace = { at: 0, size: 0 };
+  private readonly messageId: IdPlace = { at: 0, size: 0 };
 
   /** Both frames, valid until the next call. @throws EncodingError that names what is wrong */
   encode(exchange: string, routingKey: string, mandatory: boolean, properties: MessageProperties): Buffer {
     const sameAddress =
       this.addressed && exchange === this.exchange && routingKey === this.routingKey && mandatory === this.mandatory;
     if (!sameAddress) this.writeAddress(exchange, routingKey, mandatory);
-    else if (this.properties && sameLiterals(properties, this.properties)) return this.bytes;
+    else if (this.differsByIds(properties)) return this.bytes;
     this.writeProperties(properties);
     return this.bytes;
   }
@@ -76,21 +87,62 @@ export class PublishTemplate {
     writer.longAt(headerAt + 3, writer.length - headerAt - 7);
     writer.octet(FRAME_END);
     this.bytes = writer.view();
-    if (mayComeAgain(properties)) this.properties = literalsOf(properties);
+    if (!mayComeAgain(properties)) return;
+    this.properties = literalsOf(properties);
+    this.findIds(properties);
+  }
+
+  /** Whether there is nothing to do but to write the ids, which is done then. */
+  private differsByIds(properties: MessageProperties): boolean {
+    return (
+      this.properties !== undefined &&
+      sameLiterals(properties, this.properties) &&
+      this.writeId(this.correlationId, properties.correlationId) &&
+      this.writeId(this.messageId, properties.messageId)
+    );
+  }
+
+  private writeId({ at, size }: IdPlace, id: string | undefined): boolean {
+    if (id === undefined || at === 0) return id === undefined && at === 0;
+    return typeof id === 'string' && id.length === size && size <= ASCII_MAX && putAscii(this.bytes, at, id);
+  }
+
+  private findIds(properties: MessageProperties): void {
+    const { bytes } = this;
+    let at = this.headerAt + PROPERTIES_OFFSET + 2;
+    const skipShortstr = (value: string | undefined): void => {
+      if (value !== undefined) at += 1 + bytes[at]!;
+    };
+    const note = (place: IdPlace, id: string | undefined): void => {
+      place.at = id === undefined ? 0 : at + 1;
+      place.size = id === undefined ? 0 : bytes[at]!;
+      skipShortstr(id);
+    };
+    skipShortstr(properties.contentType);
+    skipShortstr(properties.contentEncoding);
+    if (properties.headers !== undefined) at += 4;
+    if (properties.deliveryMode !== undefined) at += 1;
+    if (properties.priority !== undefined) at += 1;
+    note(this.correlationId, properties.correlationId);
+    skipShortstr(properties.replyTo);
+    skipShortstr(properties.expiration);
+    note(this.messageId, properties.messageId);
   }
 }
 
-/** An id makes a message the only one; a table or a date may be changed in place, unseen. */
-function mayComeAgain({ messageId, correlationId, headers, timestamp }: MessageProperties): boolean {
-  return messageId === undefined && correlationId === undefined && headers === undefined && timestamp === undefined;
+/** A table or a date may be changed in place, unseen; but an empty table is an empty table. */
+function mayComeAgain({ headers, timestamp }: MessageProperties): boolean {
+  return timestamp === undefined && (headers === undefined || isEmptyTable(headers));
 }
 
+/** All but the ids. */
 function literalsOf(properties: MessageProperties): MessageProperties {
   const { contentType, contentEncoding, deliveryMode, priority, replyTo, expiration } = properties;
   const { type, userId, appId, clusterId } = properties;
   return {
     contentType,
     contentEncoding,
+    headers: properties.headers && NO_HEADERS,
     deliveryMode,
     priority,
     replyTo,
@@ -102,10 +154,13 @@ function literalsOf(properties: MessageProperties): MessageProperties {
   };
 }
 
-/** Whether `given` has nothing but what `remembered` has. By value: callers build a new object each time. */
+const NO_HEADERS = {};
+
+/** Whether `given` has nothing but what `remembered` has, and ids. By value: callers build a new object each time. */
 function sameLiterals(given: MessageProperties, remembered: MessageProperties): boolean {
   return (
     mayComeAgain(given) &&
+    (given.headers === undefined) === (remembered.headers === undefined) &&
     given.contentType === remembered.contentType &&
     given.contentEncoding === remembered.contentEncoding &&
     given.deliveryMode === remembered.deliveryMode &&

@@ -32,20 +32,30 @@ export class PublisherChannel {
   ) {}
 
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
-  async publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
-    if (this.open) return this.open.publish(exchange, routingKey, body, options);
-    const start = performance.now();
-    const timeout = options.timeout ?? this.options.timeout ?? TIMEOUT;
-    const channel = await this.whileWaiting(body.length, timeout, options.signal);
-    // The deadline is of the whole, and has not passed.
-    const left = Math.max(1, timeout - (performance.now() - start));
-    return channel.publish(exchange, routingKey, body, { ...options, timeout: left });
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
+    return (
+      this.open?.publish(exchange, routingKey, body, options) ?? this.publishLater(exchange, routingKey, body, options)
+    );
   }
 
   /** Waits for the confirms that are due. */
   async close(): Promise<void> {
     const channel = await this.opening?.catch(() => undefined);
     await channel?.close();
+  }
+
+  private async publishLater(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: PublishOptions,
+  ): Promise<number> {
+    const start = performance.now();
+    const timeout = options.timeout ?? this.options.timeout ?? TIMEOUT;
+    const channel = await this.whileWaiting(body.length, timeout, options.signal);
+    // The deadline is of the whole, and has not passed.
+    const left = Math.max(1, timeout - (performance.now() - start));
+    return channel.publish(exchange, routingKey, body, { ...options, timeout: left });
   }
 
   private async whileWaiting(bytes: number, timeout: number, signal: AbortSignal | undefined): Promise<Channel> {

@@ -19,7 +19,7 @@ import type { ContentType } from './content-type.js';
  * @publicApi
  */
 export interface MessageSerializer {
-  /** Whether messages of this content type are for this serializer. */
+  /** Whether messages of this content type are for this serializer. The answer is remembered. */
   accepts(contentType: ContentType): boolean;
   /** The body of the message. What it throws rejects the publish, as the cause of a {@link SerializationError}. */
   serialize(payload: unknown, contentType: ContentType): Uint8Array;

@@ -15,10 +15,21 @@ export interface EncodedPayload {
   readonly contentType: string;
 }
 
+/** A content type, and who serializes it. */
+interface Choice {
+  readonly parsed: ContentType;
+  readonly serializer: MessageSerializer;
+}
+
+/** Content types whose serializer is remembered. Senders name them, so there is no end to how many there may be. */
+const MAX_CHOICES = 100;
+
 /** Chooses the serializer: on the way in by content type, on the way out by content type or else by the payload. */
 export class MessageSerializers {
   readonly #serializers: readonly MessageSerializer[];
   readonly #defaultContentType: string | undefined;
+  /** To take a content type apart and ask each serializer took as long as to write its JSON. */
+  readonly #choices = new Map<string, Choice>();
 
   constructor(options: Pick<AmqpModuleOptions, 'serializers' | 'defaultContentType'>) {
     this.#serializers = [...(options.serializers ?? []), jsonSerializer, textSerializer, bytesSerializer];
@@ -30,9 +41,9 @@ export class MessageSerializers {
     // Bytes are encoded already, whatever type they are said to have.
     if (types.isUint8Array(payload)) return { body: payload, contentType: contentType ?? 'application/octet-stream' };
     contentType ??= typeof payload === 'string' ? 'text/plain' : 'application/json';
-    const parsed = parseContentType(contentType);
     try {
-      return { body: this.#serializerFor(parsed).serialize(payload, parsed), contentType };
+      const { serializer, parsed } = this.#choose(contentType);
+      return { body: serializer.serialize(payload, parsed), contentType };
     } catch (cause) {
       const reason = cause instanceof Error ? `: ${cause.message}` : '';
       throw new SerializationError(`The payload cannot be sent as '${contentType}'${reason}`, { cause });
@@ -41,9 +52,9 @@ export class MessageSerializers {
 
   /** @throws UndecodableMessageError */
   decode(body: Buffer, { contentType = this.#defaultContentType, contentEncoding }: MessageProperties): unknown {
-    const parsed = parseContentType(contentType ?? 'application/octet-stream');
     try {
-      return this.#serializerFor(parsed).deserialize(body, parsed);
+      const { serializer, parsed } = this.#choose(contentType ?? 'application/octet-stream');
+      return serializer.deserialize(body, parsed);
     } catch (cause) {
       const encoding = contentEncoding === undefined ? '' : ` with content encoding '${contentEncoding}'`;
       throw new UndecodableMessageError(`its ${body.length} bytes are not valid '${contentType}'${encoding}`, {
@@ -52,7 +63,14 @@ export class MessageSerializers {
     }
   }
 
-  #serializerFor(contentType: ContentType): MessageSerializer {
-    return this.#serializers.find((serializer) => serializer.accepts(contentType)) ?? bytesSerializer;
+  #choose(contentType: string): Choice {
+    const known = this.#choices.get(contentType);
+    if (known) return known;
+    const parsed = parseContentType(contentType);
+    const serializer = this.#serializers.find((one) => one.accepts(parsed)) ?? bytesSerializer;
+    const choice = { parsed, serializer };
+    if (this.#choices.size >= MAX_CHOICES) this.#choices.clear();
+    this.#choices.set(contentType, choice);
+    return choice;
   }
 }
