@@ -17,10 +17,10 @@ const DELIVERIES_BYTES = 64 * 1024 * 1024;
 
 /** @type {Target} */
 export async function sink(measured) {
-  const { size = 0, consumers = 1, unconfirmed = 0, work } = measured;
+  const { consumers = 1, unconfirmed = 0, work } = measured;
   const echo = work === 'round-trip';
   const holdConfirms = Math.max(0, unconfirmed - 1000);
-  const process = start('sink/main.mjs', { deliverySize: size, consumers, echo, holdConfirms });
+  const process = start('sink/main.mjs', { delivery: deliveryOf(measured), consumers, echo, holdConfirms });
   const { port } = await process.message(SINK_START_TIMEOUT);
   const place = {
     url: `amqp://guest:guest@127.0.0.1:${port}`,

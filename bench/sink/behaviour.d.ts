@@ -1,7 +1,9 @@
+import type { MessageProperties } from '../../lib/client/index.js';
+
 /** How the sink treats its clients; decided by the case. */
 export interface Behaviour {
-  /** Bytes of a delivery's body. */
-  readonly deliverySize: number;
+  /** What every delivery is. */
+  readonly delivery: { readonly body: string; readonly properties: MessageProperties };
   /** A channel's deliveries begin once so many consume on it. */
   readonly consumers: number;
   /** One delivery for each publish, in place of as many as the prefetch allows. */

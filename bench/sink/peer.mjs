@@ -9,6 +9,8 @@ import { FrameScanner } from './scanner.mjs';
 const PUBLISH = methodId('basic.publish');
 const PROTOCOL_HEADER_SIZE = 8;
 const FRAME_MAX = 131_072;
+/** Replies to nobody's requests: there are none. */
+const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** One client's connection to the sink. */
 export class Peer {
@@ -108,9 +110,11 @@ export class Peer {
         return writer.method(channelId, 'confirm.selectOk', {});
       case 'exchange.declare':
         return writer.method(channelId, 'exchange.declareOk', {});
+      case 'queue.declare':
+        return writer.method(channelId, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
       case 'basic.consume': {
         const consumerTag = args.consumerTag || `sink.ctag-${channel.consumerTags.length}`;
-        channel.consumerTags.push(consumerTag);
+        if (args.queue !== DIRECT_REPLY_TO) channel.consumerTags.push(consumerTag);
         this.#touched.add(channel);
         return writer.method(channelId, 'basic.consumeOk', { consumerTag });
       }
@@ -170,8 +174,8 @@ class Channel {
   }
 
   #startFlood() {
-    const { deliverySize, echo } = this.#behaviour;
-    const options = { channel: this.#id, consumerTags: this.consumerTags, size: deliverySize, frameMax: FRAME_MAX };
+    const { delivery, echo } = this.#behaviour;
+    const options = { channel: this.#id, consumerTags: this.consumerTags, ...delivery, frameMax: FRAME_MAX };
     this.flood = createFlood(this.#socket, options);
     // Consume-ok has to leave before the first delivery, which is written past the frame writer.
     if (!echo) setImmediate(() => this.flood.add(this.prefetch > 0 ? this.prefetch : Infinity));

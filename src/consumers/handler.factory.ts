@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator, type ContextId } from '@nestjs/core';
-import { defaultIfEmpty, isObservable, lastValueFrom } from 'rxjs';
 import type { AmqpContext } from './amqp-context.js';
 import { ROUTE_ARGS_METADATA, RpcArgument } from './consumers.constants.js';
 import { isShared, type HandlerHost } from './handler-host.js';
@@ -42,7 +41,7 @@ export class HandlerFactory {
     const handlerFor = (instance: object, contextId?: ContextId): MessageHandler<C> =>
       contexts.create<never, 'rpc'>(
         instance,
-        tolerateEmpty((instance as Record<string, Method>)[host.methodName] as Method),
+        (instance as Record<string, Method>)[host.methodName] as Method,
         host.methodName,
         ROUTE_ARGS_METADATA,
         paramsFactory,
@@ -51,35 +50,10 @@ export class HandlerFactory {
         { guards: true, interceptors: true, filters: true },
         'rpc',
       );
-    const shared = isShared(host.wrapper) ? handlerFor(host.wrapper.instance as object) : undefined;
+    if (isShared(host.wrapper)) return handlerFor(host.wrapper.instance as object);
     return async (payload, context) => {
-      const handler = shared ?? (await this.fresh(host, handlerFor, context));
-      const result = await handler(payload, context);
-      // The answer of an exception filter comes as it is, and is by custom a `throwError()` that nobody has subscribed to.
-      return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+      const { instance, contextId } = await this.instances.get(host, context);
+      return handlerFor(instance, contextId)(payload, context);
     };
   }
-
-  private async fresh<C extends object>(
-    host: HandlerHost,
-    handlerFor: (instance: object, contextId?: ContextId) => MessageHandler<C>,
-    context: C,
-  ): Promise<MessageHandler<C>> {
-    const { instance, contextId } = await this.instances.get(host, context);
-    return handlerFor(instance, contextId);
-  }
-}
-
-/**
- * Nest takes the last value of an Observable, and fails when there is none. A handler that has nothing to say has
- * succeeded all the same. The method is the prototype of the function around it, so that the metadata of its decorators
- * is found there.
- */
-function tolerateEmpty(method: Method): Method {
-  const tolerant = async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-    const result = await method.apply(this, args);
-    return isObservable(result) ? result.pipe(defaultIfEmpty(undefined)) : result;
-  };
-  Object.defineProperty(tolerant, 'name', { value: method.name });
-  return Object.setPrototypeOf(tolerant, method) as Method;
 }

@@ -9,8 +9,15 @@ export function wasRefused(context: object): boolean {
 }
 
 type GuardsFn = (args: readonly unknown[]) => Promise<void>;
-type PipesFn = (args: unknown[], ...params: unknown[]) => Promise<void>;
+type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
 type Create<F> = (...args: unknown[]) => F | null;
+
+/** Where an argument comes from; the form is Nest's. */
+interface Param {
+  readonly index: number;
+  readonly pipes: readonly unknown[];
+  extractValue(...params: unknown[]): unknown;
+}
 
 /**
  * Property descriptors over an `ExternalContextCreator` that note which messages guards and pipes refuse. From the
@@ -26,25 +33,45 @@ export function notingRefusals(contexts: ExternalContextCreator): PropertyDescri
     createGuardsFn: {
       value(...how: unknown[]): GuardsFn | null {
         const ask = createGuardsFn.apply(this, how);
-        return ask && ((args) => noting(args[1], () => ask(args)));
+        return ask && ((args) => ask(args).catch((error: unknown) => note(args[1], error)));
       },
     },
     createPipesFn: {
-      value(...how: unknown[]): PipesFn | null {
-        const transform = createPipesFn.apply(this, how);
-        return transform && ((args, ...params) => noting(params[1], () => transform(args, ...params)));
+      value(pipes: readonly unknown[], params: readonly Param[]): PipesFn | null {
+        const transform = createPipesFn.call(this, pipes, params);
+        if (!transform) return null;
+        const piped = pipes.length > 0 || params.some((param) => param.pipes.length > 0);
+        const supply = piped ? transform : withoutPipes(params);
+        return (args, ...given) => supply(args, ...given)?.catch((error: unknown) => note(given[1], error));
       },
     },
   };
 }
 
-async function noting(context: unknown, step: () => Promise<void>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
-    if (typeof context === 'object' && context !== null && isRefusal(error)) refused.add(context);
-    throw error;
-  }
+/** Only takes the arguments; what a custom decorator promises is waited for. Undefined where there is nothing to wait for. */
+function withoutPipes(params: readonly Param[]): PipesFn {
+  return (args, ...given) => {
+    let pending: Promise<unknown>[] | undefined;
+    for (const { index, extractValue } of params) {
+      try {
+        const value = extractValue(...given);
+        if (isThenable(value)) (pending ??= []).push(Promise.resolve(value).then((kept) => (args[index] = kept)));
+        else args[index] = value;
+      } catch (error) {
+        (pending ??= []).push(Promise.reject(error));
+      }
+    }
+    return pending && Promise.all(pending);
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
+
+function note(context: unknown, error: unknown): never {
+  if (typeof context === 'object' && context !== null && isRefusal(error)) refused.add(context);
+  throw error;
 }
 
 /**

@@ -40,6 +40,9 @@ export interface Detour {
 /** Until a message goes back that was redelivered already, or could not be put aside: it could go round hot. ms. */
 const PAUSE = { first: 1_000, max: 30_000 } as const;
 
+/** Of what is settled at once: the same for all. */
+const SETTLED = Promise.resolve();
+
 /**
  * The one place where the messages of a consumer are settled, whatever kind of consumer it is: one by one, as items of a
  * batch, or as requests. A message is acknowledged only when it was handled, or when the broker has confirmed it in the
@@ -73,21 +76,10 @@ export class Settler {
    * Carries out what the table says. Never rejects. Resolves when the message is settled, or when it waits for its time
    * in the process; a message that the handler has settled itself is left alone.
    */
-  async settle(delivery: Delivery, outcome: Outcome): Promise<void> {
-    if (outcome.ok) {
-      if (this.consumer.ack === 'auto') this.finish(delivery);
-      return;
-    }
-    const state =
-      this.held.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
-    const attempt = state.failed + 1;
-    const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
-    try {
-      await this.carryOut(delivery, decision, afterFailure(state, recordOf(outcome.error, new Date())), outcome.error);
-      this.announce(delivery, outcome, attempt, decision, describeDecision(decision, this.consumer.queue));
-    } catch (error) {
-      this.announce(delivery, outcome, attempt, { kind: 'requeue' }, this.postpone(delivery, outcome, decision, error));
-    }
+  settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+    if (!outcome.ok) return this.settleFailure(delivery, outcome);
+    if (this.consumer.ack === 'auto') this.finish(delivery);
+    return SETTLED;
   }
 
   /** The channel was lost: what waits here, the broker delivers again. */
@@ -98,6 +90,19 @@ export class Settler {
   /** The consumer is paused, or stops: what waits here goes back at once. */
   release(): void {
     for (const delivery of this.waits.end()) this.requeue(delivery);
+  }
+
+  private async settleFailure(delivery: Delivery, outcome: Failure): Promise<void> {
+    const state =
+      this.held.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
+    const attempt = state.failed + 1;
+    const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
+    try {
+      await this.carryOut(delivery, decision, afterFailure(state, recordOf(outcome.error, new Date())), outcome.error);
+      this.announce(delivery, outcome, attempt, decision, describeDecision(decision, this.consumer.queue));
+    } catch (error) {
+      this.announce(delivery, outcome, attempt, { kind: 'requeue' }, this.postpone(delivery, outcome, decision, error));
+    }
   }
 
   private async carryOut(delivery: Delivery, decision: Decision, state: RetryState, cause: unknown): Promise<void> {
