@@ -313,7 +313,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     noAck: boolean,
   ): Delivery | undefined {
     this.settlements.delivered(info.deliveryTag, noAck);
-    if (content) return new Delivery(info, content.properties, content.body, noAck, this.settlements);
+    if (content) return new Delivery(info, content, noAck, this.settlements);
     if (!noAck) this.settlements.nack(info.deliveryTag, false, false);
     const limit = this.host.options.maxMessageSize;
     this.host.options.logger.warn(
@@ -325,7 +325,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   private onReturn(args: MethodArguments<'basic.return'>, content: Content | undefined): void {
     if (!content) return;
-    const properties = readProperties(new ByteReader(content.properties));
+    const properties = readProperties(content.propertiesReader());
     const returned = { ...args, properties, body: content.body };
     if (!this.publisher.onReturn(returned, content.properties)) this.report('return', returned);
   }

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { ByteReader } from '../protocol/bytes.js';
+import type { Content } from '../protocol/content.js';
 import type { EncodedField } from '../protocol/field-table.js';
 import { readEncodedHeaders, readProperties } from '../protocol/properties.js';
 import type { MessageProperties } from '../protocol/types.js';
@@ -38,8 +38,7 @@ export class Delivery {
 
   constructor(
     info: DeliveryInfo,
-    private readonly encoded: Buffer,
-    body: Buffer,
+    private readonly content: Content,
     noAck: boolean,
     private readonly settlements: Settlements,
   ) {
@@ -48,14 +47,14 @@ export class Delivery {
     this.redelivered = info.redelivered;
     this.exchange = info.exchange;
     this.routingKey = info.routingKey;
-    this.body = body;
+    this.body = content.body;
     this.messageCount = info.messageCount;
     this.isSettled = noAck;
   }
 
   /** Decoded when first asked for. @throws WireError when the publisher sent malformed headers */
   get properties(): MessageProperties {
-    return (this.decoded ??= readProperties(new ByteReader(this.encoded)));
+    return (this.decoded ??= readProperties(this.content.propertiesReader()));
   }
 
   /**
@@ -63,7 +62,7 @@ export class Delivery {
    * cannot promise (a `uint8` is a plain number then). Read anew each time. @throws WireError when they are malformed
    */
   get encodedHeaders(): Record<string, EncodedField> {
-    return readEncodedHeaders(new ByteReader(this.encoded));
+    return readEncodedHeaders(this.content.propertiesReader());
   }
 
   /** It was settled here, or needs no settling. */

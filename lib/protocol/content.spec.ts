@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from '@jest/globals';
-import { ContentAssembler, type Content } from './content.js';
+import { ContentAssembler } from './content.js';
 import { FrameWriter } from './frame-writer.js';
 import { frame, Receiver } from './receiver.arbitraries.js';
 import { FrameType } from './spec.js';
@@ -13,11 +13,13 @@ function header(size: bigint, properties = Buffer.alloc(2)): Buffer {
 }
 
 class Assembly {
-  readonly contents: (readonly [Content | undefined, number])[] = [];
+  readonly contents: (readonly [{ properties: Buffer; body: Buffer } | undefined, number])[] = [];
   readonly assembler: ContentAssembler;
 
   constructor(maxBodySize = Infinity) {
-    this.assembler = new ContentAssembler((content, size) => this.contents.push([content, size]), maxBodySize);
+    this.assembler = new ContentAssembler((content, size) => {
+      this.contents.push([content && { properties: content.properties, body: content.body }, size]);
+    }, maxBodySize);
   }
 
   begin(size: bigint): this {

@@ -1,14 +1,29 @@
 import { Buffer } from 'node:buffer';
+import { ByteReader } from './bytes.js';
 import { WireError } from './errors.js';
 import { FRAME_END, FRAME_OVERHEAD, FrameType } from './spec.js';
 
 const BASIC_CLASS = 60;
 const NO_BODY = Buffer.alloc(0);
 
-/** A message as it came: the property section still encoded (read it with `readProperties`), the body whole. */
-export interface Content {
-  readonly properties: Buffer;
-  readonly body: Buffer;
+/** A message as it came: the property section still encoded, the body whole. */
+export class Content {
+  /** @param bytes begin with the property section, of `propertiesSize` bytes */
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly propertiesSize: number,
+    readonly body: Buffer,
+  ) {}
+
+  /** The property section, encoded. */
+  get properties(): Buffer {
+    return this.bytes.subarray(0, this.propertiesSize);
+  }
+
+  /** To read the property section by, with `readProperties`. */
+  propertiesReader(): ByteReader {
+    return new ByteReader(this.bytes, 0, this.propertiesSize);
+  }
 }
 
 /**
@@ -21,7 +36,9 @@ export interface Content {
  */
 export class ContentAssembler {
   private state: 'idle' | 'header' | 'body' = 'idle';
-  private properties: Buffer = NO_BODY;
+  /** The property section, and behind it what was copied together with it. */
+  private bytes: Buffer = NO_BODY;
+  private propertiesSize = 0;
   private parts: Buffer[] = [];
   /** The body, copied together with the properties: its frame is the next. */
   private copied: Buffer | undefined;
@@ -64,14 +81,13 @@ export class ContentAssembler {
     this.bodySize = this.missing = size;
     this.skipping = size > this.maxBodySize;
     this.state = 'body';
-    const propertiesSize = end - start - 12;
+    this.propertiesSize = end - start - 12;
     if (size > 0 && !this.skipping && bodyFollows(buffer, start, end, limit, size)) {
-      const together = copyOf(buffer, start + 12, end + FRAME_OVERHEAD + size);
-      this.properties = together.subarray(0, propertiesSize);
-      this.copied = together.subarray(propertiesSize + FRAME_OVERHEAD);
+      this.bytes = copyOf(buffer, start + 12, end + FRAME_OVERHEAD + size);
+      this.copied = this.bytes.subarray(this.propertiesSize + FRAME_OVERHEAD);
       return;
     }
-    this.properties = copyOf(buffer, start + 12, end);
+    this.bytes = copyOf(buffer, start + 12, end);
     if (size === 0) this.finish(NO_BODY);
   }
 
@@ -99,9 +115,9 @@ export class ContentAssembler {
   }
 
   private finish(body: Buffer | undefined): void {
-    const { properties, bodySize } = this;
+    const { bytes, propertiesSize, bodySize } = this;
     this.reset();
-    this.complete(body && { properties, body }, bodySize);
+    this.complete(body && new Content(bytes, propertiesSize, body), bodySize);
   }
 }
 
@@ -118,13 +134,8 @@ function bodyFollows(buffer: Buffer, start: number, end: number, limit: number, 
   );
 }
 
-/** Below this a loop is quicker than a call into native code; in bytes. */
-const LOOP_MAX = 96;
-
 function copyOf(buffer: Buffer, start: number, end: number): Buffer {
-  const size = end - start;
-  if (size > LOOP_MAX) return Buffer.from(buffer.subarray(start, end));
-  const copy = Buffer.allocUnsafe(size);
-  for (let index = 0; index < size; index++) copy[index] = buffer[start + index]!;
+  const copy = Buffer.allocUnsafe(end - start);
+  buffer.copy(copy, 0, start, end);
   return copy;
 }

@@ -72,7 +72,7 @@ export class Receiver implements FrameHandler {
             ? {
                 channel: id,
                 method: this.channels.get(id)!.method,
-                properties: readProperties(new ByteReader(content.properties)),
+                properties: readProperties(content.propertiesReader()),
                 body: content.body,
               }
             : { channel: id, method: this.channels.get(id)!.method, body: 'skipped' },

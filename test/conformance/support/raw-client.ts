@@ -224,7 +224,7 @@ export class RawClient {
       return this.push({ channel, method, properties: undefined, body: undefined });
     }
     const assembler = new ContentAssembler((content) => {
-      const properties = readProperties(new ByteReader(content!.properties));
+      const properties = readProperties(content!.propertiesReader());
       this.push({ channel, method, properties, body: content!.body });
     }, Infinity);
     assembler.begin();
