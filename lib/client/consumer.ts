@@ -4,6 +4,7 @@ import type { Delivery } from './delivery.js';
 import { diagnostics, type DeliverMessage } from './diagnostics.js';
 import type { AmqpError } from './errors.js';
 import type { CallOptions } from './rpc-queue.js';
+import { isThenable } from './thenable.js';
 
 /** Gets every delivery of a consumer. What it throws, or rejects with, is reported as `handlerError`; it settles nothing. */
 export type DeliveryHandler = (delivery: Delivery) => unknown;
@@ -183,8 +184,4 @@ export class Consumer {
     if (this.inFlight > 0 || this.idleWaiters.length === 0) return;
     for (const waiter of this.idleWaiters.splice(0)) waiter.resolve();
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

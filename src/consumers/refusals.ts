@@ -1,4 +1,5 @@
 import type { ExternalContextCreator } from '@nestjs/core';
+import { isThenable } from '../../lib/client/thenable.js';
 
 /** Of messages that a guard or a pipe has refused. Keyed by what the handler is called with: its context. */
 const refused = new WeakSet<object>();
@@ -63,10 +64,6 @@ function withoutPipes(params: readonly Param[]): PipesFn {
     }
     return pending && Promise.all(pending);
   };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
 function note(context: unknown, error: unknown): never {

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { RmqContext, type PacketMetadata } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../lib/client/index.js';
 import type { AmqpContext } from '../consumers/amqp-context.js';
+import type { Route } from './server-session.js';
 
 /** A delivery in the form that amqplib gives it, which handlers written for `Transport.RMQ` expect. */
 export interface RmqMessage {
@@ -36,23 +37,41 @@ export interface RmqChannelRef {
  * @publicApi
  */
 export class AmqpRpcContext extends RmqContext {
+  private message: RmqMessage | undefined;
+  private channel: RmqChannelRef | undefined;
+
+  /** @param route its way back: how it is settled and answered */
   constructor(
     private readonly origin: AmqpContext,
-    pattern: string,
-    private readonly packetMetadata?: PacketMetadata,
+    private readonly pattern: string,
+    private readonly packetMetadata: PacketMetadata | undefined,
+    /** @internal */
+    readonly route: Route,
   ) {
-    const message = toRmqMessage(origin);
-    super([message, channelRef(message, origin), pattern]);
+    // Made when asked for: most handlers ask for none of it.
+    super([] as never);
+  }
+
+  override getArgs(): [RmqMessage, RmqChannelRef, string] {
+    return [this.getMessage(), this.getChannelRef(), this.pattern];
+  }
+
+  override getArgByIndex(index: number): unknown {
+    return this.getArgs()[index];
+  }
+
+  override getPattern(): string {
+    return this.pattern;
   }
 
   /** As an amqplib consumer would have got it. */
   override getMessage(): RmqMessage {
-    return super.getMessage() as RmqMessage;
+    return (this.message ??= toRmqMessage(this.origin));
   }
 
   /** For code that acknowledges by the channel; {@link ack}, {@link nack} and {@link reject} are shorter. */
   override getChannelRef(): RmqChannelRef {
-    return super.getChannelRef() as RmqChannelRef;
+    return (this.channel ??= channelRef(this.getMessage(), this.origin));
   }
 
   /** What the client's dispatch hook has attached to the packet, if anything. */

@@ -1,19 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { Observable } from 'rxjs';
-import { ClientProxy, type OutgoingRequest, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { Observable } from 'rxjs';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import {
   ConfigurationError,
   ConnectionClosedError,
   ConnectionLostError,
+  PublishTimeoutError,
   type Channel,
   type Connection,
 } from '../../lib/client/index.js';
+import { isThenable } from '../../lib/client/thenable.js';
 import { describeError } from '../consumers/log-text.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 import { OwnConnection, type ConnectionSource } from './connection-source.js';
 import { patternText } from './incoming-packet.js';
-import { messageProperties, outgoingPacket, recordSerializer } from './outgoing-packet.js';
+import {
+  messageProperties,
+  outgoingPacket,
+  recordSerializer,
+  type OutgoingPacket,
+  type OutgoingProperties,
+} from './outgoing-packet.js';
 import { PendingRequests } from './pending-requests.js';
 import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
 import { connectionOptions } from './socket-options.js';
@@ -28,6 +36,19 @@ import {
 import { declareForClient } from './transport-topology.js';
 
 const DEFAULT_TIMEOUT = 30_000;
+
+/** What Nest's own clients do not check, in their own words: patterns, payloads and results. */
+type Unchecked = Parameters<ClientProxy['send']>[0];
+
+/** One subscriber's request. */
+interface Request {
+  readonly id: string;
+  readonly callback: (packet: WritePacket) => void;
+  /** Nobody waits for it any more. */
+  left: boolean;
+  /** Takes it back, while it cannot be sent. */
+  waiting: AbortController | undefined;
+}
 
 /** A client that is connected. */
 interface Session {
@@ -128,29 +149,71 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return this.session.connection as T;
   }
 
+  /**
+   * Sends a request for each subscriber. As the base class does it, but without waiting for a connection that is there:
+   * by the operators that it takes for that, it costs as much as the request.
+   */
+  override send<TResult = Unchecked, TInput = Unchecked>(pattern: Unchecked, data: TInput): Observable<TResult> {
+    if (isMissing(pattern) || isMissing(data)) return super.send<TResult>(pattern, data);
+    return new Observable<TResult>((subscriber) => {
+      const callback = this.createObserver(subscriber);
+      if (this.session) return this.publish(this.packetOf(pattern, data), callback);
+      let leave: (() => void) | undefined;
+      this.connect().then(
+        () => {
+          if (!subscriber.closed) leave = this.publish(this.packetOf(pattern, data), callback);
+        },
+        (error: unknown) => subscriber.error(error),
+      );
+      return () => leave?.();
+    });
+  }
+
+  /** Sends an event at once, whether anybody subscribes or not; completes when the broker has it. */
+  override emit<TResult = Unchecked, TInput = Unchecked>(pattern: Unchecked, data: TInput): Observable<TResult> {
+    if (isMissing(pattern) || isMissing(data)) return super.emit<TResult>(pattern, data);
+    const sent = this.sendEvent<TResult>(pattern, data);
+    // Who does not subscribe has it in the log.
+    sent.catch(() => {});
+    return new Observable<TResult>((subscriber) => {
+      sent.then(
+        (result) => {
+          subscriber.next(result);
+          subscriber.complete();
+        },
+        (error: unknown) => subscriber.error(error),
+      );
+    });
+  }
+
   /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const id = randomUUID();
-    const leave = new AbortController();
+    const request: Request = { id: randomUUID(), callback, left: false, waiting: undefined };
     const fail = (err: unknown): void => {
-      // With the subscriber everything of the request goes, by the function below.
-      if (!leave.signal.aborted) callback({ err, isDisposed: true });
+      // Its own deadline is the same, and has the better words. With the subscriber everything of the request goes.
+      if (!request.left && !(err instanceof PublishTimeoutError)) callback({ err, isDisposed: true });
     };
-    this.request({ ...packet, id }, callback, leave.signal).catch(fail);
+    try {
+      this.request(packet, request)?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
     return () => {
-      this.requests.forget(id);
-      leave.abort();
+      request.left = true;
+      this.requests.forget(request.id);
+      request.waiting?.abort();
     };
   }
 
   /** Resolves when the broker has the event. @throws as `Channel.publish` */
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     const { events } = this.connected();
-    const { exchange, routingKey } = this.addressOf(packet);
     try {
-      const { body, options } = await outgoingPacket(this.serializer, packet);
-      const { timeout = this.options.publishTimeout ?? DEFAULT_TIMEOUT } = options;
-      await events.publish(exchange, routingKey, body, { ...this.properties(options, true), timeout });
+      const made = outgoingPacket(this.serializer, packet);
+      const { body, options } = isThenable(made) ? await made : made;
+      const properties = this.properties(options, true);
+      properties.timeout = options.timeout ?? this.options.publishTimeout ?? DEFAULT_TIMEOUT;
+      await events.publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
       // emit() is hot: who does not subscribe would never hear of it.
       this.logger.warn(`An event was not sent to ${this.describeTarget()}: ${describeError(error)}`);
@@ -159,33 +222,51 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return undefined as T;
   }
 
-  private async request(
-    packet: OutgoingRequest,
-    callback: (packet: WritePacket) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { connection, requests } = this.connected();
-    const { exchange, routingKey } = this.addressOf(packet);
-    const { body, options } = await outgoingPacket(this.serializer, packet);
-    if (signal.aborted) return;
+  private async sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
+    if (!this.session) await this.connect();
+    return this.dispatchEvent<T>(this.packetOf(pattern, data));
+  }
+
+  /** Sends it, at once if it can be. Undefined when the subscriber has left meanwhile. */
+  private request(packet: ReadPacket, request: Request): Promise<unknown> | undefined {
+    const session = this.connected();
+    const made = outgoingPacket(this.serializer, Object.assign(packet, { id: request.id }));
+    return isThenable(made)
+      ? made.then((outgoing) => this.sendRequest(session, packet, outgoing, request))
+      : this.sendRequest(session, packet, made, request);
+  }
+
+  private sendRequest(
+    { connection, requests }: Session,
+    packet: ReadPacket,
+    { body, options }: OutgoingPacket,
+    request: Request,
+  ): Promise<unknown> | undefined {
+    if (request.left) return undefined;
     if (connection.state !== 'open') {
       throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
     }
     const { timeout = this.options.requestTimeout ?? DEFAULT_TIMEOUT } = options;
-    this.requests.add(packet.id, patternText(packet.pattern) ?? '', timeout, callback);
-    await requests.publish(exchange, routingKey, body, {
-      ...this.properties(options, false),
-      replyTo: this.replyQueue,
-      correlationId: packet.id,
-      // The request's own deadline ends it, by the signal.
-      timeout: Infinity,
-      signal,
-    });
+    this.requests.add(request.id, patternText(packet.pattern) ?? '', timeout, request.callback);
+    const properties = this.properties(options, false);
+    properties.replyTo = this.replyQueue;
+    properties.correlationId = request.id;
+    properties.timeout = timeout === 0 ? Infinity : timeout;
+    if (connection.blocked !== undefined || !requests.isOpen) {
+      // That may take long: it is not to be sent when the subscriber has left meanwhile.
+      request.waiting = new AbortController();
+      properties.signal = request.waiting.signal;
+    }
+    return requests.publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
   }
 
-  private addressOf({ pattern }: ReadPacket): { readonly exchange: string; readonly routingKey: string } {
-    const { exchange, queue } = this.target;
-    return { exchange, routingKey: queue ?? patternText(pattern) ?? '' };
+  private routingKeyOf({ pattern }: ReadPacket): string {
+    return this.target.queue ?? patternText(pattern) ?? '';
+  }
+
+  /** Nest's clients before 12.0.4 have no hook to run. */
+  private packetOf(pattern: unknown, data: unknown): ReadPacket {
+    return typeof this.createPacket === 'function' ? this.createPacket(pattern, data) : { pattern, data };
   }
 
   private describeTarget(): string {
@@ -193,7 +274,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return queue === undefined ? `exchange '${exchange}'` : `queue '${queue}'`;
   }
 
-  private properties(options: AmqpRecordOptions, persistent: boolean) {
+  private properties(options: AmqpRecordOptions, persistent: boolean): OutgoingProperties {
     const { headers, mandatory = true } = this.options;
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }
@@ -254,4 +335,9 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 function lostBeforeReply(cause: Error): ConnectionLostError {
   const message = `the reply was not there when the connection was lost, whether it was handled is unknown: ${cause.message}`;
   return new ConnectionLostError(message, 'unknown', { cause });
+}
+
+/** Nest answers it with an error of its own. */
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
 }

@@ -1,4 +1,10 @@
-import { Server, type IncomingRequest, type MessageHandler, type ReadPacket } from '@nestjs/microservices';
+import {
+  Server,
+  type IncomingRequest,
+  type MessageHandler,
+  type ReadPacket,
+  type WritePacket,
+} from '@nestjs/microservices';
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import {
@@ -6,7 +12,9 @@ import {
   ConnectionClosedError,
   ConnectionLostError,
   type Delivery,
+  type MessageProperties,
 } from '../../lib/client/index.js';
+import { isThenable } from '../../lib/client/thenable.js';
 import { describeError, describeMessage } from '../consumers/log-text.js';
 import { DONE } from '../consumers/settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
@@ -22,6 +30,9 @@ import type { AmqpTransportOptions } from './transport-options.js';
 /** What clients of Nest know as the answer to a pattern that nobody handles. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
 
+/** Patterns whose handler is remembered. */
+const MAX_KNOWN = 1_000;
+
 type Packet = ReadPacket & Partial<IncomingRequest>;
 
 /**
@@ -36,8 +47,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   /** Failures of event handlers are seen here, and logged: Nest need not log them as well. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly running = new Set<ReplyStream>();
-  /** Nest hands no more than the context to `handleEvent`. */
-  private readonly routes = new WeakMap<AmqpRpcContext, Route>();
+  /** By pattern as it came: to look for a handler takes parsing the pattern, and throwing where it is no JSON. */
+  private readonly known = new Map<string, MessageHandler>();
 
   constructor(protected readonly options: AmqpTransportOptions) {
     super();
@@ -45,10 +56,24 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     this.initializeDeserializer(options as never);
   }
 
+  override addHandler(...registration: Parameters<Server['addHandler']>): void {
+    this.known.clear();
+    super.addHandler(...registration);
+  }
+
   /** By the pattern itself, else by the first with wildcards that it matches, in the order of registration. */
   override getHandlerByPattern(pattern: string): MessageHandler | null {
-    const handler = super.getHandlerByPattern(pattern);
-    if (handler || !this.options.wildcards) return handler;
+    const known = this.known.get(pattern);
+    if (known) return known;
+    const handler = super.getHandlerByPattern(pattern) ?? this.handlerByWildcards(pattern);
+    // Clients may send as many patterns as they like.
+    if (this.known.size >= MAX_KNOWN) this.known.clear();
+    if (handler) this.known.set(pattern, handler);
+    return handler;
+  }
+
+  private handlerByWildcards(pattern: string): MessageHandler | null {
+    if (!this.options.wildcards) return null;
     for (const [route, candidate] of this.messageHandlers) {
       if (hasWildcards(route) && matchesTopic(route, pattern)) return candidate;
     }
@@ -61,16 +86,17 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     let packet: Packet;
     let context: AmqpRpcContext;
     try {
-      packet = await this.read(delivery);
-      context = new AmqpRpcContext(settler.contextOf(delivery), patternText(packet.pattern) ?? '', packet.metadata);
+      const read = this.read(delivery);
+      packet = packetOf(isThenable(read) ? await read : read);
+      const pattern = patternText(packet.pattern) ?? '';
+      context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
     } catch (error) {
       // Its headers are malformed, or the deserializer has thrown: so it will be each time.
       return settler.settle(delivery, { ok: false, error, refused: true });
     }
-    this.routes.set(context, route);
     try {
       if (packet.id === undefined) await this.handleEvent(context.getPattern(), packet, context);
-      else await this.handleMessage(packet as IncomingRequest, context, route);
+      else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
       // A processing hook has thrown, most likely: the message must not stay where it is.
       await settler.settle(delivery, { ok: false, error, refused: false });
@@ -78,7 +104,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   }
 
   override async handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
-    const settler = this.routes.get(context)!.settler;
+    const { settler } = context.route;
     const handler = this.getHandlerByPattern(pattern);
     if (!handler) return settler.settle(context.delivery, { ok: false, error: unhandled(pattern), refused: true });
     await this.process(context, async () => {
@@ -99,32 +125,44 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     for (const stream of [...this.running]) stream.abandon(reason);
   }
 
-  private async handleMessage(packet: IncomingRequest, context: AmqpRpcContext, route: Route): Promise<void> {
+  private async handleMessage(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
+    const { replies } = context.route;
     const pattern = context.getPattern();
     const handler = this.getHandlerByPattern(pattern);
     if (!handler) {
       this.logger.warn(`Answered a request of queue '${context.queue}' with an error: ${unhandled(pattern).message}`);
       const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
-      await route.replies.send(reply, context.properties).catch((error: unknown) => this.logUnsent(context, error));
+      await replies.send(reply, context.properties).catch((error: unknown) => this.logUnsent(context, error));
       // Answered is done, whoever settles the others.
       return context.ack();
     }
     await this.process(context, async () => {
-      let response$: Observable<unknown>;
+      let result: unknown;
       try {
-        response$ = this.transformToObservable(await handler(packet.data, context)) as Observable<unknown>;
+        result = await handler(packet.data, context);
       } catch (error) {
-        response$ = throwError(() => error);
+        result = throwError(() => error);
       }
-      await this.answer(response$, context, route);
+      await (isObservable(result) ? this.answerAll(result, context) : this.answer(result, context));
     });
   }
 
-  private async answer(
-    response$: Observable<unknown>,
-    context: AmqpRpcContext,
-    { replies, settler }: Route,
-  ): Promise<void> {
+  /** One value is one reply: what `Server.send` makes of it, without its queue. */
+  private async answer(response: unknown, context: AmqpRpcContext): Promise<void> {
+    const { replies, settler } = context.route;
+    try {
+      const reply = await replies.write({ response, isDisposed: true } as WritePacket);
+      await replies.publish(reply, context.properties);
+      if (reply.failure) this.logUnsent(context, reply.failure);
+    } catch (error) {
+      if (isLoss(error)) return context.nack({ requeue: true });
+      this.logUnsent(context, error);
+    }
+    await settler.settle(context.delivery, DONE);
+  }
+
+  private async answerAll(response$: Observable<unknown>, context: AmqpRpcContext): Promise<void> {
+    const { replies, settler } = context.route;
     const stream = new ReplyStream({
       write: (packet) => replies.write(packet),
       publish: (reply) => replies.publish(reply, context.properties),
@@ -147,13 +185,15 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     await settler.settle(context.delivery, DONE);
   }
 
-  private async read(delivery: Delivery): Promise<Packet> {
-    const { properties, exchange, routingKey, body } = delivery;
-    // What is no packet of Nest gets `channel` as its pattern: in a topic exchange that is what the routing key is.
-    const channel = this.options.wildcards ? routingKey : undefined;
-    const origin = { ...properties, channel, fields: { exchange, routingKey }, content: body };
-    const packet: unknown = await this.deserializer.deserialize(parseBody(body), origin);
-    return typeof packet === 'object' && packet !== null ? (packet as Packet) : { pattern: undefined, data: undefined };
+  private read({ properties, exchange, routingKey, body }: Delivery): unknown {
+    const origin: Record<string, unknown> = {
+      // What is no packet of Nest gets `channel` as its pattern: in a topic exchange that is what the routing key is.
+      channel: this.options.wildcards ? routingKey : undefined,
+      fields: { exchange, routingKey },
+      content: body,
+    };
+    for (const name in properties) origin[name] = properties[name as keyof MessageProperties];
+    return this.deserializer.deserialize(parseBody(body), origin);
   }
 
   /** Runs between the hooks of Nest. A hook of the user's need not return what it is given: so that is awaited here. */
@@ -178,6 +218,11 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     const pattern = quoted(context.getPattern());
     this.logger.warn(`No reply to ${describeMessage(context.delivery)}, pattern ${pattern}: ${describeError(error)}`);
   }
+}
+
+/** What a deserializer may make of anything, as a packet. */
+function packetOf(read: unknown): Packet {
+  return typeof read === 'object' && read !== null ? (read as Packet) : { pattern: undefined, data: undefined };
 }
 
 function isLoss(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservices';
-import type { FieldTable, MessageProperties } from '../../lib/client/index.js';
+import type { FieldTable, PublishOptions } from '../../lib/client/index.js';
+import { isThenable } from '../../lib/client/thenable.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
-/** What a serializer makes of a packet: the packet, and how to send it. */
+/** What a serializer may make of a packet: the packet, and how to send it. */
 type Serialized = Record<string, unknown> & { readonly options?: AmqpRecordOptions };
 
 /** A packet as it goes out. */
@@ -11,6 +12,9 @@ export interface OutgoingPacket {
   readonly body: Buffer;
   readonly options: AmqpRecordOptions;
 }
+
+const NO_OPTIONS: AmqpRecordOptions = {};
+const NO_HEADERS: FieldTable = {};
 
 /** Takes records apart, as `Transport.RMQ` does. */
 export const recordSerializer: Serializer<ReadPacket, unknown> = {
@@ -21,10 +25,24 @@ export const recordSerializer: Serializer<ReadPacket, unknown> = {
   },
 };
 
-/** @throws what the serializer throws, and TypeError for what JSON has no form for */
-export async function outgoingPacket(serializer: Serializer, packet: unknown): Promise<OutgoingPacket> {
-  const { options = {}, ...rest } = (await serializer.serialize(packet)) as Serialized;
-  return { body: Buffer.from(JSON.stringify(rest)), options };
+/**
+ * At once, unless the serializer takes its time.
+ *
+ * @throws what the serializer throws, and TypeError for what JSON has no form for
+ */
+export function outgoingPacket(serializer: Serializer, packet: unknown): OutgoingPacket | Promise<OutgoingPacket> {
+  const serialized: unknown = serializer.serialize(packet);
+  return isThenable(serialized) ? Promise.resolve(serialized).then(written) : written(serialized);
+}
+
+function written(serialized: unknown): OutgoingPacket {
+  if (!hasOptions(serialized)) return { body: Buffer.from(JSON.stringify(serialized)), options: NO_OPTIONS };
+  const { options = NO_OPTIONS, ...packet } = serialized;
+  return { body: Buffer.from(JSON.stringify(packet)), options };
+}
+
+function hasOptions(serialized: unknown): serialized is Serialized {
+  return typeof serialized === 'object' && serialized !== null && 'options' in serialized;
 }
 
 /** Defaults of a client's messages. */
@@ -34,26 +52,31 @@ export interface MessageDefaults {
   readonly headers?: FieldTable | undefined;
 }
 
+/** The properties of one message, to be completed by whoever sends it. */
+export type OutgoingProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
+
 /** Properties in the words of amqplib, which records use, as the core takes them. */
-export function messageProperties(
-  options: AmqpRecordOptions,
-  defaults: MessageDefaults,
-): MessageProperties & { readonly mandatory: boolean } {
-  const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers, timeout: _, ...rest } = options;
-  return {
-    ...rest,
-    mandatory: mandatory ?? defaults.mandatory,
-    deliveryMode: modeOf(persistent ?? deliveryMode ?? defaults.persistent),
+export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): OutgoingProperties {
+  const properties: OutgoingProperties & Record<string, unknown> = {
     // Always there, as amqplib has it: handlers at the other side look into it without asking.
-    headers: {
-      ...defaults.headers,
-      ...headers,
-      ...(CC === undefined ? {} : { CC: [CC].flat() }),
-      ...(BCC === undefined ? {} : { BCC: [BCC].flat() }),
-    },
-    ...(expiration === undefined ? {} : { expiration: String(expiration) }),
-    ...(timestamp === undefined ? {} : { timestamp: toDate(timestamp) }),
+    headers: defaults.headers ?? NO_HEADERS,
+    deliveryMode: modeOf(defaults.persistent),
+    mandatory: defaults.mandatory,
   };
+  if (options === NO_OPTIONS) return properties;
+  const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers, timeout: _, ...rest } = options;
+  Object.assign(properties, rest);
+  properties.mandatory = mandatory ?? defaults.mandatory;
+  properties.deliveryMode = modeOf(persistent ?? deliveryMode ?? defaults.persistent);
+  properties.headers = {
+    ...defaults.headers,
+    ...headers,
+    ...(CC === undefined ? {} : { CC: [CC].flat() }),
+    ...(BCC === undefined ? {} : { BCC: [BCC].flat() }),
+  };
+  if (expiration !== undefined) properties.expiration = String(expiration);
+  if (timestamp !== undefined) properties.timestamp = toDate(timestamp);
+  return properties;
 }
 
 function modeOf(persistent: boolean | number): number {

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Serializer, WritePacket } from '@nestjs/microservices';
 import { MessageReturnedError, type Channel, type MessageProperties } from '../../lib/client/index.js';
+import { isThenable } from '../../lib/client/thenable.js';
 import { ReplyEncodingError } from './microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from './outgoing-packet.js';
 import { DIRECT_REPLY_TO } from './reply-consumer.js';
@@ -24,7 +25,8 @@ export class ReplySender {
 
   async write(packet: WritePacket): Promise<Reply> {
     try {
-      return await outgoingPacket(this.serializer, withPlainError(packet));
+      const made = outgoingPacket(this.serializer, withPlainError(packet));
+      return isThenable(made) ? await made : made;
     } catch (cause) {
       // The serializer's own words may tell of the reply, which is not for the requester.
       const failure = new ReplyEncodingError('the reply cannot be written', { cause });
@@ -41,7 +43,8 @@ export class ReplySender {
     const mandatory = !replyTo.startsWith(DIRECT_REPLY_TO);
     const properties = messageProperties(options, { persistent: false, mandatory });
     try {
-      await this.channel.publish('', replyTo, body, { ...properties, correlationId });
+      properties.correlationId = correlationId;
+      await this.channel.publish('', replyTo, body, properties);
     } catch (error) {
       if (error instanceof MessageReturnedError)
         this.logger.debug('The queue of a requester is gone: its reply is dropped');
