@@ -23,7 +23,7 @@ const url = process.env.AMQP_URL;
 if (!url) throw new Error('AMQP_URL is not set: run it through with-broker');
 const duration = Number(values.duration);
 /** What is there to be consumed. */
-const DELIVERIES = 20_000;
+const DELIVERIES = 100_000;
 
 const connection = await connect(url);
 const channel = await connection.openChannel({ confirm: true });

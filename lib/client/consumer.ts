@@ -161,12 +161,12 @@ export class Consumer {
       return this.failed(error, delivery);
     }
     if (isThenable(result)) {
-      result.then(
-        () => this.next(),
-        (error: unknown) => this.failed(error, delivery),
-      );
+      result.then(this.done, (error: unknown) => this.failed(error, delivery));
     } else this.next();
   }
+
+  /** The same for all deliveries. */
+  private readonly done = (): void => this.next();
 
   private failed(error: unknown, delivery: Delivery): void {
     this.host.onHandlerError(error, delivery);

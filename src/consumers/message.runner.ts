@@ -8,6 +8,9 @@ import type { Settler } from './settlement/settler.js';
 /** How the handling of a message ended, with what the handler returned. */
 export type Handled = { readonly ok: true; readonly value: unknown } | Failure;
 
+/** What becomes of a message that was handled: its settlement, to begin with. At once, where nothing has to be waited for. */
+export type Conclude<R> = (handled: Handled, delivery: Delivery) => R | Promise<R>;
+
 /** Takes a message from its delivery through its handler; settling it is up to whoever asked for that. */
 export class MessageRunner {
   constructor(
@@ -16,19 +19,21 @@ export class MessageRunner {
     private readonly settler: Pick<Settler, 'contextOf'>,
   ) {}
 
-  /** Never rejects: whatever happens is the outcome of this message. */
-  async handle(delivery: Delivery): Promise<Handled> {
+  /** Whatever happens is the outcome of this message; rejects only with what `conclude` does. */
+  async handle<R>(delivery: Delivery, conclude: Conclude<R>): Promise<R> {
     let payload: unknown;
     try {
       payload = this.serializers.decode(delivery.body, delivery.properties);
     } catch (error) {
-      return { ok: false, error, refused: true };
+      return conclude({ ok: false, error, refused: true }, delivery);
     }
     const context = this.settler.contextOf(delivery);
+    let handled: Handled;
     try {
-      return { ok: true, value: await this.handler(payload, context) };
+      handled = { ok: true, value: await this.handler(payload, context) };
     } catch (error) {
-      return { ok: false, error, refused: wasRefused(context) };
+      handled = { ok: false, error, refused: wasRefused(context) };
     }
+    return conclude(handled, delivery);
   }
 }

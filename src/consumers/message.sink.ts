@@ -1,6 +1,6 @@
 import type { Delivery } from '../../lib/client/index.js';
 import { DeliverySink, type Result } from './delivery-sink.js';
-import type { MessageRunner } from './message.runner.js';
+import type { Handled, MessageRunner } from './message.runner.js';
 import type { Settler } from './settlement/settler.js';
 
 /** Hands over each message by itself. */
@@ -20,9 +20,12 @@ export class MessageSink extends DeliverySink {
     this.settler.abandon();
   }
 
-  protected async process(delivery: Delivery): Promise<Result> {
-    const handled = await this.runner.handle(delivery);
-    await this.settler.settle(delivery, handled);
-    return handled.ok ? 'done' : 'failed';
+  protected process(delivery: Delivery): Promise<Result> {
+    return this.runner.handle(delivery, this.conclude);
   }
+
+  private readonly conclude = (handled: Handled, delivery: Delivery): Result | Promise<Result> => {
+    const settled = this.settler.settle(delivery, handled);
+    return handled.ok ? 'done' : settled.then(() => 'failed');
+  };
 }

@@ -43,14 +43,16 @@ export class RpcSink extends DeliverySink {
     this.parts.settler.abandon();
   }
 
-  protected async process(delivery: Delivery): Promise<Result> {
-    const { runner, settler } = this.parts;
-    const handled = await runner.handle(delivery);
+  protected process(delivery: Delivery): Promise<Result> {
+    return this.parts.runner.handle(delivery, this.conclude);
+  }
+
+  private readonly conclude = async (handled: Handled, delivery: Delivery): Promise<Result> => {
     const request = this.requestOf(delivery);
     const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
-    await settler.settle(delivery, outcome);
+    await this.parts.settler.settle(delivery, outcome);
     return outcome.ok ? 'done' : 'failed';
-  }
+  };
 
   private requestOf(delivery: Delivery): Request | undefined {
     try {

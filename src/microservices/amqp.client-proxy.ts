@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
@@ -12,6 +11,7 @@ import {
 } from '../../lib/client/index.js';
 import { isThenable } from '../../lib/client/thenable.js';
 import { describeError } from '../consumers/log-text.js';
+import { uniqueId } from '../publishers/unique-id.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 import { OwnConnection, type ConnectionSource } from './connection-source.js';
 import { patternText } from './incoming-packet.js';
@@ -188,7 +188,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const request: Request = { id: randomUUID(), callback, left: false, waiting: undefined };
+    const request: Request = { id: uniqueId(), callback, left: false, waiting: undefined };
     const fail = (err: unknown): void => {
       // Its own deadline is the same, and has the better words. With the subscriber everything of the request goes.
       if (!request.left && !(err instanceof PublishTimeoutError)) callback({ err, isDisposed: true });

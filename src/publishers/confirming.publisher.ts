@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Observable } from 'rxjs';
 import {
   MessageReturnedError,
@@ -14,6 +13,7 @@ import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from './publish-receipt.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { PublisherOptions } from './publisher-options.js';
+import { uniqueId } from './unique-id.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
@@ -152,7 +152,7 @@ interface CompletedOptions extends CorePublishOptions {
  * by rest and spread takes V8 fifty times as long.
  */
 function completed(options: PublishOptions, contentType: string, persistentByDefault: boolean): CompletedOptions {
-  const { persistent = persistentByDefault, messageId = randomUUID() } = options;
+  const { persistent = persistentByDefault, messageId = uniqueId() } = options;
   const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
   const all: Record<string, unknown> & CompletedOptions = { contentType, deliveryMode, messageId, mandatory: true };
   for (const name in options) {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   ChannelClosedError,
   ConfigurationError,
@@ -12,6 +11,7 @@ import {
 import type { AmqpConnections } from '../module/amqp-connections.js';
 import { PublisherChannel } from '../publishers/publisher-channel.js';
 import type { PublisherOptions } from '../publishers/publisher-options.js';
+import { uniqueId } from '../publishers/unique-id.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { decodeReply } from './rpc-wire.js';
 import { RpcTimeoutError } from './rpc.errors.js';
@@ -44,7 +44,7 @@ export class RpcRequester {
 
   /** @throws see {@link ConfirmingPublisher.request} */
   async request(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<unknown> {
-    const { timeout = this.options.timeout ?? TIMEOUT, correlationId = randomUUID(), signal } = options;
+    const { timeout = this.options.timeout ?? TIMEOUT, correlationId = uniqueId(), signal } = options;
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
     }
