@@ -151,7 +151,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   private async answer(response: unknown, context: AmqpRpcContext): Promise<void> {
     const { replies, settler } = context.route;
     try {
-      const reply = await replies.write({ response, isDisposed: true } as WritePacket);
+      const written = replies.write({ response, isDisposed: true } as WritePacket);
+      const reply = isThenable(written) ? await written : written;
       await replies.publish(reply, context.properties);
       if (reply.failure) this.logUnsent(context, reply.failure);
     } catch (error) {
@@ -198,20 +199,28 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   /** Runs between the hooks of Nest. A hook of the user's need not return what it is given: so that is awaited here. */
   private process(context: AmqpRpcContext, run: () => Promise<void>): Promise<void> {
+    let running: Promise<void> | undefined;
+    let whenRunning: ((work: Promise<void>) => void) | undefined;
+    const done = (): Promise<void> => {
+      running = this.runToEnd(context, run);
+      whenRunning?.(running);
+      return running;
+    };
+    const started: unknown = this.onProcessingStartHook(this.transportId!, context, done);
+    if (running && started === running) return running;
     return new Promise((resolve, reject) => {
-      const transportId = this.transportId!;
-      const done = async (): Promise<void> => {
-        try {
-          await run();
-          resolve();
-        } catch (error) {
-          reject(error as Error);
-        } finally {
-          this.onProcessingEndHook?.(transportId, context);
-        }
-      };
-      void Promise.resolve(this.onProcessingStartHook(transportId, context, done)).catch(reject);
+      whenRunning = (work) => void work.then(resolve, reject);
+      if (running) whenRunning(running);
+      Promise.resolve(started).catch(reject);
     });
+  }
+
+  private async runToEnd(context: AmqpRpcContext, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } finally {
+      this.onProcessingEndHook?.(this.transportId!, context);
+    }
   }
 
   private logUnsent(context: AmqpRpcContext, error: unknown): void {

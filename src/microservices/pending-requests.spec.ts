@@ -47,6 +47,36 @@ describe('PendingRequests', () => {
     expect(requests.has('a')).toBe(true);
   });
 
+  it('fails each in its own time', () => {
+    add('late', 300);
+    add('early', 100);
+    add('answered', 50);
+    requests.settle('answered', { response: 1, isDisposed: true });
+    jest.advanceTimersByTime(100);
+    expect([...callbacks.keys()]).toEqual(['late']);
+    jest.advanceTimersByTime(199);
+    expect(requests.has('late')).toBe(true);
+    jest.advanceTimersByTime(1);
+    expect(requests.has('late')).toBe(false);
+  });
+
+  it('gives a request that was begun by one that failed its own time', () => {
+    requests.add('a', 'sum', 100, () => add('again', 100));
+    add('other', 150);
+    jest.advanceTimersByTime(150);
+    expect([...callbacks.keys()]).toEqual(['again']);
+    jest.advanceTimersByTime(50);
+    expect(callbacks.size).toBe(0);
+  });
+
+  it('waits as long as it is told, be it for months', () => {
+    add('a', 1e10);
+    jest.advanceTimersByTime(1e10 - 1);
+    expect(requests.has('a')).toBe(true);
+    jest.advanceTimersByTime(1);
+    expect(requests.has('a')).toBe(false);
+  });
+
   it('forgets a request that nobody waits for', () => {
     add('a', 100);
     requests.forget('a');

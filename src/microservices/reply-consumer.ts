@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { IncomingResponse, ProducerDeserializer } from '@nestjs/microservices';
 import { NotFoundError, type Channel, type Connection, type Consumer, type Delivery } from '../../lib/client/index.js';
+import { isThenable } from '../../lib/client/thenable.js';
 import { describeError } from '../consumers/log-text.js';
 import { parseBody } from './incoming-packet.js';
 import type { PendingRequests } from './pending-requests.js';
@@ -22,7 +23,7 @@ export class ReplyConsumer {
     return channel.basicConsume(queue, (delivery) => this.take(delivery), { noAck: true });
   }
 
-  private async take(delivery: Delivery): Promise<void> {
+  private take(delivery: Delivery): void {
     let id: string | undefined;
     try {
       id = delivery.properties.correlationId;
@@ -30,16 +31,22 @@ export class ReplyConsumer {
         // Late, cancelled, another client's, or foreign: there is nobody to give it to.
         return this.logger.debug('Dropped a reply that no request waits for');
       }
-      const { err, response, isDisposed } = await this.read(delivery);
-      this.requests.settle(id, isDisposed || err ? { err, response, isDisposed: true } : { err, response });
+      const read = this.deserializer.deserialize(parseBody(delivery.body), delivery.properties);
+      if (isThenable(read))
+        Promise.resolve(read).then((reply) => this.hand(id!, reply), (error) => this.unreadable(id, error)); // prettier-ignore
+      else this.hand(id, read);
     } catch (error) {
-      this.logger.warn(`A reply cannot be read: ${describeError(error)}`);
-      if (id !== undefined) this.requests.settle(id, { err: error, isDisposed: true });
+      this.unreadable(id, error);
     }
   }
 
-  private async read({ body, properties }: Delivery): Promise<Omit<IncomingResponse, 'id'>> {
-    return this.deserializer.deserialize(parseBody(body), properties);
+  private hand(id: string, { err, response, isDisposed }: Omit<IncomingResponse, 'id'>): void {
+    this.requests.settle(id, isDisposed || err ? { err, response, isDisposed: true } : { err, response });
+  }
+
+  private unreadable(id: string | undefined, error: unknown): void {
+    this.logger.warn(`A reply cannot be read: ${describeError(error)}`);
+    if (id !== undefined) this.requests.settle(id, { err: error, isDisposed: true });
   }
 }
 

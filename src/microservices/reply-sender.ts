@@ -23,15 +23,13 @@ export class ReplySender {
     private readonly logger: Logger,
   ) {}
 
-  async write(packet: WritePacket): Promise<Reply> {
+  /** At once, unless the serializer takes its time. Never fails: what cannot be written is a {@link Reply.failure}. */
+  write(packet: WritePacket): Reply | Promise<Reply> {
     try {
       const made = outgoingPacket(this.serializer, withPlainError(packet));
-      return isThenable(made) ? await made : made;
+      return isThenable(made) ? made.catch(unwritable) : made;
     } catch (cause) {
-      // The serializer's own words may tell of the reply, which is not for the requester.
-      const failure = new ReplyEncodingError('the reply cannot be written', { cause });
-      const substitute = { err: { status: 'error', message: failure.message }, isDisposed: true };
-      return { body: Buffer.from(JSON.stringify(substitute)), options: {}, failure };
+      return unwritable(cause);
     }
   }
 
@@ -56,6 +54,13 @@ export class ReplySender {
   async send(packet: WritePacket, address: ReplyAddress): Promise<void> {
     await this.publish(await this.write(packet), address);
   }
+}
+
+/** The serializer's own words may tell of the reply, which is not for the requester. */
+function unwritable(cause: unknown): Reply {
+  const failure = new ReplyEncodingError('the reply cannot be written', { cause });
+  const substitute = { err: { status: 'error', message: failure.message }, isDisposed: true };
+  return { body: Buffer.from(JSON.stringify(substitute)), options: {}, failure };
 }
 
 /** Of an error itself JSON has nothing to tell; its stack is not for others. */

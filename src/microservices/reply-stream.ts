@@ -4,7 +4,7 @@ import type { Reply } from './reply-sender.js';
 
 /** One reply's way: written, then sent. */
 export interface ReplyPath {
-  write(packet: WritePacket): Promise<Reply>;
+  write(packet: WritePacket): Reply | Promise<Reply>;
   /** Resolves when the broker has it. */
   publish(reply: Reply): Promise<void>;
 }
