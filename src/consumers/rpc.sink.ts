@@ -80,10 +80,15 @@ export class RpcSink extends DeliverySink {
   }
 
   private async send({ replyTo, correlationId }: Request, reply: EncodedReply, delivery: Delivery): Promise<void> {
-    const properties = { ...reply.properties, ...(correlationId === undefined ? {} : { correlationId }) };
+    const { contentType, headers } = reply.properties;
     try {
       // Mandatory, with direct reply-to as well: so a requester that has gone shows.
-      await this.parts.replies.publish('', replyTo, reply.body, { ...properties, mandatory: true });
+      await this.parts.replies.publish('', replyTo, reply.body, {
+        contentType,
+        headers,
+        correlationId,
+        mandatory: true,
+      });
     } catch (error) {
       const { queue, name } = this.parts;
       const message = `${describeMessage(delivery)} of queue '${queue}', answered by ${name}`;

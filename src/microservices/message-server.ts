@@ -103,11 +103,11 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     }
   }
 
-  override async handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
+  override handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
     const { settler } = context.route;
     const handler = this.getHandlerByPattern(pattern);
     if (!handler) return settler.settle(context.delivery, { ok: false, error: unhandled(pattern), refused: true });
-    await this.process(context, async () => {
+    return this.process(context, async () => {
       try {
         // Of several handlers of one event all have to succeed.
         const result: unknown = await handler(packet.data, context);
@@ -125,18 +125,10 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     for (const stream of [...this.running]) stream.abandon(reason);
   }
 
-  private async handleMessage(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
-    const { replies } = context.route;
-    const pattern = context.getPattern();
-    const handler = this.getHandlerByPattern(pattern);
-    if (!handler) {
-      this.logger.warn(`Answered a request of queue '${context.queue}' with an error: ${unhandled(pattern).message}`);
-      const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
-      await replies.send(reply, context.properties).catch((error: unknown) => this.logUnsent(context, error));
-      // Answered is done, whoever settles the others.
-      return context.ack();
-    }
-    await this.process(context, async () => {
+  private handleMessage(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
+    const handler = this.getHandlerByPattern(context.getPattern());
+    if (!handler) return this.answerUnhandled(packet, context);
+    return this.process(context, async () => {
       let result: unknown;
       try {
         result = await handler(packet.data, context);
@@ -145,6 +137,17 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       }
       await (isObservable(result) ? this.answerAll(result, context) : this.answer(result, context));
     });
+  }
+
+  private async answerUnhandled(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
+    const { message } = unhandled(context.getPattern());
+    this.logger.warn(`Answered a request of queue '${context.queue}' with an error: ${message}`);
+    const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
+    await context.route.replies
+      .send(reply, context.properties)
+      .catch((error: unknown) => this.logUnsent(context, error));
+    // Answered is done, whoever settles the others.
+    context.ack();
   }
 
   /** One value is one reply: what `Server.send` makes of it, without its queue. */

@@ -21,7 +21,7 @@ export const recordSerializer: Serializer<ReadPacket, unknown> = {
   serialize(packet) {
     if (!(packet.data instanceof RmqRecord)) return packet;
     const { data, options } = packet.data as RmqRecord;
-    return { ...packet, data: data as unknown, options };
+    return Object.assign({}, packet, { data: data as unknown, options });
   },
 };
 
@@ -37,7 +37,9 @@ export function outgoingPacket(serializer: Serializer, packet: unknown): Outgoin
 
 function written(serialized: unknown): OutgoingPacket {
   if (!hasOptions(serialized)) return { body: Buffer.from(JSON.stringify(serialized)), options: NO_OPTIONS };
-  const { options = NO_OPTIONS, ...packet } = serialized;
+  const { options = NO_OPTIONS } = serialized;
+  // What is undefined JSON leaves out.
+  const packet = Object.assign({}, serialized, { options: undefined });
   return { body: Buffer.from(JSON.stringify(packet)), options };
 }
 
@@ -55,6 +57,19 @@ export interface MessageDefaults {
 /** The properties of one message, to be completed by whoever sends it. */
 export type OutgoingProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
 
+/** What the core does not have, or in another form. */
+const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
+  'CC',
+  'BCC',
+  'persistent',
+  'deliveryMode',
+  'expiration',
+  'timestamp',
+  'mandatory',
+  'headers',
+  'timeout',
+]);
+
 /** Properties in the words of amqplib, which records use, as the core takes them. */
 export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): OutgoingProperties {
   const properties: OutgoingProperties & Record<string, unknown> = {
@@ -64,8 +79,10 @@ export function messageProperties(options: AmqpRecordOptions, defaults: MessageD
     mandatory: defaults.mandatory,
   };
   if (options === NO_OPTIONS) return properties;
-  const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers, timeout: _, ...rest } = options;
-  Object.assign(properties, rest);
+  const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers } = options;
+  for (const name in options) {
+    if (!TRANSLATED.has(name)) properties[name] = options[name as keyof AmqpRecordOptions];
+  }
   properties.mandatory = mandatory ?? defaults.mandatory;
   properties.deliveryMode = modeOf(persistent ?? deliveryMode ?? defaults.persistent);
   properties.headers = {

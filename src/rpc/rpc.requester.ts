@@ -59,7 +59,8 @@ export class RpcRequester {
     const abort = (): void => reject(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     const expiration = options.expiration ?? String(Math.ceil(timeout));
-    const properties = { ...options, timeout, correlationId, expiration, replyTo: REPLY_TO, mandatory: true };
+    const own = { timeout, correlationId, expiration, replyTo: REPLY_TO, mandatory: true };
+    const properties: PublishOptions = Object.assign({}, options, own);
     this.channel.publish(exchange, routingKey, body, properties).then(() => (pending.sent = true), reject);
     try {
       return await promise;
