@@ -1,3 +1,5 @@
+import { nestCases } from './nest/cases.mjs';
+
 /**
  * What is measured. `atMost` is what the project wants to reach: our figure against the best peer's, or with `against`,
  * our own in the other case.
@@ -12,6 +14,10 @@
  * @property {number} [unconfirmed] publishes in flight
  * @property {number} [prefetch] deliveries are acked; without it they need none
  * @property {number} [count] messages, in place of a time
+ * @property {'core' | 'module' | 'transport'} [level] who takes part, see clients.mjs; default core
+ * @property {{ text: string, properties: object }} [delivery] default `size` bytes
+ * @property {boolean} [answered] each message is a request, which only a real broker can bring to its answer
+ * @property {'sink' | 'rabbitmq'} [held] where `atMost` holds; default the sink
  * @property {string} [versus] the one peer that counts, in place of the best
  * @property {string} [against] the case of our own that this one must not be worse than
  * @property {Partial<Record<'cpu' | 'wall' | 'p50' | 'p99' | 'rss' | 'rssGrowth', number>>} atMost
@@ -20,7 +26,7 @@
 const KiB = 1024;
 
 /** @type {readonly Case[]} */
-export const cases = [
+const coreCases = [
   { name: 'publish-16B', title: 'publish 16 B', work: 'publish', size: 16, atMost: { cpu: 1 / 8, rss: 1 } },
   { name: 'publish-4KiB', title: 'publish 4 KiB', work: 'publish', size: 4 * KiB, atMost: { cpu: 1 / 2, rss: 1 } },
   { name: 'publish-1MiB', title: 'publish 1 MiB', work: 'publish', size: KiB * KiB, atMost: { cpu: 1, rss: 1 } },
@@ -96,3 +102,5 @@ export const cases = [
     atMost: { cpu: 1.3, rssGrowth: 1.1 },
   },
 ];
+
+export const cases = [...coreCases, ...nestCases];

@@ -1,9 +1,23 @@
-/** Ours first; the peers' modules need `npm ci --prefix bench/peers`. */
+/** Ours comes first at every level. */
 export const OURS = 'nest-amqp';
 
+/** Who takes part at each level. The peers' modules need `npm ci` in bench/peers and bench/nest-peers. */
 export const clients = {
-  [OURS]: './clients/nest-amqp.mjs',
-  amqplib: './peers/amqplib.mjs',
-  'rabbitmq-client': './peers/rabbitmq-client.mjs',
-  'amqp-client': './peers/amqp-client.mjs',
+  core: {
+    [OURS]: './clients/nest-amqp.mjs',
+    amqplib: './peers/amqplib.mjs',
+    'rabbitmq-client': './peers/rabbitmq-client.mjs',
+    'amqp-client': './peers/amqp-client.mjs',
+  },
+  module: { [OURS]: './nest/module.mjs', golevelup: './nest-peers/golevelup.mjs' },
+  transport: { [OURS]: './nest/transport.mjs', 'Transport.RMQ': './nest/transport-rmq.mjs' },
 };
+
+export const clientNames = [...new Set(Object.values(clients).flatMap((level) => Object.keys(level)))];
+
+/** The clients of a case by name, with their modules: what is held against our own other figures is ours alone. */
+export function clientsOf({ level = 'core', against }, chosen) {
+  return Object.entries(clients[level]).filter(
+    ([name]) => chosen.includes(name) && (against === undefined || name === OURS),
+  );
+}

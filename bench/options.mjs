@@ -1,20 +1,21 @@
 import { parseArgs } from 'node:util';
 import { cases } from './cases.mjs';
-import { clients, OURS } from './clients.mjs';
+import { clientNames } from './clients.mjs';
+import { targetNames } from './targets.mjs';
 
 const usage = `npm run bench -- [case …] [options]
 
+  --targets A,B     where the clients are measured (all): ${targetNames.join(', ')}
   --rounds N        times that everything is measured (5)
   --duration MS     length of one measurement (1500)
   --clients A,B     only these clients
-  --out FOLDER      where results.json and chart.svg go (.build/bench)
+  --out FOLDER      where results.json and a chart for each target go (.build/bench)
   --check           end with code 1 when a ratio is missed by more than 25 %
-  --sink            only against the sink, even with AMQP_URL
   --cpu-prof        keep a CPU profile of every client process in the output folder
 
 cases: ${cases.map(({ name }) => name).join(' ')}
-clients: ${Object.keys(clients).join(' ')}
-AMQP_URL: a RabbitMQ to measure against as well`;
+clients: ${clientNames.join(' ')}
+AMQP_URL: the RabbitMQ to measure against, in place of one of its own`;
 
 /** What the command line asks for. */
 export function readOptions() {
@@ -23,10 +24,10 @@ export function readOptions() {
     options: {
       rounds: { type: 'string', default: '5' },
       duration: { type: 'string', default: '1500' },
-      clients: { type: 'string', default: Object.keys(clients).join(',') },
+      targets: { type: 'string', default: targetNames.join(',') },
+      clients: { type: 'string', default: clientNames.join(',') },
       out: { type: 'string', default: '.build/bench' },
       check: { type: 'boolean', default: false },
-      sink: { type: 'boolean', default: false },
       'cpu-prof': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -39,7 +40,8 @@ export function readOptions() {
     ...values,
     rounds: positive('--rounds', values.rounds),
     duration: positive('--duration', values.duration),
-    clients: known('client', values.clients.split(','), Object.keys(clients)),
+    targets: known('target', values.targets.split(','), targetNames),
+    clients: known('client', values.clients.split(','), clientNames),
     cases: chosenCases(positionals),
   };
 }
@@ -71,9 +73,4 @@ function chosenCases(names) {
 function fail(message) {
   console.error(`${message}\n\n${usage}`);
   process.exit(2);
-}
-
-/** The clients of a case: what is held against our own other figures is ours alone. */
-export function clientsOf({ against }, chosen) {
-  return chosen.filter((client) => against === undefined || client === OURS);
 }

@@ -1,14 +1,13 @@
-import { clients } from './clients.mjs';
-import { clientsOf } from './options.mjs';
+import { clientsOf } from './clients.mjs';
 import { start } from './processes.mjs';
 
-/** Of the measured time; milliseconds. */
-const WARM_UP_PART = 0.3;
+/** Of the measured time. Nest and what stands on it is more code, of which each message takes its way through all. */
+const WARM_UP_PART = { core: 0.3, module: 1, transport: 1 };
 /** Beyond the measured time, for start and counted runs; milliseconds. */
 const GRACE = 60_000;
 
 /**
- * Measures every case with every client, round by round: what the machine does besides falls on all of them.
+ * Measures every case that the target takes with every client, round by round: what the machine does besides falls on all of them.
  *
  * @param {string} name of the target
  * @param {import('./targets.mjs').Target} target
@@ -18,10 +17,10 @@ const GRACE = 60_000;
 export async function measureRounds(name, target, options) {
   const samples = [];
   for (let round = 1; round <= options.rounds; round++) {
-    for (const measured of options.cases) {
-      for (const client of inTurn(clientsOf(measured, options.clients), round)) {
+    for (const measured of options.cases.filter((one) => target.takes(one))) {
+      for (const [client, module] of inTurn(clientsOf(measured, options.clients), round)) {
         progress(`${name} · round ${round}/${options.rounds} · ${measured.name} · ${client}`);
-        const sample = await measure(target, measured, client, options);
+        const sample = await measure(target, measured, client, module, options);
         if (sample.messages > 0) samples.push({ case: measured.name, client, round, ...sample });
         else
           console.error(
@@ -34,16 +33,16 @@ export async function measureRounds(name, target, options) {
   return samples;
 }
 
-async function measure(target, measured, client, { duration, out, 'cpu-prof': profile }) {
-  const { place, stop } = await target(measured);
+async function measure(target, measured, client, file, { duration, out, 'cpu-prof': profile }) {
+  const { place, stop } = await target.open(measured);
   try {
-    const plan = { ...place, duration, warmUp: duration * WARM_UP_PART };
+    const plan = { ...place, duration, warmUp: duration * WARM_UP_PART[measured.level ?? 'core'] };
     const nodeOptions = profile
       ? ['--cpu-prof', `--cpu-prof-dir=${out}`, `--cpu-prof-name=${measured.name}.${client}.cpuprofile`]
       : [];
-    const module = new URL(clients[client], import.meta.url).href;
+    const module = new URL(file, import.meta.url).href;
     const worker = start('work/main.mjs', { module, case: measured, plan }, nodeOptions);
-    const result = await worker.message(duration + GRACE);
+    const result = await worker.message(plan.warmUp + duration + GRACE);
     await worker.ended();
     return result;
   } finally {

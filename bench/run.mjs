@@ -8,27 +8,26 @@ import { missedRatios } from './report/check.mjs';
 import { summarize } from './report/summary.mjs';
 import { formatTable } from './report/table.mjs';
 import { measureRounds } from './rounds.mjs';
-import { rabbitmq, sink } from './targets.mjs';
+import { openTarget } from './targets.mjs';
 
 const options = readOptions();
-const targets = { sink };
-if (process.env.AMQP_URL && !options.sink) targets.rabbitmq = rabbitmq(process.env.AMQP_URL);
-
 const machine = `${os.cpus().length} × ${os.cpus()[0].model}, ${os.platform()} ${os.release()}, Node ${process.version}`;
 const report = { date: new Date().toISOString(), machine, rounds: options.rounds, duration: options.duration };
 mkdirSync(options.out, { recursive: true });
 
 const missed = [];
-for (const [name, target] of Object.entries(targets)) {
-  const samples = await measureRounds(name, target, options);
-  const summary = summarize(options.cases, samples);
-  report[name] = { summary, samples };
-  console.log(`\n${name} · ${machine} · ${options.rounds} × ${options.duration} ms, median (least–most)\n`);
-  console.log(formatTable(summary));
-  // A broker that shares the cores is not what the ratios are held against.
-  if (target === sink) {
+for (const name of options.targets) {
+  const target = await openTarget(name);
+  try {
+    const samples = await measureRounds(name, target, options);
+    const summary = summarize(options.cases.filter(target.takes), samples, name);
+    report[name] = { summary, samples };
+    console.log(`\n${name} · ${machine} · ${options.rounds} × ${options.duration} ms, median (least–most)\n`);
+    console.log(formatTable(summary));
     missed.push(...missedRatios(summary));
-    writeFileSync(join(options.out, 'chart.svg'), drawChart(summary));
+    writeFileSync(join(options.out, `${name}.svg`), drawChart(summary, name));
+  } finally {
+    await target.close();
   }
 }
 writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(report, undefined, 2)}\n`);

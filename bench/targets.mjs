@@ -1,30 +1,49 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
+import { startRabbitMq } from '../.build/support/rabbitmq.js';
 import { start } from './processes.mjs';
 
 /** Milliseconds. */
 const SINK_START_TIMEOUT = 10_000;
 /** What RabbitMQ has ready for a consumer; it could not deliver endlessly. */
-const DELIVERIES = 100_000;
+const DELIVERIES = 120_000;
 const DELIVERIES_BYTES = 64 * 1024 * 1024;
+/** What nobody consumes is not to pile up in the broker, but for requests: none of them may be dropped. */
+const UNCONSUMED = 1000;
+const CORE_PROPERTIES = { contentType: 'application/octet-stream', deliveryMode: 2 };
 
 /**
  * Where a run goes: its URL and the names to use there. `stop()` leaves nothing behind.
  *
  * @typedef {{ url: string, exchange: string, routingKey: string, queue: string, deliveries?: number }} Place
- * @typedef {(measured: import('./cases.mjs').Case) => Promise<{ place: Place, stop(): Promise<void> }>} Target
+ * @typedef {object} Target
+ * @property {(measured: import('./cases.mjs').Case) => boolean} takes
+ * @property {(measured: import('./cases.mjs').Case) => Promise<{ place: Place, stop(): Promise<void> }>} open
+ * @property {() => Promise<void>} close
  */
 
-/** @type {Target} */
-export async function sink(measured) {
-  const { consumers = 1, unconfirmed = 0, work } = measured;
+/** @type {Record<string, () => Promise<Target>>} */
+const targets = {
+  sink: async () => ({ takes: ({ answered }) => !answered, open: openSink, close: async () => {} }),
+  rabbitmq: openRabbitMq,
+};
+
+export const targetNames = Object.keys(targets);
+
+/** @returns {Promise<Target>} */
+export function openTarget(name) {
+  return targets[name]();
+}
+
+async function openSink(measured) {
+  const { consumers = 1, unconfirmed = 0, work, level } = measured;
   const echo = work === 'round-trip';
   const holdConfirms = Math.max(0, unconfirmed - 1000);
   const process = start('sink/main.mjs', { delivery: deliveryOf(measured), consumers, echo, holdConfirms });
   const { port } = await process.message(SINK_START_TIMEOUT);
   const place = {
     url: `amqp://guest:guest@127.0.0.1:${port}`,
-    exchange: 'orders',
+    exchange: level ? '' : 'orders',
     routingKey: 'order.created',
     queue: 'orders',
   };
@@ -32,35 +51,50 @@ export async function sink(measured) {
 }
 
 /**
- * RabbitMQ: publishes match no binding, so that the broker has little to do; what is to be delivered is there before.
- *
- * @param {string} url
- * @returns {Target}
+ * That of AMQP_URL, or one of its own. The core's publishes match no binding, so that the broker has little to do; at Nest's
+ * level they go to a queue, since a message that comes back is a failure there. What is to be delivered is there before.
  */
-export function rabbitmq(url) {
-  return async ({ work, size = 0, count }) => {
-    const { connect } = await import('nest-amqp/client');
-    const connection = await connect(url);
-    const channel = await connection.openChannel({ confirm: true });
-    const queue = `nest-amqp-bench-${randomUUID()}`;
-    // Were we killed, it would still go.
-    await channel.queueDeclare(queue, { durable: true, arguments: { 'x-expires': 120_000 } });
-    const place = { url, exchange: 'amq.topic', routingKey: 'nest-amqp-bench.order.created', queue };
-    if (work === 'deliver') {
-      place.deliveries = count ?? Math.min(DELIVERIES, Math.floor(DELIVERIES_BYTES / size));
-      await fill(channel, queue, place.deliveries, Buffer.alloc(size, 'x'));
-    }
-    const stop = async () => {
-      await channel.queueDelete(queue);
+async function openRabbitMq() {
+  const { connect } = await import('nest-amqp/client');
+  const broker = await startRabbitMq();
+  const connection = await connect(broker.url);
+  const channel = await connection.openChannel({ confirm: true });
+  return {
+    // What is compared with our own other cases, or loads a module, is the same in front of any broker.
+    takes: ({ against, work }) => against === undefined && work !== 'import',
+    async open(measured) {
+      const { work, level, answered } = measured;
+      const queue = `nest-amqp-bench-${randomUUID()}`;
+      const limit = work === 'confirm' && !answered ? { 'x-max-length': UNCONSUMED } : {};
+      // Were we killed, it would still go.
+      await channel.queueDeclare(queue, { durable: true, arguments: { 'x-expires': 120_000, ...limit } });
+      const place = level
+        ? { exchange: '', routingKey: queue, queue }
+        : { exchange: 'amq.topic', routingKey: 'nest-amqp-bench.order.created', queue };
+      if (work === 'deliver') place.deliveries = await fill(channel, queue, measured);
+      const stop = async () => {
+        await channel.queueDelete(queue);
+      };
+      return { place: { url: broker.url, ...place }, stop };
+    },
+    async close() {
       await connection.close();
-    };
-    return { place, stop };
+      await broker[Symbol.asyncDispose]();
+    },
   };
 }
 
-async function fill(channel, queue, count, body) {
+async function fill(channel, queue, measured) {
+  const { text, size, properties } = deliveryOf(measured);
+  const body = text === undefined ? Buffer.alloc(size, 'x') : Buffer.from(text);
+  const count = Math.min(DELIVERIES, Math.floor(DELIVERIES_BYTES / body.length));
   for (let sent = 0; sent < count; sent += 1000) {
     const batch = Math.min(1000, count - sent);
-    await Promise.all(Array.from({ length: batch }, () => channel.publish('', queue, body)));
+    await Promise.all(Array.from({ length: batch }, () => channel.publish('', queue, body, properties)));
   }
+  return count;
+}
+
+function deliveryOf({ size = 0, delivery = { size, properties: CORE_PROPERTIES } }) {
+  return delivery;
 }

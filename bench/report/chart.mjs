@@ -5,10 +5,11 @@ const LABEL_WIDTH = 130;
 const VALUE_WIDTH = 70;
 const BAR = 14;
 const GAP = 5;
+const targetTitles = { sink: 'the sink', rabbitmq: 'RabbitMQ' };
 const colours = ['#2f6fde', '#9aa5b1', '#b7c0c9', '#cfd6dc'];
 
-/** CPU per message as bars, one group for each case with peers; each group has its own scale, the shorter the better. */
-export function drawChart(summary) {
+/** CPU per message in front of `target` as bars, one group for each case with peers; each group has its own scale, the shorter the better. */
+export function drawChart(summary, target) {
   const parts = [];
   let y = 30;
   for (const { title, figures } of summary.filter(({ figures: byClient }) => Object.keys(byClient).length > 1)) {
@@ -31,7 +32,7 @@ export function drawChart(summary) {
   const size = `width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}"`;
   const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="system-ui, sans-serif" font-size="12">`;
   const background = '<rect width="100%" height="100%" fill="#fff"/>';
-  return `${head}\n${background}\n${text(0, 14, 'CPU of the client per message')}\n${parts.join('\n')}\n</svg>\n`;
+  return `${head}\n${background}\n${text(0, 14, `CPU of the client per message, in front of ${targetTitles[target]}`)}\n${parts.join('\n')}\n</svg>\n`;
 }
 
 function text(x, y, content, attributes = '') {

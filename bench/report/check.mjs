@@ -6,7 +6,7 @@ export function missedRatios(summary) {
   const missed = [];
   for (const { name, ratios } of summary) {
     for (const [metric, { median, atMost }] of Object.entries(ratios)) {
-      if (median > atMost * TOLERANCE) {
+      if (atMost !== undefined && median > atMost * TOLERANCE) {
         missed.push(`${name}: ${metric} ratio ${median.toPrecision(3)}, at most ${atMost.toPrecision(3)}`);
       }
     }

@@ -3,8 +3,11 @@ import { spread } from './statistics.mjs';
 
 const METRICS = ['cpu', 'wall', 'p50', 'p99', 'rss', 'rssGrowth'];
 
-/** What the samples of one target say about each case: every client's figures, and our ratios. */
-export function summarize(cases, samples) {
+/**
+ * What the samples of one target say about each case: every client's figures, and our ratios, those with a limit where this
+ * is the target that it is held on.
+ */
+export function summarize(cases, samples, target) {
   return cases.map((measured) => {
     const own = samples.filter((sample) => sample.case === measured.name);
     const figures = {};
@@ -14,7 +17,7 @@ export function summarize(cases, samples) {
     const ratios = {};
     for (const [metric, atMost] of Object.entries(measured.atMost)) {
       const ratio = spread(ratiosByRound(measured, metric, samples));
-      if (ratio) ratios[metric] = { ...ratio, atMost };
+      if (ratio) ratios[metric] = { ...ratio, ...((measured.held ?? 'sink') === target && { atMost }) };
     }
     return {
       name: measured.name,

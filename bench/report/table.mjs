@@ -10,8 +10,9 @@ export function formatTable(summary) {
   for (const { name, against, ratios: byMetric } of summary) {
     for (const [metric, ratio] of Object.entries(byMetric)) {
       const reference = metric === 'rssGrowth' ? 'its beginning' : (against ?? 'best peer');
-      const verdict = ratio.median <= ratio.atMost ? 'reached' : 'missed';
-      ratios.push([name, labels[metric], reference, range(ratio), number(ratio.atMost), verdict]);
+      const { atMost, median } = ratio;
+      const held = atMost === undefined ? ['', ''] : [number(atMost), median <= atMost ? 'reached' : 'missed'];
+      ratios.push([name, labels[metric], reference, range(ratio), ...held]);
     }
   }
   return `${markdown(figures)}\n\n${markdown(ratios)}\n`;

@@ -11,7 +11,7 @@ const BEFORE_CONSUMER_TAG = 7 + 4 + 1;
  * Deliveries for the consumers of one channel, in turn: encoded once, then only their delivery tags are written. A chunk
  * is used again as soon as the socket has taken it over.
  *
- * @param {{ channel: number, consumerTags: string[], body: string, properties: object, frameMax: number }} options
+ * @param {{ channel: number, consumerTags: string[], text?: string, size?: number, properties: object, frameMax: number }} options
  */
 export function createFlood(socket, options) {
   const { bytes, ends, tags } = encode(options);
@@ -45,17 +45,17 @@ export function createFlood(socket, options) {
 }
 
 /** One chunk of deliveries, with the place of each one's delivery tag and end. */
-function encode({ channel, consumerTags, body, properties, frameMax }) {
+function encode({ channel, consumerTags, text, size, properties, frameMax }) {
   const writer = new FrameWriter(() => {});
   writer.frameMax = frameMax;
-  const bytes = Buffer.from(body);
+  const body = text === undefined ? Buffer.alloc(size, 'x') : Buffer.from(text);
   const tags = [];
   const ends = [];
   for (let count = 0; writer.pendingBytes < CHUNK_SIZE || count % consumerTags.length !== 0; count++) {
     const consumerTag = consumerTags[count % consumerTags.length];
     tags.push(writer.pendingBytes + BEFORE_CONSUMER_TAG + consumerTag.length);
     const args = { consumerTag, deliveryTag: 0, redelivered: false, exchange: 'orders', routingKey: 'order.created' };
-    writer.content(channel, 'basic.deliver', args, properties, bytes);
+    writer.content(channel, 'basic.deliver', args, properties, body);
     ends.push(writer.pendingBytes);
   }
   // Its low half: four bytes further on.

@@ -5,11 +5,11 @@ import { startStopwatch } from './stopwatch.mjs';
 const STEP = 500;
 
 /** Publishes with confirms, a fixed number in flight; each one's confirm is heard. */
-export async function confirm(session, { size, unconfirmed, level }, plan) {
+export async function confirm(session, { size, unconfirmed, answered }, plan) {
   const body = Buffer.alloc(size, 'x');
   const channel = await session.openChannel({ confirm: true, prefetch: 0, unconfirmed });
   // A microservice's client is bound to a queue, and may have to serve it.
-  await channel.connect?.(plan.queue, level === 'request');
+  await channel.connect?.(plan.queue, answered === true);
   let inFlight = 0;
   let confirmations = 0;
   let wake;

@@ -3,11 +3,11 @@ import { startStopwatch } from './stopwatch.mjs';
 /** The part of a counted run that warms up. */
 const WARM_UP_PART = 0.1;
 
-/** Consumes as fast as the client can: for a time, or a number of messages. */
+/** Consumes as fast as the client can: a number of messages, or for a time, should there be enough of them. */
 export async function deliver(session, { prefetch = 0, consumers = 1, count }, plan) {
   const channel = await session.openChannel({ confirm: false, prefetch, unconfirmed: 0 });
-  const total = count ?? plan.deliveries;
-  const warmUp = total === undefined ? Infinity : Math.floor(total * WARM_UP_PART);
+  const total = count ?? plan.deliveries ?? Infinity;
+  const warmUp = count === undefined ? Math.floor(total / 2) : Math.floor(count * WARM_UP_PART);
   let received = 0;
   let stopwatch;
   let begunAt;
@@ -23,13 +23,13 @@ export async function deliver(session, { prefetch = 0, consumers = 1, count }, p
   });
   const onMessage = () => {
     received++;
-    if (received === warmUp) begin();
+    if (received === warmUp && !stopwatch) begin();
     else if (received === total) end();
   };
   for (let index = 0; index < consumers; index++) await channel.consume(plan.queue, prefetch === 0, onMessage);
-  if (total === undefined) {
+  if (count === undefined) {
     setTimeout(() => {
-      begin();
+      if (!stopwatch) begin();
       // From here: a flood may have held back the first timer until the second one was due.
       setTimeout(end, plan.duration);
     }, plan.warmUp);

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import * as common from '@nestjs/common';
 import * as core from '@nestjs/core';
 import * as nest from '@nestjs/microservices';
-import { microservice } from '../nest/microservice.mjs';
+import { microservice } from './microservice.mjs';
 
 export default microservice({
   common,
