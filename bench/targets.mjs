@@ -57,7 +57,11 @@ async function openSink(measured) {
 async function openRabbitMq() {
   const { connect } = await import('nest-amqp/client');
   const broker = await startRabbitMq();
-  const connection = await connect(broker.url);
+  const url = new URL(broker.url);
+  // Not every client knows them by itself.
+  url.username ||= 'guest';
+  url.password ||= 'guest';
+  const connection = await connect(url.href);
   const channel = await connection.openChannel({ confirm: true });
   return {
     // What is compared with our own other cases, or loads a module, is the same in front of any broker.
@@ -75,7 +79,7 @@ async function openRabbitMq() {
       const stop = async () => {
         await channel.queueDelete(queue);
       };
-      return { place: { url: broker.url, ...place }, stop };
+      return { place: { url: url.href, ...place }, stop };
     },
     async close() {
       await connection.close();

@@ -7,6 +7,7 @@ import { readMethod } from '../protocol/methods.js';
 import { DeliverNames } from '../protocol/name-cache.js';
 import { readProperties } from '../protocol/properties.js';
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../protocol/types.js';
+import { readUint32 } from '../protocol/uint.js';
 import { blame } from './blame.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
@@ -231,7 +232,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   onMethod(buffer: Buffer, start: number, end: number): void {
     if (!this.content.idle) throw new WireError('UNEXPECTED_FRAME', 'a method where content was due');
     if (end - start < 4) throw new WireError('SYNTAX_ERROR', 'a truncated method');
-    switch (buffer.readUInt32BE(start)) {
+    switch (readUint32(buffer, start)) {
       case DELIVER:
         return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end, this.names) });
       case ACK: {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { EncodingError, WireError } from './errors.js';
 import { decodeText, encodeEscaped } from './lossless-text.js';
+import { readUint16, readUint32, readUint64 } from './uint.js';
 
 const TWO_32 = 0x1_0000_0000;
 /** A short string's length and its bytes, at most. */
@@ -219,7 +220,7 @@ export class ByteReader {
   }
 
   short(): number {
-    return this.buffer.readUInt16BE(this.take(2));
+    return readUint16(this.buffer, this.take(2));
   }
 
   int16(): number {
@@ -227,7 +228,7 @@ export class ByteReader {
   }
 
   long(): number {
-    return this.buffer.readUInt32BE(this.take(4));
+    return readUint32(this.buffer, this.take(4));
   }
 
   int32(): number {
@@ -236,8 +237,7 @@ export class ByteReader {
 
   /** Exact up to 2^53. */
   longlong(): number {
-    const at = this.take(8);
-    return this.buffer.readUInt32BE(at) * TWO_32 + this.buffer.readUInt32BE(at + 4);
+    return readUint64(this.buffer, this.take(8));
   }
 
   int64(): bigint {

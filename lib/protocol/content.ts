@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { ByteReader } from './bytes.js';
 import { WireError } from './errors.js';
 import { FRAME_END, FRAME_OVERHEAD, FrameType } from './spec.js';
+import { readUint16, readUint32, readUint64 } from './uint.js';
 
 const BASIC_CLASS = 60;
 const NO_BODY = Buffer.alloc(0);
@@ -74,9 +75,9 @@ export class ContentAssembler {
   onHeader(buffer: Buffer, start: number, end: number, limit = end): void {
     if (this.state !== 'header') throw new WireError('UNEXPECTED_FRAME', 'a content header without its method');
     if (end - start < 14) throw new WireError('SYNTAX_ERROR', 'a truncated content header');
-    const classId = buffer.readUInt16BE(start);
+    const classId = readUint16(buffer, start);
     if (classId !== BASIC_CLASS) throw new WireError('FRAME_ERROR', `a content header of class ${classId}`);
-    const size = buffer.readUInt32BE(start + 4) * 0x1_0000_0000 + buffer.readUInt32BE(start + 8);
+    const size = readUint64(buffer, start + 4);
     if (size > Number.MAX_SAFE_INTEGER) throw new WireError('SYNTAX_ERROR', 'a content header with a negative size');
     this.bodySize = this.missing = size;
     this.skipping = size > this.maxBodySize;
@@ -129,7 +130,7 @@ function bodyFollows(buffer: Buffer, start: number, end: number, limit: number, 
     buffer[next] === FrameType.body &&
     buffer[next + 1] === buffer[start - 6] &&
     buffer[next + 2] === buffer[start - 5] &&
-    buffer.readUInt32BE(next + 3) === size &&
+    readUint32(buffer, next + 3) === size &&
     buffer[next + 7 + size] === FRAME_END
   );
 }

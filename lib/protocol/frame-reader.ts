@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { WireError } from './errors.js';
 import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
+import { readUint16, readUint32 } from './uint.js';
 
 /** What a frame's payload is handed to, as a part of the read buffer: copy what must outlive the call. */
 export interface FrameHandler {
@@ -83,7 +84,7 @@ export class FrameReader {
 
   private checkHeader(buffer: Buffer, at: number): number {
     checkType(buffer[at]!);
-    const size = buffer.readUInt32BE(at + 3);
+    const size = readUint32(buffer, at + 3);
     if (size > this.frameMax - FRAME_OVERHEAD) {
       throw new WireError(
         'FRAME_ERROR',
@@ -98,7 +99,7 @@ export class FrameReader {
     if (buffer[end] !== FRAME_END) {
       throw new WireError('FRAME_ERROR', `a frame that ends with 0x${buffer[end]!.toString(16)} instead of 0xce`);
     }
-    const channel = buffer.readUInt16BE(at + 1);
+    const channel = readUint16(buffer, at + 1);
     const start = at + HEADER_SIZE;
     switch (buffer[at]) {
       case FrameType.method:

@@ -6,6 +6,7 @@ import { writeProperties } from './properties.js';
 import { PublishTemplate } from './publish-template.js';
 import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
 import type { MessageProperties, MethodArguments, MethodName } from './types.js';
+import { writeUint32, writeUint64 } from './uint.js';
 
 /** Bytes to hand to the socket, in order, and the slabs to give back once they are written. */
 export interface Batch {
@@ -130,7 +131,7 @@ export class FrameWriter {
     const header = at + headerAt;
     slab[at + 1] = slab[header + 1] = channel >>> 8;
     slab[at + 2] = slab[header + 2] = channel & 0xff;
-    this.bodySize(header + 11, body.length);
+    writeUint64(slab, header + 11, body.length);
     this.offset = at + frames.length;
     this.commitBody(channel, body);
   }
@@ -174,9 +175,8 @@ export class FrameWriter {
   private settle(channel: number, method: number, deliveryTag: number, bits: number): void {
     const at = this.reserve(13 + FRAME_OVERHEAD);
     const slab = this.slab;
-    slab.writeUInt32BE(method, at + 7);
-    slab.writeUInt32BE(Math.floor(deliveryTag / 0x1_0000_0000), at + 11);
-    slab.writeUInt32BE(deliveryTag >>> 0, at + 15);
+    writeUint32(slab, at + 7, method);
+    writeUint64(slab, at + 11, deliveryTag);
     slab[at + 19] = bits;
     this.commit(this.frame(at, FrameType.method, channel, 13));
   }
@@ -185,16 +185,11 @@ export class FrameWriter {
   private commitContent(at: number, channel: number, properties: Buffer, body: Uint8Array): void {
     this.checkFits(12 + properties.length, CONTENT_HEADER);
     const slab = this.slab;
-    slab.writeUInt32BE(BASIC_CLASS * 0x1_0000, at + 7);
-    this.bodySize(at + 11, body.length);
+    writeUint32(slab, at + 7, BASIC_CLASS * 0x1_0000);
+    writeUint64(slab, at + 11, body.length);
     slab.set(properties, at + 19);
     this.offset = this.frame(at, FrameType.header, channel, 12 + properties.length);
     this.commitBody(channel, body);
-  }
-
-  private bodySize(at: number, size: number): void {
-    this.slab.writeUInt32BE(Math.floor(size / 0x1_0000_0000), at);
-    this.slab.writeUInt32BE(size >>> 0, at + 4);
   }
 
   private commitBody(channel: number, body: Uint8Array): void {
@@ -235,7 +230,7 @@ export class FrameWriter {
     slab[at] = type;
     slab[at + 1] = channel >>> 8;
     slab[at + 2] = channel & 0xff;
-    slab.writeUInt32BE(size, at + 3);
+    writeUint32(slab, at + 3, size);
   }
 
   private checkFits(size: number, what: string): void {

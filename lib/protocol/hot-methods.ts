@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { WireError } from './errors.js';
 import { methodId } from './methods.js';
 import type { DeliverNames } from './name-cache.js';
+import { readUint64 } from './uint.js';
 
 /** The methods that arrive per message, read by hand; a property test holds them to the table's reading. */
 
@@ -26,7 +27,7 @@ export function readDeliver(buffer: Buffer, start: number, end: number, names: D
   if (keyEnd !== end) throw malformed('basic.deliver');
   return {
     consumerTag: names.consumerTags.read(buffer, start + 5, tagEnd),
-    deliveryTag: longlong(buffer, tagEnd),
+    deliveryTag: readUint64(buffer, tagEnd),
     redelivered: (buffer[tagEnd + 8]! & 1) !== 0,
     exchange: names.exchanges.read(buffer, exchangeAt + 1, exchangeEnd),
     routingKey: names.routingKeys.read(buffer, exchangeEnd + 1, keyEnd),
@@ -36,7 +37,7 @@ export function readDeliver(buffer: Buffer, start: number, end: number, names: D
 /** The delivery tag of basic.ack or basic.nack; its bits are in the octet behind. @throws WireError */
 export function readDeliveryTag(buffer: Buffer, start: number, end: number): number {
   if (end - start !== 13) throw malformed('basic.ack or basic.nack');
-  return longlong(buffer, start + 4);
+  return readUint64(buffer, start + 4);
 }
 
 /** Bit 0 of the octet behind the delivery tag: `multiple`, in basic.ack and basic.nack alike. */
@@ -47,10 +48,6 @@ export function readMultiple(buffer: Buffer, start: number): boolean {
 function octet(buffer: Buffer, at: number, end: number): number {
   if (at >= end) throw malformed('basic.deliver');
   return buffer[at]!;
-}
-
-function longlong(buffer: Buffer, at: number): number {
-  return buffer.readUInt32BE(at) * 0x1_0000_0000 + buffer.readUInt32BE(at + 4);
 }
 
 function malformed(what: string): WireError {

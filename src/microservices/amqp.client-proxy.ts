@@ -159,12 +159,12 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       const callback = this.createObserver(subscriber);
       if (this.session) return this.publish(this.packetOf(pattern, data), callback);
       let leave: (() => void) | undefined;
-      this.connect().then(
-        () => {
-          if (!subscriber.closed) leave = this.publish(this.packetOf(pattern, data), callback);
-        },
-        (error: unknown) => subscriber.error(error),
-      );
+      const publish = (): void => {
+        if (!subscriber.closed) leave = this.publish(this.packetOf(pattern, data), callback);
+      };
+      this.connect()
+        .then(publish)
+        .catch((error: unknown) => subscriber.error(error));
       return () => leave?.();
     });
   }

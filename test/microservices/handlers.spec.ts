@@ -240,6 +240,17 @@ describe('The context', () => {
       await lastValueFrom(client.emit('told', 8));
       expect(await seen.next()).toEqual({ trace: '8' });
     });
+
+    it('is as good as the client’s dispatch hook, which fails what it throws for, connected or not', async () => {
+      const client = harness.client({ queue: harness.name() });
+      client.setOnDispatchHook(() => {
+        throw new Error('no trace');
+      });
+      for (let turn = 0; turn < 2; turn++) {
+        await expect(lastValueFrom(client.send('echo', 1))).rejects.toThrow('no trace');
+        await expect(lastValueFrom(client.emit('told', 1))).rejects.toThrow('no trace');
+      }
+    });
   }
 });
 

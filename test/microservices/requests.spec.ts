@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
+import { EmbeddedBroker } from 'nest-amqp/broker';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom, NEVER, startWith, Subject, take, toArray, type Observable } from 'rxjs';
 import { AmqpClientProxy, AmqpRecordBuilder, RequestTimeoutError } from 'nest-amqp/microservices';
@@ -164,6 +165,22 @@ describe('A request', () => {
     expect(seen).toEqual([]);
   });
 
+  it('that has to wait is not sent when its subscriber has left meanwhile', async () => {
+    await using broker = await EmbeddedBroker.start();
+    const client = harness.client({ urls: broker.url, queue: 'prices' }) as AmqpClientProxy;
+    await client.connect();
+    const blocked = eventOf(client.unwrap(), 'blocked');
+    broker.faults.block();
+    await blocked;
+    const [leaves, stays] = ['leaves', 'stays'].map((data) => client.send('who', data).subscribe());
+    leaves!.unsubscribe();
+    const published = broker.journal.next('published');
+    broker.faults.unblock();
+    // They go in order: the other one would have been the first.
+    expect((await published).message.json()).toMatchObject({ data: 'stays' });
+    stays!.unsubscribe();
+  });
+
   it('is sent for each subscriber, and not before', async () => {
     const { client, requests, reply } = await silent();
     const cold = client.send('who', {});
@@ -200,6 +217,21 @@ describe('An event', () => {
     const line = await harness.lines.until('An event was not sent');
     expect(line).toContain(`queue '${queue}': PublishNackedError`);
     expect(line).not.toContain('4111');
+  });
+
+  it('is sent once, and has its outcome for whoever subscribes, at whatever time', async () => {
+    const { client, requests } = await silent();
+    const event = client.emit('told', 1);
+    expect(await Promise.all([lastValueFrom(event), lastValueFrom(event)])).toEqual([undefined, undefined]);
+    expect(await lastValueFrom(event)).toBeUndefined();
+    expect(requests.all).toHaveLength(1);
+  });
+
+  it('without a pattern, or without data, is refused as by Nest’s clients', async () => {
+    const { client } = await silent();
+    for (const refused of [client.emit(undefined, 1), client.emit('told', null), client.send('who', undefined)]) {
+      expect((await errorOf(lastValueFrom(refused))).constructor.name).toBe('InvalidMessageException');
+    }
   });
 
   it('completes when the broker has it, and not before', async () => {
