@@ -224,6 +224,7 @@ describe('An event', () => {
     const event = client.emit('told', 1);
     expect(await Promise.all([lastValueFrom(event), lastValueFrom(event)])).toEqual([undefined, undefined]);
     expect(await lastValueFrom(event)).toBeUndefined();
+    await requests.next();
     expect(requests.all).toHaveLength(1);
   });
 
