@@ -9,6 +9,8 @@ import { PATTERN, PAYLOAD } from './payload.mjs';
  * @returns {import('../adapter.d.ts').Adapter}
  */
 export function microservice({ nest, common, core, client, server, ack }) {
+  // Nest's client has a logger of its own, and would write between the lines of progress.
+  common.Logger.overrideLogger(['error']);
   return {
     async open(url) {
       const options = (queue, prefetchCount) => ({
