@@ -6,23 +6,26 @@ const VALUE_WIDTH = 70;
 const BAR = 14;
 const GAP = 5;
 const targetTitles = { sink: 'the sink', rabbitmq: 'RabbitMQ' };
-const colours = ['#2f6fde', '#9aa5b1', '#b7c0c9', '#cfd6dc'];
+const OWN_COLOUR = '#2f6fde';
+const COLOURS = ['#9aa5b1', '#b7c0c9', '#cfd6dc'];
 
 /** CPU per message in front of `target` as bars, one group for each case with peers; each group has its own scale, the shorter the better. */
 export function drawChart(summary, target) {
   const parts = [];
   let y = 30;
   for (const { title, figures } of summary.filter(({ figures: byClient }) => Object.keys(byClient).length > 1)) {
-    const clients = Object.entries(figures);
+    // Ours first: the samples come in the order of the turns.
+    const clients = Object.entries(figures).sort(([a], [b]) => Number(b === OURS) - Number(a === OURS));
     const most = Math.max(...clients.map(([, { cpu }]) => cpu.median));
     parts.push(text(0, y, title, 'font-weight="600"'));
     y += 10;
     for (const [index, [client, { cpu }]] of clients.entries()) {
+      const colour = client === OURS ? OWN_COLOUR : COLOURS[index % COLOURS.length];
       const length = (cpu.median / most) * (WIDTH - LABEL_WIDTH - VALUE_WIDTH);
       const own = client === OURS ? 'font-weight="600"' : '';
       parts.push(
         text(LABEL_WIDTH - 8, y + BAR - 3, client, `text-anchor="end" ${own}`),
-        `<rect x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" fill="${colours[index % colours.length]}"/>`,
+        `<rect x="${LABEL_WIDTH}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" fill="${colour}"/>`,
         text(LABEL_WIDTH + length + 6, y + BAR - 3, `${Number(cpu.median.toPrecision(2))} µs`, own),
       );
       y += BAR + GAP;
