@@ -33,6 +33,7 @@ import { ConsumerExplorer } from './consumer.explorer.js';
 import { HandlerFactory, type MessageHandler } from './handler.factory.js';
 import { HostInstances } from './host-instances.js';
 import { Ctx, Payload } from './param.decorators.js';
+import { wasRefused } from './refusals.js';
 
 // Nest logs what no exception filter handles.
 const silent: LoggerService = { log() {}, error() {}, warn() {} };
@@ -265,5 +266,33 @@ describe('HandlerFactory', () => {
     // 'custom' is what ValidationPipe leaves alone; a context that it "transformed" would be a copy without methods.
     expect(seen.map(({ type }) => type)).toEqual(['body', 'custom']);
     await expect(handler('Provider.plain')({}, { queue: 'other' } as AmqpContext)).rejects.toThrow(ForbiddenException);
+  });
+
+  it('waits for what custom decorators promise, and fails with the first that has failed', async () => {
+    const Later = createParamDecorator((value: unknown) => Promise.resolve(value));
+    const Refused = createParamDecorator((_: unknown) => Promise.reject(new BadRequestException('refused')));
+    const Broken = createParamDecorator((_: unknown): unknown => {
+      throw new RangeError('broken');
+    });
+
+    @Injectable()
+    class Promised {
+      @AmqpConsumer('a')
+      both(@Payload() payload: unknown, @Later('later') later: unknown, @Ctx() received: unknown): unknown[] {
+        return [payload, later, received];
+      }
+
+      @AmqpConsumer('a')
+      refused(@Later('later') _later: unknown, @Refused() _refused: unknown): void {}
+
+      @AmqpConsumer('a')
+      broken(@Refused() _refused: unknown, @Broken() _broken: unknown): void {}
+    }
+    const handler = await handlersOf({ providers: [Promised] });
+    expect(await handler('Promised.both')(1, context)).toEqual([1, 'later', context]);
+    const refused = { ...context } as AmqpContext;
+    await expect(handler('Promised.refused')(1, refused)).rejects.toThrow('refused');
+    expect(wasRefused(refused)).toBe(true);
+    await expect(handler('Promised.broken')(1, context)).rejects.toThrow(/refused|broken/);
   });
 });

@@ -116,4 +116,20 @@ describe('MessageSerializers', () => {
     expect(serializers.decode(Buffer.from(body), { contentType })).toBe('abc');
     expect(serializers.encode('abc').contentType).toBe('text/plain');
   });
+
+  it('asks its serializers once for each content type, however many of these there are', () => {
+    const asked: string[] = [];
+    const none: MessageSerializer = {
+      accepts: ({ mediaType }) => (asked.push(mediaType), false),
+      serialize: () => Buffer.alloc(0),
+      deserialize: () => undefined,
+    };
+    const serializers = serializersWith({ serializers: [none] });
+    for (let turn = 0; turn < 3; turn++) expect(serializers.encode({}).contentType).toBe('application/json');
+    expect(asked).toEqual(['application/json']);
+    for (let kind = 0; kind < 1_000; kind++) {
+      expect(serializers.decode(Buffer.from('1'), { contentType: `text/x-${kind}` })).toBe('1');
+    }
+    expect(serializers.decode(Buffer.from('1'), { contentType: 'application/json' })).toBe(1);
+  });
 });
