@@ -270,8 +270,8 @@ describe('HandlerFactory', () => {
 
   it('waits for what custom decorators promise, and fails with the first that has failed', async () => {
     const Later = createParamDecorator((value: unknown) => Promise.resolve(value));
-    const Refused = createParamDecorator((_: unknown) => Promise.reject(new BadRequestException('refused')));
-    const Broken = createParamDecorator((_: unknown): unknown => {
+    const Refused = createParamDecorator(() => Promise.reject(new BadRequestException('refused')));
+    const Broken = createParamDecorator((): unknown => {
       throw new RangeError('broken');
     });
 
