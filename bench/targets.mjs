@@ -1,6 +1,6 @@
-import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { startRabbitMq } from '../.build/support/rabbitmq.js';
+import { bodyOf } from './body.mjs';
 import { start } from './processes.mjs';
 
 /** Milliseconds. */
@@ -89,12 +89,12 @@ async function openRabbitMq() {
 }
 
 async function fill(channel, queue, measured) {
-  const { text, size, properties } = deliveryOf(measured);
-  const body = text === undefined ? Buffer.alloc(size, 'x') : Buffer.from(text);
+  const delivery = deliveryOf(measured);
+  const body = bodyOf(delivery);
   const count = Math.min(DELIVERIES[measured.level ?? 'core'], Math.floor(DELIVERIES_BYTES / body.length));
   for (let sent = 0; sent < count; sent += 1000) {
     const batch = Math.min(1000, count - sent);
-    await Promise.all(Array.from({ length: batch }, () => channel.publish('', queue, body, properties)));
+    await Promise.all(Array.from({ length: batch }, () => channel.publish('', queue, body, delivery.properties)));
   }
   return count;
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { bodyOf } from '../body.mjs';
 import { FrameWriter } from '../../.build/package/lib/protocol/frame-writer.js';
 
 /** What is written at once, and how many such chunks may be on their way. */
@@ -48,7 +49,7 @@ export function createFlood(socket, options) {
 function encode({ channel, consumerTags, text, size, properties, frameMax }) {
   const writer = new FrameWriter(() => {});
   writer.frameMax = frameMax;
-  const body = text === undefined ? Buffer.alloc(size, 'x') : Buffer.from(text);
+  const body = bodyOf({ text, size });
   const tags = [];
   const ends = [];
   for (let count = 0; writer.pendingBytes < CHUNK_SIZE || count % consumerTags.length !== 0; count++) {

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
+import { DeadlineTimer } from './deadline-timer.js';
 import { Deferred } from './deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from './diagnostics.js';
 import {
@@ -53,8 +54,7 @@ export class Publisher {
   private waiting: Publish[] = [];
   private waitingBytes = 0;
   private dropPlanned = false;
-  private sweepAt = Infinity;
-  private cancelSweep: (() => void) | undefined;
+  private readonly deadlines: DeadlineTimer;
   private settledWaiters: Deferred<void>[] = [];
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
   private resolve: ((deliveryTag: number) => void) | undefined;
@@ -67,7 +67,9 @@ export class Publisher {
   constructor(
     private readonly host: PublisherHost,
     private readonly options: PublisherOptions,
-  ) {}
+  ) {
+    this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
+  }
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
@@ -96,7 +98,7 @@ export class Publisher {
       if (waits) this.wait(publish, waits);
       else this.send(publish);
       if (signal && !publish.settled) this.watch(publish, signal);
-      this.sweepBy(publish.deadline);
+      this.deadlines.by(publish.deadline);
       return promise;
     } catch (error) {
       return Promise.reject(error);
@@ -165,7 +167,7 @@ export class Publisher {
     if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();
     for (const publish of again) this.waitingBytes += publish.body.length;
     this.waiting = [...again, ...this.waiting];
-    if (!goesOn) this.cancelSweep?.();
+    if (!goesOn) this.deadlines.stop();
     this.notifySettled();
   }
 
@@ -239,17 +241,8 @@ export class Publisher {
     };
   }
 
-  /** One timer for all deadlines: it goes off at the earliest, and most publishes are confirmed long before. */
-  private sweepBy(deadline: number): void {
-    if (deadline >= this.sweepAt) return;
-    this.cancelSweep?.();
-    this.sweepAt = deadline;
-    if (deadline === Infinity) return;
-    this.cancelSweep = this.host.clock.after(Math.max(0, deadline - this.host.clock.now()), () => this.sweep());
-  }
-
-  private sweep(): void {
-    const now = this.host.clock.now();
+  /** Rejects what is late; returns the earliest deadline that is left. */
+  private sweep(now: number): number {
     let earliest = Infinity;
     const check = (publish: Publish, outcome: 'unknown' | 'not-sent'): void => {
       if (publish.settled) return;
@@ -265,10 +258,9 @@ export class Publisher {
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
     for (const publish of this.waiting) check(publish, 'not-sent');
-    this.sweepAt = Infinity;
-    this.sweepBy(earliest);
     this.dropSettled();
     this.pump();
+    return earliest;
   }
 
   /** What has its outcome takes no room among those that wait. */

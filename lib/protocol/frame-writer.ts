@@ -17,8 +17,10 @@ export interface Batch {
 
 /** One slab holds what a busy tick writes; larger ones measured no faster. In bytes. */
 const SLAB_SIZE = 64 * 1024;
-/** Slabs kept for reuse, 4 MiB: what `writeBufferSize` lets gather. Fewer, and each burst left its slabs to the garbage
- * collector, which is in no hurry: 30 MiB more at the peak. */
+/**
+ * Slabs kept for reuse, 4 MiB: what `writeBufferSize` lets gather. Fewer, and each burst left its slabs to the garbage
+ * collector, which is in no hurry: 25 MiB more at the peak.
+ */
 const FREE_SLABS = 64;
 /** Bodies from this size on are handed to the socket as they are: copying them costs more than a writev. In bytes. */
 const DIRECT_BODY_SIZE = 16 * 1024;

@@ -1,14 +1,13 @@
 import type { WritePacket } from '@nestjs/microservices';
+import { systemClock } from '../../lib/client/clock.js';
+import { DeadlineTimer } from '../../lib/client/deadline-timer.js';
 import { RequestTimeoutError } from './microservices.errors.js';
-
-/** Timers that are longer go off at once. In ms. */
-const MAX_DELAY = 0x7fff_ffff;
 
 type Callback = (packet: WritePacket) => void;
 
 /** When a request fails that has no reply by then. */
 interface Deadline {
-  /** Time in ms, as `performance.now()` has it. */
+  /** Clock time in ms. */
   at: number;
   readonly timeout: number;
   readonly pattern: string;
@@ -17,13 +16,10 @@ interface Deadline {
 /**
  * Requests that wait for replies, by correlation id. Each has a deadline that every reply begins anew, and ends once: by
  * its last reply, an error, its deadline, or because nobody waits any more.
- *
- * One timer serves all deadlines: it goes off at the earliest, and most requests have their reply long before.
  */
 export class PendingRequests {
   private readonly deadlines = new Map<string, Deadline>();
-  private timer: NodeJS.Timeout | undefined;
-  private timerAt = Infinity;
+  private readonly timer = new DeadlineTimer(systemClock, (now) => this.sweep(now));
 
   /** @param callbacks the `routingMap` that all of Nest's clients have */
   constructor(private readonly callbacks: Map<string, Callback>) {}
@@ -53,7 +49,7 @@ export class PendingRequests {
   /** Nobody waits for it any more. */
   forget(id: string): void {
     this.callbacks.delete(id);
-    if (this.deadlines.delete(id) && this.deadlines.size === 0) this.wakeAt(Infinity);
+    if (this.deadlines.delete(id) && this.deadlines.size === 0) this.timer.stop();
   }
 
   failAll(err: Error): void {
@@ -61,27 +57,17 @@ export class PendingRequests {
   }
 
   private begin(deadline: Deadline): void {
-    deadline.at = performance.now() + deadline.timeout;
-    if (deadline.at < this.timerAt) this.wakeAt(deadline.at);
+    deadline.at = systemClock.now() + deadline.timeout;
+    this.timer.by(deadline.at);
   }
 
-  private wakeAt(time: number): void {
-    clearTimeout(this.timer);
-    this.timerAt = time;
-    if (time === Infinity) return;
-    const delay = Math.min(Math.max(0, time - performance.now()), MAX_DELAY);
-    this.timer = setTimeout(() => this.sweep(), delay);
-  }
-
-  private sweep(): void {
-    const now = performance.now();
-    // Who hears that its request has failed may send another, whose deadline then has the timer.
-    this.timerAt = Infinity;
+  /** Fails what is late; returns the earliest deadline that is left. */
+  private sweep(now: number): number {
     let earliest = Infinity;
     for (const [id, { at, pattern, timeout }] of [...this.deadlines]) {
       if (at <= now) this.settle(id, { err: new RequestTimeoutError(pattern, timeout) });
       else earliest = Math.min(earliest, at);
     }
-    if (earliest < this.timerAt) this.wakeAt(earliest);
+    return earliest;
   }
 }

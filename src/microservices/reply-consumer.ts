@@ -32,9 +32,16 @@ export class ReplyConsumer {
         return this.logger.debug('Dropped a reply that no request waits for');
       }
       const read = this.deserializer.deserialize(parseBody(delivery.body), delivery.properties);
-      if (isThenable(read))
-        Promise.resolve(read).then((reply) => this.hand(id!, reply), (error) => this.unreadable(id, error)); // prettier-ignore
+      if (isThenable(read)) void this.handLater(id, read);
       else this.hand(id, read);
+    } catch (error) {
+      this.unreadable(id, error);
+    }
+  }
+
+  private async handLater(id: string, read: PromiseLike<IncomingResponse>): Promise<void> {
+    try {
+      this.hand(id, await read);
     } catch (error) {
       this.unreadable(id, error);
     }
