@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Delivery } from './delivery.js';
+import type { Delivery } from './consuming/delivery.js';
 
 /**
  * What the client does, on Node's diagnostics channels, for tracing and metrics. Nothing is built or published while

@@ -1,6 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
-import { systemClock } from '../../lib/client/clock.js';
-import { DeadlineTimer } from '../../lib/client/deadline-timer.js';
+import { systemClock } from '../../lib/client/timing/clock.js';
+import { DeadlineTimer } from '../../lib/client/timing/deadline-timer.js';
 import { RequestTimeoutError } from './microservices.errors.js';
 
 type Callback = (packet: WritePacket) => void;

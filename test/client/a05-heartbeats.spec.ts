@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { systemClock, type Clock } from '../../lib/client/clock.js';
+import { systemClock, type Clock } from '../../lib/client/timing/clock.js';
 import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';

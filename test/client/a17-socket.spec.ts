@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Duplex, PassThrough, pipeline } from 'node:stream';
 import type { Endpoint } from '../../lib/client/index.js';
-import { Deferred } from '../../lib/client/deferred.js';
+import { Deferred } from '../../lib/client/timing/deferred.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { Backoff } from '../../lib/client/backoff.js';
+import { Backoff } from '../../lib/client/timing/backoff.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../../lib/client/index.js';
 import { compileClient } from './support/compiled-client.js';
 import { errorOf, eventOf, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type net from 'node:net';
-import { resolveEndpoints } from '../../lib/client/endpoints.js';
+import { resolveEndpoints } from '../../lib/client/link/endpoints.js';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 

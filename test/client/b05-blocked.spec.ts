@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Deferred } from '../../lib/client/deferred.js';
+import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Connection, Delivery } from '../../lib/client/index.js';
 import { PublishRefusedError, PublishTimeoutError } from '../../lib/client/index.js';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Deferred } from '../../lib/client/deferred.js';
+import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Delivery } from '../../lib/client/index.js';
 import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../lib/client/clock.js';
+import type { Clock } from '../../../lib/client/timing/clock.js';
 
 /** Time that passes only when the test says so. */
 export class ManualClock implements Clock {

@@ -1,0 +1,376 @@
+import { Buffer } from 'node:buffer';
+import { ByteReader } from '../../protocol/bytes.js';
+import type { Content } from '../../protocol/content.js';
+import { WireError } from '../../protocol/errors.js';
+import { ACK, DELIVER, NACK, readDeliver, readDeliveryTag, readMultiple } from '../../protocol/hot-methods.js';
+import { readMethod } from '../../protocol/methods.js';
+import { DeliverNames } from '../../protocol/name-cache.js';
+import { readProperties } from '../../protocol/properties.js';
+import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../../protocol/types.js';
+import { readUint32 } from '../../protocol/uint.js';
+import { blame } from '../publishing/blame.js';
+import type { ResolvedChannelOptions } from './channel-options.js';
+import type { ChannelEvents } from './channel-events.js';
+import type { ChannelHost } from './channel-host.js';
+import type { Clock } from '../timing/clock.js';
+import type { Message } from '../publishing/confirms.js';
+import { ConsumerSet } from '../consuming/consumer-set.js';
+import { Deferred, within } from '../timing/deferred.js';
+import { Delivery, type DeliveryInfo } from '../consuming/delivery.js';
+import type { ConnectionError } from '../errors.js';
+import { ChannelClosedError, closeError, ConnectionLostError, type AmqpError, type ChannelError } from '../errors.js';
+import { SafeEmitter } from '../safe-emitter.js';
+import { IncomingContent, type Announced } from './incoming-content.js';
+import type { FrameReceiver, Link } from '../link/link.js';
+import { Publisher, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
+import { RpcQueue, type CallOptions, type Reply } from '../link/pending-calls.js';
+import { Settlements } from '../consuming/settlements.js';
+import type { TopologyRecord } from './topology-record.js';
+
+type ChannelState = 'opening' | 'open' | 'restoring' | 'closing' | 'closed';
+
+/**
+ * The wire's side of a channel: its states, its frames, and its way back after a loss.
+ *
+ *     opening ──▶ open ◀──────── attach, resume ────────┐
+ *                  │ channel.close, link lost           │
+ *                  ├──────────────────────────▶ restoring
+ *                  │ close()                            │ not to be restored, or attempts spent
+ *                  ├──▶ closing ──────▶ closed ◀────────┘
+ */
+export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> implements FrameReceiver, PublisherHost {
+  /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
+  readonly closed: Promise<AmqpError | undefined>;
+  readonly clock: Clock;
+  /** @internal */
+  readonly consumers: ConsumerSet;
+  protected readonly rpc: RpcQueue;
+  protected readonly publisher: Publisher;
+  protected settlements: Settlements;
+  protected current: ChannelState = 'opening';
+  /** Replayed when the channel opens anew. */
+  protected readonly qos = new Map<'consumer' | 'channel', number>();
+  protected confirmMode: boolean;
+  private link: Link | undefined;
+  private flowStopped = false;
+  /** Of the present generation. */
+  private lastLoss: AmqpError | undefined;
+  /** @internal What the broker knows of it on this link; `closing`: channel.close is under way. */
+  atBroker: 'open' | 'closing' | 'closed' = 'closed';
+  private readonly content: IncomingContent;
+  private readonly names = new DeliverNames();
+  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private readonly end = new Deferred<AmqpError | undefined>();
+  private opened = new Deferred<void>();
+
+  constructor(
+    /** The channel number, from 1. */
+    readonly id: number,
+    protected readonly host: ChannelHost,
+    /** @internal */
+    readonly channelOptions: ResolvedChannelOptions,
+    /** What is declared here is recorded there, to be declared again. */
+    protected readonly topology: TopologyRecord = host.topology,
+  ) {
+    super();
+    const { clock, rpcTimeout, maxMessageSize } = host.options;
+    this.clock = clock;
+    this.closed = this.end.promise;
+    this.confirmMode = channelOptions.confirm;
+    if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
+    this.rpc = new RpcQueue((name, args) => this.send(name, args), clock, rpcTimeout);
+    this.publisher = new Publisher(this, channelOptions);
+    this.content = new IncomingContent(
+      (announced, content, size) => this.onContent(announced, content, size),
+      maxMessageSize,
+    );
+    this.settlements = this.newSettlements();
+    this.consumers = new ConsumerSet({
+      call: (name, args, options, onReply) => this.rpc.call(name, args, options, onReply),
+      resolveQueue: (queue) => topology.resolve(queue),
+      declaredHere: (queue) => topology.hasQueue(queue),
+      restoreQueue: (queue) => host.restoreQueue(queue),
+      defaultPrefetch: () => this.qos.get('consumer') ?? 0,
+      report: (event, ...args) => this.report(event, ...args),
+      warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
+    });
+  }
+
+  /** Publisher confirms are on. */
+  get confirming(): boolean {
+    return this.confirmMode;
+  }
+
+  /** It can be used now. */
+  get isOpen(): boolean {
+    return this.current === 'open';
+  }
+
+  /** @internal */
+  get lost(): boolean {
+    return this.current === 'restoring';
+  }
+
+  // Opening, and coming back.
+
+  /** @internal Opens it on the connection's link, with its QoS and confirm mode. */
+  async attach(wait: CallOptions = {}): Promise<void> {
+    this.link = this.host.link;
+    this.link?.register(this.id, this);
+    this.settlements = this.newSettlements();
+    this.lastLoss = undefined;
+    this.flowStopped = false;
+    const opened = this.rpc.call('channel.open', {}, wait);
+    this.atBroker = 'open';
+    await opened;
+    for (const [scope, prefetchCount] of this.qos) {
+      await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, wait);
+    }
+    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, wait);
+  }
+
+  /** @internal Brings the consumers back; from here on it is open. `patient`: what is locked may be free later. */
+  async resume(patient = false): Promise<void> {
+    const restored = this.current === 'restoring';
+    await this.consumers.resume(patient);
+    if (this.current !== 'opening' && this.current !== 'restoring') return;
+    // It may have been lost in the very turn that it came up, when nothing waited on it.
+    if (this.lastLoss) throw this.lastLoss;
+    this.current = 'open';
+    this.opened.resolve();
+    if (restored) this.report('restored');
+    this.publisher.pump();
+  }
+
+  /** @internal Closed for good. */
+  finish(error: AmqpError | undefined): void {
+    if (this.current === 'closed') return;
+    this.current = 'closed';
+    const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
+    this.link?.unregister(this.id);
+    this.settlements.end();
+    this.rpc.fail(reason);
+    const unconfirmed =
+      error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had confirmed`, 'unknown');
+    this.publisher.onLost(() => unconfirmed, false);
+    this.consumers.finish(error);
+    this.opened.reject(reason);
+    this.host.release(this);
+    this.end.resolve(error);
+    this.report('closed', error);
+  }
+
+  /** @internal The connection was lost. */
+  onLinkLost(error: ConnectionError): void {
+    if (this.current === 'closed') return;
+    this.lose(error, error, undefined);
+  }
+
+  /** @internal The socket has room again, or the connection is no longer blocked. */
+  onWritable(): void {
+    this.publisher.pump();
+  }
+
+  /** Waits, if need be, until the channel is back. */
+  protected async whenOpen(what: string, options: CallOptions): Promise<void> {
+    if (this.current === 'closing' || this.current === 'closed') throw this.closedError(what);
+    if (this.current === 'open') return;
+    const wait = { timeout: options.timeout ?? this.host.options.rpcTimeout, signal: options.signal };
+    await within(this.opened.promise, this.clock, wait, `${what}: channel ${this.id} was not back within its deadline`);
+  }
+
+  /** A synchronous method, once the channel is open. */
+  protected async call<N extends SynchronousMethod, R = Reply<N>>(
+    name: N,
+    args: MethodArguments<N>,
+    options: CallOptions = {},
+  ): Promise<R> {
+    if (this.current !== 'open') await this.whenOpen(name, options);
+    return this.rpc.call<N, R>(name, args, options);
+  }
+
+  protected closedError(what: string): ChannelClosedError {
+    return new ChannelClosedError(
+      `${what}: channel ${this.id} is closed; open another with connection.openChannel()`,
+      'not-sent',
+    );
+  }
+
+  protected send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
+    if (!this.link?.alive)
+      throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent', { method: name });
+    this.link.send(this.id, name, args);
+  }
+
+  // What the publisher asks.
+
+  /** @internal */
+  obstacle(): Obstacle | undefined {
+    if (this.current !== 'open') return { kind: 'unavailable', reason: `channel ${this.id} is ${this.current}` };
+    const { blocked } = this.host;
+    if (blocked !== undefined)
+      return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
+    if (this.flowStopped) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
+    const { transport } = this.link!;
+    if (transport.hasRoom(this.host.options.writeBufferSize)) return undefined;
+    return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
+  }
+
+  /** @internal */
+  write({ exchange, routingKey, mandatory, properties, body }: Message): void {
+    this.link!.transport.writer.publish(this.id, exchange, routingKey, mandatory, properties, body);
+  }
+
+  // What the link brings.
+
+  /** @internal */
+  get midContent(): boolean {
+    return !this.content.idle;
+  }
+
+  /** @internal */
+  onMethod(buffer: Buffer, start: number, end: number): void {
+    if (!this.content.idle) throw new WireError('UNEXPECTED_FRAME', 'a method where content was due');
+    if (end - start < 4) throw new WireError('SYNTAX_ERROR', 'a truncated method');
+    switch (readUint32(buffer, start)) {
+      case DELIVER:
+        return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end, this.names) });
+      case ACK: {
+        const deliveryTag = readDeliveryTag(buffer, start, end);
+        const multiple = readMultiple(buffer, start);
+        this.publisher.onAck(deliveryTag, multiple);
+        return this.report('ack', deliveryTag, multiple);
+      }
+      case NACK: {
+        const deliveryTag = readDeliveryTag(buffer, start, end);
+        const multiple = readMultiple(buffer, start);
+        this.publisher.onNack(deliveryTag, multiple);
+        return this.report('nack', deliveryTag, multiple);
+      }
+      default:
+        return this.onColdMethod(readMethod(this.reader.over(buffer, start, end)));
+    }
+  }
+
+  /** @internal */
+  onHeader(buffer: Buffer, start: number, end: number, limit: number): void {
+    this.content.onHeader(buffer, start, end, limit);
+  }
+
+  /** @internal */
+  onBody(buffer: Buffer, start: number, end: number): void {
+    this.content.onBody(buffer, start, end);
+  }
+
+  private onColdMethod(method: Method): void {
+    switch (method.name) {
+      case 'basic.getOk':
+        return this.content.expect({ method: method.name, args: { consumerTag: '', ...method.args } });
+      case 'basic.return':
+        return this.content.expect({ method: method.name, args: method.args });
+      case 'basic.cancel':
+        return this.consumers.onCancelled(method.args.consumerTag);
+      case 'channel.flow':
+        this.flowStopped = !method.args.active;
+        this.send('channel.flowOk', { active: method.args.active });
+        return this.publisher.pump();
+      case 'channel.close':
+        this.atBroker = 'closed';
+        this.link!.unregister(this.id);
+        this.send('channel.closeOk', {});
+        return this.onClosedByBroker(closeError('channel', method.args) as ChannelError);
+      default:
+        break;
+    }
+    if (!this.rpc.settle(method.name, method)) {
+      throw new WireError('COMMAND_INVALID', `${method.name}, which nothing here waits for`);
+    }
+  }
+
+  private onContent({ method, args }: Announced, content: Content | undefined, size: number): void {
+    switch (method) {
+      case 'basic.deliver':
+        return this.onDelivery(args, content, size);
+      case 'basic.return':
+        return this.onReturn(args, content);
+      case 'basic.getOk':
+        this.rpc.settle(method, (noAck: boolean) => this.receive(args, content, size, noAck));
+    }
+  }
+
+  private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number): void {
+    const consumer = this.consumers.get(info.consumerTag);
+    const delivery = this.receive(info, content, size, consumer?.options.noAck === true);
+    if (!delivery) return;
+    if (consumer) consumer.deliver(delivery);
+    // Sent before the broker knew that nobody waits for it any more.
+    else delivery.nack({ requeue: true });
+  }
+
+  private receive(
+    info: DeliveryInfo,
+    content: Content | undefined,
+    size: number,
+    noAck: boolean,
+  ): Delivery | undefined {
+    this.settlements.delivered(info.deliveryTag, noAck);
+    if (content) return new Delivery(info, content, noAck, this.settlements);
+    if (!noAck) this.settlements.nack(info.deliveryTag, false, false);
+    const limit = this.host.options.maxMessageSize;
+    this.host.options.logger.warn(
+      `channel ${this.id}: rejected a message of ${size} bytes; maxMessageSize is ${limit}`,
+    );
+    this.report('tooLarge', info, size);
+    return undefined;
+  }
+
+  private onReturn(args: MethodArguments<'basic.return'>, content: Content | undefined): void {
+    if (!content) return;
+    const properties = readProperties(content.propertiesReader());
+    const returned = { ...args, properties, body: content.body };
+    if (!this.publisher.onReturn(returned, content.properties)) this.report('return', returned);
+  }
+
+  // Losing it.
+
+  private onClosedByBroker(error: ChannelError): void {
+    const { id } = this;
+    const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
+    const others = new ChannelClosedError(
+      `channel ${id} was closed by the broker meanwhile: ${error.message}`,
+      'unknown',
+      details,
+    );
+    this.lose(error, others, error);
+  }
+
+  private lose(error: ConnectionError | ChannelError, others: AmqpError, ofChannel: ChannelError | undefined): void {
+    const goesOn = this.channelOptions.restore && this.host.restoring && this.current !== 'closing';
+    const restoringAlready = this.current === 'restoring';
+    const wasOpening = this.current === 'opening';
+    if (goesOn && !wasOpening) this.current = 'restoring';
+    if (!restoringAlready && !wasOpening) this.opened = new Deferred<void>();
+    this.lastLoss = error;
+    this.settlements.end();
+    this.content.reset();
+    this.consumers.suspend();
+    this.rpc.fail(error, others, ofChannel?.method);
+    const unconfirmed = this.publisher.confirms.count;
+    const again = this.channelOptions.republishUnconfirmed;
+    this.publisher.onLost(blame({ others, ofChannel, unconfirmed, again }), goesOn);
+    this.report('lost', error);
+    if (wasOpening) return;
+    if (!goesOn) this.finish(error);
+    else if (ofChannel && !restoringAlready) this.host.restore(this);
+  }
+
+  private newSettlements(): Settlements {
+    const { link, id } = this;
+    return new Settlements({
+      ack: (deliveryTag, multiple) => link?.transport.writer.ack(id, deliveryTag, multiple),
+      nack: (deliveryTag, multiple, requeue) => link?.transport.writer.nack(id, deliveryTag, multiple, requeue),
+      atFlush: (flush) => link?.transport.atFlush(flush),
+      logger: this.host.options.logger,
+    });
+  }
+}

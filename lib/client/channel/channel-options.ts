@@ -1,0 +1,51 @@
+import { atLeast, refuseUnknown } from '../link/connection-options.js';
+import type { PublisherOptions } from '../publishing/publisher.js';
+
+export interface ChannelOptions {
+  /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */
+  readonly confirm?: boolean;
+  /** Unacknowledged deliveries at most, for each consumer that sets none of its own. 0: no limit. Default 0. */
+  readonly prefetch?: number;
+  /** Open anew, with its QoS, confirm mode and consumers, after an error of the channel or a lost connection. Default true. */
+  readonly restore?: boolean;
+  /** Attempts at that in a row, until the channel closes with the error. Default 5. */
+  readonly restoreAttempts?: number;
+  /** Deadline from a publish to its confirm, ms. Default 30,000. */
+  readonly publishTimeout?: number;
+  /** Unconfirmed messages, beyond which publishes wait. Default 10,000. */
+  readonly maxUnconfirmed?: number;
+  /** Publishes that may wait (for a reconnect, an unblocked broker, confirms), beyond which they are refused. Default 100,000. */
+  readonly maxWaiting?: number;
+  /** Bytes of bodies that may wait, likewise. Default 67,108,864. */
+  readonly maxWaitingBytes?: number;
+  /** What a publish does while the connection is lost or blocked: wait for its deadline, or fail at once. Default `'wait'`. */
+  readonly whenUnavailable?: 'wait' | 'fail';
+  /** Send again, after a restore, what was not confirmed: at least once instead of `outcome: 'unknown'`. Default false. */
+  readonly republishUnconfirmed?: boolean;
+}
+
+export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherOptions>> & PublisherOptions;
+
+/** @throws ConfigurationError that names the option */
+export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
+  const resolved: ResolvedChannelOptions = {
+    confirm: options.confirm ?? false,
+    prefetch: options.prefetch ?? 0,
+    restore: options.restore ?? true,
+    restoreAttempts: options.restoreAttempts ?? 5,
+    publishTimeout: options.publishTimeout ?? 30_000,
+    maxUnconfirmed: options.maxUnconfirmed ?? 10_000,
+    maxWaiting: options.maxWaiting ?? 100_000,
+    maxWaitingBytes: options.maxWaitingBytes ?? 64 * 1024 * 1024,
+    whenUnavailable: options.whenUnavailable ?? 'wait',
+    republishUnconfirmed: options.republishUnconfirmed ?? false,
+  };
+  refuseUnknown('openChannel', options, Object.keys(resolved));
+  atLeast('prefetch', resolved.prefetch, 0);
+  atLeast('restoreAttempts', resolved.restoreAttempts, 1);
+  atLeast('publishTimeout', resolved.publishTimeout, 1);
+  atLeast('maxUnconfirmed', resolved.maxUnconfirmed, 1);
+  atLeast('maxWaiting', resolved.maxWaiting, 0);
+  atLeast('maxWaitingBytes', resolved.maxWaitingBytes, 0);
+  return resolved;
+}

@@ -1,0 +1,352 @@
+import { Buffer } from 'node:buffer';
+import { EncodingError } from '../../protocol/errors.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { ChannelEndpoint } from './channel-endpoint.js';
+import type { Consumer } from '../consuming/consumer.js';
+import { type ConsumeOptions, type DeliveryHandler } from '../consuming/consumer.js';
+import { within } from '../timing/deferred.js';
+import type { Delivery } from '../consuming/delivery.js';
+import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
+import { ContentTooLargeError } from '../errors.js';
+import { refuseUnknown } from '../link/connection-options.js';
+import type { PublishOptions } from '../publishing/publish-options.js';
+import type { CallOptions, Reply } from '../link/pending-calls.js';
+import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
+
+/** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
+const BLOCKED_GRACE = 1_000;
+
+const CALL_OPTIONS = ['timeout', 'signal'];
+const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'arguments', ...CALL_OPTIONS];
+const BIND_OPTIONS = ['arguments', ...CALL_OPTIONS];
+const GET_OPTIONS = ['noAck', ...CALL_OPTIONS];
+const QUEUE_OPTIONS = ['passive', 'durable', 'exclusive', 'autoDelete', 'arguments', ...CALL_OPTIONS];
+const CONSUME_OPTIONS = ['consumerTag', 'noAck', 'exclusive', 'noLocal', 'arguments', 'prefetch', 'concurrency', 'onCancel', ...CALL_OPTIONS]; // prettier-ignore
+
+export interface BindOptions extends CallOptions {
+  /** For headers exchanges: `x-match` and the headers. */
+  readonly arguments?: FieldTable;
+}
+
+export interface QueueDeclared {
+  /** Its name: the broker's choice, when it was declared as `''`. */
+  readonly queue: string;
+  /** Messages that are ready. */
+  readonly messageCount: number;
+  readonly consumerCount: number;
+}
+
+/**
+ * One channel of a connection. Its methods are the specification's, class and method in one word. It survives channel
+ * errors and lost connections: whatever was pending then fails with a typed error, and the same object opens anew, with
+ * its QoS, confirm mode and consumers.
+ *
+ * Every method rejects with `ChannelError` (the class of the broker's reply code), `ConnectionLostError`,
+ * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, or `EncodingError` for what AMQP
+ * cannot carry.
+ */
+export class Channel extends ChannelEndpoint {
+  private closing: Promise<void> | undefined;
+
+  /** Opens an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
+  async exchangeDeclare(
+    exchange: string,
+    type: string,
+    options: ExchangeDeclareOptions & CallOptions = {},
+  ): Promise<void> {
+    refuseUnknown('exchangeDeclare', options, EXCHANGE_OPTIONS);
+    const { passive = false, durable = true, autoDelete = false, internal = false } = options;
+    // On record without deadline and signal: these were of this call.
+    const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
+    await this.call('exchange.declare', { exchange, type, passive, noWait: false, ...declared }, options);
+    if (!passive) this.topology.addExchange(exchange, type, declared);
+  }
+
+  /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
+  async exchangeDelete(exchange: string, options: { readonly ifUnused?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('exchangeDelete', options, ['ifUnused', ...CALL_OPTIONS]);
+    await this.call('exchange.delete', { exchange, ifUnused: options.ifUnused === true, noWait: false }, options);
+    this.topology.removeExchange(exchange);
+  }
+
+  /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
+  async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('exchangeBind', options, BIND_OPTIONS);
+    await this.bind({ kind: 'exchange', destination, source, routingKey, arguments: options.arguments ?? {} }, options);
+  }
+
+  /** exchange.unbind: routing key and arguments as in the binding. */
+  async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('exchangeUnbind', options, BIND_OPTIONS);
+    const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
+    await this.call('exchange.unbind', args, options);
+    this.topology.removeBinding({ kind: 'exchange', destination, source, routingKey, arguments: args.arguments });
+  }
+
+  /**
+   * queue.declare (section 1.7.2.1). An empty name lets the broker choose; the name that it chose stays good after a
+   * reconnect, whatever the broker calls the queue then.
+   *
+   * @throws PreconditionFailedError when it is there and different, ResourceLockedError when another connection owns it
+   */
+  async queueDeclare(queue: string, options: QueueDeclareOptions & CallOptions = {}): Promise<QueueDeclared> {
+    refuseUnknown('queueDeclare', options, QUEUE_OPTIONS);
+    const { passive = false, exclusive = false, autoDelete = false } = options;
+    const durable = options.durable ?? !exclusive;
+    const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
+    const name = this.topology.resolve(queue);
+    const { args } = await this.call('queue.declare', { queue: name, passive, noWait: false, ...declared }, options);
+    if (!passive) this.topology.addQueue(queue || args.queue, declared, queue === '');
+    return { ...args, queue: queue || args.queue };
+  }
+
+  /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
+  async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('queueBind', options, BIND_OPTIONS);
+    await this.bind(
+      { kind: 'queue', destination: queue, source: exchange, routingKey, arguments: options.arguments ?? {} },
+      options,
+    );
+  }
+
+  /** queue.unbind: routing key and arguments as in the binding. */
+  async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
+    refuseUnknown('queueUnbind', options, BIND_OPTIONS);
+    const args = { queue: this.topology.resolve(queue), exchange, routingKey, arguments: options.arguments ?? {} };
+    await this.call('queue.unbind', args, options);
+    this.topology.removeBinding({
+      kind: 'queue',
+      destination: queue,
+      source: exchange,
+      routingKey,
+      arguments: args.arguments,
+    });
+  }
+
+  /** Drops the queue's ready messages; resolves with their number. */
+  async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
+    const { args } = await this.call('queue.purge', { queue: this.topology.resolve(queue), noWait: false }, options);
+    return args.messageCount;
+  }
+
+  /** queue.delete; resolves with the number of messages that went with it. A queue that is not there is no error in RabbitMQ. */
+  async queueDelete(
+    queue: string,
+    options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } & CallOptions = {},
+  ): Promise<number> {
+    refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
+    const { ifUnused = false, ifEmpty = false } = options;
+    const name = this.topology.resolve(queue);
+    const { args } = await this.call('queue.delete', { queue: name, ifUnused, ifEmpty, noWait: false }, options);
+    this.topology.removeQueue(queue);
+    return args.messageCount;
+  }
+
+  /**
+   * Unacknowledged deliveries at most (basic.qos, https://www.rabbitmq.com/docs/consumer-prefetch).
+   *
+   * @param prefetchCount 0 for no limit
+   * @param options.global for the channel as a whole; RabbitMQ 4 refuses that. Default: for each consumer that follows
+   */
+  async basicQos(prefetchCount: number, options: { readonly global?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('basicQos', options, ['global', ...CALL_OPTIONS]);
+    const global = options.global === true;
+    await this.call('basic.qos', { prefetchSize: 0, prefetchCount, global }, options);
+    this.qos.set(global ? 'channel' : 'consumer', prefetchCount);
+  }
+
+  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws NotFoundError, AccessRefusedError, … */
+  async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
+    refuseUnknown('basicConsume', options, CONSUME_OPTIONS);
+    await this.whenOpen('basic.consume', options);
+    return this.consumers.add(queue, handler, options);
+  }
+
+  /**
+   * A consumer as an async iterator: `for await (const delivery of channel.consume(queue))`. Begins with the first
+   * turn, hands out one delivery at a time, and is cancelled by leaving the loop. Throws `ConsumerCancelledError`, or
+   * what has closed the channel.
+   *
+   * @param options.prefetch deliveries held ready. Default: the channel's, or 100
+   */
+  consume(
+    queue: string,
+    options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
+  ): AsyncIterableIterator<Delivery> {
+    const bounded = iteratorOptions(options, this.qos.get('consumer') ?? 0);
+    return new DeliveryIterator((handler) => this.basicConsume(queue, handler, bounded));
+  }
+
+  /** Tags of the consumers whose deliveries need no acknowledgement. */
+  get noAckConsumers(): ReadonlySet<string> {
+    const noAck = this.consumers.list().filter(({ active, options }) => active && options.noAck === true);
+    return new Set(noAck.map(({ consumerTag }) => consumerTag));
+  }
+
+  /** Ends a consumer by its tag; see `Consumer.cancel`. A tag that is not known is nothing to cancel. */
+  async basicCancel(consumerTag: string, options: CallOptions = {}): Promise<void> {
+    await this.consumers.get(consumerTag)?.cancel(options);
+  }
+
+  /** Fetches one message (basic.get); undefined when the queue is empty. @throws ContentTooLargeError over `maxMessageSize` */
+  async basicGet(
+    queue: string,
+    options: { readonly noAck?: boolean } & CallOptions = {},
+  ): Promise<Delivery | undefined> {
+    refuseUnknown('basicGet', options, GET_OPTIONS);
+    if (!this.isOpen) await this.whenOpen('basic.get', options);
+    const noAck = options.noAck === true;
+    type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
+    const onReply = (reply: Fetched, abandoned: boolean): Delivery | undefined => {
+      if (typeof reply !== 'function') return undefined;
+      const delivery = reply(noAck);
+      if (!delivery) throw new ContentTooLargeError(`basic.get: the message is larger than maxMessageSize`);
+      if (abandoned && !noAck) delivery.nack({ requeue: true });
+      return delivery;
+    };
+    return this.rpc.call('basic.get', { queue: this.topology.resolve(queue), noAck }, options, onReply);
+  }
+
+  /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
+  async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
+    refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
+    await this.whenOpen('basic.recover', options);
+    const { settlements } = this;
+    settlements.beginRecover();
+    await this.rpc.call('basic.recover', { requeue: options.requeue !== false }, options, () =>
+      settlements.endRecover(),
+    );
+  }
+
+  /** Likewise without an answer (basic.recover-async, deprecated). */
+  async basicRecoverAsync(options: { readonly requeue?: boolean } = {}): Promise<void> {
+    await this.whenOpen('basic.recover-async', {});
+    this.settlements.forgetAll();
+    this.send('basic.recoverAsync', { requeue: options.requeue !== false });
+  }
+
+  /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
+  async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
+    return (await this.call('channel.flow', { active }, options)).args.active;
+  }
+
+  /**
+   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`. Not
+   * together with confirms, and not replayed when the channel is restored: what was not committed is lost then.
+   */
+  async txSelect(options: CallOptions = {}): Promise<void> {
+    await this.call('tx.select', {}, options);
+  }
+
+  /** Carries out what was published and acked since the last commit or rollback. */
+  async txCommit(options: CallOptions = {}): Promise<void> {
+    await this.endTransaction('tx.commit', options);
+  }
+
+  /** Forgets it. Acked deliveries are unacknowledged again, but not redelivered. */
+  async txRollback(options: CallOptions = {}): Promise<void> {
+    await this.endTransaction('tx.rollback', options);
+  }
+
+  /** Publisher confirms on: from here on a publish resolves on the broker's ack (https://www.rabbitmq.com/docs/confirms). */
+  async confirmSelect(options: CallOptions = {}): Promise<void> {
+    if (this.confirming) return;
+    await this.call('confirm.select', { noWait: false }, options);
+    this.confirmMode = true;
+  }
+
+  /**
+   * Publishes a message (basic.publish). On a channel with confirms it resolves with the delivery tag on the broker's
+   * ack; without, with 0 once the connection has taken it.
+   *
+   * @param body a string is sent as UTF-8. Bytes must not be changed until it resolves: from 16 KiB on they are not
+   *   copied, and what waits (for a reconnect, or to be sent again) is not either
+   * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
+   *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
+   */
+  publish(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array | string,
+    options: PublishOptions = {},
+  ): Promise<number> {
+    if (this.current === 'closing' || this.current === 'closed') return Promise.reject(this.closedError('publish'));
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (!(bytes instanceof Uint8Array))
+      return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
+    return this.publisher.publish(exchange, routingKey, bytes, options);
+  }
+
+  /** Resolves once every publish so far has its outcome. @param options.timeout ms; default the channel's `publishTimeout` */
+  async waitForConfirms(options: CallOptions = {}): Promise<void> {
+    const wait = { timeout: options.timeout ?? this.channelOptions.publishTimeout, signal: options.signal };
+    await within(this.publisher.whenSettled(), this.clock, wait, 'waitForConfirms: some are still missing');
+  }
+
+  /**
+   * Closes it gracefully: cancels the consumers, waits for running handlers and for confirms, flushes the acks.
+   *
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Default 10,000
+   */
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async closeOnce(timeout: number): Promise<void> {
+    try {
+      if (this.isOpen) await within(this.drain(timeout), this.clock, { timeout }, 'its deadline has passed');
+    } catch (error) {
+      this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${String(error)}`);
+    }
+    this.finish(undefined);
+  }
+
+  private async drain(timeout: number): Promise<void> {
+    const consumers = this.consumers.list();
+    // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
+    const unheard = this.host.blocked !== undefined;
+    if (unheard) this.consumers.suspend();
+    else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout })));
+    await Promise.all(consumers.map((consumer) => consumer.idle()));
+    await this.publishesSettled(unheard ? Math.min(timeout, BLOCKED_GRACE) : timeout);
+    // Its deadline may have passed meanwhile: then the number is another channel's, or free.
+    if (!this.isOpen) return;
+    this.current = 'closing';
+    this.settlements.flush();
+    // finish() says goodbye for it, without waiting.
+    if (this.host.blocked !== undefined) return;
+    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
+    const closed = this.rpc.call('channel.close', goodbye, { timeout });
+    this.atBroker = 'closing';
+    await closed;
+    this.atBroker = 'closed';
+  }
+
+  private async publishesSettled(timeout: number): Promise<void> {
+    const late = 'publishes have no outcome yet, and get none from here on';
+    await within(this.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
+      this.host.options.logger.warn(`channel ${this.id}: ${String(error)}`);
+    });
+  }
+
+  private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
+    // Publishes that still wait for the socket are part of it.
+    await this.waitForConfirms(options);
+    this.settlements.flush();
+    await this.call(name, {}, options);
+  }
+
+  private async bind(binding: Binding, options: CallOptions): Promise<void> {
+    const { routingKey, source } = binding;
+    const rest = { routingKey, noWait: false, arguments: binding.arguments };
+    const destination = this.topology.resolve(binding.destination);
+    if (binding.kind === 'queue')
+      await this.call('queue.bind', { ...rest, queue: destination, exchange: source }, options);
+    else await this.call('exchange.bind', { ...rest, destination: binding.destination, source }, options);
+    this.topology.addBinding(binding);
+  }
+}

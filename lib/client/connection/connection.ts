@@ -1,0 +1,383 @@
+import type { Duplex } from 'node:stream';
+import type { FieldTable } from '../../protocol/field-table.js';
+import type { Method } from '../../protocol/types.js';
+import { Channel } from '../channel/channel.js';
+import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
+import type { ChannelHost } from '../channel/channel-host.js';
+import { ChannelIds } from './channel-ids.js';
+import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
+import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
+import { diagnostics, type ConnectMessage } from '../diagnostics.js';
+import { connectToAny } from '../link/connector.js';
+import type { ConnectionError } from '../errors.js';
+import { closeError, ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
+import { EventWaiters } from './event-waiters.js';
+import { SafeEmitter } from '../safe-emitter.js';
+import { sayFarewell } from './farewell.js';
+import { asLost, type Link, type LinkOwner } from '../link/link.js';
+import { resolveOptions, type ConnectionOptions, type ResolvedOptions } from '../link/connection-options.js';
+import { reconnect } from '../recovery/reconnect.js';
+import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
+import { restore } from '../recovery/restore.js';
+import { RpcQueue, type CallOptions } from '../link/pending-calls.js';
+import { TopologyRecord } from '../channel/topology-record.js';
+import { TopologyRestorer } from '../recovery/topology-restorer.js';
+
+export type ConnectionEvents = {
+  /** The connection was lost; it reconnects, unless `closed` follows. */
+  disconnected: [error: ConnectionError];
+  /** An attempt to reconnect failed; the next is `delay` ms away. */
+  reconnectFailed: [error: AmqpError, delay: number];
+  /** It is back: channels, topology and consumers are restored. */
+  reconnected: [];
+  /** The broker takes no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
+  blocked: [reason: string];
+  unblocked: [];
+  /** Something that was declared here could not be declared again after a loss. */
+  restoreFailed: [entity: string, error: unknown];
+  /** Closed for good: by `close()`, or with the reason. */
+  closed: [error: AmqpError | undefined];
+};
+
+export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closing' | 'closed';
+
+/**
+ * A connection that survives: when its link is lost it opens another, to the same or another host, and restores its
+ * channels.
+ *
+ *     connecting ──▶ open ──(link lost)──▶ reconnecting ──▶ open
+ *         │           │ close()                 │ close(), attempts spent, or `reconnect: false`
+ *         └───────────┴──────▶ closing ──▶ closed ◀┘
+ */
+export class Connection extends SafeEmitter<ConnectionEvents> implements ChannelHost, LinkOwner {
+  static readonly recoverableConnectionErrors = recoverableConnectionErrors;
+  static readonly recoverableChannelErrors = recoverableChannelErrors;
+  static readonly isRecoverable = isRecoverable;
+
+  /** Resolves when it is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
+  readonly closed: Promise<AmqpError | undefined>;
+  /** @internal */
+  readonly options: ResolvedOptions;
+  /** @internal */
+  readonly topology = new TopologyRecord();
+  private readonly end = new Deferred<AmqpError | undefined>();
+  private readonly control: RpcQueue;
+  private readonly ids = new ChannelIds();
+  private readonly channels = new Map<number, Channel>();
+  private readonly restorer: TopologyRestorer;
+  private readonly stop = new AbortController();
+  private current: ConnectionState = 'connecting';
+  private liveLink: Link | undefined;
+  private blockedReason: string | undefined;
+  private closing: Promise<void> | undefined;
+  private readonly events = new EventWaiters();
+
+  /** Use `connect()`. */
+  private constructor(options: ConnectionOptions) {
+    super();
+    this.options = resolveOptions(options);
+    this.closed = this.end.promise;
+    this.control = new RpcQueue(
+      (name, args) => {
+        if (!this.liveLink?.alive) throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent');
+        this.liveLink.send(0, name, args);
+      },
+      this.options.clock,
+      this.options.rpcTimeout,
+    );
+    this.restorer = new TopologyRestorer(
+      this.topology,
+      () => this.scratchChannel(),
+      (entity, error) => {
+        this.options.logger.warn(`${entity} could not be restored: ${String(error)}`);
+        this.report('restoreFailed', entity, error);
+      },
+    );
+  }
+
+  /** @internal */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(options);
+    try {
+      const { signal } = options;
+      const stop = signal ? AbortSignal.any([connection.stop.signal, signal]) : connection.stop.signal;
+      connection.adopt(await connectToAny(connection.options, stop));
+      connection.current = 'open';
+      return connection;
+    } catch (error) {
+      connection.finish(error as AmqpError);
+      throw error;
+    }
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  /** Open, and something came within the last two heartbeat intervals. */
+  get isAlive(): boolean {
+    const link = this.link;
+    if (!link) return false;
+    const interval = link.negotiated.heartbeat * 1000;
+    return interval === 0 || this.options.clock.now() - link.transport.lastReceived <= 2 * interval;
+  }
+
+  /** The broker's reason, while it has blocked the connection. */
+  get blocked(): string | undefined {
+    return this.blockedReason;
+  }
+
+  /** What the broker told of itself; of the last link, while there is none. */
+  get serverProperties(): FieldTable {
+    return this.liveLink?.negotiated.serverProperties ?? {};
+  }
+
+  /** The largest frame, in bytes, as negotiated. */
+  get frameMax(): number {
+    return this.liveLink?.negotiated.frameMax ?? 0;
+  }
+
+  /** The socket of the live link, to look at. */
+  get socket(): Duplex | undefined {
+    return this.link?.transport.socket;
+  }
+
+  /**
+   * Opens a channel (section 1.5.2.1).
+   *
+   * @throws NotAllowedError when channel-max are open, ConnectionClosedError, ConfigurationError, TimeoutError
+   */
+  async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
+    const resolved = resolveChannelOptions(options);
+    const wait = { timeout: timeout ?? this.options.rpcTimeout, ...(signal && { signal }) };
+    if (this.closing || this.current === 'closed') {
+      throw new ConnectionClosedError('openChannel: the connection is closed; open another with connect()');
+    }
+    if (!this.link) await this.whenOpen(wait);
+    return this.startChannel(resolved, this.topology, wait);
+  }
+
+  /**
+   * New credentials for a login whose token expires (connection.update-secret, RabbitMQ's OAuth 2 plugin). PLAIN and
+   * AMQPLAIN log in with it from then on.
+   *
+   * @param reason for the broker's log
+   */
+  async updateSecret(newSecret: string, reason: string, options: CallOptions = {}): Promise<void> {
+    await this.control.call('connection.updateSecret', { newSecret: Buffer.from(newSecret), reason }, options);
+    this.options.renewed.password = newSecret;
+  }
+
+  /** Resolves after at least one method or message was dispatched on any channel. @throws TimeoutError after `timeout` ms */
+  async drainEvents(options: CallOptions = {}): Promise<void> {
+    if (this.current === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
+    await this.events.next(this.options.clock, { timeout: this.options.rpcTimeout, ...options });
+  }
+
+  /** A heartbeat frame, now. */
+  sendHeartbeat(): void {
+    this.link?.transport.sendHeartbeat();
+  }
+
+  /** For `heartbeat: { mode: 'manual' }`: call it `rate` times an interval, or more often. */
+  heartbeatTick(rate = 2): void {
+    this.link?.heartbeatTick(rate);
+  }
+
+  /**
+   * Closes it gracefully: every channel drains (consumers cancelled, running handlers awaited, confirms and acks
+   * through), then the broker is told. It never reconnects after this. While the broker blocks the connection it reads
+   * nothing from it: then handlers still run to their end and their acks are sent, but no answer is waited for, and what
+   * waits to be published is refused after a second.
+   *
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Default 10,000
+   */
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // What channels ask.
+
+  /** @internal */
+  get link(): Link | undefined {
+    return this.liveLink?.alive ? this.liveLink : undefined;
+  }
+
+  /** @internal */
+  get restoring(): boolean {
+    if (this.current === 'closed' || this.closing) return false;
+    return this.link !== undefined || this.options.reconnect !== false;
+  }
+
+  /** @internal */
+  restore(channel: ChannelEndpoint): void {
+    void restore([channel], (channels) => this.restorer.replayFor(channels), this);
+  }
+
+  /** @internal */
+  async restoreQueue(queue: string): Promise<void> {
+    await this.restorer.replayQueue(queue);
+  }
+
+  /** @internal */
+  release(channel: ChannelEndpoint): void {
+    if (this.channels.get(channel.id) !== channel) return;
+    this.channels.delete(channel.id);
+    sayFarewell(this.link, channel, () => this.ids.release(channel.id));
+  }
+
+  // What the link tells.
+
+  /** @internal */
+  onControlMethod(method: Method): void {
+    switch (method.name) {
+      case 'connection.blocked':
+        this.blockedReason = method.args.reason;
+        this.options.logger.warn(`the broker has blocked the connection: ${method.args.reason}`);
+        return this.report('blocked', method.args.reason);
+      case 'connection.unblocked':
+        this.blockedReason = undefined;
+        this.report('unblocked');
+        return this.pumpAll();
+      case 'connection.close':
+        this.liveLink!.send(0, 'connection.closeOk', {});
+        return this.liveLink!.finish(asLost(closeError('connection', method.args)));
+      default:
+        if (!this.control.settle(method.name, method)) {
+          this.options.logger.warn(`the broker sent ${method.name}, which nothing waits for`);
+        }
+    }
+  }
+
+  /** @internal */
+  onLinkLost(error: ConnectionError): void {
+    this.blockedReason = undefined;
+    const reason = asLost(error);
+    this.control.fail(reason);
+    this.events.fail(reason);
+    const goesOn = this.restoring;
+    if (goesOn) this.current = 'reconnecting';
+    for (const channel of [...this.channels.values()]) channel.onLinkLost(reason);
+    if (this.closing) return;
+    this.options.logger.warn(reason.message);
+    this.report('disconnected', reason);
+    if (goesOn) void this.reconnect();
+    else this.finish(reason);
+  }
+
+  /** @internal */
+  onRoom(): void {
+    this.pumpAll();
+  }
+
+  /** @internal */
+  onEvents(): void {
+    this.events.came();
+  }
+
+  private pumpAll(): void {
+    for (const channel of this.channels.values()) channel.onWritable();
+  }
+
+  private adopt(link: Link): void {
+    this.liveLink = link;
+    if (diagnostics.connect.hasSubscribers) {
+      const message: ConnectMessage = { address: link.transport.address, connectionName: this.options.connectionName };
+      diagnostics.connect.publish(message);
+    }
+    link.attach(this);
+  }
+
+  private async reconnect(): Promise<void> {
+    const stopped = (): boolean => this.closing !== undefined || this.current === 'closed';
+    try {
+      const back = await reconnect(this.options, this.stop.signal, (error, delay) => {
+        if (!stopped()) this.report('reconnectFailed', error, delay);
+      });
+      if (!back) return;
+      // close() may have come in the very turn that the link came up: then nobody else would end it.
+      if (stopped()) return back.fail(new ConnectionClosedError('the connection was closed'));
+      this.adopt(back);
+    } catch (error) {
+      return stopped() ? undefined : this.finish(error as AmqpError);
+    }
+    const link = this.link;
+    await restore([...this.channels.values()], () => this.restorer.replayAll(), this);
+    // Lost again meanwhile: that loss has begun a reconnect of its own.
+    if (!link || this.link !== link || this.closing) return;
+    this.current = 'open';
+    this.report('reconnected');
+  }
+
+  private async whenOpen(wait: WaitOptions): Promise<void> {
+    const back = new Deferred<void>();
+    const onBack = (): void => back.resolve();
+    this.once('reconnected', onBack);
+    void this.closed.then((error) => back.reject(error ?? new ConnectionClosedError('the connection is closed')));
+    try {
+      await within(back.promise, this.options.clock, wait, 'the connection was not back in time');
+    } finally {
+      this.off('reconnected', onBack);
+    }
+  }
+
+  private async startChannel(
+    options: ResolvedChannelOptions,
+    record: TopologyRecord,
+    wait?: CallOptions,
+  ): Promise<Channel> {
+    const channel = new Channel(this.ids.allocate(this.liveLink!.negotiated.channelMax), this, options, record);
+    this.channels.set(channel.id, channel);
+    try {
+      await channel.attach(wait);
+      await channel.resume();
+      return channel;
+    } catch (error) {
+      channel.finish(error as AmqpError);
+      throw error;
+    }
+  }
+
+  private async scratchChannel(): Promise<Channel> {
+    // A record of its own: what is declared again is on record already.
+    return this.startChannel(resolveChannelOptions({ restore: false }), new TopologyRecord());
+  }
+
+  private async closeOnce(timeout: number): Promise<void> {
+    if (this.current === 'closed') return;
+    const { clock } = this.options;
+    const deadline = clock.now() + timeout;
+    if (this.link) await Promise.all([...this.channels.values()].map((channel) => channel.close({ timeout })));
+    this.current = 'closing';
+    this.stop.abort(new ConnectionClosedError('the connection was closed'));
+    const { link } = this;
+    if (link) {
+      const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
+      // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
+      if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
+      else {
+        // Whatever the broker answers, or fails to: it is over.
+        await this.control
+          .call('connection.close', goodbye, { timeout: Math.max(1, deadline - clock.now()) })
+          .catch(() => {});
+      }
+      link.finish(new ConnectionClosedError('the connection was closed'));
+    }
+    this.finish(undefined);
+  }
+
+  private finish(error: AmqpError | undefined): void {
+    if (this.current === 'closed') return;
+    this.current = 'closed';
+    const reason = error ?? new ConnectionClosedError('the connection was closed');
+    this.stop.abort(reason);
+    this.events.fail(reason);
+    for (const channel of [...this.channels.values()]) channel.finish(error);
+    this.end.resolve(error);
+    this.report('closed', error);
+  }
+}

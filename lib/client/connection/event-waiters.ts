@@ -1,0 +1,26 @@
+import type { Clock } from '../timing/clock.js';
+import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
+
+/** Who waits for the next event of a connection, whichever it is: `drainEvents()`. */
+export class EventWaiters {
+  private waiting: Deferred<void>[] = [];
+
+  /** Resolves with the next event. @throws TimeoutError, the signal's reason, or what `fail` is given */
+  async next(clock: Clock, wait: WaitOptions): Promise<void> {
+    const waiter = new Deferred<void>();
+    this.waiting.push(waiter);
+    try {
+      await within(waiter.promise, clock, wait, `drainEvents: nothing came within ${wait.timeout} ms`);
+    } finally {
+      this.waiting = this.waiting.filter((other) => other !== waiter);
+    }
+  }
+
+  came(): void {
+    for (const waiter of this.waiting.splice(0)) waiter.resolve();
+  }
+
+  fail(error: unknown): void {
+    for (const waiter of this.waiting.splice(0)) waiter.reject(error);
+  }
+}

@@ -1,0 +1,199 @@
+import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js';
+import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
+import type { ChannelEvents } from '../channel/channel-events.js';
+import type { Delivery } from './delivery.js';
+import { AccessRefusedError, ChannelError, ConsumerCancelledError, NotFoundError, type AmqpError } from '../errors.js';
+import type { CallOptions, Reply } from '../link/pending-calls.js';
+
+/** What the consumers need of their channel. */
+export interface ConsumerSetHost {
+  call<N extends SynchronousMethod>(
+    name: N,
+    args: MethodArguments<N>,
+    options?: CallOptions,
+    onReply?: (reply: Reply<N>) => Reply<N>,
+  ): Promise<Reply<N>>;
+  /** What the broker calls the queue now. */
+  resolveQueue(queue: string): string;
+  /** The queue is on record: it can be declared again. */
+  declaredHere(queue: string): boolean;
+  /** Makes sure that the queue is there. @throws ChannelError */
+  restoreQueue(queue: string): Promise<void>;
+  /** The channel's prefetch for consumers without their own. */
+  defaultPrefetch(): number;
+  report<K extends 'consumerCancelled' | 'handlerError'>(event: K, ...args: ChannelEvents[K]): void;
+  warn(message: string): void;
+}
+
+/** The consumers of one channel: registered, cancelled, suspended with the channel and resumed with it. */
+export class ConsumerSet implements ConsumerHost {
+  private readonly byTag = new Map<string, Consumer>();
+  private readonly all = new Set<Consumer>();
+  /** basic.consume is under way: a consumer that the broker cancelled may come back together with its channel. */
+  private readonly starting = new Set<Consumer>();
+
+  constructor(private readonly host: ConsumerSetHost) {}
+
+  get(consumerTag: string): Consumer | undefined {
+    return this.byTag.get(consumerTag);
+  }
+
+  list(): readonly Consumer[] {
+    return [...this.all];
+  }
+
+  /** basic.consume, and basic.qos before it where the consumer has a prefetch of its own. */
+  async add(queue: string, handler: DeliveryHandler, options: ConsumeOptions): Promise<Consumer> {
+    const consumer = new Consumer(queue, handler, options, this);
+    this.all.add(consumer);
+    try {
+      await this.start(consumer, options);
+      return consumer;
+    } catch (error) {
+      this.remove(consumer, undefined);
+      throw error;
+    }
+  }
+
+  async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {
+    if (consumer.active)
+      await this.host.call('basic.cancel', { consumerTag: consumer.consumerTag, noWait: false }, options);
+    this.byTag.delete(consumer.consumerTag);
+    this.all.delete(consumer);
+  }
+
+  onHandlerError(error: unknown, delivery: Delivery): void {
+    this.host.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${String(error)}`);
+    this.host.report('handlerError', error, delivery);
+  }
+
+  /** basic.cancel from the broker. */
+  onCancelled(consumerTag: string): void {
+    const consumer = this.byTag.get(consumerTag);
+    if (!consumer) return;
+    this.byTag.delete(consumerTag);
+    const { queue } = consumer;
+    const reason = `the broker cancelled consumer '${consumerTag}' of queue '${queue}': the queue was deleted or has moved`;
+    const { onCancel } = consumer.options;
+    if (onCancel) {
+      this.remove(consumer, new ConsumerCancelledError(reason, queue, consumerTag));
+      queueMicrotask(() => onCancel(reason));
+      return;
+    }
+    this.host.warn(reason);
+    consumer.suspend();
+    void this.startAgain(consumer, reason);
+  }
+
+  suspend(): void {
+    this.byTag.clear();
+    for (const consumer of this.all) consumer.suspend();
+  }
+
+  /**
+   * Registers again whatever is suspended.
+   *
+   * @param patient a consumer that is locked out for now is kept, for another attempt
+   * @throws ChannelError when the broker refuses one: that one has ended, and the channel must open anew for the others
+   */
+  async resume(patient: boolean): Promise<void> {
+    for (const consumer of this.all) {
+      if (consumer.active || consumer.ended || this.starting.has(consumer)) continue;
+      try {
+        await this.start(consumer, {});
+      } catch (error) {
+        const refused = error instanceof ChannelError && error.method === 'basic.consume';
+        if (refused && !(patient && this.mayPass(consumer, error))) this.cancelled(consumer, error);
+        throw error;
+      }
+    }
+  }
+
+  finish(error: AmqpError | undefined): void {
+    for (const consumer of this.all) this.remove(consumer, error);
+  }
+
+  private async start(consumer: Consumer, wait: CallOptions): Promise<void> {
+    const { queue, options } = consumer;
+    const { timeout, signal } = wait;
+    const limits = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
+    const own = options.prefetch !== undefined;
+    // RabbitMQ applies a prefetch to the consumers that follow: set, consume and set back leave in one piece.
+    const qos = own ? this.setPrefetch(options.prefetch!, limits) : undefined;
+    const consume = this.host.call(
+      'basic.consume',
+      {
+        queue: this.host.resolveQueue(queue),
+        consumerTag: consumer.consumerTag,
+        noLocal: options.noLocal === true,
+        noAck: options.noAck === true,
+        exclusive: options.exclusive === true,
+        noWait: false,
+        arguments: options.arguments ?? {},
+      },
+      limits,
+      (reply) => {
+        this.onConsumeOk(consumer, reply.args.consumerTag);
+        return reply;
+      },
+    );
+    const back = own ? this.setPrefetch(this.host.defaultPrefetch(), limits) : undefined;
+    this.starting.add(consumer);
+    const [consumed] = await Promise.allSettled([consume, qos, back]);
+    this.starting.delete(consumer);
+    if (consumed.status === 'rejected') throw consumed.reason;
+    await qos;
+  }
+
+  /** At once, for deliveries may stand right behind consume-ok. */
+  private onConsumeOk(consumer: Consumer, consumerTag: string): void {
+    if (consumer.ended) {
+      // Its caller had stopped waiting.
+      void this.host.call('basic.cancel', { consumerTag, noWait: false }).catch(() => {});
+      return;
+    }
+    this.byTag.set(consumerTag, consumer);
+    consumer.activate(consumerTag);
+  }
+
+  private setPrefetch(prefetchCount: number, wait: CallOptions): Promise<unknown> {
+    return this.host.call('basic.qos', { prefetchSize: 0, prefetchCount, global: false }, wait);
+  }
+
+  private async startAgain(consumer: Consumer, reason: string): Promise<void> {
+    try {
+      // On a channel of its own: were the queue gone for good, the error would take this one along.
+      await this.host.restoreQueue(consumer.queue);
+      const done = consumer.ended || consumer.active || this.starting.has(consumer);
+      if (!done) await this.start(consumer, {});
+    } catch (error) {
+      // A channel or connection that was lost meanwhile brings the consumer back with itself.
+      if (!(error instanceof ChannelError) || error.method === undefined) return;
+      if (error.method === 'basic.consume' && this.mayPass(consumer, error)) return;
+      this.cancelled(consumer, error, reason);
+    }
+  }
+
+  private cancelled(consumer: Consumer, cause: ChannelError, reason = `consumer of queue '${consumer.queue}'`): void {
+    const message = `${reason}; it could not be restored: ${cause.message}`;
+    const error = new ConsumerCancelledError(message, consumer.queue, consumer.consumerTag, cause);
+    this.host.warn(message);
+    this.remove(consumer, error);
+    this.host.report('consumerCancelled', error);
+  }
+
+  /**
+   * The old connection holds exclusive queues and consumers until the broker notices that it is dead; and what was
+   * locked when it was to be declared again may be gone when it is consumed.
+   */
+  private mayPass({ options, queue }: Consumer, error: ChannelError): boolean {
+    if (error instanceof NotFoundError) return this.host.declaredHere(queue);
+    return error.recoverable || (options.exclusive === true && error instanceof AccessRefusedError);
+  }
+
+  private remove(consumer: Consumer, error: AmqpError | undefined): void {
+    this.byTag.delete(consumer.consumerTag);
+    this.all.delete(consumer);
+    consumer.finish(error);
+  }
+}

@@ -1,0 +1,167 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { systemClock, type Clock } from '../timing/clock.js';
+import { ConfigurationError } from '../errors.js';
+import type { Credentials, SaslMechanism } from './sasl.js';
+import type { Endpoint } from './uri.js';
+
+/** One URI, several (tried in random order), or a function that finds them before each round of attempts. */
+export type Urls =
+  string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
+
+/** Where one line about what happens goes. Nest's Logger and `console` fit. */
+export interface ClientLogger {
+  debug?(message: string): void;
+  warn(message: string): void;
+}
+
+export interface ReconnectOptions {
+  /** Wait before the first attempt, at most; ms. Default 100. */
+  readonly initialDelay?: number;
+  /** The wait doubles up to this; each is drawn at random between nothing and that ("full jitter"); ms. Default 30,000. */
+  readonly maxDelay?: number;
+  /** Rounds over all hosts until the connection gives up and closes. Default: no end. */
+  readonly attempts?: number;
+}
+
+export interface ConnectionOptions {
+  /** Brokers. Default `amqp://guest:guest@localhost:5672`. */
+  readonly urls?: Urls;
+  /** Shown by RabbitMQ's management page and log. */
+  readonly connectionName?: string;
+  /** Login, where the URI has none. */
+  readonly credentials?: Credentials;
+  /** Ways to log in, in order of preference. Default PLAIN, then AMQPLAIN, with the credentials. */
+  readonly mechanisms?: readonly SaslMechanism[];
+  /** Virtual host, over the URI's. */
+  readonly vhost?: string;
+  /** TLS for `amqps:` URIs. Certificates and host names are verified unless these say otherwise. */
+  readonly tls?: TlsOptions;
+  /** Makes the (connected, for TLS secured) socket in place of net and tls. */
+  readonly createSocket?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Socket | Duplex>;
+  /** One deadline over DNS, TCP, TLS and handshake, per host; ms. Default 10,000. */
+  readonly connectTimeout?: number;
+  /** Ends `connect()` with the signal's reason; without effect once it is open. */
+  readonly signal?: AbortSignal;
+  /**
+   * Interval in seconds; the smaller of this and the broker's non-zero one counts, 0 disables. Default 20.
+   * With `mode: 'manual'` nothing is sent or checked until `heartbeatTick()` is called.
+   */
+  readonly heartbeat?: number | { readonly interval: number; readonly mode: 'auto' | 'manual' };
+  /** Largest frame in bytes; the smaller of this and the broker's counts. Default 131,072. */
+  readonly frameMax?: number;
+  /** Most channels; the smaller of this and the broker's counts. Default 2,047. */
+  readonly channelMax?: number;
+  /** Deadline of a synchronous method, ms. Default 30,000. */
+  readonly rpcTimeout?: number;
+  /** Reconnect and restore after a loss. Default on; `false` closes instead. */
+  readonly reconnect?: false | ReconnectOptions;
+  /** Larger messages are not buffered but rejected, without requeue. Bytes. Default 134,217,728 (RabbitMQ's own limit). */
+  readonly maxMessageSize?: number;
+  /** Bytes that may wait for the socket before publishes wait. Default 4,194,304. */
+  readonly writeBufferSize?: number;
+  /** Added to the client properties that the broker shows. */
+  readonly clientProperties?: FieldTable;
+  /** Default: silent. */
+  readonly logger?: ClientLogger;
+  /** For tests. */
+  readonly clock?: Clock;
+}
+
+/** The options with every default filled in. */
+export interface ResolvedOptions {
+  readonly urls: Urls;
+  readonly connectionName: string | undefined;
+  readonly credentials: Credentials | undefined;
+  /** The password since `updateSecret()`: the one that was given has expired. */
+  readonly renewed: { password?: string };
+  readonly mechanisms: readonly SaslMechanism[] | undefined;
+  readonly vhost: string | undefined;
+  readonly tls: TlsOptions;
+  readonly createSocket: ConnectionOptions['createSocket'];
+  readonly connectTimeout: number | undefined;
+  readonly heartbeat: number | undefined;
+  readonly manualHeartbeat: boolean;
+  readonly frameMax: number | undefined;
+  readonly channelMax: number | undefined;
+  readonly rpcTimeout: number;
+  readonly reconnect: Required<ReconnectOptions> | false;
+  readonly maxMessageSize: number;
+  readonly writeBufferSize: number;
+  readonly clientProperties: FieldTable;
+  readonly logger: ClientLogger;
+  readonly clock: Clock;
+}
+
+const silent: ClientLogger = { warn() {} };
+
+/** @throws ConfigurationError that names the option */
+export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
+  const { heartbeat, reconnect } = options;
+  return checked(options, {
+    urls: options.urls ?? 'amqp://localhost',
+    connectionName: options.connectionName,
+    credentials: options.credentials,
+    renewed: {},
+    mechanisms: options.mechanisms,
+    vhost: options.vhost,
+    tls: options.tls ?? {},
+    createSocket: options.createSocket,
+    connectTimeout: options.connectTimeout,
+    heartbeat: typeof heartbeat === 'object' ? heartbeat.interval : heartbeat,
+    manualHeartbeat: typeof heartbeat === 'object' && heartbeat.mode === 'manual',
+    frameMax: options.frameMax,
+    channelMax: options.channelMax,
+    rpcTimeout: options.rpcTimeout ?? 30_000,
+    reconnect:
+      reconnect === false
+        ? false
+        : {
+            initialDelay: reconnect?.initialDelay ?? 100,
+            maxDelay: reconnect?.maxDelay ?? 30_000,
+            attempts: reconnect?.attempts ?? Infinity,
+          },
+    maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
+    writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
+    clientProperties: options.clientProperties ?? {},
+    logger: options.logger ?? silent,
+    clock: options.clock ?? systemClock,
+  });
+}
+
+function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedOptions {
+  if (given.reconnect) refuseUnknown('reconnect', given.reconnect, ['initialDelay', 'maxDelay', 'attempts']);
+  if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, ['interval', 'mode']);
+  refuseUnknown('connect', given, [
+    ...Object.keys(resolved).filter((name) => name !== 'manualHeartbeat' && name !== 'renewed'),
+    'signal',
+  ]);
+  atLeast('heartbeat', resolved.heartbeat, 0);
+  atLeast('connectTimeout', resolved.connectTimeout, 1);
+  atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
+  atLeast('channelMax', resolved.channelMax, 1);
+  atLeast('rpcTimeout', resolved.rpcTimeout, 1);
+  atLeast('maxMessageSize', resolved.maxMessageSize, 0);
+  atLeast('writeBufferSize', resolved.writeBufferSize, 1);
+  return resolved;
+}
+
+/** A misspelt option is an error, not a default. @throws ConfigurationError */
+export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) {
+      throw new ConfigurationError(`${what}: unknown option '${name}'; known are: ${known.join(', ')}`);
+    }
+  }
+}
+
+/** @throws ConfigurationError when the option is there and not a number of at least `min` */
+export function atLeast(name: string, value: number | undefined, min: number): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number' || !(value >= min)) {
+    throw new ConfigurationError(`${name} must be a number of at least ${min}`);
+  }
+}

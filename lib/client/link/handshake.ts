@@ -1,0 +1,186 @@
+import type { FieldTable } from '../../protocol/field-table.js';
+import { FRAME_MIN_SIZE, PROTOCOL_HEADER } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
+import {
+  AccessRefusedError,
+  closeError,
+  ConfigurationError,
+  ConnectionError,
+  ConnectionLostError,
+  NotAllowedError,
+} from '../errors.js';
+import type { Negotiated } from './link.js';
+import type { ResolvedOptions } from './connection-options.js';
+import { amqplain, plain, type SaslMechanism } from './sasl.js';
+import type { FrameWriter } from '../../protocol/frame-writer.js';
+import type { Endpoint } from './uri.js';
+
+/** What a handshake needs of its link. */
+export interface HandshakeLink {
+  readonly transport: { readonly writer: FrameWriter };
+  send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void;
+  receive(): Promise<Method>;
+  tune(frameMax: number): void;
+}
+
+const DEFAULT_FRAME_MAX = 131_072;
+const DEFAULT_CHANNEL_MAX = 2_047;
+const DEFAULT_HEARTBEAT = 20;
+
+/**
+ * The opening of a connection (section 2.2.4), from the protocol header to open-ok:
+ *
+ *     AMQP0091 ─▶ start ─▶ start-ok (─▶ secure ─▶ secure-ok)* ─▶ tune ─▶ tune-ok, open ─▶ open-ok
+ *
+ * @throws ConnectionError, or AccessRefusedError and NotAllowedError with scope 'connection'
+ */
+export async function handshake(
+  link: HandshakeLink,
+  endpoint: Endpoint,
+  options: ResolvedOptions,
+): Promise<Negotiated> {
+  link.transport.writer.raw(PROTOCOL_HEADER);
+  const start = await greeting(link, endpoint);
+  const mechanism = chooseMechanism(text(start.args.mechanisms), endpoint, options);
+  link.send(0, 'connection.startOk', {
+    clientProperties: clientProperties(options),
+    mechanism: mechanism.name,
+    response: mechanism.initialResponse(),
+    locale: text(start.args.locales).split(' ')[0] || 'en_US',
+  });
+  const tune = await authenticate(link, mechanism);
+  const negotiated = { ...negotiate(tune, endpoint, options), serverProperties: start.args.serverProperties };
+  link.send(0, 'connection.tuneOk', negotiated);
+  link.tune(negotiated.frameMax);
+  const vhost = options.vhost ?? endpoint.vhost;
+  link.send(0, 'connection.open', { virtualHost: vhost });
+  try {
+    await expect(link, 'connection.openOk');
+  } catch (error) {
+    // RabbitMQ says 530 for a vhost that is not there or not allowed, and just hangs up for some others.
+    if (!(error instanceof ConnectionLostError)) throw error;
+    throw new NotAllowedError(
+      `the broker hung up when vhost '${vhost}' was opened: is it there, and may this user use it?`,
+      {
+        cause: error,
+        scope: 'connection',
+      },
+    );
+  }
+  return negotiated;
+}
+
+async function greeting(
+  link: HandshakeLink,
+  { tls }: Endpoint,
+): Promise<Extract<Method, { readonly name: 'connection.start' }>> {
+  try {
+    return await expect(link, 'connection.start');
+  } catch (error) {
+    // TLS 1.3 is done for the client before the broker has looked at its certificate; the alert may not arrive.
+    if (!tls || !(error instanceof ConnectionLostError)) throw error;
+    const message = `${error.message}: it hung up after the TLS handshake, which it does for lack of a client certificate that it trusts`;
+    throw new ConnectionError(message, { cause: error }, false);
+  }
+}
+
+async function authenticate(
+  link: HandshakeLink,
+  mechanism: SaslMechanism,
+): Promise<MethodArguments<'connection.tune'>> {
+  for (;;) {
+    let method: Method;
+    try {
+      method = await expect(link, 'connection.tune', 'connection.secure');
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      throw new AccessRefusedError(`the broker hung up on a ${mechanism.name} login: are name and password right?`, {
+        cause: error,
+        scope: 'connection',
+      });
+    }
+    if (method.name === 'connection.tune') return method.args;
+    if (!mechanism.respond) {
+      throw new AccessRefusedError(`the broker sent a challenge, which the mechanism ${mechanism.name} cannot answer`, {
+        scope: 'connection',
+      });
+    }
+    const { challenge } = method.args as MethodArguments<'connection.secure'>;
+    link.send(0, 'connection.secureOk', { response: await mechanism.respond(challenge) });
+  }
+}
+
+async function expect<N extends MethodName>(
+  link: HandshakeLink,
+  ...names: N[]
+): Promise<Extract<Method, { readonly name: N }>> {
+  const method = await link.receive();
+  if ((names as string[]).includes(method.name)) return method as Extract<Method, { readonly name: N }>;
+  if (method.name === 'connection.close') {
+    link.send(0, 'connection.closeOk', {});
+    throw closeError('connection', method.args);
+  }
+  throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was due`);
+}
+
+function chooseMechanism(offered: string, endpoint: Endpoint, options: ResolvedOptions): SaslMechanism {
+  const given = options.credentials ?? {
+    username: endpoint.username ?? 'guest',
+    password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
+  };
+  const credentials = { ...given, ...options.renewed };
+  const wanted = endpoint.query.authMechanism;
+  const able = options.mechanisms ?? [plain(credentials), amqplain(credentials)];
+  const ours = wanted ? able.filter(({ name }) => name === wanted) : able;
+  const theirs = offered.split(' ');
+  const chosen = ours.find(({ name }) => theirs.includes(name));
+  if (chosen) return chosen;
+  throw new AccessRefusedError(
+    `no common login mechanism: the broker offers ${theirs.join(', ')}; here are ${ours.map(({ name }) => name).join(', ') || 'none'}`,
+    { scope: 'connection' },
+  );
+}
+
+function negotiate(
+  tune: MethodArguments<'connection.tune'>,
+  { query }: Endpoint,
+  options: ResolvedOptions,
+): Omit<Negotiated, 'serverProperties'> {
+  const frameMax = smaller(options.frameMax ?? query.frameMax ?? DEFAULT_FRAME_MAX, tune.frameMax);
+  if (frameMax < FRAME_MIN_SIZE) {
+    throw new ConfigurationError(`a frame-max of ${frameMax} bytes: AMQP needs at least ${FRAME_MIN_SIZE}`);
+  }
+  const heartbeat = options.heartbeat ?? query.heartbeat ?? DEFAULT_HEARTBEAT;
+  return {
+    frameMax,
+    channelMax: smaller(options.channelMax ?? query.channelMax ?? DEFAULT_CHANNEL_MAX, tune.channelMax) || 0xffff,
+    heartbeat: heartbeat === 0 ? 0 : Math.ceil(smaller(heartbeat, tune.heartbeat)),
+  };
+}
+
+/** The smaller of two limits, of which 0 is none. */
+function smaller(ours: number, theirs: number): number {
+  if (ours === 0 || theirs === 0) return ours || theirs;
+  return Math.min(ours, theirs);
+}
+
+function clientProperties({ connectionName, clientProperties: own }: ResolvedOptions): FieldTable {
+  return {
+    product: 'nest-amqp',
+    platform: `Node.js ${process.version}`,
+    ...(connectionName === undefined ? {} : { connection_name: connectionName }),
+    ...own,
+    capabilities: {
+      publisher_confirms: true,
+      exchange_exchange_bindings: true,
+      'basic.nack': true,
+      consumer_cancel_notify: true,
+      'connection.blocked': true,
+      authentication_failure_close: true,
+    },
+  };
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString();
+}

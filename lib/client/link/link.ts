@@ -1,0 +1,272 @@
+import { Buffer } from 'node:buffer';
+import { ByteReader } from '../../protocol/bytes.js';
+import { WireError } from '../../protocol/errors.js';
+import type { FieldTable } from '../../protocol/field-table.js';
+import { readMethod } from '../../protocol/methods.js';
+import { replyCodes } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
+import {
+  AmqpError,
+  closeError,
+  ConnectionClosedError,
+  ConnectionError,
+  ConnectionLostError,
+  UnexpectedPeerError,
+} from '../errors.js';
+import { handshake } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
+import type { ResolvedOptions } from './connection-options.js';
+import { openTransport, type Transport, type TransportHandler } from './transport.js';
+import { addressOf, type Endpoint } from './uri.js';
+import { recognisePeer, recogniseTlsFailure } from './wrong-port.js';
+
+/** What tune settled, and what the broker told of itself. */
+export interface Negotiated {
+  /** Bytes. */
+  readonly frameMax: number;
+  readonly channelMax: number;
+  /** Seconds; 0 is none. */
+  readonly heartbeat: number;
+  readonly serverProperties: FieldTable;
+}
+
+/** One channel's end of a link. */
+export interface FrameReceiver {
+  onMethod(buffer: Buffer, start: number, end: number): void;
+  onHeader(buffer: Buffer, start: number, end: number, limit: number): void;
+  onBody(buffer: Buffer, start: number, end: number): void;
+  /** A message has begun and is not whole yet. */
+  readonly midContent: boolean;
+  /** The link is over. Channels hear of it from their connection. */
+  onLinkGone?(): void;
+}
+
+/** Who a link reports to, once it is open. */
+export interface LinkOwner {
+  onControlMethod(method: Method): void;
+  /** Called once; the link is of no more use. */
+  onLinkLost(error: ConnectionError): void;
+  onRoom(): void;
+  /** The frames of one read were handed out. */
+  onEvents(): void;
+}
+
+/**
+ * One live AMQP connection over one socket, from its handshake to its end. It dies once; the durable `Connection` then
+ * opens another.
+ *
+ *     handshaking ──openOk──▶ open ──(close | lost | malformed)──▶ over
+ */
+export class Link implements TransportHandler {
+  negotiated!: Negotiated;
+  private transportOrNone: Transport | undefined;
+  private readonly channels = new Map<number, FrameReceiver>();
+  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private readonly early: Method[] = [];
+  private owner: LinkOwner | undefined;
+  private awaited: { resolve(method: Method): void; reject(error: Error): void } | undefined;
+  private failure: ConnectionError | undefined;
+  private heartbeat: Heartbeat | undefined;
+  private sawFrame = false;
+  private sawEvent = false;
+
+  private constructor(
+    readonly endpoint: Endpoint,
+    private readonly options: ResolvedOptions,
+  ) {}
+
+  /**
+   * Connects and shakes hands.
+   *
+   * @param signal the deadline over all of it
+   * @throws ConnectionError of the fitting class, the socket's error as its cause
+   */
+  static async open(endpoint: Endpoint, options: ResolvedOptions, signal: AbortSignal): Promise<Link> {
+    const link = new Link(endpoint, options);
+    const abort = (): void => link.fail(signal.reason as Error);
+    try {
+      const transport = await openTransport(endpoint, options, link, signal);
+      link.transportOrNone = transport;
+      signal.addEventListener('abort', abort, { once: true });
+      signal.throwIfAborted();
+      link.negotiated = await handshake(link, endpoint, options);
+      link.startHeartbeat();
+      return link;
+    } catch (error) {
+      const noTls = endpoint.tls ? recogniseTlsFailure(error as Error) : undefined;
+      link.fail(noTls ? new UnexpectedPeerError(`${link.describe()}: ${noTls}`, { cause: error }) : (error as Error));
+      // A deadline or a caller that ended it is the reason, not what the end looked like on the way.
+      signal.throwIfAborted();
+      throw error instanceof AmqpError ? error : link.failure;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  get transport(): Transport {
+    return this.transportOrNone!;
+  }
+
+  get alive(): boolean {
+    return this.failure === undefined;
+  }
+
+  /** From here on the owner hears of everything, what came since the handshake included. */
+  attach(owner: LinkOwner): void {
+    this.owner = owner;
+    for (const method of this.early.splice(0)) owner.onControlMethod(method);
+    if (this.failure) owner.onLinkLost(this.failure);
+  }
+
+  /** The next method on channel 0, during the handshake. */
+  receive(): Promise<Method> {
+    const method = this.early.shift();
+    if (method) return Promise.resolve(method);
+    if (this.failure) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      this.awaited = { resolve, reject };
+    });
+  }
+
+  send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
+    if (this.alive) this.transport.writer.method(channel, name, args);
+  }
+
+  /** Settles what tune has negotiated on the write and read paths. */
+  tune(frameMax: number): void {
+    this.transport.frameMax = frameMax;
+  }
+
+  register(channel: number, receiver: FrameReceiver): void {
+    this.channels.set(channel, receiver);
+  }
+
+  unregister(channel: number): void {
+    this.channels.delete(channel);
+  }
+
+  heartbeatTick(rate?: number): void {
+    this.heartbeat?.tick(rate);
+  }
+
+  /** Ends it: flushes what has gathered, then closes the socket. */
+  finish(error: ConnectionError): void {
+    this.transport.finish();
+    this.fail(error, false);
+  }
+
+  /** Ends it at once. */
+  fail(error: Error, destroy = true): void {
+    if (this.failure) return;
+    this.failure =
+      error instanceof ConnectionError
+        ? error
+        : new ConnectionLostError(`${this.describe()}: ${error.message}`, 'unknown', { cause: error });
+    this.heartbeat?.stop();
+    if (destroy) this.transportOrNone?.destroy();
+    this.awaited?.reject(this.failure);
+    for (const receiver of [...this.channels.values()]) receiver.onLinkGone?.();
+    this.owner?.onLinkLost(this.failure);
+  }
+
+  // What the transport hears.
+
+  onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
+    this.sawFrame = true;
+    if (channel !== 0) {
+      const receiver = this.receiver(channel);
+      receiver.onMethod(buffer, start, end);
+      this.sawEvent ||= !receiver.midContent;
+      return;
+    }
+    const method = readMethod(this.reader.over(buffer, start, end));
+    const { awaited } = this;
+    if (this.owner) this.owner.onControlMethod(method);
+    else if (awaited) {
+      this.awaited = undefined;
+      awaited.resolve(method);
+    } else this.early.push(method);
+  }
+
+  onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void {
+    const receiver = this.receiver(channel);
+    receiver.onHeader(buffer, start, end, limit);
+    this.sawEvent ||= !receiver.midContent;
+  }
+
+  onBody(channel: number, buffer: Buffer, start: number, end: number): void {
+    const receiver = this.receiver(channel);
+    receiver.onBody(buffer, start, end);
+    this.sawEvent ||= !receiver.midContent;
+  }
+
+  onHeartbeat(): void {
+    this.sawFrame = true;
+  }
+
+  onChunkDone(): void {
+    if (!this.sawEvent) return;
+    this.sawEvent = false;
+    this.owner?.onEvents();
+  }
+
+  onRoom(): void {
+    this.owner?.onRoom();
+  }
+
+  onMalformed(error: unknown, chunk: Buffer): void {
+    const peer = this.sawFrame ? undefined : recognisePeer(chunk);
+    if (peer) return this.fail(new UnexpectedPeerError(`${this.describe()}: ${peer}`));
+    const wire = error instanceof WireError ? error : undefined;
+    const close = {
+      replyCode: wire?.replyCode ?? replyCodes.INTERNAL_ERROR.code,
+      replyText: wire?.message ?? 'internal error of the client',
+      classId: 0,
+      methodId: 0,
+    };
+    this.send(0, 'connection.close', close);
+    const failure = closeError('connection', {
+      ...close,
+      replyText: `the broker sent what is not AMQP: ${close.replyText}`,
+    });
+    if (!wire) (failure as { cause?: unknown }).cause = error;
+    this.finish(failure);
+  }
+
+  onEnd(error: Error | undefined): void {
+    const reason = error ? error.message : 'the broker closed the socket without a word';
+    this.fail(new ConnectionLostError(`${this.describe()}: ${reason}`, 'unknown', { cause: error }), false);
+  }
+
+  private describe(): string {
+    return `connection to ${addressOf(this.endpoint)}`;
+  }
+
+  private receiver(channel: number): FrameReceiver {
+    const receiver = this.channels.get(channel);
+    if (!receiver) throw new WireError('CHANNEL_ERROR', `a frame for channel ${channel}, which is not open`);
+    return receiver;
+  }
+
+  private startHeartbeat(): void {
+    const interval = this.negotiated.heartbeat * 1000;
+    // It may have died in the very turn that it opened: nothing would stop the heartbeat then.
+    if (interval === 0 || !this.alive) return;
+    this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
+      this.fail(
+        new ConnectionLostError(
+          `${this.describe()}: nothing came for ${Math.round(silence)} ms, two heartbeats are missing`,
+          'unknown',
+        ),
+      );
+    });
+    if (!this.options.manualHeartbeat) this.heartbeat.start();
+  }
+}
+
+/** What pending calls get: the loss, with the broker's own error as its cause. */
+export function asLost(error: AmqpError): ConnectionError {
+  if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) return error;
+  const { replyCode, replyText, method } = error as ConnectionError;
+  return new ConnectionLostError(error.message, 'unknown', { cause: error, replyCode, replyText, method });
+}

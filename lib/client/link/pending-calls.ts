@@ -1,0 +1,108 @@
+import { methods } from '../../protocol/spec.js';
+import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
+import type { Clock } from '../timing/clock.js';
+import { TimeoutError } from '../errors.js';
+
+/** How long a call may take. */
+export interface CallOptions {
+  /** Deadline in ms. Default: the connection's `rpcTimeout`. */
+  readonly timeout?: number;
+  /** Ends the wait with the signal's reason. The broker may carry the call out all the same. */
+  readonly signal?: AbortSignal;
+}
+
+/** The answer to `N`: its name and arguments. */
+export type Reply<N extends SynchronousMethod> = Extract<Method, { readonly name: ReplyOf<N> }>;
+
+interface PendingCall {
+  readonly method: MethodName;
+  readonly accepts: readonly string[];
+  /** Runs the moment the reply is read, before the frames behind it. */
+  readonly onReply: ((reply: never, abandoned: boolean) => unknown) | undefined;
+  /** Gone once the caller has stopped waiting: the reply that still comes is then taken and dropped. */
+  caller: { resolve(reply: unknown): void; reject(error: unknown): void } | undefined;
+}
+
+/**
+ * The synchronous methods under way on one channel, in the order they were sent: a broker answers them in that order.
+ */
+export class RpcQueue {
+  private pending: PendingCall[] = [];
+
+  constructor(
+    private readonly send: <N extends MethodName>(name: N, args: MethodArguments<N>) => void,
+    private readonly clock: Clock,
+    private readonly timeout: number,
+  ) {}
+
+  /**
+   * Sends and waits.
+   *
+   * @param onReply makes the result, in the moment the reply is read; `abandoned`: nobody waits for it any more
+   * @throws EncodingError, TimeoutError, the signal's reason, or what `fail` is given
+   */
+  call<N extends SynchronousMethod, R = Reply<N>, A = Reply<N>>(
+    name: N,
+    args: MethodArguments<N>,
+    options: CallOptions = {},
+    onReply?: (reply: A, abandoned: boolean) => R,
+  ): Promise<R> {
+    const { signal, timeout = this.timeout } = options;
+    return new Promise<R>((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.send(name, args);
+      const call: PendingCall = { method: name, accepts: methods[name].reply, onReply, caller: undefined };
+      const leave = (error: unknown): void => {
+        done();
+        reject(error);
+      };
+      const cancelDeadline = this.clock.after(timeout, () => {
+        leave(new TimeoutError(`${name}: no answer within ${timeout} ms`));
+      });
+      const onAbort = (): void => leave(signal!.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const done = (): void => {
+        call.caller = undefined;
+        cancelDeadline();
+        signal?.removeEventListener('abort', onAbort);
+      };
+      call.caller = {
+        resolve(reply) {
+          done();
+          resolve(reply as R);
+        },
+        reject: leave,
+      };
+      this.pending.push(call);
+    });
+  }
+
+  /** Hands a reply to the first call that waits for one of its name. False when none does: the peer is confused. */
+  settle(name: MethodName, reply: unknown): boolean {
+    const index = this.pending.findIndex((call) => call.accepts.includes(name));
+    if (index < 0) return false;
+    const [call] = this.pending.splice(index, 1);
+    const { caller, onReply } = call!;
+    try {
+      caller?.resolve(onReply ? onReply(reply as never, false) : reply);
+      if (!caller) onReply?.(reply as never, true);
+    } catch (error) {
+      caller?.reject(error);
+    }
+    return true;
+  }
+
+  /**
+   * Fails everything that waits.
+   *
+   * @param culprit the method that the broker named; where the first call is of that method, `error` is its own
+   * @returns whether a call was to blame
+   */
+  fail(error: unknown, others: unknown = error, culprit?: MethodName): boolean {
+    const calls = this.pending;
+    this.pending = [];
+    const guilty = culprit !== undefined && calls[0]?.method === culprit;
+    calls.forEach((call, index) => call.caller?.reject(guilty && index === 0 ? error : others));
+    return guilty;
+  }
+}

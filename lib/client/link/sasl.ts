@@ -1,0 +1,39 @@
+import { ByteWriter } from '../../protocol/bytes.js';
+import { writeTable } from '../../protocol/field-table.js';
+
+/** One way to log in (section 4.4.1 of the specification; RFC 4422). */
+export interface SaslMechanism {
+  /** As the broker lists it: `PLAIN`. */
+  readonly name: string;
+  /** The first answer, sent in start-ok. */
+  initialResponse(): Uint8Array;
+  /** Answers a challenge of `connection.secure`. Without it a challenge fails the login. */
+  respond?(challenge: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** RFC 4616. */
+export function plain({ username, password }: Credentials): SaslMechanism {
+  return { name: 'PLAIN', initialResponse: () => Buffer.from(`\0${username}\0${password}`) };
+}
+
+/** Name and password as a field table without its length: AMQP's own. */
+export function amqplain({ username, password }: Credentials): SaslMechanism {
+  return {
+    name: 'AMQPLAIN',
+    initialResponse: () => {
+      const writer = new ByteWriter();
+      writeTable(writer, { LOGIN: username, PASSWORD: password }, 'credentials');
+      return writer.view().subarray(4);
+    },
+  };
+}
+
+/** The identity is the client certificate (https://www.rabbitmq.com/docs/ssl#peer-verification). */
+export function external(): SaslMechanism {
+  return { name: 'EXTERNAL', initialResponse: () => Buffer.alloc(0) };
+}

@@ -1,0 +1,245 @@
+import { Buffer } from 'node:buffer';
+import net from 'node:net';
+import tls from 'node:tls';
+import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
+import { FrameWriter } from '../../protocol/frame-writer.js';
+import { addressOf, type Endpoint } from './uri.js';
+import type { Clock } from '../timing/clock.js';
+import type { ResolvedOptions } from './connection-options.js';
+
+/** One read of the kernel's buffer at a time; frames are parsed in it and copied out. In bytes. */
+const READ_BUFFER_SIZE = 64 * 1024;
+/** A gathering this large is written before the tick ends, so that the kernel works while we do. In bytes. */
+const EAGER_FLUSH_SIZE = 64 * 1024;
+
+/** What a peer gets to take the last bytes, ms. */
+const LINGER = 2_000;
+
+/**
+ * One socket with the connection's one write path and one read path.
+ *
+ * Writing: whoever appends to `writer` causes one flush at the end of the tick. What the kernel takes at once is done
+ * with at once, its slab in use again; while a write is under way frames gather and go out together when it completes.
+ */
+export class Transport {
+  readonly writer = new FrameWriter(() => this.planFlush());
+  /** Clock time of the last byte in each direction: any traffic is a sign of life. */
+  lastReceived: number;
+  lastSent: number;
+  private readonly reader: FrameReader;
+  private beforeFlush: (() => void)[] = [];
+  private planned = false;
+  private writesUnderWay = 0;
+  private bytesInWrite = 0;
+  private cancelLinger: (() => void) | undefined;
+  /** Somebody was told that there is no room. */
+  private roomAwaited = false;
+  private dead = false;
+
+  constructor(
+    readonly socket: net.Socket,
+    readonly address: string,
+    private readonly clock: Clock,
+    private readonly handler: TransportHandler,
+  ) {
+    this.reader = new FrameReader(handler);
+    this.lastReceived = this.lastSent = clock.now();
+    socket.setNoDelay?.(true);
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('end', () => this.destroy());
+    socket.on('close', () => this.destroy());
+  }
+
+  /** Bytes that are not yet the kernel's. */
+  get bufferedBytes(): number {
+    return this.writer.pendingBytes + this.bytesInWrite;
+  }
+
+  /** Whether fewer than `limit` bytes wait. If not, `onRoom` comes when a write is done. */
+  hasRoom(limit: number): boolean {
+    if (this.bufferedBytes < limit) return true;
+    this.roomAwaited = true;
+    return false;
+  }
+
+  /** The largest frame in both directions, in bytes, as tune has settled it. */
+  set frameMax(size: number) {
+    this.writer.frameMax = size;
+    this.reader.frameMax = size;
+  }
+
+  /** Takes what the socket brought. The bytes are only ours until this returns. */
+  receive(chunk: Buffer): void {
+    if (this.dead) return;
+    this.lastReceived = this.clock.now();
+    try {
+      this.reader.push(chunk);
+    } catch (error) {
+      this.reader.stop();
+      this.handler.onMalformed(error, chunk);
+    }
+    this.handler.onChunkDone();
+  }
+
+  /** Runs `task` right before the next flush, whatever it appends goes out with it: acks gather until then. */
+  atFlush(task: () => void): void {
+    this.beforeFlush.push(task);
+    this.planFlush();
+  }
+
+  private flush(): void {
+    this.planned = false;
+    if (!this.dead && this.writesUnderWay === 0) this.writeOut();
+  }
+
+  private writeOut(): void {
+    // What the tasks append belongs to this flush and plans no other.
+    this.planned = true;
+    for (const task of this.beforeFlush.splice(0)) task();
+    this.planned = false;
+    const batch = this.writer.take();
+    if (!batch) return;
+    this.lastSent = this.clock.now();
+    let taken = false;
+    const written = (): void => {
+      // The callback also comes, later, for what was taken at once.
+      if (taken) return;
+      this.writesUnderWay--;
+      this.bytesInWrite -= batch.bytes;
+      this.writer.recycle(batch);
+      if (this.dead) return;
+      this.flush();
+      this.tellOfRoom();
+    };
+    this.writesUnderWay++;
+    this.bytesInWrite += batch.bytes;
+    const last = batch.chunks.length - 1;
+    if (last > 0) this.socket.cork();
+    batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
+    if (last > 0) this.socket.uncork();
+    // Its callbacks wait for the tick's end: to wait with them would mean a new slab, and another tick, per write.
+    if (this.socket.writableLength !== 0 || this.dead) return;
+    taken = true;
+    this.writesUnderWay--;
+    this.bytesInWrite -= batch.bytes;
+    this.writer.recycle(batch);
+    // Somebody's own socket may have brought an answer from within its write.
+    if (this.writer.pendingBytes > 0 || this.beforeFlush.length > 0) this.planFlush();
+    // Not from within the append that caused this flush.
+    if (this.roomAwaited) queueMicrotask(() => this.tellOfRoom());
+  }
+
+  private tellOfRoom(): void {
+    if (!this.roomAwaited || this.dead) return;
+    this.roomAwaited = false;
+    this.handler.onRoom();
+  }
+
+  sendHeartbeat(): void {
+    this.writer.heartbeat();
+  }
+
+  /** Writes what has gathered, also behind a write that is under way, and closes the socket. */
+  finish(): void {
+    if (this.dead) return;
+    this.writeOut();
+    this.socket.end(() => this.destroy());
+    // A peer that reads nothing any more would keep the socket open for ever.
+    this.cancelLinger = this.clock.after(LINGER, () => this.destroy());
+  }
+
+  /** Ends it at once; the handler hears of it, once. */
+  destroy(error?: Error): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.cancelLinger?.();
+    this.reader.stop();
+    this.socket.destroy();
+    this.handler.onEnd(error);
+  }
+
+  private planFlush(): void {
+    if (this.writesUnderWay > 0 || this.dead) return;
+    if (this.writer.pendingBytes >= EAGER_FLUSH_SIZE) return this.flush();
+    if (this.planned) return;
+    this.planned = true;
+    setImmediate(() => {
+      if (this.planned) this.flush();
+    });
+  }
+}
+
+/** What happens on a transport. */
+export interface TransportHandler extends FrameHandler {
+  /** What came is not AMQP; nothing more is read. */
+  onMalformed(error: unknown, chunk: Buffer): void;
+  /** All of a chunk's frames have been handed out. */
+  onChunkDone(): void;
+  /** A write is done: there may be the room that `hasRoom` denied. */
+  onRoom(): void;
+  /** The socket is gone. Called once. */
+  onEnd(error: Error | undefined): void;
+}
+
+/** Connects TCP, or TLS, and wraps it. @throws the socket's own error, or the signal's reason */
+export async function openTransport(
+  endpoint: Endpoint,
+  options: ResolvedOptions,
+  handler: TransportHandler,
+  signal: AbortSignal,
+): Promise<Transport> {
+  signal.throwIfAborted();
+  const address = addressOf(endpoint);
+  if (options.createSocket) {
+    const socket = (await inTime(options.createSocket(endpoint, signal), signal)) as net.Socket;
+    const transport = new Transport(socket, address, options.clock, handler);
+    socket.on('data', (chunk: Buffer) => transport.receive(chunk));
+    return transport;
+  }
+  let transport: Transport | undefined;
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(READ_BUFFER_SIZE),
+    callback(size: number, buffer: Uint8Array): boolean {
+      transport?.receive((buffer as Buffer).subarray(0, size));
+      return true;
+    },
+  };
+  const target = { host: endpoint.host, port: endpoint.port };
+  // onread is documented for tls.connect too, but missing from its types.
+  const secured = { servername: net.isIP(endpoint.host) ? '' : endpoint.host, ...options.tls, ...target, onread };
+  const socket = endpoint.tls ? tls.connect(secured) : net.connect({ ...target, onread });
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => {
+      socket.destroy();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('error', reject);
+    socket.once(endpoint.tls ? 'secureConnect' : 'connect', () => {
+      signal.removeEventListener('abort', abort);
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+  transport = new Transport(socket, address, options.clock, handler);
+  return transport;
+}
+
+/** Somebody else's socket, unless the deadline comes first: one that is late is closed. */
+function inTime<S extends { destroy(): unknown }>(making: Promise<S>, signal: AbortSignal): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    making.then(
+      (socket) => {
+        signal.removeEventListener('abort', abort);
+        if (signal.aborted) socket.destroy();
+        else resolve(socket);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        reject(error as Error);
+      },
+    );
+  });
+}

@@ -1,0 +1,116 @@
+import type { MessageProperties } from '../../protocol/types.js';
+
+/** What goes on the wire. */
+export interface Message {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly mandatory: boolean;
+  readonly properties: MessageProperties;
+  readonly body: Uint8Array;
+}
+
+/** A publish from its call to its outcome. */
+export interface Publish extends Message {
+  /** Clock time in ms; Infinity for none. */
+  readonly deadline: number;
+  resolve: (deliveryTag: number) => void;
+  reject: (error: unknown) => void;
+  /** The caller has its outcome; a confirm that still comes is absorbed. */
+  settled: boolean;
+}
+
+/**
+ * What is sent and not yet confirmed on one channel, by publish sequence number: a ring, since confirms come roughly in
+ * order. Confirms may come out of order and with `multiple` (https://www.rabbitmq.com/docs/confirms).
+ *
+ *     tags   lowest ………………… next-1
+ *     ring   [tag & mask]: the publish, or undefined once confirmed
+ */
+export class Confirms {
+  private ring: (Publish | undefined)[] = new Array<Publish | undefined>(16).fill(undefined);
+  private lowest = 1;
+  private next = 1;
+  private unconfirmed = 0;
+  /** Where the last search stopped: returns come in the order of their publishes. */
+  private cursor = 1;
+
+  /** Sent and not confirmed; the returned and timed-out ones too, until the broker's confirm for them is here. */
+  get count(): number {
+    return this.unconfirmed;
+  }
+
+  /** From the oldest unconfirmed tag to the newest: one that the broker forgets holds the ring open. */
+  get span(): number {
+    return this.next - this.lowest;
+  }
+
+  /** Registers a publish that is sent now; returns its delivery tag. */
+  add(publish: Publish): number {
+    const tag = this.next++;
+    if (tag - this.lowest >= this.ring.length) this.grow();
+    this.ring[tag & (this.ring.length - 1)] = publish;
+    this.unconfirmed++;
+    return tag;
+  }
+
+  /** Takes out what a confirm covers, oldest first. Tags that are unknown, or confirmed before, cover nothing. */
+  settle(deliveryTag: number, multiple: boolean, each: (publish: Publish, deliveryTag: number) => void): void {
+    if (deliveryTag >= this.next) return;
+    const from = multiple ? this.lowest : Math.max(deliveryTag, this.lowest);
+    for (let tag = from; tag <= deliveryTag; tag++) {
+      // Not kept over the turns: whoever hears of a confirm may publish, and the ring grow.
+      const index = tag & (this.ring.length - 1);
+      const publish = this.ring[index];
+      if (publish === undefined) continue;
+      this.ring[index] = undefined;
+      this.unconfirmed--;
+      each(publish, tag);
+    }
+    const mask = this.ring.length - 1;
+    while (this.lowest < this.next && this.ring[this.lowest & mask] === undefined) this.lowest++;
+  }
+
+  /** The first publish that fits, oldest first from where the last search ended. */
+  find(fits: (publish: Publish) => boolean): Publish | undefined {
+    const start = Math.max(this.cursor, this.lowest);
+    return this.search(start, this.next, fits) ?? this.search(this.lowest, start, fits);
+  }
+
+  forEach(visit: (publish: Publish) => void): void {
+    const mask = this.ring.length - 1;
+    for (let tag = this.lowest; tag < this.next; tag++) {
+      const publish = this.ring[tag & mask];
+      if (publish) visit(publish);
+    }
+  }
+
+  /** Empties it, oldest first; numbering starts anew, as on a channel that opens anew. */
+  drain(): Publish[] {
+    const publishes: Publish[] = [];
+    this.forEach((publish) => publishes.push(publish));
+    this.ring.fill(undefined);
+    this.lowest = this.next = this.cursor = 1;
+    this.unconfirmed = 0;
+    return publishes;
+  }
+
+  private search(from: number, to: number, fits: (publish: Publish) => boolean): Publish | undefined {
+    const mask = this.ring.length - 1;
+    for (let tag = from; tag < to; tag++) {
+      const publish = this.ring[tag & mask];
+      if (publish && fits(publish)) {
+        this.cursor = tag + 1;
+        return publish;
+      }
+    }
+    return undefined;
+  }
+
+  private grow(): void {
+    const old = this.ring;
+    this.ring = new Array<Publish | undefined>(old.length * 2).fill(undefined);
+    for (let tag = this.lowest; tag < this.next - 1; tag++) {
+      this.ring[tag & (this.ring.length - 1)] = old[tag & (old.length - 1)];
+    }
+  }
+}

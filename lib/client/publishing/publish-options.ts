@@ -1,0 +1,51 @@
+import type { MessageProperties } from '../../protocol/types.js';
+import { properties } from '../../protocol/spec.js';
+import { ConfigurationError } from '../errors.js';
+
+/** The message's properties, and how to publish it. */
+export interface PublishOptions extends MessageProperties {
+  /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
+  readonly mandatory?: boolean | undefined;
+  /** Deadline from the call to the confirm, waits included; ms. Default: the channel's `publishTimeout`. */
+  readonly timeout?: number | undefined;
+  /** Ends the wait with the signal's reason; what was sent stays sent. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const KNOWN: ReadonlySet<string> = new Set([...Object.keys(properties), 'mandatory', 'timeout', 'signal']);
+
+/** What other clients call it, or what people expect. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  persistent: 'deliveryMode: 2',
+  durable: 'deliveryMode: 2',
+  CC: "headers: { CC: ['key'] }",
+  BCC: "headers: { BCC: ['key'] }",
+  deliverymode: 'deliveryMode',
+  delivery_mode: 'deliveryMode',
+  content_type: 'contentType',
+  content_encoding: 'contentEncoding',
+  correlation_id: 'correlationId',
+  reply_to: 'replyTo',
+  message_id: 'messageId',
+  user_id: 'userId',
+  app_id: 'appId',
+  ttl: "expiration: '60000'",
+  exchange: 'the first argument of publish()',
+  routingKey: 'the second argument of publish()',
+  arguments: 'headers',
+};
+
+/**
+ * An option that does not exist would be ignored, and with `persistent` the message lost. It runs for each publish:
+ * some nanoseconds a name, `for in` over a plain object makes no array.
+ *
+ * @throws ConfigurationError that names the right one
+ */
+export function checkPublishOptions(options: PublishOptions): void {
+  for (const name in options) if (!KNOWN.has(name)) refuse(name);
+}
+
+function refuse(name: string): never {
+  const instead = Object.hasOwn(INSTEAD, name) ? `use ${INSTEAD[name]}` : `known are: ${[...KNOWN].join(', ')}`;
+  throw new ConfigurationError(`publish: unknown option '${name}'; ${instead}`);
+}

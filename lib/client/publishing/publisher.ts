@@ -1,0 +1,306 @@
+import type { Clock } from '../timing/clock.js';
+import { Confirms, type Message, type Publish } from './confirms.js';
+import { DeadlineTimer } from '../timing/deadline-timer.js';
+import { Deferred } from '../timing/deferred.js';
+import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
+import {
+  MessageReturnedError,
+  PublishNackedError,
+  PublishRefusedError,
+  PublishTimeoutError,
+  type ReturnedMessage,
+} from '../errors.js';
+import { checkPublishOptions, type PublishOptions } from './publish-options.js';
+import { findReturned } from './returns.js';
+
+export interface PublisherOptions {
+  readonly publishTimeout: number;
+  readonly maxUnconfirmed: number;
+  readonly maxWaiting: number;
+  readonly maxWaitingBytes: number;
+  readonly whenUnavailable: 'wait' | 'fail';
+  readonly republishUnconfirmed: boolean;
+}
+
+/** What stands in the way of sending now. `unavailable`: nobody knows how long; `busy`: soon. */
+export interface Obstacle {
+  readonly kind: 'unavailable' | 'busy';
+  readonly reason: string;
+}
+
+/** The channel, as its publisher sees it. */
+export interface PublisherHost {
+  readonly clock: Clock;
+  /** Publisher confirms are on. */
+  readonly confirming: boolean;
+  obstacle(): Obstacle | undefined;
+  /** Appends a publish whole. @throws EncodingError before anything is appended */
+  write(message: Message): void;
+}
+
+/** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
+const MAX_SPAN_FACTOR = 8;
+
+/**
+ * What is published on one channel:
+ *
+ *     publish() ─▶ (waiting) ─▶ sent ─▶ ack | nack | return ─▶ the caller's promise
+ *
+ * It waits while the channel is closed, blocked or paused, and while too much is unconfirmed or unwritten; in order, and
+ * bounded. A deadline or signal takes it out of either place.
+ */
+export class Publisher {
+  readonly confirms = new Confirms();
+  private waiting: Publish[] = [];
+  private waitingBytes = 0;
+  private dropPlanned = false;
+  private readonly deadlines: DeadlineTimer;
+  private settledWaiters: Deferred<void>[] = [];
+  /** Of the promise just made: one executor for all of them, in place of a closure for each. */
+  private resolve: ((deliveryTag: number) => void) | undefined;
+  private reject: ((error: unknown) => void) | undefined;
+  private readonly catchEnds = (resolve: (deliveryTag: number) => void, reject: (error: unknown) => void): void => {
+    this.resolve = resolve;
+    this.reject = reject;
+  };
+
+  constructor(
+    private readonly host: PublisherHost,
+    private readonly options: PublisherOptions,
+  ) {
+    this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
+  }
+
+  /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
+    try {
+      checkPublishOptions(options);
+      const { signal, timeout = this.options.publishTimeout } = options;
+      signal?.throwIfAborted();
+      const mandatory = options.mandatory === true;
+      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();
+      if (!waits && !this.host.confirming) {
+        this.hand({ exchange, routingKey, mandatory, properties: options, body });
+        return SENT;
+      }
+      const promise = new Promise<number>(this.catchEnds);
+      const publish: Publish = {
+        exchange,
+        routingKey,
+        mandatory,
+        properties: options,
+        body,
+        deadline: this.host.clock.now() + timeout,
+        resolve: this.resolve!,
+        reject: this.reject!,
+        settled: false,
+      };
+      if (waits) this.wait(publish, waits);
+      else this.send(publish);
+      if (signal && !publish.settled) this.watch(publish, signal);
+      this.deadlines.by(publish.deadline);
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Sends what waits, as far as it may go now. Call it whenever an obstacle may have gone. */
+  pump(): void {
+    let sent = 0;
+    for (; sent < this.waiting.length && !this.obstacle(); sent++) {
+      const publish = this.waiting[sent]!;
+      this.waitingBytes -= publish.body.length;
+      if (publish.settled) continue;
+      try {
+        this.send(publish);
+      } catch (error) {
+        fail(publish, error);
+      }
+    }
+    if (sent > 0) this.waiting.splice(0, sent);
+    this.notifySettled();
+  }
+
+  onAck(deliveryTag: number, multiple: boolean): void {
+    this.confirms.settle(deliveryTag, multiple, (publish, tag) => {
+      if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'ack');
+      succeed(publish, tag);
+    });
+    this.pump();
+  }
+
+  onNack(deliveryTag: number, multiple: boolean): void {
+    this.confirms.settle(deliveryTag, multiple, (publish) => {
+      if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'nack');
+      if (publish.settled) return;
+      const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
+      fail(publish, new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`));
+    });
+    this.pump();
+  }
+
+  /** Rejects the publish that came back. False when none fits: it was published without a promise that waits. */
+  onReturn(returned: ReturnedMessage, encodedProperties: Buffer): boolean {
+    const publish = findReturned(this.confirms, returned, encodedProperties);
+    if (!publish) return false;
+    if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
+    fail(publish, new MessageReturnedError(returned));
+    return true;
+  }
+
+  /**
+   * The channel's generation is over.
+   *
+   * @param errorFor the error of a publish that was sent; undefined to send it again, where that is wished
+   * @param goesOn false: the channel does not come back, what waits fails too
+   */
+  onLost(errorFor: (publish: Publish) => unknown, goesOn: boolean): void {
+    const again: Publish[] = [];
+    for (const publish of this.confirms.drain()) {
+      if (publish.settled) continue;
+      const error = errorFor(publish);
+      if (error === undefined && goesOn) again.push(publish);
+      else fail(publish, error);
+    }
+    // What was sent is not refused with what was not, whatever `whenUnavailable` says.
+    if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();
+    for (const publish of again) this.waitingBytes += publish.body.length;
+    this.waiting = [...again, ...this.waiting];
+    if (!goesOn) this.deadlines.stop();
+    this.notifySettled();
+  }
+
+  /** Resolves once nothing waits and nothing is unconfirmed. */
+  whenSettled(): Promise<void> {
+    if (this.waiting.length === 0 && this.confirms.count === 0) return Promise.resolve();
+    const waiter = new Deferred<void>();
+    this.settledWaiters.push(waiter);
+    return waiter.promise;
+  }
+
+  private obstacle(): Obstacle | undefined {
+    const there = this.host.obstacle();
+    if (there || !this.host.confirming) return there;
+    const { maxUnconfirmed } = this.options;
+    const full = this.confirms.count >= maxUnconfirmed || this.confirms.span >= maxUnconfirmed * MAX_SPAN_FACTOR;
+    return full ? { kind: 'busy', reason: `${maxUnconfirmed} messages are unconfirmed` } : undefined;
+  }
+
+  private send(publish: Publish): void {
+    this.hand(publish);
+    if (this.host.confirming) this.confirms.add(publish);
+    else succeed(publish, 0);
+  }
+
+  private hand(message: Message): void {
+    this.host.write(message);
+    if (diagnostics.publish.hasSubscribers) diagnostics.publish.publish(describe(message));
+  }
+
+  private wait(publish: Publish, obstacle: Obstacle): void {
+    const { whenUnavailable, maxWaiting, maxWaitingBytes } = this.options;
+    if (whenUnavailable === 'fail' && obstacle.kind === 'unavailable') {
+      throw new PublishRefusedError(`not published: ${obstacle.reason} (whenUnavailable is 'fail')`);
+    }
+    if (this.waiting.length >= maxWaiting || this.waitingBytes + publish.body.length > maxWaitingBytes) {
+      throw new PublishRefusedError(
+        `not published: ${this.waiting.length} publishes wait already (${obstacle.reason}); ` +
+          'await publishes before you send more, or raise maxWaiting and maxWaitingBytes',
+      );
+    }
+    this.waiting.push(publish);
+    this.waitingBytes += publish.body.length;
+  }
+
+  private refuseWaiting(): void {
+    const reason = this.host.obstacle()?.reason ?? 'the channel is closed';
+    for (const publish of this.waiting) {
+      fail(publish, new PublishRefusedError(`not published: ${reason}`));
+    }
+    this.waiting = [];
+    this.waitingBytes = 0;
+  }
+
+  private watch(publish: Publish, signal: AbortSignal): void {
+    const abort = (): void => {
+      fail(publish, signal.reason);
+      // Once for all that one signal ends.
+      if (!this.dropPlanned) queueMicrotask(() => this.dropSettled());
+      this.dropPlanned = true;
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    const { resolve, reject } = publish;
+    publish.resolve = (tag) => {
+      signal.removeEventListener('abort', abort);
+      resolve(tag);
+    };
+    publish.reject = (error) => {
+      signal.removeEventListener('abort', abort);
+      reject(error);
+    };
+  }
+
+  /** Rejects what is late; returns the earliest deadline that is left. */
+  private sweep(now: number): number {
+    let earliest = Infinity;
+    const check = (publish: Publish, outcome: 'unknown' | 'not-sent'): void => {
+      if (publish.settled) return;
+      if (publish.deadline > now) {
+        earliest = Math.min(earliest, publish.deadline);
+        return;
+      }
+      const message =
+        outcome === 'unknown'
+          ? 'no confirm within the deadline: whether the broker has the message is unknown'
+          : `not published within the deadline: ${this.obstacle()?.reason ?? 'others were before it'}`;
+      fail(publish, new PublishTimeoutError(message, outcome));
+    };
+    this.confirms.forEach((publish) => check(publish, 'unknown'));
+    for (const publish of this.waiting) check(publish, 'not-sent');
+    this.dropSettled();
+    this.pump();
+    return earliest;
+  }
+
+  /** What has its outcome takes no room among those that wait. */
+  private dropSettled(): void {
+    this.dropPlanned = false;
+    this.waiting = this.waiting.filter(({ settled }) => !settled);
+    this.waitingBytes = this.waiting.reduce((bytes, { body }) => bytes + body.length, 0);
+    this.notifySettled();
+  }
+
+  private notifySettled(): void {
+    if (this.settledWaiters.length === 0 || this.waiting.length > 0 || this.confirms.count > 0) return;
+    for (const waiter of this.settledWaiters.splice(0)) waiter.resolve();
+  }
+}
+
+/** What was handed over without confirms has its outcome at once, the same for all. */
+const SENT = Promise.resolve(0);
+
+const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
+
+function describe({ exchange, routingKey, properties, body }: Message): PublishMessage {
+  return { exchange, routingKey, properties, size: body.length };
+}
+
+function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): void {
+  const message: ConfirmMessage = { ...describe(publish), outcome };
+  diagnostics.confirm.publish(message);
+}
+
+/** Gives the caller its outcome, the first one only. */
+function succeed(publish: Publish, deliveryTag: number): void {
+  if (publish.settled) return;
+  publish.settled = true;
+  publish.resolve(deliveryTag);
+}
+
+/** Likewise. */
+function fail(publish: Publish, error: unknown): void {
+  if (publish.settled) return;
+  publish.settled = true;
+  publish.reject(error);
+}

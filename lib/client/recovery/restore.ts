@@ -1,0 +1,77 @@
+import { Backoff } from '../timing/backoff.js';
+import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
+import type { ChannelHost } from '../channel/channel-host.js';
+import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
+import type { Link } from '../link/link.js';
+
+/** Declares again what the channels need. It may fail: what can be consumed all the same is consumed. */
+type Replay = (channels: readonly ChannelEndpoint[]) => Promise<void>;
+type Host = Pick<ChannelHost, 'link' | 'options'>;
+
+/** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
+const ASSUMED_HEARTBEAT = 20;
+
+/**
+ * The one restore path, of a channel after its own error and of all channels after a lost connection:
+ *
+ *     1. open anew, with QoS and confirm mode    2. topology    3. consumers; then what waited is published
+ *
+ * A channel that fails on the way starts again from 1, alone; one that keeps failing closes with the error. When the
+ * connection is lost meanwhile everything here ends: the next connection begins it anew.
+ */
+export async function restore(channels: readonly ChannelEndpoint[], replay: Replay, host: Host): Promise<void> {
+  const { link } = host;
+  if (!link) return;
+  const attached = await keepSuccessful(channels, (channel) => channel.attach());
+  await replayed(attached, replay, host);
+  // On a link that is dead nothing may be opened: its channels are the next one's to restore.
+  if (host.link !== link) return;
+  const resumed = await keepSuccessful(attached, (channel) => channel.resume(true));
+  const failed = channels.filter((channel) => channel.lost && !resumed.includes(channel));
+  await Promise.all(failed.map((channel) => restoreAlone(channel, replay, host, link)));
+}
+
+async function restoreAlone(channel: ChannelEndpoint, replay: Replay, host: Host, link: Link): Promise<void> {
+  const { clock } = host.options;
+  const backoff = new Backoff(50, 2_000);
+  // A broker that has not noticed yet that our old connection is dead keeps exclusive queues and consumers locked.
+  const locksGone = clock.now() + 3_000 * (link.negotiated.heartbeat || ASSUMED_HEARTBEAT);
+  let failure: unknown;
+  for (let attempt = 0; attempt < channel.channelOptions.restoreAttempts; attempt++) {
+    await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+    if (host.link !== link || !channel.lost) return;
+    const consumers = channel.consumers.list().length;
+    try {
+      await channel.attach();
+      await replayed([channel], replay, host);
+      if (host.link !== link) return;
+      await channel.resume(clock.now() < locksGone);
+      return;
+    } catch (error) {
+      if (host.link !== link || !channel.lost) return;
+      failure = error;
+      // A broker that does not answer may do so on another connection, which brings back all channels.
+      if (error instanceof TimeoutError) return link.fail(error);
+      if (!(error instanceof ChannelError)) break;
+      // A consumer that the broker refused has ended, or is locked out for now: not another failure of the same kind.
+      if (error.method === 'basic.consume' || channel.consumers.list().length < consumers) attempt = -1;
+    }
+  }
+  channel.finish(failure as AmqpError);
+}
+
+async function replayed(channels: readonly ChannelEndpoint[], replay: Replay, { options }: Host): Promise<void> {
+  try {
+    await replay(channels);
+  } catch (error) {
+    options.logger.warn(`the topology was not declared again: ${String(error)}`);
+  }
+}
+
+async function keepSuccessful(
+  channels: readonly ChannelEndpoint[],
+  step: (channel: ChannelEndpoint) => Promise<void>,
+): Promise<ChannelEndpoint[]> {
+  const results = await Promise.allSettled(channels.map(step));
+  return channels.filter((_, index) => results[index]!.status === 'fulfilled');
+}

@@ -1,0 +1,56 @@
+import type { Clock } from './clock.js';
+import { TimeoutError } from '../errors.js';
+
+/** A promise with its two ends. It may be rejected while nobody waits on it. */
+export class Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve!: (value: T | PromiseLike<T>) => void;
+  reject!: (error: unknown) => void;
+
+  constructor() {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => {});
+  }
+}
+
+export interface WaitOptions {
+  /** ms */
+  readonly timeout: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Waits for `promise`, but not forever. @throws TimeoutError with `message`, the signal's reason, or its own error */
+export async function within<T>(
+  promise: Promise<T>,
+  clock: Clock,
+  { timeout, signal }: WaitOptions,
+  message: string,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const cut = new Deferred<never>();
+  const cancel = clock.after(timeout, () => cut.reject(new TimeoutError(message)));
+  const abort = (): void => cut.reject(signal!.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, cut.promise]);
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Waits `delay` ms, or until the signal is aborted. */
+export function pause(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(delay, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
