@@ -1,39 +1,45 @@
 export { AmqpModule } from './module/amqp.module.js';
-export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './module/amqp-module.options.js';
-export { getModuleOptionsToken } from './module/amqp.tokens.js';
-export type { ConsumerCancelledEvent } from './module/connection-events.js';
-export type { ConnectionState } from './module/connection-status.js';
-export { AmqpStartupError } from './module/startup.error.js';
+export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './registry/amqp-module.options.js';
+export { getModuleOptionsToken } from './connection/amqp.tokens.js';
+export type { ConsumerCancelledEvent } from './connection/connection-events.js';
+export type { ConnectionState } from './connection/connection-status.js';
+export { AmqpStartupError } from './connection/startup.errors.js';
 
-export { AmqpConsumer } from './consumers/amqp-consumer.decorator.js';
-export { AmqpRpc, type RpcOptions } from './consumers/amqp-rpc.decorator.js';
-export { AmqpBatchConsumer } from './consumers/amqp-batch-consumer.decorator.js';
-export type { BatchOptions } from './consumers/batch/batch-options.js';
-export { AmqpBatchContext, AmqpBatchItem } from './consumers/batch/batch-item.js';
+export { AmqpConsumer } from './consumers/decorators/amqp-consumer.decorator.js';
+export { AmqpRpc, type RpcOptions } from './consumers/decorators/amqp-rpc.decorator.js';
+export { AmqpBatchConsumer } from './consumers/decorators/amqp-batch-consumer.decorator.js';
+export type { BatchOptions } from './consumers/options/batch-options.js';
+export { AmqpBatchContext, AmqpBatchItem } from './consumers/sinks/batch/batch-item.js';
 export type { StreamOffset, StreamOffsetStore, TrackOffsetOptions } from './consumers/stream/stream-options.js';
-export { AmqpHeader, AmqpProperty, Ctx, Payload, type PayloadOptions } from './consumers/param.decorators.js';
-export { OnConsumerCancelled, OnReturn } from './consumers/listener.decorators.js';
-export { AmqpContext } from './consumers/amqp-context.js';
-export type { ConsumerOptions } from './consumers/consumer-options.js';
-export type { QueueFactory, QueueSource } from './consumers/queue-source.js';
-export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/consumer.registry.js';
-export type { ConsumerState, ConsumerStatus } from './consumers/consumer-status.js';
-export type { ConsumerFailure } from './consumers/settlement/consumer-failure.js';
-export { RejectMessage, RequeueMessage, RetryMessage } from './consumers/settlement/settlement.errors.js';
+export {
+  AmqpHeader,
+  AmqpProperty,
+  Ctx,
+  Payload,
+  type PayloadOptions,
+} from './consumers/decorators/param.decorators.js';
+export { OnConsumerCancelled, OnReturn } from './consumers/decorators/listener.decorators.js';
+export { AmqpContext } from './settlement/amqp-context.js';
+export type { ConsumerOptions } from './consumers/options/consumer-options.js';
+export type { QueueFactory, QueueSource } from './consumers/options/queue-source.js';
+export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
+export type { ConsumerState, ConsumerStatus } from './consumers/lifecycle/consumer-status.js';
+export type { ConsumerFailure } from './settlement/consumer-failure.js';
+export { RejectMessage, RequeueMessage, RetryMessage } from './settlement/settlement.errors.js';
 export {
   ParkingLot,
   type ListOptions,
   type ParkingOptions,
   type RedriveOptions,
   type RedriveResult,
-} from './consumers/parking/parking-lot.js';
-export type { ParkedMessage } from './consumers/parking/parked-message.js';
-export { RedriveError } from './consumers/parking/parking.errors.js';
-export { exponential, fixed, type Backoff, type ExponentialOptions } from './consumers/retry/backoff.js';
-export type { Duration } from './consumers/retry/duration.js';
-export type { FailureRecord } from './consumers/retry/failure-record.js';
-export { MissingQueueError } from './consumers/retry/retry.errors.js';
-export type { RetryEnd, RetryOptions } from './consumers/retry/retry-options.js';
+} from './settlement/parking/parking-lot.js';
+export type { ParkedMessage } from './settlement/parking/parked-message.js';
+export { RedriveError } from './settlement/parking/parking.errors.js';
+export { exponential, fixed, type Backoff, type ExponentialOptions } from './settlement/retry/backoff.js';
+export type { Duration } from './common/duration.js';
+export type { FailureRecord } from './settlement/retry/failure-record.js';
+export { MissingQueueError } from './settlement/retry/retry.errors.js';
+export type { RetryEnd, RetryOptions } from './settlement/retry/retry-options.js';
 export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
 
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
@@ -46,9 +52,9 @@ export {
 export { ExchangePublisher } from './publishers/exchange.publisher.js';
 export type { PublisherDefinition, PublisherOptions } from './publishers/publisher-options.js';
 export type { PublishOptions } from './publishers/publish-options.js';
-export type { PublishReceipt } from './publishers/publish-receipt.js';
+export type { PublishReceipt } from './connection/publish-receipt.js';
 
-export type { RequestOptions } from './rpc/request-options.js';
+export type { RequestOptions } from './publishers/request-options.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';
@@ -74,7 +80,7 @@ export {
   type StreamQueueOptions,
 } from './topology/queues.js';
 export type { TopologyOptions } from './topology/topology.js';
-export { TopologyError, TopologyMismatchError } from './topology/topology.error.js';
+export { TopologyError, TopologyMismatchError } from './topology/topology.errors.js';
 
 export type { ContentType } from './serialization/content-type.js';
 export type { MessageSerializer } from './serialization/message-serializer.js';

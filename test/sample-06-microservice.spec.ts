@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from 'nest-amqp/client';
-import { RetryPolicy } from '../src/consumers/retry/retry-policy.js';
+import { RetryPolicy } from '../src/settlement/retry/retry-policy.js';
 import { eventually } from './client/support/client-harness.js';
 import { sharedRabbit } from './support/shared-broker.js';
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
-import type { ConsumerState } from '../consumers/consumer-status.js';
-import { ConnectionRegistry } from '../module/connection-registry.js';
-import type { ConnectionState, ConnectionStatus } from '../module/connection-status.js';
+import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
+import type { ConsumerState } from '../consumers/lifecycle/consumer-status.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
+import type { ConnectionState, ConnectionStatus } from '../connection/connection-status.js';
 
 /** How one connection name is doing. */
 export interface ConnectionHealth {

@@ -10,8 +10,8 @@ import {
   type Connection,
 } from '../../lib/client/index.js';
 import { isThenable } from '../../lib/client/thenable.js';
-import { describeError } from '../consumers/log-text.js';
-import { uniqueId } from '../publishers/unique-id.js';
+import { describeError } from '../common/log-text.js';
+import { uniqueId } from '../common/unique-id.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 import { OwnConnection, type ConnectionSource } from './connection-source.js';
 import { patternText } from './incoming-packet.js';
@@ -22,7 +22,7 @@ import {
   type OutgoingPacket,
   type OutgoingProperties,
 } from './outgoing-packet.js';
-import { PendingRequests } from './pending-requests.js';
+import { PendingRequests } from '../rpc/pending-requests.js';
 import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
 import { connectionOptions } from './socket-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from './transport-events.js';

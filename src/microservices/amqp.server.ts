@@ -1,8 +1,8 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { Backoff } from '../../lib/client/timing/backoff.js';
 import { ConnectionLostError, type Connection } from '../../lib/client/index.js';
-import { describeError } from '../consumers/log-text.js';
-import { pause } from '../module/waiting.js';
+import { describeError } from '../common/log-text.js';
+import { pause } from '../common/waiting.js';
 import { OwnConnection, type ConnectionSource } from './connection-source.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from './microservices.errors.js';

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import { ConnectionRegistry } from '../module/connection-registry.js';
-import type { NamedConnection } from '../module/named-connection.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
+import type { NamedConnection } from '../registry/named-connection.js';
 import { AmqpClientProxy } from './amqp.client-proxy.js';
 import { AmqpServer } from './amqp.server.js';
 import type { ConnectionSource, TransportConnections } from './connection-source.js';

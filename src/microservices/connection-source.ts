@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { Backoff } from '../../lib/client/timing/backoff.js';
 import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
-import { pause } from '../module/waiting.js';
+import { pause } from '../common/waiting.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
 

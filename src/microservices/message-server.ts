@@ -15,8 +15,8 @@ import {
   type MessageProperties,
 } from '../../lib/client/index.js';
 import { isThenable } from '../../lib/client/thenable.js';
-import { describeError, describeMessage } from '../consumers/log-text.js';
-import { DONE } from '../consumers/settlement/outcome.js';
+import { describeError, describeMessage } from '../common/log-text.js';
+import { DONE } from '../settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from './incoming-packet.js';
 import { EventFailedError, ServerClosingError, UnhandledPatternError } from './microservices.errors.js';

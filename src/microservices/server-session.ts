@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
 import type { Channel, Consumer, Delivery } from '../../lib/client/index.js';
-import type { Settler } from '../consumers/settlement/settler.js';
+import type { Settler } from '../settlement/settler.js';
 import type { ConnectionSource, TransportConnections } from './connection-source.js';
 import { ReplySender } from './reply-sender.js';
 import { serverSettler } from './server-settler.js';

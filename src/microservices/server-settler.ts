@@ -1,7 +1,7 @@
 import type { Consumer, Delivery } from '../../lib/client/index.js';
-import { BrokerDetour } from '../consumers/retry/broker-detour.js';
-import { RetryPolicy, type RetryPlace } from '../consumers/retry/retry-policy.js';
-import { Settler } from '../consumers/settlement/settler.js';
+import { BrokerDetour } from '../settlement/retry/broker-detour.js';
+import { RetryPolicy, type RetryPlace } from '../settlement/retry/retry-policy.js';
+import { Settler } from '../settlement/settler.js';
 import type { ConnectionSource } from './connection-source.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
 import type { ServerQueue } from './transport-topology.js';

@@ -1,14 +1,14 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
-import { ConsumerMetadataAccessor } from '../consumers/consumer-metadata.accessor.js';
-import { ConsumerExplorer } from '../consumers/consumer.explorer.js';
-import { ConsumerFactory } from '../consumers/consumer.factory.js';
-import { ConsumerRegistrar } from '../consumers/consumer.registrar.js';
-import { EventListeners } from '../consumers/event-listeners.js';
-import { HandlerFactory } from '../consumers/handler.factory.js';
-import { HostInstances } from '../consumers/host-instances.js';
-import { QueueNames } from '../consumers/queue-names.js';
-import { StreamPositions } from '../consumers/stream/stream-positions.js';
+import { ConsumerMetadataAccessor } from '../consumers/discovery/consumer-metadata.accessor.js';
+import { ConsumerExplorer } from '../consumers/discovery/consumer.explorer.js';
+import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
+import { ConsumerRegistrar } from '../consumers/lifecycle/consumer.registrar.js';
+import { EventListeners } from '../consumers/lifecycle/event-listeners.js';
+import { HandlerFactory } from '../consumers/pipeline/handler.factory.js';
+import { HostInstances } from '../consumers/pipeline/host-instances.js';
+import { QueueNames } from '../consumers/discovery/queue-names.js';
+import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**

@@ -1,11 +1,11 @@
 import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
-import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
-import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from './amqp.tokens.js';
-import { ConnectionRegistry } from './connection-registry.js';
-import { CONNECTION_TARGET, type ConnectionTarget } from './connection-target.js';
-import { NamedConnection } from './named-connection.js';
+import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
+import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from '../connection/amqp.tokens.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
+import { CONNECTION_TARGET, type ConnectionTarget } from '../registry/connection-target.js';
+import { NamedConnection } from '../registry/named-connection.js';
 
 const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
 

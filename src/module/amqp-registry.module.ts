@@ -1,9 +1,9 @@
 import { Global, Module } from '@nestjs/common';
-import { AmqpConsumerRegistry } from '../consumers/consumer.registry.js';
-import { ParkingLot } from '../consumers/parking/parking-lot.js';
-import { Settlers } from '../consumers/settlement/settlers.js';
+import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
+import { ParkingLot } from '../settlement/parking/parking-lot.js';
+import { Settlers } from '../settlement/settler.factory.js';
 import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
-import { ConnectionRegistry } from './connection-registry.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
 
 /**
  * There once in each application, however many connections it has; so two applications in one process stay apart. Global,

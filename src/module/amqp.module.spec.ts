@@ -7,12 +7,12 @@ import { ConfigurationError, ConnectionClosedError, ConnectionError } from '../.
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
-import type { AmqpModuleOptions, AmqpOptionsFactory } from './amqp-module.options.js';
+import type { AmqpModuleOptions, AmqpOptionsFactory } from '../registry/amqp-module.options.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 import { AmqpModule } from './amqp.module.js';
-import { getConnectionToken, getModuleOptionsToken } from './amqp.tokens.js';
-import type { NamedConnection } from './named-connection.js';
-import { AmqpStartupError } from './startup.error.js';
+import { getConnectionToken, getModuleOptionsToken } from '../connection/amqp.tokens.js';
+import type { NamedConnection } from '../registry/named-connection.js';
+import { AmqpStartupError } from '../connection/startup.errors.js';
 
 /** Nobody listens on port 1. */
 const NOWHERE = 'amqp://guest:s3cret@127.0.0.1:1';

@@ -2,8 +2,8 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
-import type { AmqpModuleOptions, ConnectionNameOptions } from './amqp-module.options.js';
-import { ConnectionRegistry } from './connection-registry.js';
+import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
 import type { PublisherDefinition } from '../publishers/publisher-options.js';
 import { getPublisherToken } from '../publishers/publisher.tokens.js';

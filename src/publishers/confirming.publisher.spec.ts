@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
 import type { Channel, ChannelOptions } from '../../lib/client/index.js';
-import { ConnectionStatus } from '../module/connection-status.js';
-import { ConnectionEvents } from '../module/connection-events.js';
+import { ConnectionStatus } from '../connection/connection-status.js';
+import { ConnectionEvents } from '../connection/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { SerializationError } from '../serialization/serialization.errors.js';
 import type { PublisherOptions } from './publisher-options.js';

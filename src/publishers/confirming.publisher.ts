@@ -4,16 +4,16 @@ import {
   type PublishOptions as CorePublishOptions,
   type ReturnedMessage,
 } from '../../lib/client/index.js';
-import type { ConsumerCancelledEvent } from '../module/connection-events.js';
-import type { ConnectionState } from '../module/connection-status.js';
-import type { NamedConnection } from '../module/named-connection.js';
+import type { ConsumerCancelledEvent } from '../connection/connection-events.js';
+import type { ConnectionState } from '../connection/connection-status.js';
+import type { NamedConnection } from '../registry/named-connection.js';
 import { RpcRequester } from '../rpc/rpc.requester.js';
-import type { RequestOptions } from '../rpc/request-options.js';
+import type { RequestOptions } from './request-options.js';
 import type { PublishOptions } from './publish-options.js';
-import type { PublishReceipt } from './publish-receipt.js';
+import type { PublishReceipt } from '../connection/publish-receipt.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { PublisherOptions } from './publisher-options.js';
-import { uniqueId } from './unique-id.js';
+import { uniqueId } from '../common/unique-id.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;

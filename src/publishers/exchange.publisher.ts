@@ -1,7 +1,7 @@
-import type { RequestOptions } from '../rpc/request-options.js';
+import type { RequestOptions } from './request-options.js';
 import type { ConfirmingPublisher } from './confirming.publisher.js';
 import type { PublishOptions } from './publish-options.js';
-import type { PublishReceipt } from './publish-receipt.js';
+import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { PublisherDefinition } from './publisher-options.js';
 
 /** The routing keys of a map from routing key to payload type. */

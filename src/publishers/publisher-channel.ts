@@ -5,8 +5,8 @@ import {
   type ChannelOptions,
   type PublishOptions,
 } from '../../lib/client/index.js';
-import type { AmqpConnections } from '../module/amqp-connections.js';
-import { untilAborted } from '../module/waiting.js';
+import type { AmqpConnections } from '../connection/amqp-connections.js';
+import { untilAborted } from '../common/waiting.js';
 import type { PublisherOptions } from './publisher-options.js';
 
 const TIMEOUT = 30_000;

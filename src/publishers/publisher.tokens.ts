@@ -1,5 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
-import { DEFAULT_CONNECTION } from '../module/amqp.tokens.js';
+import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
 import { ConfirmingPublisher } from './confirming.publisher.js';
 
 /**

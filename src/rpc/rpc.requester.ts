@@ -8,10 +8,10 @@ import {
   type Delivery,
   type PublishOptions,
 } from '../../lib/client/index.js';
-import type { AmqpConnections } from '../module/amqp-connections.js';
+import type { AmqpConnections } from '../connection/amqp-connections.js';
 import { PublisherChannel } from '../publishers/publisher-channel.js';
 import type { PublisherOptions } from '../publishers/publisher-options.js';
-import { uniqueId } from '../publishers/unique-id.js';
+import { uniqueId } from '../common/unique-id.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { decodeReply } from './rpc-wire.js';
 import { RpcTimeoutError } from './rpc.errors.js';

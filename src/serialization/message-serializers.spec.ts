@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from '@jest/globals';
 import type { MessageProperties } from '../../lib/client/index.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
 import type { MessageSerializer } from './message-serializer.js';
 import { MessageSerializers } from './message-serializers.js';
 import { SerializationError, UndecodableMessageError } from './serialization.errors.js';

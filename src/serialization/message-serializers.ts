@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import type { MessageProperties } from '../../lib/client/index.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
+import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
 import { bytesSerializer } from './bytes.serializer.js';
 import { parseContentType, type ContentType } from './content-type.js';
 import { jsonSerializer } from './json.serializer.js';

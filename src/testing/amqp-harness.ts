@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
-import { milliseconds, type Duration } from '../consumers/retry/duration.js';
+import { milliseconds, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
 import { MessageTrail } from './message-trail.js';

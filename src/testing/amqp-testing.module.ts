@@ -1,8 +1,8 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { Settlers } from '../consumers/settlement/settlers.js';
+import { Settlers } from '../settlement/settler.factory.js';
 import { AmqpRegistryModule } from '../module/amqp-registry.module.js';
-import { CONNECTION_TARGET } from '../module/connection-target.js';
-import { ConnectionRegistry } from '../module/connection-registry.js';
+import { CONNECTION_TARGET } from '../registry/connection-target.js';
+import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { AmqpHarness, type HarnessOptions } from './amqp-harness.js';
 
 /** Whose the harness is. */

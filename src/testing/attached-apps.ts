@@ -2,12 +2,12 @@ import type { Buffer } from 'node:buffer';
 import type { Subscription } from 'rxjs';
 import type { EmbeddedBroker } from '../../lib/broker/index.js';
 import { parseUri, type Connection, type MessageProperties, type Urls } from '../../lib/client/index.js';
-import type { ConsumerFailure } from '../consumers/settlement/consumer-failure.js';
-import type { Settlers } from '../consumers/settlement/settlers.js';
-import type { AmqpModuleOptions } from '../module/amqp-module.options.js';
-import { DEFAULT_CONNECTION } from '../module/amqp.tokens.js';
-import type { ConnectionRegistry } from '../module/connection-registry.js';
-import type { ConnectionTarget } from '../module/connection-target.js';
+import type { ConsumerFailure } from '../settlement/consumer-failure.js';
+import type { Settlers } from '../settlement/settler.factory.js';
+import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
+import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
+import type { ConnectionRegistry } from '../registry/connection-registry.js';
+import type { ConnectionTarget } from '../registry/connection-target.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 
 /** The applications under test: where their connections lead, and what they tell. */

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { EntryOf, JournalEntry, JournalMessage } from '../../lib/broker/index.js';
-import type { FailureRecord } from '../consumers/retry/failure-record.js';
-import { delayQueuePrefix, parkedQueueName } from '../consumers/retry/queue-names.js';
-import { stateOf, type RetryState } from '../consumers/retry/retry-state.js';
-import type { ConsumerFailure } from '../consumers/settlement/consumer-failure.js';
+import type { FailureRecord } from '../settlement/retry/failure-record.js';
+import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
+import { stateOf, type RetryState } from '../settlement/retry/retry-state.js';
+import type { ConsumerFailure } from '../settlement/consumer-failure.js';
 import type { DeliveryOutcome, DeliveryResult } from './delivery-outcome.js';
 
 /** The message as its consumer has put it elsewhere. */

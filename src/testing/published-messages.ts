@@ -1,8 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import type { EmbeddedBroker, EntryOf } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
-import { delayQueuePrefix, parkedQueueName } from '../consumers/retry/queue-names.js';
-import { RETRY_HEADER } from '../consumers/retry/retry-state.js';
+import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
+import { RETRY_HEADER } from '../settlement/retry/retry-state.js';
 import type { AttachedApps } from './attached-apps.js';
 import { matches } from './matching.js';
 import { HarnessTimeoutError } from './testing.errors.js';

@@ -4,7 +4,7 @@ import { bindExchange, bindQueue } from './bindings.js';
 import { declareTopology } from './declare-topology.js';
 import { topicExchange } from './exchanges.js';
 import { classicQueue } from './queues.js';
-import { readMismatch, TopologyError, TopologyMismatchError } from './topology.error.js';
+import { readMismatch, TopologyError, TopologyMismatchError } from './topology.errors.js';
 
 /** Notes what is declared on it; `failing` rejects with `error`. */
 function channelThatNotes(failing?: string, error?: Error): { channel: Channel; calls: string[] } {

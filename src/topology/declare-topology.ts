@@ -1,7 +1,7 @@
 import { ConfigurationError, type Channel } from '../../lib/client/index.js';
 import type { BindingDefinition } from './bindings.js';
 import { ServerNames } from './server-names.js';
-import { topologyError } from './topology.error.js';
+import { topologyError } from './topology.errors.js';
 import type { TopologyOptions } from './topology.js';
 
 /**

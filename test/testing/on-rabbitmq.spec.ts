@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpModule, ConfirmingPublisher } from 'nest-amqp';
 import { connect, type Channel, type Connection } from 'nest-amqp/client';
 import { AmqpHarness, AmqpTestingModule, type DeliverOptions, type DeliveryOutcome } from 'nest-amqp/testing';
-import { Settlers } from '../../src/consumers/settlement/settlers.js';
+import { Settlers } from '../../src/settlement/settler.factory.js';
 import { eventually } from '../client/support/client-harness.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { consumersOf, topologyOf, type Order } from './support/shop.js';

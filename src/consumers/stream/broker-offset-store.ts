@@ -1,5 +1,5 @@
-import { ConfirmChannel } from '../../module/confirm-channel.js';
-import type { NamedConnection } from '../../module/named-connection.js';
+import { ConfirmChannel } from '../../connection/confirm-channel.js';
+import type { NamedConnection } from '../../registry/named-connection.js';
 import type { StreamOffsetStore } from './stream-options.js';
 
 /** Room for the latest offset and nothing else. */

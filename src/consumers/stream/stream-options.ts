@@ -1,5 +1,5 @@
 import type { InjectionToken } from '@nestjs/common';
-import type { Duration } from '../retry/duration.js';
+import type { Duration } from '../../common/duration.js';
 
 /**
  * Where in a stream to begin (https://www.rabbitmq.com/docs/streams#consuming): at its first message, at the last chunk of

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Delivery } from '../../../lib/client/index.js';
-import { describeError } from '../log-text.js';
+import { describeError } from '../../common/log-text.js';
 import type { StreamOffset, StreamOffsetStore } from './stream-options.js';
 import { StreamPosition } from './stream-position.js';
 

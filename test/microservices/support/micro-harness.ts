@@ -20,7 +20,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { AmqpClientProxy, AmqpServer, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import { connect, type Channel, type Connection } from 'nest-amqp/client';
-import { RetryPolicy } from '../../../src/consumers/retry/retry-policy.js';
+import { RetryPolicy } from '../../../src/settlement/retry/retry-policy.js';
 import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { Inbox } from '../../client/support/client-harness.js';

@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { BrokerAddresses } from '../connection/broker-addresses.js';
+import { pause, untilAborted } from './waiting.js';
+
+describe('untilAborted', () => {
+  it('is the promise, when that is first', async () => {
+    const { signal } = new AbortController();
+    expect(await untilAborted(Promise.resolve(1), signal)).toBe(1);
+    await expect(untilAborted(Promise.reject(new Error('its own')), signal)).rejects.toThrow('its own');
+  });
+
+  it('is the reason of the signal, when that is first, or was aborted before', async () => {
+    const stop = new AbortController();
+    const waiting = untilAborted(new Promise(() => {}), stop.signal);
+    stop.abort(new Error('stopped'));
+    await expect(waiting).rejects.toThrow('stopped');
+    await expect(untilAborted(new Promise(() => {}), stop.signal)).rejects.toThrow('stopped');
+  });
+});
+
+describe('pause', () => {
+  it('ends with its time, or with the signal', async () => {
+    const stop = new AbortController();
+    await pause(1, stop.signal);
+    const long = pause(600_000, stop.signal);
+    stop.abort();
+    await long;
+  });
+});
+
+describe('BrokerAddresses', () => {
+  it.each([
+    ['amqp://user:s3cret@10.0.0.7', ['10.0.0.7:5672']],
+    [
+      ['amqps://u:s3cret@one', 'amqp://two:1234/billing'],
+      ['one:5671', 'two:1234/billing'],
+    ],
+    ['amqp://[::1]:5673/a%2Fb', ['[::1]:5673/a/b']],
+    [() => Promise.resolve(['amqp://u:s3cret@found']), ['found:5672']],
+  ])('remembers what was tried, without credentials', async (urls, tried) => {
+    const addresses = new BrokerAddresses(urls);
+    expect(addresses.tried).toEqual([]);
+    await addresses.find();
+    expect(addresses.tried).toEqual(tried);
+  });
+
+  it('leaves what is no URL at all to the client', async () => {
+    const addresses = new BrokerAddresses(() => undefined as never);
+    expect(await addresses.find()).toBeUndefined();
+    expect(addresses.tried).toEqual([]);
+  });
+});

@@ -1,0 +1,16 @@
+import 'reflect-metadata';
+import { ENTRY_PROVIDER } from '../options/consumers.constants.js';
+
+/** Adds to what the decorators of one kind have left on a method: the list of them, in the order they are written in. */
+export function addHandlerMetadata(key: string, entry: object, target: object, descriptor: PropertyDescriptor): void {
+  const handler = descriptor.value as object;
+  const others = (Reflect.getOwnMetadata(key, handler) ?? []) as object[];
+  // Decorators run from the last to the first.
+  Reflect.defineMetadata(key, [entry, ...others], handler);
+  markEntryProvider(target.constructor);
+}
+
+/** Nest gives request-scoped and transient global enhancers (`APP_GUARD`, …) to entry providers and controllers only. */
+function markEntryProvider(type: object): void {
+  Reflect.defineMetadata(ENTRY_PROVIDER, true, type);
+}

@@ -1,0 +1,110 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { MessageProperties } from '../../../lib/client/index.js';
+import { AmqpContext } from '../../settlement/amqp-context.js';
+import { InvalidConsumerError } from '../consumer.errors.js';
+import { RpcArgument } from '../options/consumers.constants.js';
+import { requireSchemaSupport, type PayloadSchema } from './payload-schema.js';
+import { addRouteArgument, type Pipe } from './route-arguments.js';
+
+/**
+ * How to validate an argument.
+ *
+ * @publicApi
+ */
+export interface PayloadOptions {
+  /** For Nest 12's `StandardSchemaValidationPipe`, which has to be bound: here, or to the method, class or application. */
+  readonly schema?: PayloadSchema;
+  readonly pipes?: readonly Pipe[];
+}
+
+/**
+ * The payload of the message, decoded by its content type, or one property of it. Pipes apply, those of the method, the
+ * class and the application too. The decorator of the same name in `@nestjs/microservices` does the same.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing')
+ * onOrder(@Payload(new ValidationPipe()) order: Order, @Payload('id', ParseIntPipe) id: number) {}
+ * ```
+ *
+ * @publicApi
+ */
+export function Payload(...pipes: Pipe[]): ParameterDecorator;
+export function Payload(options: PayloadOptions): ParameterDecorator;
+export function Payload(property: string, ...pipes: Pipe[]): ParameterDecorator;
+export function Payload(property: string, options: PayloadOptions): ParameterDecorator;
+export function Payload(...given: (string | Pipe | PayloadOptions)[]): ParameterDecorator {
+  const property = typeof given[0] === 'string' ? given[0] : undefined;
+  const rest = (property === undefined ? given : given.slice(1)) as (Pipe | PayloadOptions)[];
+  const options = rest.find(isOptions);
+  const pipes = options ? (options.pipes ?? []) : (rest as Pipe[]);
+  if (options?.schema) requireSchemaSupport();
+  return argumentFrom(RpcArgument.PAYLOAD, property, pipes, options?.schema);
+}
+
+/**
+ * The {@link AmqpContext} of the message: properties, headers, queue, the delivery itself. The decorator of the same name
+ * in `@nestjs/microservices` does the same.
+ *
+ * @publicApi
+ */
+export function Ctx(): ParameterDecorator {
+  return argumentFrom(RpcArgument.CONTEXT, undefined, [], undefined);
+}
+
+const Header = createParamDecorator((name: string, execution: ExecutionContext) => messageOf(execution).headers[name]);
+
+const Property = createParamDecorator(
+  (name: keyof MessageProperties, execution: ExecutionContext) => messageOf(execution).properties[name],
+);
+
+/**
+ * One header of the message; undefined where it has none of that name. Names are case-sensitive. Pipes apply.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing')
+ * onOrder(@Payload() order: Order, @AmqpHeader('x-tenant', new DefaultValuePipe('none')) tenant: string) {}
+ * ```
+ *
+ * @publicApi
+ */
+export function AmqpHeader(name: string, ...pipes: Pipe[]): ParameterDecorator {
+  return Header(name, ...pipes);
+}
+
+/**
+ * One property of the message: `messageId`, `correlationId`, `timestamp`, … (section 1.8.2 of the specification);
+ * undefined where its publisher set none. Pipes apply.
+ *
+ * @publicApi
+ */
+export function AmqpProperty(name: keyof MessageProperties, ...pipes: Pipe[]): ParameterDecorator {
+  return Property(name, ...pipes);
+}
+
+function messageOf(execution: ExecutionContext): AmqpContext {
+  const context: unknown = execution.switchToRpc().getContext();
+  if (context instanceof AmqpContext) return context;
+  throw new InvalidConsumerError(
+    `${execution.getClass().name}.${execution.getHandler().name}: @AmqpHeader() and @AmqpProperty() are of one message; ` +
+      'ask the context of each item of a batch',
+  );
+}
+
+function isOptions(value: Pipe | PayloadOptions): value is PayloadOptions {
+  return typeof value === 'object' && !('transform' in value);
+}
+
+function argumentFrom(
+  source: number,
+  data: string | undefined,
+  pipes: readonly Pipe[],
+  schema: PayloadSchema | undefined,
+): ParameterDecorator {
+  return (target, method, index) => {
+    // Without a name it is a parameter of the constructor, which no message reaches.
+    if (method !== undefined)
+      addRouteArgument(target, method, source, { index, data, pipes, ...(schema && { schema }) });
+  };
+}

@@ -1,0 +1,20 @@
+import * as nest from '@nestjs/common';
+import { InvalidConsumerError } from '../consumer.errors.js';
+
+/** A schema of Zod, Valibot, ArkType, …: whatever follows https://standardschema.dev. */
+export interface PayloadSchema {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown, options?: never) => unknown;
+  };
+}
+
+/** @throws InvalidConsumerError on Nest 11, where nothing looks at a schema: payloads would go unvalidated. */
+export function requireSchemaSupport(): void {
+  if ('StandardSchemaValidationPipe' in nest) return;
+  throw new InvalidConsumerError(
+    '@Payload({ schema }) needs Nest 12 and its StandardSchemaValidationPipe. On Nest 11 use a pipe of your own, or a ' +
+      'class and ValidationPipe.',
+  );
+}

@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import type { NamedConnection } from '../../registry/named-connection.js';
+import { PublisherChannel } from '../../publishers/publisher-channel.js';
+import { batchLimits } from '../options/batch-options.js';
+import { BatchSink } from '../sinks/batch/batch.sink.js';
+import { consumeArguments } from './consume-arguments.js';
+import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import type { DeliverySink } from '../sinks/delivery.sink.js';
+import { HandlerFactory } from '../pipeline/handler.factory.js';
+import { MessageRunner } from '../sinks/message.runner.js';
+import { MessageSink } from '../sinks/message.sink.js';
+import { restoreQueue } from './restore-queue.js';
+import { RpcSink } from '../sinks/rpc.sink.js';
+import type { Settler } from '../../settlement/settler.js';
+import { Settlers } from '../../settlement/settler.factory.js';
+import { StreamPositions } from './stream-positions.js';
+import { SupervisedConsumer } from './supervised-consumer.js';
+
+const DEFAULT_PREFETCH = 10;
+/** In ms. */
+const DEFAULT_GRACE_PERIOD = 10_000;
+
+/** Makes what a consumer consists of, by its kind. */
+@Injectable()
+export class ConsumerFactory {
+  constructor(
+    private readonly handlers: HandlerFactory,
+    private readonly settlers: Settlers,
+    private readonly positions: StreamPositions,
+  ) {}
+
+  /** @throws InvalidConsumerError, ConfigurationError */
+  create(discovered: DiscoveredConsumer, connection: NamedConnection): SupervisedConsumer {
+    const { name, queue, options } = discovered;
+    const position = this.positions.create(discovered, connection);
+    const consume = consumeArguments(options, limitsOf(discovered, connection), position);
+    const open = async () => (await connection.connections.open()).consuming;
+    const settler = this.settlers.create(connection, {
+      name,
+      queue,
+      ack: ('ack' in options ? options.ack : undefined) ?? 'auto',
+      retry: options.retry,
+      arguments: consume.arguments(),
+      redeliver: (delivery) => supervised.redeliver(delivery),
+      stop: (cause) => void supervised.giveUp(cause),
+    });
+    const sink = this.sinkOf(discovered, connection, settler);
+    const supervised = new SupervisedConsumer(discovered, consume, sink, {
+      gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
+      position,
+      connect: open,
+      prepare: () => settler.prepare(),
+      queueName: () => connection.connections.serverNames.resolve(queue),
+      restoreQueue: async () =>
+        restoreQueue(await open(), queue, connection.options.topology ?? {}, connection.connections.serverNames),
+      cancelled: ({ consumerTag, message }) => {
+        connection.events.cancels.next({
+          connection: connection.name,
+          handler: name,
+          queue,
+          consumerTag,
+          reason: message,
+        });
+      },
+    });
+    return supervised;
+  }
+
+  private sinkOf(discovered: DiscoveredConsumer, connection: NamedConnection, settler: Settler): DeliverySink {
+    const { name, queue, host } = discovered;
+    const { serializers } = connection;
+    if (discovered.kind === 'batch') {
+      const { options } = discovered;
+      return new BatchSink({
+        queue,
+        limits: batchLimits(name, options),
+        itemPipes: options.itemPipes ?? [],
+        serializers,
+        handler: this.handlers.create(host),
+        settler,
+      });
+    }
+    const runner = new MessageRunner(serializers, this.handlers.create(host), settler);
+    if (discovered.kind === 'message') return new MessageSink(runner, settler);
+    const replies = new PublisherChannel(connection.connections, connection.options.publishing ?? {});
+    return new RpcSink({ name, queue, runner, settler, serializers, replies });
+  }
+}
+
+/** Messages of a batch are taken as they come: what runs at the same time is batches. */
+function limitsOf(
+  discovered: DiscoveredConsumer,
+  { options: { prefetch: fallback = DEFAULT_PREFETCH } }: NamedConnection,
+) {
+  if (discovered.kind === 'batch') {
+    return { prefetch: batchLimits(discovered.name, discovered.options).prefetch, concurrency: undefined };
+  }
+  const { prefetch = fallback, concurrency } = discovered.options;
+  return { prefetch, concurrency };
+}

@@ -1,0 +1,105 @@
+import { Injectable } from '@nestjs/common';
+import { defer, merge, type Observable } from 'rxjs';
+import { ConnectionRegistry } from '../../registry/connection-registry.js';
+import type { ConsumerCancelledEvent } from '../../connection/connection-events.js';
+import { UnknownConsumerError } from '../consumer.errors.js';
+import type { ConsumerStatus } from './consumer-status.js';
+import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
+import { Settlers } from '../../settlement/settler.factory.js';
+import type { SupervisedConsumer } from './supervised-consumer.js';
+
+/**
+ * Which consumers are meant: those of this queue, this handler (`BillingConsumer.onOrder`), or both. All, when nothing
+ * is given.
+ *
+ * @publicApi
+ */
+export interface ConsumerSelector {
+  readonly queue?: string;
+  readonly handler?: string;
+}
+
+/**
+ * The consumers of the application: what they are doing, and a switch to pause and resume them.
+ *
+ * @example
+ * ```ts
+ * constructor(private readonly consumers: AmqpConsumerRegistry) {}
+ *
+ * await this.consumers.pause({ queue: 'billing' });
+ * ```
+ *
+ * @publicApi
+ */
+@Injectable()
+export class AmqpConsumerRegistry {
+  private readonly consumers: SupervisedConsumer[] = [];
+
+  /** Every consumer that the broker has cancelled. Completes when the application shuts down. */
+  readonly cancels$: Observable<ConsumerCancelledEvent>;
+
+  /** Every message that was not handled: its attempt, the cause, and what became of it. Completes likewise. */
+  readonly failures$: Observable<ConsumerFailure>;
+
+  constructor(connections: ConnectionRegistry, settlers: Settlers) {
+    this.failures$ = settlers.failures$;
+    this.cancels$ = defer(() => merge(...connections.all().map(({ events }) => events.cancels)));
+  }
+
+  /** What each consumer is at this moment, in no particular order. Empty until the application has started. */
+  list(selector: ConsumerSelector = {}): readonly ConsumerStatus[] {
+    return this.select(selector).map(({ status }) => status);
+  }
+
+  /**
+   * Stops deliveries until {@link resume}, across reconnects. Resolves once the broker delivers nothing more; handlers
+   * that run go on, and what was delivered and not begun goes back to its queue. Pausing what is paused does nothing.
+   *
+   * @throws UnknownConsumerError when the selector fits none
+   */
+  async pause(selector: ConsumerSelector = {}): Promise<void> {
+    await settleAll(this.known(selector).map((consumer) => consumer.pause()));
+  }
+
+  /**
+   * Goes on with deliveries.
+   *
+   * @throws UnknownConsumerError when the selector fits none; ConsumerStartError when one cannot consume its queue: that
+   * one stays paused
+   */
+  async resume(selector: ConsumerSelector = {}): Promise<void> {
+    await settleAll(this.known(selector).map((consumer) => consumer.resume()));
+  }
+
+  /** @internal */
+  add(consumer: SupervisedConsumer): void {
+    this.consumers.push(consumer);
+  }
+
+  /** @internal */
+  async stop(): Promise<void> {
+    await settleAll(this.consumers.map((consumer) => consumer.stop()));
+  }
+
+  private known(selector: ConsumerSelector): readonly SupervisedConsumer[] {
+    const consumers = this.select(selector);
+    if (consumers.length > 0 || Object.keys(selector).length === 0) return consumers;
+    throw new UnknownConsumerError(
+      selector,
+      this.consumers.map(({ discovered }) => discovered),
+    );
+  }
+
+  private select({ queue, handler }: ConsumerSelector): SupervisedConsumer[] {
+    return this.consumers.filter(
+      ({ discovered }) =>
+        (queue === undefined || discovered.queue === queue) && (handler === undefined || discovered.name === handler),
+    );
+  }
+}
+
+/** All of it, then the first error. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}

@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { NamedConnection } from '../../registry/named-connection.js';
+import { InvalidConsumerError } from '../consumer.errors.js';
+import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import { milliseconds } from '../../common/duration.js';
+import { BrokerOffsetStore } from '../stream/broker-offset-store.js';
+import type { StreamOffsetStore } from '../stream/stream-options.js';
+import { StreamPosition } from '../stream/stream-position.js';
+import { TrackedPosition } from '../stream/tracked-position.js';
+
+const DEFAULT_INTERVAL = '1s';
+
+/** Makes the position of each consumer of a stream. */
+@Injectable()
+export class StreamPositions {
+  constructor(private readonly modules: ModuleRef) {}
+
+  /** Undefined for what is no stream, as far as the application has said. @throws InvalidConsumerError */
+  create(discovered: DiscoveredConsumer, connection: NamedConnection): StreamPosition | undefined {
+    const { name, queue, options } = discovered;
+    const { offset, trackOffset } = options;
+    if (!trackOffset)
+      return offset !== undefined || isStream(queue, connection) ? new StreamPosition(offset) : undefined;
+    if ('ack' in options && options.ack === 'manual') {
+      throw new InvalidConsumerError(
+        `${name}: trackOffset needs to know when a message is handled, which ack: 'manual' leaves to the handler. Leave ` +
+          'out one of the two.',
+      );
+    }
+    const interval = milliseconds(trackOffset.interval ?? DEFAULT_INTERVAL, `${name}: trackOffset.interval`);
+    const store = trackOffset.store
+      ? this.modules.get<StreamOffsetStore>(trackOffset.store as string, { strict: false })
+      : new BrokerOffsetStore(connection, queue);
+    return new TrackedPosition(offset, trackOffset.name, store, interval);
+  }
+}
+
+function isStream(queue: string, { options }: NamedConnection): boolean {
+  return options.topology?.queues?.find(({ name }) => name === queue)?.arguments['x-queue-type'] === 'stream';
+}

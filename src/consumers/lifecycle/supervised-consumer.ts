@@ -1,0 +1,298 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import {
+  ConnectionClosedError,
+  ConsumerCancelledError,
+  type Channel,
+  type Connection,
+  type Consumer,
+  type Delivery,
+} from '../../../lib/client/index.js';
+import { untilAborted } from '../../common/waiting.js';
+import type { ConsumeArguments } from './consume-arguments.js';
+import { ConsumerStartError } from '../consumer.errors.js';
+import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
+import type { DeliverySink } from '../sinks/delivery.sink.js';
+import { describeError } from '../../common/log-text.js';
+import type { StreamPosition } from '../stream/stream-position.js';
+
+/** Milliseconds between attempts to bring a consumer back: after the first, which comes at once. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 15_000;
+
+/** What a supervised consumer needs. */
+export interface SupervisionHost {
+  /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
+  readonly gracePeriod: number;
+  /** For streams. */
+  readonly position: StreamPosition | undefined;
+  connect(): Promise<Connection>;
+  /** Sees to it that what failed messages need is there. @throws AmqpError */
+  prepare(): Promise<void>;
+  /** What the broker calls the queue now. */
+  queueName(): string;
+  /** Declares the queue again where the topology has it. @throws AmqpError */
+  restoreQueue(): Promise<void>;
+  /** The broker has cancelled the consumer. */
+  cancelled(error: ConsumerCancelledError): void;
+}
+
+/**
+ * One consumer from the application's start to its end, across whatever happens to its channel and its queue:
+ *
+ *     starting ──▶ consuming ◀──▶ paused
+ *                   │     ▲
+ *          cancelled▼     │attached again                 stop(), or the connection closes for good ──▶ stopped
+ *                  recovering
+ *
+ * Has a channel of its own: what closes a channel, an unknown queue for one, takes all of its consumers with it.
+ */
+export class SupervisedConsumer {
+  private readonly logger = new Logger('AmqpConsumer');
+  private readonly ended = new AbortController();
+  private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
+  private started = false;
+  private error: Error | undefined;
+  private channel: Channel | undefined;
+  private consumer: Consumer | undefined;
+  /** Steps wait for one another: attach, pause, stop. */
+  private step: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly discovered: DiscoveredConsumer,
+    private readonly options: ConsumeArguments,
+    private readonly sink: DeliverySink,
+    private readonly host: SupervisionHost,
+  ) {}
+
+  get status(): ConsumerStatus {
+    const { name, queue } = this.discovered;
+    const { inFlight, handled, failed } = this.sink;
+    return {
+      handler: name,
+      queue,
+      state: this.state,
+      error: this.error,
+      consumerTag: this.consumer?.active ? this.consumer.consumerTag : undefined,
+      inFlight,
+      handled: handled.total,
+      failed: failed.total,
+      handledPerSecond: handled.perSecond,
+      failedPerSecond: failed.perSecond,
+    };
+  }
+
+  private get state(): ConsumerState {
+    if (this.wanted === 'stopped') return 'stopped';
+    if (this.wanted === 'paused') return 'paused';
+    if (this.consumer?.active) return 'consuming';
+    return this.started ? 'recovering' : 'starting';
+  }
+
+  /** A getter, since it changes while others are waited for. */
+  private get stopped(): boolean {
+    return this.wanted === 'stopped';
+  }
+
+  /** May be tried again. @throws ConsumerStartError */
+  async start(): Promise<void> {
+    try {
+      await this.inTurn(async () => {
+        // With `startup: 'background'` that may take long, and the application may stop meanwhile.
+        await untilAborted(this.host.prepare(), this.ended.signal);
+        await this.host.position?.load();
+        await this.attach();
+      });
+    } catch (error) {
+      await this.channel?.close();
+      if (this.stopped) return;
+      throw (this.error = this.startError(error));
+    }
+    if (!this.started) return;
+    const { name, queue } = this.discovered;
+    this.logger.log(`Consuming queue '${queue}' in ${name}, prefetch ${this.options.prefetch}`);
+  }
+
+  /** No new messages; resolves once the broker has agreed. Handlers that run go on. */
+  async pause(): Promise<void> {
+    if (this.wanted !== 'consuming') return;
+    this.wanted = 'paused';
+    await this.inTurn(() => this.detach());
+    this.sink.flush();
+    const { name, queue } = this.discovered;
+    this.logger.log(`Paused the consumer of queue '${queue}' in ${name}`);
+  }
+
+  /** @throws ConsumerStartError when the queue cannot be consumed; it stays paused then */
+  async resume(): Promise<void> {
+    if (this.wanted !== 'paused') return;
+    this.wanted = 'consuming';
+    try {
+      await this.inTurn(() => this.attach());
+    } catch (error) {
+      if (this.wanted === 'consuming') this.wanted = 'paused';
+      throw this.startError(error);
+    }
+    const { name, queue } = this.discovered;
+    this.logger.log(`Resumed the consumer of queue '${queue}' in ${name}`);
+  }
+
+  /**
+   * No new messages, then the ones being handled to their end, their settlement included. What is not done within the
+   * grace period goes back to its queue.
+   */
+  async stop(): Promise<void> {
+    if (this.wanted === 'stopped') return;
+    this.wanted = 'stopped';
+    this.ended.abort();
+    const { name, queue } = this.discovered;
+    const drained = await this.withinGrace(async () => {
+      await this.inTurn(() => this.detach());
+      this.sink.flush();
+      await this.sink.idle();
+    });
+    if (drained) {
+      // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
+      await this.channel?.close();
+      this.abandon();
+      await this.host.position?.save();
+      this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
+      return;
+    }
+    this.logger.warn(
+      `Stopped consuming queue '${queue}' in ${name} with ${this.sink.inFlight} messages in their handlers, which had ` +
+        `${this.host.gracePeriod} ms (gracePeriod): they go back to the queue`,
+    );
+    // What this turn has acknowledged leaves with it.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await this.channel?.close({ timeout: 1 });
+    this.abandon();
+    await this.host.position?.save();
+  }
+
+  /** False when it takes longer than that. */
+  private async withinGrace(work: () => Promise<void>): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.host.gracePeriod);
+    });
+    try {
+      return await Promise.race([work().then(() => true), over]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Hands an unsettled delivery to the handler once more, when it is its turn. */
+  redeliver(delivery: Delivery): void {
+    this.consumer?.deliver(delivery);
+  }
+
+  /** A message of a stream failed, and none is to be handled after it. */
+  async giveUp(cause: unknown): Promise<void> {
+    await this.stop();
+    this.error = cause instanceof Error ? cause : new Error(String(cause));
+  }
+
+  private readonly handle = (delivery: Delivery): Promise<void> => this.sink.handle(delivery, this.host.position);
+
+  /** What is not settled yet, the broker has requeued. */
+  private abandon(): void {
+    this.sink.abandon();
+    this.host.position?.abandon();
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.step.then(work);
+    this.step = turn.catch(() => {});
+    return turn;
+  }
+
+  private async attach(): Promise<void> {
+    if (this.wanted !== 'consuming' || this.consumer) return;
+    const channel = await this.openChannel();
+    const { prefetch: _, ...options } = this.options;
+    const consumer = await channel.basicConsume(this.host.queueName(), this.handle, {
+      ...options,
+      // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
+      get arguments() {
+        return options.arguments();
+      },
+      // It is restored here: the client would do so in silence, and once only.
+      onCancel: () => {},
+    });
+    this.consumer = consumer;
+    this.started = true;
+    this.error = undefined;
+    void consumer.closed.then((error) => {
+      if (this.consumer === consumer) this.consumer = undefined;
+      if (error && this.wanted === 'consuming') void this.recover(error);
+    });
+  }
+
+  private async openChannel(): Promise<Channel> {
+    if (this.channel) return this.channel;
+    const connection = await untilAborted(this.host.connect(), this.ended.signal);
+    const channel = await connection.openChannel({ prefetch: this.options.prefetch });
+    channel.on('lost', () => this.abandon());
+    void channel.closed.then(() => {
+      if (this.channel === channel) this.channel = undefined;
+    });
+    return (this.channel = channel);
+  }
+
+  private async detach(): Promise<void> {
+    const { consumer } = this;
+    if (!consumer) return;
+    try {
+      await consumer.cancel();
+    } catch {
+      // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
+      await this.channel?.close();
+    }
+    this.consumer = undefined;
+  }
+
+  private async recover(reason: Error): Promise<void> {
+    const { queue, name } = this.discovered;
+    this.error = reason;
+    this.logger.warn(
+      `Lost the consumer of queue '${queue}' in ${name}: ${describeError(reason)}. It is being restored.`,
+    );
+    if (reason instanceof ConsumerCancelledError) this.host.cancelled(reason);
+    for (let wait = FIRST_WAIT; this.wanted === 'consuming'; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+      try {
+        await this.host.restoreQueue();
+        await this.inTurn(() => this.attach());
+        if (this.consumer) this.logger.log(`Consuming queue '${queue}' in ${name} again`);
+        return;
+      } catch (error) {
+        this.noteFailure(error);
+        if (error instanceof ConnectionClosedError) this.wanted = 'stopped';
+      }
+      await this.wait(wait);
+    }
+  }
+
+  /** The same reason is logged once, however often it comes. */
+  private noteFailure(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    if (this.error?.message !== failure.message) {
+      const { queue, name } = this.discovered;
+      this.logger.error(
+        `Cannot consume queue '${queue}' in ${name} yet: ${describeError(failure)}. It is tried again and again.`,
+      );
+    }
+    this.error = failure;
+  }
+
+  private async wait(ms: number): Promise<void> {
+    // Ends early when the consumer is stopped.
+    await delay(ms, undefined, { signal: this.ended.signal, ref: false }).catch(() => {});
+  }
+
+  private startError(error: unknown): ConsumerStartError {
+    return new ConsumerStartError(this.discovered.name, this.discovered.queue, error);
+  }
+}

@@ -1,0 +1,50 @@
+import type { FieldTable } from '../../../lib/client/index.js';
+import type { BatchOptions } from './batch-options.js';
+import type { QueueSource } from './queue-source.js';
+import type { RetryOptions } from '../../settlement/retry/retry-options.js';
+
+import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.js';
+
+/**
+ * How a handler consumes its queue.
+ *
+ * @publicApi
+ */
+export interface ConsumerOptions {
+  /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the one without a name. */
+  readonly connection?: string;
+  /** Unacknowledged messages that the broker hands out at most. 0: no limit. Default: the module's, which is 10. */
+  readonly prefetch?: number;
+  /** Messages that are handled at the same time, at most. Default: as many as are prefetched. */
+  readonly concurrency?: number;
+  /** Names the consumer on the broker; unique for each connection. Default: the broker makes one up. */
+  readonly consumerTag?: string;
+  /** No other consumer on the queue: starting fails while there is one. Default false. */
+  readonly exclusive?: boolean;
+  /**
+   * Consumers of a higher priority get messages as long as their prefetch lets them; the others get what is left
+   * (https://www.rabbitmq.com/docs/consumer-priority). Default 0.
+   */
+  readonly priority?: number;
+  /** For streams: where to begin. Default: with what comes next. */
+  readonly offset?: StreamOffset;
+  /** For streams: keep how far the consumer has come, so that a restart goes on there. Default: it is not kept. */
+  readonly trackOffset?: TrackOffsetOptions;
+  /** Further arguments of basic.consume, as they are. */
+  readonly arguments?: FieldTable;
+  /**
+   * What becomes of a message whose handler throws. `false`: it is parked at the first failure. Default: three attempts,
+   * 1 s to 30 s apart, then parked in `<queue>.parked`.
+   */
+  readonly retry?: RetryOptions | false;
+  /**
+   * `auto`: settled by the outcome of the handler. `manual`: the handler settles, by the {@link AmqpContext}, when it
+   * likes; one that throws before has it settled as with `auto`. Default `auto`.
+   */
+  readonly ack?: 'auto' | 'manual';
+}
+
+/** What {@link AmqpConsumer} and its kind leave on a method. */
+export type ConsumerMetadata =
+  | { readonly kind: 'message' | 'rpc'; readonly source: QueueSource; readonly options: ConsumerOptions }
+  | { readonly kind: 'batch'; readonly source: QueueSource; readonly options: BatchOptions };

@@ -1,0 +1,83 @@
+import type { ExternalContextCreator } from '@nestjs/core';
+import { isThenable } from '../../../lib/client/thenable.js';
+
+/** Of messages that a guard or a pipe has refused. Keyed by what the handler is called with: its context. */
+const refused = new WeakSet<object>();
+
+/** A guard or a pipe has refused the message of this context: it would refuse it again. */
+export function wasRefused(context: object): boolean {
+  return refused.has(context);
+}
+
+type GuardsFn = (args: readonly unknown[]) => Promise<void>;
+type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
+type Create<F> = (...args: unknown[]) => F | null;
+
+/** Where an argument comes from; the form is Nest's. */
+interface Param {
+  readonly index: number;
+  readonly pipes: readonly unknown[];
+  extractValue(...params: unknown[]): unknown;
+}
+
+/**
+ * Property descriptors over an `ExternalContextCreator` that note which messages guards and pipes refuse. From the
+ * error alone it cannot be told: a handler may throw a `BadRequestException` of its own, and an exception filter may put
+ * another error in its place. See decision 9.
+ */
+export function notingRefusals(contexts: ExternalContextCreator): PropertyDescriptorMap {
+  const { createGuardsFn, createPipesFn } = contexts as unknown as {
+    readonly createGuardsFn: Create<GuardsFn>;
+    readonly createPipesFn: Create<PipesFn>;
+  };
+  return {
+    createGuardsFn: {
+      value(...how: unknown[]): GuardsFn | null {
+        const ask = createGuardsFn.apply(this, how);
+        return ask && ((args) => ask(args).catch((error: unknown) => note(args[1], error)));
+      },
+    },
+    createPipesFn: {
+      value(pipes: readonly unknown[], params: readonly Param[]): PipesFn | null {
+        const transform = createPipesFn.call(this, pipes, params);
+        if (!transform) return null;
+        const piped = pipes.length > 0 || params.some((param) => param.pipes.length > 0);
+        const supply = piped ? transform : withoutPipes(params);
+        return (args, ...given) => supply(args, ...given)?.catch((error: unknown) => note(given[1], error));
+      },
+    },
+  };
+}
+
+/** Only takes the arguments; what a custom decorator promises is waited for. Undefined where there is nothing to wait for. */
+function withoutPipes(params: readonly Param[]): PipesFn {
+  return (args, ...given) => {
+    let pending: Promise<unknown>[] | undefined;
+    for (const { index, extractValue } of params) {
+      try {
+        const value = extractValue(...given);
+        if (isThenable(value)) (pending ??= []).push(Promise.resolve(value).then((kept) => (args[index] = kept)));
+        else args[index] = value;
+      } catch (error) {
+        (pending ??= []).push(Promise.reject(error));
+      }
+    }
+    return pending && Promise.all(pending);
+  };
+}
+
+function note(context: unknown, error: unknown): never {
+  if (typeof context === 'object' && context !== null && isRefusal(error)) refused.add(context);
+  throw error;
+}
+
+/**
+ * What says that the message is at fault: an HttpException of 4xx, or an RpcException. Anything else is a guard or pipe
+ * that could not do its work, a database that is away, say; that may pass.
+ */
+export function isRefusal(error: unknown): boolean {
+  const { getStatus, getError } = (error ?? {}) as { readonly getStatus?: unknown; readonly getError?: unknown };
+  if (typeof getStatus !== 'function') return typeof getError === 'function';
+  const status: unknown = getStatus.call(error);
+  return typeof status === 'number' && status >= 400 && status < 500;
+}

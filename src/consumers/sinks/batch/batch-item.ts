@@ -1,0 +1,51 @@
+import type { AmqpContext } from '../../../settlement/amqp-context.js';
+import { DONE, type Outcome } from '../../../settlement/outcome.js';
+
+/**
+ * One message of a batch.
+ *
+ * @publicApi
+ */
+export class AmqpBatchItem<T = unknown> {
+  private outcome: Outcome | undefined;
+
+  /** @param settle is called once, with the first outcome */
+  constructor(
+    /** Decoded by its content type, and through `itemPipes`. */
+    readonly payload: T,
+    readonly context: AmqpContext,
+    private readonly settle: (outcome: Outcome) => void,
+  ) {}
+
+  /** Done with it, whatever becomes of the others. Without effect when it is settled already. */
+  ack(): void {
+    this.end(DONE);
+  }
+
+  /**
+   * It failed, alone: the consumer's `retry` says what becomes of it, as if the handler had thrown this error. Without
+   * effect when it is settled already.
+   */
+  fail(error: unknown): void {
+    this.end({ ok: false, error, refused: false });
+  }
+
+  /** @internal The batch as a whole ended so. */
+  end(outcome: Outcome): void {
+    if (this.outcome) return;
+    this.outcome = outcome;
+    this.settle(outcome);
+  }
+}
+
+/**
+ * What guards, interceptors and filters of a batch consumer see as context, and `REQUEST` is.
+ *
+ * @publicApi
+ */
+export class AmqpBatchContext<T = unknown> {
+  constructor(
+    readonly queue: string,
+    readonly items: readonly AmqpBatchItem<T>[],
+  ) {}
+}

@@ -1,0 +1,97 @@
+import type { PipeTransform } from '@nestjs/common';
+import type { Delivery } from '../../../../lib/client/index.js';
+import type { MessageSerializers } from '../../../serialization/message-serializers.js';
+import { DeliverySink, type Result } from '../delivery.sink.js';
+import type { MessageHandler } from '../../pipeline/handler.factory.js';
+import { isRefusal, wasRefused } from '../../pipeline/refusals.js';
+import { DONE, type Failure } from '../../../settlement/outcome.js';
+import type { Settler } from '../../../settlement/settler.js';
+import { BatchCollector } from './batch-collector.js';
+import { AmqpBatchContext, AmqpBatchItem } from './batch-item.js';
+import type { BatchLimits } from '../../options/batch-options.js';
+
+/** What a batch consumer consists of. */
+export interface BatchParts {
+  readonly queue: string;
+  readonly limits: BatchLimits;
+  readonly itemPipes: readonly PipeTransform[];
+  readonly serializers: MessageSerializers;
+  readonly handler: MessageHandler<AmqpBatchContext>;
+  readonly settler: Settler;
+}
+
+/** An item that waits for its batch, and what to tell when the channel is lost before it comes. */
+interface Waiting {
+  readonly item: AmqpBatchItem;
+  readonly abandon: () => void;
+}
+
+/** Hands over messages in batches, and settles each by itself. */
+export class BatchSink extends DeliverySink {
+  private readonly collector: BatchCollector<Waiting>;
+
+  constructor(private readonly parts: BatchParts) {
+    super();
+    this.collector = new BatchCollector(parts.limits, (batch) => this.handleBatch(batch.map(({ item }) => item)));
+  }
+
+  override flush(): void {
+    this.collector.flush();
+    this.parts.settler.release();
+  }
+
+  override abandon(): void {
+    for (const { abandon } of this.collector.clear()) abandon();
+    this.parts.settler.abandon();
+  }
+
+  protected async process(delivery: Delivery): Promise<Result> {
+    const { settler } = this.parts;
+    let payload: unknown;
+    try {
+      payload = await this.payloadOf(delivery);
+    } catch (failure) {
+      // Alone: the others of its batch are none the worse.
+      await settler.settle(delivery, failure as Failure);
+      return 'failed';
+    }
+    return new Promise<Result>((resolve) => {
+      const item = new AmqpBatchItem(payload, settler.contextOf(delivery), (outcome) => {
+        void settler.settle(delivery, outcome).then(() => resolve(outcome.ok ? 'done' : 'failed'));
+      });
+      this.collector.add({ item, abandon: () => resolve('abandoned') });
+    });
+  }
+
+  /** @throws Failure */
+  private async payloadOf(delivery: Delivery): Promise<unknown> {
+    let payload: unknown;
+    try {
+      payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+    } catch (error) {
+      throw failure(error, true);
+    }
+    try {
+      for (const pipe of this.parts.itemPipes) {
+        payload = await (pipe.transform(payload, { type: 'body', metatype: undefined, data: undefined }) as unknown);
+      }
+      return payload;
+    } catch (error) {
+      throw failure(error, isRefusal(error));
+    }
+  }
+
+  private async handleBatch(items: readonly AmqpBatchItem[]): Promise<void> {
+    const context = new AmqpBatchContext(this.parts.queue, items);
+    try {
+      await this.parts.handler([...items], context);
+      for (const item of items) item.end(DONE);
+    } catch (error) {
+      for (const item of items) item.end(failure(error, wasRefused(context)));
+    }
+  }
+}
+
+function failure(error: unknown, refused: boolean): Failure {
+  return { ok: false, error, refused };
+}

@@ -1,0 +1,113 @@
+import { Buffer } from 'node:buffer';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { WireError, type Delivery, type MessageProperties } from '../../../lib/client/index.js';
+import { MessageSerializers } from '../../serialization/message-serializers.js';
+import { AmqpContext } from '../../settlement/amqp-context.js';
+import type { MessageHandler } from '../pipeline/handler.factory.js';
+import { MessageRunner } from './message.runner.js';
+import { MessageSink } from './message.sink.js';
+import { RetryPolicy } from '../../settlement/retry/retry-policy.js';
+import { Settler } from '../../settlement/settler.js';
+
+/** A delivery that notes how it was settled. */
+class FakeDelivery {
+  readonly settlements: string[] = [];
+  readonly deliveryTag = 7;
+  readonly routingKey = 'order.created';
+  readonly body: Buffer;
+
+  constructor(
+    body: string,
+    readonly properties: MessageProperties = { contentType: 'application/json', messageId: 'm-1' },
+  ) {
+    this.body = Buffer.from(body);
+  }
+
+  get settled(): boolean {
+    return this.settlements.length > 0;
+  }
+
+  ack(): void {
+    this.settlements.push('ack');
+  }
+
+  reject({ requeue }: { requeue: boolean }): void {
+    this.settlements.push(requeue ? 'requeue' : 'reject');
+  }
+}
+
+describe('MessageRunner', () => {
+  const serializers = new MessageSerializers({});
+  const nowhere = { prepare: async () => {}, park: async () => {}, retry: async () => {} };
+  let errors: string[];
+
+  beforeEach(() => {
+    errors = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void errors.push(String(line)));
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  /** Rejects what fails, for there is no broker to park it. */
+  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
+    const consumer = { name: 'Billing.onOrder', queue: 'billing', ack: 'auto' as const, redeliver() {}, stop() {} };
+    const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
+    const settler = new Settler(consumer, policy, nowhere, () => {});
+    const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler);
+    return sink.handle(delivery as unknown as Delivery);
+  };
+
+  it('hands over the payload and the context, and acknowledges when the handler is done, not before', async () => {
+    const delivery = new FakeDelivery('{"id":1}');
+    await run(delivery, async (payload, context) => {
+      await Promise.resolve();
+      expect(payload).toEqual({ id: 1 });
+      expect(context).toBeInstanceOf(AmqpContext);
+      expect(context).toMatchObject({ queue: 'billing', delivery, properties: { messageId: 'm-1' }, headers: {} });
+      expect(delivery.settlements).toEqual([]);
+    });
+    expect(delivery.settlements).toEqual(['ack']);
+    expect(errors).toEqual([]);
+  });
+
+  it('rejects without requeue when the handler fails, and says which message and where', async () => {
+    const delivery = new FakeDelivery('{"card":"4111"}');
+    await run(delivery, () => Promise.reject(new Error('no funds')));
+    expect(delivery.settlements).toEqual(['reject']);
+    expect(errors).toEqual([
+      "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: Error: no funds; rejected",
+    ]);
+  });
+
+  it('rejects what cannot be decoded, without the handler and without the payload in the log', async () => {
+    const delivery = new FakeDelivery('{"card":"4111');
+    const handler = jest.fn<MessageHandler>();
+    await run(delivery, handler);
+    expect(handler).not.toHaveBeenCalled();
+    expect(delivery.settlements).toEqual(['reject']);
+    expect(errors).toEqual([
+      "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: " +
+        "UndecodableMessageError: its 13 bytes are not valid 'application/json'; rejected",
+    ]);
+  });
+
+  it('rejects a message with malformed properties', async () => {
+    const delivery = new FakeDelivery('{}');
+    Object.defineProperty(delivery, 'properties', {
+      get: () => {
+        throw new WireError('SYNTAX_ERROR', 'a table that ends too early');
+      },
+    });
+    await run(delivery, () => Promise.resolve());
+    expect(delivery.settlements).toEqual(['reject']);
+    expect(errors[0]).toMatch(/^Message without id .* WireError: a table that ends too early; rejected$/);
+  });
+
+  it('leaves a delivery alone that the handler settled', async () => {
+    const delivery = new FakeDelivery('{}');
+    await run(delivery, async (_, context) => context.delivery.reject({ requeue: true }));
+    expect(delivery.settlements).toEqual(['requeue']);
+  });
+});

@@ -1,0 +1,103 @@
+import { Logger } from '@nestjs/common';
+import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
+import type { PublisherChannel } from '../../publishers/publisher-channel.js';
+import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
+import type { MessageSerializers } from '../../serialization/message-serializers.js';
+import { DeliverySink, type Result } from './delivery.sink.js';
+import { describeError, describeMessage } from '../../common/log-text.js';
+import type { Handled, MessageRunner } from './message.runner.js';
+import type { Outcome } from '../../settlement/outcome.js';
+import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
+import type { Settler } from '../../settlement/settler.js';
+
+/** What somebody waits for. */
+interface Request {
+  readonly replyTo: string;
+  readonly correlationId: string | undefined;
+}
+
+/** What an RPC consumer consists of. */
+export interface RpcParts {
+  /** `PriceService.price` */
+  readonly name: string;
+  readonly queue: string;
+  readonly runner: MessageRunner;
+  readonly settler: Settler;
+  readonly serializers: MessageSerializers;
+  readonly replies: PublisherChannel;
+}
+
+/** Hands over each request by itself, and answers it before it is settled. */
+export class RpcSink extends DeliverySink {
+  private readonly logger = new Logger('AmqpConsumer');
+
+  constructor(private readonly parts: RpcParts) {
+    super();
+  }
+
+  override flush(): void {
+    this.parts.settler.release();
+  }
+
+  override abandon(): void {
+    this.parts.settler.abandon();
+  }
+
+  protected process(delivery: Delivery): Promise<Result> {
+    return this.parts.runner.handle(delivery, this.conclude);
+  }
+
+  private readonly conclude = async (handled: Handled, delivery: Delivery): Promise<Result> => {
+    const request = this.requestOf(delivery);
+    const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
+    await this.parts.settler.settle(delivery, outcome);
+    return outcome.ok ? 'done' : 'failed';
+  };
+
+  private requestOf(delivery: Delivery): Request | undefined {
+    try {
+      const { replyTo, correlationId } = this.parts.settler.contextOf(delivery).properties;
+      return replyTo === undefined || replyTo === '' ? undefined : { replyTo, correlationId };
+    } catch {
+      // Malformed properties: there is no telling whom to answer.
+      return undefined;
+    }
+  }
+
+  /** Never rejects. Resolves with what the request is settled by. */
+  private async answer(request: Request, handled: Handled, delivery: Delivery): Promise<Outcome> {
+    let outcome = handled;
+    let reply: EncodedReply;
+    try {
+      reply = handled.ok ? encodeReply(this.parts.serializers, handled.value) : encodeErrorReply(handled.error);
+    } catch (error) {
+      // The value cannot be sent: that is the answer.
+      outcome = { ok: false, error, refused: false };
+      reply = encodeErrorReply(error);
+    }
+    await this.send(request, reply, delivery);
+    return outcome.ok || outcome.error instanceof RejectMessage ? outcome : { ...outcome, answered: true };
+  }
+
+  private async send({ replyTo, correlationId }: Request, reply: EncodedReply, delivery: Delivery): Promise<void> {
+    const { contentType, headers } = reply.properties;
+    try {
+      // Mandatory, with direct reply-to as well: so a requester that has gone shows.
+      await this.parts.replies.publish('', replyTo, reply.body, {
+        contentType,
+        headers,
+        correlationId,
+        mandatory: true,
+      });
+    } catch (error) {
+      const { queue, name } = this.parts;
+      const message = `${describeMessage(delivery)} of queue '${queue}', answered by ${name}`;
+      if (error instanceof MessageReturnedError) this.logger.warn(`Nobody waits for the reply to ${message}`);
+      else this.logger.error(`The reply to ${message} could not be sent: ${describeError(error)}`);
+    }
+  }
+}
+
+function comesAgain(handled: Handled): boolean {
+  return !handled.ok && (handled.error instanceof RequeueMessage || handled.error instanceof RetryMessage);
+}

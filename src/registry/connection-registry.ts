@@ -1,0 +1,72 @@
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
+import type { NamedConnection } from './named-connection.js';
+
+/** The connections of one application, by name: opens them when it starts, and closes them when all else is done. */
+@Injectable()
+export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
+  private readonly connections = new Map<string, NamedConnection>();
+  private readonly expected: { readonly name: string; readonly asker: string }[] = [];
+
+  async onModuleInit(): Promise<void> {
+    for (const { name, asker } of this.expected) this.get(name, asker);
+    const starts = await Promise.allSettled(this.all().map((connection) => connection.start()));
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed) await this.abandonStart(failed.reason);
+  }
+
+  // Not onModuleDestroy: an HTTP server takes requests until after that, and they may publish.
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.all().map((connection) => connection.close()));
+  }
+
+  /**
+   * Closes everything and throws the error: an application that does not start is often not closed either, and what is
+   * open would keep its process alive.
+   */
+  async abandonStart(error: unknown): Promise<never> {
+    await this.onApplicationShutdown();
+    throw error;
+  }
+
+  /** In the order of the imports. */
+  all(): NamedConnection[] {
+    return [...this.connections.values()];
+  }
+
+  /**
+   * @param asker who needs it, for the message: `@AmqpConsumer('billing') on Billing.onOrder`
+   * @throws ConfigurationError that lists the names that there are
+   */
+  get(name: string = DEFAULT_CONNECTION, asker?: string): NamedConnection {
+    const connection = this.connections.get(name);
+    if (connection) return connection;
+    const known = [...this.connections.keys()].map((other) => `'${other}'`).join(', ') || 'none';
+    throw new ConfigurationError(
+      `${asker ? `${asker}: there` : 'There'} is no AMQP connection '${name}'; known are: ${known}. ` +
+        `Name one of them, or import ${importOf(name)} in the root module.`,
+    );
+  }
+
+  /** It has to be there when the application starts; providers are made in any order, so that is when it is looked for. */
+  expect(name: string = DEFAULT_CONNECTION, asker: string): void {
+    this.expected.push({ name, asker });
+  }
+
+  /** @throws ConfigurationError when the name is taken: one of the two would win everywhere, in silence */
+  add(connection: NamedConnection): void {
+    const { name } = connection;
+    if (this.connections.has(name)) {
+      throw new ConfigurationError(
+        `AmqpModule.forRoot() is called twice for the connection '${name}'. Call it once, in the root module: what it ` +
+          "provides is there for all modules. For a second broker or vhost, give one of them a name: { name: 'billing', url }.",
+      );
+    }
+    this.connections.set(name, connection);
+  }
+}
+
+function importOf(name: string): string {
+  return name === DEFAULT_CONNECTION ? 'AmqpModule.forRoot({ url })' : `AmqpModule.forRoot({ name: '${name}', url })`;
+}

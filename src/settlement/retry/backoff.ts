@@ -1,0 +1,67 @@
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { milliseconds, type Duration } from '../../common/duration.js';
+
+/**
+ * How long to wait before a retry: the milliseconds to choose from, one of them at random. Each value is a delay queue
+ * on the broker, declared when the consumer starts; so the function has to give the same values each time, and few
+ * different ones.
+ *
+ * @param retry the retry that is due, from 1
+ * @publicApi
+ */
+export type Backoff = (retry: number) => readonly number[];
+
+/** Options of {@link exponential}. */
+export interface ExponentialOptions {
+  /** From one delay to the next. Default 2. */
+  readonly factor?: number;
+  /**
+   * Take either the delay or half of it, at random, so that messages which failed together do not all come back
+   * together. With the factor 2 half a delay is the one before, and costs one delay queue in all. Default true.
+   */
+  readonly jitter?: boolean;
+}
+
+/**
+ * Delays that grow: `initial`, then `factor` times as long each, `max` at most.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing', { retry: { attempts: 5, backoff: exponential('1s', '1m') } })
+ * ```
+ *
+ * @throws ConfigurationError
+ * @publicApi
+ */
+export function exponential(initial: Duration, max: Duration, options: ExponentialOptions = {}): Backoff {
+  const { factor = 2, jitter = true } = options;
+  const first = atLeastOne(milliseconds(initial, 'exponential: initial'));
+  const last = milliseconds(max, 'exponential: max');
+  if (last < first) throw new ConfigurationError(`exponential: max (${max}) is less than initial (${initial})`);
+  if (!(factor >= 1)) throw new ConfigurationError(`exponential: factor must be a number of at least 1, not ${factor}`);
+  return (retry) => {
+    const delay = Math.round(Math.min(last, first * factor ** (retry - 1)));
+    return jitter ? [atLeastOne(Math.round(delay / 2)), delay] : [delay];
+  };
+}
+
+/**
+ * The same delay each time.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing', { retry: { attempts: 10, backoff: fixed('5s') } })
+ * ```
+ *
+ * @throws ConfigurationError
+ * @publicApi
+ */
+export function fixed(delay: Duration): Backoff {
+  const ms = atLeastOne(milliseconds(delay, 'fixed'));
+  return () => [ms];
+}
+
+/** A delay of nothing would be a loop as fast as the broker can send. */
+function atLeastOne(ms: number): number {
+  return Math.max(1, ms);
+}

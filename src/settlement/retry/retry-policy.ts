@@ -1,0 +1,94 @@
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { exponential, type Backoff } from './backoff.js';
+import { milliseconds } from '../../common/duration.js';
+import type { RetryEnd, RetryOptions } from './retry-options.js';
+
+const DEFAULT_ATTEMPTS = 3;
+const DEFAULT_BACKOFF = exponential('1s', '30s');
+/** Retries for which the backoff is asked ahead: by then it has come to its maximum. */
+const MAX_ASKED = 1_000;
+/** Each is a queue on the broker. */
+const MAX_LEVELS = 50;
+/** Where no delay is asked for and there is no backoff to ask: `retry: false` with a `RetryMessage()`, ms. */
+const FALLBACK_DELAY = 1_000;
+
+/** Where the messages of a queue wait for their retries. */
+export type RetryPlace =
+  /** In delay queues of the broker. */
+  | 'broker'
+  /** Here: the queue dies with the connection, and the messages in it. */
+  | 'process'
+  /** Here, too: nothing can be put back into a log. */
+  | 'stream';
+
+/** How often and after which delays the messages of one consumer are retried, and what becomes of them in the end. */
+export class RetryPolicy {
+  /** The first attempt included. */
+  readonly attempts: number;
+  readonly end: RetryEnd;
+  /** Every delay that may come up, in ms, ascending. */
+  readonly levels: readonly number[];
+  private readonly backoff: Backoff;
+
+  /** @throws ConfigurationError */
+  constructor(
+    options: RetryOptions | false | undefined,
+    readonly place: RetryPlace,
+    private readonly random: () => number = Math.random,
+  ) {
+    const given = options === false ? { attempts: 1 } : (options ?? {});
+    refuseUnknown(given);
+    const { attempts = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF, delays = [] } = given;
+    if (!Number.isInteger(attempts) || attempts < 1) {
+      throw new ConfigurationError(`retry.attempts must be a whole number from 1, not ${attempts}`);
+    }
+    if (typeof backoff !== 'function') {
+      throw new ConfigurationError(
+        "retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own",
+      );
+    }
+    this.attempts = attempts;
+    this.backoff = backoff;
+    this.end = given.then ?? (place === 'process' ? 'dead-letter' : 'park');
+    if (this.end === 'stop' && place !== 'stream') {
+      throw new ConfigurationError("retry.then: 'stop' is for streams; other queues go on without the message");
+    }
+    this.levels = this.allLevels(delays.map((delay) => Math.max(1, milliseconds(delay, 'retry.delays'))));
+  }
+
+  /** Milliseconds to wait after this attempt has failed. */
+  delayAfter(attempt: number): number {
+    if (this.attempts === 1) return this.levels[0] ?? FALLBACK_DELAY;
+    const candidates = this.backoff(Math.min(attempt, this.attempts - 1));
+    return candidates[Math.floor(this.random() * candidates.length)] ?? FALLBACK_DELAY;
+  }
+
+  private allLevels(delays: readonly number[]): readonly number[] {
+    const levels = new Set(delays);
+    for (let retry = 1; retry < Math.min(this.attempts, MAX_ASKED); retry++) {
+      const candidates = this.backoff(retry);
+      if (candidates.length === 0 || !candidates.every((ms) => Number.isInteger(ms) && ms >= 1)) {
+        throw new ConfigurationError(
+          `retry.backoff gives [${candidates.join(', ')}] for retry ${retry}: give whole milliseconds from 1, one or more`,
+        );
+      }
+      for (const ms of candidates) levels.add(ms);
+      if (levels.size > MAX_LEVELS) {
+        throw new ConfigurationError(
+          `retry.backoff gives more than ${MAX_LEVELS} different delays, and each is a queue on the broker: let the ` +
+            'delays grow faster, or up to a lower maximum',
+        );
+      }
+    }
+    return [...levels].sort((a, b) => a - b);
+  }
+}
+
+const KNOWN: readonly string[] = ['attempts', 'backoff', 'delays', 'then'];
+
+function refuseUnknown(given: RetryOptions): void {
+  const unknown = Object.keys(given).find((name) => !KNOWN.includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigurationError(`retry: unknown option '${unknown}'; known are: ${KNOWN.join(', ')}`);
+  }
+}

@@ -1,0 +1,98 @@
+import { NotFoundError, PreconditionFailedError, type Channel, type Connection } from '../../../lib/client/index.js';
+import { declareTopology } from '../../topology/declare-topology.js';
+import { quorumQueue, type QueueDefinition } from '../../topology/queues.js';
+import type { TopologyOptions } from '../../topology/topology.js';
+import { delayQueueName, parkedQueueName } from './settlement-queue-names.js';
+import { MissingQueueError } from './retry.errors.js';
+
+/** No limit, in effect, and RabbitMQ 3 and 4 both take it; see decision 11. */
+const NO_DELIVERY_LIMIT = 2 ** 31 - 1;
+
+/** Where messages wait `ms` for their retry; then the broker puts them back into `queue`, and keeps them until it can. */
+export function delayQueue(queue: string, ms: number): QueueDefinition {
+  return quorumQueue(delayQueueName(queue, ms), {
+    messageTtl: ms,
+    deadLetterExchange: '',
+    deadLetterRoutingKey: queue,
+    deadLetterStrategy: 'at-least-once',
+    overflow: 'reject-publish',
+  });
+}
+
+/** Where messages of `queue` are kept whose attempts are spent. */
+export function parkedQueue(queue: string): QueueDefinition {
+  return quorumQueue(parkedQueueName(queue), { deliveryLimit: NO_DELIVERY_LIMIT });
+}
+
+/** What of them one consumer needs. */
+export interface NeededQueues {
+  /** For people: `BillingConsumer.onOrder`. */
+  readonly consumer: string;
+  readonly queue: string;
+  /** Delays in ms, of a delay queue each. */
+  readonly levels: readonly number[];
+  readonly parked: boolean;
+}
+
+/**
+ * Sees to it that they are there, as the topology's `declare` says: declares them, or looks for them only. A queue of
+ * that name in the topology, or a parked queue that is there already, is taken as it is.
+ *
+ * @throws MissingQueueError, TopologyError
+ */
+export async function provideQueues(
+  connection: Connection,
+  topology: TopologyOptions,
+  needed: NeededQueues,
+): Promise<void> {
+  const { declare = 'assert' } = topology;
+  const declared = new Set(topology.queues?.map(({ name }) => name));
+  const delays = needed.levels.map((ms) => delayQueue(needed.queue, ms)).filter(({ name }) => !declared.has(name));
+  const parked = parkedQueue(needed.queue);
+  await onChannel(connection, async (open) => {
+    if (declare === 'assert') {
+      if (delays.length > 0) await declareTopology(await open(), { queues: delays });
+      if (needed.parked && !declared.has(parked.name)) await declareUnlessThere(await open(), parked);
+      return;
+    }
+    for (const definition of needed.parked ? [...delays, parked] : delays) {
+      await lookFor(await open(), definition, needed, declare);
+    }
+  });
+}
+
+/** Whoever has declared it with other arguments wants it so; messages can be kept in any queue. */
+async function declareUnlessThere(channel: Channel, { name, ...options }: QueueDefinition): Promise<void> {
+  try {
+    await channel.queueDeclare(name, options);
+  } catch (error) {
+    if (!(error instanceof PreconditionFailedError)) throw error;
+  }
+}
+
+async function lookFor(
+  channel: Channel,
+  definition: QueueDefinition,
+  { consumer, queue }: NeededQueues,
+  declare: string,
+): Promise<void> {
+  try {
+    await channel.queueDeclare(definition.name, { passive: true });
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new MissingQueueError(definition, consumer, queue, declare, error);
+  }
+}
+
+/** Scratch channels: a refused declaration closes one. */
+async function onChannel(connection: Connection, work: (open: () => Promise<Channel>) => Promise<void>): Promise<void> {
+  let channel: Channel | undefined;
+  try {
+    await work(async () => {
+      if (!channel?.isOpen) channel = await connection.openChannel({ restore: false });
+      return channel;
+    });
+  } finally {
+    await channel?.close();
+  }
+}

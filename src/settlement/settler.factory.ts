@@ -1,0 +1,44 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Subject, type Observable } from 'rxjs';
+import type { FieldTable } from '../../lib/client/index.js';
+import type { NamedConnection } from '../registry/named-connection.js';
+import { BrokerDetour } from './retry/broker-detour.js';
+import type { RetryOptions } from './retry/retry-options.js';
+import { RetryPolicy, type RetryPlace } from './retry/retry-policy.js';
+import type { ConsumerFailure } from './consumer-failure.js';
+import { Settler, type SettledConsumer } from './settler.js';
+
+/** What the settlements of a consumer follow from. */
+export interface SettlementOptions extends SettledConsumer {
+  readonly retry: RetryOptions | false | undefined;
+  /** Arguments of basic.consume. */
+  readonly arguments: FieldTable | undefined;
+}
+
+/** Makes the {@link Settler} of each consumer, and gathers their failures. */
+@Injectable()
+export class Settlers implements OnApplicationShutdown {
+  private readonly failures = new Subject<ConsumerFailure>();
+
+  /** Every message that was not handled. Completes when the application shuts down. */
+  readonly failures$: Observable<ConsumerFailure> = this.failures.asObservable();
+
+  /** @throws ConfigurationError */
+  create(named: NamedConnection, consumer: SettlementOptions): Settler {
+    const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer));
+    const detour = new BrokerDetour(named, consumer, policy);
+    return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure));
+  }
+
+  onApplicationShutdown(): void {
+    this.failures.complete();
+  }
+}
+
+function placeOf({ options }: NamedConnection, consumer: SettlementOptions): RetryPlace {
+  const declared = options.topology?.queues?.find(({ name }) => name === consumer.queue);
+  if (declared?.arguments['x-queue-type'] === 'stream' || consumer.arguments?.['x-stream-offset'] !== undefined) {
+    return 'stream';
+  }
+  return declared?.exclusive === true ? 'process' : 'broker';
+}
