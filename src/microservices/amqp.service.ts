@@ -1,10 +1,10 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { NamedConnection } from '../registry/named-connection.js';
-import { AmqpClientProxy } from './amqp.client-proxy.js';
-import { AmqpServer } from './amqp.server.js';
+import { AmqpClientProxy } from './client/amqp.client-proxy.js';
+import { AmqpServer } from './server/amqp.server.js';
 import type { ConnectionSource, TransportConnections } from './connection-source.js';
-import type { AmqpTransportOptions } from './transport-options.js';
+import type { AmqpTransportOptions } from './options/transport-options.js';
 
 /**
  * Options of what shares the module's connections.

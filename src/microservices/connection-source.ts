@@ -3,7 +3,7 @@ import { Backoff } from '../../lib/client/timing/backoff.js';
 import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
 import { pause } from '../common/waiting.js';
 import type { TopologyOptions } from '../topology/topology.js';
-import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
 
 /** Where a server or client gets its connections from: its own, or the module's. */
 export interface ConnectionSource {

@@ -5,7 +5,7 @@ import { firstValueFrom, lastValueFrom, scan, startWith, NEVER, take, toArray, t
 import { AmqpClientProxy, AmqpRecordBuilder, AmqpRpcContext, AmqpServer } from 'nest-amqp/microservices';
 import { MessageReturnedError } from 'nest-amqp/client';
 import { TopologyMismatchError } from 'nest-amqp';
-import { matchesTopic } from '../../src/microservices/topic-pattern.js';
+import { matchesTopic } from '../../src/microservices/server/topic-pattern.js';
 import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
 import { SIDES, useMicro } from './support/micro-harness.js';
 

@@ -1,10 +1,10 @@
-import type { Consumer, Delivery } from '../../lib/client/index.js';
-import { BrokerDetour } from '../settlement/retry/broker-detour.js';
-import { RetryPolicy, type RetryPlace } from '../settlement/retry/retry-policy.js';
-import { Settler } from '../settlement/settler.js';
-import type { ConnectionSource } from './connection-source.js';
-import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
-import type { ServerQueue } from './transport-topology.js';
+import type { Consumer, Delivery } from '../../../lib/client/index.js';
+import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
+import { RetryPolicy, type RetryPlace } from '../../settlement/retry/retry-policy.js';
+import { Settler } from '../../settlement/settler.js';
+import type { ConnectionSource } from '../connection-source.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
+import type { ServerQueue } from '../options/transport-topology.js';
 
 /** What it needs of the server's consumer, which comes later. */
 export interface SettledServer {

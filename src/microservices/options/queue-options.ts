@@ -1,5 +1,5 @@
-import { ConfigurationError, type FieldTable } from '../../lib/client/index.js';
-import type { QueueDeclareOptions } from '../../lib/client/index.js';
+import { ConfigurationError, type FieldTable } from '../../../lib/client/index.js';
+import type { QueueDeclareOptions } from '../../../lib/client/index.js';
 
 /**
  * How a queue is declared, under the names that amqplib has for it.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigurationError } from '../../lib/client/index.js';
-import { AmqpClientProxy } from './amqp.client-proxy.js';
-import { AmqpServer } from './amqp.server.js';
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { AmqpClientProxy } from '../client/amqp.client-proxy.js';
+import { AmqpServer } from '../server/amqp.server.js';
 import { queueDeclaration } from './queue-options.js';
 import { checkOptions, exchangeOf } from './transport-options.js';
 

@@ -1,12 +1,12 @@
 import type { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
-import type { Channel, Consumer, Delivery } from '../../lib/client/index.js';
-import type { Settler } from '../settlement/settler.js';
-import type { ConnectionSource, TransportConnections } from './connection-source.js';
+import type { Channel, Consumer, Delivery } from '../../../lib/client/index.js';
+import type { Settler } from '../../settlement/settler.js';
+import type { ConnectionSource, TransportConnections } from '../connection-source.js';
 import { ReplySender } from './reply-sender.js';
 import { serverSettler } from './server-settler.js';
-import { isTakenAsItIs, type AmqpTransportOptions } from './transport-options.js';
-import { declareForServer, type ServerQueue } from './transport-topology.js';
+import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
+import { declareForServer, type ServerQueue } from '../options/transport-topology.js';
 
 const DEFAULT_PREFETCH = 100;
 const DEFAULT_GRACE = 10_000;

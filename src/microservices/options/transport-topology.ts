@@ -1,5 +1,5 @@
-import type { Channel, Connection } from '../../lib/client/index.js';
-import { topologyError } from '../topology/topology.errors.js';
+import type { Channel, Connection } from '../../../lib/client/index.js';
+import { topologyError } from '../../topology/topology.errors.js';
 import { queueDeclaration } from './queue-options.js';
 import { exchangeOf, isTakenAsItIs, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
 

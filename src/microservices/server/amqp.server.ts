@@ -1,15 +1,15 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import { Backoff } from '../../lib/client/timing/backoff.js';
-import { ConnectionLostError, type Connection } from '../../lib/client/index.js';
-import { describeError } from '../common/log-text.js';
-import { pause } from '../common/waiting.js';
-import { OwnConnection, type ConnectionSource } from './connection-source.js';
+import { Backoff } from '../../../lib/client/timing/backoff.js';
+import { ConnectionLostError, type Connection } from '../../../lib/client/index.js';
+import { describeError } from '../../common/log-text.js';
+import { pause } from '../../common/waiting.js';
+import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { MessageServer } from './message-server.js';
-import { ServerClosingError } from './microservices.errors.js';
+import { ServerClosingError } from '../microservices.errors.js';
 import { ServerSession, type SessionHost } from './server-session.js';
-import { connectionOptions } from './socket-options.js';
-import { TransportEvents, type AmqpTransportEvents } from './transport-events.js';
-import { checkOptions, type AmqpTransportOptions } from './transport-options.js';
+import { connectionOptions } from '../options/socket-options.js';
+import { TransportEvents, type AmqpTransportEvents } from '../transport-events.js';
+import { checkOptions, type AmqpTransportOptions } from '../options/transport-options.js';
 
 /**
  * Tells handlers apart by transport: `@EventPattern('order.created', AMQP_TRANSPORT)` is for this transport only.

@@ -1,10 +1,16 @@
 import { Logger } from '@nestjs/common';
 import type { IncomingResponse, ProducerDeserializer } from '@nestjs/microservices';
-import { NotFoundError, type Channel, type Connection, type Consumer, type Delivery } from '../../lib/client/index.js';
-import { isThenable } from '../../lib/client/thenable.js';
-import { describeError } from '../common/log-text.js';
-import { parseBody } from './incoming-packet.js';
-import type { PendingRequests } from '../rpc/pending-requests.js';
+import {
+  NotFoundError,
+  type Channel,
+  type Connection,
+  type Consumer,
+  type Delivery,
+} from '../../../lib/client/index.js';
+import { isThenable } from '../../../lib/client/thenable.js';
+import { describeError } from '../../common/log-text.js';
+import { parseBody } from '../packets/incoming-packet.js';
+import type { PendingRequests } from '../../rpc/pending-requests.js';
 
 /** RabbitMQ's pseudo-queue: replies come straight to the channel that has sent the request. */
 export const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { RmqContext, type PacketMetadata } from '@nestjs/microservices';
-import type { Delivery, FieldTable, MessageProperties } from '../../lib/client/index.js';
-import type { AmqpContext } from '../settlement/amqp-context.js';
+import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
+import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { Route } from './server-session.js';
 
 /** A delivery in the form that amqplib gives it, which handlers written for `Transport.RMQ` expect. */

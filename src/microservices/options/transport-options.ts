@@ -1,7 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
-import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../lib/client/index.js';
-import type { RetryOptions } from '../settlement/retry/retry-options.js';
-import type { TopologyOptions } from '../topology/topology.js';
+import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
+import type { RetryOptions } from '../../settlement/retry/retry-options.js';
+import type { TopologyOptions } from '../../topology/topology.js';
 import type { QueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 

@@ -8,32 +8,32 @@ import {
   PublishTimeoutError,
   type Channel,
   type Connection,
-} from '../../lib/client/index.js';
-import { isThenable } from '../../lib/client/thenable.js';
-import { describeError } from '../common/log-text.js';
-import { uniqueId } from '../common/unique-id.js';
-import type { AmqpRecordOptions } from './amqp.record.js';
-import { OwnConnection, type ConnectionSource } from './connection-source.js';
-import { patternText } from './incoming-packet.js';
+} from '../../../lib/client/index.js';
+import { isThenable } from '../../../lib/client/thenable.js';
+import { describeError } from '../../common/log-text.js';
+import { uniqueId } from '../../common/unique-id.js';
+import type { AmqpRecordOptions } from '../packets/amqp.record.js';
+import { OwnConnection, type ConnectionSource } from '../connection-source.js';
+import { patternText } from '../packets/incoming-packet.js';
 import {
   messageProperties,
   outgoingPacket,
   recordSerializer,
   type OutgoingPacket,
   type OutgoingProperties,
-} from './outgoing-packet.js';
-import { PendingRequests } from '../rpc/pending-requests.js';
+} from '../packets/outgoing-packet.js';
+import { PendingRequests } from '../../rpc/pending-requests.js';
 import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
-import { connectionOptions } from './socket-options.js';
-import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from './transport-events.js';
+import { connectionOptions } from '../options/socket-options.js';
+import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
 import {
   checkOptions,
   exchangeOf,
   isTakenAsItIs,
   publishesToExchange,
   type AmqpTransportOptions,
-} from './transport-options.js';
-import { declareForClient } from './transport-topology.js';
+} from '../options/transport-options.js';
+import { declareForClient } from '../options/transport-topology.js';
 
 const DEFAULT_TIMEOUT = 30_000;
 

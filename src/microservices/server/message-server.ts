@@ -13,19 +13,19 @@ import {
   ConnectionLostError,
   type Delivery,
   type MessageProperties,
-} from '../../lib/client/index.js';
-import { isThenable } from '../../lib/client/thenable.js';
-import { describeError, describeMessage } from '../common/log-text.js';
-import { DONE } from '../settlement/outcome.js';
+} from '../../../lib/client/index.js';
+import { isThenable } from '../../../lib/client/thenable.js';
+import { describeError, describeMessage } from '../../common/log-text.js';
+import { DONE } from '../../settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
-import { parseBody, patternText } from './incoming-packet.js';
-import { EventFailedError, ServerClosingError, UnhandledPatternError } from './microservices.errors.js';
-import { recordSerializer } from './outgoing-packet.js';
+import { parseBody, patternText } from '../packets/incoming-packet.js';
+import { EventFailedError, ServerClosingError, UnhandledPatternError } from '../microservices.errors.js';
+import { recordSerializer } from '../packets/outgoing-packet.js';
 import { ReplyStream } from './reply-stream.js';
 import { hasWildcards, matchesTopic } from './topic-pattern.js';
 import type { Route } from './server-session.js';
-import type { AmqpStatus, AmqpTransportEvents } from './transport-events.js';
-import type { AmqpTransportOptions } from './transport-options.js';
+import type { AmqpStatus, AmqpTransportEvents } from '../transport-events.js';
+import type { AmqpTransportOptions } from '../options/transport-options.js';
 
 /** What clients of Nest know as the answer to a pattern that nobody handles. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseUri } from '../../lib/client/index.js';
+import { parseUri } from '../../../lib/client/index.js';
 import { connectionOptions } from './socket-options.js';
 import type { AmqpTransportOptions } from './transport-options.js';
 

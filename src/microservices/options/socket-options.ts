@@ -1,6 +1,6 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { RmqOptions } from '@nestjs/microservices';
-import { amqplain, external, type ConnectionOptions, type FieldTable, type Urls } from '../../lib/client/index.js';
+import { amqplain, external, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
 import type { AmqpTransportOptions } from './transport-options.js';
 
 /**

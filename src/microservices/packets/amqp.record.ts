@@ -1,5 +1,5 @@
 import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
-import type { FieldTable } from '../../lib/client/index.js';
+import type { FieldTable } from '../../../lib/client/index.js';
 
 /**
  * How one message is sent: what `RmqRecord` knows, and more.

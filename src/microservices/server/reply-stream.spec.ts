@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WritePacket } from '@nestjs/microservices';
 import { Subscription } from 'rxjs';
-import { ReplyEncodingError } from './microservices.errors.js';
+import { ReplyEncodingError } from '../microservices.errors.js';
 import type { Reply } from './reply-sender.js';
 import { ReplyStream } from './reply-stream.js';
 
