@@ -1,6 +1,5 @@
-import { replyCodes } from '../protocol/spec.js';
+import { replyCodes, type ReplyCodeName } from '../protocol/spec.js';
 import { AmqpError } from '../protocol/errors.js';
-import type { ReplyCodeName } from '../protocol/types.js';
 
 /**
  * What a client did wrong. Thrown by whatever carries out a method; the channel or the connection is closed with it,

@@ -1,5 +1,4 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Delivery } from './consuming/delivery.js';
 
 /**
  * What the client does, on Node's diagnostics channels, for tracing and metrics. Nothing is built or published while
@@ -37,14 +36,4 @@ export interface PublishMessage {
 
 export interface ConfirmMessage extends PublishMessage {
   readonly outcome: 'ack' | 'nack' | 'return';
-}
-
-export interface DeliverMessage {
-  readonly queue: string;
-  readonly delivery: Delivery;
-}
-
-export interface SettleMessage {
-  readonly delivery: Delivery;
-  readonly outcome: 'ack' | 'requeue' | 'reject';
 }

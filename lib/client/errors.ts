@@ -1,7 +1,7 @@
 import { AmqpError } from '../protocol/errors.js';
 import { methodName } from '../protocol/methods.js';
-import { replyCodes } from '../protocol/spec.js';
-import type { MessageProperties, MethodName, ReplyCodeName } from '../protocol/types.js';
+import { replyCodes, type ReplyCodeName } from '../protocol/spec.js';
+import type { MessageProperties, MethodName } from '../protocol/types.js';
 
 export { AmqpError, EncodingError, WireError } from '../protocol/errors.js';
 

@@ -1,10 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { ByteReader } from './bytes.js';
 import { WireError } from './errors.js';
-import { FRAME_END, FRAME_OVERHEAD, FrameType } from './spec.js';
+import { BASIC_CLASS, FRAME_END, FRAME_OVERHEAD, FrameType } from './spec.js';
 import { readUint16, readUint32, readUint64 } from './uint.js';
 
-const BASIC_CLASS = 60;
 const NO_BODY = Buffer.alloc(0);
 
 /** A message as it came: the property section still encoded, the body whole. */

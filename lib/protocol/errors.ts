@@ -1,5 +1,4 @@
-import { replyCodes } from './spec.js';
-import type { ReplyCodeName } from './types.js';
+import { replyCodes, type ReplyCodeName } from './spec.js';
 
 /** The root of every error that this package throws. */
 export class AmqpError extends Error {

@@ -4,7 +4,7 @@ import { EncodingError } from './errors.js';
 import { methodId, writeMethod } from './methods.js';
 import { writeProperties } from './properties.js';
 import { PublishTemplate } from './publish-template.js';
-import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
+import { BASIC_CLASS, FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
 import type { MessageProperties, MethodArguments, MethodName } from './types.js';
 import { writeUint32, writeUint64 } from './uint.js';
 
@@ -27,7 +27,6 @@ const DIRECT_BODY_SIZE = 16 * 1024;
 
 const ACK = methodId('basic.ack');
 const NACK = methodId('basic.nack');
-const BASIC_CLASS = 60;
 const CONTENT_HEADER = 'the content header (properties and headers)';
 
 /**

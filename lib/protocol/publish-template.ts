@@ -3,11 +3,10 @@ import { ASCII_MAX, ByteWriter, putAscii } from './bytes.js';
 import { isEmptyTable } from './field-table.js';
 import { methodId } from './methods.js';
 import { writeProperties } from './properties.js';
-import { FRAME_END, FrameType } from './spec.js';
+import { BASIC_CLASS, FRAME_END, FrameType } from './spec.js';
 import type { MessageProperties } from './types.js';
 
 const PUBLISH = methodId('basic.publish');
-const BASIC_CLASS = 60;
 /** From the start of the header frame: frame header, class, weight, body size. */
 const PROPERTIES_OFFSET = 7 + 12;
 

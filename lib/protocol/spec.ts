@@ -304,6 +304,12 @@ export const replyCodes = {
   INTERNAL_ERROR: { code: 541, scope: 'connection' },
 } as const;
 
+/** `'NOT_FOUND'`, `'PRECONDITION_FAILED'`, … */
+export type ReplyCodeName = keyof typeof replyCodes;
+
+/** The class id of basic, the one class whose methods carry content. */
+export const BASIC_CLASS = 60;
+
 /** Frame types (section 4.2.3). */
 export const FrameType = { method: 1, header: 2, body: 3, heartbeat: 8 } as const;
 /** The octet that ends every frame. */

@@ -1,4 +1,4 @@
-import type { FieldKind, methods, properties, replyCodes } from './spec.js';
+import type { FieldKind, methods, properties } from './spec.js';
 import type { FieldTable } from './field-table.js';
 
 /** What each wire type is in TypeScript. A longlong is exact up to 2^53: delivery tags stay below that. */
@@ -39,6 +39,3 @@ export type SynchronousMethod = { [N in MethodName]: ReplyOf<N> extends never ? 
 
 /** The properties of a message (class basic), every one optional. */
 export type MessageProperties = { [K in keyof typeof properties]?: KindTypes[(typeof properties)[K]] | undefined };
-
-/** `'NOT_FOUND'`, `'PRECONDITION_FAILED'`, … */
-export type ReplyCodeName = keyof typeof replyCodes;

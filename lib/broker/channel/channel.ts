@@ -1,3 +1,4 @@
+import { BASIC_CLASS } from '../../protocol/spec.js';
 import { ByteReader } from '../../protocol/bytes.js';
 import { ContentAssembler } from '../../protocol/content.js';
 import { WireError } from '../../protocol/errors.js';
@@ -10,8 +11,6 @@ import { BrokerError, notImplemented } from '../errors.js';
 import { Publishing } from './publishing.js';
 import { TopologyMethods } from './topology-methods.js';
 import { Transaction } from './transaction.js';
-
-const BASIC_CLASS = 60;
 
 /** What happens to a channel that concerns its connection. */
 export interface ChannelOwner {

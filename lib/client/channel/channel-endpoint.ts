@@ -23,7 +23,7 @@ import { SafeEmitter } from '../safe-emitter.js';
 import { IncomingContent, type Announced } from './incoming-content.js';
 import type { FrameReceiver, Link } from '../link/link.js';
 import { Publisher, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
-import { RpcQueue, type CallOptions, type Reply } from '../link/pending-calls.js';
+import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
 import { Settlements } from '../consuming/settlements.js';
 import type { TopologyRecord } from './topology-record.js';
 
@@ -44,7 +44,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   readonly clock: Clock;
   /** @internal */
   readonly consumers: ConsumerSet;
-  protected readonly rpc: RpcQueue;
+  protected readonly rpc: PendingCalls;
   protected readonly publisher: Publisher;
   protected settlements: Settlements;
   protected current: ChannelState = 'opening';
@@ -78,7 +78,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
-    this.rpc = new RpcQueue((name, args) => this.send(name, args), clock, rpcTimeout);
+    this.rpc = new PendingCalls((name, args) => this.send(name, args), clock, rpcTimeout);
     this.publisher = new Publisher(this, channelOptions);
     this.content = new IncomingContent(
       (announced, content, size) => this.onContent(announced, content, size),
@@ -91,7 +91,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       declaredHere: (queue) => topology.hasQueue(queue),
       restoreQueue: (queue) => host.restoreQueue(queue),
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
-      report: (event, ...args) => this.report(event, ...args),
+      onConsumerCancelled: (error) => this.report('consumerCancelled', error),
+      onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
       warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
     });
   }

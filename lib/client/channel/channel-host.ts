@@ -1,7 +1,28 @@
-import type { ChannelEndpoint } from './channel-endpoint.js';
+import type { AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import type { TopologyRecord } from './topology-record.js';
+
+/** A channel, as whoever restores it sees it: see `restore()`. */
+export interface Restorable {
+  /** The broker does not have it open, and it may come back. */
+  readonly lost: boolean;
+  readonly channelOptions: { readonly restoreAttempts: number };
+  /** The consumers that come back with it. */
+  readonly consumers: { list(): readonly { readonly queue: string }[] };
+  /** Opens it anew, with its QoS and confirm mode. */
+  attach(): Promise<void>;
+  /** Consumes again. @param patient a consumer that is locked out for now is kept for another attempt */
+  resume(patient?: boolean): Promise<void>;
+  /** Closes it for good. */
+  finish(error: AmqpError | undefined): void;
+}
+
+/** A channel that has ended here, while the broker may still have it open. */
+export interface Leaving {
+  readonly id: number;
+  readonly atBroker: 'open' | 'closing' | 'closed';
+}
 
 /** What a channel needs of its connection. */
 export interface ChannelHost {
@@ -14,9 +35,9 @@ export interface ChannelHost {
   /** A lost channel may come back: the connection is open, or will be. */
   readonly restoring: boolean;
   /** Brings one channel back after an error of its own. */
-  restore(channel: ChannelEndpoint): void;
+  restore(channel: Restorable): void;
   /** Makes sure that a queue is there, declared again if it was declared here. @throws ChannelError */
   restoreQueue(queue: string): Promise<void>;
   /** The channel is closed for good; its number is free. */
-  release(channel: ChannelEndpoint): void;
+  release(channel: Leaving): void;
 }

@@ -1,4 +1,4 @@
-import { atLeast, refuseUnknown } from '../link/connection-options.js';
+import { atLeast, refuseUnknown } from '../option-checks.js';
 import type { PublisherOptions } from '../publishing/publisher.js';
 
 export interface ChannelOptions {

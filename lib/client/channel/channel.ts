@@ -8,7 +8,7 @@ import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
 import { ContentTooLargeError } from '../errors.js';
-import { refuseUnknown } from '../link/connection-options.js';
+import { refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';

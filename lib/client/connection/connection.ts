@@ -2,8 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { FieldTable } from '../../protocol/field-table.js';
 import type { Method } from '../../protocol/types.js';
 import { Channel } from '../channel/channel.js';
-import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
-import type { ChannelHost } from '../channel/channel-host.js';
+import type { ChannelHost, Leaving, Restorable } from '../channel/channel-host.js';
 import { ChannelIds } from './channel-ids.js';
 import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
@@ -19,7 +18,7 @@ import { resolveOptions, type ConnectionOptions, type ResolvedOptions } from '..
 import { reconnect } from '../recovery/reconnect.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { restore } from '../recovery/restore.js';
-import { RpcQueue, type CallOptions } from '../link/pending-calls.js';
+import { PendingCalls, type CallOptions } from '../link/pending-calls.js';
 import { TopologyRecord } from '../channel/topology-record.js';
 import { TopologyRestorer } from '../recovery/topology-restorer.js';
 
@@ -61,7 +60,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** @internal */
   readonly topology = new TopologyRecord();
   private readonly end = new Deferred<AmqpError | undefined>();
-  private readonly control: RpcQueue;
+  private readonly control: PendingCalls;
   private readonly ids = new ChannelIds();
   private readonly channels = new Map<number, Channel>();
   private readonly restorer: TopologyRestorer;
@@ -77,7 +76,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     super();
     this.options = resolveOptions(options);
     this.closed = this.end.promise;
-    this.control = new RpcQueue(
+    this.control = new PendingCalls(
       (name, args) => {
         if (!this.liveLink?.alive) throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent');
         this.liveLink.send(0, name, args);
@@ -214,7 +213,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
-  restore(channel: ChannelEndpoint): void {
+  restore(channel: Restorable): void {
     void restore([channel], (channels) => this.restorer.replayFor(channels), this);
   }
 
@@ -224,7 +223,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
-  release(channel: ChannelEndpoint): void {
+  release(channel: Leaving): void {
     if (this.channels.get(channel.id) !== channel) return;
     this.channels.delete(channel.id);
     sayFarewell(this.link, channel, () => this.ids.release(channel.id));

@@ -1,15 +1,10 @@
 import type { Buffer } from 'node:buffer';
 import { methodId } from '../../protocol/methods.js';
+import type { Leaving } from '../channel/channel-host.js';
 import type { FrameReceiver, Link } from '../link/link.js';
 
 const CLOSE = methodId('channel.close');
 const CLOSE_OK = methodId('channel.closeOk');
-
-/** What is known of a channel that ends. */
-interface Leaving {
-  readonly id: number;
-  readonly atBroker: 'open' | 'closing' | 'closed';
-}
 
 /**
  * Ends a channel that the broker may still have open: a deadline of `close()` passed, or it was closed on its way back.

@@ -1,6 +1,5 @@
 import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
-import type { ChannelEvents } from '../channel/channel-events.js';
 import type { Delivery } from './delivery.js';
 import { AccessRefusedError, ChannelError, ConsumerCancelledError, NotFoundError, type AmqpError } from '../errors.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
@@ -21,7 +20,10 @@ export interface ConsumerSetHost {
   restoreQueue(queue: string): Promise<void>;
   /** The channel's prefetch for consumers without their own. */
   defaultPrefetch(): number;
-  report<K extends 'consumerCancelled' | 'handlerError'>(event: K, ...args: ChannelEvents[K]): void;
+  /** A consumer was cancelled by the broker, and could not be restored. */
+  onConsumerCancelled(error: ConsumerCancelledError): void;
+  /** A delivery handler threw, or rejected; the delivery is left unsettled. */
+  onHandlerError(error: unknown, delivery: Delivery): void;
   warn(message: string): void;
 }
 
@@ -64,7 +66,7 @@ export class ConsumerSet implements ConsumerHost {
 
   onHandlerError(error: unknown, delivery: Delivery): void {
     this.host.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${String(error)}`);
-    this.host.report('handlerError', error, delivery);
+    this.host.onHandlerError(error, delivery);
   }
 
   /** basic.cancel from the broker. */
@@ -179,7 +181,7 @@ export class ConsumerSet implements ConsumerHost {
     const error = new ConsumerCancelledError(message, consumer.queue, consumer.consumerTag, cause);
     this.host.warn(message);
     this.remove(consumer, error);
-    this.host.report('consumerCancelled', error);
+    this.host.onConsumerCancelled(error);
   }
 
   /**

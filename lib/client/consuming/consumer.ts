@@ -1,7 +1,7 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
-import type { Delivery } from './delivery.js';
-import { diagnostics, type DeliverMessage } from '../diagnostics.js';
+import type { DeliverMessage, Delivery } from './delivery.js';
+import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import { isThenable } from '../thenable.js';

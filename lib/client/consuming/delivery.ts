@@ -3,9 +3,9 @@ import type { Content } from '../../protocol/content.js';
 import type { EncodedField } from '../../protocol/field-table.js';
 import { readEncodedHeaders, readProperties } from '../../protocol/properties.js';
 import type { MessageProperties } from '../../protocol/types.js';
-import { diagnostics, type SettleMessage } from '../diagnostics.js';
+import { diagnostics } from '../diagnostics.js';
 import { AlreadySettledError } from '../errors.js';
-import { refuseUnknown } from '../link/connection-options.js';
+import { refuseUnknown } from '../option-checks.js';
 import type { Settlements } from './settlements.js';
 
 /** What came before the content: of basic.deliver or basic.get-ok. */
@@ -17,6 +17,18 @@ export interface DeliveryInfo {
   readonly routingKey: string;
   /** Of basic.get-ok. */
   readonly messageCount?: number;
+}
+
+/** On the diagnostics channel `nest-amqp:deliver`, before the handler runs. */
+export interface DeliverMessage {
+  readonly queue: string;
+  readonly delivery: Delivery;
+}
+
+/** On the diagnostics channel `nest-amqp:settle`: acked, nacked or rejected by this process. */
+export interface SettleMessage {
+  readonly delivery: Delivery;
+  readonly outcome: 'ack' | 'requeue' | 'reject';
 }
 
 const SINGLE: { readonly multiple?: boolean } = {};

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, type Clock } from '../timing/clock.js';
-import { ConfigurationError } from '../errors.js';
+import { atLeast, refuseUnknown } from '../option-checks.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
@@ -147,21 +147,4 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   atLeast('maxMessageSize', resolved.maxMessageSize, 0);
   atLeast('writeBufferSize', resolved.writeBufferSize, 1);
   return resolved;
-}
-
-/** A misspelt option is an error, not a default. @throws ConfigurationError */
-export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) {
-      throw new ConfigurationError(`${what}: unknown option '${name}'; known are: ${known.join(', ')}`);
-    }
-  }
-}
-
-/** @throws ConfigurationError when the option is there and not a number of at least `min` */
-export function atLeast(name: string, value: number | undefined, min: number): void {
-  if (value === undefined) return;
-  if (typeof value !== 'number' || !(value >= min)) {
-    throw new ConfigurationError(`${name} must be a number of at least ${min}`);
-  }
 }

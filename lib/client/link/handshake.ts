@@ -9,11 +9,20 @@ import {
   ConnectionLostError,
   NotAllowedError,
 } from '../errors.js';
-import type { Negotiated } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { amqplain, plain, type SaslMechanism } from './sasl.js';
 import type { FrameWriter } from '../../protocol/frame-writer.js';
 import type { Endpoint } from './uri.js';
+
+/** What tune settled, and what the broker told of itself. */
+export interface Negotiated {
+  /** Bytes. */
+  readonly frameMax: number;
+  readonly channelMax: number;
+  /** Seconds; 0 is none. */
+  readonly heartbeat: number;
+  readonly serverProperties: FieldTable;
+}
 
 /** What a handshake needs of its link. */
 export interface HandshakeLink {

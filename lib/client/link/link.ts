@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { ByteReader } from '../../protocol/bytes.js';
 import { WireError } from '../../protocol/errors.js';
-import type { FieldTable } from '../../protocol/field-table.js';
 import { readMethod } from '../../protocol/methods.js';
 import { replyCodes } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
@@ -13,22 +12,12 @@ import {
   ConnectionLostError,
   UnexpectedPeerError,
 } from '../errors.js';
-import { handshake } from './handshake.js';
+import { handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { openTransport, type Transport, type TransportHandler } from './transport.js';
 import { addressOf, type Endpoint } from './uri.js';
 import { recognisePeer, recogniseTlsFailure } from './wrong-port.js';
-
-/** What tune settled, and what the broker told of itself. */
-export interface Negotiated {
-  /** Bytes. */
-  readonly frameMax: number;
-  readonly channelMax: number;
-  /** Seconds; 0 is none. */
-  readonly heartbeat: number;
-  readonly serverProperties: FieldTable;
-}
 
 /** One channel's end of a link. */
 export interface FrameReceiver {

@@ -26,7 +26,7 @@ interface PendingCall {
 /**
  * The synchronous methods under way on one channel, in the order they were sent: a broker answers them in that order.
  */
-export class RpcQueue {
+export class PendingCalls {
   private pending: PendingCall[] = [];
 
   constructor(

@@ -1,11 +1,10 @@
 import { Backoff } from '../timing/backoff.js';
-import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
-import type { ChannelHost } from '../channel/channel-host.js';
+import type { ChannelHost, Restorable } from '../channel/channel-host.js';
 import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 
 /** Declares again what the channels need. It may fail: what can be consumed all the same is consumed. */
-type Replay = (channels: readonly ChannelEndpoint[]) => Promise<void>;
+type Replay = (channels: readonly Restorable[]) => Promise<void>;
 type Host = Pick<ChannelHost, 'link' | 'options'>;
 
 /** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
@@ -19,7 +18,7 @@ const ASSUMED_HEARTBEAT = 20;
  * A channel that fails on the way starts again from 1, alone; one that keeps failing closes with the error. When the
  * connection is lost meanwhile everything here ends: the next connection begins it anew.
  */
-export async function restore(channels: readonly ChannelEndpoint[], replay: Replay, host: Host): Promise<void> {
+export async function restore(channels: readonly Restorable[], replay: Replay, host: Host): Promise<void> {
   const { link } = host;
   if (!link) return;
   const attached = await keepSuccessful(channels, (channel) => channel.attach());
@@ -31,7 +30,7 @@ export async function restore(channels: readonly ChannelEndpoint[], replay: Repl
   await Promise.all(failed.map((channel) => restoreAlone(channel, replay, host, link)));
 }
 
-async function restoreAlone(channel: ChannelEndpoint, replay: Replay, host: Host, link: Link): Promise<void> {
+async function restoreAlone(channel: Restorable, replay: Replay, host: Host, link: Link): Promise<void> {
   const { clock } = host.options;
   const backoff = new Backoff(50, 2_000);
   // A broker that has not noticed yet that our old connection is dead keeps exclusive queues and consumers locked.
@@ -60,7 +59,7 @@ async function restoreAlone(channel: ChannelEndpoint, replay: Replay, host: Host
   channel.finish(failure as AmqpError);
 }
 
-async function replayed(channels: readonly ChannelEndpoint[], replay: Replay, { options }: Host): Promise<void> {
+async function replayed(channels: readonly Restorable[], replay: Replay, { options }: Host): Promise<void> {
   try {
     await replay(channels);
   } catch (error) {
@@ -69,9 +68,9 @@ async function replayed(channels: readonly ChannelEndpoint[], replay: Replay, { 
 }
 
 async function keepSuccessful(
-  channels: readonly ChannelEndpoint[],
-  step: (channel: ChannelEndpoint) => Promise<void>,
-): Promise<ChannelEndpoint[]> {
+  channels: readonly Restorable[],
+  step: (channel: Restorable) => Promise<void>,
+): Promise<Restorable[]> {
   const results = await Promise.allSettled(channels.map(step));
   return channels.filter((_, index) => results[index]!.status === 'fulfilled');
 }

@@ -1,5 +1,5 @@
 import type { Channel } from '../channel/channel.js';
-import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
+import type { Restorable } from '../channel/channel-host.js';
 import { ChannelError } from '../errors.js';
 import type { TopologyActions, TopologyRecord } from '../channel/topology-record.js';
 
@@ -20,7 +20,7 @@ export class TopologyRestorer {
   }
 
   /** What the channels' consumers need, after an error of the channel: its auto-delete queues have gone with it. */
-  replayFor(channels: readonly ChannelEndpoint[]): Promise<void> {
+  replayFor(channels: readonly Restorable[]): Promise<void> {
     const queues = new Set(channels.flatMap((channel) => channel.consumers.list().map(({ queue }) => queue)));
     const recorded = [...queues].filter((queue) => this.record.hasQueue(queue));
     if (recorded.length === 0) return Promise.resolve();
