@@ -1,4 +1,4 @@
-/** Waits `delay` ms, or until the signal is aborted. Keeps the process alive: an application that connects is not done. */
+/** HeldDeliveries `delay` ms, or until the signal is aborted. Keeps the process alive: an application that connects is not done. */
 export function pause(delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
@@ -11,7 +11,7 @@ export function pause(delay: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Waits for the promise, but not beyond the signal. @throws the signal's reason, or the promise's own error */
+/** HeldDeliveries for the promise, but not beyond the signal. @throws the signal's reason, or the promise's own error */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {

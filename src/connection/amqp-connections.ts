@@ -4,10 +4,10 @@ import { Backoff } from '../../lib/client/timing/backoff.js';
 import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
-import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
 import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError } from './startup.errors.js';
+import type { ConnectionSettings } from './connection-settings.js';
 import { ConnectionStatus } from './connection-status.js';
 import { pause, untilAborted } from '../common/waiting.js';
 
@@ -39,7 +39,7 @@ export class AmqpConnections {
 
   constructor(
     readonly name: string,
-    private readonly options: AmqpModuleOptions,
+    private readonly options: ConnectionSettings,
   ) {
     this.addresses = new BrokerAddresses(options.url);
     this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);

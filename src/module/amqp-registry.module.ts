@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
 import { ParkingLot } from '../settlement/parking/parking-lot.js';
-import { Settlers } from '../settlement/settler.factory.js';
+import { SettlerFactory } from '../settlement/settler.factory.js';
 import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 
@@ -11,7 +11,7 @@ import { ConnectionRegistry } from '../registry/connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
-  exports: [ConnectionRegistry, Settlers, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
+  providers: [ConnectionRegistry, SettlerFactory, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
+  exports: [ConnectionRegistry, SettlerFactory, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
 })
 export class AmqpRegistryModule {}

@@ -4,13 +4,14 @@ import {
   type PublishOptions as CorePublishOptions,
   type ReturnedMessage,
 } from '../../lib/client/index.js';
-import type { ConsumerCancelledEvent } from '../connection/connection-events.js';
+import type { AmqpConnections } from '../connection/amqp-connections.js';
+import type { ConnectionEvents, ConsumerCancelledEvent } from '../connection/connection-events.js';
 import type { ConnectionState } from '../connection/connection-status.js';
-import type { NamedConnection } from '../registry/named-connection.js';
 import { RpcRequester } from '../rpc/rpc.requester.js';
 import type { RequestOptions } from './request-options.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
+import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { PublisherOptions } from './publisher-options.js';
 import { uniqueId } from '../common/unique-id.js';
@@ -19,7 +20,11 @@ const TRANSIENT = 1;
 const PERSISTENT = 2;
 
 /** What a publisher needs of the connection it publishes on. */
-export type PublishingConnection = Pick<NamedConnection, 'connections' | 'serializers' | 'events'>;
+export interface PublishingConnection {
+  readonly connections: AmqpConnections;
+  readonly serializers: MessageSerializers;
+  readonly events: ConnectionEvents;
+}
 
 /**
  * Publishes, and tells for each message whether the broker has it (https://www.rabbitmq.com/docs/confirms).
@@ -56,7 +61,13 @@ export class ConfirmingPublisher {
     this.cancels$ = events.cancels.asObservable();
     this.state$ = connections.publishing.changes$;
     this.channel = new PublisherChannel(connections, options);
-    this.requester = new RpcRequester(connections, serializers, options);
+    // A request that is sent again could be handled twice, and its first reply is lost with the channel.
+    const asking = { ...options, republishUnconfirmed: false };
+    this.requester = new RpcRequester(
+      (prepare) => new PublisherChannel(connections, asking, prepare),
+      serializers,
+      options.timeout,
+    );
   }
 
   /**
@@ -127,7 +138,7 @@ export class ConfirmingPublisher {
     }
   }
 
-  /** @internal Waits for the confirms that are due; requests that are not answered yet are given up. */
+  /** @internal HeldDeliveries for the confirms that are due; requests that are not answered yet are given up. */
   async close(): Promise<void> {
     await Promise.all([this.channel.close(), this.requester.close()]);
   }

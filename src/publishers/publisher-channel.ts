@@ -38,7 +38,7 @@ export class PublisherChannel {
     );
   }
 
-  /** Waits for the confirms that are due. */
+  /** HeldDeliveries for the confirms that are due. */
   async close(): Promise<void> {
     const channel = await this.opening?.catch(() => undefined);
     await channel?.close();

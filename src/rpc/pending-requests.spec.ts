@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { WritePacket } from '@nestjs/microservices';
-import { PendingRequests } from './pending-requests.js';
+import { RequestTimeoutError } from '../microservices/microservices.errors.js';
+import { PendingRequests, type ReplyPacket, type RequestTerms } from './pending-requests.js';
 
 describe('PendingRequests', () => {
-  let seen: WritePacket[];
-  let callbacks: Map<string, (packet: WritePacket) => void>;
+  let seen: ReplyPacket[];
+  let callbacks: Map<string, (packet: ReplyPacket) => void>;
   let requests: PendingRequests;
 
   beforeEach(() => {
@@ -18,7 +18,8 @@ describe('PendingRequests', () => {
     jest.useRealTimers();
   });
 
-  const add = (id: string, timeout: number): void => requests.add(id, 'sum', timeout, (packet) => seen.push(packet));
+  const terms = (timeout: number): RequestTerms => ({ timeout, late: () => new RequestTimeoutError('sum', timeout) });
+  const add = (id: string, timeout: number): void => requests.add(id, terms(timeout), (packet) => seen.push(packet));
 
   it('hands replies over until the last, and knows nothing of the request after it', () => {
     add('a', 100);
@@ -61,7 +62,7 @@ describe('PendingRequests', () => {
   });
 
   it('gives a request that was begun by one that failed its own time', () => {
-    requests.add('a', 'sum', 100, () => add('again', 100));
+    requests.add('a', terms(100), () => add('again', 100));
     add('other', 150);
     jest.advanceTimersByTime(150);
     expect([...callbacks.keys()]).toEqual(['again']);
@@ -86,7 +87,7 @@ describe('PendingRequests', () => {
 
   it('fails all of them, one that has begun again meanwhile excepted', () => {
     const err = new Error('lost');
-    requests.add('a', 'sum', 100, (packet) => {
+    requests.add('a', terms(100), (packet) => {
       seen.push(packet);
       add('again', 100);
     });

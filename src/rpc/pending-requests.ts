@@ -1,72 +1,114 @@
-import type { WritePacket } from '@nestjs/microservices';
 import { systemClock } from '../../lib/client/timing/clock.js';
 import { DeadlineTimer } from '../../lib/client/timing/deadline-timer.js';
-import { RequestTimeoutError } from '../microservices/microservices.errors.js';
 
-type Callback = (packet: WritePacket) => void;
+/** A reply, or the error that ends the request; Nest's `WritePacket` is one. */
+export interface ReplyPacket {
+  readonly err?: unknown;
+  readonly response?: unknown;
+  /** No further reply follows. */
+  readonly isDisposed?: boolean;
+}
 
-/** When a request fails that has no reply by then. */
-interface Deadline {
-  /** Clock time in ms. */
-  at: number;
+type Callback = (packet: ReplyPacket) => void;
+
+/** What is known of a request when it begins. */
+export interface RequestTerms {
+  /** ms until it fails, counted anew from each reply; 0 or Infinity for no deadline. */
   readonly timeout: number;
-  readonly pattern: string;
+  /** The error of a request that is late. */
+  readonly late: () => Error;
+  /** Ends the request with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Pending {
+  readonly terms: RequestTerms;
+  /** Clock time in ms. */
+  deadline: number;
+  /** The broker has the request: only a reply can still come of it. */
+  sent: boolean;
+  /** Stops listening to the signal. */
+  readonly unlisten: (() => void) | undefined;
 }
 
 /**
- * Requests that wait for replies, by correlation id. Each has a deadline that every reply begins anew, and ends once: by
- * its last reply, an error, its deadline, or because nobody waits any more.
+ * Requests that wait for replies, by correlation id. Each ends once: by its last reply, an error, its deadline, its signal,
+ * or because nobody waits any more.
  */
 export class PendingRequests {
-  private readonly deadlines = new Map<string, Deadline>();
+  private readonly pending = new Map<string, Pending>();
   private readonly timer = new DeadlineTimer(systemClock, (now) => this.sweep(now));
 
-  /** @param callbacks the `routingMap` that all of Nest's clients have */
-  constructor(private readonly callbacks: Map<string, Callback>) {}
+  /** @param callbacks who hears of replies, by correlation id; Nest's clients have this map as their `routingMap` */
+  constructor(private readonly callbacks = new Map<string, Callback>()) {}
 
-  /** @param timeout ms; 0 or Infinity for none */
-  add(id: string, pattern: string, timeout: number, callback: Callback): void {
-    const deadline = timeout === 0 || timeout === Infinity ? undefined : { at: 0, timeout, pattern };
+  add(id: string, terms: RequestTerms, callback: Callback): void {
+    const { signal } = terms;
+    const unlisten = signal && this.listen(id, signal);
+    const pending = { terms, deadline: Infinity, sent: false, unlisten };
+    this.pending.set(id, pending);
     this.callbacks.set(id, (packet) => {
       if (packet.isDisposed || packet.err) this.forget(id);
-      else if (deadline) this.begin(deadline);
+      else this.begin(pending);
       callback(packet);
     });
-    if (!deadline) return;
-    this.deadlines.set(id, deadline);
-    this.begin(deadline);
+    this.begin(pending);
   }
 
   has(id: string): boolean {
     return this.callbacks.has(id);
   }
 
-  /** A reply, or the error that is its end. Without effect when nobody waits. */
-  settle(id: string, packet: WritePacket): void {
+  /** The broker has the request. */
+  markSent(id: string): void {
+    const pending = this.pending.get(id);
+    if (pending) pending.sent = true;
+  }
+
+  /** Hands a reply over, or the error that ends the request. Without effect when nobody waits. */
+  settle(id: string, packet: ReplyPacket): void {
     this.callbacks.get(id)?.(packet);
   }
 
   /** Nobody waits for it any more. */
   forget(id: string): void {
     this.callbacks.delete(id);
-    if (this.deadlines.delete(id) && this.deadlines.size === 0) this.timer.stop();
+    this.pending.get(id)?.unlisten?.();
+    if (this.pending.delete(id) && this.pending.size === 0) this.timer.stop();
   }
 
   failAll(err: Error): void {
     for (const id of [...this.callbacks.keys()]) this.settle(id, { err, isDisposed: true });
   }
 
-  private begin(deadline: Deadline): void {
-    deadline.at = systemClock.now() + deadline.timeout;
-    this.timer.by(deadline.at);
+  /** The ids of all that wait now. */
+  ids(): string[] {
+    return [...this.pending.keys()];
+  }
+
+  /** Fails those of `ids` that the broker has. What is not sent yet keeps waiting to be. */
+  failSent(ids: readonly string[], err: Error): void {
+    for (const id of ids) if (this.pending.get(id)?.sent) this.settle(id, { err, isDisposed: true });
+  }
+
+  private listen(id: string, signal: AbortSignal): () => void {
+    const abort = (): void => this.settle(id, { err: signal.reason, isDisposed: true });
+    signal.addEventListener('abort', abort, { once: true });
+    return () => signal.removeEventListener('abort', abort);
+  }
+
+  private begin(pending: Pending): void {
+    if (pending.terms.timeout === 0) return;
+    pending.deadline = systemClock.now() + pending.terms.timeout;
+    this.timer.by(pending.deadline);
   }
 
   /** Fails what is late; returns the earliest deadline that is left. */
   private sweep(now: number): number {
     let earliest = Infinity;
-    for (const [id, { at, pattern, timeout }] of [...this.deadlines]) {
-      if (at <= now) this.settle(id, { err: new RequestTimeoutError(pattern, timeout) });
-      else earliest = Math.min(earliest, at);
+    for (const [id, { deadline, terms }] of [...this.pending]) {
+      if (deadline <= now) this.settle(id, { err: terms.late() });
+      else earliest = Math.min(earliest, deadline);
     }
     return earliest;
   }

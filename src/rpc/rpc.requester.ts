@@ -4,83 +4,82 @@ import {
   ConnectionClosedError,
   ConnectionError,
   ConnectionLostError,
+  PublishTimeoutError,
   type Channel,
   type Delivery,
   type PublishOptions,
 } from '../../lib/client/index.js';
-import type { AmqpConnections } from '../connection/amqp-connections.js';
-import { PublisherChannel } from '../publishers/publisher-channel.js';
-import type { PublisherOptions } from '../publishers/publisher-options.js';
 import { uniqueId } from '../common/unique-id.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
+import { DIRECT_REPLY_TO } from './direct-reply-to.js';
+import { PendingRequests } from './pending-requests.js';
 import { decodeReply } from './rpc-wire.js';
 import { RpcTimeoutError } from './rpc.errors.js';
 
-/** RabbitMQ's name for "whoever consumes here on this channel". */
-const REPLY_TO = 'amq.rabbitmq.reply-to';
+/** ms. */
 const TIMEOUT = 30_000;
 
-interface PendingRequest {
-  /** The broker has the request: only a reply can still come of it. */
-  sent: boolean;
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: unknown) => void;
+/** Where requests are published. */
+export interface RequestChannel {
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number>;
+  close(): Promise<void>;
 }
 
 /** Requests that are under way, on a channel of their own: replies come to the channel that has asked. */
 export class RpcRequester {
-  private readonly pending = new Map<string, PendingRequest>();
-  private readonly channel: PublisherChannel;
+  private readonly pending = new PendingRequests();
+  private readonly channel: RequestChannel;
 
+  /**
+   * @param open makes the channel; `prepare` runs on each channel that it opens at the broker, before anything is published
+   * @param timeout of requests that have none of their own, ms
+   */
   constructor(
-    connections: Pick<AmqpConnections, 'open' | 'isOpen'>,
+    open: (prepare: (channel: Channel) => Promise<void>) => RequestChannel,
     private readonly serializers: MessageSerializers,
-    private readonly options: PublisherOptions,
+    private readonly timeout: number = TIMEOUT,
   ) {
-    // Sent again it could be handled twice, and its first reply is lost with the channel.
-    const asked = { ...options, republishUnconfirmed: false };
-    this.channel = new PublisherChannel(connections, asked, (channel) => this.listen(channel));
+    this.channel = open((channel) => this.listen(channel));
   }
 
   /** @throws see {@link ConfirmingPublisher.request} */
   async request(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<unknown> {
-    const { timeout = this.options.timeout ?? TIMEOUT, correlationId = uniqueId(), signal } = options;
+    const { timeout = this.timeout, correlationId = uniqueId(), signal } = options;
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
     }
     signal?.throwIfAborted();
-    const { promise, resolve, reject } = withEnds();
-    const pending: PendingRequest = { sent: false, resolve, reject };
-    this.pending.set(correlationId, pending);
-    const late = new RpcTimeoutError(
-      `No reply from exchange '${exchange}' with routing key '${routingKey}' within ${timeout} ms.`,
-    );
-    const timer = setTimeout(() => reject(late), timeout);
-    const abort = (): void => reject(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const late = (): Error =>
+      new RpcTimeoutError(
+        `No reply from exchange '${exchange}' with routing key '${routingKey}' within ${timeout} ms.`,
+      );
     const expiration = options.expiration ?? String(Math.ceil(timeout));
-    const own = { timeout, correlationId, expiration, replyTo: REPLY_TO, mandatory: true };
+    const own = { timeout, correlationId, expiration, replyTo: DIRECT_REPLY_TO, mandatory: true };
     const properties: PublishOptions = Object.assign({}, options, own);
-    this.channel.publish(exchange, routingKey, body, properties).then(() => (pending.sent = true), reject);
-    try {
-      return await promise;
-    } finally {
-      this.pending.delete(correlationId);
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    }
+    return new Promise((resolve, reject) => {
+      this.pending.add(correlationId, { timeout: Math.max(1, timeout), late, signal }, (packet) =>
+        'err' in packet ? reject(packet.err) : resolve(packet.response),
+      );
+      this.channel.publish(exchange, routingKey, body, properties).then(
+        () => this.pending.markSent(correlationId),
+        (err) => {
+          // The request's own deadline is the same, and its error has the better words.
+          if (!(err instanceof PublishTimeoutError)) this.pending.settle(correlationId, { err, isDisposed: true });
+        },
+      );
+    });
   }
 
   /** Gives up what is not answered yet. */
   async close(): Promise<void> {
     const reason = new ConnectionClosedError('The application is shutting down: the reply will not be waited for.');
-    for (const { reject } of this.pending.values()) reject(reason);
+    this.pending.failAll(reason);
     await this.channel.close();
   }
 
   private async listen(channel: Channel): Promise<void> {
     channel.on('lost', (error) => this.onLost(error)).on('closed', (error) => this.onLost(error));
-    const consumer = await channel.basicConsume(REPLY_TO, (reply) => this.onReply(reply), { noAck: true });
+    const consumer = await channel.basicConsume(DIRECT_REPLY_TO, (reply) => this.onReply(reply), { noAck: true });
     void consumer.closed.then((error) => {
       if (error) void channel.close();
     });
@@ -93,36 +92,23 @@ export class RpcRequester {
     } catch {
       // Malformed, so it says not whose it is: its request has its deadline.
     }
-    const pending = correlationId === undefined ? undefined : this.pending.get(correlationId);
-    if (!pending) return;
+    if (correlationId === undefined || !this.pending.has(correlationId)) return;
     try {
-      pending.resolve(decodeReply(this.serializers, reply));
-    } catch (error) {
-      pending.reject(error);
+      this.pending.settle(correlationId, { response: decodeReply(this.serializers, reply), isDisposed: true });
+    } catch (err) {
+      this.pending.settle(correlationId, { err, isDisposed: true });
     }
   }
 
   /** Replies to a channel that is gone go nowhere. What was not sent yet keeps waiting to be. */
   private onLost(cause: Error | undefined): void {
-    const concerned = [...this.pending.values()];
+    const concerned = this.pending.ids();
     const message = `the reply can no longer come: ${cause?.message ?? 'the channel was closed'}`;
     const reason =
       cause instanceof ConnectionError
         ? new ConnectionLostError(message, 'unknown', { cause })
         : new ChannelClosedError(message, 'unknown', { cause });
     // Confirms that came with the loss are taken in first.
-    setImmediate(() => {
-      for (const { sent, reject } of concerned) if (sent) reject(reason);
-    });
+    setImmediate(() => this.pending.failSent(concerned, reason));
   }
-}
-
-function withEnds() {
-  let resolve!: (value: unknown) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<unknown>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -1,13 +1,20 @@
 import type { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import type { MessageProperties } from '../../lib/client/index.js';
-import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
 import { bytesSerializer } from './bytes.serializer.js';
 import { parseContentType, type ContentType } from './content-type.js';
 import { jsonSerializer } from './json.serializer.js';
 import type { MessageSerializer } from './message-serializer.js';
 import { SerializationError, UndecodableMessageError } from './serialization.errors.js';
 import { textSerializer } from './text.serializer.js';
+
+/** How an application's messages are serialized. */
+export interface SerializationOptions {
+  /** Asked before the built-in ones for JSON, text and bytes, in this order. */
+  readonly serializers?: readonly MessageSerializer[];
+  /** What to take messages for that name no content type. Default: bytes, `application/octet-stream`. */
+  readonly defaultContentType?: string;
+}
 
 /** A payload as it goes out. */
 export interface EncodedPayload {
@@ -31,7 +38,7 @@ export class MessageSerializers {
   /** To take a content type apart and ask each serializer took as long as to write its JSON. */
   readonly #choices = new Map<string, Choice>();
 
-  constructor(options: Pick<AmqpModuleOptions, 'serializers' | 'defaultContentType'>) {
+  constructor(options: SerializationOptions) {
     this.#serializers = [...(options.serializers ?? []), jsonSerializer, textSerializer, bytesSerializer];
     this.#defaultContentType = options.defaultContentType;
   }

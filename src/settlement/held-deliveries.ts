@@ -1,7 +1,7 @@
 import type { Delivery } from '../../lib/client/index.js';
 
 /** Deliveries that wait in the process, unsettled: no more of them than the consumer's prefetch lets in. */
-export class Waits {
+export class HeldDeliveries {
   private readonly timers = new Map<Delivery, NodeJS.Timeout>();
 
   /** Runs `then` after so many ms. */

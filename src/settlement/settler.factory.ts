@@ -17,7 +17,7 @@ export interface SettlementOptions extends SettledConsumer {
 
 /** Makes the {@link Settler} of each consumer, and gathers their failures. */
 @Injectable()
-export class Settlers implements OnApplicationShutdown {
+export class SettlerFactory implements OnApplicationShutdown {
   private readonly failures = new Subject<ConsumerFailure>();
 
   /** Every message that was not handled. Completes when the application shuts down. */

@@ -10,7 +10,7 @@ import type { ConsumerFailure } from './consumer-failure.js';
 import { decide, type Decision } from './decision.js';
 import { RequeueMessage } from './settlement.errors.js';
 import type { Failure, Outcome } from './outcome.js';
-import { Waits } from './held-deliveries.js';
+import { HeldDeliveries } from './held-deliveries.js';
 
 /** The consumer, as its settlements need it. */
 export interface SettledConsumer {
@@ -50,9 +50,9 @@ const SETTLED = Promise.resolve();
  */
 export class Settler {
   private readonly logger = new Logger('AmqpConsumer');
-  private readonly waits = new Waits();
+  private readonly waiting = new HeldDeliveries();
   /** Of messages that wait for their retry in the process. */
-  private readonly held = new WeakMap<Delivery, RetryState>();
+  private readonly retryStates = new WeakMap<Delivery, RetryState>();
   private pause: number = PAUSE.first;
 
   constructor(
@@ -69,7 +69,7 @@ export class Settler {
 
   /** What the handler gets with the message: make it here, for it knows the attempts of those that wait in the process. */
   contextOf(delivery: Delivery): AmqpContext {
-    return new AmqpContext(delivery, this.consumer.queue, this.held.get(delivery));
+    return new AmqpContext(delivery, this.consumer.queue, this.retryStates.get(delivery));
   }
 
   /**
@@ -84,17 +84,17 @@ export class Settler {
 
   /** The channel was lost: what waits here, the broker delivers again. */
   abandon(): void {
-    this.waits.end();
+    this.waiting.end();
   }
 
   /** The consumer is paused, or stops: what waits here goes back at once. */
   release(): void {
-    for (const delivery of this.waits.end()) this.requeue(delivery);
+    for (const delivery of this.waiting.end()) this.requeue(delivery);
   }
 
   private async settleFailure(delivery: Delivery, outcome: Failure): Promise<void> {
     const state =
-      this.held.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
+      this.retryStates.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
     const attempt = state.failed + 1;
     const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
     try {
@@ -145,17 +145,17 @@ export class Settler {
   }
 
   private hold(delivery: Delivery, state: RetryState, delay: number): void {
-    this.held.set(delivery, state);
-    this.waits.add(delivery, delay, () => {
+    this.retryStates.set(delivery, state);
+    this.waiting.add(delivery, delay, () => {
       if (!delivery.settled) this.consumer.redeliver(delivery);
     });
   }
 
   private giveBack(delivery: Delivery): void {
     if (this.policy.place === 'stream') {
-      this.waits.add(delivery, PAUSE.first, () => this.consumer.redeliver(delivery));
+      this.waiting.add(delivery, PAUSE.first, () => this.consumer.redeliver(delivery));
     } else if (delivery.redelivered) {
-      this.waits.add(delivery, PAUSE.first, () => this.requeue(delivery));
+      this.waiting.add(delivery, PAUSE.first, () => this.requeue(delivery));
     } else this.requeue(delivery);
   }
 
@@ -164,7 +164,7 @@ export class Settler {
     const { pause } = this;
     this.pause = Math.min(2 * pause, PAUSE.max);
     const stream = this.policy.place === 'stream';
-    this.waits.add(delivery, pause, () => {
+    this.waiting.add(delivery, pause, () => {
       if (stream) void this.settle(delivery, outcome);
       else this.requeue(delivery);
     });

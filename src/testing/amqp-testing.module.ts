@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { Settlers } from '../settlement/settler.factory.js';
+import { SettlerFactory } from '../settlement/settler.factory.js';
 import { AmqpRegistryModule } from '../module/amqp-registry.module.js';
 import { CONNECTION_TARGET } from '../registry/connection-target.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
@@ -31,7 +31,7 @@ export class AmqpTestingModule implements OnApplicationShutdown {
     private readonly harness: AmqpHarness,
     private readonly given: GivenHarness,
     private readonly registry: ConnectionRegistry,
-    settlers: Settlers,
+    settlers: SettlerFactory,
   ) {
     harness.apps.attach(registry, settlers);
   }

@@ -3,7 +3,7 @@ import type { Subscription } from 'rxjs';
 import type { EmbeddedBroker } from '../../lib/broker/index.js';
 import { parseUri, type Connection, type MessageProperties, type Urls } from '../../lib/client/index.js';
 import type { ConsumerFailure } from '../settlement/consumer-failure.js';
-import type { Settlers } from '../settlement/settler.factory.js';
+import type { SettlerFactory } from '../settlement/settler.factory.js';
 import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
 import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
 import type { ConnectionRegistry } from '../registry/connection-registry.js';
@@ -48,7 +48,7 @@ export class AttachedApps implements ConnectionTarget {
     return this.vhosts.get(connection) ?? '/';
   }
 
-  attach(registry: ConnectionRegistry, { failures$ }: Settlers): void {
+  attach(registry: ConnectionRegistry, { failures$ }: SettlerFactory): void {
     this.apps.set(registry, failures$.subscribe(this.onFailure));
   }
 

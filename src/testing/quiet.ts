@@ -2,7 +2,7 @@ import type { EmbeddedBroker } from '../../lib/broker/index.js';
 import type { AttachedApps } from './attached-apps.js';
 import { HarnessTimeoutError } from './testing.errors.js';
 
-/** Waits until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
+/** HeldDeliveries until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
 export class Quiet {
   /** What clients have asked, and messages that moved. */
   private steps = 0;

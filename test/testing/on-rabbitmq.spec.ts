@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpModule, ConfirmingPublisher } from 'nest-amqp';
 import { connect, type Channel, type Connection } from 'nest-amqp/client';
 import { AmqpHarness, AmqpTestingModule, type DeliverOptions, type DeliveryOutcome } from 'nest-amqp/testing';
-import { Settlers } from '../../src/settlement/settler.factory.js';
+import { SettlerFactory } from '../../src/settlement/settler.factory.js';
 import { eventually } from '../client/support/client-harness.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { consumersOf, topologyOf, type Order } from './support/shop.js';
@@ -68,7 +68,7 @@ describe('outcomes that the harness tells, and what RabbitMQ makes of the same m
     const onRabbit = await Test.createTestingModule({ imports: [appOn(url)] }).compile();
     onRabbit.useLogger(false);
     app = await onRabbit.init();
-    app.get(Settlers).failures$.subscribe(({ messageId, decision }) => decisions.set(messageId, decision));
+    app.get(SettlerFactory).failures$.subscribe(({ messageId, decision }) => decisions.set(messageId, decision));
     const onHarness = await Test.createTestingModule({ imports: [appOn(url), AmqpTestingModule.forRoot()] }).compile();
     onHarness.useLogger(false);
     tested = await onHarness.init();

@@ -1,4 +1,4 @@
-import type { ConsumerMetadata } from '../options/consumer-options.js';
+import type { ConsumerMetadata } from '../options/consumer-metadata.js';
 import { CONSUMER_METADATA, RpcArgument } from '../options/consumers.constants.js';
 import { addHandlerMetadata } from './handler-metadata.js';
 import { addRouteArgument, readRouteArguments } from './route-arguments.js';

@@ -1,10 +1,7 @@
+import type { ListenerMetadata } from '../options/consumer-metadata.js';
 import { LISTENER_METADATA } from '../options/consumers.constants.js';
 import { addHandlerMetadata } from './handler-metadata.js';
 import type { QueueSource } from '../options/queue-source.js';
-
-/** What {@link OnConsumerCancelled} and {@link OnReturn} leave on a method. */
-export type ListenerMetadata =
-  { readonly event: 'cancelled'; readonly queue: QueueSource | undefined } | { readonly event: 'returned' };
 
 /**
  * Calls the method of a provider or controller with a {@link ConsumerCancelledEvent} each time that the broker has

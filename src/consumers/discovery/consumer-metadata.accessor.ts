@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { ConsumerMetadata } from '../options/consumer-options.js';
+import type { ConsumerMetadata } from '../options/consumer-metadata.js';
 import { CONSUMER_METADATA, LISTENER_METADATA } from '../options/consumers.constants.js';
-import type { ListenerMetadata } from '../decorators/listener.decorators.js';
+import type { ListenerMetadata } from '../options/consumer-metadata.js';
 
 type Target = Parameters<Reflector['get']>[1];
 

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
-import type { ConsumerMetadata } from '../options/consumer-options.js';
+import type { ConsumerMetadata } from '../options/consumer-metadata.js';
 import { isShared, type HandlerHost, type Wrapper } from '../pipeline/handler-host.js';
-import type { ListenerMetadata } from '../decorators/listener.decorators.js';
+import type { ListenerMetadata } from '../options/consumer-metadata.js';
 
 /** A method that consumes from a queue. */
 export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };

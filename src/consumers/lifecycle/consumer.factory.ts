@@ -12,7 +12,7 @@ import { MessageSink } from '../sinks/message.sink.js';
 import { restoreQueue } from './restore-queue.js';
 import { RpcSink } from '../sinks/rpc.sink.js';
 import type { Settler } from '../../settlement/settler.js';
-import { Settlers } from '../../settlement/settler.factory.js';
+import { SettlerFactory } from '../../settlement/settler.factory.js';
 import { StreamPositions } from './stream-positions.js';
 import { SupervisedConsumer } from './supervised-consumer.js';
 
@@ -25,7 +25,7 @@ const DEFAULT_GRACE_PERIOD = 10_000;
 export class ConsumerFactory {
   constructor(
     private readonly handlers: HandlerFactory,
-    private readonly settlers: Settlers,
+    private readonly settlers: SettlerFactory,
     private readonly positions: StreamPositions,
   ) {}
 

@@ -5,7 +5,7 @@ import type { ConsumerCancelledEvent } from '../../connection/connection-events.
 import { UnknownConsumerError } from '../consumer.errors.js';
 import type { ConsumerStatus } from './consumer-status.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
-import { Settlers } from '../../settlement/settler.factory.js';
+import { SettlerFactory } from '../../settlement/settler.factory.js';
 import type { SupervisedConsumer } from './supervised-consumer.js';
 
 /**
@@ -41,7 +41,7 @@ export class AmqpConsumerRegistry {
   /** Every message that was not handled: its attempt, the cause, and what became of it. Completes likewise. */
   readonly failures$: Observable<ConsumerFailure>;
 
-  constructor(connections: ConnectionRegistry, settlers: Settlers) {
+  constructor(connections: ConnectionRegistry, settlers: SettlerFactory) {
     this.failures$ = settlers.failures$;
     this.cancels$ = defer(() => merge(...connections.all().map(({ events }) => events.cancels)));
   }

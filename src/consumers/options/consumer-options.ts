@@ -1,6 +1,4 @@
 import type { FieldTable } from '../../../lib/client/index.js';
-import type { BatchOptions } from './batch-options.js';
-import type { QueueSource } from './queue-source.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 
 import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.js';
@@ -43,8 +41,3 @@ export interface ConsumerOptions {
    */
   readonly ack?: 'auto' | 'manual';
 }
-
-/** What {@link AmqpConsumer} and its kind leave on a method. */
-export type ConsumerMetadata =
-  | { readonly kind: 'message' | 'rpc'; readonly source: QueueSource; readonly options: ConsumerOptions }
-  | { readonly kind: 'batch'; readonly source: QueueSource; readonly options: BatchOptions };

@@ -1,5 +1,5 @@
 import type { ExternalContextCreator } from '@nestjs/core';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 
 /** Of messages that a guard or a pipe has refused. Keyed by what the handler is called with: its context. */
 const refused = new WeakSet<object>();

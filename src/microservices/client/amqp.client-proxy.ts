@@ -9,7 +9,7 @@ import {
   type Channel,
   type Connection,
 } from '../../../lib/client/index.js';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 import { describeError } from '../../common/log-text.js';
 import { uniqueId } from '../../common/unique-id.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
@@ -22,9 +22,11 @@ import {
   type OutgoingPacket,
   type OutgoingProperties,
 } from '../packets/outgoing-packet.js';
-import { PendingRequests } from '../../rpc/pending-requests.js';
-import { DIRECT_REPLY_TO, ReplyConsumer } from './reply-consumer.js';
-import { connectionOptions } from '../options/socket-options.js';
+import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
+import { PendingRequests, type ReplyPacket } from '../../rpc/pending-requests.js';
+import { RequestTimeoutError } from '../microservices.errors.js';
+import { ReplyConsumer } from './reply-consumer.js';
+import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
 import {
   checkOptions,
@@ -77,7 +79,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly logger = new Logger('AmqpClientProxy');
   private readonly source: ConnectionSource;
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
-  private readonly requests = new PendingRequests(this.routingMap as Map<string, (packet: WritePacket) => void>);
+  private readonly requests = new PendingRequests(this.routingMap as Map<string, (packet: ReplyPacket) => void>);
   private readonly replyQueue: string;
   /** Where messages go. With an exchange, their pattern is the routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
@@ -247,7 +249,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
     }
     const { timeout = this.options.requestTimeout ?? DEFAULT_TIMEOUT } = options;
-    this.requests.add(request.id, patternText(packet.pattern) ?? '', timeout, request.callback);
+    const late = (): Error => new RequestTimeoutError(patternText(packet.pattern) ?? '', timeout);
+    this.requests.add(request.id, { timeout, late }, request.callback);
     const properties = this.properties(options, false);
     properties.replyTo = this.replyQueue;
     properties.correlationId = request.id;

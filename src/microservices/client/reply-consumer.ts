@@ -7,13 +7,11 @@ import {
   type Consumer,
   type Delivery,
 } from '../../../lib/client/index.js';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 import { describeError } from '../../common/log-text.js';
 import { parseBody } from '../packets/incoming-packet.js';
+import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import type { PendingRequests } from '../../rpc/pending-requests.js';
-
-/** RabbitMQ's pseudo-queue: replies come straight to the channel that has sent the request. */
-export const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** Takes replies to the requests that wait for them. */
 export class ReplyConsumer {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservices';
 import type { FieldTable, PublishOptions } from '../../../lib/client/index.js';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
 /** What a serializer may make of a packet: the packet, and how to send it. */

@@ -7,7 +7,7 @@ import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
 import { ServerSession, type SessionHost } from './server-session.js';
-import { connectionOptions } from '../options/socket-options.js';
+import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpTransportEvents } from '../transport-events.js';
 import { checkOptions, type AmqpTransportOptions } from '../options/transport-options.js';
 

@@ -14,7 +14,7 @@ import {
   type Delivery,
   type MessageProperties,
 } from '../../../lib/client/index.js';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 import { describeError, describeMessage } from '../../common/log-text.js';
 import { DONE } from '../../settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';

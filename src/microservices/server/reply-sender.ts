@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { Serializer, WritePacket } from '@nestjs/microservices';
 import { MessageReturnedError, type Channel, type MessageProperties } from '../../../lib/client/index.js';
-import { isThenable } from '../../../lib/client/thenable.js';
+import { isThenable } from '../../common/thenable.js';
 import { ReplyEncodingError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
-import { DIRECT_REPLY_TO } from '../client/reply-consumer.js';
+import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 
 /** Where a reply goes: what the request said of that. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseUri } from '../../../lib/client/index.js';
-import { connectionOptions } from './socket-options.js';
+import { connectionOptions } from './connection-options.js';
 import type { AmqpTransportOptions } from './transport-options.js';
 
 const urlOf = (urls: AmqpTransportOptions['urls']): string => {

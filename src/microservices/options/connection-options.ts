@@ -1,0 +1,95 @@
+import { amqplain, external, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
+import type { ConnectionSettings, RmqUrl } from './socket-options.js';
+import type { AmqpTransportOptions } from './transport-options.js';
+
+type Given = Pick<AmqpTransportOptions, 'urls' | 'queue' | 'socketOptions' | 'connection' | 'connectionName'>;
+
+/** The options of `Transport.RMQ`, as the client core takes them. */
+export function connectionOptions(given: Given, side: 'server' | 'client'): ConnectionOptions {
+  const { socketOptions = {}, urls = 'amqp://localhost' } = given;
+  const { heartbeatIntervalInSeconds: heartbeat, reconnectTimeInSeconds, findServers } = socketOptions;
+  const {
+    timeout,
+    credentials,
+    clientProperties,
+    noDelay: _,
+    keepAlive: __,
+    keepAliveDelay: ___,
+    ...tls
+  } = socketOptions.connectionOptions ?? {};
+  const { connectionName, connection_name, ...properties } = { ...socketOptions.clientProperties, ...clientProperties };
+  const ownName = `nest-amqp ${side} ${given.queue ?? ''}`.trimEnd();
+  const delay = reconnectTimeInSeconds === undefined ? undefined : reconnectTimeInSeconds * 1_000;
+  return {
+    urls: normalized(findServers ?? urls),
+    connectionName: given.connectionName ?? connection_name ?? connectionName ?? ownName,
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(delay === undefined ? {} : { reconnect: { initialDelay: delay, maxDelay: delay } }),
+    ...(timeout === undefined ? {} : { connectTimeout: timeout }),
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+    ...(Object.keys(properties).length === 0 ? {} : { clientProperties: properties as FieldTable }),
+    ...(credentials === undefined ? {} : login(credentials)),
+    ...given.connection,
+  };
+}
+
+function login({ mechanism, username = '', password = '' }: NonNullable<ConnectionSettings['credentials']>) {
+  if (mechanism === 'EXTERNAL') return { mechanisms: [external()] };
+  const credentials = { username, password };
+  return mechanism === 'AMQPLAIN' ? { credentials, mechanisms: [amqplain(credentials)] } : { credentials };
+}
+
+function normalized(urls: NonNullable<Given['urls']>): Urls {
+  if (typeof urls === 'string') return amqpUri(urls);
+  if (typeof urls !== 'function') return urls.map(amqpUri);
+  return async () => {
+    const found = await urls();
+    return typeof found === 'string' ? amqpUri(found) : found.map(amqpUri);
+  };
+}
+
+/**
+ * amqplib reads URIs in a way of its own: a path of `/` is the vhost `/`, a vhost may have slashes in it, and the query
+ * has other names. What worked there has to work here.
+ */
+function amqpUri(url: string | RmqUrl): string {
+  if (typeof url === 'object') return fromParts(url);
+  if (!URL.canParse(url)) return url;
+  const uri = new URL(url);
+  const query = uri.searchParams;
+  query.delete('locale');
+  for (const [theirs, ours] of [
+    ['frameMax', 'frame_max'],
+    ['channelMax', 'channel_max'],
+  ] as const) {
+    const value = query.get(theirs);
+    query.delete(theirs);
+    // 0 is amqplib's "no limit".
+    if (value !== null && value !== '0') query.set(ours, value);
+  }
+  uri.pathname = vhostPath(uri.pathname.slice(1));
+  return uri.href;
+}
+
+/** A vhost, percent-encoded or not, as one segment. */
+function vhostPath(vhost: string): string {
+  if (vhost === '') return '';
+  try {
+    return `/${encodeURIComponent(decodeURIComponent(vhost))}`;
+  } catch {
+    return `/${vhost}`;
+  }
+}
+
+function fromParts({ protocol = 'amqp', hostname = 'localhost', port, username, password, vhost, ...limits }: RmqUrl) {
+  const user = username === undefined ? '' : encodeURIComponent(username);
+  const login = password === undefined ? user : `${user}:${encodeURIComponent(password)}`;
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
+  const query = new URLSearchParams();
+  if (limits.heartbeat !== undefined) query.set('heartbeat', String(limits.heartbeat));
+  if (limits.frameMax) query.set('frame_max', String(limits.frameMax));
+  return (
+    `${protocol}://${login && `${login}@`}${host}${port === undefined ? '' : `:${port}`}` +
+    `${vhost === undefined ? '' : vhostPath(encodeURIComponent(vhost))}${query.size > 0 ? `?${query}` : ''}`
+  );
+}
