@@ -6,8 +6,7 @@
  */
 export { EmbeddedBroker, type QueueInfo } from './server.js';
 export type { BrokerOptions } from './options.js';
-export type { BrokerFaults, ConnectionFilter, PublishFilter } from './control/faults.js';
+export type { BrokerFaults, ConnectionFilter, DropKind, PublishFilter } from './control/faults.js';
 export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './control/journal.js';
 export type { MessageToPutIn, PutIn } from './control/put-in.js';
 export type { DeathReason } from './queue/dead-letter.js';
-export type { DropKind } from './connection/session.js';

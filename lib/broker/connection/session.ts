@@ -9,7 +9,7 @@ import { Channel, type ChannelOwner } from '../channel/channel.js';
 import type { ChannelHost } from '../channel/channel-host.js';
 import type { Consumer } from '../queue/consumer.js';
 import { BrokerError } from '../errors.js';
-import type { BrokerFaults } from '../control/faults.js';
+import type { BrokerFaults, DropKind, FaultTarget } from '../control/faults.js';
 import { Handshake, type Opened } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Journal } from '../control/journal.js';
@@ -18,8 +18,6 @@ import type { Message } from '../queue/message.js';
 import type { ReplyTargets } from '../channel/reply-to.js';
 import { Transport, type TransportHandler } from './transport.js';
 import type { Vhost } from '../routing/vhost.js';
-
-export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
 
 /** What a session needs of the broker. */
 export interface SessionHost {
@@ -44,7 +42,7 @@ const HANDSHAKE_TIMEOUT = 10_000;
  *
  *     header ──▶ handshake ──open-ok──▶ open ──(connection.close from either end)──▶ closing ──▶ over
  */
-export class Session implements TransportHandler, ChannelOwner {
+export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   readonly transport: Transport;
   private readonly channels = new Map<number, Channel>();
   private readonly reader = new ByteReader(Buffer.alloc(0));

@@ -1,7 +1,6 @@
 import type { Consumer } from '../queue/consumer.js';
 import type { Journal } from './journal.js';
 import type { Message } from '../queue/message.js';
-import type { DropKind, Session } from '../connection/session.js';
 
 /** Which publishes a fault is for: every one, unless it says more. */
 export interface PublishFilter {
@@ -20,10 +19,31 @@ interface PublishFault extends PublishFilter {
   remaining: number;
 }
 
+/** How a connection is ended; see `BrokerFaults.drop`. */
+export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
+
+/** A connection, as far as faults reach it. */
+export interface FaultTarget {
+  readonly id: number;
+  /** The client's `connection_name`, or ''. */
+  readonly name: string;
+  readonly transport: {
+    setStalled(stalled: boolean): void;
+    /** @param ms how much later what comes is looked at */
+    setDelay(ms: number): void;
+  };
+  drop(how: DropKind): void;
+  block(reason: string): void;
+  unblock(): void;
+  corruptFrame(): void;
+  /** Returns how many it cancelled. */
+  cancelConsumers(fits: (consumer: Consumer) => boolean): number;
+}
+
 /** What the faults act on. */
 export interface FaultHost {
   readonly journal: Journal;
-  sessions(): readonly Session[];
+  sessions(): readonly FaultTarget[];
 }
 
 /**
@@ -120,7 +140,7 @@ export class BrokerFaults {
   }
 
   /** @internal What stays, for a connection that has just come. */
-  onConnection(session: Session): void {
+  onConnection(session: FaultTarget): void {
     if (this.stalled) session.transport.setStalled(true);
     session.transport.setDelay(this.delayed);
   }
@@ -154,7 +174,7 @@ export class BrokerFaults {
     return fault.outcome;
   }
 
-  private each(fault: string, filter: ConnectionFilter, action: (session: Session) => void): number {
+  private each(fault: string, filter: ConnectionFilter, action: (session: FaultTarget) => void): number {
     const fitting = this.host
       .sessions()
       .filter(({ id, name }) => (filter.id === undefined || id === filter.id) && (filter.name ?? name) === name);
