@@ -1,5 +1,4 @@
 import type { FieldTable } from '../../protocol/field-table.js';
-import type { Binding } from '../routing/binding.js';
 import type { BrokerClock, Timer } from '../control/clock.js';
 import type { Consumer } from './consumer.js';
 import { ConsumerRing } from './consumer-ring.js';
@@ -48,8 +47,6 @@ const ENTRY_OVERHEAD = 256;
  */
 export class Queue {
   readonly kind = 'queue';
-  /** Bindings from exchanges to here, by their key. */
-  readonly inbound = new Map<string, Binding>();
   readonly consumers: ConsumerRing;
   /** Messages that are out: with a consumer, or fetched. Their channels count them. */
   unacknowledged = 0;

@@ -21,8 +21,6 @@ export class Exchange {
   readonly alternate: string | undefined;
   /** Bindings from here, by their key. */
   readonly outbound = new Map<string, Binding>();
-  /** Bindings from other exchanges to here, by their key. */
-  readonly inbound = new Map<string, Binding>();
 
   /** @throws BrokerError when the arguments make no sense */
   constructor(

@@ -48,6 +48,8 @@ interface Dying extends Death {
 export class Vhost {
   readonly queues = new Map<string, Queue>();
   readonly exchanges = new Map<string, Exchange>();
+  /** By what they lead to, then by their key; none is kept for what nothing is bound to. */
+  private readonly inbound = new Map<Destination, Map<string, Binding>>();
   private readonly queueHost: QueueHost;
   private readonly dying = new Fifo<Dying>();
   private burying = false;
@@ -135,7 +137,7 @@ export class Vhost {
   removeQueue(queue: Queue): number {
     if (this.queues.get(queue.name) !== queue) return 0;
     this.queues.delete(queue.name);
-    for (const [key, binding] of [...queue.inbound]) this.dropBinding(key, binding);
+    this.dropBindings(this.inbound.get(queue));
     return queue.delete();
   }
 
@@ -155,7 +157,9 @@ export class Vhost {
     if (from.outbound.has(key)) return;
     const binding = { source: from, destination, routingKey, arguments: args };
     from.addBinding(key, binding);
-    destination.inbound.set(key, binding);
+    const there = this.inbound.get(destination);
+    if (there) there.set(key, binding);
+    else this.inbound.set(destination, new Map([[key, binding]]));
   }
 
   /** A binding that is not there, whatever of it is missing, is no error. @throws BrokerError */
@@ -166,7 +170,7 @@ export class Vhost {
     const destination = (kind === 'queue' ? this.queues : this.exchanges).get(wanted.destination);
     if (!destination) return;
     const key = bindingKey(source, destination, routingKey, args);
-    const binding = destination.inbound.get(key);
+    const binding = this.inbound.get(destination)?.get(key);
     if (!binding) return;
     if (destination.kind === 'queue') this.assertAccess(destination, user);
     this.dropBinding(key, binding);
@@ -210,15 +214,19 @@ export class Vhost {
 
   private removeExchange(exchange: Exchange): void {
     this.exchanges.delete(exchange.name);
-    for (const bindings of [exchange.inbound, exchange.outbound]) {
-      for (const [key, binding] of [...bindings]) this.dropBinding(key, binding);
-    }
+    this.dropBindings(this.inbound.get(exchange));
+    this.dropBindings(exchange.outbound);
+  }
+
+  private dropBindings(bindings: ReadonlyMap<string, Binding> | undefined): void {
+    for (const [key, binding] of [...(bindings ?? [])]) this.dropBinding(key, binding);
   }
 
   private dropBinding(key: string, binding: Binding): void {
     const { source, destination } = binding;
     source.removeBinding(key, binding);
-    destination.inbound.delete(key);
+    const inbound = this.inbound.get(destination);
+    if (inbound?.delete(key) && inbound.size === 0) this.inbound.delete(destination);
     if (source.properties.autoDelete && source.outbound.size === 0 && this.exchanges.get(source.name) === source) {
       this.removeExchange(source);
     }
