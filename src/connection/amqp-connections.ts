@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/client/timing/backoff.js';
+import { Backoff } from '../../lib/environment/index.js';
 import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';

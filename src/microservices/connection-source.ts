@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/client/timing/backoff.js';
+import { Backoff } from '../../lib/environment/index.js';
 import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
 import { pause } from '../common/waiting.js';
 import type { TopologyOptions } from '../topology/topology.js';

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/client/timing/backoff.js';
+import { Backoff } from '../../lib/environment/index.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';

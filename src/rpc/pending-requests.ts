@@ -1,5 +1,4 @@
-import { systemClock } from '../../lib/client/timing/clock.js';
-import { DeadlineTimer } from '../../lib/client/timing/deadline-timer.js';
+import { DeadlineTimer, systemClock } from '../../lib/environment/index.js';
 
 /** A reply, or the error that ends the request; Nest's `WritePacket` is one. */
 export interface ReplyPacket {

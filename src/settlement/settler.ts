@@ -94,7 +94,9 @@ export class Settler {
 
   private async settleFailure(delivery: Delivery, outcome: Failure): Promise<void> {
     const state =
-      this.retryStates.get(delivery) ?? stateOf(delivery, this.consumer.queue) ?? initialState(this.consumer.queue, delivery);
+      this.retryStates.get(delivery) ??
+      stateOf(delivery, this.consumer.queue) ??
+      initialState(this.consumer.queue, delivery);
     const attempt = state.failed + 1;
     const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
     try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { systemClock, type Clock } from '../../lib/client/timing/clock.js';
+import { systemClock, type Clock } from '../../lib/environment/clock.js';
 import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
@@ -177,6 +177,7 @@ describe('A5 heartbeats', () => {
     // ours: the client's clock runs four times as fast.
     const fast: Clock = {
       now: () => systemClock.now() * 4,
+      wallTime: () => systemClock.wallTime(),
       after: (delay, run) => systemClock.after(delay / 4, run),
       afterPendingEvents: (run) => systemClock.afterPendingEvents(run),
     };

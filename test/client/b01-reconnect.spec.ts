@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { Backoff } from '../../lib/client/timing/backoff.js';
+import { Backoff } from '../../lib/environment/backoff.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../../lib/client/index.js';
 import { compileClient } from './support/compiled-client.js';
 import { errorOf, eventOf, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
@@ -29,11 +29,11 @@ describe('B1 automatic reconnect', () => {
   });
 
   it('B1 the waits double up to their maximum, each drawn between nothing and that', () => {
-    const longest = new Backoff(100, 1_000, () => 1);
+    const longest = new Backoff(100, 1_000, { next: () => 1 });
     expect(Array.from({ length: 6 }, () => longest.next())).toEqual([100, 200, 400, 800, 1_000, 1_000]);
-    const shortest = new Backoff(100, 1_000, () => 0);
+    const shortest = new Backoff(100, 1_000, { next: () => 0 });
     expect(Array.from({ length: 3 }, () => shortest.next())).toEqual([0, 0, 0]);
-    const forMonths = new Backoff(100, 30_000, () => 0.5);
+    const forMonths = new Backoff(100, 30_000, { next: () => 0.5 });
     for (let attempt = 0; attempt < 5_000; attempt++) forMonths.next();
     expect(forMonths.next()).toBe(15_000);
   });

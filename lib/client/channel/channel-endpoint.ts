@@ -12,7 +12,7 @@ import { blame } from '../publishing/blame.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
-import type { Clock } from '../timing/clock.js';
+import type { Clock } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
 import { Deferred, within } from '../timing/deferred.js';

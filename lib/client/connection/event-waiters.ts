@@ -1,4 +1,4 @@
-import type { Clock } from '../timing/clock.js';
+import type { Clock } from '../../environment/index.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 
 /** Who waits for the next event of a connection, whichever it is: `drainEvents()`. */

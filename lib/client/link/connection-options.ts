@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
-import { systemClock, type Clock } from '../timing/clock.js';
+import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import { atLeast, refuseUnknown } from '../option-checks.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
@@ -67,8 +67,10 @@ export interface ConnectionOptions {
   readonly clientProperties?: FieldTable;
   /** Default: silent. */
   readonly logger?: ClientLogger;
-  /** For tests. */
+  /** For tests: time. Default: the machine's. */
   readonly clock?: Clock;
+  /** For tests: chance, which decides the order of the brokers and the waits between attempts. Default: the machine's. */
+  readonly random?: Random;
 }
 
 /** The options with every default filled in. */
@@ -94,6 +96,7 @@ export interface ResolvedOptions {
   readonly clientProperties: FieldTable;
   readonly logger: ClientLogger;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 const silent: ClientLogger = { warn() {} };
@@ -129,6 +132,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
     clientProperties: options.clientProperties ?? {},
     logger: options.logger ?? silent,
     clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
   });
 }
 

@@ -15,7 +15,7 @@ const DEFAULT_CONNECT_TIMEOUT = 10_000;
  */
 export async function connectToAny(options: ResolvedOptions, stop: AbortSignal): Promise<Link> {
   let failure: unknown;
-  for (const endpoint of await resolveEndpoints(options.urls)) {
+  for (const endpoint of await resolveEndpoints(options.urls, options.random)) {
     try {
       return await connectTo(endpoint, options, stop);
     } catch (error) {

@@ -1,21 +1,22 @@
+import { systemRandom, type Random } from '../../environment/index.js';
 import { ConfigurationError } from '../errors.js';
 import type { Urls } from './connection-options.js';
 import { parseUri, type Endpoint } from './uri.js';
 
 /** The brokers to try, in random order: clients that all begin with the first would all hang on the first. */
-export async function resolveEndpoints(urls: Urls): Promise<Endpoint[]> {
+export async function resolveEndpoints(urls: Urls, random: Pick<Random, 'next'> = systemRandom): Promise<Endpoint[]> {
   const given = typeof urls === 'function' ? await urls() : urls;
   if (typeof given !== 'string' && !Array.isArray(given)) {
     throw new ConfigurationError('urls must be an AMQP URI, several of them, or a function that finds them');
   }
   const list = typeof given === 'string' ? [given] : [...(given as readonly string[])];
   if (list.length === 0) throw new ConfigurationError('urls: there must be at least one');
-  return shuffle(list.map(parseUri));
+  return shuffle(list.map(parseUri), random);
 }
 
-function shuffle<T>(items: T[]): T[] {
+function shuffle<T>(items: T[], random: Pick<Random, 'next'>): T[] {
   for (let last = items.length - 1; last > 0; last--) {
-    const other = Math.floor(Math.random() * (last + 1));
+    const other = Math.floor(random.next() * (last + 1));
     [items[last], items[other]] = [items[other]!, items[last]!];
   }
   return items;

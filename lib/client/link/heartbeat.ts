@@ -1,4 +1,4 @@
-import type { Clock } from '../timing/clock.js';
+import type { Clock } from '../../environment/index.js';
 
 /** What a heartbeat watches: times are the clock's, in ms. */
 export interface Monitored {

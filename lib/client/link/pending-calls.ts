@@ -1,6 +1,6 @@
 import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
-import type { Clock } from '../timing/clock.js';
+import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 
 /** How long a call may take. */

@@ -4,7 +4,7 @@ import tls from 'node:tls';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { addressOf, type Endpoint } from './uri.js';
-import type { Clock } from '../timing/clock.js';
+import type { Clock } from '../../environment/index.js';
 import type { ResolvedOptions } from './connection-options.js';
 
 /** One read of the kernel's buffer at a time; frames are parsed in it and copied out. In bytes. */
@@ -163,7 +163,7 @@ export class Transport {
     if (this.writer.pendingBytes >= EAGER_FLUSH_SIZE) return this.flush();
     if (this.planned) return;
     this.planned = true;
-    setImmediate(() => {
+    this.clock.afterPendingEvents(() => {
       if (this.planned) this.flush();
     });
   }

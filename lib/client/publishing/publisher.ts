@@ -1,6 +1,5 @@
-import type { Clock } from '../timing/clock.js';
+import { DeadlineTimer, type Clock } from '../../environment/index.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
-import { DeadlineTimer } from '../timing/deadline-timer.js';
 import { Deferred } from '../timing/deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {

@@ -1,4 +1,4 @@
-import { Backoff } from '../timing/backoff.js';
+import { Backoff } from '../../environment/index.js';
 import { connectToAny } from '../link/connector.js';
 import { pause } from '../timing/deferred.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
@@ -19,7 +19,7 @@ export async function reconnect(
   onFailure: (error: AmqpError, delay: number) => void,
 ): Promise<Link | undefined> {
   const { initialDelay, maxDelay, attempts } = options.reconnect as Exclude<ResolvedOptions['reconnect'], false>;
-  const backoff = new Backoff(initialDelay, maxDelay);
+  const backoff = new Backoff(initialDelay, maxDelay, options.random);
   let delay = backoff.next();
   for (let attempt = 1; ; attempt++) {
     await pause(options.clock, delay, stop);

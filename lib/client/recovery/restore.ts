@@ -1,4 +1,4 @@
-import { Backoff } from '../timing/backoff.js';
+import { Backoff } from '../../environment/index.js';
 import type { ChannelHost, Restorable } from '../channel/channel-host.js';
 import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
@@ -31,8 +31,8 @@ export async function restore(channels: readonly Restorable[], replay: Replay, h
 }
 
 async function restoreAlone(channel: Restorable, replay: Replay, host: Host, link: Link): Promise<void> {
-  const { clock } = host.options;
-  const backoff = new Backoff(50, 2_000);
+  const { clock, random } = host.options;
+  const backoff = new Backoff(50, 2_000, random);
   // A broker that has not noticed yet that our old connection is dead keeps exclusive queues and consumers locked.
   const locksGone = clock.now() + 3_000 * (link.negotiated.heartbeat || ASSUMED_HEARTBEAT);
   let failure: unknown;

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 
 /** A promise with its two ends. It may be rejected while nobody waits on it. */

@@ -1,5 +1,5 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import { Backoff } from '../../../lib/client/timing/backoff.js';
+import { Backoff } from '../../../lib/environment/index.js';
 import { ConnectionLostError, type Connection } from '../../../lib/client/index.js';
 import { describeError } from '../../common/log-text.js';
 import { pause } from '../../common/waiting.js';

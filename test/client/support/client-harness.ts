@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock, type Clock } from '../../../lib/client/timing/clock.js';
+import { systemClock, type Clock } from '../../../lib/environment/clock.js';
 import { connect, type Channel, type Connection, type ConnectionOptions } from '../../../lib/client/index.js';
 import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
@@ -18,6 +18,10 @@ export class TrackedClock implements Clock {
 
   now(): number {
     return systemClock.now();
+  }
+
+  wallTime(): number {
+    return systemClock.wallTime();
   }
 
   after(ms: number, run: () => void): () => void {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../lib/client/timing/clock.js';
+import type { Clock } from '../../../lib/environment/clock.js';
 
 /** Time that passes only when the test says so. */
 export class ManualClock implements Clock {
@@ -6,6 +6,10 @@ export class ManualClock implements Clock {
   #timers = new Set<{ readonly at: number; readonly run: () => void }>();
 
   now(): number {
+    return this.#now;
+  }
+
+  wallTime(): number {
     return this.#now;
   }
 

@@ -11,6 +11,10 @@ class HandClock implements Clock {
     return this.time;
   }
 
+  wallTime(): number {
+    return this.time;
+  }
+
   after(delay: number, run: () => void): () => void {
     expect(this.timer).toBeUndefined();
     this.timer = { at: this.time + (delay > 0x7fff_ffff ? 1 : delay), run };

@@ -1,3 +1,5 @@
+import { systemRandom, type Random } from './random.js';
+
 /** Exponential backoff with full jitter: the wait is drawn between nothing and the doubled one. All in ms. */
 export class Backoff {
   private attempt = 0;
@@ -5,14 +7,14 @@ export class Backoff {
   constructor(
     private readonly initial: number,
     private readonly max: number,
-    private readonly random: () => number = Math.random,
+    private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {}
 
   /** How long to wait before the next attempt. */
   next(): number {
     // 2^30 is beyond any real maximum; more would overflow for a connection that has been down for months.
     const ceiling = Math.min(this.max, this.initial * 2 ** Math.min(this.attempt++, 30));
-    return this.random() * ceiling;
+    return this.random.next() * ceiling;
   }
 
   reset(): void {
