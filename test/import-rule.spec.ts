@@ -1,58 +1,174 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 
-const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '..');
 
-describe('imports run one way: src → lib/client → lib/protocol, lib/broker → lib/protocol', () => {
+/** A file of the planted tree, with the rule that must refuse it; none where it must pass. */
+interface Probe {
+  readonly path: string;
+  readonly code: string;
+  readonly rule: 'no-restricted-imports' | 'no-cycle' | 'no-floating-promises' | 'no-misused-promises' | undefined;
+}
+
+/** The floors of `src` from top to bottom, as docs/architecture.md has them. */
+const SRC = [
+  'module',
+  'health',
+  'consumers',
+  'settlement',
+  'registry',
+  'publishers',
+  'rpc',
+  'connection',
+  'topology',
+  'common',
+];
+const CLIENT = ['connection', 'recovery', 'channel', 'consuming', 'publishing', 'link', 'timing'];
+
+const probes: Probe[] = [
+  ...upward('src', SRC),
+  ...upward('src', ['microservices', ...SRC]),
+  ...upward('src', ['testing', ...SRC]),
+  ...upward('src', ['connection', 'serialization', 'common']),
+  ...upward('lib/client', CLIENT),
+  // Beside each other on one floor.
+  refused('src/testing', '../microservices/index.js'),
+  refused('src/microservices', '../testing/index.js'),
+  refused('src/topology', '../serialization/json.serializer.js'),
+  // From a folder inside a floor.
+  refused('src/settlement/retry', '../../consumers/consumer.errors.js'),
+  refused('src/consumers/sinks/batch', '../../../module/amqp.module.js'),
+  // The parts.
+  refused('lib/client', '../../src/index.js'),
+  refused('lib/broker', '../../src/index.js'),
+  refused('lib/environment', '../../src/index.js'),
+  refused('lib/protocol', '../../src/index.js'),
+  refused('lib/protocol', '../client/index.js'),
+  refused('lib/protocol', '../broker/index.js'),
+  refused('lib/protocol', '../environment/index.js'),
+  refused('lib/protocol', 'node:net'),
+  refused('lib/environment', '../client/index.js'),
+  refused('lib/environment', '../protocol/spec.js'),
+  refused('lib/client', '../broker/index.js'),
+  refused('lib/client/link', '../../broker/index.js'),
+  refused('lib/broker', '../client/index.js'),
+  refused('lib/broker/queue', '../../client/index.js'),
+  refused('lib/client', '@nestjs/common'),
+  refused('lib/client/link', 'rxjs'),
+  refused('lib/client', 'nest-amqp'),
+  refused('src/module', '../../lib/protocol/spec.js'),
+  refused('src/module', '../../lib/broker/index.js'),
+  refused('src/consumers/sinks', '../../../lib/broker/index.js'),
+  refused('src/consumers', '@nestjs/microservices'),
+  refused('src/consumers', '@nestjs/testing'),
+  // Past another part's index.ts.
+  refused('src/rpc', '../../lib/client/thenable.js'),
+  refused('src/consumers/sinks', '../../../lib/client/link/uri.js'),
+  refused('src/rpc', '../../lib/environment/clock.js'),
+  refused('src/testing', '../../lib/broker/server.js'),
+  refused('lib/client/link', '../../environment/clock.js'),
+  refused('lib/broker/queue', '../../environment/clock.js'),
+  // What is allowed.
+  allowed('lib/client', '../protocol/spec.js'),
+  allowed('lib/client/link', '../../environment/index.js'),
+  allowed('lib/broker/queue', '../../protocol/spec.js'),
+  allowed('src/module', '../../lib/client/index.js'),
+  allowed('src/consumers/sinks', '../../../lib/environment/index.js'),
+  allowed('src/testing', '../../lib/broker/index.js'),
+  allowed('src/microservices/server', '@nestjs/microservices'),
+  allowed('src/settlement/retry', '../../registry/named-connection.js'),
+  // Circles, of types as well.
+  {
+    path: 'src/common/one.ts',
+    code: "import type { Two } from './two.js';\nexport interface One { two: Two }\n",
+    rule: 'no-cycle',
+  },
+  {
+    path: 'src/common/two.ts',
+    code: "import type { One } from './one.js';\nexport interface Two { one: One }\n",
+    rule: 'no-cycle',
+  },
+  {
+    path: 'lib/client/link/one.ts',
+    code: "import { two } from './two.js';\nexport const one = (): unknown => two;\n",
+    rule: 'no-cycle',
+  },
+  {
+    path: 'lib/client/link/two.ts',
+    code: "import { one } from './one.js';\nexport const two = (): unknown => one;\n",
+    rule: 'no-cycle',
+  },
+  // Promises that nobody waits for.
+  ...['src/common', 'lib/client/link'].flatMap((folder): Probe[] => [
+    {
+      path: `${folder}/floating.ts`,
+      code: 'export function run(work: () => Promise<void>): void {\n  work();\n}\n',
+      rule: 'no-floating-promises',
+    },
+    {
+      path: `${folder}/misused.ts`,
+      code: 'export function run(items: string[], work: (item: string) => Promise<void>): void {\n  items.forEach(async (item) => work(item));\n}\n',
+      rule: 'no-misused-promises',
+    },
+  ]),
+];
+
+describe('the lint rules hold the staircases, the doors of the parts, and promises', () => {
   /** A tree of its own with the project's configuration: other tests read the project's while this one runs. */
   let tree: string;
+  /** The rules that each file breaks. */
+  const broken = new Map<string, string[]>();
 
   beforeAll(async () => {
     tree = await mkdtemp(join(tmpdir(), 'nest-amqp-import-rule-'));
-    await copyFile(join(root, '.oxlintrc.json'), join(tree, '.oxlintrc.json'));
+    await mkdir(join(tree, 'tools'));
+    for (const file of ['oxlint.config.mjs', 'tools/floors.mjs', 'tsconfig.json', 'package.json']) {
+      await copyFile(join(root, file), join(tree, file));
+    }
+    await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
+    for (const { path, code } of probes) {
+      await mkdir(dirname(join(tree, path)), { recursive: true });
+      await writeFile(join(tree, path), code);
+    }
+    for (const [, file, rule] of (await lint(tree)).matchAll(/^([^:\n]+):\d+:\d+: .* \[\w+\/[\w-]+\(([\w-]+)\)\]$/gm)) {
+      broken.set(file!, [...(broken.get(file!) ?? []), rule!]);
+    }
   });
   afterAll(() => rm(tree, { recursive: true, force: true }));
 
-  /** Lints a file of this folder that imports that. */
-  async function lint(folder: string, imported: string): Promise<{ failed: boolean; output: string }> {
-    const path = `${folder}/probe.ts`;
-    await mkdir(dirname(join(tree, path)), { recursive: true });
-    await writeFile(join(tree, path), `export * from '${imported}';\n`);
-    try {
-      const { stdout } = await run(join(root, 'node_modules/.bin/oxlint'), ['--deny-warnings', path], { cwd: tree });
-      return { failed: false, output: stdout };
-    } catch (error) {
-      return { failed: true, output: String((error as { stdout?: string }).stdout) };
-    }
-  }
-
-  it.each([
-    ['lib/client', '../../src/index.js'],
-    ['lib/protocol', '../../src/index.js'],
-    ['lib/protocol', '../client/index.js'],
-    ['lib/protocol', 'node:net'],
-    ['lib/client', '../broker/index.js'],
-    ['lib/client', '@nestjs/common'],
-    ['lib/client', 'rxjs'],
-    ['lib/client', 'nest-amqp'],
-    ['src/module', '../../lib/protocol/spec.js'],
-  ])('%s must not import %s', async (folder, imported) => {
-    const { failed, output } = await lint(folder, imported);
-    expect(output).toContain('no-restricted-imports');
-    expect(failed).toBe(true);
+  it.each(probes.filter(({ rule }) => rule !== undefined))('$path is refused by $rule', ({ path, rule }) => {
+    expect(broken.get(path)).toContain(rule);
   });
 
-  it.each([
-    ['lib/client', '../protocol/spec.js'],
-    ['src/module', '../../lib/client/index.js'],
-  ])('%s may import %s', async (folder, imported) => {
-    const { failed, output } = await lint(folder, imported);
-    expect(output).not.toContain('no-restricted-imports');
-    expect(failed).toBe(false);
+  it.each(probes.filter(({ rule }) => rule === undefined))('$path passes', ({ path }) => {
+    expect(broken.get(path) ?? []).not.toContain('no-restricted-imports');
   });
 });
+
+/** Each floor with an import of each floor above it. */
+function upward(part: string, floors: readonly string[]): Probe[] {
+  return floors.flatMap((floor, index) =>
+    floors.slice(0, index).map((above) => refused(`${part}/${floor}`, `../${above}/probe.js`)),
+  );
+}
+
+function refused(folder: string, imported: string): Probe {
+  return { ...allowed(folder, imported), rule: 'no-restricted-imports' };
+}
+
+function allowed(folder: string, imported: string): Probe {
+  const name = imported.replaceAll(/[^a-z]+/g, '-');
+  return { path: `${folder}/imports${name}.ts`, code: `export * from '${imported}';\n`, rule: undefined };
+}
+
+/** What oxlint finds in the tree, a line each: it exits with 1 when that is anything. */
+function lint(tree: string): Promise<string> {
+  const oxlint = join(root, 'node_modules/.bin/oxlint');
+  const options = ['--config', 'oxlint.config.mjs', '--deny-warnings', '--format', 'unix', 'src', 'lib'];
+  return new Promise((done) => {
+    execFile(oxlint, options, { cwd: tree, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout) => done(stdout));
+  });
+}

@@ -7,7 +7,7 @@ import { freePort } from './free-port.js';
 import type { Program } from './guardian-client.js';
 import { FLUSH, runCtl } from './rabbitmq-ctl.js';
 import { configLines, DEFAULT_START_TIMEOUT, type RabbitMqOptions } from './rabbitmq-options.js';
-import type { RabbitMq } from './rabbitmq.js';
+import type { RabbitMq } from './running-rabbitmq.js';
 
 const IMAGE = 'rabbitmq:4';
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { answersAmqp } from './amqp-probe.js';
-import type { RabbitMq } from './rabbitmq.js';
+import type { RabbitMq } from './running-rabbitmq.js';
 
 /** The broker that `AMQP_URL` names. Somebody else's: it is used, and neither controlled nor stopped. */
 export class ExternalRabbitMq implements RabbitMq {

@@ -7,7 +7,7 @@ import type { LocalInstallation } from './local-installation.js';
 import { type NodeSettings, prepareNode } from './node-settings.js';
 import { FLUSH, runCtl } from './rabbitmq-ctl.js';
 import { DEFAULT_START_TIMEOUT, type RabbitMqOptions } from './rabbitmq-options.js';
-import type { RabbitMq } from './rabbitmq.js';
+import type { RabbitMq } from './running-rabbitmq.js';
 
 /** Milliseconds that RabbitMQ gets to shut down in order before it is killed. */
 const SHUTDOWN_GRACE = 15_000;

@@ -1,0 +1,167 @@
+import { forbiddenFloors, parts, staircases } from './tools/floors.mjs';
+
+const SPECS = ['**/*.spec.ts', '**/*.arbitraries.ts'];
+
+/** Imports that no file of a folder may have, as glob patterns of specifiers. */
+const rules = {
+  /** Another part is imported through its `index.ts`; `lib/protocol` is a shelf of codecs and has none. */
+  parts(part) {
+    const others = Object.keys(parts).filter((other) => other.startsWith('lib/') && other !== part);
+    return others.map((other) => {
+      const name = other.slice('lib/'.length);
+      const group = [`**/lib/${name}/**`, `**/../${name}/**`, `**/${name}/index.js`];
+      if (!parts[part].includes(other)) return { group, message: `${part} must not know ${other}.` };
+      if (other === 'lib/protocol') return undefined;
+      return { group: [...group, `!**/${name}/index.js`], message: `${other} is imported through its index.ts alone.` };
+    });
+  },
+  /** A floor imports the floors below it. */
+  floor(part, floor) {
+    return forbiddenFloors(staircases[part], floor).map((other) => ({
+      group: [`../${other}/**`, `../../${other}/**`, `../../../${other}/**`],
+      message: `${part}/${floor} must not import ${part}/${other}: imports run down the staircase (tools/floors.mjs).`,
+    }));
+  },
+  core: [
+    { group: ['**/src/**', 'nest-amqp', 'nest-amqp/*'], message: 'lib/ is the core: it must not know src/.' },
+    {
+      group: ['@nestjs/*', 'rxjs', 'rxjs/*', 'reflect-metadata'],
+      message: 'The core has no Nest, no rxjs, no dependency.',
+    },
+  ],
+  noIo: { group: ['node:net', 'node:tls', 'node:fs', 'node:dns'], message: 'protocol/ does no I/O.' },
+  microservices: {
+    group: ['@nestjs/microservices'],
+    message: 'An optional peer: only nest-amqp/microservices may import it.',
+  },
+  testing: { group: ['@nestjs/testing'], message: 'An optional peer: only nest-amqp/testing may import it.' },
+};
+
+function restricted(files, patterns, others = {}) {
+  const known = patterns.filter((pattern) => pattern !== undefined);
+  return { files, excludeFiles: SPECS, rules: { 'no-restricted-imports': ['error', { patterns: known }], ...others } };
+}
+
+const coreParts = ['lib/protocol', 'lib/environment', 'lib/broker', 'lib/client'];
+
+const importRules = [
+  ...coreParts.map((part) =>
+    restricted(
+      [`${part}/**/*.ts`],
+      [...rules.core, ...rules.parts(part), part === 'lib/protocol' ? rules.noIo : undefined],
+    ),
+  ),
+  ...staircases['lib/client']
+    .flat()
+    .map((floor) =>
+      restricted(
+        [`lib/client/${floor}/**/*.ts`],
+        [...rules.core, ...rules.parts('lib/client'), ...rules.floor('lib/client', floor)],
+      ),
+    ),
+  ...staircases.src
+    .flat()
+    .map((floor) =>
+      restricted(
+        [`src/${floor}/**/*.ts`],
+        [
+          ...rules.parts(floor === 'testing' ? 'src/testing' : 'src'),
+          ...rules.floor('src', floor),
+          floor === 'microservices' ? undefined : rules.microservices,
+          floor === 'testing' ? undefined : rules.testing,
+        ],
+      ),
+    ),
+];
+
+export default {
+  plugins: ['typescript', 'import', 'promise', 'node', 'unicorn', 'oxc', 'jest'],
+  options: { typeAware: true },
+  categories: { correctness: 'error', suspicious: 'warn', perf: 'warn' },
+  ignorePatterns: ['dist', '.build', '**/dist', 'coverage'],
+  rules: {
+    'typescript/no-explicit-any': 'error',
+    'typescript/ban-ts-comment': 'error',
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+
+    // Off, each for its reason.
+
+    // In Nest's layer decorators need the value of a class that looks like a type; `lib` has it on, below.
+    'typescript/consistent-type-imports': 'off',
+    // Attempts, frames of a protocol and steps of a test follow one another on purpose.
+    'no-await-in-loop': 'off',
+    // Nest's own protected members are called so: `_status$`.
+    'no-underscore-dangle': 'off',
+    // A Nest module is a class with a decorator and nothing in it.
+    'typescript/no-extraneous-class': 'off',
+    // `import 'reflect-metadata'` is how that package is used.
+    'import/no-unassigned-import': 'off',
+    // A helper that stands in the one test, or beside the one closure, that uses it is read where it is used.
+    'unicorn/consistent-function-scoping': 'off',
+    // A set is copied before it is walked where the walk takes entries out of it.
+    'unicorn/no-useless-spread': 'off',
+    // Tests make thenables, to see them awaited.
+    'unicorn/no-thenable': 'off',
+    // `new Array(n)` reserves the ring of unconfirmed publishes; `Array.from` would fill it.
+    'unicorn/no-new-array': 'off',
+    // A spread inside map() builds small objects of settings, not one object per message.
+    'oxc/no-map-spread': 'off',
+    // `name`, `error` and `options` are the right names in nested functions, too.
+    'eslint/no-shadow': 'off',
+    // A then() for its effect has nothing to return.
+    'promise/always-return': 'off',
+    // toSorted() and toReversed() are not in ES2023's library on all supported targets; these sort arrays of their own.
+    'unicorn/no-array-sort': 'off',
+    'unicorn/no-array-reverse': 'off',
+    // `jest`, `fc` and `net` are namespaces: `fc.property` is how they are read.
+    'import/no-named-as-default-member': 'off',
+    // A long sentence is cut where the line ends.
+    'no-useless-concat': 'off',
+    // Harnesses assert in their own methods, which these rules do not see.
+    'jest/expect-expect': 'off',
+    'jest/no-conditional-expect': 'off',
+    'jest/no-standalone-expect': 'off',
+    // The condition is changed by an event while the loop awaits.
+    'no-unmodified-loop-condition': 'off',
+    // Control characters of the wire are what such an expression looks for.
+    'no-control-regex': 'off',
+
+    // Off, of those that know types.
+
+    // Frames, metadata and what Nest leaves untyped are narrowed by an assertion once they are checked.
+    'typescript/no-unsafe-type-assertion': 'off',
+    // What an assertion or an argument adds is shown to the reader; taking it away changed what TypeScript infers.
+    'typescript/no-unnecessary-type-assertion': 'off',
+    'typescript/no-unnecessary-type-arguments': 'off',
+    'typescript/no-unnecessary-type-conversion': 'off',
+    'typescript/no-unnecessary-template-expression': 'off',
+    // Nest's signatures have them, `send<TResult, TInput>`, and so have those that override them.
+    'typescript/no-unnecessary-type-parameters': 'off',
+    'typescript/no-generated-empty-object-type': 'off',
+    // Decorators and spies take methods as values, and call them with the right `this`.
+    'typescript/unbound-method': 'off',
+    // Values of field tables are shown as they came, whatever they are; scripts in .mjs have no types to go by.
+    'typescript/no-base-to-string': 'off',
+    'typescript/restrict-template-expressions': 'off',
+    'typescript/no-implied-eval': 'off',
+    // Names and ids are sorted as text, which is what sort() does.
+    'typescript/require-array-sort-compare': 'off',
+    // A switch over every kind returns in each; the compiler sees that it is exhaustive.
+    'typescript/consistent-return': 'off',
+    // An error is copied field by field into a reply, and text is taken apart by its code points, on purpose.
+    'typescript/no-misused-spread': 'off',
+  },
+  overrides: [
+    {
+      files: ['lib/**/*.ts', 'src/**/*.ts'],
+      rules: { 'typescript/no-floating-promises': 'error', 'typescript/no-misused-promises': 'error' },
+    },
+    { files: ['lib/**/*.ts'], rules: { 'typescript/consistent-type-imports': 'error' } },
+    ...importRules,
+    {
+      // One idea each, see `allowedCircles` in tools/floors.mjs, which `npm run docs` compares with the imports there are.
+      files: ['lib/broker/{queue,routing}/{queue,consumer,consumer-ring,binding,exchange,routers}.ts'],
+      rules: { 'import/no-cycle': 'off' },
+    },
+  ],
+};

@@ -1,0 +1,46 @@
+/**
+ * The staircases of this repository, from top to bottom: a floor may import the floors below it, and no others. Entries
+ * of one array share a floor and do not know each other. The lint rules (oxlint.config.mjs) and the picture in
+ * docs/architecture.md (tools/import-graph.mjs) are made from this table.
+ */
+export const staircases = {
+  src: [
+    ['testing', 'microservices'],
+    ['module'],
+    ['health'],
+    ['consumers'],
+    ['settlement'],
+    ['registry'],
+    ['publishers'],
+    ['rpc'],
+    ['connection'],
+    ['topology', 'serialization'],
+    ['common'],
+  ],
+  'lib/client': [['connection'], ['recovery'], ['channel'], ['consuming'], ['publishing'], ['link'], ['timing']],
+};
+
+/** The parts of the repository, and which others each may import. A part with an `index.ts` is imported through it alone. */
+export const parts = {
+  src: ['lib/client', 'lib/environment'],
+  'src/testing': ['lib/client', 'lib/environment', 'lib/broker'],
+  'lib/client': ['lib/protocol', 'lib/environment'],
+  'lib/broker': ['lib/protocol', 'lib/environment'],
+  'lib/protocol': [],
+  'lib/environment': [],
+};
+
+/** Circles that are one idea each: these files may know each other's types. */
+export const allowedCircles = [
+  ['lib/broker/queue/consumer-ring.ts', 'lib/broker/queue/consumer.ts', 'lib/broker/queue/queue.ts'],
+  ['lib/broker/routing/binding.ts', 'lib/broker/routing/exchange.ts', 'lib/broker/routing/routers.ts'],
+];
+
+/** @returns the floors that `floor` must not import: all above it, and those beside it */
+export function forbiddenFloors(staircase, floor) {
+  const at = staircase.findIndex((names) => names.includes(floor));
+  return staircase
+    .slice(0, at + 1)
+    .flat()
+    .filter((other) => other !== floor);
+}
