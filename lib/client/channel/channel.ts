@@ -48,7 +48,7 @@ export interface QueueDeclared {
 export class Channel extends ChannelEndpoint {
   private closing: Promise<void> | undefined;
 
-  /** Opens an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
+  /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
   async exchangeDeclare(
     exchange: string,
     type: string,

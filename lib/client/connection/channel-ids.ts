@@ -1,6 +1,6 @@
 import { NotAllowedError } from '../errors.js';
 
-/** Hands out channel numbers, the lowest free one first. */
+/** Hands out channel numbers. Reuses the most recently released number first. */
 export class ChannelIds {
   private readonly free: number[] = [];
   private highest = 0;
