@@ -92,10 +92,10 @@ describe('AmqpModule', () => {
   });
 
   it('fails to start when the broker cannot be reached, with a typed error and no password in it', async () => {
-    const app = await compile(AmqpModule.forRoot({ url: NOWHERE, startupTimeout: 50 }));
+    const app = await compile(AmqpModule.forRoot({ url: NOWHERE, startupTimeout: 2_000 }));
     const failure = (await app.init().catch((error: unknown) => error)) as AmqpStartupError;
     expect(failure).toBeInstanceOf(AmqpStartupError);
-    expect(failure).toMatchObject({ connection: 'default', tried: ['127.0.0.1:1'], startupTimeout: 50 });
+    expect(failure).toMatchObject({ connection: 'default', tried: ['127.0.0.1:1'], startupTimeout: 2_000 });
     expect(failure.cause).toBeInstanceOf(ConnectionError);
     expect(failure.message).toContain('127.0.0.1:1');
     expect(`${failure.message}${failure.stack ?? ''}`).not.toContain('s3cret');
