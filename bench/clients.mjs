@@ -1,3 +1,6 @@
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
 /** Ours comes first at every level. */
 export const OURS = 'nest-amqp';
 
@@ -12,6 +15,16 @@ export const clients = {
   module: { [OURS]: './nest/module.mjs', golevelup: './nest-peers/golevelup.mjs' },
   transport: { [OURS]: './nest/transport.mjs', 'Transport.RMQ': './nest/transport-rmq.mjs' },
 };
+
+/** The same modules in another checkout of this repository, which is built: how a change compares with what was before. */
+export const BASE = 'base';
+
+/** @param {string} folder the other checkout */
+export function addBase(folder) {
+  for (const level of Object.values(clients)) {
+    level[BASE] = pathToFileURL(join(resolve(folder), 'bench', level[OURS])).href;
+  }
+}
 
 export const clientNames = [...new Set(Object.values(clients).flatMap((level) => Object.keys(level)))];
 

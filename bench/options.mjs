@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { cases } from './cases.mjs';
-import { clientNames } from './clients.mjs';
+import { addBase, BASE, clientNames, OURS } from './clients.mjs';
 import { targetNames } from './targets.mjs';
 
 const usage = `npm run bench -- [case …] [options]
@@ -9,6 +9,7 @@ const usage = `npm run bench -- [case …] [options]
   --rounds N        times that everything is measured (5)
   --duration MS     length of one measurement (1500)
   --clients A,B     only these clients
+  --base FOLDER     compare with another checkout of this repository (npm ci and npm run build there) in place of the peers
   --out FOLDER      where results.json and a chart for each target go (.build/bench)
   --check           end with code 1 when a ratio is missed by more than 25 %
   --cpu-prof        keep a CPU profile of every client process in the output folder
@@ -25,7 +26,8 @@ export function readOptions() {
       rounds: { type: 'string', default: '5' },
       duration: { type: 'string', default: '1500' },
       targets: { type: 'string', default: targetNames.join(',') },
-      clients: { type: 'string', default: clientNames.join(',') },
+      clients: { type: 'string' },
+      base: { type: 'string' },
       out: { type: 'string', default: '.build/bench' },
       check: { type: 'boolean', default: false },
       'cpu-prof': { type: 'boolean', default: false },
@@ -36,12 +38,14 @@ export function readOptions() {
     console.log(usage);
     process.exit(0);
   }
+  if (values.base) addBase(values.base);
+  const clients = values.base ? [OURS, BASE] : clientNames;
   return {
     ...values,
     rounds: positive('--rounds', values.rounds),
     duration: positive('--duration', values.duration),
     targets: known('target', values.targets.split(','), targetNames),
-    clients: known('client', values.clients.split(','), clientNames),
+    clients: values.clients ? known('client', values.clients.split(','), clients) : clients,
     cases: chosenCases(positionals),
   };
 }
