@@ -4,9 +4,12 @@
  *
  * @packageDocumentation
  */
+export type { Clock } from '../environment/clock.js';
+export type { Random } from '../environment/random.js';
 export { EmbeddedBroker, type QueueInfo } from './server.js';
 export type { BrokerOptions } from './options.js';
 export type { BrokerFaults, ConnectionFilter, DropKind, PublishFilter } from './control/faults.js';
 export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './control/journal.js';
 export type { MessageToPutIn, PutIn } from './control/put-in.js';
+export type { RestartOptions } from './control/restart.js';
 export type { DeathReason } from './queue/dead-letter.js';

@@ -1,3 +1,5 @@
+import { systemClock, type Clock } from '../environment/clock.js';
+import { systemRandom, type Random } from '../environment/random.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 
 export interface BrokerOptions {
@@ -23,6 +25,10 @@ export interface BrokerOptions {
   readonly journalSize?: number;
   /** Gets a line for each connection that is opened, refused, failed or closed. Default: silent. */
   readonly log?: (line: string) => void;
+  /** For tests: what all of its time comes from. Default: the machine's. */
+  readonly clock?: Clock;
+  /** For tests: what the names that it makes come from. Default: the machine's. */
+  readonly random?: Random;
 }
 
 export type ResolvedBrokerOptions = Required<BrokerOptions>;
@@ -41,6 +47,8 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     memoryLimit: options.memoryLimit ?? 1024 * 1024 * 1024,
     journalSize: options.journalSize ?? 10_000,
     log: options.log ?? (() => {}),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
   };
   const known = Object.keys(resolved);
   for (const name of Object.keys(options)) {

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { BrokerClock } from './control/clock.js';
 import { BrokerError } from './errors.js';
 import { BrokerFaults } from './control/faults.js';
 import { Journal } from './control/journal.js';
 import { MemoryAlarm } from './control/memory-alarm.js';
 import { putIn, type MessageToPutIn, type PutIn } from './control/put-in.js';
+import { restart, type RestartOptions } from './control/restart.js';
 import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } from './options.js';
 import { ReplyTargets } from './channel/reply-to.js';
-import { Session } from './connection/session.js';
+import { Clients } from './connection/clients.js';
+import type { Session } from './connection/session.js';
 import { Vhost } from './routing/vhost.js';
-
-/** How long clients have to agree to a close, ms. */
-const CLOSE_GRACE = 1_000;
 
 /** A queue, as it stands. */
 export interface QueueInfo {
@@ -39,64 +39,86 @@ export class EmbeddedBroker implements AsyncDisposable {
   readonly faults: BrokerFaults;
   /** What it saw. */
   readonly journal: Journal;
-  private readonly clock = new BrokerClock();
+  private readonly clock: BrokerClock;
   private readonly vhosts = new Map<string, Vhost>();
-  private readonly replyTargets = new ReplyTargets();
-  private readonly sessions = new Set<Session>();
-  /** Those of sessions that are over and have not been closed by their clients, too. */
-  private readonly sockets = new Set<Socket>();
+  private readonly clients: Clients;
   private readonly memory: MemoryAlarm;
-  private readonly server: Server;
-  private lastId = 0;
+  /** The listening socket, where there is one. */
+  private server: Server | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(private readonly options: ResolvedBrokerOptions) {
-    this.journal = new Journal(() => this.clock.now(), options.journalSize);
-    this.faults = new BrokerFaults({ journal: this.journal, sessions: () => [...this.sessions] });
+    const { clock, random, log } = options;
+    this.clock = new BrokerClock(clock, (error) => log(`internal error: ${(error as Error).stack}`));
+    const wallTime = (): number => this.clock.wallTime();
+    this.journal = new Journal({ wallTime, after: clock.after.bind(clock) }, options.journalSize);
+    this.faults = new BrokerFaults({ journal: this.journal, sessions: () => this.clients.all });
     this.memory = new MemoryAlarm(
       options.memoryLimit,
       () => this.eachSession((session) => session.block('low on memory')),
       () => this.eachSession((session) => session.unblock()),
     );
     for (const name of options.vhosts) this.addVhost(name);
-    // A client that half-closes its socket is gone.
-    this.server = createServer({ noDelay: true }, (socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
-      this.sessions.add(new Session(++this.lastId, socket, this.sessionHost()));
-    });
+    const { journal, faults, vhosts, memory } = this;
+    const blocked = (): string | undefined => faults.blocked ?? (memory.active ? 'low on memory' : undefined);
+    const replyTargets = new ReplyTargets(random);
+    this.clients = new Clients(clock, { options, journal, faults, vhosts, replyTargets, blocked });
   }
 
   /**
-   * Starts one; several can run side by side.
+   * Starts one that listens on a TCP port; several can run side by side.
    *
    * @throws RangeError for an option that cannot be; the system's error when the port is taken
    */
   static async start(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
     const broker = new EmbeddedBroker(resolveBrokerOptions(options));
     const { host, port } = broker.options;
-    broker.server.listen({ host, port });
-    await once(broker.server, 'listening');
+    // A client that half-closes its socket is gone.
+    const server = createServer({ noDelay: true }, (socket) => broker.attach(socket));
+    server.listen({ host, port });
+    await once(server, 'listening');
+    broker.server = server;
     return broker;
   }
 
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
+  /**
+   * Makes one that does not listen: its clients come by `attach`.
+   *
+   * @throws RangeError for an option that cannot be
+   */
+  static create(options: Omit<BrokerOptions, 'host' | 'port'> = {}): EmbeddedBroker {
+    return new EmbeddedBroker(resolveBrokerOptions(options));
   }
 
-  /** Where clients connect: with the first user, to the first virtual host. */
+  /**
+   * Serves one client over this stream, whatever is at its other end: a socket, or one half of a pair in memory. The broker
+   * reads, writes, ends and destroys it; `faults.drop('reset')` calls its `resetAndDestroy()`, where it has one. After
+   * `close` it is destroyed at once.
+   */
+  attach(duplex: Duplex): void {
+    if (this.closing) duplex.destroy();
+    else this.clients.add(duplex);
+  }
+
+  /** Its TCP port; 0 for a broker that does not listen. */
+  get port(): number {
+    return (this.server?.address() as AddressInfo | null | undefined)?.port ?? 0;
+  }
+
+  /** Where clients connect: with the first user, to the first virtual host. Without a port when it does not listen. */
   get url(): string {
     const { host, users, vhosts } = this.options;
     const [[user, password] = ['', '']] = Object.entries(users);
     const [vhost = '/'] = vhosts;
     const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
-    const address = `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+    const address = `${host.includes(':') ? `[${host}]` : host}${this.server ? `:${this.port}` : ''}`;
     return `amqp://${login}@${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
   }
 
   /** Makes room for names of its own; one that is there stays as it is. */
   addVhost(name: string): void {
-    const host = { clock: this.clock, journal: this.journal, kept: (bytes: number) => this.memory.count(bytes) };
+    const { clock, journal, options, memory } = this;
+    const host = { clock, journal, random: options.random, kept: (bytes: number) => memory.count(bytes) };
     if (!this.vhosts.has(name)) this.vhosts.set(name, new Vhost(name, host));
   }
 
@@ -112,6 +134,15 @@ export class EmbeddedBroker implements AsyncDisposable {
     return putIn(vhost, this.journal, message);
   }
 
+  /**
+   * Goes down and comes back at once: every connection ends, and what is not durable is gone, or everything. Its port, clock,
+   * faults and journal stay; unacknowledged messages that it keeps are ready again, redelivered.
+   */
+  restart(options: RestartOptions): void {
+    const count = restart(this.clients.all, this.vhosts.values(), options);
+    this.journal.add('fault', { fault: `restart (keeps ${options.keep})`, detail: `${count} connections` });
+  }
+
   /** Drops every ready message of every queue; returns how many that was. */
   purge(): number {
     let count = 0;
@@ -121,12 +152,12 @@ export class EmbeddedBroker implements AsyncDisposable {
 
   /** From now on its port does not keep the process alive; open connections do. */
   unref(): void {
-    this.server.unref();
+    this.server?.unref();
   }
 
   /** Connections that are open. */
   get connections(): readonly { readonly id: number; readonly name: string; readonly user: string }[] {
-    return [...this.sessions].filter(({ isOpen }) => isOpen).map(({ id, name, user }) => ({ id, name, user }));
+    return this.clients.all.filter(({ isOpen }) => isOpen).map(({ id, name, user }) => ({ id, name, user }));
   }
 
   /** Every queue, as it stands now. */
@@ -142,17 +173,17 @@ export class EmbeddedBroker implements AsyncDisposable {
     );
   }
 
-  /** The broker's time, ms since 1970: the machine's, and what `advance` has added. */
+  /** The broker's time, ms since 1970: its clock's, and what `advance` has added. */
   get now(): number {
-    return this.clock.now();
+    return this.clock.wallTime();
   }
 
-  /** Moves the broker's time forward by `ms`: what expires meanwhile expires now. Heartbeats go by real time. */
+  /** Moves the broker's time forward by `ms`: what expires meanwhile expires now. Heartbeats go by the clock alone. */
   advance(ms: number): void {
     this.clock.advance(ms);
   }
 
-  /** Closes every connection (320 CONNECTION_FORCED) and the port, and forgets everything. May be called again. */
+  /** Closes every connection (320 CONNECTION_FORCED) and the port, if it has one. May be called again. */
   close(): Promise<void> {
     return (this.closing ??= this.closeOnce());
   }
@@ -162,38 +193,16 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   private async closeOnce(): Promise<void> {
-    const closed = once(this.server, 'close');
-    this.server.close();
+    const closed = this.server && once(this.server, 'close');
+    this.server?.close();
     this.faults.clear();
-    const reason = new BrokerError('CONNECTION_FORCED', "broker forced connection closure with reason 'shutdown'");
-    this.eachSession((session) => (session.isOpen ? session.close(reason) : session.transport.destroy('shutdown')));
-    const live = new Set([...this.sessions].map(({ transport }) => transport.socket));
-    for (const socket of this.sockets) if (!live.has(socket)) socket.destroy();
-    const grace = setTimeout(() => {
-      for (const socket of this.sockets) socket.destroy();
-    }, CLOSE_GRACE);
+    const reason = "broker forced connection closure with reason 'shutdown'";
+    await this.clients.close(new BrokerError('CONNECTION_FORCED', reason));
     await closed;
-    clearTimeout(grace);
     this.clock.stop();
   }
 
   private eachSession(action: (session: Session) => void): void {
-    for (const session of [...this.sessions]) action(session);
-  }
-
-  private sessionHost(): ConstructorParameters<typeof Session>[2] {
-    const { options, journal, faults, vhosts, replyTargets } = this;
-    const blocked = (): string | undefined => faults.blocked ?? (this.memory.active ? 'low on memory' : undefined);
-    return {
-      options,
-      journal,
-      faults,
-      vhosts,
-      replyTargets,
-      get blocked() {
-        return blocked();
-      },
-      onEnd: (session) => void this.sessions.delete(session),
-    };
+    for (const session of this.clients.all) action(session);
   }
 }

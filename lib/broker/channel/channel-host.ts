@@ -1,3 +1,4 @@
+import type { Random } from '../../environment/random.js';
 import type { MethodArguments, MethodName } from '../../protocol/types.js';
 import type { Message } from '../queue/message.js';
 import type { BrokerFaults } from '../control/faults.js';
@@ -18,6 +19,7 @@ export interface ChannelHost {
   readonly transport: Transport;
   readonly journal: Journal;
   readonly faults: BrokerFaults;
+  readonly random: Random;
   readonly replyTargets: ReplyTargets;
   /** The client has said that it understands basic.cancel from the broker. */
   readonly cancelNotify: boolean;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { typed } from '../../protocol/field-table.js';
 import type { MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
@@ -48,7 +47,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
 
   /** basic.consume; `started` is called before the first delivery. @throws BrokerError */
   consume(args: MethodArguments<'basic.consume'>, queueName: string, started: (tag: string) => void): void {
-    const tag = args.consumerTag || `amq.ctag-${randomBytes(16).toString('base64url')}`;
+    const tag = args.consumerTag || `amq.ctag-${this.host.random.bytes(16).toString('base64url')}`;
     if (queueName === REPLY_TO) return this.consumeReplies(args, tag, started);
     if (this.consumers.has(tag) || this.replies?.tag === tag) {
       throw new BrokerError('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);

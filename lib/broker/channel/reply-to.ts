@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import type { Random } from '../../environment/random.js';
 import type { Message } from '../queue/message.js';
 
 /** The name that a client consumes from, and sets as reply-to (https://www.rabbitmq.com/docs/direct-reply-to). */
@@ -13,9 +13,11 @@ export interface ReplyTarget {
 export class ReplyTargets {
   private readonly byAddress = new Map<string, ReplyTarget>();
 
+  constructor(private readonly random: Random) {}
+
   /** Returns its address. */
   add(target: ReplyTarget): string {
-    const address = `${REPLY_TO}.${randomBytes(16).toString('base64url')}`;
+    const address = `${REPLY_TO}.${this.random.bytes(16).toString('base64url')}`;
     this.byAddress.set(address, target);
     return address;
   }

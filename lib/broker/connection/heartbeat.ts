@@ -1,3 +1,4 @@
+import type { Clock } from '../../environment/clock.js';
 import type { Transport } from './transport.js';
 
 /**
@@ -5,26 +6,38 @@ import type { Transport } from './transport.js';
  * is dead when nothing came for two. A client that is not read from is not judged.
  */
 export class Heartbeat {
-  private readonly timer: NodeJS.Timeout;
+  private stopSending: () => void = () => {};
+  private stopWatching: () => void = () => {};
 
   /** @param interval ms, as negotiated */
   constructor(
     private readonly transport: Transport,
+    private readonly clock: Clock,
     private readonly interval: number,
     private readonly onSilence: () => void,
   ) {
-    this.timer = setInterval(() => this.tick(), Math.max(1, interval / 2)).unref();
+    this.send();
+    this.watch();
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.stopSending();
+    this.stopWatching();
   }
 
-  private tick(): void {
-    const now = Date.now();
-    const { transport, interval } = this;
-    // Timers go off a little early or late: a send within the last tenth of the half interval counts as before it.
-    if (now - transport.lastSent >= interval * 0.45) transport.writer.heartbeat();
-    if (!transport.held && now - transport.lastReceived > 2 * interval) this.onSilence();
+  /** Sends one when half the interval is over since the last frame, and looks again when that will be. */
+  private send(): void {
+    const left = (): number => this.transport.lastSent + this.interval / 2 - this.clock.now();
+    if (left() <= 0) this.transport.writer.heartbeat();
+    // What was written now goes out with the next flush.
+    const wait = left() > 0 ? left() : this.interval / 2;
+    this.stopSending = this.clock.after(Math.ceil(wait), () => this.send(), { keepAlive: false });
+  }
+
+  private watch(): void {
+    const { transport, clock, interval } = this;
+    const left = transport.held ? 2 * interval : transport.lastReceived + 2 * interval - clock.now();
+    if (left <= 0) return this.onSilence();
+    this.stopWatching = clock.after(Math.ceil(left), () => this.watch(), { keepAlive: false });
   }
 }

@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ByteReader } from '../../protocol/bytes.js';
 import { EncodingError, WireError } from '../../protocol/errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
@@ -27,7 +28,7 @@ export interface SessionHost {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   readonly replyTargets: ReplyTargets;
   /** Why publishes are not taken now. */
-  readonly blocked: string | undefined;
+  blocked(): string | undefined;
   /** The socket is gone, and everything that hung on it. */
   onEnd(session: Session): void;
 }
@@ -46,7 +47,8 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   readonly transport: Transport;
   private readonly channels = new Map<number, Channel>();
   private readonly reader = new ByteReader(Buffer.alloc(0));
-  private readonly deadline: NodeJS.Timeout;
+  /** Calls the deadline off that runs: for the handshake, or for the answer to our close. */
+  private cancelDeadline: () => void;
   private handshake: Handshake | undefined;
   private opened: Opened | undefined;
   private heartbeat: Heartbeat | undefined;
@@ -55,12 +57,12 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   constructor(
     /** Its number in the journal, from 1. */
     readonly id: number,
-    socket: Socket,
+    socket: Duplex,
     private readonly host: SessionHost,
   ) {
-    this.transport = new Transport(socket, this);
+    this.transport = new Transport(socket, host.options.clock, this);
     host.faults.onConnection(this);
-    this.deadline = setTimeout(() => this.transport.destroy('no handshake in time'), HANDSHAKE_TIMEOUT).unref();
+    this.cancelDeadline = this.deadline(HANDSHAKE_TIMEOUT, 'no handshake in time');
   }
 
   /** What the client calls it (`connection_name`), or ''. */
@@ -92,7 +94,8 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     this.host.journal.add('failed', { connection: this.id, channel: 0, replyCode, replyText });
     this.host.options.log(`connection ${this.id} ${this.opened ? 'failed' : 'refused'}: ${replyCode} ${replyText}`);
     this.send(0, 'connection.close', { replyCode, replyText, classId: id >>> 16, methodId: id & 0xffff });
-    setTimeout(() => this.transport.destroy('the client did not answer connection.close'), CLOSE_TIMEOUT).unref();
+    this.cancelDeadline();
+    this.cancelDeadline = this.deadline(CLOSE_TIMEOUT, 'the client did not answer connection.close');
   }
 
   drop(how: DropKind): void {
@@ -193,7 +196,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 
   onEnd(reason: string): void {
-    clearTimeout(this.deadline);
+    this.cancelDeadline();
     this.release();
     this.host.journal.add('disconnected', { connection: this.id, reason });
     this.host.options.log(`connection ${this.id} closed: ${reason}`);
@@ -216,22 +219,21 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 
   private onOpened(opened: Opened): void {
-    clearTimeout(this.deadline);
+    this.cancelDeadline();
     this.handshake = undefined;
     this.opened = opened;
     this.transport.frameMax = opened.frameMax;
     if (opened.heartbeat > 0) {
-      this.heartbeat = new Heartbeat(this.transport, opened.heartbeat * 1000, () =>
+      this.heartbeat = new Heartbeat(this.transport, this.host.options.clock, opened.heartbeat * 1000, () =>
         this.transport.destroy(`no heartbeat for ${2 * opened.heartbeat} s`),
       );
     }
     const { user, name, vhost } = opened;
     this.host.journal.add('connected', { connection: this.id, user, vhost: vhost.name, name });
-    const { remoteAddress, remotePort } = this.transport.socket;
     const called = name && `, called '${name}'`;
-    const from = `${remoteAddress}:${remotePort}`;
+    const from = addressOf(this.transport.socket);
     this.host.options.log(`connection ${this.id} opened: from ${from}, user ${user}, vhost ${vhost.name}${called}`);
-    const { blocked } = this.host;
+    const blocked = this.host.blocked();
     if (blocked !== undefined) this.block(blocked);
   }
 
@@ -276,13 +278,14 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
       transport: this.transport,
       journal,
       faults,
+      random: options.random,
       replyTargets,
       cancelNotify: this.understands('consumer_cancel_notify'),
       maxMessageSize: options.maxMessageSize,
       send: (name, args) => this.send(channelId, name, args),
       forward: (name, args, message) => this.forward(channelId, name, args, message),
       onPublish: () => {
-        if (this.host.blocked !== undefined) this.transport.hold('blocked');
+        if (this.host.blocked() !== undefined) this.transport.hold('blocked');
       },
     };
   }
@@ -312,6 +315,10 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     }
   }
 
+  private deadline(ms: number, reason: string): () => void {
+    return this.host.options.clock.after(ms, () => this.transport.destroy(reason), { keepAlive: false });
+  }
+
   private understands(capability: string): boolean {
     const capabilities = this.clientProperties['capabilities'] as FieldTable | undefined;
     return capabilities?.[capability] === true;
@@ -324,6 +331,11 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     this.channels.clear();
     this.opened?.vhost.removeOwned(this);
   }
+}
+
+/** Where a client is, for the log: a stream that is no TCP socket is nowhere. */
+function addressOf(socket: Duplex): string {
+  return socket instanceof Socket ? `${socket.remoteAddress}:${socket.remotePort}` : 'a stream';
 }
 
 function notNow(state: string): BrokerError {

@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../environment/clock.js';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { FRAME_OVERHEAD } from '../../protocol/spec.js';
@@ -26,36 +27,44 @@ export interface TransportHandler extends FrameHandler {
 }
 
 /**
- * One client's socket: frames in, frames out, one write a tick. What a client does not read is bounded by not giving it
+ * One client's socket, or any stream in its place: frames in, frames out, one write a tick. What a client does not read is bounded by not giving it
  * more, and by not reading what it sends.
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
-  lastReceived = Date.now();
-  lastSent = Date.now();
+  /** When bytes came, and when some were written, by the clock's `now()`. */
+  lastReceived: number;
+  lastSent: number;
   private readonly reader: FrameReader;
   private header: Buffer | undefined = Buffer.alloc(0);
   private beforeFlush: (() => void)[] = [];
   private planned = false;
-  private writing = false;
+  private writesUnderWay = 0;
   private bytesInWrite = 0;
   private dead = false;
+  private cancelLinger: () => void = () => {};
   /** Why nothing is read; read again when none is left. */
   private readonly holds = new Set<string>();
   private stalled = false;
   private delay = 0;
-  private delayed: Promise<void> | undefined;
+  /** What came and is looked at later, in order. */
+  private readonly delayed: { readonly due: number; readonly chunk: Buffer }[] = [];
+  private cancelDelay: () => void = () => {};
 
   constructor(
-    readonly socket: Socket,
+    readonly socket: Duplex,
+    private readonly clock: Clock,
     private readonly handler: TransportHandler,
   ) {
     this.reader = new FrameReader(handler);
-    socket.setNoDelay(true);
+    this.lastReceived = this.lastSent = clock.now();
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error) => this.end(error.message));
     socket.on('end', () => this.end('the client closed the socket'));
-    socket.on('close', () => this.end('the socket was closed'));
+    socket.on('close', () => {
+      this.cancelLinger();
+      this.end('the socket was closed');
+    });
   }
 
   /** The client does not keep up with what it is sent. */
@@ -81,7 +90,7 @@ export class Transport {
 
   release(reason: string): void {
     if (!this.holds.delete(reason) || this.holds.size > 0 || this.dead) return;
-    this.lastReceived = Date.now();
+    this.lastReceived = this.clock.now();
     this.socket.resume();
   }
 
@@ -109,9 +118,13 @@ export class Transport {
     this.planFlush();
   }
 
-  flush(): void {
+  private flush(): void {
     this.planned = false;
-    if (this.dead || this.writing || this.stalled) return;
+    if (!this.dead && this.writesUnderWay === 0 && !this.stalled) this.writeOut();
+  }
+
+  /** Also behind a write that is under way: what comes last must not be left behind. */
+  private writeOut(): void {
     if (this.beforeFlush.length > 0) {
       const tasks = this.beforeFlush;
       this.beforeFlush = [];
@@ -121,12 +134,12 @@ export class Transport {
     }
     const batch = this.writer.take();
     if (!batch) return;
-    this.writing = true;
-    this.bytesInWrite = batch.bytes;
-    this.lastSent = Date.now();
+    this.writesUnderWay++;
+    this.bytesInWrite += batch.bytes;
+    this.lastSent = this.clock.now();
     const written = (): void => {
-      this.writing = false;
-      this.bytesInWrite = 0;
+      this.writesUnderWay--;
+      this.bytesInWrite -= batch.bytes;
       this.writer.recycle(batch);
       if (this.dead) return;
       this.flush();
@@ -142,15 +155,15 @@ export class Transport {
 
   /** Writes what has gathered, then ends it (FIN); the handler hears of it at once. */
   finish(reason: string): void {
-    this.flush();
     if (this.dead) return;
+    if (!this.stalled) this.writeOut();
     this.socket.end();
     this.end(reason, false);
   }
 
   /** Writes what has gathered, and leaves the end to the client, as RabbitMQ does; the handler hears of it at once. */
   leave(reason: string): void {
-    this.flush();
+    if (!this.dead && !this.stalled) this.writeOut();
     this.end(reason, false);
   }
 
@@ -162,18 +175,20 @@ export class Transport {
   }
 
   private receive(chunk: Buffer): void {
-    this.lastReceived = Date.now();
-    if (this.delay === 0 && !this.delayed) return this.read(chunk);
+    this.lastReceived = this.clock.now();
+    if (this.delay === 0 && this.delayed.length === 0) return this.read(chunk);
     // In order, whatever becomes of the delay meanwhile.
-    const before = this.delayed ?? Promise.resolve();
-    const waited = new Promise<void>((resolve) => setTimeout(resolve, this.delay).unref());
-    const turn = before
-      .then(() => waited)
-      .then(() => {
-        if (this.delayed === turn) this.delayed = undefined;
-        this.read(chunk);
-      });
-    this.delayed = turn;
+    this.delayed.push({ due: this.clock.now() + this.delay, chunk });
+    if (this.delayed.length === 1) this.readLater();
+  }
+
+  private readLater(): void {
+    const wait = Math.max(0, this.delayed[0]!.due - this.clock.now());
+    const read = (): void => {
+      this.read(this.delayed.shift()!.chunk);
+      if (this.delayed.length > 0 && !this.dead) this.readLater();
+    };
+    this.cancelDelay = this.clock.after(wait, read, { keepAlive: false });
   }
 
   private read(chunk: Buffer): void {
@@ -199,9 +214,9 @@ export class Transport {
   }
 
   private planFlush(): void {
-    if (this.planned || this.writing || this.dead) return;
+    if (this.planned || this.writesUnderWay > 0 || this.dead) return;
     this.planned = true;
-    setImmediate(() => {
+    this.clock.afterPendingEvents(() => {
       if (this.planned) this.flush();
     });
   }
@@ -209,10 +224,11 @@ export class Transport {
   private end(reason: string, destroy = true): void {
     if (this.dead) return;
     this.dead = true;
+    this.cancelDelay();
     this.reader.stop();
     if (destroy) this.socket.destroy();
     // A client that does not end its side must not keep the socket.
-    else setTimeout(() => this.socket.destroy(), LINGER).unref();
+    else this.cancelLinger = this.clock.after(LINGER, () => this.socket.destroy(), { keepAlive: false });
     this.handler.onEnd(reason);
   }
 }

@@ -1,48 +1,56 @@
-/** A timer that can be called off. */
-export interface Timer {
-  cancel(): void;
-}
+import type { Clock } from '../../environment/clock.js';
 
 interface Scheduled {
   readonly due: number;
   readonly run: () => void;
-  handle: NodeJS.Timeout | undefined;
+  /** Ends the wait on the clock below. */
+  disarm: () => void;
 }
 
-/** The longest wait that Node's timers keep, in ms; what is due later is looked at again then. */
-const MAX_WAIT = 0x7fff_ffff;
-
 /**
- * The broker's time, in ms: what TTLs and expiries go by. It runs with the machine's, and can be moved forward, so that
- * a test of a one-minute TTL takes no minute.
+ * The broker's time, in ms: what TTLs and expiries go by. It runs with the clock that it is given, and can be moved
+ * forward, so that a test of a one-minute TTL takes no minute.
  */
 export class BrokerClock {
   private offset = 0;
   private readonly scheduled = new Set<Scheduled>();
 
+  /** @param onError gets what a task throws: thrown in a timer it would end the process */
+  constructor(
+    private readonly base: Clock,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Monotonic. */
   now(): number {
-    return Date.now() + this.offset;
+    return this.base.now() + this.offset;
   }
 
-  /** Runs `run` in `delay` ms of this clock. The wait does not keep the process alive. */
-  after(delay: number, run: () => void): Timer {
-    const task: Scheduled = { due: this.now() + delay, run, handle: undefined };
+  /** Since 1970, whole. */
+  wallTime(): number {
+    return Math.floor(this.base.wallTime() + this.offset);
+  }
+
+  /** Runs `run` in `delay` ms of this clock, Infinity for never. The wait does not keep the process alive. Returns what calls it off. */
+  after(delay: number, run: () => void): () => void {
+    if (delay === Infinity) return () => {};
+    const task: Scheduled = { due: this.now() + delay, run, disarm: () => {} };
     this.scheduled.add(task);
     this.arm(task);
-    return { cancel: () => this.remove(task) };
+    return () => this.remove(task);
   }
 
   /** Moves time forward by `ms`, and runs what became due meanwhile, in order of its due time. */
   advance(ms: number): void {
     if (!(ms >= 0)) throw new RangeError('time moves forward only: advance(ms) takes 0 or more');
-    const end = this.now() + ms;
+    const end = this.offset + ms;
     for (;;) {
       const next = this.earliest();
-      if (!next || next.due > end) break;
-      this.offset += Math.max(0, next.due - this.now());
+      if (!next || next.due > this.base.now() + end) break;
+      this.offset = Math.max(this.offset, next.due - this.base.now());
       this.fire(next);
     }
-    this.offset += Math.max(0, end - this.now());
+    this.offset = Math.max(this.offset, end);
     for (const task of this.scheduled) this.arm(task);
   }
 
@@ -58,21 +66,23 @@ export class BrokerClock {
   }
 
   private arm(task: Scheduled): void {
-    clearTimeout(task.handle);
-    const wait = Math.min(Math.max(0, Math.ceil(task.due - this.now())), MAX_WAIT);
-    task.handle = setTimeout(() => {
-      if (task.due > this.now()) this.arm(task);
-      else this.fire(task);
-    }, wait).unref();
+    task.disarm();
+    const wait = Math.max(0, Math.ceil(task.due - this.now()));
+    const look = (): void => (task.due > this.now() ? this.arm(task) : this.fire(task));
+    task.disarm = this.base.after(wait, look, { keepAlive: false });
   }
 
   private fire(task: Scheduled): void {
     this.remove(task);
-    task.run();
+    try {
+      task.run();
+    } catch (error) {
+      this.onError(error);
+    }
   }
 
   private remove(task: Scheduled): void {
-    clearTimeout(task.handle);
+    task.disarm();
     this.scheduled.delete(task);
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../environment/clock.js';
 import type { MessageProperties, MethodName } from '../../protocol/types.js';
 import type { DeathReason } from '../queue/dead-letter.js';
 import type { Message } from '../queue/message.js';
@@ -126,7 +127,7 @@ export class Journal {
 
   /** @param limit entries kept; 0 to keep none, `next` works all the same */
   constructor(
-    private readonly now: () => number,
+    private readonly time: Pick<Clock, 'wallTime' | 'after'>,
     private readonly limit: number,
   ) {}
 
@@ -157,15 +158,15 @@ export class Journal {
     const there = this.entries.find(accepts);
     if (there) return Promise.resolve(there as EntryOf<K>);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const stop = this.time.after(timeout, () => {
         this.waiters = this.waiters.filter((other) => other !== waiter);
         const kinds = this.entries.slice(-10).map((entry) => entry.kind);
         reject(new Error(`the broker saw no fitting '${kind}' within ${timeout} ms; the last it saw: ${kinds.join()}`));
-      }, timeout);
+      });
       const waiter: Waiter = {
         accepts,
         resolve: (entry) => {
-          clearTimeout(timer);
+          stop();
           resolve(entry as EntryOf<K>);
         },
       };
@@ -189,7 +190,7 @@ export class Journal {
 
   /** @internal */
   add<K extends JournalKind>(kind: K, what: JournalEntries[K]): void {
-    const entry = { kind, sequence: ++this.sequence, time: this.now(), ...what } as unknown as JournalEntry;
+    const entry = { kind, sequence: ++this.sequence, time: this.time.wallTime(), ...what } as unknown as JournalEntry;
     if (this.limit > 0) this.kept.push(entry);
     // Cut now and then rather than shifted each time.
     if (this.kept.length >= 2 * this.limit) this.kept = this.kept.slice(-this.limit);

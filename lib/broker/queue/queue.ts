@@ -1,5 +1,5 @@
 import type { FieldTable } from '../../protocol/field-table.js';
-import type { BrokerClock, Timer } from '../control/clock.js';
+import type { BrokerClock } from '../control/clock.js';
 import type { Consumer } from './consumer.js';
 import { ConsumerRing } from './consumer-ring.js';
 import type { DeathReason } from './dead-letter.js';
@@ -33,6 +33,9 @@ export interface Arrival {
   readonly priority: number;
 }
 
+/** The delivery mode of what survives a restart (basic.delivery-mode). */
+const PERSISTENT = 2;
+
 /** What an entry costs beside its properties and body, measured; in bytes. */
 const ENTRY_OVERHEAD = 256;
 
@@ -52,9 +55,9 @@ export class Queue {
   unacknowledged = 0;
   private readonly ready: ReadyMessages;
   private nextPosition = 0;
-  private expiryTimer: Timer | undefined;
+  private cancelExpiry: (() => void) | undefined;
   private expiryDue = Infinity;
-  private idleTimer: Timer | undefined;
+  private cancelIdle: (() => void) | undefined;
   private delivering = false;
   private deleted = false;
 
@@ -132,6 +135,14 @@ export class Queue {
     return count;
   }
 
+  /** Drops what a restart of the broker does not leave; quorum queues keep every message, as RabbitMQ's do. */
+  dropTransient(): void {
+    if (this.settings.type === 'quorum') return;
+    const dropped = this.ready.retain(({ message }) => message.properties.deliveryMode === PERSISTENT);
+    for (const entry of dropped) this.keep(entry, -1);
+    this.planExpiry();
+  }
+
   addConsumer(consumer: Consumer): void {
     this.consumers.add(consumer);
     this.touch();
@@ -158,8 +169,8 @@ export class Queue {
   touch(): void {
     const { expires } = this.settings;
     if (expires === undefined || this.deleted) return;
-    this.idleTimer?.cancel();
-    this.idleTimer = this.host.clock.after(expires, () => {
+    this.cancelIdle?.();
+    this.cancelIdle = this.host.clock.after(expires, () => {
       if (this.consumers.size === 0) this.host.unneeded(this);
     });
   }
@@ -167,8 +178,8 @@ export class Queue {
   /** The end of it: its consumers are cancelled, its messages dropped. Returns how many were ready. */
   delete(): number {
     this.deleted = true;
-    this.expiryTimer?.cancel();
-    this.idleTimer?.cancel();
+    this.cancelExpiry?.();
+    this.cancelIdle?.();
     const count = this.ready.length;
     while (this.shift());
     for (const consumer of [...this.consumers]) consumer.cancel();
@@ -226,9 +237,9 @@ export class Queue {
   private planExpiry(): void {
     const due = this.deleted ? Infinity : this.ready.nextExpiry;
     if (due === this.expiryDue) return;
-    this.expiryTimer?.cancel();
+    this.cancelExpiry?.();
     this.expiryDue = due;
-    this.expiryTimer =
+    this.cancelExpiry =
       due === Infinity
         ? undefined
         : this.host.clock.after(due - this.host.clock.now(), () => {

@@ -71,6 +71,14 @@ export class ReadyMessages {
     return level && this.shiftFrom(level);
   }
 
+  /** Takes out what does not fit, and returns it; the others keep their order. */
+  retain(fits: (entry: QueueEntry) => boolean): QueueEntry[] {
+    const all: QueueEntry[] = [];
+    for (let entry; (entry = this.shift());) all.push(entry);
+    for (const entry of all) if (fits(entry)) this.push(entry);
+    return all.filter((entry) => !fits(entry));
+  }
+
   /** When the next head expires; Infinity for never. */
   get nextExpiry(): number {
     let earliest = Infinity;

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import type { Random } from '../../environment/random.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { bindingKey, type Binding, type Destination } from './binding.js';
 import { deadLetter, isCycle, type Death } from '../queue/dead-letter.js';
@@ -26,6 +26,7 @@ const predeclared = [
 /** What a virtual host needs of the broker. */
 export interface VhostHost {
   readonly clock: BrokerClock;
+  readonly random: Random;
   readonly journal: Journal;
   /** Bytes that its queues keep, more or (negative) fewer than before. */
   kept(bytes: number): void;
@@ -58,13 +59,11 @@ export class Vhost {
     readonly name: string,
     private readonly host: VhostHost,
   ) {
-    for (const [exchange, type] of predeclared) {
-      const properties = { type, durable: true, autoDelete: false, internal: false, arguments: {} };
-      this.exchanges.set(exchange, new Exchange(exchange, properties, createRouter(type)!, name));
-    }
+    this.predeclare();
     this.queueHost = {
       clock: host.clock,
-      died: (from, message, reason) => this.bury({ from, message, queue: from.name, reason, time: host.clock.now() }),
+      died: (from, message, reason) =>
+        this.bury({ from, message, queue: from.name, reason, time: host.clock.wallTime() }),
       unneeded: (queue) => void this.removeQueue(queue),
       kept: (bytes) => host.kept(bytes),
     };
@@ -120,7 +119,7 @@ export class Vhost {
       return there;
     }
     refuseReserved('queue', name);
-    const queueName = name || `amq.gen-${randomBytes(16).toString('base64url')}`;
+    const queueName = name || `amq.gen-${this.host.random.bytes(16).toString('base64url')}`;
     const where = `queue '${queueName}' in vhost '${this.name}'`;
     const settings = parseQueueArguments(properties.arguments, where);
     if (settings.type === 'quorum') {
@@ -176,6 +175,18 @@ export class Vhost {
     this.dropBinding(key, binding);
   }
 
+  /** Drops what a restart of the broker does not leave. Called when no connection is left. */
+  forget(keep: 'durable' | 'nothing'): void {
+    for (const queue of [...this.queues.values()]) {
+      if (keep === 'durable' && queue.properties.durable) queue.dropTransient();
+      else this.removeQueue(queue);
+    }
+    for (const exchange of [...this.exchanges.values()]) {
+      if (keep === 'nothing' || !exchange.properties.durable) this.removeExchange(exchange);
+    }
+    this.predeclare();
+  }
+
   /** The queues that a message goes to. @throws BrokerError when its exchange is not there */
   route(message: Message): Set<Queue> {
     return route(this, message);
@@ -210,6 +221,14 @@ export class Vhost {
       `cannot obtain exclusive access to locked queue '${queue.name}' in vhost '${this.name}'. It could be originally ` +
         'declared on another connection or the exclusive property value does not match that of the original declaration.',
     );
+  }
+
+  private predeclare(): void {
+    for (const [name, type] of predeclared) {
+      if (this.exchanges.has(name)) continue;
+      const properties = { type, durable: true, autoDelete: false, internal: false, arguments: {} };
+      this.exchanges.set(name, new Exchange(name, properties, createRouter(type)!, this.name));
+    }
   }
 
   private removeExchange(exchange: Exchange): void {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ByteReader } from '../../../lib/protocol/bytes.js';
 import { ContentAssembler } from '../../../lib/protocol/content.js';
 import { FrameReader } from '../../../lib/protocol/frame-reader.js';
@@ -40,7 +41,8 @@ export class RawClient {
   private readonly waiting = new Set<() => void>();
   private over = false;
 
-  private constructor(private readonly socket: Socket) {
+  /** Over a stream that is connected already. */
+  constructor(private readonly socket: Duplex) {
     this.reader = new FrameReader({
       onMethod: (channel, buffer, start, end) => this.onMethod(channel, buffer, start, end),
       onHeader: (channel, buffer, start, end) => this.contents.get(channel)?.assembler.onHeader(buffer, start, end),
@@ -52,14 +54,14 @@ export class RawClient {
       this.over = true;
       this.wake();
     });
-    socket.setNoDelay(true).on('error', () => undefined);
+    socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => this.reader.push(chunk));
   }
 
   /** A TCP connection, and not a byte sent. */
   static async dial(url: string): Promise<RawClient> {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port || 5672) });
+    const socket = connect({ host: hostname, port: Number(port || 5672), noDelay: true });
     await once(socket, 'connect');
     return new RawClient(socket);
   }
@@ -67,13 +69,18 @@ export class RawClient {
   /** Up to and with open-ok. */
   static async open(url: string, login: Login = {}): Promise<RawClient> {
     const client = await RawClient.dial(url);
-    await client.logIn(url, login);
-    await client.expect('connection.tune');
-    const { channelMax = 2047, frameMax = 131_072, heartbeat = 0 } = login.tuneOk ?? {};
-    client.send(0, 'connection.tuneOk', { channelMax, frameMax, heartbeat });
-    client.send(0, 'connection.open', { virtualHost: login.vhost ?? vhostOf(url) });
-    await client.expect('connection.openOk');
+    await client.shakeHands(url, login);
     return client;
+  }
+
+  /** From the protocol header to open-ok. */
+  async shakeHands(url: string, login: Login = {}): Promise<void> {
+    await this.logIn(url, login);
+    await this.expect('connection.tune');
+    const { channelMax = 2047, frameMax = 131_072, heartbeat = 0 } = login.tuneOk ?? {};
+    this.send(0, 'connection.tuneOk', { channelMax, frameMax, heartbeat });
+    this.send(0, 'connection.open', { virtualHost: login.vhost ?? vhostOf(url) });
+    await this.expect('connection.openOk');
   }
 
   /** Protocol header and start-ok. */

@@ -1,0 +1,54 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../environment/clock.js';
+import type { BrokerError } from '../errors.js';
+import { Session, type SessionHost } from './session.js';
+
+/** How long clients have to agree to a close, ms. */
+const CLOSE_GRACE = 1_000;
+
+/** Everybody who is connected, by a socket or another stream. */
+export class Clients {
+  private readonly sessions = new Set<Session>();
+  /** Those of sessions that are over and have not been closed by their clients, too. */
+  private readonly sockets = new Set<Duplex>();
+  private allGone: (() => void) | undefined;
+  private lastId = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly host: Omit<SessionHost, 'onEnd'>,
+  ) {}
+
+  /** Those whose session is not over, the oldest first. */
+  get all(): readonly Session[] {
+    return [...this.sessions];
+  }
+
+  add(socket: Duplex): void {
+    // It would be kept for good: it does not close again.
+    if (socket.destroyed) return;
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      if (this.sockets.size === 0) this.allGone?.();
+    });
+    const onEnd = (session: Session): void => void this.sessions.delete(session);
+    this.sessions.add(new Session(++this.lastId, socket, { ...this.host, onEnd }));
+  }
+
+  /** Closes every connection, in its time or without it; resolves when no socket is left. */
+  async close(reason: BrokerError): Promise<void> {
+    for (const session of this.all) {
+      if (session.isOpen) session.close(reason);
+      else session.transport.destroy('shutdown');
+    }
+    const live = new Set(this.all.map(({ transport }) => transport.socket));
+    for (const socket of this.sockets) if (!live.has(socket)) socket.destroy();
+    if (this.sockets.size === 0) return;
+    const stop = this.clock.after(CLOSE_GRACE, () => {
+      for (const socket of this.sockets) socket.destroy();
+    });
+    await new Promise<void>((resolve) => (this.allGone = resolve));
+    stop();
+  }
+}

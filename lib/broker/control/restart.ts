@@ -1,0 +1,32 @@
+import type { Vhost } from '../routing/vhost.js';
+import type { DropKind, FaultTarget } from './faults.js';
+
+/** How a broker comes back. */
+export interface RestartOptions {
+  /**
+   * What is still there: `durable`, as RabbitMQ's disk has it, keeps durable exchanges, durable queues, the bindings
+   * between them, and in these queues the persistent messages (all, in a quorum queue). `nothing` is an empty disk.
+   */
+  readonly keep: 'durable' | 'nothing';
+  /** How connections end; see `BrokerFaults.drop`. Default `reset`, as a machine's crash. */
+  readonly how?: DropKind;
+}
+
+/**
+ * Ends every connection and drops what a restart does not leave (https://www.rabbitmq.com/docs/queues#durability).
+ * Messages that were unacknowledged are ready again, redelivered; exclusive and auto-delete queues went with their
+ * connections; nothing is dead-lettered. Returns how many connections ended.
+ */
+export function restart(
+  sessions: readonly FaultTarget[],
+  vhosts: Iterable<Vhost>,
+  { keep, how = 'reset' }: RestartOptions,
+): number {
+  const all = [...vhosts];
+  // First: what one connection gives back must not go to another that ends next.
+  const queues = all.flatMap((vhost) => [...vhost.queues.values()]);
+  for (const consumer of queues.flatMap(({ consumers }) => [...consumers])) consumer.cancelled = true;
+  for (const session of sessions) session.drop(how);
+  for (const vhost of all) vhost.forget(keep);
+  return sessions.length;
+}
