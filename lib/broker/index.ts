@@ -4,8 +4,7 @@
  *
  * @packageDocumentation
  */
-export type { Clock } from '../environment/clock.js';
-export type { Random } from '../environment/random.js';
+export type { Clock, Random } from '../environment/index.js';
 export { EmbeddedBroker, type QueueInfo } from './server.js';
 export type { BrokerOptions } from './options.js';
 export type { BrokerFaults, ConnectionFilter, DropKind, PublishFilter } from './control/faults.js';

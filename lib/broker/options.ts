@@ -1,5 +1,4 @@
-import { systemClock, type Clock } from '../environment/clock.js';
-import { systemRandom, type Random } from '../environment/random.js';
+import { type Clock, type Random, systemClock, systemRandom } from '../environment/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 
 export interface BrokerOptions {

@@ -1,4 +1,4 @@
-import type { Random } from '../../environment/random.js';
+import type { Random } from '../../environment/index.js';
 import type { MethodArguments, MethodName } from '../../protocol/types.js';
 import type { Message } from '../queue/message.js';
 import type { BrokerFaults } from '../control/faults.js';

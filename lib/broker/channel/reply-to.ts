@@ -1,4 +1,4 @@
-import type { Random } from '../../environment/random.js';
+import type { Random } from '../../environment/index.js';
 import type { Message } from '../queue/message.js';
 
 /** The name that a client consumes from, and sets as reply-to (https://www.rabbitmq.com/docs/direct-reply-to). */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../environment/clock.js';
+import type { Clock } from '../../environment/index.js';
 import type { BrokerError } from '../errors.js';
 import { Session, type SessionHost } from './session.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../environment/clock.js';
+import type { Clock } from '../../environment/index.js';
 import type { Transport } from './transport.js';
 
 /**

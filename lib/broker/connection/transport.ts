@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../environment/clock.js';
+import type { Clock } from '../../environment/index.js';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { FRAME_OVERHEAD } from '../../protocol/spec.js';

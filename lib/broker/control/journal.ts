@@ -1,4 +1,4 @@
-import type { Clock } from '../../environment/clock.js';
+import type { Clock } from '../../environment/index.js';
 import type { MessageProperties, MethodName } from '../../protocol/types.js';
 import type { DeathReason } from '../queue/dead-letter.js';
 import type { Message } from '../queue/message.js';

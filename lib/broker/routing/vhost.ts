@@ -1,4 +1,4 @@
-import type { Random } from '../../environment/random.js';
+import type { Random } from '../../environment/index.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { bindingKey, type Binding, type Destination } from './binding.js';
 import { deadLetter, isCycle, type Death } from '../queue/dead-letter.js';
