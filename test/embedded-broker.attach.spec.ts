@@ -10,7 +10,7 @@ import { memoryDuplexes, type MemoryDuplex } from './support/memory-duplex.js';
 class StillClock extends ManualClock implements Clock {
   readonly waiting = new Set<object>();
 
-  wallTime(): number {
+  override wallTime(): number {
     return 1_700_000_000_000 + this.now();
   }
 
