@@ -2,4 +2,5 @@
 export { Backoff } from './backoff.js';
 export { systemClock, type Clock } from './clock.js';
 export { DeadlineTimer } from './deadline-timer.js';
+export { pause } from './pause.js';
 export { systemRandom, type Random } from './random.js';

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../../lib/environment/index.js';
 import { BrokerAddresses } from '../connection/broker-addresses.js';
-import { pause, untilAborted } from './waiting.js';
+import { isDoneWithin, untilAborted } from './waiting.js';
 
 describe('untilAborted', () => {
   it('is the promise, when that is first', async () => {
@@ -18,13 +19,22 @@ describe('untilAborted', () => {
   });
 });
 
-describe('pause', () => {
-  it('ends with its time, or with the signal', async () => {
-    const stop = new AbortController();
-    await pause(1, stop.signal);
-    const long = pause(600_000, stop.signal);
-    stop.abort();
-    await long;
+describe('isDoneWithin', () => {
+  beforeEach(() => void jest.useFakeTimers());
+  afterEach(() => {
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
+  });
+
+  it('is true for what is done in time, and false for what is not', async () => {
+    expect(await isDoneWithin(systemClock, 100, Promise.resolve())).toBe(true);
+    const late = isDoneWithin(systemClock, 100, new Promise(() => {}));
+    jest.advanceTimersByTime(100);
+    expect(await late).toBe(false);
+  });
+
+  it('fails with the work', async () => {
+    await expect(isDoneWithin(systemClock, 100, Promise.reject(new Error('its own')))).rejects.toThrow('its own');
   });
 });
 

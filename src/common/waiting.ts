@@ -1,17 +1,6 @@
-/** HeldDeliveries `delay` ms, or until the signal is aborted. Keeps the process alive: an application that connects is not done. */
-export function pause(delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, delay);
-    signal.addEventListener('abort', done, { once: true });
-  });
-}
+import type { Clock } from '../../lib/environment/index.js';
 
-/** HeldDeliveries for the promise, but not beyond the signal. @throws the signal's reason, or the promise's own error */
+/** Waits for the promise, but not beyond the signal. @throws the signal's reason, or the promise's own error */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -25,5 +14,22 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Whether the work is done within so many ms; it goes on where it is not. @throws its own error */
+export async function isDoneWithin(
+  clock: Pick<Clock, 'after'>,
+  timeout: number,
+  work: Promise<unknown>,
+): Promise<boolean> {
+  let cancel = (): void => {};
+  const late = new Promise<false>((resolve) => {
+    cancel = clock.after(timeout, () => resolve(false));
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    cancel();
   }
 }

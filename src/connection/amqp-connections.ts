@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/environment/index.js';
+import { Backoff, pause } from '../../lib/environment/index.js';
 import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
@@ -9,7 +9,8 @@ import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError } from './startup.errors.js';
 import type { ConnectionSettings } from './connection-settings.js';
 import { ConnectionStatus } from './connection-status.js';
-import { pause, untilAborted } from '../common/waiting.js';
+import { environmentOf, type Environment } from '../common/environment.js';
+import { untilAborted } from '../common/waiting.js';
 
 /**
  * One connection to publish and one to consume: RabbitMQ holds back a connection that publishes too fast, and must not
@@ -28,6 +29,8 @@ const RETRY_DELAY = { first: 200, max: { wait: 1_000, background: 30_000 } } as 
 export class AmqpConnections {
   readonly publishing = new ConnectionStatus();
   readonly consuming = new ConnectionStatus();
+  /** Of all that works on these connections. */
+  readonly environment: Environment;
   /** Of the queues that were declared here. */
   readonly serverNames = new ServerNames();
   private readonly logger = new Logger('AmqpConnection');
@@ -41,6 +44,7 @@ export class AmqpConnections {
     readonly name: string,
     private readonly options: ConnectionSettings,
   ) {
+    this.environment = environmentOf(options.connection);
     this.addresses = new BrokerAddresses(options.url);
     this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);
   }
@@ -90,11 +94,12 @@ export class AmqpConnections {
 
   private async start(): Promise<ConnectionPair> {
     const { startup = 'wait', startupTimeout = STARTUP_TIMEOUT } = this.options;
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max[startup]);
+    const { clock, random } = this.environment;
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max[startup], random);
     const end = new AbortController();
     const { signal } = end;
     this.stop.signal.addEventListener('abort', () => end.abort(this.stop.signal.reason), { once: true });
-    const deadline = startup === 'wait' ? setTimeout(() => end.abort(), startupTimeout) : undefined;
+    const cancelDeadline = startup === 'wait' ? clock.after(startupTimeout, () => end.abort()) : undefined;
     let failure: unknown;
     try {
       while (!signal.aborted) {
@@ -108,10 +113,10 @@ export class AmqpConnections {
         }
         const delay = backoff.next();
         this.logger.warn(`${this.label}: ${describe(failure)}; next attempt in ${Math.round(delay)} ms`);
-        await pause(delay, signal);
+        await pause(clock, delay, signal);
       }
     } finally {
-      clearTimeout(deadline);
+      cancelDeadline?.();
     }
     this.stop.signal.throwIfAborted();
     throw new AmqpStartupError(this.name, this.addresses.tried, startupTimeout, failure);

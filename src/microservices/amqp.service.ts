@@ -83,6 +83,10 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
 class SharedConnection implements ConnectionSource {
   constructor(private readonly named: () => NamedConnection) {}
 
+  get environment(): ConnectionSource['environment'] {
+    return this.named().environment;
+  }
+
   get topology(): ConnectionSource['topology'] {
     return this.named().options.topology ?? {};
   }

@@ -1,12 +1,14 @@
 import type { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/environment/index.js';
+import { Backoff, pause } from '../../lib/environment/index.js';
 import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
-import { pause } from '../common/waiting.js';
+import { environmentOf, type Environment } from '../common/environment.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
 
 /** Where a server or client gets its connections from: its own, or the module's. */
 export interface ConnectionSource {
+  /** Of all that works on them. */
+  readonly environment: Environment;
   /** What is declared on them, and whether anything may be. */
   readonly topology: TopologyOptions;
   /** @throws ConnectionError and its kind; ConnectionClosedError after `close()` */
@@ -29,6 +31,7 @@ export class OwnConnection implements ConnectionSource {
   private opening: Promise<TransportConnections> | undefined;
   private stop = new AbortController();
 
+  readonly environment: Environment;
   readonly topology: TopologyOptions;
   /** Rounds over all brokers until `open()` rejects. */
   private readonly attempts: number;
@@ -38,6 +41,7 @@ export class OwnConnection implements ConnectionSource {
     private readonly connection: ConnectionOptions,
     private readonly logger: Logger,
   ) {
+    this.environment = environmentOf(connection);
     this.attempts = maxConnectionAttempts < 0 ? Infinity : maxConnectionAttempts;
     this.topology = { declare: isTakenAsItIs(options) ? 'none' : 'assert' };
   }
@@ -64,7 +68,8 @@ export class OwnConnection implements ConnectionSource {
   }
 
   private async connect(signal: AbortSignal): Promise<TransportConnections> {
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max);
+    const { clock, random } = this.environment;
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max, random);
     for (let attempt = 1; ; attempt++) {
       try {
         const logger = {
@@ -79,7 +84,7 @@ export class OwnConnection implements ConnectionSource {
         const delay = backoff.next();
         const reason = error instanceof Error ? error.message : String(error);
         this.logger.warn(`${reason}; next attempt in ${Math.round(delay)} ms`);
-        await pause(delay, signal);
+        await pause(clock, delay, signal);
       }
     }
   }

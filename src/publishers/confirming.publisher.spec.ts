@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
 import type { Channel, ChannelOptions } from '../../lib/client/index.js';
+import { systemEnvironment } from '../common/environment.js';
 import { ConnectionStatus } from '../connection/connection-status.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
@@ -20,7 +21,7 @@ function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: Publis
   const openChannel = jest.fn<(options: ChannelOptions) => Promise<unknown>>();
   for (const channel of channels) openChannel.mockResolvedValueOnce(channel);
   const open = jest.fn<() => Promise<unknown>>().mockResolvedValue({ publishing: { openChannel } });
-  const connections = { open, isOpen: true, publishing: new ConnectionStatus() };
+  const connections = { open, isOpen: true, environment: systemEnvironment, publishing: new ConnectionStatus() };
   const events = new ConnectionEvents();
   const connection = {
     connections,

@@ -14,7 +14,7 @@ import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { PublisherOptions } from './publisher-options.js';
-import { uniqueId } from '../common/unique-id.js';
+import type { Environment } from '../common/environment.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
@@ -47,6 +47,7 @@ export class ConfirmingPublisher {
   readonly cancels$: Observable<ConsumerCancelledEvent>;
   /** Whether publishes go through: the state now, then every change. */
   readonly state$: Observable<ConnectionState>;
+  private readonly environment: Environment;
   private readonly channel: PublisherChannel;
   private readonly requester: RpcRequester;
 
@@ -56,6 +57,7 @@ export class ConfirmingPublisher {
     options: PublisherOptions = {},
   ) {
     const { connections, events, serializers } = connection;
+    this.environment = connections.environment;
     this.confirms$ = events.confirms.asObservable();
     this.returns$ = events.returns.asObservable();
     this.cancels$ = events.cancels.asObservable();
@@ -65,6 +67,7 @@ export class ConfirmingPublisher {
     const asking = { ...options, republishUnconfirmed: false };
     this.requester = new RpcRequester(
       (prepare) => new PublisherChannel(connections, asking, prepare),
+      this.environment,
       serializers,
       options.timeout,
     );
@@ -88,12 +91,13 @@ export class ConfirmingPublisher {
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
-    const start = performance.now();
+    const { clock } = this.environment;
+    const start = clock.now();
     const message = this.prepare(payload, options);
     const { messageId } = message.properties;
     try {
       const deliveryTag = await this.channel.publish(exchange, routingKey, message.body, message.properties);
-      const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: performance.now() - start };
+      const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: clock.now() - start };
       const { confirms } = this.connection.events;
       if (confirms.observed) confirms.next(receipt);
       return receipt;
@@ -138,14 +142,14 @@ export class ConfirmingPublisher {
     }
   }
 
-  /** @internal HeldDeliveries for the confirms that are due; requests that are not answered yet are given up. */
+  /** @internal Waits for the confirms that are due; requests that are not answered yet are given up. */
   async close(): Promise<void> {
     await Promise.all([this.channel.close(), this.requester.close()]);
   }
 
   private prepare(payload: unknown, options: PublishOptions, persistent = true) {
     const { body, contentType } = this.connection.serializers.encode(payload, options.contentType);
-    return { body, properties: completed(options, contentType, persistent) };
+    return { body, properties: completed(options, contentType, persistent, this.environment.uniqueId) };
   }
 
   private failed(error: unknown): unknown {
@@ -162,7 +166,12 @@ interface CompletedOptions extends CorePublishOptions {
  * The options under the client's names, with our defaults. Name by name: to take them apart and put them together again
  * by rest and spread takes V8 fifty times as long.
  */
-function completed(options: PublishOptions, contentType: string, persistentByDefault: boolean): CompletedOptions {
+function completed(
+  options: PublishOptions,
+  contentType: string,
+  persistentByDefault: boolean,
+  uniqueId: () => string,
+): CompletedOptions {
   const { persistent = persistentByDefault, messageId = uniqueId() } = options;
   const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
   const all: Record<string, unknown> & CompletedOptions = { contentType, deliveryMode, messageId, mandatory: true };

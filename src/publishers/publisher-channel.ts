@@ -26,7 +26,7 @@ export class PublisherChannel {
 
   /** @param prepare is done once with each channel, before anything is published on it */
   constructor(
-    private readonly connections: Pick<AmqpConnections, 'open' | 'isOpen'>,
+    private readonly connections: Pick<AmqpConnections, 'open' | 'isOpen' | 'environment'>,
     private readonly options: PublisherOptions,
     private readonly prepare: (channel: Channel) => Promise<void> = () => Promise.resolve(),
   ) {}
@@ -38,7 +38,7 @@ export class PublisherChannel {
     );
   }
 
-  /** HeldDeliveries for the confirms that are due. */
+  /** Waits for the confirms that are due. */
   async close(): Promise<void> {
     const channel = await this.opening?.catch(() => undefined);
     await channel?.close();
@@ -50,17 +50,18 @@ export class PublisherChannel {
     body: Uint8Array,
     options: PublishOptions,
   ): Promise<number> {
-    const start = performance.now();
+    const { clock } = this.connections.environment;
+    const start = clock.now();
     const timeout = options.timeout ?? this.options.timeout ?? TIMEOUT;
     const channel = await this.whileWaiting(body.length, timeout, options.signal);
     // The deadline is of the whole, and has not passed.
-    const left = Math.max(1, timeout - (performance.now() - start));
+    const left = Math.max(1, timeout - (clock.now() - start));
     return channel.publish(exchange, routingKey, body, { ...options, timeout: left });
   }
 
   private async whileWaiting(bytes: number, timeout: number, signal: AbortSignal | undefined): Promise<Channel> {
     const { whenUnavailable, maxWaiting = MAX_WAITING, maxWaitingBytes = MAX_WAITING_BYTES } = this.options;
-    const { isOpen } = this.connections;
+    const { isOpen, environment } = this.connections;
     if (!isOpen && whenUnavailable === 'fail') {
       throw new PublishRefusedError("not published: there is no connection yet (whenUnavailable is 'fail')");
     }
@@ -75,7 +76,7 @@ export class PublisherChannel {
     signal?.throwIfAborted();
     const limit = new AbortController();
     const late = new PublishTimeoutError('not published within the deadline: there is no connection yet', 'not-sent');
-    const timer = setTimeout(() => limit.abort(late), timeout);
+    const cancel = environment.clock.after(timeout, () => limit.abort(late));
     const onAbort = (): void => limit.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.waiting++;
@@ -85,7 +86,7 @@ export class PublisherChannel {
     } finally {
       this.waiting--;
       this.waitingBytes -= bytes;
-      clearTimeout(timer);
+      cancel();
       signal?.removeEventListener('abort', onAbort);
     }
   }

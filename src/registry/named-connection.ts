@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { Backoff } from '../../lib/environment/index.js';
+import { Backoff, pause } from '../../lib/environment/index.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import type { PublisherOptions } from '../publishers/publisher-options.js';
-import { pause } from '../common/waiting.js';
+import type { Environment } from '../common/environment.js';
 
 /** Between attempts at what is to be done as soon as the broker is there, ms. */
 const RETRY_DELAY = { first: 1_000, max: 30_000 } as const;
@@ -28,6 +28,11 @@ export class NamedConnection {
     this.connections = new AmqpConnections(name, options);
     this.serializers = new MessageSerializers(options);
     this.publisher = this.createPublisher();
+  }
+
+  /** Time and chance, from the connection's options. */
+  get environment(): Environment {
+    return this.connections.environment;
   }
 
   /** @throws what {@link AmqpConnections.open} throws, unless it may take its time */
@@ -63,7 +68,8 @@ export class NamedConnection {
 
   private async inBackground(work: () => Promise<void>): Promise<void> {
     const { signal } = this.stop;
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max);
+    const { clock, random } = this.environment;
+    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max, random);
     while (!signal.aborted) {
       try {
         return await work();
@@ -71,7 +77,7 @@ export class NamedConnection {
         if (signal.aborted) return;
         this.logger.error(error instanceof Error ? error.message : String(error));
       }
-      await pause(backoff.next(), signal);
+      await pause(clock, backoff.next(), signal);
     }
   }
 }

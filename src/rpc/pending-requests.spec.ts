@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../../lib/environment/index.js';
 import { RequestTimeoutError } from '../microservices/microservices.errors.js';
 import { PendingRequests, type ReplyPacket, type RequestTerms } from './pending-requests.js';
 
@@ -11,7 +12,7 @@ describe('PendingRequests', () => {
     jest.useFakeTimers();
     seen = [];
     callbacks = new Map();
-    requests = new PendingRequests(callbacks);
+    requests = new PendingRequests(systemClock, callbacks);
   });
   afterEach(() => {
     expect(jest.getTimerCount()).toBe(0);

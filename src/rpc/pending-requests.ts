@@ -1,4 +1,4 @@
-import { DeadlineTimer, systemClock } from '../../lib/environment/index.js';
+import { DeadlineTimer, type Clock } from '../../lib/environment/index.js';
 
 /** A reply, or the error that ends the request; Nest's `WritePacket` is one. */
 export interface ReplyPacket {
@@ -36,10 +36,15 @@ interface Pending {
  */
 export class PendingRequests {
   private readonly pending = new Map<string, Pending>();
-  private readonly timer = new DeadlineTimer(systemClock, (now) => this.sweep(now));
+  private readonly timer: DeadlineTimer;
 
   /** @param callbacks who hears of replies, by correlation id; Nest's clients have this map as their `routingMap` */
-  constructor(private readonly callbacks = new Map<string, Callback>()) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly callbacks = new Map<string, Callback>(),
+  ) {
+    this.timer = new DeadlineTimer(clock, (now) => this.sweep(now));
+  }
 
   add(id: string, terms: RequestTerms, callback: Callback): void {
     const { signal } = terms;
@@ -98,7 +103,7 @@ export class PendingRequests {
 
   private begin(pending: Pending): void {
     if (pending.terms.timeout === 0) return;
-    pending.deadline = systemClock.now() + pending.terms.timeout;
+    pending.deadline = this.clock.now() + pending.terms.timeout;
     this.timer.by(pending.deadline);
   }
 

@@ -9,7 +9,7 @@ import {
   type Delivery,
   type PublishOptions,
 } from '../../lib/client/index.js';
-import { uniqueId } from '../common/unique-id.js';
+import type { Environment } from '../common/environment.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { DIRECT_REPLY_TO } from './direct-reply-to.js';
 import { PendingRequests } from './pending-requests.js';
@@ -27,7 +27,7 @@ export interface RequestChannel {
 
 /** Requests that are under way, on a channel of their own: replies come to the channel that has asked. */
 export class RpcRequester {
-  private readonly pending = new PendingRequests();
+  private readonly pending: PendingRequests;
   private readonly channel: RequestChannel;
 
   /**
@@ -36,15 +36,17 @@ export class RpcRequester {
    */
   constructor(
     open: (prepare: (channel: Channel) => Promise<void>) => RequestChannel,
+    private readonly environment: Environment,
     private readonly serializers: MessageSerializers,
     private readonly timeout: number = TIMEOUT,
   ) {
+    this.pending = new PendingRequests(environment.clock);
     this.channel = open((channel) => this.listen(channel));
   }
 
   /** @throws see {@link ConfirmingPublisher.request} */
   async request(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<unknown> {
-    const { timeout = this.timeout, correlationId = uniqueId(), signal } = options;
+    const { timeout = this.timeout, correlationId = this.environment.uniqueId(), signal } = options;
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
     }
@@ -109,6 +111,6 @@ export class RpcRequester {
         ? new ConnectionLostError(message, 'unknown', { cause })
         : new ChannelClosedError(message, 'unknown', { cause });
     // Confirms that came with the loss are taken in first.
-    setImmediate(() => this.pending.failSent(concerned, reason));
+    this.environment.clock.afterPendingEvents(() => this.pending.failSent(concerned, reason));
   }
 }

@@ -1,22 +1,26 @@
+import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 
 /** Deliveries that wait in the process, unsettled: no more of them than the consumer's prefetch lets in. */
 export class HeldDeliveries {
-  private readonly timers = new Map<Delivery, NodeJS.Timeout>();
+  /** Each with what cancels its timer. */
+  private readonly timers = new Map<Delivery, () => void>();
+
+  constructor(private readonly clock: Pick<Clock, 'after'>) {}
 
   /** Runs `then` after so many ms. */
   add(delivery: Delivery, ms: number, then: () => void): void {
-    const timer = setTimeout(() => {
+    const cancel = this.clock.after(ms, () => {
       this.timers.delete(delivery);
       then();
-    }, ms);
-    this.timers.set(delivery, timer);
+    });
+    this.timers.set(delivery, cancel);
   }
 
   /** Forgets all of them. */
   end(): readonly Delivery[] {
     const waiting = [...this.timers.keys()];
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
     return waiting;
   }

@@ -25,9 +25,10 @@ export class SettlerFactory implements OnApplicationShutdown {
 
   /** @throws ConfigurationError */
   create(named: NamedConnection, consumer: SettlementOptions): Settler {
-    const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer));
+    const { clock, random } = named.environment;
+    const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer), random);
     const detour = new BrokerDetour(named, consumer, policy);
-    return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure));
+    return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), clock);
   }
 
   onApplicationShutdown(): void {

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 import { AmqpContext } from './amqp-context.js';
 import { describeError, describeMessage } from '../common/log-text.js';
@@ -50,7 +51,7 @@ const SETTLED = Promise.resolve();
  */
 export class Settler {
   private readonly logger = new Logger('AmqpConsumer');
-  private readonly waiting = new HeldDeliveries();
+  private readonly waiting: HeldDeliveries;
   /** Of messages that wait for their retry in the process. */
   private readonly retryStates = new WeakMap<Delivery, RetryState>();
   private pause: number = PAUSE.first;
@@ -60,7 +61,10 @@ export class Settler {
     private readonly policy: RetryPolicy,
     private readonly detour: Detour,
     private readonly report: (failure: ConsumerFailure) => void,
-  ) {}
+    private readonly clock: Clock,
+  ) {
+    this.waiting = new HeldDeliveries(clock);
+  }
 
   /** Sees to it that delay and parked queues are there: before the consumer starts. @throws MissingQueueError, TopologyError */
   async prepare(): Promise<void> {
@@ -99,8 +103,9 @@ export class Settler {
       initialState(this.consumer.queue, delivery);
     const attempt = state.failed + 1;
     const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
+    const record = recordOf(outcome.error, new Date(this.clock.wallTime()));
     try {
-      await this.carryOut(delivery, decision, afterFailure(state, recordOf(outcome.error, new Date())), outcome.error);
+      await this.carryOut(delivery, decision, afterFailure(state, record), outcome.error);
       this.announce(delivery, outcome, attempt, decision, describeDecision(decision, this.consumer.queue));
     } catch (error) {
       this.announce(delivery, outcome, attempt, { kind: 'requeue' }, this.postpone(delivery, outcome, decision, error));

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
+import { systemEnvironment, type Environment } from '../common/environment.js';
 import { milliseconds, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
@@ -68,6 +68,8 @@ export class AmqpHarness implements AsyncDisposable {
   readonly apps: AttachedApps;
   private readonly messages: PublishedMessages;
   private readonly quiet: Quiet;
+  /** Its waits are in real time, whatever clock the broker and the applications have. */
+  private readonly environment: Environment = systemEnvironment;
   private readonly trails = new Set<MessageTrail>();
   /** What happens while a message is put in, which is known only afterwards. */
   private meanwhile: JournalEntry[] | undefined;
@@ -80,8 +82,8 @@ export class AmqpHarness implements AsyncDisposable {
     this.apps = new AttachedApps(broker, options.vhosts ?? {}, (failure) => {
       for (const trail of this.trails) if (trail.hear(failure)) return;
     });
-    this.messages = new PublishedMessages(broker, this.apps);
-    this.quiet = new Quiet(broker, this.apps);
+    this.messages = new PublishedMessages(broker, this.apps, this.environment.clock);
+    this.quiet = new Quiet(broker, this.apps, this.environment.clock);
     broker.journal.watch((entry) => {
       this.meanwhile?.push(entry);
       for (const trail of this.trails) if (trail.see(entry)) return;
@@ -213,7 +215,8 @@ export class AmqpHarness implements AsyncDisposable {
     const { connection, ...properties } = options;
     const vhost = this.apps.vhostOf(connection);
     const { body, contentType } = this.apps.serializersOf(vhost).encode(payload, properties.contentType);
-    const identified = 'messageId' in properties ? properties : { ...properties, messageId: randomUUID() };
+    const identified =
+      'messageId' in properties ? properties : { ...properties, messageId: this.environment.uniqueId() };
     const message = { vhost, exchange, routingKey, body, properties: { deliveryMode: 2, ...identified, contentType } };
     let put: PutIn;
     try {
@@ -233,18 +236,18 @@ export class AmqpHarness implements AsyncDisposable {
 
   /** Not in the middle of the broker's work, which is where we hear of it. */
   private skipTo(due: number): void {
-    setImmediate(() => this.broker.advance(Math.max(0, due - this.broker.now)));
+    this.environment.clock.afterPendingEvents(() => this.broker.advance(Math.max(0, due - this.broker.now)));
   }
 
   private async inTime<T>(work: Promise<T>, timeout: number, describe: () => string): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
+    let cancel = (): void => {};
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new HarnessTimeoutError(describe())), timeout);
+      cancel = this.environment.clock.after(timeout, () => reject(new HarnessTimeoutError(describe())));
     });
     try {
       return await Promise.race([work, late]);
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import type { Clock } from '../../lib/environment/index.js';
 import type { EmbeddedBroker, EntryOf } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
 import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
@@ -59,6 +60,7 @@ export class PublishedMessages {
   constructor(
     private readonly broker: EmbeddedBroker,
     private readonly apps: AttachedApps,
+    private readonly clock: Pick<Clock, 'now'>,
   ) {
     broker.journal.watch((entry) => {
       if (entry.kind === 'connected') this.vhosts.set(entry.connection, entry.vhost);
@@ -77,13 +79,13 @@ export class PublishedMessages {
   /** One that is there, else the next. @throws HarnessTimeoutError after so many ms, TypeError likewise */
   async next(match: PublishedMatch, timeout: number): Promise<PublishedMessage> {
     const { journal } = this.broker;
-    const end = performance.now() + timeout;
+    const end = this.clock.now() + timeout;
     for (;;) {
       // Here and not in the middle of the broker's work: the test's own functions may throw.
       const [first] = this.find(match);
       if (first) return first;
       const after = journal.entries.at(-1)?.sequence ?? 0;
-      const left = Math.max(0, end - performance.now());
+      const left = Math.max(0, end - this.clock.now());
       await journal
         .next('published', () => true, { after, timeout: left })
         .catch(() => {

@@ -1,8 +1,9 @@
+import type { Clock } from '../../lib/environment/index.js';
 import type { EmbeddedBroker } from '../../lib/broker/index.js';
 import type { AttachedApps } from './attached-apps.js';
 import { HarnessTimeoutError } from './testing.errors.js';
 
-/** HeldDeliveries until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
+/** Waits until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
 export class Quiet {
   /** What clients have asked, and messages that moved. */
   private steps = 0;
@@ -12,6 +13,7 @@ export class Quiet {
   constructor(
     private readonly broker: EmbeddedBroker,
     private readonly apps: AttachedApps,
+    private readonly clock: Clock,
   ) {
     broker.journal.watch(() => {
       this.steps++;
@@ -21,13 +23,13 @@ export class Quiet {
 
   /** @throws HarnessTimeoutError after so many ms, which says what is still in flight */
   async wait(timeout: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
     let late = false;
+    let cancel = (): void => {};
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      cancel = this.clock.after(timeout, () => {
         late = true;
         reject(new HarnessTimeoutError(`not idle after ${timeout} ms: ${this.describe()}`));
-      }, timeout);
+      });
     });
     const work = async (): Promise<void> => {
       let others: number;
@@ -42,7 +44,7 @@ export class Quiet {
     try {
       await Promise.race([work(), deadline]);
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 
@@ -64,7 +66,7 @@ export class Quiet {
   private plan(): void {
     if (this.planned || this.waiting.length === 0) return;
     this.planned = true;
-    setImmediate(() => {
+    this.clock.afterPendingEvents(() => {
       this.planned = false;
       for (const resolve of this.waiting.splice(0)) resolve();
     });

@@ -1,6 +1,5 @@
-import { Backoff } from '../../environment/index.js';
+import { Backoff, pause } from '../../environment/index.js';
 import { connectToAny } from '../link/connector.js';
-import { pause } from '../timing/deferred.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { ResolvedOptions } from '../link/connection-options.js';

@@ -41,16 +41,3 @@ export async function within<T>(
     signal?.removeEventListener('abort', abort);
   }
 }
-
-/** Waits `delay` ms, or until the signal is aborted. */
-export function pause(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(delay, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
-}

@@ -46,6 +46,7 @@ export class ConsumerFactory {
     });
     const sink = this.sinkOf(discovered, connection, settler);
     const supervised = new SupervisedConsumer(discovered, consume, sink, {
+      clock: connection.environment.clock,
       gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
       position,
       connect: open,
@@ -69,6 +70,7 @@ export class ConsumerFactory {
   private sinkOf(discovered: DiscoveredConsumer, connection: NamedConnection, settler: Settler): DeliverySink {
     const { name, queue, host } = discovered;
     const { serializers } = connection;
+    const { clock } = connection.environment;
     if (discovered.kind === 'batch') {
       const { options } = discovered;
       return new BatchSink({
@@ -78,12 +80,13 @@ export class ConsumerFactory {
         serializers,
         handler: this.handlers.create(host),
         settler,
+        clock,
       });
     }
     const runner = new MessageRunner(serializers, this.handlers.create(host), settler);
-    if (discovered.kind === 'message') return new MessageSink(runner, settler);
+    if (discovered.kind === 'message') return new MessageSink(runner, settler, clock);
     const replies = new PublisherChannel(connection.connections, connection.options.publishing ?? {});
-    return new RpcSink({ name, queue, runner, settler, serializers, replies });
+    return new RpcSink({ name, queue, runner, settler, serializers, replies, clock });
   }
 }
 

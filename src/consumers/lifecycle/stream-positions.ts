@@ -32,7 +32,7 @@ export class StreamPositions {
     const store = trackOffset.store
       ? this.modules.get<StreamOffsetStore>(trackOffset.store as string, { strict: false })
       : new BrokerOffsetStore(connection, queue);
-    return new TrackedPosition(offset, trackOffset.name, store, interval);
+    return new TrackedPosition(offset, trackOffset.name, store, interval, connection.environment.clock);
   }
 }
 

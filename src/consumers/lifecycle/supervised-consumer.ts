@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import {
   ConnectionClosedError,
@@ -8,7 +7,8 @@ import {
   type Consumer,
   type Delivery,
 } from '../../../lib/client/index.js';
-import { untilAborted } from '../../common/waiting.js';
+import { pause, type Clock } from '../../../lib/environment/index.js';
+import { isDoneWithin, untilAborted } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from '../consumer.errors.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
@@ -23,6 +23,7 @@ const LONGEST_WAIT = 15_000;
 
 /** What a supervised consumer needs. */
 export interface SupervisionHost {
+  readonly clock: Clock;
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
   readonly gracePeriod: number;
   /** For streams. */
@@ -147,11 +148,8 @@ export class SupervisedConsumer {
     this.wanted = 'stopped';
     this.ended.abort();
     const { name, queue } = this.discovered;
-    const drained = await this.withinGrace(async () => {
-      await this.inTurn(() => this.detach());
-      this.sink.flush();
-      await this.sink.idle();
-    });
+    const { clock, gracePeriod } = this.host;
+    const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
       await this.channel?.close();
@@ -162,26 +160,19 @@ export class SupervisedConsumer {
     }
     this.logger.warn(
       `Stopped consuming queue '${queue}' in ${name} with ${this.sink.inFlight} messages in their handlers, which had ` +
-        `${this.host.gracePeriod} ms (gracePeriod): they go back to the queue`,
+        `${gracePeriod} ms (gracePeriod): they go back to the queue`,
     );
     // What this turn has acknowledged leaves with it.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
     await this.channel?.close({ timeout: 1 });
     this.abandon();
     await this.host.position?.save();
   }
 
-  /** False when it takes longer than that. */
-  private async withinGrace(work: () => Promise<void>): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.host.gracePeriod);
-    });
-    try {
-      return await Promise.race([work().then(() => true), over]);
-    } finally {
-      clearTimeout(timer);
-    }
+  private async drain(): Promise<void> {
+    await this.inTurn(() => this.detach());
+    this.sink.flush();
+    await this.sink.idle();
   }
 
   /** Hands an unsettled delivery to the handler once more, when it is its turn. */
@@ -271,7 +262,8 @@ export class SupervisedConsumer {
         this.noteFailure(error);
         if (error instanceof ConnectionClosedError) this.wanted = 'stopped';
       }
-      await this.wait(wait);
+      // Ends early when the consumer is stopped.
+      await pause(this.host.clock, wait, this.ended.signal, { keepAlive: false });
     }
   }
 
@@ -285,11 +277,6 @@ export class SupervisedConsumer {
       );
     }
     this.error = failure;
-  }
-
-  private async wait(ms: number): Promise<void> {
-    // Ends early when the consumer is stopped.
-    await delay(ms, undefined, { signal: this.ended.signal, ref: false }).catch(() => {});
   }
 
   private startError(error: unknown): ConsumerStartError {

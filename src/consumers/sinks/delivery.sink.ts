@@ -1,4 +1,5 @@
 import type { Delivery } from '../../../lib/client/index.js';
+import type { Clock } from '../../../lib/environment/index.js';
 import { RateMeter } from './rate-meter.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
@@ -8,11 +9,16 @@ export type Result = 'done' | 'failed' | 'abandoned';
 /** What takes the deliveries of one consumer, whatever channel they come on, and counts them. */
 export abstract class DeliverySink {
   /** Deliveries that were handled, well or not. */
-  readonly handled = new RateMeter();
+  readonly handled: RateMeter;
   /** Those of them whose handling failed. */
-  readonly failed = new RateMeter();
+  readonly failed: RateMeter;
   private running = 0;
   private waiters: (() => void)[] = [];
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.handled = new RateMeter(clock);
+    this.failed = new RateMeter(clock);
+  }
 
   /** Deliveries that were taken and are not settled yet. */
   get inFlight(): number {

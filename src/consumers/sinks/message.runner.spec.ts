@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../../../lib/environment/index.js';
 import { WireError, type Delivery, type MessageProperties } from '../../../lib/client/index.js';
 import { MessageSerializers } from '../../serialization/message-serializers.js';
 import { AmqpContext } from '../../settlement/amqp-context.js';
@@ -54,8 +55,8 @@ describe('MessageRunner', () => {
   const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
     const consumer = { name: 'Billing.onOrder', queue: 'billing', ack: 'auto' as const, redeliver() {}, stop() {} };
     const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
-    const settler = new Settler(consumer, policy, nowhere, () => {});
-    const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler);
+    const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
+    const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler, systemClock);
     return sink.handle(delivery as unknown as Delivery);
   };
 

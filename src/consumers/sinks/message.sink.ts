@@ -1,4 +1,5 @@
 import type { Delivery } from '../../../lib/client/index.js';
+import type { Clock } from '../../../lib/environment/index.js';
 import { DeliverySink, type Result } from './delivery.sink.js';
 import type { Handled, MessageRunner } from './message.runner.js';
 import type { Settler } from '../../settlement/settler.js';
@@ -8,8 +9,9 @@ export class MessageSink extends DeliverySink {
   constructor(
     private readonly runner: MessageRunner,
     private readonly settler: Settler,
+    clock: Clock,
   ) {
-    super();
+    super(clock);
   }
 
   override flush(): void {

@@ -5,7 +5,7 @@ describe('RateMeter', () => {
   let now = 0;
   const meter = (): RateMeter => {
     now = 500;
-    return new RateMeter(() => now);
+    return new RateMeter({ now: () => now });
   };
   const add = (rate: RateMeter, count: number): void => {
     for (let index = 0; index < count; index++) rate.add();

@@ -1,3 +1,5 @@
+import type { Clock } from '../../../lib/environment/index.js';
+
 /** Seconds that a rate is taken over. */
 const WINDOW = 10;
 
@@ -8,8 +10,7 @@ export class RateMeter {
   private readonly begin: number;
   private sum = 0;
 
-  /** @param now the time in ms, from any beginning; steady */
-  constructor(private readonly now: () => number = () => performance.now()) {
+  constructor(private readonly clock: Pick<Clock, 'now'>) {
     this.begin = this.second = this.current();
   }
 
@@ -43,6 +44,6 @@ export class RateMeter {
   }
 
   private current(): number {
-    return Math.floor(this.now() / 1_000);
+    return Math.floor(this.clock.now() / 1_000);
   }
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { Clock } from '../../../lib/environment/index.js';
 import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
@@ -25,6 +26,7 @@ export interface RpcParts {
   readonly settler: Settler;
   readonly serializers: MessageSerializers;
   readonly replies: PublisherChannel;
+  readonly clock: Clock;
 }
 
 /** Hands over each request by itself, and answers it before it is settled. */
@@ -32,7 +34,7 @@ export class RpcSink extends DeliverySink {
   private readonly logger = new Logger('AmqpConsumer');
 
   constructor(private readonly parts: RpcParts) {
-    super();
+    super(parts.clock);
   }
 
   override flush(): void {

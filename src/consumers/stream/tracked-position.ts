@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { Clock } from '../../../lib/environment/index.js';
 import type { Delivery } from '../../../lib/client/index.js';
 import { describeError } from '../../common/log-text.js';
 import type { StreamOffset, StreamOffsetStore } from './stream-options.js';
@@ -8,7 +9,8 @@ import { StreamPosition } from './stream-position.js';
 export class TrackedPosition extends StreamPosition {
   private readonly logger = new Logger('AmqpConsumer');
   private saved: number | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  /** Of the next save, while it is due. */
+  private cancel: (() => void) | undefined;
   private saving: Promise<void> = Promise.resolve();
 
   /** @param interval between two saves at least, ms */
@@ -17,6 +19,7 @@ export class TrackedPosition extends StreamPosition {
     private readonly name: string,
     private readonly store: StreamOffsetStore,
     private readonly interval: number,
+    private readonly clock: Pick<Clock, 'after'>,
   ) {
     super(start);
   }
@@ -30,13 +33,13 @@ export class TrackedPosition extends StreamPosition {
   override end(delivery: Delivery): void {
     super.end(delivery);
     if (this.committed === this.saved) return;
-    this.timer ??= setTimeout(() => void this.save(), this.interval);
+    this.cancel ??= this.clock.after(this.interval, () => void this.save());
   }
 
   /** Saves it now. Never rejects: what is not saved is handled again after a restart, and no more. */
   override save(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.cancel?.();
+    this.cancel = undefined;
     return (this.saving = this.saving.then(() => this.saveOnce()));
   }
 

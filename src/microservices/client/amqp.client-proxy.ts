@@ -11,7 +11,6 @@ import {
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { describeError } from '../../common/log-text.js';
-import { uniqueId } from '../../common/unique-id.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { patternText } from '../packets/incoming-packet.js';
@@ -79,7 +78,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly logger = new Logger('AmqpClientProxy');
   private readonly source: ConnectionSource;
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
-  private readonly requests = new PendingRequests(this.routingMap as Map<string, (packet: ReplyPacket) => void>);
+  private pending: PendingRequests | undefined;
   private readonly replyQueue: string;
   /** Where messages go. With an exchange, their pattern is the routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
@@ -125,7 +124,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     const { session } = this;
     this.session = undefined;
     this.opening = undefined;
-    this.requests.failAll(new ConnectionClosedError('the client was closed before the reply came'));
+    this.pending?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
     if (session) await Promise.all([session.requests.close(), session.events.close()]);
     this.transportEvents.unwatch();
     // One that is only being opened is given up.
@@ -190,7 +189,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const request: Request = { id: uniqueId(), callback, left: false, waiting: undefined };
+    const request: Request = { id: this.source.environment.uniqueId(), callback, left: false, waiting: undefined };
     const fail = (err: unknown): void => {
       // Its own deadline is the same, and has the better words. With the subscriber everything of the request goes.
       if (!request.left && !(err instanceof PublishTimeoutError)) callback({ err, isDisposed: true });
@@ -202,7 +201,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
     return () => {
       request.left = true;
-      this.requests.forget(request.id);
+      this.pending?.forget(request.id);
       request.waiting?.abort();
     };
   }
@@ -280,6 +279,12 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private properties(options: AmqpRecordOptions, persistent: boolean): OutgoingProperties {
     const { headers, mandatory = true } = this.options;
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
+  }
+
+  /** Made late: a shared connection is not there yet when the client is. */
+  private get requests(): PendingRequests {
+    const callbacks = this.routingMap as Map<string, (packet: ReplyPacket) => void>;
+    return (this.pending ??= new PendingRequests(this.source.environment.clock, callbacks));
   }
 
   private connected(): Session {

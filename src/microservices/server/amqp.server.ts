@@ -1,8 +1,7 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import { Backoff } from '../../../lib/environment/index.js';
+import { Backoff, pause } from '../../../lib/environment/index.js';
 import { ConnectionLostError, type Connection } from '../../../lib/client/index.js';
 import { describeError } from '../../common/log-text.js';
-import { pause } from '../../common/waiting.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
@@ -134,7 +133,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     this.events.disconnected();
     this.events.failed(error);
     await session.close();
-    const backoff = new Backoff(RECOVERY.first, RECOVERY.max);
+    const { clock, random } = this.source.environment;
+    const backoff = new Backoff(RECOVERY.first, RECOVERY.max, random);
     while (!signal.aborted) {
       try {
         return await this.consume();
@@ -142,7 +142,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
         if (signal.aborted) return;
         this.logger.error(`Cannot consume queue '${this.options.queue ?? ''}' yet: ${describeError(failure)}`);
       }
-      await pause(backoff.next(), signal);
+      await pause(clock, backoff.next(), signal);
     }
   }
 

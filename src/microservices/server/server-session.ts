@@ -1,6 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
 import type { Channel, Consumer, Delivery } from '../../../lib/client/index.js';
+import type { Clock } from '../../../lib/environment/index.js';
+import { isDoneWithin } from '../../common/waiting.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ConnectionSource, TransportConnections } from '../connection-source.js';
 import { ReplySender } from './reply-sender.js';
@@ -43,6 +45,7 @@ export class ServerSession {
     private readonly replyChannel: Channel,
     private readonly consumer: Consumer,
     private readonly settler: Settler,
+    private readonly clock: Clock,
   ) {}
 
   /** @throws ConnectionError and its kind, TopologyError, ChannelError, ConfigurationError */
@@ -76,7 +79,16 @@ export class ServerSession {
       });
       const prefetch = prefetchCount === 0 || noAck ? 'without limit' : `${prefetchCount} at a time`;
       host.logger.log(`Consuming queue '${queue.name}', ${prefetch}`);
-      return new ServerSession(host, connections, queue, channel, replyChannel, consumer, settler);
+      return new ServerSession(
+        host,
+        connections,
+        queue,
+        channel,
+        replyChannel,
+        consumer,
+        settler,
+        source.environment.clock,
+      );
     } catch (error) {
       await Promise.all([channel.close(), replyChannel.close()]);
       throw error;
@@ -90,17 +102,17 @@ export class ServerSession {
 
   /** No more messages, then the running handlers to their end, within `gracePeriod`; what is not done then is requeued. */
   async drain(closing: Error): Promise<void> {
-    const { consumer, channel, host } = this;
+    const { consumer, channel, host, clock } = this;
     const { gracePeriod = DEFAULT_GRACE } = host.options;
     // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
     await consumer.cancel().catch(() => channel.close());
     this.settler.release();
-    if (!(await within(gracePeriod, consumer.idle()))) {
+    if (!(await isDoneWithin(clock, gracePeriod, consumer.idle()))) {
       host.logger.warn(
         `Handlers of queue '${this.queue.name}' still run after ${gracePeriod} ms: their messages go back`,
       );
       host.abandon(closing);
-      await within(FAREWELL, consumer.idle());
+      await isDoneWithin(clock, FAREWELL, consumer.idle());
     }
     await this.close();
   }
@@ -112,15 +124,4 @@ export class ServerSession {
     await this.channel.close();
     this.settler.abandon();
   }
-}
-
-/** Whether it is done in time. */
-async function within(timeout: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeout);
-  });
-  const inTime = await Promise.race([work.then(() => true), late]);
-  clearTimeout(timer);
-  return inTime;
 }

@@ -20,7 +20,8 @@ export function serverSettler(
   options: AmqpTransportOptions,
   server: SettledServer,
 ): Settler {
-  const policy = new RetryPolicy(retryOf(options), placeOf(options, exclusive));
+  const { clock, random } = source.environment;
+  const policy = new RetryPolicy(retryOf(options), placeOf(options, exclusive), random);
   const consumer = {
     name: 'AmqpServer',
     queue: name,
@@ -29,7 +30,7 @@ export function serverSettler(
     stop: (cause: unknown) => server.stop(cause),
   };
   const connection = { connections: source, options: { topology: source.topology } };
-  return new Settler(consumer, policy, new BrokerDetour(connection, consumer, policy), () => {});
+  return new Settler(consumer, policy, new BrokerDetour(connection, consumer, policy), () => {}, clock);
 }
 
 function retryOf(options: AmqpTransportOptions): AmqpTransportOptions['retry'] {

@@ -13,9 +13,9 @@ describe('RetryPolicy', () => {
 
   it('draws from what the backoff gives for the attempt that failed, the last retry for all later ones', () => {
     const retry = { attempts: 3, backoff: exponential('1s', '1m') };
-    expect(new RetryPolicy(retry, 'broker', () => 0.99).delayAfter(2)).toBe(2000);
-    expect(new RetryPolicy(retry, 'broker', () => 0).delayAfter(2)).toBe(1000);
-    expect(new RetryPolicy(retry, 'broker', () => 0.99).delayAfter(7)).toBe(2000);
+    expect(new RetryPolicy(retry, 'broker', { next: () => 0.99 }).delayAfter(2)).toBe(2000);
+    expect(new RetryPolicy(retry, 'broker', { next: () => 0 }).delayAfter(2)).toBe(1000);
+    expect(new RetryPolicy(retry, 'broker', { next: () => 0.99 }).delayAfter(7)).toBe(2000);
   });
 
   it('parks at the first failure without retry, and has a delay for RetryMessage all the same', () => {

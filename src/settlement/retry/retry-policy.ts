@@ -1,3 +1,4 @@
+import { systemRandom, type Random } from '../../../lib/environment/index.js';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { exponential, type Backoff } from './backoff.js';
 import { milliseconds } from '../../common/duration.js';
@@ -34,7 +35,7 @@ export class RetryPolicy {
   constructor(
     options: RetryOptions | false | undefined,
     readonly place: RetryPlace,
-    private readonly random: () => number = Math.random,
+    private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {
     const given = options === false ? { attempts: 1 } : (options ?? {});
     refuseUnknown(given);
@@ -60,7 +61,7 @@ export class RetryPolicy {
   delayAfter(attempt: number): number {
     if (this.attempts === 1) return this.levels[0] ?? FALLBACK_DELAY;
     const candidates = this.backoff(Math.min(attempt, this.attempts - 1));
-    return candidates[Math.floor(this.random() * candidates.length)] ?? FALLBACK_DELAY;
+    return candidates[Math.floor(this.random.next() * candidates.length)] ?? FALLBACK_DELAY;
   }
 
   private allLevels(delays: readonly number[]): readonly number[] {

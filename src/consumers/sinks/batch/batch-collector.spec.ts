@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../../../../lib/environment/index.js';
 import { BatchCollector } from './batch-collector.js';
 
 describe('BatchCollector', () => {
@@ -13,7 +14,7 @@ describe('BatchCollector', () => {
   function collect(concurrency = 1) {
     const batches: number[][] = [];
     const ends: (() => void)[] = [];
-    const collector = new BatchCollector<number>({ size: 3, maxWait: 100, concurrency }, (batch) => {
+    const collector = new BatchCollector<number>(systemClock, { size: 3, maxWait: 100, concurrency }, (batch) => {
       batches.push(batch);
       return new Promise((resolve) => ends.push(resolve));
     });

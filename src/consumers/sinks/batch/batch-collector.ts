@@ -1,13 +1,17 @@
+import type { Clock } from '../../../../lib/environment/index.js';
+
 /** Gathers items to batches, which are full, or as old as they may get. */
 export class BatchCollector<T> {
   private waiting: T[] = [];
   private running = 0;
-  private timer: NodeJS.Timeout | undefined;
+  /** Of the timer, while it runs. */
+  private cancel: (() => void) | undefined;
   /** What waits now is handled though it may not fill a batch. */
   private due = false;
 
   /** @param handle never rejects */
   constructor(
+    private readonly clock: Pick<Clock, 'after'>,
     private readonly limits: { readonly size: number; readonly maxWait: number; readonly concurrency: number },
     private readonly handle: (batch: T[]) => Promise<void>,
   ) {}
@@ -47,13 +51,13 @@ export class BatchCollector<T> {
   private settleTimer(): void {
     if (this.waiting.length === 0) this.due = false;
     if (this.waiting.length === 0 || this.due) {
-      clearTimeout(this.timer);
-      this.timer = undefined;
+      this.cancel?.();
+      this.cancel = undefined;
     } else {
-      this.timer ??= setTimeout(() => {
-        this.timer = undefined;
+      this.cancel ??= this.clock.after(this.limits.maxWait, () => {
+        this.cancel = undefined;
         this.flush();
-      }, this.limits.maxWait);
+      });
     }
   }
 }

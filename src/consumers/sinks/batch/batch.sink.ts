@@ -1,4 +1,5 @@
 import type { PipeTransform } from '@nestjs/common';
+import type { Clock } from '../../../../lib/environment/index.js';
 import type { Delivery } from '../../../../lib/client/index.js';
 import type { MessageSerializers } from '../../../serialization/message-serializers.js';
 import { DeliverySink, type Result } from '../delivery.sink.js';
@@ -18,6 +19,7 @@ export interface BatchParts {
   readonly serializers: MessageSerializers;
   readonly handler: MessageHandler<AmqpBatchContext>;
   readonly settler: Settler;
+  readonly clock: Clock;
 }
 
 /** An item that waits for its batch, and what to tell when the channel is lost before it comes. */
@@ -31,8 +33,10 @@ export class BatchSink extends DeliverySink {
   private readonly collector: BatchCollector<Waiting>;
 
   constructor(private readonly parts: BatchParts) {
-    super();
-    this.collector = new BatchCollector(parts.limits, (batch) => this.handleBatch(batch.map(({ item }) => item)));
+    super(parts.clock);
+    this.collector = new BatchCollector(parts.clock, parts.limits, (batch) =>
+      this.handleBatch(batch.map(({ item }) => item)),
+    );
   }
 
   override flush(): void {

@@ -1,0 +1,20 @@
+import type { Clock } from './clock.js';
+
+/** Waits `delay` ms, or until the signal is aborted: not at all where it is already. As in {@link Clock.after}, it may keep the process alive. */
+export function pause(
+  clock: Pick<Clock, 'after'>,
+  delay: number,
+  signal: AbortSignal,
+  options?: { readonly keepAlive?: boolean },
+): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(delay, done, options);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
