@@ -1,4 +1,5 @@
 import { forbiddenFloors, parts, staircases } from './tools/floors.mjs';
+import { restrictedGlobals, restrictedModules, restrictedProperties } from './tools/real-world.mjs';
 
 const SPECS = ['**/*.spec.ts', '**/*.arbitraries.ts'];
 
@@ -37,9 +38,13 @@ const rules = {
   testing: { group: ['@nestjs/testing'], message: 'An optional peer: only nest-amqp/testing may import it.' },
 };
 
-function restricted(files, patterns, others = {}) {
+/** The parts that still take time and chance themselves. */
+const REAL = ['lib/environment', 'lib/broker'];
+
+function restricted(files, patterns) {
   const known = patterns.filter((pattern) => pattern !== undefined);
-  return { files, excludeFiles: SPECS, rules: { 'no-restricted-imports': ['error', { patterns: known }], ...others } };
+  const paths = REAL.some((part) => files[0].startsWith(`${part}/`)) ? [] : restrictedModules;
+  return { files, excludeFiles: SPECS, rules: { 'no-restricted-imports': ['error', { paths, patterns: known }] } };
 }
 
 const coreParts = ['lib/protocol', 'lib/environment', 'lib/broker', 'lib/client'];
@@ -76,6 +81,7 @@ const importRules = [
 
 export default {
   plugins: ['typescript', 'import', 'promise', 'node', 'unicorn', 'oxc', 'jest'],
+  jsPlugins: ['./tools/no-current-date.mjs'],
   options: { typeAware: true },
   categories: { correctness: 'error', suspicious: 'warn', perf: 'warn' },
   ignorePatterns: ['dist', '.build', '**/dist', 'coverage'],
@@ -158,6 +164,15 @@ export default {
     },
     { files: ['lib/**/*.ts'], rules: { 'typescript/consistent-type-imports': 'error' } },
     ...importRules,
+    {
+      files: ['lib/**/*.ts', 'src/**/*.ts'],
+      excludeFiles: [...SPECS, ...REAL.map((part) => `${part}/**`)],
+      rules: {
+        'no-restricted-globals': ['error', ...restrictedGlobals],
+        'no-restricted-properties': ['error', ...restrictedProperties],
+        'environment/no-current-date': 'error',
+      },
+    },
     {
       // One idea each, see `allowedCircles` in tools/floors.mjs, which `npm run docs` compares with the imports there are.
       files: ['lib/broker/{queue,routing}/{queue,consumer,consumer-ring,binding,exchange,routers}.ts'],

@@ -5,12 +5,35 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
+const CONFIGURATION = [
+  'oxlint.config.mjs',
+  'tools/floors.mjs',
+  'tools/no-current-date.mjs',
+  'tools/real-world.mjs',
+  'tsconfig.json',
+  'package.json',
+];
+/** Of the rules here; the others are not what a probe is about. */
+const FORBIDDING = new Set([
+  'no-restricted-imports',
+  'no-restricted-globals',
+  'no-restricted-properties',
+  'no-current-date',
+]);
 
 /** A file of the planted tree, with the rule that must refuse it; none where it must pass. */
 interface Probe {
   readonly path: string;
   readonly code: string;
-  readonly rule: 'no-restricted-imports' | 'no-cycle' | 'no-floating-promises' | 'no-misused-promises' | undefined;
+  readonly rule:
+    | 'no-restricted-imports'
+    | 'no-restricted-globals'
+    | 'no-restricted-properties'
+    | 'no-current-date'
+    | 'no-cycle'
+    | 'no-floating-promises'
+    | 'no-misused-promises'
+    | undefined;
 }
 
 /** The floors of `src` from top to bottom, as docs/architecture.md has them. */
@@ -101,6 +124,35 @@ const probes: Probe[] = [
     code: "import { one } from './one.js';\nexport const two = (): unknown => one;\n",
     rule: 'no-cycle',
   },
+  // The machine's time and chance.
+  ...['src/common', 'src/testing', 'lib/client/link', 'lib/protocol'].flatMap((folder) => [
+    ...[
+      'setTimeout(run, 1)',
+      'setInterval(run, 1)',
+      'setImmediate(run)',
+      'performance.now()',
+      'crypto.randomUUID()',
+    ].map((code) => real(folder, code, 'no-restricted-globals')),
+    ...[
+      'globalThis.setTimeout(run, 1)',
+      'global.setImmediate(run)',
+      'Date.now()',
+      'Math.random()',
+      'process.hrtime()',
+      'AbortSignal.timeout(1)',
+    ].map((code) => real(folder, code, 'no-restricted-properties')),
+    ...['new Date()', 'Date()'].map((code) => real(folder, code, 'no-current-date')),
+    real(folder, 'new Date(0)', undefined),
+    ...['timers', 'node:timers', 'timers/promises', 'node:timers/promises', 'node:perf_hooks'].map((module) =>
+      refused(folder, module),
+    ),
+    ...['randomUUID', 'randomBytes', 'randomFillSync', 'randomInt', 'default'].map((name) => drawn(folder, name)),
+  ]),
+  real('lib/environment', 'setTimeout(run, 1)', undefined),
+  real('lib/environment', 'Date.now()', undefined),
+  { ...drawn('lib/environment', 'randomBytes'), rule: undefined },
+  { ...drawn('src/common', 'createHash'), rule: undefined },
+  { ...real('src/common', 'setTimeout(run, 1)', undefined), path: 'src/common/real.spec.ts' },
   // Promises that nobody waits for.
   ...['src/common', 'lib/client/link'].flatMap((folder): Probe[] => [
     {
@@ -125,7 +177,7 @@ describe('the lint rules hold the staircases, the doors of the parts, and promis
   beforeAll(async () => {
     tree = await mkdtemp(join(tmpdir(), 'nest-amqp-import-rule-'));
     await mkdir(join(tree, 'tools'));
-    for (const file of ['oxlint.config.mjs', 'tools/floors.mjs', 'tsconfig.json', 'package.json']) {
+    for (const file of CONFIGURATION) {
       await copyFile(join(root, file), join(tree, file));
     }
     await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
@@ -144,7 +196,7 @@ describe('the lint rules hold the staircases, the doors of the parts, and promis
   });
 
   it.each(probes.filter(({ rule }) => rule === undefined))('$path passes', ({ path }) => {
-    expect(broken.get(path) ?? []).not.toContain('no-restricted-imports');
+    expect((broken.get(path) ?? []).filter((rule) => FORBIDDING.has(rule))).toEqual([]);
   });
 });
 
@@ -162,6 +214,25 @@ function refused(folder: string, imported: string): Probe {
 function allowed(folder: string, imported: string): Probe {
   const name = imported.replaceAll(/[^a-z]+/g, '-');
   return { path: `${folder}/imports${name}.ts`, code: `export * from '${imported}';\n`, rule: undefined };
+}
+
+/** An expression that reads the machine's time or chance, or waits for its time. */
+function real(folder: string, expression: string, rule: Probe['rule']): Probe {
+  const name = expression.replaceAll(/[^a-zA-Z0-9]+/g, '-');
+  return {
+    path: `${folder}/real-${name}.ts`,
+    code: `export const probe = (run: () => void): unknown => [run, ${expression}];\n`,
+    rule,
+  };
+}
+
+/** An import of something that `node:crypto` has. */
+function drawn(folder: string, name: string): Probe {
+  return {
+    path: `${folder}/drawn-${name}.ts`,
+    code: `import { ${name} as drawn } from 'node:crypto';\nexport const probe = drawn;\n`,
+    rule: 'no-restricted-imports',
+  };
 }
 
 /** What oxlint finds in the tree, a line each: it exits with 1 when that is anything. */
