@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `npx nest-amqp broker`: the embedded broker as a program of its own, for clients in any language. */
+import { systemClock } from '../../environment/index.js';
 import { EmbeddedBroker } from '../server.js';
 import { parseArguments, USAGE } from './arguments.js';
 
@@ -16,7 +17,7 @@ async function run(): Promise<void> {
     return;
   }
   if (options === 'help') return void process.stdout.write(USAGE);
-  const log = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+  const log = (line: string): void => void process.stdout.write(`${new Date(systemClock.wallTime()).toISOString()} ${line}\n`);
   // The journal is for tests in the process: nobody can look at this one.
   const broker = await EmbeddedBroker.start({ ...options, journalSize: 0, log });
   log(`the embedded broker of nest-amqp listens on ${broker.url}`);
