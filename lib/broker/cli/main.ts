@@ -17,7 +17,8 @@ async function run(): Promise<void> {
     return;
   }
   if (options === 'help') return void process.stdout.write(USAGE);
-  const log = (line: string): void => void process.stdout.write(`${new Date(systemClock.wallTime()).toISOString()} ${line}\n`);
+  const log = (line: string): void =>
+    void process.stdout.write(`${new Date(systemClock.wallTime()).toISOString()} ${line}\n`);
   // The journal is for tests in the process: nobody can look at this one.
   const broker = await EmbeddedBroker.start({ ...options, journalSize: 0, log });
   log(`the embedded broker of nest-amqp listens on ${broker.url}`);
