@@ -1,8 +1,5 @@
 import type { Clock } from './clock.js';
 
-/** Timers that are longer go off at once. In ms. */
-const MAX_DELAY = 0x7fff_ffff;
-
 /** One timer for many deadlines: it goes off at the earliest, and most are met long before. */
 export class DeadlineTimer {
   private at = Infinity;
@@ -19,8 +16,7 @@ export class DeadlineTimer {
     if (deadline >= this.at) return;
     this.cancel?.();
     this.at = deadline;
-    const delay = Math.min(Math.max(0, deadline - this.clock.now()), MAX_DELAY);
-    this.cancel = this.clock.after(delay, () => this.goOff());
+    this.cancel = this.clock.after(Math.max(0, deadline - this.clock.now()), () => this.goOff());
   }
 
   stop(): void {
@@ -29,7 +25,7 @@ export class DeadlineTimer {
   }
 
   private goOff(): void {
-    // Who hears that it was late may begin anew, and then has the timer.
+    // A caller told of a timeout may set a new deadline, so clear `at` first.
     this.at = Infinity;
     this.by(this.sweep(this.clock.now()));
   }

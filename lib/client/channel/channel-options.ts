@@ -10,7 +10,7 @@ export interface ChannelOptions {
   readonly restore?: boolean;
   /** Attempts at that in a row, until the channel closes with the error. Default 5. */
   readonly restoreAttempts?: number;
-  /** Deadline from a publish to its confirm, ms. Default 30,000. */
+  /** Deadline from a publish to its confirm, ms, Infinity for none. Default 30,000. */
   readonly publishTimeout?: number;
   /** Unconfirmed messages, beyond which publishes wait. Default 10,000. */
   readonly maxUnconfirmed?: number;

@@ -8,7 +8,7 @@ import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
 import { ContentTooLargeError } from '../errors.js';
-import { refuseUnknown } from '../option-checks.js';
+import { checkDuration, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
@@ -286,9 +286,10 @@ export class Channel extends ChannelEndpoint {
   /**
    * Closes it gracefully: cancels the consumers, waits for running handlers and for confirms, flushes the acks.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Default 10,000
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Default 10,000
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options: { readonly timeout?: number } = {}): Promise<void> {
+    checkDuration('timeout', options.timeout);
     return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
   }
 

@@ -11,6 +11,7 @@ import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
 import { closeError, ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
 import { EventWaiters } from './event-waiters.js';
+import { checkDuration } from '../option-checks.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { sayFarewell } from './farewell.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
@@ -148,6 +149,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     const resolved = resolveChannelOptions(options);
+    checkDuration('timeout', timeout);
     const wait = { timeout: timeout ?? this.options.rpcTimeout, ...(signal && { signal }) };
     if (this.closing || this.current === 'closed') {
       throw new ConnectionClosedError('openChannel: the connection is closed; open another with connect()');
@@ -170,7 +172,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** Resolves after at least one method or message was dispatched on any channel. @throws TimeoutError after `timeout` ms */
   async drainEvents(options: CallOptions = {}): Promise<void> {
     if (this.current === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
-    await this.events.next(this.options.clock, { timeout: this.options.rpcTimeout, ...options });
+    const { timeout = this.options.rpcTimeout, signal } = options;
+    await this.events.next(this.options.clock, { timeout, signal });
   }
 
   /** A heartbeat frame, now. */
@@ -189,9 +192,10 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
    * nothing from it: then handlers still run to their end and their acks are sent, but no answer is waited for, and what
    * waits to be published is refused after a second.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Default 10,000
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Default 10,000
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options: { readonly timeout?: number } = {}): Promise<void> {
+    checkDuration('timeout', options.timeout);
     return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
   }
 

@@ -4,6 +4,7 @@ import type { DeliverMessage, Delivery } from './delivery.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
+import { checkDuration } from '../option-checks.js';
 import { isThenable } from '../thenable.js';
 
 /** Gets every delivery of a consumer. What it throws, or rejects with, is reported as `handlerError`; it settles nothing. */
@@ -90,6 +91,7 @@ export class Consumer {
    * requeued, and so are those that still come; handlers that run go on, `idle()` waits for them.
    */
   async cancel(options: CallOptions = {}): Promise<void> {
+    checkDuration('timeout', options.timeout);
     if (this.ended) return;
     // Without acknowledgement there is no way back for what comes: then it is handled after all.
     this.holding = this.options.noAck !== true;

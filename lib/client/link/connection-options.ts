@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
-import { atLeast, refuseUnknown } from '../option-checks.js';
+import { atLeast, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
@@ -42,7 +42,7 @@ export interface ConnectionOptions {
   readonly tls?: TlsOptions;
   /** Makes the (connected, for TLS secured) socket in place of net and tls. */
   readonly createSocket?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Socket | Duplex>;
-  /** One deadline over DNS, TCP, TLS and handshake, per host; ms. Default 10,000. */
+  /** One deadline over DNS, TCP, TLS and handshake, per host; ms, Infinity for none. Default 10,000. */
   readonly connectTimeout?: number;
   /** Ends `connect()` with the signal's reason; without effect once it is open. */
   readonly signal?: AbortSignal;
@@ -55,7 +55,7 @@ export interface ConnectionOptions {
   readonly frameMax?: number;
   /** Most channels; the smaller of this and the broker's counts. Default 2,047. */
   readonly channelMax?: number;
-  /** Deadline of a synchronous method, ms. Default 30,000. */
+  /** Deadline of a synchronous method, ms, Infinity for none. Default 30,000. */
   readonly rpcTimeout?: number;
   /** Reconnect and restore after a loss. Default on; `false` closes instead. */
   readonly reconnect?: false | ReconnectOptions;
@@ -99,6 +99,9 @@ export interface ResolvedOptions {
   readonly random: Random;
 }
 
+/** Seconds: tune-ok has two octets for it. */
+const LONGEST_HEARTBEAT = 0xffff;
+
 const silent: ClientLogger = { warn() {} };
 
 /** @throws ConfigurationError that names the option */
@@ -137,13 +140,18 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
 }
 
 function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedOptions {
-  if (given.reconnect) refuseUnknown('reconnect', given.reconnect, ['initialDelay', 'maxDelay', 'attempts']);
+  if (given.reconnect) {
+    refuseUnknown('reconnect', given.reconnect, ['initialDelay', 'maxDelay', 'attempts']);
+    inRange('reconnect.initialDelay', given.reconnect.initialDelay, 0, Number.MAX_SAFE_INTEGER);
+    checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
+    atLeast('reconnect.attempts', given.reconnect.attempts, 1);
+  }
   if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, ['interval', 'mode']);
   refuseUnknown('connect', given, [
     ...Object.keys(resolved).filter((name) => name !== 'manualHeartbeat' && name !== 'renewed'),
     'signal',
   ]);
-  atLeast('heartbeat', resolved.heartbeat, 0);
+  inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);
   atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
   atLeast('channelMax', resolved.channelMax, 1);

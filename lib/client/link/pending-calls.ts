@@ -2,10 +2,11 @@ import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
 import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
+import { checkDuration } from '../option-checks.js';
 
 /** How long a call may take. */
 export interface CallOptions {
-  /** Deadline in ms. Default: the connection's `rpcTimeout`. */
+  /** Deadline in ms; Infinity for none. Default: the connection's `rpcTimeout`. */
   readonly timeout?: number;
   /** Ends the wait with the signal's reason. The broker may carry the call out all the same. */
   readonly signal?: AbortSignal;
@@ -39,7 +40,7 @@ export class PendingCalls {
    * Sends and waits.
    *
    * @param onReply makes the result, in the moment the reply is read; `abandoned`: nobody waits for it any more
-   * @throws EncodingError, TimeoutError, the signal's reason, or what `fail` is given
+   * @throws EncodingError, ConfigurationError for no such `timeout`, TimeoutError, the signal's reason, or what `fail` is given
    */
   call<N extends SynchronousMethod, R = Reply<N>, A = Reply<N>>(
     name: N,
@@ -49,6 +50,7 @@ export class PendingCalls {
   ): Promise<R> {
     const { signal, timeout = this.timeout } = options;
     return new Promise<R>((resolve, reject) => {
+      checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       this.send(name, args);
       const call: PendingCall = { method: name, accepts: methods[name].reply, onReply, caller: undefined };

@@ -6,7 +6,7 @@ import { ConfigurationError } from '../errors.js';
 export interface PublishOptions extends MessageProperties {
   /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
   readonly mandatory?: boolean | undefined;
-  /** Deadline from the call to the confirm, waits included; ms. Default: the channel's `publishTimeout`. */
+  /** Deadline from the call to the confirm, waits included; ms, Infinity for none. Default: the channel's `publishTimeout`. */
   readonly timeout?: number | undefined;
   /** Ends the wait with the signal's reason; what was sent stays sent. */
   readonly signal?: AbortSignal | undefined;

@@ -9,6 +9,7 @@ import {
   PublishTimeoutError,
   type ReturnedMessage,
 } from '../errors.js';
+import { checkDuration } from '../option-checks.js';
 import { checkPublishOptions, type PublishOptions } from './publish-options.js';
 import { findReturned } from './returns.js';
 
@@ -75,6 +76,7 @@ export class Publisher {
     try {
       checkPublishOptions(options);
       const { signal, timeout = this.options.publishTimeout } = options;
+      checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       const mandatory = options.mandatory === true;
       const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();

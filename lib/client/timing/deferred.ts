@@ -1,5 +1,6 @@
 import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
+import { checkDuration } from '../option-checks.js';
 
 /** A promise with its two ends. It may be rejected while nobody waits on it. */
 export class Deferred<T> {
@@ -17,18 +18,23 @@ export class Deferred<T> {
 }
 
 export interface WaitOptions {
-  /** ms */
+  /** ms; Infinity: no deadline */
   readonly timeout: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Waits for `promise`, but not forever. @throws TimeoutError with `message`, the signal's reason, or its own error */
+/**
+ * Waits for `promise`, but not beyond the deadline.
+ *
+ * @throws TimeoutError with `message`, the signal's reason, ConfigurationError for no such `timeout`, or its own error
+ */
 export async function within<T>(
   promise: Promise<T>,
   clock: Clock,
   { timeout, signal }: WaitOptions,
   message: string,
 ): Promise<T> {
+  checkDuration('timeout', timeout);
   signal?.throwIfAborted();
   const cut = new Deferred<never>();
   const cancel = clock.after(timeout, () => cut.reject(new TimeoutError(message)));
