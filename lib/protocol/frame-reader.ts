@@ -21,6 +21,8 @@ const HEADER_SIZE = 7;
 export class FrameReader {
   /** The largest frame that is accepted, in bytes: 4096 until tune has negotiated another. */
   frameMax = FRAME_MIN_SIZE;
+  /** By so many bytes a content header may be larger than `frameMax`: it cannot be split. */
+  headerTolerance = 0;
 
   private carry = Buffer.allocUnsafeSlow(FRAME_MIN_SIZE);
   private carried = 0;
@@ -74,7 +76,7 @@ export class FrameReader {
   private keep(chunk: Buffer, start: number, end: number, frameSize = 0): void {
     const needed = Math.max(frameSize, this.carried + end - start);
     if (needed > this.carry.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.carry.length * 2), this.frameMax));
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.carry.length * 2, this.frameMax)));
       grown.set(this.carry.subarray(0, this.carried));
       this.carry = grown;
     }
@@ -85,13 +87,15 @@ export class FrameReader {
   private checkHeader(buffer: Buffer, at: number): number {
     checkType(buffer[at]!);
     const size = readUint32(buffer, at + 3);
-    if (size > this.frameMax - FRAME_OVERHEAD) {
-      throw new WireError(
-        'FRAME_ERROR',
-        `a frame of ${size + FRAME_OVERHEAD} bytes; at most ${this.frameMax} were agreed`,
-      );
-    }
+    if (size > this.frameMax - FRAME_OVERHEAD) this.checkLarge(buffer[at]!, size + FRAME_OVERHEAD);
     return size;
+  }
+
+  private checkLarge(type: number, frameSize: number): void {
+    const limit = this.frameMax + (type === FrameType.header ? this.headerTolerance : 0);
+    if (frameSize > limit) {
+      throw new WireError('FRAME_ERROR', `a frame of ${frameSize} bytes; at most ${this.frameMax} were agreed`);
+    }
   }
 
   private dispatch(buffer: Buffer, at: number, frameSize: number, limit: number): void {

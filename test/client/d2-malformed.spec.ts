@@ -48,7 +48,7 @@ const MALFORMED: readonly (readonly [what: string, code: number, bytes: Buffer])
   ['an unknown class', 503, method(0x0063_000a)],
   ['a reply that nothing waits for', 503, encodeMethod(1, 'queue.purgeOk', { messageCount: 0 })],
   ['a method that only clients send', 503, method('basic.qos', '00000000000000')],
-  ['a delivery tag out of turn', 503, bytes(encodeMethod(1, 'basic.deliver', { ...DELIVER, deliveryTag: 7 }), header(0n))],
+  ['a delivery tag of 0: they grow from 1', 503, bytes(encodeMethod(1, 'basic.deliver', { ...DELIVER, deliveryTag: 0 }), header(0n))],
   ['a delivery tag again', 503, bytes(deliver, header(0n), deliver, header(0n))],
   ['a channel that is not open', 504, encodeMethod(9, 'basic.ack', { deliveryTag: 1, multiple: false })],
   ['content on channel 0', 504, frame(3, 0, Buffer.of(1))],

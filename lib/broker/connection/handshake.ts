@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../protocol/field-table.js';
+import { PRODUCT_VERSION } from '../../protocol/product.js';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import { mechanisms, readLogin } from './credentials.js';
@@ -37,7 +38,7 @@ export interface HandshakeHost {
 const serverProperties: FieldTable = {
   product: 'nest-amqp embedded broker',
   platform: 'Node.js',
-  version: '0.1.0',
+  version: PRODUCT_VERSION,
   information: 'For development and tests: everything is kept in memory only',
   capabilities: {
     publisher_confirms: true,

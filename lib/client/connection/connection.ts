@@ -9,7 +9,7 @@ import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
-import { closeError, ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
+import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
 import { EventWaiters } from './event-waiters.js';
 import { checkDuration } from '../option-checks.js';
 import { SafeEmitter } from '../safe-emitter.js';
@@ -246,9 +246,6 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
         this.blockedReason = undefined;
         this.report('unblocked');
         return this.pumpAll();
-      case 'connection.close':
-        this.liveLink!.send(0, 'connection.closeOk', {});
-        return this.liveLink!.finish(asLost(closeError('connection', method.args)));
       default:
         if (!this.control.settle(method.name, method)) {
           this.options.logger.warn(`the broker sent ${method.name}, which nothing waits for`);

@@ -15,19 +15,25 @@ const OUTSTANDING = 1;
 const ACKED = 2;
 
 /**
- * The deliveries of one generation of a channel, and their settling. Acks gather for a tick; those without a gap from
- * the oldest delivery go out as one `multiple` ack. The generation ends with its channel: the broker has requeued what
- * was not settled, and settling it then is nothing but a line in the log.
+ * The deliveries of one generation of a channel, and their settling. Acks gather for a tick; those without an
+ * outstanding one before them go out as one `multiple` ack. The generation ends with its channel: the broker has
+ * requeued what was not settled, and settling it then is nothing but a line in the log.
  *
  *     outstanding ──ack()──▶ acked ──flush──▶ done
  *          └──nack()/reject()────────────────▶ done
+ *
+ * Deliveries stand in a ring, in their order; their tags beside them, for these may have gaps.
+ *
+ *     positions   lowest ………………………………… next-1
+ *     rings       [position & mask]: state, tag
  */
 export class Settlements {
   private states = new Uint8Array(64);
-  private lowest = 1;
-  private next = 1;
-  /** Automatic deliveries since the last that is not: so many tags may be missing. */
-  private skippable = 0;
+  private tags = new Float64Array(64);
+  private lowest = 0;
+  private next = 0;
+  /** The last tag that is not of an automatic delivery. */
+  private lastTag = 0;
   private acked: number[] = [];
   private stale = false;
   private recovering = false;
@@ -35,43 +41,40 @@ export class Settlements {
   constructor(private readonly sink: SettlementSink) {}
 
   /**
-   * A delivery has come. `automatic`: without acknowledgement, so there is nothing to settle.
+   * A delivery has come. `automatic`: without acknowledgement, so there is nothing to settle, and its tag means nothing:
+   * RabbitMQ gives a direct reply the next tag, and the same to what follows.
    *
-   * @throws WireError for a tag out of turn: they count up by one, automatic ones included; but not all of them, for
-   *   RabbitMQ gives a direct reply the next tag and the same to what follows
+   * @throws WireError for a tag out of turn: they grow (section 1.1.2.3), though not always by one
    */
   delivered(deliveryTag: number, automatic: boolean): void {
-    if (automatic) {
-      this.skippable++;
-      return;
+    if (automatic) return;
+    if (deliveryTag <= this.lastTag) {
+      throw new WireError('COMMAND_INVALID', `delivery tag ${deliveryTag} behind ${this.lastTag}`);
     }
-    const skipped = deliveryTag - this.next;
-    if (skipped < 0 || skipped > this.skippable) {
-      throw new WireError('COMMAND_INVALID', `delivery tag ${deliveryTag} where ${this.next} was due`);
-    }
-    this.skippable = 0;
-    while (this.next < deliveryTag) this.append(DONE);
-    this.append(this.recovering ? DONE : OUTSTANDING);
+    this.lastTag = deliveryTag;
+    this.append(deliveryTag, this.recovering ? DONE : OUTSTANDING);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
-    if (this.ignored('ack', deliveryTag)) return;
+    const position = this.outstanding('ack', deliveryTag);
+    if (position < 0) return;
     if (multiple) {
       this.flush();
-      this.finishUpTo(deliveryTag);
+      this.finishUpTo(position);
       this.sink.ack(deliveryTag, true);
       return;
     }
-    this.mark(deliveryTag, ACKED);
+    this.mark(position, ACKED);
     if (this.acked.push(deliveryTag) === 1) this.sink.atFlush(() => this.flush());
   }
 
   nack(deliveryTag: number, multiple: boolean, requeue: boolean): void {
-    if (this.ignored('nack', deliveryTag)) return;
+    const position = this.outstanding('nack', deliveryTag);
+    if (position < 0) return;
     if (multiple) {
       this.flush();
-      this.finishUpTo(deliveryTag);
-    } else this.mark(deliveryTag, DONE);
+      this.finishUpTo(position);
+    } else this.mark(position, DONE);
     this.sink.nack(deliveryTag, multiple, requeue);
   }
 
@@ -85,13 +88,13 @@ export class Settlements {
     for (; this.lowest < this.next && this.state(this.lowest) !== OUTSTANDING; this.lowest++) {
       if (this.state(this.lowest) !== ACKED) continue;
       this.mark(this.lowest, DONE);
-      last = this.lowest;
+      last = this.tag(this.lowest);
       covered++;
     }
     if (covered > 0) this.sink.ack(last, covered > 1);
     for (const tag of acked) {
-      if (tag < this.lowest) continue;
-      this.mark(tag, DONE);
+      if (tag <= last) continue;
+      this.mark(this.positionOf(tag), DONE);
       this.sink.ack(tag, false);
     }
   }
@@ -117,37 +120,72 @@ export class Settlements {
     this.stale = true;
   }
 
-  private ignored(what: string, deliveryTag: number): boolean {
-    if (!this.stale && deliveryTag >= this.lowest && this.state(deliveryTag) === OUTSTANDING) return false;
+  /** Where it stands; -1 when there is nothing to settle any more. */
+  private outstanding(what: string, deliveryTag: number): number {
+    const position = this.stale ? -1 : this.positionOf(deliveryTag);
+    if (position >= 0 && this.state(position) === OUTSTANDING) return position;
     this.sink.logger.debug?.(
       `${what} of delivery ${deliveryTag} ignored: its channel was reopened meanwhile, and the broker has requeued the message`,
     );
-    return true;
+    return -1;
   }
 
-  private finishUpTo(deliveryTag: number): void {
-    for (let tag = this.lowest; tag <= deliveryTag; tag++) this.mark(tag, DONE);
+  /** -1 when it is not in the ring. */
+  private positionOf(deliveryTag: number): number {
+    if (this.lowest === this.next) return -1;
+    let from = this.lowest;
+    // Where it stands when no tag is missing, and it cannot stand further.
+    const straight = from + deliveryTag - this.tag(from);
+    if (straight < from) return -1;
+    if (straight < this.next && this.tag(straight) === deliveryTag) return straight;
+    let to = Math.min(straight, this.next - 1);
+    while (from <= to) {
+      const middle = Math.floor((from + to) / 2);
+      const tag = this.tag(middle);
+      if (tag === deliveryTag) return middle;
+      if (tag < deliveryTag) from = middle + 1;
+      else to = middle - 1;
+    }
+    return -1;
   }
 
-  private state(deliveryTag: number): number {
-    return this.states[deliveryTag & (this.states.length - 1)]!;
+  private finishUpTo(position: number): void {
+    for (let at = this.lowest; at <= position; at++) this.mark(at, DONE);
+    this.lowest = Math.max(this.lowest, position + 1);
   }
 
-  private mark(deliveryTag: number, state: number): void {
-    this.states[deliveryTag & (this.states.length - 1)] = state;
+  private state(position: number): number {
+    return this.states[position & (this.states.length - 1)]!;
   }
 
-  private append(state: number): void {
-    const deliveryTag = this.next++;
-    if (this.next - this.lowest > this.states.length) this.grow();
-    this.mark(deliveryTag, state);
+  private tag(position: number): number {
+    return this.tags[position & (this.tags.length - 1)]!;
   }
 
-  private grow(): void {
-    while (this.lowest < this.next - 1 && this.state(this.lowest) === DONE) this.lowest++;
-    if (this.next - this.lowest <= this.states.length) return;
-    const old = this.states;
-    this.states = new Uint8Array(old.length * 2);
-    for (let tag = this.lowest; tag < this.next - 1; tag++) this.mark(tag, old[tag & (old.length - 1)]!);
+  private mark(position: number, state: number): void {
+    this.states[position & (this.states.length - 1)] = state;
+  }
+
+  private append(deliveryTag: number, state: number): void {
+    if (this.next - this.lowest >= this.states.length) this.makeRoom();
+    const at = this.next++ & (this.states.length - 1);
+    this.states[at] = state;
+    this.tags[at] = deliveryTag;
+  }
+
+  /** Drops what is done; twice the size where that is less than half: one that is never settled holds no others. */
+  private makeRoom(): void {
+    const { states, tags, lowest, next } = this;
+    const kept: number[] = [];
+    for (let at = lowest; at < next; at++) if (this.state(at) !== DONE) kept.push(at & (states.length - 1));
+    const size = kept.length > states.length / 2 ? states.length * 2 : states.length;
+    this.states = new Uint8Array(size);
+    this.tags = new Float64Array(size);
+    kept.forEach((old, at) => {
+      this.states[at] = states[old]!;
+      this.tags[at] = tags[old]!;
+    });
+    this.lowest = 0;
+    this.next = kept.length;
   }
 }

@@ -1,9 +1,9 @@
 import type { FieldTable } from '../../protocol/field-table.js';
+import { PRODUCT_VERSION } from '../../protocol/product.js';
 import { FRAME_MIN_SIZE, PROTOCOL_HEADER } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import {
   AccessRefusedError,
-  closeError,
   ConfigurationError,
   ConnectionError,
   ConnectionLostError,
@@ -29,7 +29,7 @@ export interface HandshakeLink {
   readonly transport: { readonly writer: FrameWriter };
   send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void;
   receive(): Promise<Method>;
-  tune(frameMax: number): void;
+  tune(frameMax: number, offered: number): void;
 }
 
 const DEFAULT_FRAME_MAX = 131_072;
@@ -60,7 +60,7 @@ export async function handshake(
   const tune = await authenticate(link, mechanism);
   const negotiated = { ...negotiate(tune, endpoint, options), serverProperties: start.args.serverProperties };
   link.send(0, 'connection.tuneOk', negotiated);
-  link.tune(negotiated.frameMax);
+  link.tune(negotiated.frameMax, tune.frameMax);
   const vhost = options.vhost ?? endpoint.vhost;
   link.send(0, 'connection.open', { virtualHost: vhost });
   try {
@@ -125,10 +125,6 @@ async function expect<N extends MethodName>(
 ): Promise<Extract<Method, { readonly name: N }>> {
   const method = await link.receive();
   if ((names as string[]).includes(method.name)) return method as Extract<Method, { readonly name: N }>;
-  if (method.name === 'connection.close') {
-    link.send(0, 'connection.closeOk', {});
-    throw closeError('connection', method.args);
-  }
   throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was due`);
 }
 
@@ -176,6 +172,7 @@ function smaller(ours: number, theirs: number): number {
 function clientProperties({ connectionName, clientProperties: own }: ResolvedOptions): FieldTable {
   return {
     product: 'nest-amqp',
+    version: PRODUCT_VERSION,
     platform: `Node.js ${process.version}`,
     ...(connectionName === undefined ? {} : { connection_name: connectionName }),
     ...own,

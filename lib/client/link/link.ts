@@ -55,6 +55,8 @@ export class Link implements TransportHandler {
   private owner: LinkOwner | undefined;
   private awaited: { resolve(method: Method): void; reject(error: Error): void } | undefined;
   private failure: ConnectionError | undefined;
+  /** What the broker said when it closed the connection. */
+  private refusal: AmqpError | undefined;
   private heartbeat: Heartbeat | undefined;
   private sawFrame = false;
   private sawEvent = false;
@@ -111,7 +113,7 @@ export class Link implements TransportHandler {
   receive(): Promise<Method> {
     const method = this.early.shift();
     if (method) return Promise.resolve(method);
-    if (this.failure) return Promise.reject(this.failure);
+    if (this.failure) return Promise.reject(this.refusal ?? this.failure);
     return new Promise((resolve, reject) => {
       this.awaited = { resolve, reject };
     });
@@ -122,8 +124,8 @@ export class Link implements TransportHandler {
   }
 
   /** Settles what tune has negotiated on the write and read paths. */
-  tune(frameMax: number): void {
-    this.transport.frameMax = frameMax;
+  tune(frameMax: number, offered: number): void {
+    this.transport.tune(frameMax, offered);
   }
 
   register(channel: number, receiver: FrameReceiver): void {
@@ -153,7 +155,7 @@ export class Link implements TransportHandler {
         : new ConnectionLostError(`${this.describe()}: ${error.message}`, 'unknown', { cause: error });
     this.heartbeat?.stop();
     if (destroy) this.transportOrNone?.destroy();
-    this.awaited?.reject(this.failure);
+    this.awaited?.reject(this.refusal ?? this.failure);
     for (const receiver of [...this.channels.values()]) receiver.onLinkGone?.();
     this.owner?.onLinkLost(this.failure);
   }
@@ -169,6 +171,7 @@ export class Link implements TransportHandler {
       return;
     }
     const method = readMethod(this.reader.over(buffer, start, end));
+    if (method.name === 'connection.close') return this.onClosedByBroker(method.args);
     const { awaited } = this;
     if (this.owner) this.owner.onControlMethod(method);
     else if (awaited) {
@@ -225,6 +228,13 @@ export class Link implements TransportHandler {
   onEnd(error: Error | undefined): void {
     const reason = error ? error.message : 'the broker closed the socket without a word';
     this.fail(new ConnectionLostError(`${this.describe()}: ${reason}`, 'unknown', { cause: error }), false);
+  }
+
+  /** In the handshake as later: the broker waits for close-ok (section 1.4.2.10), and logs its absence. */
+  private onClosedByBroker(args: MethodArguments<'connection.close'>): void {
+    this.send(0, 'connection.closeOk', {});
+    this.refusal = closeError('connection', args);
+    this.finish(asLost(this.refusal));
   }
 
   private describe(): string {

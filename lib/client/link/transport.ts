@@ -12,6 +12,12 @@ const READ_BUFFER_SIZE = 64 * 1024;
 /** A gathering this large is written before the tick ends, so that the kernel works while we do. In bytes. */
 const EAGER_FLUSH_SIZE = 64 * 1024;
 
+/**
+ * A content header may exceed what was agreed by so much, in bytes: a broker adds headers of its own (`x-death`) to a
+ * message that came within the limit, and cannot split them.
+ */
+const HEADER_TOLERANCE = 64 * 1024;
+
 /** What a peer gets to take the last bytes, ms. */
 const LINGER = 2_000;
 
@@ -62,10 +68,15 @@ export class Transport {
     return false;
   }
 
-  /** The largest frame in both directions, in bytes, as tune has settled it. */
-  set frameMax(size: number) {
-    this.writer.frameMax = size;
-    this.reader.frameMax = size;
+  /**
+   * Settles the largest frame in both directions, in bytes.
+   *
+   * @param offered the broker's own limit: with it another connection may have published the headers that come here
+   */
+  tune(frameMax: number, offered: number): void {
+    this.writer.frameMax = frameMax;
+    this.reader.frameMax = frameMax;
+    this.reader.headerTolerance = Math.max(0, offered - frameMax) + HEADER_TOLERANCE;
   }
 
   /** Takes what the socket brought. The bytes are only ours until this returns. */
@@ -139,9 +150,10 @@ export class Transport {
     this.writer.heartbeat();
   }
 
-  /** Writes what has gathered, also behind a write that is under way, and closes the socket. */
+  /** Writes what has gathered, also behind a write that is under way, and closes the socket. What still comes is dropped. */
   finish(): void {
     if (this.dead) return;
+    this.reader.stop();
     this.writeOut();
     this.socket.end(() => this.destroy());
     // A peer that reads nothing any more would keep the socket open for ever.

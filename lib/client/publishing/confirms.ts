@@ -53,11 +53,15 @@ export class Confirms {
     return tag;
   }
 
-  /** Takes out what a confirm covers, oldest first. Tags that are unknown, or confirmed before, cover nothing. */
+  /**
+   * Takes out what a confirm covers, oldest first; 0 with `multiple` is all that is outstanding (section 1.8.3.13).
+   * Tags that are unknown, or confirmed before, cover nothing.
+   */
   settle(deliveryTag: number, multiple: boolean, each: (publish: Publish, deliveryTag: number) => void): void {
     if (deliveryTag >= this.next) return;
     const from = multiple ? this.lowest : Math.max(deliveryTag, this.lowest);
-    for (let tag = from; tag <= deliveryTag; tag++) {
+    const to = multiple && deliveryTag === 0 ? this.next - 1 : deliveryTag;
+    for (let tag = from; tag <= to; tag++) {
       // Not kept over the turns: whoever hears of a confirm may publish, and the ring grow.
       const index = tag & (this.ring.length - 1);
       const publish = this.ring[index];
