@@ -34,3 +34,30 @@ export function inRange(name: string, value: number | undefined, min: number, ma
     throw new ConfigurationError(`${name} must be a number from ${min} to ${max}`);
   }
 }
+
+/**
+ * The one rule for every count that a caller gives: a whole number from `min` to `max`, or Infinity where `unlimited`.
+ *
+ * @throws ConfigurationError for anything else, NaN and text included
+ */
+export function checkCount(
+  name: string,
+  value: number | undefined,
+  { min, max = Number.MAX_SAFE_INTEGER, unlimited = false }: { min: number; max?: number; unlimited?: boolean },
+): void {
+  if (value === undefined || (unlimited && value === Infinity)) return;
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw new ConfigurationError(
+    `${name} must be a whole number ${range}${unlimited ? ', or Infinity for no limit' : ''}`,
+  );
+}
+
+/** basic.qos has two octets for it, and 0 for no limit (https://www.rabbitmq.com/docs/consumer-prefetch). */
+const PREFETCH_MAX = 0xffff;
+
+/** A prefetch as basic.qos carries it. @throws ConfigurationError, as `checkCount` does */
+export function checkedPrefetch(value: number): number {
+  checkCount('prefetch', value, { min: 0, max: PREFETCH_MAX, unlimited: true });
+  return value === Infinity ? 0 : value;
+}

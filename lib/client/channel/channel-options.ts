@@ -1,10 +1,10 @@
-import { atLeast, refuseUnknown } from '../option-checks.js';
+import { atLeast, checkCount, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublisherOptions } from '../publishing/publisher.js';
 
 export interface ChannelOptions {
   /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */
   readonly confirm?: boolean;
-  /** Unacknowledged deliveries at most, for each consumer that sets none of its own. 0: no limit. Default 0. */
+  /** Unacknowledged deliveries at most, for each consumer that sets none of its own; up to 65,535. 0 or Infinity: no limit. Default 0. */
   readonly prefetch?: number;
   /** Open anew, with its QoS, confirm mode and consumers, after an error of the channel or a lost connection. Default true. */
   readonly restore?: boolean;
@@ -30,7 +30,7 @@ export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof Publish
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
   const resolved: ResolvedChannelOptions = {
     confirm: options.confirm ?? false,
-    prefetch: options.prefetch ?? 0,
+    prefetch: checkedPrefetch(options.prefetch ?? 0),
     restore: options.restore ?? true,
     restoreAttempts: options.restoreAttempts ?? 5,
     publishTimeout: options.publishTimeout ?? 30_000,
@@ -41,11 +41,10 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     republishUnconfirmed: options.republishUnconfirmed ?? false,
   };
   refuseUnknown('openChannel', options, Object.keys(resolved));
-  atLeast('prefetch', resolved.prefetch, 0);
-  atLeast('restoreAttempts', resolved.restoreAttempts, 1);
+  checkCount('restoreAttempts', resolved.restoreAttempts, { min: 1, unlimited: true });
   atLeast('publishTimeout', resolved.publishTimeout, 1);
-  atLeast('maxUnconfirmed', resolved.maxUnconfirmed, 1);
-  atLeast('maxWaiting', resolved.maxWaiting, 0);
-  atLeast('maxWaitingBytes', resolved.maxWaitingBytes, 0);
+  checkCount('maxUnconfirmed', resolved.maxUnconfirmed, { min: 1, unlimited: true });
+  checkCount('maxWaiting', resolved.maxWaiting, { min: 0, unlimited: true });
+  checkCount('maxWaitingBytes', resolved.maxWaitingBytes, { min: 0, unlimited: true });
   return resolved;
 }

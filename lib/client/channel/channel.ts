@@ -8,7 +8,7 @@ import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
 import { ContentTooLargeError } from '../errors.js';
-import { checkDuration, refuseUnknown } from '../option-checks.js';
+import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
@@ -145,21 +145,25 @@ export class Channel extends ChannelEndpoint {
   /**
    * Unacknowledged deliveries at most (basic.qos, https://www.rabbitmq.com/docs/consumer-prefetch).
    *
-   * @param prefetchCount 0 for no limit
+   * @param prefetchCount 0 to 65,535; 0 or Infinity for no limit
    * @param options.global for the channel as a whole; RabbitMQ 4 refuses that. Default: for each consumer that follows
    */
   async basicQos(prefetchCount: number, options: { readonly global?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('basicQos', options, ['global', ...CALL_OPTIONS]);
     const global = options.global === true;
-    await this.call('basic.qos', { prefetchSize: 0, prefetchCount, global }, options);
-    this.qos.set(global ? 'channel' : 'consumer', prefetchCount);
+    const limit = prefetchCount === Infinity ? 0 : prefetchCount;
+    await this.call('basic.qos', { prefetchSize: 0, prefetchCount: limit, global }, options);
+    this.qos.set(global ? 'channel' : 'consumer', limit);
   }
 
-  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws NotFoundError, AccessRefusedError, … */
+  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
   async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
     refuseUnknown('basicConsume', options, CONSUME_OPTIONS);
+    checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
+    const { prefetch } = options;
+    const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
     await this.whenOpen('basic.consume', options);
-    return this.consumers.add(queue, handler, options);
+    return this.consumers.add(queue, handler, checked);
   }
 
   /**

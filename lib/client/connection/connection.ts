@@ -11,7 +11,7 @@ import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
 import { EventWaiters } from './event-waiters.js';
-import { checkDuration } from '../option-checks.js';
+import { checkDuration, inRange } from '../option-checks.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { sayFarewell } from './farewell.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
@@ -183,6 +183,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
 
   /** For `heartbeat: { mode: 'manual' }`: call it `rate` times an interval, or more often. */
   heartbeatTick(rate = 2): void {
+    inRange('rate', rate, Number.MIN_VALUE, Number.MAX_VALUE);
     this.link?.heartbeatTick(rate);
   }
 

@@ -21,9 +21,9 @@ export interface ConsumeOptions extends CallOptions {
   readonly noLocal?: boolean;
   /** `x-priority`, `x-stream-offset`, `x-cancel-on-ha-failover`, … */
   readonly arguments?: FieldTable;
-  /** Unacknowledged deliveries at most, for this consumer; over the channel's. 0: no limit. */
+  /** Unacknowledged deliveries at most, for this consumer; over the channel's; up to 65,535. 0 or Infinity: no limit. */
   readonly prefetch?: number;
-  /** Handlers that run at once, at most; further deliveries wait. Default: no limit but the prefetch. */
+  /** Handlers that run at once, at most, from 1; further deliveries wait. Default, or Infinity: no limit but the prefetch. */
   readonly concurrency?: number;
   /**
    * The broker cancelled the consumer (https://www.rabbitmq.com/docs/consumer-cancel): its queue was deleted or moved.

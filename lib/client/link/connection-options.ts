@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
-import { atLeast, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
+import { atLeast, checkCount, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
@@ -144,7 +144,7 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
     refuseUnknown('reconnect', given.reconnect, ['initialDelay', 'maxDelay', 'attempts']);
     inRange('reconnect.initialDelay', given.reconnect.initialDelay, 0, Number.MAX_SAFE_INTEGER);
     checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
-    atLeast('reconnect.attempts', given.reconnect.attempts, 1);
+    checkCount('reconnect.attempts', given.reconnect.attempts, { min: 1, unlimited: true });
   }
   if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, ['interval', 'mode']);
   refuseUnknown('connect', given, [
@@ -153,10 +153,10 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   ]);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);
-  atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
-  atLeast('channelMax', resolved.channelMax, 1);
+  checkCount('frameMax', resolved.frameMax, { min: FRAME_MIN_SIZE, max: 0xffff_ffff });
+  checkCount('channelMax', resolved.channelMax, { min: 1, max: 0xffff });
   atLeast('rpcTimeout', resolved.rpcTimeout, 1);
-  atLeast('maxMessageSize', resolved.maxMessageSize, 0);
-  atLeast('writeBufferSize', resolved.writeBufferSize, 1);
+  checkCount('maxMessageSize', resolved.maxMessageSize, { min: 0, unlimited: true });
+  checkCount('writeBufferSize', resolved.writeBufferSize, { min: 1, unlimited: true });
   return resolved;
 }

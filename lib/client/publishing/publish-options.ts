@@ -39,10 +39,19 @@ const INSTEAD: Readonly<Record<string, string>> = {
  * An option that does not exist would be ignored, and with `persistent` the message lost. It runs for each publish:
  * some nanoseconds a name, `for in` over a plain object makes no array.
  *
- * @throws ConfigurationError that names the right one
+ * @throws ConfigurationError that names the right one, or for a delivery mode that there is not
  */
 export function checkPublishOptions(options: PublishOptions): void {
   for (const name in options) if (!KNOWN.has(name)) refuse(name);
+  const { deliveryMode } = options;
+  if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2) refuseDeliveryMode(deliveryMode);
+}
+
+/** Another octet means nothing to a broker; what is no octet is refused when it is encoded. */
+function refuseDeliveryMode(given: number): void {
+  if (Number.isInteger(given) && given >= 0 && given <= 0xff) {
+    throw new ConfigurationError('publish: deliveryMode must be 1 (transient) or 2 (persistent)');
+  }
 }
 
 function refuse(name: string): never {
