@@ -1,0 +1,278 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  ChannelClosedError,
+  connect,
+  ConnectionLostError,
+  PublishNackedError,
+  type Channel,
+  type Connection,
+  type ConnectionOptions,
+} from '../../lib/client/index.js';
+import { Ledger } from './ledger.js';
+
+/** ms without any progress, after which a run has failed. */
+const PATIENCE = 60_000;
+
+/** What a quorum queue allows on RabbitMQ 4 by default, 20 deliveries, a message of this run may well need. */
+const DELIVERY_LIMIT = 1_000_000;
+
+export interface SoakRunOptions {
+  readonly connection: ConnectionOptions;
+  readonly republishUnconfirmed: boolean;
+  /** Publishes in flight. Default 500. */
+  readonly window?: number | undefined;
+  /** ms between two publishes. Default 0. */
+  readonly pause?: number;
+  /** ms that a publish which was refused (nacked) waits before it is published again. Default 10. */
+  readonly nackPause?: number;
+  /** Called now and then with one line. */
+  readonly onProgress?: ((line: string) => void) | undefined;
+}
+
+export interface SoakFigures {
+  readonly seconds: number;
+  /** Publishes that resolved: the broker has confirmed them. */
+  readonly confirmed: number;
+  /** Publishes that were rejected with outcome 'unknown'. */
+  readonly unknown: number;
+  /** Publishes that the broker refused (basic.nack). With `republishUnconfirmed` they are published again here. */
+  readonly nacked: number;
+  readonly consumed: number;
+  /** Deliveries of what had been delivered before. */
+  readonly repeated: number;
+  /** Connections lost, of the publisher and of the consumer. */
+  readonly losses: readonly [publisher: number, consumer: number];
+  /** Confirmed, and never consumed. Must be 0. */
+  readonly lost: number;
+  /** Published, and never consumed. Must be 0 with `republishUnconfirmed`. */
+  readonly missing: number;
+  /** Consumed, and never published. Must be 0. */
+  readonly invented: number;
+}
+
+/** Calls back at the first publish confirmed, or message consumed, from that number on. */
+interface Watcher {
+  readonly from: number;
+  readonly seen: () => void;
+}
+
+/**
+ * Publishes numbered messages to a durable quorum queue, with many confirms in flight, and consumes them with acks on
+ * another connection, whatever happens meanwhile; then compares what was confirmed with what was consumed.
+ */
+export class SoakRun implements AsyncDisposable {
+  readonly queue = `soak-${process.pid}-${Date.now()}`;
+  private readonly ledger = new Ledger();
+  private readonly losses: [number, number] = [0, 0];
+  private readonly confirmWatchers = new Set<Watcher>();
+  private readonly deliveryWatchers = new Set<Watcher>();
+  private readonly started = performance.now();
+  private nacked = 0;
+  private failure: Error | undefined;
+  private lastProgress = performance.now();
+
+  private constructor(
+    private readonly options: SoakRunOptions,
+    readonly publisher: Connection,
+    readonly consumer: Connection,
+    /** The channel that publishes. */
+    readonly publishing: Channel,
+  ) {
+    publisher.on('disconnected', () => this.losses[0]++);
+    consumer.on('disconnected', () => this.losses[1]++);
+  }
+
+  /** Connects, declares the queue and begins to consume. */
+  static async start(options: SoakRunOptions): Promise<SoakRun> {
+    const [publisher, consumer] = [await connect(options.connection), await connect(options.connection)];
+    const publishing = await publisher.openChannel({
+      confirm: true,
+      maxUnconfirmed: options.window ?? 500,
+      publishTimeout: 300_000,
+      republishUnconfirmed: options.republishUnconfirmed,
+    });
+    const run = new SoakRun(options, publisher, consumer, publishing);
+    await run.consume();
+    return run;
+  }
+
+  /** Publishes that have their outcome. */
+  get settled(): number {
+    return this.ledger.confirmed + this.ledger.unknown + (this.options.republishUnconfirmed ? 0 : this.nacked);
+  }
+
+  /**
+   * Publishes while `meanwhile` runs, then waits for what the broker still has.
+   *
+   * @param messages how many to publish, however long `meanwhile` takes. Infinity: until it is over
+   * @throws Error when something hangs, or a publish fails in a way that it must not
+   */
+  async run(messages: number, meanwhile: () => Promise<void>): Promise<SoakFigures> {
+    const ticker = setInterval(() => this.progress(), 1_000);
+    try {
+      let over = false;
+      // A fault that fails ends the publishing, which would wait for its moment for ever.
+      const faults = meanwhile()
+        .catch((error: unknown) => void (this.failure ??= error as Error))
+        .finally(() => (over = true));
+      await this.publish(() => this.ledger.published < messages && (messages < Infinity || !over));
+      await faults;
+      this.check();
+      await this.drained();
+    } finally {
+      clearInterval(ticker);
+    }
+    this.progress();
+    return this.figures();
+  }
+
+  /** ms, on the clock of `performance.now()`, at which the first publish that is called from now on is confirmed. */
+  nextConfirm(): Promise<number> {
+    return this.watch(this.confirmWatchers);
+  }
+
+  /** Likewise, at which the first message that is published from now on is consumed. */
+  nextDelivery(): Promise<number> {
+    return this.watch(this.deliveryWatchers);
+  }
+
+  /** Looks again and again; not so after a minute without any progress is a failure. */
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    if (!(await this.comes(condition))) {
+      const states = `publisher ${this.publisher.state}, consumer ${this.consumer.state}`;
+      throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.publisher.close();
+    await this.consumer.close();
+  }
+
+  private async consume(): Promise<void> {
+    const channel = await this.consumer.openChannel({ prefetch: 200 });
+    await channel.queueDeclare(this.queue, {
+      durable: true,
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
+    });
+    await channel.basicConsume(this.queue, (delivery) => {
+      const id = Number(delivery.text());
+      this.ledger.deliver(id);
+      delivery.ack();
+      this.moved(this.deliveryWatchers, id);
+    });
+    // The consumer has to survive whatever comes.
+    channel.on('consumerCancelled', (error) => (this.failure ??= error));
+    channel.on('closed', (error) => (this.failure ??= error));
+  }
+
+  private async publish(goesOn: () => boolean): Promise<void> {
+    const { window = 500, pause = 0 } = this.options;
+    let inFlight = 0;
+    let wake: (() => void) | undefined;
+    while (goesOn()) {
+      inFlight++;
+      void this.publishOne(this.ledger.publish()).then(() => {
+        inFlight--;
+        wake?.();
+      });
+      if (pause > 0) await delay(pause);
+      while (inFlight >= window) {
+        await new Promise<void>((resolve) => (wake = resolve));
+        this.check();
+      }
+    }
+    while (inFlight > 0) await new Promise<void>((resolve) => (wake = resolve));
+    this.check();
+  }
+
+  private async publishOne(id: number): Promise<void> {
+    const { republishUnconfirmed, nackPause = 10 } = this.options;
+    for (;;) {
+      try {
+        await this.publishing.publish('', this.queue, String(id), { deliveryMode: 2, mandatory: true });
+        this.ledger.confirm(id);
+        return this.moved(this.confirmWatchers, id);
+      } catch (error) {
+        if (error instanceof PublishNackedError) {
+          this.nacked++;
+          await delay(nackPause);
+          if (republishUnconfirmed) continue;
+          return;
+        }
+        if (error instanceof ConnectionLostError || error instanceof ChannelClosedError) {
+          if (error.outcome === 'unknown' && !republishUnconfirmed) return this.ledger.doubt(id);
+        }
+        this.failure ??= error as Error;
+        return;
+      }
+    }
+  }
+
+  private async drained(): Promise<void> {
+    await this.comes(() => this.ledger.lost === 0);
+    // What is in doubt may still be in the queue.
+    await this.comes(() => this.isEmpty());
+    await delay(200);
+  }
+
+  private async isEmpty(): Promise<boolean> {
+    try {
+      await using channel = await this.consumer.openChannel({ restore: false });
+      return (await channel.queueDeclare(this.queue, { passive: true })).messageCount === 0;
+    } catch (error) {
+      // The last cut may not have reached the consumer yet.
+      if (error instanceof ConnectionLostError) return false;
+      throw error;
+    }
+  }
+
+  /** Looks again and again. False after a minute without any progress. */
+  private async comes(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+    while (!(await condition())) {
+      this.check();
+      if (performance.now() - this.lastProgress > PATIENCE) return false;
+      await delay(5);
+    }
+    return true;
+  }
+
+  private watch(watchers: Set<Watcher>): Promise<number> {
+    return new Promise((resolve) => {
+      const watcher: Watcher = {
+        from: this.ledger.published,
+        seen: () => {
+          watchers.delete(watcher);
+          resolve(performance.now());
+        },
+      };
+      watchers.add(watcher);
+    });
+  }
+
+  private moved(watchers: Set<Watcher>, id: number): void {
+    this.lastProgress = performance.now();
+    for (const { from, seen } of watchers) if (id >= from) seen();
+  }
+
+  private check(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  private figures(): SoakFigures {
+    const { confirmed, unknown, consumed, repeated, lost, missing, invented } = this.ledger;
+    const seconds = Math.round((performance.now() - this.started) / 100) / 10;
+    const { nacked, losses } = this;
+    return { seconds, confirmed, unknown, nacked, consumed, repeated, losses, lost, missing, invented };
+  }
+
+  private line(): string {
+    const [publisher, consumer] = this.losses;
+    const { published, consumed } = this.ledger;
+    return `${this.settled} of ${published} published settled, ${consumed} consumed, ${publisher} + ${consumer} connections lost`;
+  }
+
+  private progress(): void {
+    this.options.onProgress?.(this.line());
+  }
+}
