@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '../../lib/client/index.js';
+import { installRabbitMq } from '../support/install-rabbitmq.js';
+import { findLocalInstallation, type LocalInstallation } from '../support/local-installation.js';
+import { freePort } from '../support/free-port.js';
+import { LocalRabbitMq } from '../support/local-rabbitmq.js';
+import { ClusterNetwork } from './cluster-network.js';
+import { signalNode } from './node-processes.js';
+
+/** Seconds until nodes that hear nothing from each other count as down; RabbitMQ's default is 60. */
+const NET_TICK = 8;
+
+/** ms. Three nodes that start at the same time share the processors, and join one after the other. */
+const START_TIMEOUT = 180_000;
+
+/** ms that nodes get to come together again. */
+const REUNION = 120_000;
+
+/** One node of the cluster. `name` is without its host. */
+export interface ClusterNode {
+  readonly name: string;
+  readonly rabbit: LocalRabbitMq;
+}
+
+/**
+ * A RabbitMQ cluster of three nodes on this machine, private to the caller, with a network between the nodes that can be
+ * cut. `pause_minority`, as RabbitMQ's guide advises for three nodes (https://www.rabbitmq.com/docs/partitions).
+ */
+export class Cluster implements AsyncDisposable {
+  private constructor(
+    readonly nodes: readonly ClusterNode[],
+    private readonly network: ClusterNetwork,
+  ) {}
+
+  static async start(): Promise<Cluster> {
+    const installation = await installed();
+    const id = randomBytes(4).toString('hex');
+    const cookie = randomBytes(20).toString('hex');
+    const names = [1, 2, 3].map((number) => `nest-amqp-${id}-${number}`);
+    const ports = new Map<string, number>();
+    for (const name of names) ports.set(name, await freePort());
+    const network = await ClusterNetwork.start(ports);
+    const starting = names.map(async (name): Promise<ClusterNode> => {
+      const rabbit = await LocalRabbitMq.create(
+        { ...installation, epmd: undefined },
+        {
+          startTimeout: START_TIMEOUT,
+          env: environment(name, ports.get(name)!, network.mapperPort(name), cookie),
+          config: configuration(names),
+        },
+      );
+      return { name, rabbit };
+    });
+    const results = await Promise.allSettled(starting);
+    const nodes = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const cluster = new Cluster(nodes, network);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (!failed) return cluster;
+    await cluster[Symbol.asyncDispose]();
+    throw failed.reason;
+  }
+
+  get urls(): string[] {
+    return this.nodes.map(({ rabbit }) => rabbit.url);
+  }
+
+  /** The node that a connection leads to, while it is open. */
+  nodeOf({ socket }: Connection): ClusterNode | undefined {
+    return this.nodes.find(({ rabbit }) => socket instanceof Socket && rabbit.port === socket.remotePort);
+  }
+
+  /** Resolves once all nodes run and each sees the others. @throws Error when they do not come together */
+  async whole(): Promise<void> {
+    const deadline = Date.now() + REUNION;
+    for (const { name, rabbit } of this.nodes) {
+      for (;;) {
+        const seen = await rabbit.ctl('cluster_status', '--formatter', 'json').catch((error: Error) => error.message);
+        if (countOf(seen) === this.nodes.length) break;
+        if (Date.now() > deadline) throw new Error(`${name} does not see the others again: ${seen}`);
+        await delay(500);
+      }
+    }
+  }
+
+  /** Writes to disk, on all nodes, what was declared. */
+  async flush(): Promise<void> {
+    for (const { rabbit } of this.nodes) await rabbit.flush();
+  }
+
+  /** RabbitMQ's version, of all nodes alike. */
+  async version(): Promise<string> {
+    return (await this.nodes[0]!.rabbit.ctl('eval', 'io:format("~s", [rabbit_misc:version()]).')).replace(/ok\s*$/, '');
+  }
+
+  /** Asked of the replica on `witness`, which has to be up. Undefined: it knows of none now. */
+  async leaderOf(queue: string, witness: ClusterNode): Promise<ClusterNode | undefined> {
+    const query = `${lookUp(queue)}, {Name, _} = amqqueue:get_pid(Q), {Name, ra_leaderboard:lookup_leader(Name)}.`;
+    const answer = await witness.rabbit.ctl('eval', query);
+    return this.nodes.find(({ name }) => new RegExp(`${name}@`).test(answer));
+  }
+
+  /** Makes `to` the leader of the queue. @throws Error when the queue's leader does not agree */
+  async moveLeader(queue: string, to: ClusterNode): Promise<void> {
+    const move = `${lookUp(queue)}, rabbit_quorum_queue:transfer_leadership(Q, node()).`;
+    const answer = await to.rabbit.ctl('eval', move);
+    if ((await this.leaderOf(queue, to)) !== to) throw new Error(`the leader of ${queue} did not move: ${answer}`);
+  }
+
+  /** SIGSTOP: the node's connections stay open, and nothing comes any more. */
+  freeze(node: ClusterNode): void {
+    signalNode(node.rabbit.folder, 'SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(node: ClusterNode): void {
+    signalNode(node.rabbit.folder, 'SIGCONT');
+  }
+
+  /** Nothing passes any more between this node and the others; clients still reach it. */
+  isolate({ name }: ClusterNode): void {
+    this.network.isolate(name);
+  }
+
+  heal({ name }: ClusterNode): void {
+    this.network.heal(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of this.nodes) this.thaw(node);
+    // Not in order: without the others a node waits for them.
+    await Promise.allSettled(this.nodes.map(({ rabbit }) => rabbit.kill()));
+    await Promise.allSettled(this.nodes.map(({ rabbit }) => rabbit.stop()));
+    await this.network[Symbol.asyncDispose]();
+  }
+}
+
+/** How many nodes run, as `rabbitmqctl cluster_status` tells. */
+function countOf(status: string): number {
+  try {
+    return (JSON.parse(status) as { running_nodes: string[] }).running_nodes.length;
+  } catch {
+    return 0;
+  }
+}
+
+async function installed(): Promise<LocalInstallation> {
+  const found = findLocalInstallation();
+  if (found) return found;
+  await installRabbitMq();
+  const installation = findLocalInstallation();
+  if (!installation) throw new Error('apt-get left no rabbitmq-server');
+  return installation;
+}
+
+function environment(name: string, distributionPort: number, mapperPort: number, cookie: string) {
+  const distribution = `-kernel inet_dist_use_interface {127,0,0,1} -kernel net_ticktime ${NET_TICK} -setcookie ${cookie}`;
+  return {
+    RABBITMQ_NODENAME: `${name}@localhost`,
+    RABBITMQ_DIST_PORT: String(distributionPort),
+    ERL_EPMD_PORT: String(mapperPort),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 2:2 +SDio 2 +sbwt none +sbwtdio none ${distribution}`,
+    RABBITMQ_CTL_ERL_ARGS: `+S 1:1 ${distribution}`,
+  };
+}
+
+function configuration(names: readonly string[]): string[] {
+  return [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...names.map((name, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${name}@localhost`),
+    'cluster_partition_handling = pause_minority',
+  ];
+}
+
+/** Erlang that binds Q to the queue. */
+const lookUp = (queue: string): string =>
+  `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${queue}">>))`;
