@@ -12,13 +12,20 @@ import { blame } from '../publishing/blame.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
-import type { Clock } from '../../environment/index.js';
+import type { Clock, Random } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
 import { Deferred, within } from '../timing/deferred.js';
 import { Delivery, type DeliveryInfo } from '../consuming/delivery.js';
 import type { ConnectionError } from '../errors.js';
-import { ChannelClosedError, closeError, ConnectionLostError, type AmqpError, type ChannelError } from '../errors.js';
+import {
+  ChannelClosedError,
+  closeError,
+  ConnectionLostError,
+  PublishNackedError,
+  type AmqpError,
+  type ChannelError,
+} from '../errors.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { IncomingContent, type Announced } from './incoming-content.js';
 import type { FrameReceiver, Link } from '../link/link.js';
@@ -27,7 +34,10 @@ import { PendingCalls, type CallOptions, type Reply } from '../link/pending-call
 import { Settlements } from '../consuming/settlements.js';
 import type { TopologyRecord } from './topology-record.js';
 
-type ChannelState = 'opening' | 'open' | 'restoring' | 'closing' | 'closed';
+type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 'closed';
+
+/** ms that publishes under way get to be confirmed before their channel is opened anew. */
+const RENEWAL_GRACE = 1_000;
 
 /**
  * The wire's side of a channel: its states, its frames, and its way back after a loss.
@@ -35,6 +45,8 @@ type ChannelState = 'opening' | 'open' | 'restoring' | 'closing' | 'closed';
  *     opening ──▶ open ◀──────── attach, resume ────────┐
  *                  │ channel.close, link lost           │
  *                  ├──────────────────────────▶ restoring
+ *                  │ refused (see Refusals)             ▲
+ *                  ├──▶ renewing ─ confirmed, or late ──┘
  *                  │ close()                            │ not to be restored, or attempts spent
  *                  ├──▶ closing ──────▶ closed ◀────────┘
  */
@@ -42,6 +54,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
   readonly closed: Promise<AmqpError | undefined>;
   readonly clock: Clock;
+  /** @internal */
+  readonly random: Random;
   /** @internal */
   readonly consumers: ConsumerSet;
   protected readonly rpc: PendingCalls;
@@ -62,10 +76,10 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private readonly reader = new ByteReader(Buffer.alloc(0));
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
+  private cancelRenewal: (() => void) | undefined;
 
   constructor(
-    /** The channel number, from 1. */
-    readonly id: number,
+    private number: number,
     protected readonly host: ChannelHost,
     /** @internal */
     readonly channelOptions: ResolvedChannelOptions,
@@ -73,8 +87,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     protected readonly topology: TopologyRecord = host.topology,
   ) {
     super();
-    const { clock, rpcTimeout, maxMessageSize } = host.options;
+    const { clock, random, rpcTimeout, maxMessageSize } = host.options;
     this.clock = clock;
+    this.random = random;
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
@@ -93,8 +108,13 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
       onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
-      warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
+      warn: (message) => host.options.logger.warn(`channel ${this.id}: ${message}`),
     });
+  }
+
+  /** The channel number, from 1. Another one, once it was opened anew while the broker did not close it. */
+  get id(): number {
+    return this.number;
   }
 
   /** Publisher confirms are on. */
@@ -114,8 +134,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   // Opening, and coming back.
 
-  /** @internal Opens it on the connection's link, with its QoS and confirm mode. */
+  /** @internal Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew. */
   async attach(wait: CallOptions = {}): Promise<void> {
+    if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
     this.link = this.host.link;
     this.link?.register(this.id, this);
     this.settlements = this.newSettlements();
@@ -147,6 +168,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
+    this.cancelRenewal?.();
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
     this.link?.unregister(this.id);
     this.settlements.end();
@@ -220,6 +242,13 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   /** @internal */
   write({ exchange, routingKey, mandatory, properties, body }: Message): void {
     this.link!.transport.writer.publish(this.id, exchange, routingKey, mandatory, properties, body);
+  }
+
+  /** @internal */
+  renewIn(delay: number): boolean {
+    if (!this.channelOptions.restore || this.current !== 'open') return false;
+    this.cancelRenewal = this.clock.after(delay, () => void this.renew());
+    return true;
   }
 
   // What the link brings.
@@ -334,6 +363,31 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   // Losing it.
 
+  /** Gives it up to have it restored, once what was sent is confirmed. */
+  private async renew(): Promise<void> {
+    if (this.current !== 'open') return;
+    this.current = 'renewing';
+    this.opened = new Deferred<void>();
+    const confirmed = this.publisher.whenConfirmed();
+    await within(confirmed, this.clock, { timeout: RENEWAL_GRACE }, 'some are unconfirmed').catch(() => {});
+    if (this.current !== 'renewing') return;
+    this.settlements.flush();
+    const cause = new PublishNackedError('the broker refused the first publishes (basic.nack)');
+    const reason = new ChannelClosedError(`channel ${this.id} is opened anew: ${cause.message}`, 'unknown', { cause });
+    this.host.options.logger.warn(reason.message);
+    this.lose(reason, reason, undefined);
+    if (this.lost) this.host.restore(this);
+  }
+
+  private async leave(): Promise<void> {
+    const left = this.host.leave(this);
+    this.atBroker = 'closing';
+    const number = await left;
+    if (this.current === 'closed') throw this.closedError('channel.open');
+    this.number = number;
+    this.atBroker = 'closed';
+  }
+
   private onClosedByBroker(error: ChannelError): void {
     const { id } = this;
     const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
@@ -349,8 +403,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const goesOn = this.channelOptions.restore && this.host.restoring && this.current !== 'closing';
     const restoringAlready = this.current === 'restoring';
     const wasOpening = this.current === 'opening';
+    if (this.current === 'open') this.opened = new Deferred<void>();
     if (goesOn && !wasOpening) this.current = 'restoring';
-    if (!restoringAlready && !wasOpening) this.opened = new Deferred<void>();
+    this.cancelRenewal?.();
     this.lastLoss = error;
     this.settlements.end();
     this.content.reset();

@@ -303,7 +303,8 @@ export class Channel extends ChannelEndpoint {
 
   private async closeOnce(timeout: number): Promise<void> {
     try {
-      if (this.isOpen) await within(this.drain(timeout), this.clock, { timeout }, 'its deadline has passed');
+      if (this.isOpen || this.current === 'renewing')
+        await within(this.drain(timeout), this.clock, { timeout }, 'its deadline has passed');
     } catch (error) {
       this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${String(error)}`);
     }
@@ -311,6 +312,7 @@ export class Channel extends ChannelEndpoint {
   }
 
   private async drain(timeout: number): Promise<void> {
+    if (!this.isOpen) await this.whenOpen('close', { timeout });
     const consumers = this.consumers.list();
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = this.host.blocked !== undefined;

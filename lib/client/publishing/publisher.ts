@@ -1,4 +1,4 @@
-import { DeadlineTimer, type Clock } from '../../environment/index.js';
+import { DeadlineTimer, type Clock, type Random } from '../../environment/index.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
 import { Deferred } from '../timing/deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
@@ -11,6 +11,7 @@ import {
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
 import { checkPublishOptions, type PublishOptions } from './publish-options.js';
+import { Refusals } from './refusals.js';
 import { findReturned } from './returns.js';
 
 export interface PublisherOptions {
@@ -31,11 +32,14 @@ export interface Obstacle {
 /** The channel, as its publisher sees it. */
 export interface PublisherHost {
   readonly clock: Clock;
+  readonly random: Random;
   /** Publisher confirms are on. */
   readonly confirming: boolean;
   obstacle(): Obstacle | undefined;
   /** Appends a publish whole. @throws EncodingError before anything is appended */
   write(message: Message): void;
+  /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
+  renewIn(delay: number): boolean;
 }
 
 /** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
@@ -52,10 +56,14 @@ const MAX_SPAN_FACTOR = 8;
 export class Publisher {
   readonly confirms = new Confirms();
   private waiting: Publish[] = [];
+  /** Refused, and to be sent again before what waits once the channel was opened anew. */
+  private refused: Publish[] = [];
   private waitingBytes = 0;
   private dropPlanned = false;
   private readonly deadlines: DeadlineTimer;
+  private readonly refusals: Refusals;
   private settledWaiters: Deferred<void>[] = [];
+  private confirmedWaiters: Deferred<void>[] = [];
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
   private resolve: ((deliveryTag: number) => void) | undefined;
   private reject: ((error: unknown) => void) | undefined;
@@ -69,6 +77,7 @@ export class Publisher {
     private readonly options: PublisherOptions,
   ) {
     this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
+    this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
   }
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
@@ -126,6 +135,7 @@ export class Publisher {
   onAck(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish, tag) => {
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'ack');
+      this.refusals.accepted(publish);
       succeed(publish, tag);
     });
     this.pump();
@@ -134,9 +144,10 @@ export class Publisher {
   onNack(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish) => {
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'nack');
+      const renewing = this.refusals.refused(publish);
       if (publish.settled) return;
-      const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
-      fail(publish, new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`));
+      if (renewing && this.options.republishUnconfirmed) return void this.refused.push(publish);
+      fail(publish, nacked(publish));
     });
     this.pump();
   }
@@ -157,13 +168,15 @@ export class Publisher {
    * @param goesOn false: the channel does not come back, what waits fails too
    */
   onLost(errorFor: (publish: Publish) => unknown, goesOn: boolean): void {
-    const again: Publish[] = [];
+    this.refusals.forget();
+    const again = goesOn ? this.refused.splice(0) : [];
     for (const publish of this.confirms.drain()) {
       if (publish.settled) continue;
       const error = errorFor(publish);
       if (error === undefined && goesOn) again.push(publish);
       else fail(publish, error);
     }
+    for (const publish of this.refused.splice(0)) fail(publish, nacked(publish));
     // What was sent is not refused with what was not, whatever `whenUnavailable` says.
     if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();
     for (const publish of again) this.waitingBytes += publish.body.length;
@@ -174,9 +187,17 @@ export class Publisher {
 
   /** Resolves once nothing waits and nothing is unconfirmed. */
   whenSettled(): Promise<void> {
-    if (this.waiting.length === 0 && this.confirms.count === 0) return Promise.resolve();
     const waiter = new Deferred<void>();
     this.settledWaiters.push(waiter);
+    this.notifySettled();
+    return waiter.promise;
+  }
+
+  /** Resolves once nothing that was sent is unconfirmed, whatever waits. */
+  whenConfirmed(): Promise<void> {
+    const waiter = new Deferred<void>();
+    this.confirmedWaiters.push(waiter);
+    this.notifySettled();
     return waiter.promise;
   }
 
@@ -258,6 +279,7 @@ export class Publisher {
       fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
+    for (const publish of this.refused) check(publish, 'unknown');
     for (const publish of this.waiting) check(publish, 'not-sent');
     this.dropSettled();
     this.pump();
@@ -267,13 +289,16 @@ export class Publisher {
   /** What has its outcome takes no room among those that wait. */
   private dropSettled(): void {
     this.dropPlanned = false;
+    this.refused = this.refused.filter(({ settled }) => !settled);
     this.waiting = this.waiting.filter(({ settled }) => !settled);
     this.waitingBytes = this.waiting.reduce((bytes, { body }) => bytes + body.length, 0);
     this.notifySettled();
   }
 
   private notifySettled(): void {
-    if (this.settledWaiters.length === 0 || this.waiting.length > 0 || this.confirms.count > 0) return;
+    if (this.confirms.count > 0) return;
+    for (const waiter of this.confirmedWaiters.splice(0)) waiter.resolve();
+    if (this.waiting.length > 0 || this.refused.length > 0) return;
     for (const waiter of this.settledWaiters.splice(0)) waiter.resolve();
   }
 }
@@ -282,6 +307,11 @@ export class Publisher {
 const SENT = Promise.resolve(0);
 
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
+
+function nacked({ exchange, routingKey }: Message): PublishNackedError {
+  const to = `exchange '${exchange}', routing key '${routingKey}'`;
+  return new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`);
+}
 
 function describe({ exchange, routingKey, properties, body }: Message): PublishMessage {
   return { exchange, routingKey, properties, size: body.length };

@@ -1,0 +1,291 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  ChannelClosedError,
+  PublishNackedError,
+  type Channel,
+  type ChannelOptions,
+  type Connection,
+  type ConnectionOptions,
+} from '../../lib/client/index.js';
+import { systemClock, type Clock } from '../../lib/environment/index.js';
+import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { ManualClock } from './support/manual-clock.js';
+import type { Peer } from './support/scripted-server.js';
+
+type Answer = 'ack' | 'nack' | 'nothing' | 'channel.close';
+
+/** A publish as the server sees it. `generation` counts the channels that were opened, from 1. */
+interface Published {
+  readonly generation: number;
+  readonly channel: number;
+  readonly tag: number;
+  readonly routingKey: string;
+}
+
+/** A server that answers everything, and publishes as a test says. */
+class Broker {
+  readonly published: Published[] = [];
+  /** Numbers of the channels that were opened, and of those that the client closed. */
+  readonly opened: number[] = [];
+  readonly closed: number[] = [];
+  readonly consumers: number[] = [];
+  /** Whether channel.close is answered. */
+  closes = true;
+  peer: Peer | undefined;
+
+  constructor(private readonly answer: (publish: Published) => Answer) {}
+
+  readonly script = async (peer: Peer): Promise<void> => {
+    this.peer = peer;
+    await peer.handshake();
+    let over = false;
+    void peer.closed.then(() => (over = true));
+    const tags = new Map<number, number>();
+    for (;;) {
+      const frame = await peer
+        .next(({ kind }) => kind === 'method')
+        .catch((error: unknown) => {
+          if (!over) throw error;
+        });
+      if (frame?.kind !== 'method') return;
+      const { channel, method } = frame;
+      switch (method.name) {
+        case 'channel.open':
+          this.opened.push(channel);
+          tags.set(channel, 0);
+          peer.send(channel, 'channel.openOk', {});
+          break;
+        case 'channel.close':
+          this.closed.push(channel);
+          if (this.closes) peer.send(channel, 'channel.closeOk', {});
+          break;
+        case 'confirm.select':
+          peer.send(channel, 'confirm.selectOk', {});
+          break;
+        case 'basic.consume':
+          this.consumers.push(channel);
+          peer.send(channel, 'basic.consumeOk', { consumerTag: 'tag' });
+          break;
+        case 'basic.cancel':
+          peer.send(channel, 'basic.cancelOk', { consumerTag: 'tag' });
+          break;
+        case 'connection.close':
+          peer.send(0, 'connection.closeOk', {});
+          peer.socket.end();
+          break;
+        case 'basic.publish': {
+          const tag = tags.get(channel)! + 1;
+          tags.set(channel, tag);
+          const { routingKey } = method.args;
+          const publish = { generation: this.opened.length, channel, tag, routingKey };
+          this.published.push(publish);
+          this.reply(publish, this.answer(publish));
+          break;
+        }
+        default:
+          break;
+      }
+    }
+  };
+
+  reply({ channel, tag }: Published, answer: Answer): void {
+    if (answer === 'ack') this.peer!.send(channel, 'basic.ack', { deliveryTag: tag, multiple: false });
+    if (answer === 'nack')
+      this.peer!.send(channel, 'basic.nack', { deliveryTag: tag, multiple: false, requeue: false });
+    if (answer !== 'channel.close') return;
+    this.peer!.send(channel, 'channel.close', { replyCode: 406, replyText: 'no', classId: 60, methodId: 80 });
+  }
+}
+
+/** ms within which a channel is held, to be opened anew, after the first refusal. */
+const FIRST_DELAY = 50;
+
+/** Two hundred times as fast. */
+const FAST = 200;
+const fastClock: Clock = {
+  now: () => systemClock.now() * FAST,
+  wallTime: () => systemClock.wallTime(),
+  after: (delay, run) => systemClock.after(delay / FAST, run),
+  afterPendingEvents: (run) => systemClock.afterPendingEvents(run),
+};
+
+describe('C11 a channel that was opened before a new leader was elected', () => {
+  const harness = useClientHarness();
+
+  /** With a channel in confirm mode on a scripted broker. */
+  async function open(
+    answer: (publish: Published) => Answer,
+    options: ChannelOptions = {},
+    more: ConnectionOptions = {},
+  ): Promise<{ broker: Broker; connection: Connection; channel: Channel }> {
+    const broker = new Broker(answer);
+    const { url } = await harness.server(broker.script);
+    const connection = await harness.connect({ urls: url, heartbeat: 0, ...more });
+    return { broker, connection, channel: await connection.openChannel({ confirm: true, ...options }) };
+  }
+
+  const beforeElection = ({ generation }: Published): Answer => (generation === 1 ? 'nack' : 'ack');
+
+  const slowBeforeElection = (publish: Published): Answer =>
+    publish.generation === 1 && publish.routingKey === 'slow' ? 'nothing' : beforeElection(publish);
+
+  it('C11 is opened anew, under its number, by the restore path: what is published then is confirmed', async () => {
+    const { broker, channel } = await open(beforeElection);
+    const handled = new Inbox();
+    await channel.basicConsume('q', (delivery) => handled.add(delivery));
+    const lost = eventOf<[Error]>(channel, 'lost');
+    const restored = eventOf(channel, 'restored');
+    expect(await errorOf(channel.publish('', 'q', 'refused'))).toBeInstanceOf(PublishNackedError);
+    const [reason] = await lost;
+    expect(reason).toBeInstanceOf(ChannelClosedError);
+    expect(reason.cause).toBeInstanceOf(PublishNackedError);
+    await restored;
+    expect(await channel.publish('', 'q', 'taken')).toBe(1);
+    expect(broker).toMatchObject({ opened: [1, 1], closed: [1], consumers: [1, 1] });
+  });
+
+  it('C11 after a reconnect, too', async () => {
+    let refuse = 0;
+    const { broker, connection, channel } = await open(({ generation }) => (generation === refuse ? 'nack' : 'ack'));
+    await channel.publish('', 'q', 'before');
+    refuse = 2;
+    broker.peer!.socket.destroy();
+    await eventOf(connection, 'reconnected');
+    expect(await errorOf(channel.publish('', 'q', 'refused'))).toBeInstanceOf(PublishNackedError);
+    await eventOf(channel, 'restored');
+    expect(await channel.publish('', 'q', 'taken')).toBe(1);
+  });
+
+  it('C11 with republishUnconfirmed what was refused is sent again, before what came later', async () => {
+    const { broker, channel } = await open(beforeElection, { republishUnconfirmed: true, maxUnconfirmed: 3 });
+    const all = ['a', 'b', 'c', 'd', 'e'].map((text) => channel.publish('', 'q', text));
+    await Promise.all(all);
+    const again = broker.published.filter(({ generation }) => generation === 2);
+    expect(again.map(({ tag }) => tag)).toEqual([1, 2, 3, 4, 5]);
+    const bodies = broker.peer!.frames.flatMap((frame) => (frame.kind === 'body' ? [String(frame.payload)] : []));
+    expect(bodies.slice(-5)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('C11 what is refused of a route that had a message taken is refused for another reason', async () => {
+    const clock = new ManualClock();
+    const { broker, channel } = await open(({ tag }) => (tag % 2 === 1 ? 'ack' : 'nack'), {}, { clock });
+    for (let round = 0; round < 3; round++) {
+      await channel.publish('', 'full', 'fits');
+      expect(await errorOf(channel.publish('', 'full', 'does not'))).toBeInstanceOf(PublishNackedError);
+      clock.advance(10_000);
+    }
+    expect(broker).toMatchObject({ opened: [1], closed: [] });
+  });
+
+  it('C11 another route of the same channel that is well does not hide it', async () => {
+    const { channel } = await open(({ generation, routingKey }) =>
+      generation === 1 && routingKey === 'stale' ? 'nack' : 'ack',
+    );
+    await channel.publish('', 'well', '');
+    expect(await errorOf(channel.publish('', 'stale', ''))).toBeInstanceOf(PublishNackedError);
+    await eventOf(channel, 'restored');
+    await channel.publish('', 'stale', '');
+  });
+
+  it('C11 waits for the confirms of what is under way, and sends nothing new meanwhile', async () => {
+    const clock = new ManualClock();
+    const { broker, channel } = await open(slowBeforeElection, {}, { clock });
+    const slow = channel.publish('', 'slow', '');
+    await errorOf(channel.publish('', 'stale', ''));
+    clock.advance(FIRST_DELAY);
+    const later = channel.publish('', 'later', '');
+    expect(channel.isOpen).toBe(false);
+    expect(broker.closed).toEqual([]);
+    broker.reply(broker.published[0]!, 'ack');
+    expect(await slow).toBe(1);
+    expect(await later).toBe(1);
+    expect(broker.published.map(({ routingKey, generation }) => `${routingKey} ${generation}`)).toEqual([
+      'slow 1',
+      'stale 1',
+      'later 2',
+    ]);
+  });
+
+  it('C11 what is not confirmed within a second is unknown', async () => {
+    const clock = new ManualClock();
+    const { channel } = await open(slowBeforeElection, {}, { clock });
+    const hangs = errorOf<ChannelClosedError>(channel.publish('', 'slow', ''));
+    await errorOf(channel.publish('', 'stale', ''));
+    clock.advance(FIRST_DELAY + 1_000);
+    const { outcome, cause } = await hangs;
+    expect(outcome).toBe('unknown');
+    expect(cause).toBeInstanceOf(PublishNackedError);
+    await channel.publish('', 'slow', '');
+  });
+
+  it('C11 under another number, where the broker does not close it; its own is free once it does', async () => {
+    const { broker, connection, channel } = await open(beforeElection);
+    broker.closes = false;
+    await errorOf(channel.publish('', 'q', 'refused'));
+    await eventOf(channel, 'restored');
+    expect(channel.id).toBe(2);
+    expect(await channel.publish('', 'q', 'taken')).toBe(1);
+    expect(broker).toMatchObject({ opened: [1, 2], closed: [1] });
+    broker.closes = true;
+    broker.peer!.send(1, 'channel.closeOk', {});
+    await channel.publish('', 'q', 'behind it');
+    expect((await connection.openChannel()).id).toBe(1);
+  });
+
+  it('C11 ten times at most; then a refusal is a refusal', async () => {
+    const { broker, channel } = await open(
+      () => 'nack',
+      { republishUnconfirmed: true, publishTimeout: 3_600_000 },
+      { clock: fastClock, connectTimeout: 3_600_000, rpcTimeout: 3_600_000 },
+    );
+    expect(await errorOf(channel.publish('', 'q', ''))).toBeInstanceOf(PublishNackedError);
+    expect(broker.opened).toHaveLength(11);
+    expect(await errorOf(channel.publish('', 'q', ''))).toBeInstanceOf(PublishNackedError);
+    expect(broker.opened).toHaveLength(11);
+  });
+
+  it('C11 not with restore: false', async () => {
+    const clock = new ManualClock();
+    const { broker, channel } = await open(() => 'nack', { restore: false }, { clock });
+    for (let round = 0; round < 3; round++) {
+      expect(await errorOf(channel.publish('', 'q', ''))).toBeInstanceOf(PublishNackedError);
+      clock.advance(10_000);
+    }
+    expect(broker).toMatchObject({ opened: [1], closed: [] });
+  });
+
+  it('C11 close() meanwhile waits for it, with all outcomes told', async () => {
+    const clock = new ManualClock();
+    const { broker, channel } = await open(slowBeforeElection, {}, { clock });
+    const slow = channel.publish('', 'slow', '');
+    await errorOf(channel.publish('', 'stale', ''));
+    clock.advance(FIRST_DELAY);
+    const waiting = channel.publish('', 'later', '');
+    const closed = channel.close();
+    broker.reply(broker.published[0]!, 'ack');
+    expect(await Promise.all([slow, waiting, closed])).toEqual([1, 1, undefined]);
+  });
+
+  it('C11 one restore when the connection, or the channel, is lost meanwhile', async () => {
+    for (const loss of ['connection', 'channel'] as const) {
+      const clock = new ManualClock();
+      const { broker, connection, channel } = await open(slowBeforeElection, {}, { clock });
+      const slow = errorOf(channel.publish('', 'slow', ''));
+      await errorOf(channel.publish('', 'stale', ''));
+      clock.advance(FIRST_DELAY);
+      expect(channel.isOpen).toBe(false);
+      const restored = eventOf(channel, 'restored');
+      const lost = eventOf(channel, 'lost');
+      if (loss === 'connection') broker.peer!.socket.destroy();
+      else broker.reply(broker.published[0]!, 'channel.close');
+      await slow;
+      await lost;
+      // Past the wait before a reconnect, and the second that the renewal would have waited.
+      clock.advance(2_000);
+      await restored;
+      await channel.publish('', 'stale', '');
+      expect(broker.opened).toEqual([1, 1]);
+      await connection.close();
+    }
+  });
+});
