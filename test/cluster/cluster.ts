@@ -18,8 +18,11 @@ const START_TIMEOUT = 180_000;
 /** ms that nodes get to come together again. */
 const REUNION = 120_000;
 
-/** One node of the cluster. `name` is without its host. */
+/** One node of the cluster. */
 export interface ClusterNode {
+  /** For people: `node 1`. */
+  readonly label: string;
+  /** Erlang's, without its host. */
   readonly name: string;
   readonly rabbit: LocalRabbitMq;
 }
@@ -42,7 +45,7 @@ export class Cluster implements AsyncDisposable {
     const ports = new Map<string, number>();
     for (const name of names) ports.set(name, await freePort());
     const network = await ClusterNetwork.start(ports);
-    const starting = names.map(async (name): Promise<ClusterNode> => {
+    const starting = names.map(async (name, index): Promise<ClusterNode> => {
       const rabbit = await LocalRabbitMq.create(
         { ...installation, epmd: undefined },
         {
@@ -51,7 +54,7 @@ export class Cluster implements AsyncDisposable {
           config: configuration(names),
         },
       );
-      return { name, rabbit };
+      return { label: `node ${index + 1}`, name, rabbit };
     });
     const results = await Promise.allSettled(starting);
     const nodes = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

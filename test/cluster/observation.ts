@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.js';
+import type { Cluster, ClusterNode } from './cluster.js';
 import type { SoakRun } from '../soak/soak-run.js';
 
 /** ms without a confirm, or a delivery, after which it counts as hanging. */
@@ -29,15 +29,15 @@ export class Observation {
 
   constructor(
     fault: string,
-    node: string,
+    node: ClusterNode,
     private readonly cluster: Cluster,
     private readonly run: SoakRun,
   ) {
     const { publisher, consumer, publishing } = run;
     this.where = {
       fault,
-      publisherOnNode: cluster.nodeOf(publisher)?.name === node,
-      consumerOnNode: cluster.nodeOf(consumer)?.name === node,
+      publisherOnNode: cluster.nodeOf(publisher) === node,
+      consumerOnNode: cluster.nodeOf(consumer) === node,
     };
     for (const [who, connection] of [
       ['publisher', publisher],
@@ -45,7 +45,7 @@ export class Observation {
     ] as const) {
       this.listen(connection, 'disconnected', () => this.note(`${who} lost`));
       this.listen(connection, 'reconnectFailed', () => this.note(`${who} refused`));
-      this.listen(connection, 'reconnected', () => this.note(`${who} on ${cluster.nodeOf(connection)?.name ?? '?'}`));
+      this.listen(connection, 'reconnected', () => this.note(`${who} on ${cluster.nodeOf(connection)?.label ?? '?'}`));
     }
     this.listen(publishing, 'restored', () => this.note('channel open'));
     this.listen(publishing, 'nack', () => {
