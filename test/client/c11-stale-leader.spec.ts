@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import {
   ChannelClosedError,
   PublishNackedError,
+  type ConnectionLostError,
   type Channel,
   type ChannelOptions,
   type Connection,
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { systemClock, type Clock } from '../../lib/environment/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -99,6 +100,9 @@ class Broker {
 
 /** ms within which a channel is held, to be opened anew, after the first refusal. */
 const FIRST_DELAY = 50;
+
+/** ms within which a lost connection is tried again. */
+const RECONNECT_DELAY = 100;
 
 /** Two hundred times as fast. */
 const FAST = 200;
@@ -218,18 +222,40 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     await channel.publish('', 'slow', '');
   });
 
-  it('C11 under another number, where the broker does not close it; its own is free once it does', async () => {
-    const { broker, connection, channel } = await open(beforeElection);
+  it('C11 on another connection, where the broker does not close it', async () => {
+    const clock = new ManualClock();
+    const { broker, connection, channel } = await open(beforeElection, {}, { clock });
     broker.closes = false;
     await errorOf(channel.publish('', 'q', 'refused'));
-    await eventOf(channel, 'restored');
-    expect(channel.id).toBe(2);
-    expect(await channel.publish('', 'q', 'taken')).toBe(1);
-    expect(broker).toMatchObject({ opened: [1, 2], closed: [1] });
+    clock.advance(FIRST_DELAY);
+    const taken = channel.publish('', 'q', 'taken');
+    await eventually(() => broker.closed.length === 1);
+    clock.advance(4_999);
+    expect(connection.state).toBe('open');
+    const lost = eventOf<[ConnectionLostError]>(connection, 'disconnected');
+    clock.advance(1);
+    const [reason] = await lost;
+    expect(reason.message).toContain('channel.close: no answer within 5000 ms');
+    broker.closes = true;
+    clock.advance(RECONNECT_DELAY);
+    expect(await taken).toBe(1);
+    expect(broker).toMatchObject({ opened: [1, 1], closed: [1] });
+  });
+
+  it('C11 close() while the broker does not close it harms nothing else', async () => {
+    const clock = new ManualClock();
+    const { broker, connection, channel } = await open(beforeElection, {}, { clock });
+    broker.closes = false;
+    await errorOf(channel.publish('', 'q', 'refused'));
+    clock.advance(FIRST_DELAY);
+    await eventually(() => broker.closed.length === 1);
+    await channel.close();
+    clock.advance(60_000);
+    expect((await connection.openChannel()).id).toBe(2);
     broker.closes = true;
     broker.peer!.send(1, 'channel.closeOk', {});
-    await channel.publish('', 'q', 'behind it');
-    expect((await connection.openChannel()).id).toBe(1);
+    await connection.openChannel();
+    expect(broker.opened).toEqual([1, 2, 1]);
   });
 
   it('C11 ten times at most; then a refusal is a refusal', async () => {
@@ -281,7 +307,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
       await slow;
       await lost;
       // Past the wait before a reconnect, and the second that the renewal would have waited.
-      clock.advance(2_000);
+      clock.advance(RECONNECT_DELAY + 1_000);
       await restored;
       await channel.publish('', 'stale', '');
       expect(broker.opened).toEqual([1, 1]);

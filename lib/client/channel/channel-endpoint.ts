@@ -39,6 +39,9 @@ type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 
 /** ms that publishes under way get to be confirmed before their channel is opened anew. */
 const RENEWAL_GRACE = 1_000;
 
+/** ms that the broker gets to close it then. One that does not may do better on another connection. */
+const LEAVE_TIMEOUT = 5_000;
+
 /**
  * The wire's side of a channel: its states, its frames, and its way back after a loss.
  *
@@ -79,7 +82,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private cancelRenewal: (() => void) | undefined;
 
   constructor(
-    private number: number,
+    /** The channel number, from 1. */
+    readonly id: number,
     protected readonly host: ChannelHost,
     /** @internal */
     readonly channelOptions: ResolvedChannelOptions,
@@ -108,13 +112,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
       onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
-      warn: (message) => host.options.logger.warn(`channel ${this.id}: ${message}`),
+      warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
     });
-  }
-
-  /** The channel number, from 1. Another one, once it was opened anew while the broker did not close it. */
-  get id(): number {
-    return this.number;
   }
 
   /** Publisher confirms are on. */
@@ -380,11 +379,15 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   private async leave(): Promise<void> {
-    const left = this.host.leave(this);
+    const { link } = this;
+    const left = new Promise<void>((resolve) => this.host.leave(this, resolve));
     this.atBroker = 'closing';
-    const number = await left;
+    const wait = { timeout: LEAVE_TIMEOUT };
+    const late = `channel.close: no answer within ${wait.timeout} ms`;
+    // A RabbitMQ channel that hangs takes its connection along: nothing is read from it any more.
+    const hangs = (error: unknown): void => link?.fail(error as Error);
+    await within(Promise.race([left, this.closed]), this.clock, wait, late).catch(hangs);
     if (this.current === 'closed') throw this.closedError('channel.open');
-    this.number = number;
     this.atBroker = 'closed';
   }
 

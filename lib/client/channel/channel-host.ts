@@ -38,13 +38,8 @@ export interface ChannelHost {
   restore(channel: Restorable): void;
   /** Makes sure that a queue is there, declared again if it was declared here. @throws ChannelError */
   restoreQueue(queue: string): Promise<void>;
-  /**
-   * Has the broker close a channel that is opened anew; what still comes for it is dropped. Resolves with the number to
-   * open it under: another one, where the broker takes its time. A channel of RabbitMQ may hang for minutes.
-   *
-   * @throws TimeoutError when it does not and no other number is free
-   */
-  leave(channel: Leaving): Promise<number>;
+  /** Has the broker close a channel that is opened anew under its number. What comes before it is `left` is dropped. */
+  leave(channel: Leaving, left: () => void): void;
   /** The channel is closed for good; its number is free. */
   release(channel: Leaving): void;
 }

@@ -5,15 +5,11 @@ export class ChannelIds {
   private readonly free: number[] = [];
   private highest = 0;
 
-  hasFree(max: number): boolean {
-    return this.free.length > 0 || this.highest < max;
-  }
-
   /** @throws NotAllowedError when `max` are in use */
   allocate(max: number): number {
     const reused = this.free.pop();
     if (reused !== undefined) return reused;
-    if (!this.hasFree(max)) {
+    if (this.highest >= max) {
       throw new NotAllowedError(
         `${max} channels are open, which is the channel-max of this connection; close some, or raise channelMax`,
       );

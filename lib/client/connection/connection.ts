@@ -39,9 +39,6 @@ export type ConnectionEvents = {
   closed: [error: AmqpError | undefined];
 };
 
-/** ms until a channel that the broker does not close is opened anew under another number. */
-const LEAVE_GRACE = 1_000;
-
 export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closing' | 'closed';
 
 /**
@@ -231,28 +228,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
-  async leave(leaving: Leaving): Promise<number> {
-    const { id } = leaving;
-    const left = new Deferred<void>();
-    sayFarewell(this.link, leaving, () => left.resolve());
-    const { clock, rpcTimeout } = this.options;
-    const closes = (timeout: number): Promise<void> =>
-      within(left.promise, clock, { timeout }, `channel.close: no answer within ${timeout} ms`);
-    const inTime = await closes(LEAVE_GRACE).then(
-      () => true,
-      () => false,
-    );
-    const channel = this.channels.get(id);
-    if (inTime || channel !== leaving) return id;
-    if (!this.ids.hasFree(this.liveLink!.negotiated.channelMax)) {
-      await closes(rpcTimeout);
-      return id;
-    }
-    const other = this.ids.allocate(this.liveLink!.negotiated.channelMax);
-    this.channels.delete(id);
-    this.channels.set(other, channel);
-    void left.promise.then(() => this.ids.release(id));
-    return other;
+  leave(channel: Leaving, left: () => void): void {
+    sayFarewell(this.link, channel, left);
   }
 
   /** @internal */
