@@ -80,6 +80,7 @@ const errata: readonly [what: string, value: FieldValue, hex: string, read?: Fie
   ['d', 0.1, '64' + '3fb999999999999a'],
   ['d of a whole number', typed('double', 1), '64' + '3ff0000000000000', 1],
   ['D', new Decimal(2, 12345), '44' + '02' + '00003039'],
+  ['D', new Decimal(1, -34), '44' + '01' + 'ffffffde'],
   ['S', 'é€', '53' + '00000005' + 'c3a9e282ac'],
   ['x', Buffer.of(0, 255), '78' + '00000002' + '00ff'],
   ['T in seconds', new Date(1_700_000_000_000), '54' + '000000006553f100'],
@@ -130,6 +131,9 @@ describe('the types on the wire', () => {
     [0, 5, '5'],
     [2, 12345, '123.45'],
     [3, 7, '0.007'],
+    [1, -34, '-3.4'],
+    [3, -7, '-0.007'],
+    [0, -5, '-5'],
   ])('prints Decimal(%i, %i) as %s', (scale, value, printed) => {
     expect(String(new Decimal(scale, value))).toBe(printed);
   });
@@ -191,7 +195,8 @@ describe('what a table cannot hold', () => {
     ['a date before 1970', new Date(-1)],
     ['an invalid date', new Date(NaN)],
     ['a negative scale', new Decimal(-1, 1)],
-    ['a decimal over 32 bits', new Decimal(0, 2 ** 32)],
+    ['a decimal over 32 bits', new Decimal(0, 2 ** 31)],
+    ['a decimal below 32 bits', new Decimal(0, -(2 ** 31) - 1)],
     ['a fractional decimal', new Decimal(0, 0.5)],
     ['a lone surrogate', 'a\ud800'],
     ['a lone surrogate in a key', { '\udc00': 1 }],

@@ -36,7 +36,10 @@ export type FieldValue =
   | null
   | undefined;
 
-/** A decimal: `value` / 10^`scale`, scale up to 255, value an unsigned 32-bit integer. */
+/**
+ * A decimal: `value` / 10^`scale`, scale up to 255, value a signed 32-bit integer. The specification says that it is unsigned
+ * in one place and signed in another; Java, Go and .NET write and read it signed.
+ */
 export class Decimal {
   constructor(
     readonly scale: number,
@@ -44,9 +47,10 @@ export class Decimal {
   ) {}
 
   toString(): string {
-    const digits = String(this.value).padStart(this.scale + 1, '0');
+    const digits = String(Math.abs(this.value)).padStart(this.scale + 1, '0');
     const point = digits.length - this.scale;
-    return this.scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
+    const sign = this.value < 0 ? '-' : '';
+    return this.scale === 0 ? `${sign}${digits}` : `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
   }
 }
 
@@ -144,10 +148,10 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
   if (value instanceof TypedField) return writeNumber(writer, value.kind, value.value, path);
   if (value instanceof Decimal) {
     inRange(value.scale, 0, 0xff, `${path}.scale`);
-    inRange(value.value, 0, 0xffff_ffff, `${path}.value`);
+    const unscaled = inRange(value.value, -0x8000_0000, 0x7fff_ffff, `${path}.value`);
     letter(writer, 'D');
     writer.octet(value.scale);
-    return writer.long(value.value);
+    return writer.long(unscaled >>> 0);
   }
   if (Array.isArray(value)) {
     if (depth >= MAX_DEPTH) throw new EncodingError(`${path} is nested deeper than ${MAX_DEPTH}: is it cyclic?`);
@@ -242,13 +246,17 @@ function letter(writer: ByteWriter, type: string): void {
   writer.octet(type.charCodeAt(0));
 }
 
-/** @throws WireError (SYNTAX_ERROR) when it is truncated, nested too deep, or has an unknown type */
-export function readTable(reader: ByteReader, depth = 0): FieldTable {
+/**
+ * @param exact floats, and doubles that are whole, stay what they are by being a `TypedField`: as numbers they would be
+ *   integers when they are written again, or compared
+ * @throws WireError (SYNTAX_ERROR) when it is truncated, nested too deep, or has an unknown type
+ */
+export function readTable(reader: ByteReader, depth = 0, exact = false): FieldTable {
   if (depth > MAX_DEPTH) throw new WireError('SYNTAX_ERROR', `field table nested deeper than ${MAX_DEPTH}`);
   const table: FieldTable = {};
   reader.within(reader.long(), () => {
     const key = reader.shortstr();
-    const value = readValue(reader, depth);
+    const value = readField(reader, depth, exact);
     // A plain assignment of `__proto__` would set the prototype instead of a key.
     if (key === '__proto__')
       Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true });
@@ -262,13 +270,14 @@ export function readEncodedTable(reader: ByteReader): Record<string, EncodedFiel
   const table: Record<string, EncodedField> = {};
   reader.within(reader.long(), () => {
     const key = reader.shortstr();
-    const value = new EncodedField(reader.copyOf(() => readValue(reader, 0)));
+    const value = new EncodedField(reader.copyOf(() => readField(reader)));
     Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true });
   });
   return table;
 }
 
-function readValue(reader: ByteReader, depth: number): FieldValue {
+/** A value with its type's letter before it. @throws WireError */
+export function readField(reader: ByteReader, depth = 0, exact = false): FieldValue {
   const type = String.fromCharCode(reader.octet());
   switch (type) {
     case 't':
@@ -287,13 +296,13 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
       return reader.long();
     case 'l':
     case 'L':
-      return exact(reader.int64());
+      return safeInteger(reader.int64());
     case 'f':
-      return reader.float();
+      return exact ? typed('float', reader.float()) : reader.float();
     case 'd':
-      return reader.double();
+      return readDouble(reader, exact);
     case 'D':
-      return new Decimal(reader.octet(), reader.long());
+      return new Decimal(reader.octet(), reader.int32());
     case 'S': {
       const bytes = reader.longbytes();
       return isUtf8(bytes) ? bytes.toString() : Buffer.from(bytes);
@@ -303,11 +312,11 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
     case 'T':
       return readTimestamp(reader);
     case 'F':
-      return readTable(reader, depth + 1);
+      return readTable(reader, depth + 1, exact);
     case 'A': {
       if (depth >= MAX_DEPTH) throw new WireError('SYNTAX_ERROR', `field array nested deeper than ${MAX_DEPTH}`);
       const items: FieldValue[] = [];
-      reader.within(reader.long(), () => items.push(readValue(reader, depth + 1)));
+      reader.within(reader.long(), () => items.push(readField(reader, depth + 1, exact)));
       return items;
     }
     case 'V':
@@ -317,7 +326,12 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
   }
 }
 
-function exact(value: bigint): number | bigint {
+function readDouble(reader: ByteReader, exact: boolean): FieldValue {
+  const value = reader.double();
+  return exact && Number.isInteger(value) ? typed('double', value) : value;
+}
+
+function safeInteger(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }

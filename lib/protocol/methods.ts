@@ -91,8 +91,13 @@ function writeArgument(writer: ByteWriter, kind: Exclude<FieldKind, 'bit'>, valu
   }
 }
 
-/** Reads a method's payload. Long strings are copied: the method may outlive the read buffer. @throws WireError */
-export function readMethod(reader: ByteReader): Method {
+/**
+ * Reads a method's payload. Long strings are copied: the method may outlive the read buffer.
+ *
+ * @param exact for its tables, see `readTable`
+ * @throws WireError
+ */
+export function readMethod(reader: ByteReader, exact = false): Method {
   const id = reader.long();
   const layout = byId.get(id);
   if (!layout) throw new WireError('COMMAND_INVALID', `unknown method ${id >>> 16}.${id & 0xffff}`);
@@ -110,7 +115,7 @@ export function readMethod(reader: ByteReader): Method {
       continue;
     }
     bit = 8;
-    const value = readArgument(reader, arg.kind);
+    const value = readArgument(reader, arg.kind, exact);
     if (!arg.reserved) args[arg.name] = value;
   }
   if (reader.remaining > 0) {
@@ -119,12 +124,12 @@ export function readMethod(reader: ByteReader): Method {
   return { name: layout.name, args } as Method;
 }
 
-function readArgument(reader: ByteReader, kind: Exclude<FieldKind, 'bit'>): unknown {
+function readArgument(reader: ByteReader, kind: Exclude<FieldKind, 'bit'>, exact: boolean): unknown {
   switch (kind) {
     case 'longstr':
       return Uint8Array.prototype.slice.call(reader.longbytes());
     case 'table':
-      return readTable(reader);
+      return readTable(reader, 0, exact);
     default:
       return reader[kind]();
   }

@@ -56,6 +56,7 @@ describe('messages come as they were sent', () => {
     ['double', typed('double', 0.1), 0.1],
     ['float', typed('float', 0.5), 0.5],
     ['decimal', new Decimal(2, 314), new Decimal(2, 314)],
+    ['negative decimal', new Decimal(1, -34), new Decimal(1, -34)],
     ['timestamp', new Date(1_700_000_000_000), new Date(1_700_000_000_000)],
     ['null', null, null],
     ['bytes', Buffer.from([0, 1, 255]), Buffer.from([0, 1, 255])],
