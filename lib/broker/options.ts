@@ -1,4 +1,4 @@
-import { type Clock, type Random, systemClock, systemRandom } from '../environment/index.js';
+import { systemClock, systemRandom, type Clock, type Random } from '../environment/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 
 export interface BrokerOptions {
@@ -18,10 +18,12 @@ export interface BrokerOptions {
   readonly heartbeat?: number;
   /** Larger messages are refused (406), in bytes. Default 134,217,728. */
   readonly maxMessageSize?: number;
-  /** Bytes that queues keep until publishers are blocked, as by RabbitMQ's memory alarm. Default 1,073,741,824. */
+  /** Bytes that queues keep, with what is delivered and not acknowledged, until publishers are blocked, as by RabbitMQ's memory alarm. Default 1,073,741,824. */
   readonly memoryLimit?: number;
   /** Entries that the journal keeps. Default 10,000; 0 for none. */
   readonly journalSize?: number;
+  /** Bytes of the messages and arguments in these entries that it keeps; older entries go. Default 67,108,864. */
+  readonly journalBytes?: number;
   /** Gets a line for each connection that is opened, refused, failed or closed. Default: silent. */
   readonly log?: (line: string) => void;
   /** For tests: what all of its time comes from. Default: the machine's. */
@@ -45,6 +47,7 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
     memoryLimit: options.memoryLimit ?? 1024 * 1024 * 1024,
     journalSize: options.journalSize ?? 10_000,
+    journalBytes: options.journalBytes ?? 64 * 1024 * 1024,
     log: options.log ?? (() => {}),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
@@ -57,7 +60,7 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
   }
   atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
   atLeast('channelMax', resolved.channelMax, 1);
-  for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize'] as const) {
+  for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize', 'journalBytes'] as const) {
     atLeast(name, resolved[name], 0);
   }
   return resolved;

@@ -51,7 +51,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     const { clock, random, log } = options;
     this.clock = new BrokerClock(clock, (error) => log(`internal error: ${(error as Error).stack}`));
     const wallTime = (): number => this.clock.wallTime();
-    this.journal = new Journal({ wallTime, after: clock.after.bind(clock) }, options.journalSize);
+    this.journal = new Journal({ wallTime, after: clock.after.bind(clock) }, options.journalSize, options.journalBytes);
     this.faults = new BrokerFaults({ journal: this.journal, sessions: () => this.clients.all });
     this.memory = new MemoryAlarm(
       options.memoryLimit,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Channel, Delivery } from '../../lib/client/index.js';
+import { typed, type Channel, type Delivery } from '../../lib/client/index.js';
 import { eventually, Inbox, useLab, type Lab } from './support/lab.js';
 
 const texts = (deliveries: Delivery[]): string[] => deliveries.map((delivery) => delivery.text());
@@ -43,6 +43,24 @@ describe('consuming', () => {
       async (lab, channel) =>
         channel.basicConsume(await lab.queue(channel), () => 0, { arguments: { 'x-priority': 'high' } }),
       `channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': "expected integer, got longstr"`,
+    ],
+    ...(
+      [
+        ['void', null],
+        ['double', typed('double', 5)],
+        ['bool', true],
+      ] as const
+    ).map(([type, priority]): [string, (lab: Lab, channel: Channel) => Promise<unknown>, string] => [
+      `an x-priority that is ${type}`,
+      async (lab, channel) =>
+        channel.basicConsume(await lab.queue(channel), () => 0, { arguments: { 'x-priority': priority } }),
+      `channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': "expected integer, got ${type}"`,
+    ]),
+    [
+      'an x-stream-offset where there is no stream',
+      async (lab, channel) =>
+        channel.basicConsume(await lab.queue(channel), () => 0, { arguments: { 'x-stream-offset': 'first' } }),
+      "channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q' in vhost '/' of queue type rabbit_classic_queue",
     ],
   ])('refuses %s', async (_, act, expected) => {
     expect(await lab.refusal(act(lab, await lab.channel()))).toBe(expected);
@@ -173,6 +191,60 @@ describe('consuming', () => {
       await eventually(() => all().length === 4);
       expect(await lab.count(publisher, queue)).toBe(6);
     });
+
+    it('global: consumers without acknowledgements wait for room, and take none', async () => {
+      const publisher = await lab.channel({ confirm: true });
+      const queue = await lab.queue(publisher);
+      const client = await lab.raw();
+      client.send(1, 'basic.qos', { prefetchCount: 1, global: true });
+      await client.expect('basic.qosOk');
+      client.send(1, 'basic.consume', { queue, consumerTag: 'acks' });
+      await client.expect('basic.consumeOk');
+      await fill(publisher, queue, 1);
+      const { deliveryTag } = (await client.expect('basic.deliver')).args;
+      client.send(1, 'basic.consume', { queue, consumerTag: 'no-ack', noAck: true });
+      await client.expect('basic.consumeOk');
+      await fill(publisher, queue, 4);
+      expect(await lab.count(publisher, queue)).toBe(4);
+      client.send(1, 'basic.cancel', { consumerTag: 'acks' });
+      await client.expect('basic.cancelOk');
+      client.send(1, 'basic.ack', { deliveryTag });
+      for (let count = 0; count < 4; count++) {
+        expect((await client.expect('basic.deliver')).args.consumerTag).toBe('no-ack');
+      }
+    });
+
+    it('global: two consumers of a queue take turns, also with room for one message', async () => {
+      const publisher = await lab.channel({ confirm: true });
+      const queue = await lab.queue(publisher);
+      expect(await shares(publisher, [queue, queue], 10)).toEqual([5, 5]);
+    });
+
+    it('global: several queues are served, also with room for one message', async () => {
+      const publisher = await lab.channel({ confirm: true });
+      const queues = [await lab.queue(publisher), await lab.queue(publisher), await lab.queue(publisher)];
+      // By chance, the same for each: of 60 messages none is likely to get fewer than 5.
+      for (const share of await shares(publisher, queues, 60)) expect(share).toBeGreaterThanOrEqual(5);
+    });
+
+    /** Of so many messages, settled one by one, how many each consumer got, while every queue has enough. */
+    async function shares(publisher: Channel, queues: readonly string[], total: number): Promise<number[]> {
+      const client = await lab.raw();
+      client.send(1, 'basic.qos', { prefetchCount: 1, global: true });
+      await client.expect('basic.qosOk');
+      for (const [index, queue] of queues.entries()) {
+        client.send(1, 'basic.consume', { queue, consumerTag: `${index}` });
+        await client.expect('basic.consumeOk');
+      }
+      for (const queue of new Set(queues)) await fill(publisher, queue, total);
+      const counts = queues.map(() => 0);
+      for (let count = 0; count < total; count++) {
+        const { consumerTag, deliveryTag } = (await client.expect('basic.deliver')).args;
+        counts[Number(consumerTag)]!++;
+        client.send(1, 'basic.ack', { deliveryTag });
+      }
+      return counts;
+    }
 
     it('an ack with multiple makes room for as many', async () => {
       const [publisher, channel] = await lab.channels();
@@ -331,5 +403,19 @@ describe('consuming', () => {
         await client.expect('basic.qosOk');
       }
     });
+  });
+
+  it('what expired behind a living message is not handed out', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const queue = await lab.queue(channel);
+    await channel.publish('', queue, 'living');
+    await channel.publish('', queue, 'expired', { expiration: '20' });
+    await channel.publish('', queue, 'living, too');
+    // Its time is over once this one's is.
+    const later = await lab.queue(channel);
+    await channel.publish('', later, 'x', { expiration: '40' });
+    await eventually(async () => (await lab.count(channel, later)) === 0);
+    expect(texts(await (await lab.consume(channel, queue)).take(2))).toEqual(['living', 'living, too']);
+    expect(await lab.count(channel, queue)).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Channel, Delivery, FieldTable } from '../../lib/client/index.js';
+import { typed, type Channel, type Delivery, type FieldTable, type FieldValue } from '../../lib/client/index.js';
 import { eventually, useLab } from './support/lab.js';
 
 describe('dead letters', () => {
@@ -211,5 +211,85 @@ describe('dead letters', () => {
     last!.nack({ multiple: true, requeue: false });
     await eventually(async () => (await lab.count(channel, grave)) === 3);
     expect(await lab.drain(channel, grave)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('BCC is not told in x-death, CC is', async () => {
+    const channel = await lab.channel({ confirm: true });
+    const { queue, grave } = await mortal(channel, { 'x-max-length': 0 });
+    await channel.publish('', queue, 'x', { headers: { CC: ['known'], BCC: ['secret'] } });
+    const letter = await buried(channel, grave);
+    expect(deaths(letter)[0]!['routing-keys']).toEqual([queue, 'known']);
+    expect(JSON.stringify(letter.properties.headers)).not.toContain('secret');
+  });
+
+  describe('an x-death header that a client has sent', () => {
+    /** What a message dies with that comes with this header. */
+    async function deathsWith(xDeath: (queue: string) => FieldValue): Promise<Record<string, unknown>[]> {
+      const channel = await lab.channel({ confirm: true });
+      const { queue, grave } = await mortal(channel, { 'x-message-ttl': 20 });
+      await channel.publish('', queue, 'x', { headers: { 'x-death': xDeath(queue) } });
+      const all = deaths(await buried(channel, grave));
+      return all.map(({ queue: name, reason, count, time, exchange, 'routing-keys': keys, ...more }) => {
+        void [time, exchange, keys];
+        return { queue: lab.plain(String(name)), reason, count, ...more };
+      });
+    }
+
+    const own = { queue: 'q', reason: 'expired', count: 1 };
+    /** RabbitMQ 4 trusts none. */
+    const unless4 = (expected: object[]): object[] => (lab.version >= 4 ? [own] : expected);
+
+    it.each<[string, FieldValue]>([
+      ['a text', 'none of its business'],
+      ['a table', { count: 1 }],
+      ['void', null],
+      ['a number', 7],
+      ['an empty list', []],
+    ])('%s is replaced', async (_, value) => {
+      expect(await deathsWith(() => value)).toEqual([own]);
+    });
+
+    it('a count that is a text stays, where it is another queue’s', async () => {
+      const forged = { queue: 'other', reason: 'expired', count: 'two' };
+      expect(await deathsWith(() => [forged])).toEqual(unless4([own, forged]));
+    });
+
+    it.each<[string, FieldTable, number]>([
+      ['of 64 bits', { count: typed('int64', 7) }, 8],
+      ['of 8 bits', { count: typed('int8', 127) }, 128],
+      ['without a sign', { count: typed('uint32', 7) }, 8],
+      ['below zero', { count: -5 }, -4],
+    ])('a count %s counts up', async (_, count, expected) => {
+      const all = await deathsWith((queue) => [{ queue, reason: 'expired', ...count }]);
+      expect(all).toEqual(unless4([{ ...own, count: expected }]));
+    });
+
+    it('without a count it begins at 1', async () => {
+      expect(await deathsWith((queue) => [{ queue, reason: 'expired', mine: true }])).toEqual(
+        unless4([{ ...own, mine: true }]),
+      );
+    });
+
+    it('a table for each death, as old brokers wrote it: grouped by queue and reason, and counted', async () => {
+      const all = await deathsWith((queue) => [
+        { queue, reason: 'expired', n: 1 },
+        { queue: 'o', reason: 'rejected', n: 2 },
+        { queue, reason: 'expired', n: 3 },
+        { queue: 'o', reason: 'rejected', n: 4 },
+        { queue: 'o', reason: 'maxlen', n: 5 },
+      ]);
+      expect(all).toEqual(
+        unless4([
+          { ...own, count: 3, n: 1 },
+          { queue: 'o', reason: 'maxlen', count: 1, n: 5 },
+          { queue: 'o', reason: 'rejected', count: 2, n: 2 },
+        ]),
+      );
+    });
+
+    it('with a queue that is no text it is another death', async () => {
+      const forged = { queue: 5, reason: 'expired', count: 3 };
+      expect(await deathsWith(() => [forged])).toEqual(unless4([own, { ...forged, queue: '5' }]));
+    });
   });
 });

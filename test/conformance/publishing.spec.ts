@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { MessageReturnedError, type MessageProperties } from '../../lib/client/index.js';
 import { errorOf, useLab } from './support/lab.js';
+import type { RawClient } from './support/raw-client.js';
+import type { MethodName } from '../../lib/protocol/types.js';
 
 const PRECONDITION = 'channel 406 by basic.publish: PRECONDITION_FAILED -';
 
@@ -244,4 +246,50 @@ describe('publishing', () => {
   async function eventuallyOne(channel: Awaited<ReturnType<typeof lab.channel>>, queue: string): Promise<void> {
     while ((await lab.count(channel, queue)) === 0) await channel.basicQos(0);
   }
+
+  describe('what a channel or connection still has to say is said before its close', () => {
+    it.each<[string, (client: RawClient) => void, MethodName]>([
+      ['channel.close', (client) => client.send(1, 'channel.close'), 'channel.closeOk'],
+      ['connection.close', (client) => client.send(0, 'connection.close'), 'connection.closeOk'],
+      ['an error of the channel', (client) => client.send(1, 'basic.get', { queue: 'not.there' }), 'channel.close'],
+      ['an error of the connection', (client) => client.send(1, 'channel.open'), 'connection.close'],
+    ])('confirms come before the end, by %s', async (_, end, last) => {
+      const client = await lab.raw();
+      client.send(1, 'confirm.select');
+      await client.expect('confirm.selectOk');
+      for (let count = 0; count < 20; count++) client.publish(1, { routingKey: 'nowhere' }, {}, 'x');
+      end(client);
+      const names: MethodName[] = [];
+      while (names.at(-1) !== last) names.push((await client.next()).method.name);
+      // A channel that is answered on, after all that came before it.
+      if (last === 'channel.closeOk' || last === 'channel.close') {
+        if (last === 'channel.close') client.send(1, 'channel.closeOk');
+        await client.openChannel(1);
+        client.send(1, 'confirm.select');
+        await client.expect('confirm.selectOk');
+      } else if (last === 'connection.close') {
+        client.send(0, 'connection.closeOk');
+        await client.ended;
+      }
+      expect(names.slice(0, -1).every((name) => name === 'basic.ack')).toBe(true);
+    });
+
+    it('no basic.cancel comes on a channel that is closed', async () => {
+      const client = await lab.raw({ capabilities: { consumer_cancel_notify: true } });
+      const queue = lab.name();
+      client.send(1, 'queue.declare', { queue });
+      await client.expect('queue.declareOk');
+      client.send(1, 'basic.consume', { queue, consumerTag: 'c' });
+      await client.expect('basic.consumeOk');
+      client.together(() => {
+        client.send(1, 'queue.delete', { queue });
+        client.send(1, 'channel.close');
+      });
+      const names: MethodName[] = [];
+      while (names.at(-1) !== 'channel.closeOk') names.push((await client.next()).method.name);
+      client.send(1, 'channel.open');
+      while (names.at(-1) !== 'channel.openOk') names.push((await client.next()).method.name);
+      expect(names.slice(names.indexOf('channel.closeOk'))).toEqual(['channel.closeOk', 'channel.openOk']);
+    });
+  });
 });

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { typed, type Channel, type FieldTable, type QueueDeclareOptions } from '../../lib/client/index.js';
+import {
+  typed,
+  type Channel,
+  type FieldTable,
+  type QueueDeclareOptions,
+  type TypedKind,
+} from '../../lib/client/index.js';
 import { eventually, useLab, type Lab } from './support/lab.js';
+import type { RawClient } from './support/raw-client.js';
 
 const PRECONDITION = 'channel 406 by queue.declare: PRECONDITION_FAILED -';
 
@@ -408,6 +415,141 @@ describe('queues', () => {
       const queue = await lab.queue(channel, { autoDelete: true });
       await channel.basicGet(queue);
       await channel.queueDeclare(queue, { passive: true });
+    });
+  });
+
+  describe('arguments whose names JavaScript’s objects have', () => {
+    it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
+      '%s is one that it does not know',
+      async (name) => {
+        const args = Object.defineProperty({}, name, { value: 5, enumerable: true }) as FieldTable;
+        const client = await lab.raw();
+        const queue = lab.name();
+        // The second finds it as it is wanted.
+        for (let count = 0; count < 2; count++) {
+          client.send(1, 'queue.declare', { queue, arguments: args });
+          await client.expect('queue.declareOk');
+        }
+        client.send(1, 'exchange.declare', { exchange: queue, type: 'headers', arguments: args });
+        await client.expect('exchange.declareOk');
+        client.send(1, 'queue.bind', { queue, exchange: queue, arguments: { 'x-match': 'all', ...args } });
+        await client.expect('queue.bindOk');
+        client.send(1, 'basic.consume', { queue, arguments: args, consumerTag: 'c' });
+        await client.expect('basic.consumeOk');
+        client.publish(1, { exchange: queue, mandatory: true }, { headers: args });
+        expect(Object.entries((await client.expect('basic.deliver')).properties!.headers!)).toEqual([[name, 5]]);
+        client.publish(1, { exchange: queue, mandatory: true }, { headers: {} });
+        await client.expect('basic.return');
+      },
+    );
+
+    it.each<[string, FieldTable, string]>([
+      ['x-expires', { toString: 1 } as unknown as FieldTable, `'[{<<"toString">>,signedint,1}]' of type 'table'`],
+      ['x-dead-letter-exchange', { valueOf: 'x' } as unknown as FieldTable, `'[{<<"valueOf">>,longstr,<<"x">>}]' of type 'table'`], // prettier-ignore
+      ['x-max-length', [1] as unknown as FieldTable, `'[{signedint,1}]' of type 'array'`],
+    ])('in a second declaration, for %s', async (argument, value, told) => {
+      const channel = await lab.channel();
+      const queue = await lab.queue(channel);
+      const again = channel.queueDeclare(queue, { durable: false, arguments: { [argument]: value } });
+      expect(await lab.refusal(again)).toBe(
+        `${PRECONDITION} inequivalent arg '${argument}' for queue 'q' in vhost '/': received the value ${told} but current is none`,
+      );
+    });
+  });
+
+  describe('a whole number that is a double or a float', () => {
+    it.each<[string, TypedKind]>([
+      ['x-message-ttl', 'double'],
+      ['x-message-ttl', 'float'],
+      ['x-expires', 'double'],
+      ['x-max-length', 'double'],
+      ['x-max-length-bytes', 'double'],
+      ['x-max-priority', 'double'],
+    ])('%s: a %s is no integer', async (argument, kind) => {
+      const channel = await lab.channel();
+      const declared = channel.queueDeclare(lab.name(), { arguments: { [argument]: typed(kind, 10) } });
+      expect(await lab.refusal(declared)).toBe(
+        `${PRECONDITION} invalid arg '${argument}' for queue 'q' in vhost '/': "expected integer, got ${kind}"`,
+      );
+    });
+
+    it('differs from the integer in a second declaration', async () => {
+      const channel = await lab.channel();
+      const queue = await lab.queue(channel, { arguments: { 'x-message-ttl': 10 } });
+      const again = channel.queueDeclare(queue, {
+        durable: false,
+        arguments: { 'x-message-ttl': typed('double', 10) },
+      });
+      expect(await lab.refusal(again)).toBe(
+        `${PRECONDITION} inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '10.0' but current is '10'`,
+      );
+    });
+
+    it('x-delivery-limit is not looked at so closely', async () => {
+      const channel = await lab.channel();
+      const args = { 'x-queue-type': 'quorum', 'x-delivery-limit': typed('double', 5) };
+      await channel.queueDeclare(lab.name(), { arguments: args });
+    });
+  });
+
+  describe('CR and LF', () => {
+    it('are no part of the names of what is declared, bound and deleted', async () => {
+      const client = await lab.raw();
+      const name = lab.name();
+      const [plain, dirty] = [`${name}X`, `${name}\r\nX`];
+      for (const passive of [false, true]) {
+        client.send(1, 'queue.declare', { queue: dirty, passive });
+        expect((await client.expect('queue.declareOk')).args.queue).toBe(plain);
+        client.send(1, 'exchange.declare', { exchange: dirty, type: 'direct', passive });
+        await client.expect('exchange.declareOk');
+      }
+      // Routing keys are no names.
+      client.send(1, 'queue.bind', { queue: dirty, exchange: dirty, routingKey: 'a\r\nb' });
+      await client.expect('queue.bindOk');
+      client.send(1, 'exchange.bind', { source: dirty, destination: dirty, routingKey: 'c' });
+      await client.expect('exchange.bindOk');
+      client.publish(1, { exchange: plain, routingKey: 'ab', mandatory: true });
+      await client.expect('basic.return');
+      client.publish(1, { exchange: plain, routingKey: 'a\r\nb', mandatory: true });
+      client.send(1, 'basic.get', { queue: plain, noAck: true });
+      expect((await client.expect('basic.getOk')).args.routingKey).toBe('a\r\nb');
+      client.send(1, 'queue.unbind', { queue: dirty, exchange: dirty, routingKey: 'a\r\nb' });
+      await client.expect('queue.unbindOk');
+      client.publish(1, { exchange: plain, routingKey: 'a\r\nb', mandatory: true });
+      await client.expect('basic.return');
+      client.send(1, 'exchange.unbind', { source: dirty, destination: dirty, routingKey: 'c' });
+      await client.expect('exchange.unbindOk');
+      client.send(1, 'exchange.delete', { exchange: dirty, ifUnused: true });
+      await client.expect('exchange.deleteOk');
+      client.send(1, 'queue.delete', { queue: dirty });
+      await client.expect('queue.deleteOk');
+      client.send(1, 'queue.declare', { queue: plain, passive: true });
+      expect(await lab.rawRefusal(client)).toBe("channel 404 by queue.declare: NOT_FOUND - no queue 'qX' in vhost '/'");
+    });
+
+    it.each<[string, (client: RawClient, name: string) => void, string]>([
+      ['basic.get', (client, queue) => client.send(1, 'basic.get', { queue }), 'queue'],
+      ['basic.consume', (client, queue) => client.send(1, 'basic.consume', { queue, consumerTag: 'c' }), 'queue'],
+      ['queue.purge', (client, queue) => client.send(1, 'queue.purge', { queue }), 'queue'],
+      ['basic.publish', (client, exchange) => client.publish(1, { exchange }), 'exchange'],
+    ])('%s looks for a name that has them', async (method, send, kind) => {
+      const client = await lab.raw();
+      const name = lab.name();
+      const dirty = `${name.slice(0, -1)}\r\n${name.slice(-1)}`;
+      client.send(1, 'queue.declare', { queue: name });
+      await client.expect('queue.declareOk');
+      client.send(1, 'exchange.declare', { exchange: name, type: 'direct' });
+      await client.expect('exchange.declareOk');
+      send(client, dirty);
+      expect(await client.refusal()).toBe(`channel 404 by ${method}: NOT_FOUND - no ${kind} '${dirty}' in vhost '/'`);
+    });
+
+    it('a name of nothing else is none, and one that hides a reserved prefix is reserved', async () => {
+      const client = await lab.raw();
+      client.send(1, 'queue.declare', { queue: '\r\n', exclusive: true });
+      expect((await client.expect('queue.declareOk')).args.queue).toMatch(/^amq\.gen-/);
+      client.send(1, 'queue.declare', { queue: 'a\nmq.x' });
+      expect(await client.refusal()).toMatch(/queue name 'amq\.x' contains reserved prefix/);
     });
   });
 });

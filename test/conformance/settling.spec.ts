@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Channel, Delivery } from '../../lib/client/index.js';
 import { eventually, useLab } from './support/lab.js';
+import type { RawClient } from './support/raw-client.js';
 
 const texts = (deliveries: (Delivery | undefined)[]): (string | undefined)[] => deliveries.map((d) => d?.text());
 
@@ -190,6 +191,62 @@ describe('settling', () => {
       await channel.basicRecover();
       const again = await inbox.next();
       expect([again.text(), again.redelivered, again.deliveryTag]).toEqual(['a', true, 2]);
+    });
+  });
+
+  describe('transactions: what is published is routed at once, and goes at commit to the queues that are there', () => {
+    async function selected(): Promise<{ client: RawClient; queue: string }> {
+      const client = await lab.raw();
+      const queue = lab.name();
+      client.send(1, 'queue.declare', { queue });
+      await client.expect('queue.declareOk');
+      client.send(1, 'tx.select');
+      await client.expect('tx.selectOk');
+      return { client, queue };
+    }
+
+    it('to a queue that is deleted meanwhile: returned', async () => {
+      const { client, queue } = await selected();
+      client.publish(1, { routingKey: queue, mandatory: true }, {}, 'x');
+      client.send(1, 'queue.delete', { queue });
+      await client.expect('queue.deleteOk');
+      client.send(1, 'tx.commit');
+      const { args, body } = await client.expect('basic.return');
+      expect([args.replyCode, args.replyText, body!.toString()]).toEqual([312, 'NO_ROUTE', 'x']);
+      await client.expect('tx.commitOk');
+    });
+
+    it('to a queue that is deleted and declared again meanwhile: to the new one', async () => {
+      const { client, queue } = await selected();
+      client.publish(1, { routingKey: queue, mandatory: true }, {}, 'x');
+      client.send(1, 'queue.delete', { queue });
+      await client.expect('queue.deleteOk');
+      client.send(1, 'queue.declare', { queue });
+      await client.expect('queue.declareOk');
+      client.send(1, 'tx.commit');
+      await client.expect('tx.commitOk');
+      client.send(1, 'basic.get', { queue, noAck: true });
+      await client.expect('basic.getOk');
+    });
+
+    it('to a queue that is bound after it: returned', async () => {
+      const { client, queue } = await selected();
+      client.publish(1, { exchange: 'amq.direct', routingKey: queue, mandatory: true }, {}, 'x');
+      client.send(1, 'queue.bind', { queue, exchange: 'amq.direct', routingKey: queue });
+      await client.expect('queue.bindOk');
+      client.send(1, 'tx.commit');
+      await client.expect('basic.return');
+      await client.expect('tx.commitOk');
+    });
+
+    it('to nowhere: returned at commit, not before', async () => {
+      const { client } = await selected();
+      client.publish(1, { routingKey: 'not.there', mandatory: true }, {}, 'x');
+      client.send(1, 'basic.qos', { prefetchCount: 1 });
+      await client.expect('basic.qosOk');
+      client.send(1, 'tx.commit');
+      await client.expect('basic.return');
+      await client.expect('tx.commitOk');
     });
   });
 });

@@ -26,8 +26,8 @@ export interface ChannelHost {
   /** Bytes; larger messages are refused. */
   readonly maxMessageSize: number;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
-  /** A method with a message as it came. What this connection's frames cannot hold ends it, and nobody else's. */
-  forward<N extends MethodName>(name: N, args: MethodArguments<N>, message: Pick<Message, 'encoded' | 'body'>): void;
+  /** A method with a message as it came. False when this connection's frames cannot hold it: that ends it, at once. */
+  forward<N extends MethodName>(name: N, args: MethodArguments<N>, message: Pick<Message, 'encoded' | 'body'>): boolean;
   /** The broker takes no publishes now: the connection is held. */
   onPublish(): void;
 }

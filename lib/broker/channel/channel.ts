@@ -63,7 +63,9 @@ export class Channel {
   shut(state: 'closing' | 'gone'): void {
     const wasOpen = this.state === 'open';
     this.state = state;
-    if (wasOpen) this.consuming.close();
+    if (!wasOpen) return;
+    this.publishing.close();
+    this.consuming.close();
   }
 
   /** Cancels consumers from the broker's side, where `fits`; returns how many. */
@@ -76,7 +78,7 @@ export class Channel {
     if (!method) return;
     if (this.state !== 'open') return this.whileClosing(method);
     // What comes in the middle of a publish is that publish's error.
-    this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method));
+    this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method, end - start));
   }
 
   onHeader(buffer: Buffer, start: number, end: number): void {
@@ -104,7 +106,7 @@ export class Channel {
 
   private read(buffer: Buffer, start: number, end: number): Method | undefined {
     try {
-      const method = readMethod(this.reader.over(buffer, start, end));
+      const method = readMethod(this.reader.over(buffer, start, end), true);
       const wrong = Object.entries(method.args).find(([, value]) => typeof value === 'string' && !value.isWellFormed());
       if (!wrong) return method;
       // It could not be passed on, and would be the undoing of whoever is sent it.
@@ -135,9 +137,9 @@ export class Channel {
     if (method.name === 'channel.closeOk') this.owner.onClosed(this);
   }
 
-  private carryOut(method: Method): void {
+  private carryOut(method: Method, size: number): void {
     if (this.awaited !== 'method') throw this.awaited === 'header' ? notTheHeader() : notTheBody();
-    this.record(method);
+    this.record(method, size);
     switch (method.name) {
       case 'basic.publish':
         this.publish = method.args;
@@ -200,10 +202,10 @@ export class Channel {
   }
 
   /** Publishes and settlements have entries of their own, with what became of them. */
-  private record({ name, args }: Method): void {
+  private record({ name, args }: Method, size: number): void {
     if (name === 'basic.publish' || name === 'basic.ack' || name === 'basic.nack' || name === 'basic.reject') return;
     const { connectionId: connection, channelId: channel } = this.host;
-    this.host.journal.add('method', { connection, channel, name, args });
+    this.host.journal.add('method', { connection, channel, name, args }, { own: size });
   }
 }
 

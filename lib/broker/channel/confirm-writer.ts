@@ -8,6 +8,7 @@ export class ConfirmWriter {
   private published = 0;
   private first = 0;
   private last = 0;
+  private closed = false;
 
   constructor(
     private readonly transport: Transport,
@@ -20,6 +21,7 @@ export class ConfirmWriter {
   }
 
   ack(sequence: number): void {
+    if (this.closed) return;
     if (this.first === 0) {
       this.first = sequence;
       this.transport.atFlush(() => this.write());
@@ -28,12 +30,19 @@ export class ConfirmWriter {
   }
 
   nack(sequence: number): void {
+    if (this.closed) return;
     this.write();
     this.transport.writer.nack(this.channel, sequence, false, false);
   }
 
+  /** The channel is over: what has gathered goes out before its close, and nothing after it. */
+  close(): void {
+    this.write();
+    this.closed = true;
+  }
+
   private write(): void {
-    if (this.first === 0) return;
+    if (this.first === 0 || this.closed || this.transport.ended) return;
     this.transport.writer.ack(this.channel, this.last, this.last > this.first);
     this.first = 0;
   }

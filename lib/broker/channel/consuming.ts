@@ -3,13 +3,15 @@ import type { MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
 import { Consumer, type ConsumerHost } from '../queue/consumer.js';
 import { accessRefused, BrokerError, notImplemented, preconditionFailed } from '../errors.js';
-import { typeName } from '../routing/field-values.js';
 import { JournalMessage } from '../control/journal.js';
 import { encodeProperties, type Message, type QueueEntry } from '../queue/message.js';
 import type { Queue } from '../queue/queue.js';
+import { integer } from '../queue/queue-arguments.js';
 import { REPLY_TO, type ReplyTarget } from './reply-to.js';
 import type { Transaction } from './transaction.js';
 import { Unacked, type UnackedDelivery } from './unacked.js';
+
+const isPriority = integer();
 
 type Settlement = 'ack' | 'requeue' | 'reject';
 
@@ -23,6 +25,9 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   /** For the channel as a whole; 0 for no limit. */
   private channelPrefetch = 0;
   private channelUnacked = 0;
+  /** Queues that had to keep a message back: for the channel's limit, or since its socket is full. */
+  private readonly limited = new Set<Queue>();
+  private closed = false;
   private replies: { readonly tag: string; readonly address: string } | undefined;
 
   constructor(
@@ -54,9 +59,12 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     }
     const queue = this.host.vhost.queue(queueName, this.host.connection);
     const where = `queue '${queueName}' in vhost '${this.host.vhost.name}'`;
-    const priority = args.arguments['x-priority'] ?? 0;
-    if (!Number.isInteger(priority)) {
-      throw preconditionFailed(`invalid arg 'x-priority' for ${where}: "expected integer, got ${typeName(priority)}"`);
+    const { 'x-priority': priority = 0, 'x-stream-offset': offset } = args.arguments;
+    const problem = isPriority(priority);
+    if (problem !== undefined) throw preconditionFailed(`invalid arg 'x-priority' for ${where}: ${problem}`);
+    if (offset !== undefined) {
+      const type = `rabbit_${queue.settings.type}_queue`;
+      throw preconditionFailed(`invalid arg 'x-stream-offset' for ${where} of queue type ${type}`);
     }
     if (queue.settings.type === 'quorum' && this.channelPrefetch > 0) {
       throw notImplemented(`${where} does not support global qos`);
@@ -86,10 +94,13 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const entry = queue.get();
     if (!entry) return this.host.send('basic.getEmpty', {});
     const { message, redelivered } = entry;
-    const deliveryTag = this.register(entry, queue, undefined, noAck);
     const { exchange, routingKey } = message;
+    const deliveryTag = this.lastDeliveryTag + 1;
     const args = { deliveryTag, redelivered, exchange, routingKey, messageCount: queue.messageCount };
-    this.host.forward('basic.getOk', args, { encoded: encodedFor(entry, queue), body: message.body });
+    if (!this.host.forward('basic.getOk', args, { encoded: encodedFor(entry, queue), body: message.body })) {
+      return queue.putBack(entry);
+    }
+    this.register(entry, queue, undefined, noAck);
   }
 
   /** basic.ack, basic.nack, basic.reject. @throws BrokerError when the tag is unknown */
@@ -109,11 +120,16 @@ export class Consuming implements ConsumerHost, ReplyTarget {
 
   /** The socket has room again, or a limit has changed. */
   wakeAll(): void {
-    for (const consumer of [...this.consumers.values()]) consumer.queue.wake(consumer);
+    const queues = [...this.limited];
+    this.limited.clear();
+    // RabbitMQ gives each the same chance to be the first: there may be room for one message.
+    const first = Math.floor(this.host.random.next() * queues.length);
+    for (const queue of [...queues.slice(first), ...queues.slice(0, first)]) queue.wakeOf(this);
   }
 
   /** The channel is gone: its consumers end, and what is unacknowledged goes back. */
   close(): void {
+    this.closed = true;
     this.stopReplies();
     for (const tag of [...this.consumers.keys()]) this.cancel(tag);
     this.transaction.abandon();
@@ -133,17 +149,25 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   // What consumers ask.
 
   canDeliver(consumer: Consumer): boolean {
-    if (this.host.transport.congested || this.host.transport.ended) return false;
-    return consumer.noAck || this.channelPrefetch === 0 || this.channelUnacked < this.channelPrefetch;
+    if (this.host.transport.ended || this.closed) return false;
+    const full = this.channelPrefetch > 0 && this.channelUnacked >= this.channelPrefetch;
+    if (!full && !this.host.transport.congested) return true;
+    this.limited.add(consumer.queue);
+    return false;
   }
 
-  deliver(consumer: Consumer, entry: QueueEntry): void {
-    const { queue, tag } = consumer;
+  deliver(consumer: Consumer, entry: QueueEntry): boolean {
+    const { queue, tag, noAck } = consumer;
     const { message, redelivered } = entry;
-    const deliveryTag = this.register(entry, queue, consumer, consumer.noAck);
     const { exchange, routingKey } = message;
+    // Taken only once it is sent: a tag that the client never sees would be a gap.
+    const deliveryTag = this.lastDeliveryTag + 1;
     const args = { consumerTag: tag, deliveryTag, redelivered, exchange, routingKey };
-    this.host.forward('basic.deliver', args, { encoded: encodedFor(entry, queue), body: message.body });
+    if (!this.host.forward('basic.deliver', args, { encoded: encodedFor(entry, queue), body: message.body })) {
+      return false;
+    }
+    this.register(entry, queue, consumer, noAck);
+    return true;
   }
 
   cancelled(consumer: Consumer): void {
@@ -152,7 +176,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     if (!this.host.cancelNotify) return;
     // After the answer to what has caused it, queue.delete-ok for one.
     queueMicrotask(() => {
-      if (!this.host.transport.ended) this.host.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
+      if (!this.closed) this.host.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
     });
   }
 
@@ -160,8 +184,8 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   reply(message: Message): void {
     const { routingKey } = message;
     const consumerTag = this.replies!.tag;
-    const args = { consumerTag, deliveryTag: ++this.lastDeliveryTag, redelivered: false, exchange: '', routingKey };
-    this.host.forward('basic.deliver', args, message);
+    const args = { consumerTag, deliveryTag: this.lastDeliveryTag + 1, redelivered: false, exchange: '', routingKey };
+    if (this.host.forward('basic.deliver', args, message)) this.lastDeliveryTag++;
   }
 
   private consumeReplies(
@@ -180,17 +204,17 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     this.replies = undefined;
   }
 
-  private register(entry: QueueEntry, queue: Queue, consumer: Consumer | undefined, noAck: boolean): number {
+  private register(entry: QueueEntry, queue: Queue, consumer: Consumer | undefined, noAck: boolean): void {
     const deliveryTag = ++this.lastDeliveryTag;
+    queue.handedOut(entry, noAck);
     if (!noAck) {
       this.unacked.add({ deliveryTag, entry, queue, consumer });
-      queue.unacknowledged++;
       if (consumer) {
         consumer.unacked++;
         this.channelUnacked++;
       }
     }
-    this.host.journal.add('delivered', {
+    const delivered = {
       connection: this.host.connectionId,
       channel: this.host.channelId,
       queue: queue.name,
@@ -199,33 +223,36 @@ export class Consuming implements ConsumerHost, ReplyTarget {
       redelivered: entry.redelivered,
       noAck,
       message: new JournalMessage(entry.message),
-    });
-    return deliveryTag;
+    };
+    this.host.journal.add('delivered', delivered, entry);
   }
 
   private carryOut(deliveries: readonly UnackedDelivery[], outcome: Settlement): void {
     const awake = new Set<Consumer>();
     const back = new Map<Queue, QueueEntry[]>();
     for (const { deliveryTag, entry, queue, consumer } of deliveries) {
-      queue.unacknowledged--;
       if (consumer) {
         consumer.unacked--;
         this.channelUnacked--;
         awake.add(consumer);
       }
-      if (outcome === 'reject') queue.reject(entry);
-      else if (outcome === 'requeue') {
+      if (outcome === 'ack') queue.acked(entry);
+      else if (outcome === 'reject') queue.reject(entry);
+      else {
         const entries = back.get(queue);
         if (entries) entries.push(entry);
         else back.set(queue, [entry]);
       }
       const { connectionId: connection, channelId: channel } = this.host;
       const message = new JournalMessage(entry.message);
-      this.host.journal.add('settled', { connection, channel, queue: queue.name, deliveryTag, outcome, message });
+      const settled = { connection, channel, queue: queue.name, deliveryTag, outcome, message };
+      this.host.journal.add('settled', settled, entry);
     }
     for (const [queue, entries] of back) queue.requeue(entries);
-    if (this.channelPrefetch > 0) this.wakeAll();
-    else for (const consumer of awake) consumer.queue.wake(consumer);
+    if (this.channelPrefetch > 0) {
+      for (const { queue } of awake) this.limited.add(queue);
+      this.wakeAll();
+    } else for (const consumer of awake) consumer.queue.wake(consumer);
   }
 }
 

@@ -14,12 +14,14 @@ import type { Transaction } from './transaction.js';
 type PublishArguments = MethodArguments<'basic.publish'>;
 type Outcome = JournalEntries['published']['outcome'];
 
+/** What a list takes for each item, in bytes. */
+const POINTER = 8;
+
 /** A publish that is checked and routed, and only has to be carried out. */
 interface Routed {
   readonly args: PublishArguments;
   readonly message: Message;
   readonly queues: ReadonlySet<Queue>;
-  readonly target: ReplyTarget | undefined;
   readonly expiration: number | undefined;
   readonly priority: number;
   /** The publish's number; 0 without confirms. */
@@ -63,22 +65,36 @@ export class Publishing {
     const expiration = parseExpiration(properties.expiration);
     this.assertUser(properties);
     const addressed = this.address(message, properties);
-    const direct = args.exchange === '' && isReplyAddress(args.routingKey);
     const routed = {
       args,
       message: addressed,
       queues: vhost.route(addressed),
-      target: direct ? this.host.replyTargets.get(args.routingKey) : undefined,
       expiration,
       priority: properties.priority ?? 0,
       sequence: this.confirms?.next() ?? 0,
     };
-    this.transaction.carryOut(() => this.carryOut(routed));
+    if (!this.transaction.active) return this.carryOut(routed, routed.queues);
+    // Until it is committed it is kept here, and takes as much room as in a queue.
+    const { size } = addressed;
+    vhost.kept(size);
+    const commit = (): void => {
+      vhost.kept(-size);
+      // It is routed already; of these queues it goes to those that are there now.
+      const there = [...routed.queues].map(({ name }) => vhost.queues.get(name)).filter((queue) => queue !== undefined);
+      this.carryOut(routed, new Set(there));
+    };
+    this.transaction.carryOut(commit, () => vhost.kept(-size));
   }
 
-  private carryOut(routed: Routed): void {
-    const { args, message, queues, target, expiration, priority, sequence } = routed;
+  /** The channel is over. */
+  close(): void {
+    this.confirms?.close();
+  }
+
+  private carryOut(routed: Routed, queues: ReadonlySet<Queue>): void {
+    const { args, message, expiration, priority, sequence } = routed;
     const { faults, journal, connectionId, channelId } = this.host;
+    const target = this.replyTarget(args);
     const fault = faults.onPublish(message, this.confirming, args.mandatory);
     let outcome: Outcome = fault ?? (queues.size > 0 || target ? 'routed' : 'unroutable');
     if (!fault) {
@@ -87,7 +103,7 @@ export class Publishing {
     }
     // A reply address is no queue: https://www.rabbitmq.com/docs/direct-reply-to#limitations.
     if (outcome === 'returned' || (!fault && queues.size === 0 && args.mandatory)) this.return(args, message);
-    journal.add('published', {
+    const published = {
       connection: connectionId,
       channel: channelId,
       exchange: args.exchange,
@@ -96,10 +112,15 @@ export class Publishing {
       message: new JournalMessage(message),
       queues: [...queues].map(({ name }) => name),
       outcome,
-    });
+    };
+    journal.add('published', published, { message, own: POINTER * queues.size });
     // RabbitMQ nacks what one of its queues refused, though others may have taken it.
     if (outcome === 'refused' || outcome === 'nacked') this.confirms?.nack(sequence);
     else this.confirms?.ack(sequence);
+  }
+
+  private replyTarget({ exchange, routingKey }: PublishArguments): ReplyTarget | undefined {
+    return exchange === '' && isReplyAddress(routingKey) ? this.host.replyTargets.get(routingKey) : undefined;
   }
 
   private return({ exchange, routingKey }: PublishArguments, message: Message): void {

@@ -2,6 +2,7 @@ import type { Method, MethodArguments } from '../../protocol/types.js';
 import type { ChannelHost } from './channel-host.js';
 import { BrokerError, notFound, preconditionFailed } from '../errors.js';
 import type { Queue } from '../queue/queue.js';
+import type { BindingRequest } from '../routing/vhost.js';
 import { isReplyAddress, REPLY_TO } from './reply-to.js';
 
 /** The methods of the classes exchange and queue, as one channel carries them out. */
@@ -26,33 +27,24 @@ export class TopologyMethods {
         this.declareExchange(method.args);
         return this.answer(method.args.noWait, () => this.host.send('exchange.declareOk', {}));
       case 'exchange.delete':
-        vhost.deleteExchange(method.args.exchange, method.args.ifUnused);
+        vhost.deleteExchange(clean(method.args.exchange), method.args.ifUnused);
         return this.answer(method.args.noWait, () => this.host.send('exchange.deleteOk', {}));
       case 'exchange.bind': {
-        const { source, destination, routingKey } = method.args;
-        vhost.bind({ source, kind: 'exchange', destination, routingKey, arguments: method.args.arguments }, connection);
+        vhost.bind(exchangeBinding(method.args), connection);
         return this.answer(method.args.noWait, () => this.host.send('exchange.bindOk', {}));
       }
       case 'exchange.unbind': {
-        const { source, destination, routingKey } = method.args;
-        vhost.unbind(
-          { source, kind: 'exchange', destination, routingKey, arguments: method.args.arguments },
-          connection,
-        );
+        vhost.unbind(exchangeBinding(method.args), connection);
         return this.answer(method.args.noWait, () => this.host.send('exchange.unbindOk', {}));
       }
       case 'queue.declare':
         return this.declareQueue(method.args);
       case 'queue.bind': {
-        const [destination, routingKey] = this.bindingEnd(method.args);
-        const source = method.args.exchange;
-        vhost.bind({ source, kind: 'queue', destination, routingKey, arguments: method.args.arguments }, connection);
+        vhost.bind(this.queueBinding(method.args), connection);
         return this.answer(method.args.noWait, () => this.host.send('queue.bindOk', {}));
       }
       case 'queue.unbind': {
-        const [destination, routingKey] = this.bindingEnd(method.args);
-        const source = method.args.exchange;
-        vhost.unbind({ source, kind: 'queue', destination, routingKey, arguments: method.args.arguments }, connection);
+        vhost.unbind(this.queueBinding(method.args), connection);
         return this.answer(false, () => this.host.send('queue.unbindOk', {}));
       }
       case 'queue.purge': {
@@ -69,7 +61,8 @@ export class TopologyMethods {
   }
 
   private declareExchange(args: MethodArguments<'exchange.declare'>): void {
-    const { exchange, passive, type, durable, autoDelete, internal } = args;
+    const { passive, type, durable, autoDelete, internal } = args;
+    const exchange = clean(args.exchange);
     const { vhost } = this.host;
     // Passive or not, there is nothing to ask of the default exchange.
     if (passive && exchange !== '') vhost.exchange(exchange);
@@ -78,7 +71,8 @@ export class TopologyMethods {
 
   private declareQueue(args: MethodArguments<'queue.declare'>): boolean {
     const { vhost, connection, replyTargets } = this.host;
-    const { queue: name, passive, durable, autoDelete, exclusive, noWait } = args;
+    const { passive, durable, autoDelete, exclusive, noWait } = args;
+    const name = clean(args.queue);
     if (isReplyAddress(name)) {
       // How a server asks whether its client still waits for the reply.
       if (name !== REPLY_TO && !replyTargets.get(name)) throw notFound('queue', name, vhost.name);
@@ -102,7 +96,7 @@ export class TopologyMethods {
 
   private deleteQueue({ queue: name, ifUnused, ifEmpty }: MethodArguments<'queue.delete'>): number {
     const { vhost, connection } = this.host;
-    const queue = vhost.queues.get(this.queueName(name));
+    const queue = vhost.queues.get(this.queueName(clean(name)));
     if (!queue) return 0;
     vhost.assertAccess(queue, connection);
     const where = `queue '${queue.name}' in vhost '${vhost.name}'`;
@@ -112,13 +106,39 @@ export class TopologyMethods {
   }
 
   /** An empty queue with an empty key is the last declared queue, with its name as the key (section 1.7.2.3). */
-  private bindingEnd({ queue, routingKey }: { queue: string; routingKey: string }): [string, string] {
-    const name = this.queueName(queue);
-    return [name, queue === '' && routingKey === '' ? name : routingKey];
+  private queueBinding(args: Omit<MethodArguments<'queue.unbind'>, 'noWait'>): BindingRequest {
+    const { queue, exchange, routingKey } = args;
+    const destination = this.queueName(clean(queue));
+    return {
+      kind: 'queue',
+      source: clean(exchange),
+      destination,
+      routingKey: queue === '' && routingKey === '' ? destination : routingKey,
+      arguments: args.arguments,
+    };
   }
 
   private answer(noWait: boolean, send: () => void): true {
     if (!noWait) send();
     return true;
   }
+}
+
+function exchangeBinding(args: Omit<MethodArguments<'exchange.bind'>, 'noWait'>): BindingRequest {
+  const { source, destination, routingKey } = args;
+  return {
+    kind: 'exchange',
+    source: clean(source),
+    destination: clean(destination),
+    routingKey,
+    arguments: args.arguments,
+  };
+}
+
+/**
+ * A name as RabbitMQ takes it where things are declared, bound and deleted: without CR and LF. What is published to,
+ * consumed from or purged goes by its name as it stands.
+ */
+function clean(name: string): string {
+  return name.replaceAll(/[\r\n]/g, '');
 }

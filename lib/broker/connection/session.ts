@@ -297,21 +297,26 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 
   private send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
-    if (!this.transport.ended) this.transport.writer.method(channel, name, args);
+    // Nothing of a channel follows our close, or the client's.
+    if (this.transport.ended || (this.closing && channel !== 0)) return;
+    this.transport.writer.method(channel, name, args);
   }
 
-  /** Thrown in whoever hands out a message, the error would be taken for that one's: its publisher's, for one. */
+  /** False when frames cannot hold it. Thrown, the error would be taken for that of whoever hands out the message: its publisher. */
   private forward<N extends MethodName>(
     channel: number,
     name: N,
     args: MethodArguments<N>,
     { encoded, body }: Pick<Message, 'encoded' | 'body'>,
-  ): void {
+  ): boolean {
+    if (this.closing || this.transport.ended) return false;
     try {
       this.transport.writer.forward(channel, name, args, encoded, body);
+      return true;
     } catch (error) {
       if (!(error instanceof EncodingError)) throw error;
-      queueMicrotask(() => this.close(new BrokerError('FRAME_ERROR', error.message), name));
+      this.close(new BrokerError('FRAME_ERROR', error.message), name);
+      return false;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../environment/index.js';
 import type { MessageProperties, MethodName } from '../../protocol/types.js';
 import type { DeathReason } from '../queue/dead-letter.js';
+import { Fifo } from '../queue/fifo.js';
 import type { Message } from '../queue/message.js';
 
 /** A message as the journal shows it; decoded when it is looked at. */
@@ -109,31 +110,49 @@ export type JournalEntry = {
 /** The journal's entries of one kind. */
 export type EntryOf<K extends JournalKind> = Extract<JournalEntry, { readonly kind: K }>;
 
+/** What an entry keeps in memory, in bytes as on the wire. */
+interface Held {
+  /** Which several entries share. */
+  readonly message?: Message;
+  /** Beside it: arguments of a method, names of queues. */
+  readonly own?: number;
+}
+
+const NOTHING: Held = {};
+
 interface Waiter {
   readonly accepts: (entry: JournalEntry) => boolean;
   readonly resolve: (entry: JournalEntry) => void;
 }
 
 /**
- * What the broker saw, in order: for tests to look at, or to wait for. It keeps the last `limit` entries.
+ * What the broker saw, in order: for tests to look at, or to wait for. It keeps the last entries, up to a number of them, and
+ * of bytes.
  *
  *     await broker.journal.next('settled', ({ queue, outcome }) => queue === 'billing' && outcome === 'ack');
  */
 export class Journal {
-  private kept: JournalEntry[] = [];
+  private readonly kept = new Fifo<{ readonly entry: JournalEntry; readonly holds: Held }>();
+  /** How many entries have the same message: it is there once. */
+  private readonly held = new Map<Message, number>();
+  private bytes = 0;
   private sequence = 0;
   private waiters: Waiter[] = [];
   private readonly watchers = new Set<(entry: JournalEntry) => void>();
 
-  /** @param limit entries kept; 0 to keep none, `next` works all the same */
+  /**
+   * @param limit entries kept; 0 to keep none, `next` works all the same
+   * @param byteLimit bytes of messages and arguments in them, at most; the last entry is kept in any case
+   */
   constructor(
     private readonly time: Pick<Clock, 'wallTime' | 'after'>,
     private readonly limit: number,
+    private readonly byteLimit: number,
   ) {}
 
   /** Everything that is kept, the oldest first. */
   get entries(): readonly JournalEntry[] {
-    return this.kept.slice(-this.limit || this.kept.length);
+    return Array.from(this.kept, ({ entry }) => entry);
   }
 
   /** The entries of one kind, as far as they are kept and fit. */
@@ -185,19 +204,40 @@ export class Journal {
 
   /** Forgets what is kept; numbering goes on. */
   clear(): void {
-    this.kept = [];
+    while (this.kept.length > 0) this.forget();
   }
 
   /** @internal */
-  add<K extends JournalKind>(kind: K, what: JournalEntries[K]): void {
+  add<K extends JournalKind>(kind: K, what: JournalEntries[K], holds: Held = NOTHING): void {
     const entry = { kind, sequence: ++this.sequence, time: this.time.wallTime(), ...what } as unknown as JournalEntry;
-    if (this.limit > 0) this.kept.push(entry);
-    // Cut now and then rather than shifted each time.
-    if (this.kept.length >= 2 * this.limit) this.kept = this.kept.slice(-this.limit);
+    if (this.limit > 0) this.keep(entry, holds);
     for (const watcher of this.watchers) watcher(entry);
     if (this.waiters.length === 0) return;
     const [fitting, others] = [true, false].map((wanted) => this.waiters.filter((w) => w.accepts(entry) === wanted));
     this.waiters = others!;
     for (const waiter of fitting!) waiter.resolve(entry);
+  }
+
+  private keep(entry: JournalEntry, holds: Held): void {
+    this.kept.push({ entry, holds });
+    const { message, own = 0 } = holds;
+    this.bytes += own;
+    if (message) {
+      const times = this.held.get(message) ?? 0;
+      if (times === 0) this.bytes += message.size;
+      this.held.set(message, times + 1);
+    }
+    while (this.kept.length > this.limit || (this.bytes > this.byteLimit && this.kept.length > 1)) this.forget();
+  }
+
+  /** Drops the oldest. */
+  private forget(): void {
+    const { message, own = 0 } = this.kept.shift()!.holds;
+    this.bytes -= own;
+    if (!message) return;
+    const times = this.held.get(message)! - 1;
+    if (times > 0) return void this.held.set(message, times);
+    this.held.delete(message);
+    this.bytes -= message.size;
   }
 }

@@ -37,7 +37,7 @@ export function putIn(vhost: Vhost, journal: Journal, given: MessageToPutIn): Pu
   const queues = routed.filter((queue) => queue.publish(message, arrival)).map(({ name }) => name);
   const outcome = queues.length < routed.length ? 'refused' : queues.length > 0 ? 'routed' : 'unroutable';
   const entry = new JournalMessage(message);
-  journal.add('published', {
+  const published = {
     connection: 0,
     channel: 0,
     exchange,
@@ -46,6 +46,7 @@ export function putIn(vhost: Vhost, journal: Journal, given: MessageToPutIn): Pu
     message: entry,
     queues,
     outcome,
-  });
+  } as const;
+  journal.add('published', published, { message });
   return { message: entry, queues };
 }

@@ -13,6 +13,8 @@ interface Turn {
  */
 export class ConsumerRing {
   private readonly all = new Set<Consumer>();
+  /** Who could not take more, in the order in which that was seen. */
+  private readonly aside = new Set<Consumer>();
   /** By falling priority. */
   private readonly turns: Turn[] = [];
 
@@ -34,6 +36,7 @@ export class ConsumerRing {
 
   remove(consumer: Consumer): void {
     this.all.delete(consumer);
+    this.aside.delete(consumer);
     const at = this.turns.findIndex(({ priority }) => priority === consumer.priority);
     const turn = this.turns[at];
     if (turn?.waiting.delete(consumer) && turn.waiting.size === 0) this.turns.splice(at, 1);
@@ -41,7 +44,14 @@ export class ConsumerRing {
 
   /** It may take deliveries again. */
   wake(consumer: Consumer): void {
-    if (this.all.has(consumer)) this.turnOf(consumer.priority).waiting.add(consumer);
+    if (!this.all.has(consumer)) return;
+    this.aside.delete(consumer);
+    this.turnOf(consumer.priority).waiting.add(consumer);
+  }
+
+  /** Those that stand aside and fit, in their order: who was served last comes last. */
+  wakeWhere(fits: (consumer: Consumer) => boolean): void {
+    for (const consumer of this.aside) if (fits(consumer)) this.wake(consumer);
   }
 
   /** Who takes the next delivery; undefined when nobody can. */
@@ -53,7 +63,10 @@ export class ConsumerRing {
     for (const { waiting } of this.turns) {
       for (const consumer of waiting) {
         waiting.delete(consumer);
-        if (!consumer.ready) continue;
+        if (!consumer.ready) {
+          this.aside.add(consumer);
+          continue;
+        }
         waiting.add(consumer);
         return consumer;
       }

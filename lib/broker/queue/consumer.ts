@@ -5,7 +5,8 @@ import type { Queue } from './queue.js';
 export interface ConsumerHost {
   /** There is room: the channel's limit is not reached, and the socket takes what is sent. */
   canDeliver(consumer: Consumer): boolean;
-  deliver(consumer: Consumer, entry: QueueEntry): void;
+  /** False when its connection's frames cannot hold it: the connection is over then. */
+  deliver(consumer: Consumer, entry: QueueEntry): boolean;
   /** The queue is gone, or a fault was wished: the client hears of it (https://www.rabbitmq.com/docs/consumer-cancel). */
   cancelled(consumer: Consumer): void;
 }
@@ -26,7 +27,8 @@ export class Consumer {
     readonly priority: number,
     /** Unacknowledged deliveries at most; 0 for no limit. */
     readonly prefetch: number,
-    private readonly host: ConsumerHost,
+    /** Its channel. */
+    readonly host: ConsumerHost,
   ) {}
 
   /** It can take a delivery now. */
@@ -36,8 +38,9 @@ export class Consumer {
     return this.host.canDeliver(this);
   }
 
-  take(entry: QueueEntry): void {
-    this.host.deliver(this, entry);
+  /** False when it could not be sent. */
+  take(entry: QueueEntry): boolean {
+    return this.host.deliver(this, entry);
   }
 
   /** Ends it from the broker's side. */

@@ -1,5 +1,5 @@
-import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
-import { typed } from '../../protocol/field-table.js';
+import { decodeField, encodedEntries, encodedItems } from '../../protocol/encoded-fields.js';
+import { EncodedField, typed, TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 import { encodeProperties, Message } from './message.js';
 
 /** Why a message leaves a queue for its dead-letter exchange (https://www.rabbitmq.com/docs/dlx). */
@@ -14,22 +14,25 @@ export interface Death {
   readonly time: number;
 }
 
+/** The most that a count can be on the wire: 64 bits, signed. */
+const COUNT_MAX = 2n ** 63n - 1n;
+
 /**
  * The message that goes to the dead-letter exchange: the same, with its death in `x-death` and without its expiration,
- * so that it does not expire again.
+ * so that it does not expire again. An `x-death` that is no list is replaced.
  *
  * @param routingKey the queue's x-dead-letter-routing-key, in place of the message's own
  */
 export function deadLetter(death: Death, exchange: string, routingKey: string | undefined): Message {
   const { message } = death;
-  const { expiration, headers: before } = message.properties;
-  const passedOn = message.passedOn;
-  const headers: FieldTable = { ...passedOn.headers };
+  const { passedOn } = message;
+  const before = passedOn.headers;
+  const headers: FieldTable = { ...before };
+  const told = before?.['x-death'];
+  headers['x-death'] = withDeath(told, death, passedOn.expiration, before?.['CC']);
   // With a routing key of its own the queue decides, and not the publisher's CC any more.
   if (routingKey !== undefined) delete headers['CC'];
-  const first = headers['x-death'] === undefined;
-  headers['x-death'] = withDeath(before?.['x-death'], death, expiration);
-  if (first) {
+  if (told === undefined) {
     headers['x-first-death-exchange'] = message.exchange;
     headers['x-first-death-queue'] = death.queue;
     headers['x-first-death-reason'] = death.reason;
@@ -39,13 +42,14 @@ export function deadLetter(death: Death, exchange: string, routingKey: string | 
 }
 
 /** One table for each queue and reason, the latest first; a death that happened before counts up. */
-function withDeath(before: FieldValue, death: Death, expiration: string | undefined): FieldValue {
-  const others = deathsIn(before);
+function withDeath(told: FieldValue, death: Death, expiration: string | undefined, cc: FieldValue): FieldValue {
   const { message, queue, reason } = death;
-  const at = others.findIndex((other) => other['queue'] === queue && other['reason'] === reason);
+  const others = grouped(tablesIn(told));
+  const at = others.findIndex((other) => isOf(other, queue, reason));
   if (at >= 0) {
     const [again] = others.splice(at, 1);
-    return [{ ...again, count: typed('int64', Number(again!['count']) + 1) }, ...others.map(recounted)];
+    const count = countIn(again!);
+    return [{ ...again, count: typed('int64', count < COUNT_MAX ? count + 1n : COUNT_MAX) }, ...others];
   }
   const latest: FieldTable = {
     count: typed('int64', 1),
@@ -53,24 +57,60 @@ function withDeath(before: FieldValue, death: Death, expiration: string | undefi
     queue,
     time: new Date(death.time),
     exchange: message.exchange,
-    'routing-keys': [...message.routingKeys],
+    // Of its keys those that its readers may know: BCC is not among its headers any more.
+    'routing-keys': [message.routingKey, ...stringsIn(cc)],
     'original-expiration': expiration,
   };
-  return [latest, ...others.map(recounted)];
+  return [latest, ...others];
 }
 
-/** Reading has made the count a plain number; on the wire it is a 64-bit one. */
-function recounted(death: FieldTable): FieldTable {
-  const { count } = death;
-  return typeof count === 'number' ? { ...death, count: typed('int64', count) } : death;
+/** Their values as they came: a publisher may have put anything into them. */
+function tablesIn(told: FieldValue): FieldTable[] {
+  const items = told instanceof EncodedField ? encodedItems(told) : undefined;
+  return (items ?? []).map(encodedEntries).filter((table) => table !== undefined);
 }
 
-function deathsIn(header: FieldValue): FieldTable[] {
-  return Array.isArray(header) ? header.filter((item): item is FieldTable => isTable(item as FieldValue)) : [];
+/**
+ * Brokers before RabbitMQ 3.6 wrote a table for each death: those of one queue and reason become one, which counts them.
+ * RabbitMQ 3 leaves more than one in the opposite order.
+ */
+function grouped(tables: readonly FieldTable[]): FieldTable[] {
+  if (tables.length <= 1) return [...tables];
+  const groups = new Map<string, { readonly first: FieldTable; count: bigint }>();
+  for (const table of tables) {
+    const key = JSON.stringify([textIn(table, 'queue'), textIn(table, 'reason')]);
+    const group = groups.get(key);
+    if (group) group.count++;
+    else groups.set(key, { first: table, count: 1n });
+  }
+  return [...groups.values()]
+    .map(({ first, count }) => (first['count'] ? first : { ...first, count: typed('int64', count) }))
+    .reverse();
 }
 
-function isTable(value: FieldValue): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+function isOf(table: FieldTable, queue: string, reason: string): boolean {
+  return textIn(table, 'queue') === queue && textIn(table, 'reason') === reason;
+}
+
+function textIn(table: FieldTable, name: 'queue' | 'reason'): string | undefined {
+  const value = meaning(table[name]);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function meaning(value: FieldValue): FieldValue {
+  if (value instanceof TypedField) return value.value;
+  return value instanceof EncodedField ? decodeField(value) : value;
+}
+
+/** 0 for what is no whole number, which RabbitMQ fails at. */
+function countIn({ count }: FieldTable): bigint {
+  const value = meaning(count);
+  return typeof value === 'bigint' || Number.isInteger(value) ? BigInt(value as number | bigint) : 0n;
+}
+
+function stringsIn(field: FieldValue): string[] {
+  const value = meaning(field);
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 }
 
 /**
@@ -78,7 +118,8 @@ function isTable(value: FieldValue): boolean {
  * so RabbitMQ drops it there.
  */
 export function isCycle(message: Message, queue: string): boolean {
-  const deaths = deathsIn(message.properties.headers?.['x-death']);
+  const told = message.properties.headers?.['x-death'];
+  const deaths = (Array.isArray(told) ? told : []) as FieldTable[];
   const at = deaths.findIndex((death) => death['queue'] === queue);
   return at >= 0 && deaths.slice(0, at + 1).every((death) => death['reason'] !== 'rejected');
 }

@@ -12,6 +12,11 @@ export class Fifo<T> {
     return this.ring[this.head];
   }
 
+  /** From the first to the last. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let index = 0; index < this.count; index++) yield this.ring[(this.head + index) & (this.ring.length - 1)] as T;
+  }
+
   push(item: T): void {
     if (this.count === this.ring.length) this.resize(this.count * 2);
     this.ring[(this.head + this.count) & (this.ring.length - 1)] = item;

@@ -1,4 +1,4 @@
-import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import { TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 import { preconditionFailed } from '../errors.js';
 import { typeName } from '../routing/field-values.js';
 
@@ -25,8 +25,8 @@ export interface QueueSettings {
 
 type Check = (value: FieldValue) => string | undefined;
 
-/** What is wrong with a whole number of at least `min`, in RabbitMQ's words; undefined when nothing is. */
-function integer(min: number, max = Infinity): Check {
+/** What is wrong with a whole number of at least `min`, in RabbitMQ's words; undefined when nothing is. 10.0 is none. */
+export function integer(min = -Infinity, max = Infinity): Check {
   return (value) => {
     if (typeof value !== 'bigint' && !Number.isInteger(value)) return `"expected integer, got ${typeName(value)}"`;
     const number = Number(value);
@@ -43,21 +43,24 @@ function oneOf(values: readonly string[], otherwise: (value: string) => string):
   return (value) => string(value) ?? (values.includes(value as string) ? undefined : otherwise(value as string));
 }
 
-const checks: Readonly<Record<string, Check>> = {
-  'x-queue-type': oneOf(['classic', 'quorum'], (value) => `"unsupported queue type '${value}'"`),
-  'x-message-ttl': integer(0),
-  'x-expires': integer(1),
-  'x-max-length': integer(0),
-  'x-max-length-bytes': integer(0),
-  'x-max-priority': integer(0, 255),
-  'x-overflow': oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
-  'x-dead-letter-exchange': string,
-  'x-dead-letter-routing-key': string,
-  'x-dead-letter-strategy': oneOf(['at-most-once', 'at-least-once'], () => 'invalid_dlx_strategy'),
-  'x-single-active-consumer': boolean,
-  'x-queue-mode': oneOf(['default', 'lazy'], (value) => `"unsupported queue mode '${value}'"`),
-  'x-quorum-initial-group-size': integer(1),
-};
+/** A Map: the names are the clients', and `constructor` is a name. */
+const checks = new Map<string, Check>(
+  Object.entries({
+    'x-queue-type': oneOf(['classic', 'quorum'], (value) => `"unsupported queue type '${value}'"`),
+    'x-message-ttl': integer(0),
+    'x-expires': integer(1),
+    'x-max-length': integer(0),
+    'x-max-length-bytes': integer(0),
+    'x-max-priority': integer(0, 255),
+    'x-overflow': oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
+    'x-dead-letter-exchange': string,
+    'x-dead-letter-routing-key': string,
+    'x-dead-letter-strategy': oneOf(['at-most-once', 'at-least-once'], () => 'invalid_dlx_strategy'),
+    'x-single-active-consumer': boolean,
+    'x-queue-mode': oneOf(['default', 'lazy'], (value) => `"unsupported queue mode '${value}'"`),
+    'x-quorum-initial-group-size': integer(1),
+  }),
+);
 
 /** Arguments that one type has and the other refuses. */
 const ofOtherType = {
@@ -84,7 +87,7 @@ export const comparedArguments = [
 export function parseQueueArguments(args: FieldTable, where: string): QueueSettings {
   const type = queueType(args);
   for (const name of Object.keys(args)) {
-    const problem = checks[name]?.(args[name]);
+    const problem = checks.get(name)?.(args[name]);
     if (problem === undefined) continue;
     if (name === 'x-dead-letter-exchange') {
       throw preconditionFailed(`invalid type '${typeName(args[name])}' for arg '${name}' in ${where}`);
@@ -99,7 +102,10 @@ export function parseQueueArguments(args: FieldTable, where: string): QueueSetti
   if (args['x-dead-letter-routing-key'] !== undefined && args['x-dead-letter-exchange'] === undefined) {
     throw preconditionFailed(`invalid arg 'x-dead-letter-routing-key' for ${where}: routing_key_but_no_dlx_defined`);
   }
-  const number = (name: string): number | undefined => (args[name] === undefined ? undefined : Number(args[name]));
+  const number = (name: string): number | undefined => {
+    const value = args[name];
+    return value === undefined ? undefined : Number(value instanceof TypedField ? value.value : value);
+  };
   // RabbitMQ 3 takes any delivery limit, and does without one when it makes no sense.
   const limit = number('x-delivery-limit');
   return {

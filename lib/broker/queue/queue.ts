@@ -1,6 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import type { BrokerClock } from '../control/clock.js';
-import type { Consumer } from './consumer.js';
+import type { Consumer, ConsumerHost } from './consumer.js';
 import { ConsumerRing } from './consumer-ring.js';
 import type { DeathReason } from './dead-letter.js';
 import type { Message, QueueEntry } from './message.js';
@@ -23,7 +23,7 @@ export interface QueueHost {
   died(queue: Queue, message: Message, reason: DeathReason): void;
   /** Unused for its x-expires, or without consumers and auto-delete. */
   unneeded(queue: Queue): void;
-  /** Bytes that the queue keeps, more or (negative) fewer than before. */
+  /** Bytes that the queue keeps, for those that are out too, more or (negative) fewer than before. */
   kept(bytes: number): void;
 }
 
@@ -51,7 +51,7 @@ const ENTRY_OVERHEAD = 256;
 export class Queue {
   readonly kind = 'queue';
   readonly consumers: ConsumerRing;
-  /** Messages that are out: with a consumer, or fetched. Their channels count them. */
+  /** Messages that are out: with a consumer, or fetched. */
   unacknowledged = 0;
   private readonly ready: ReadyMessages;
   private nextPosition = 0;
@@ -93,44 +93,71 @@ export class Queue {
       redelivered: false,
       deliveryCount: 0,
     });
-    this.settle();
     return true;
   }
 
-  /** Takes the next message out (basic.get). */
+  /**
+   * Takes the next message out (basic.get). It is then in the hands of who asked: `handedOut` has to follow, or `putBack`.
+   */
   get(): QueueEntry | undefined {
     this.touch();
     this.dropExpired();
-    const entry = this.shift();
+    const entry = this.ready.shift();
     this.planExpiry();
     return entry;
   }
 
+  /** It is with a client. What needs no acknowledgement is gone with that. */
+  handedOut(entry: QueueEntry, noAck: boolean): void {
+    if (noAck) this.keep(entry, -1);
+    else this.unacknowledged++;
+  }
+
+  /** It could not be sent: as if it had never been taken out. */
+  putBack(entry: QueueEntry): void {
+    if (this.deleted) return this.keep(entry, -1);
+    this.ready.putBack(entry);
+    this.planExpiry();
+  }
+
+  /** A client has dealt with it. */
+  acked(entry: QueueEntry): void {
+    this.unacknowledged--;
+    this.keep(entry, -1);
+  }
+
   /** Puts deliveries back to their places; a quorum queue gives up those that came back too often. */
   requeue(entries: Iterable<QueueEntry>): void {
-    if (this.deleted) return;
     for (const entry of entries) {
+      if (this.deleted) {
+        this.acked(entry);
+        continue;
+      }
       entry.redelivered = true;
       entry.deliveryCount++;
-      if (entry.deliveryCount > this.settings.deliveryLimit) this.host.died(this, entry.message, 'delivery_limit');
-      else {
+      if (entry.deliveryCount > this.settings.deliveryLimit) {
+        this.acked(entry);
+        this.host.died(this, entry.message, 'delivery_limit');
+      } else {
+        this.unacknowledged--;
         this.ready.putBack(entry);
-        this.keep(entry, 1);
       }
     }
+    if (this.deleted) return;
     this.dropExpired();
     this.settle();
   }
 
   /** A consumer refused it for good. */
   reject(entry: QueueEntry): void {
+    this.acked(entry);
     if (!this.deleted) this.host.died(this, entry.message, 'rejected');
   }
 
   /** Drops what is ready; returns how much that was. */
   purge(): number {
     const count = this.ready.length;
-    while (this.shift());
+    while (this.drop());
     this.planExpiry();
     return count;
   }
@@ -165,6 +192,12 @@ export class Queue {
     this.deliver();
   }
 
+  /** The consumers of this channel may. */
+  wakeOf(channel: ConsumerHost): void {
+    this.consumers.wakeWhere((consumer) => consumer.host === channel);
+    this.deliver();
+  }
+
   /** Counts as use: x-expires begins anew. */
   touch(): void {
     const { expires } = this.settings;
@@ -181,7 +214,7 @@ export class Queue {
     this.cancelExpiry?.();
     this.cancelIdle?.();
     const count = this.ready.length;
-    while (this.shift());
+    while (this.drop());
     for (const consumer of [...this.consumers]) consumer.cancel();
     return count;
   }
@@ -193,7 +226,7 @@ export class Queue {
     this.planExpiry();
   }
 
-  /** After something came in: consumers first, so that a TTL of 0 reaches who waits, then the limits. */
+  /** After something came in: consumers first, then the limits. */
   private settle(): void {
     this.handOut();
     this.dropExpired();
@@ -202,15 +235,36 @@ export class Queue {
   }
 
   private handOut(): void {
-    // A consumer's channel may call back while it is served; the loop that runs already goes on from there.
-    if (this.delivering || this.deleted) return;
-    this.delivering = true;
-    while (this.ready.length > 0) {
-      const consumer = this.consumers.next();
+    while (this.hasLiving()) {
+      const consumer = this.nextConsumer();
       if (!consumer) break;
-      consumer.take(this.shift()!);
+      const entry = this.ready.shift()!;
+      if (!this.give(consumer, entry)) this.putBack(entry);
     }
-    this.delivering = false;
+  }
+
+  /** Its head is one that may be handed out: what has expired is not. */
+  private hasLiving(): boolean {
+    const head = this.ready.peek();
+    if (head === undefined) return false;
+    if (head.expiresAt === Infinity || head.expiresAt > this.host.clock.now()) return true;
+    this.dropExpired();
+    return this.ready.length > 0;
+  }
+
+  private nextConsumer(): Consumer | undefined {
+    // A consumer's channel may call back while it is served; the loop that runs already goes on from there.
+    return this.delivering || this.deleted ? undefined : this.consumers.next();
+  }
+
+  /** False when it could not be sent; its connection is over then. */
+  private give(consumer: Consumer, entry: QueueEntry): boolean {
+    this.delivering = true;
+    try {
+      return consumer.take(entry);
+    } finally {
+      this.delivering = false;
+    }
   }
 
   private isFullFor(message: Message): boolean {
@@ -222,7 +276,7 @@ export class Queue {
     const { maxLength, maxLengthBytes, overflow } = this.settings;
     if (overflow !== 'drop-head') return;
     while (this.ready.length > maxLength || this.ready.bytes > maxLengthBytes) {
-      this.host.died(this, this.shift()!.message, 'maxlen');
+      this.host.died(this, this.drop()!.message, 'maxlen');
     }
   }
 
@@ -249,12 +303,18 @@ export class Queue {
           });
   }
 
+  /** To a consumer that waits, where nothing stands before it; else in line. */
   private add(entry: QueueEntry): void {
-    this.ready.push(entry);
     this.keep(entry, 1);
+    const consumer = this.ready.length > 0 ? undefined : this.nextConsumer();
+    if (consumer && this.give(consumer, entry)) return this.settle();
+    if (this.deleted) return this.keep(entry, -1);
+    this.ready.push(entry);
+    this.settle();
   }
 
-  private shift(): QueueEntry | undefined {
+  /** The next, not to be handed out. */
+  private drop(): QueueEntry | undefined {
     const entry = this.ready.shift();
     if (entry) this.keep(entry, -1);
     return entry;

@@ -60,9 +60,12 @@ export class ReadyMessages {
   }
 
   /** The next to be delivered: of the highest priority. */
+  peek(): QueueEntry | undefined {
+    return this.total === 0 ? undefined : this.highest().peek();
+  }
+
   shift(): QueueEntry | undefined {
-    if (this.total === 0) return undefined;
-    return this.shiftFrom(this.levels.findLast(({ length }) => length > 0)!);
+    return this.total === 0 ? undefined : this.shiftFrom(this.highest());
   }
 
   /** Takes the heads of its levels as long as they have expired; messages expire at the head only, as in RabbitMQ. */
@@ -84,6 +87,11 @@ export class ReadyMessages {
     let earliest = Infinity;
     for (const level of this.levels) earliest = Math.min(earliest, level.peek()?.expiresAt ?? Infinity);
     return earliest;
+  }
+
+  /** Of those that are not empty; there is one. */
+  private highest(): Level {
+    return this.levels.findLast(({ length }) => length > 0)!;
   }
 
   private add(entry: QueueEntry): void {

@@ -1,4 +1,4 @@
-import type { FieldTable, FieldValue } from '../../protocol/field-table.js';
+import { TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 
 /** RabbitMQ's name for the type of a table's value, as it stands in its reply texts. */
 export function typeName(value: FieldValue): string {
@@ -14,6 +14,7 @@ export function typeName(value: FieldValue): string {
       return 'long';
     default:
       if (value === null || value === undefined) return 'void';
+      if (value instanceof TypedField) return value.kind;
       if (value instanceof Date) return 'timestamp';
       if (value instanceof Uint8Array) return 'binary';
       return Array.isArray(value) ? 'array' : 'table';
@@ -30,6 +31,7 @@ export function canonical(value: FieldValue): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object') return JSON.stringify(value);
+  if (value instanceof TypedField) return `${value.kind}:${value.value}`;
   if (value instanceof Date) return `date:${value.getTime()}`;
   if (value instanceof Uint8Array) return `bytes:${Buffer.from(value).toString('hex')}`;
   if (Array.isArray(value)) return `[${value.map((item: FieldValue) => canonical(item)).join()}]`;
@@ -41,9 +43,22 @@ export function canonical(value: FieldValue): string {
 /** RabbitMQ's words for two values of an argument that should be the same. */
 export function difference(received: FieldValue, current: FieldValue): string {
   if (received !== undefined && current !== undefined) {
-    return `received '${String(received)}' but current is '${String(current)}'`;
+    return `received '${erlang(received)}' but current is '${erlang(current)}'`;
   }
   const describe = (value: FieldValue): string =>
-    value === undefined ? 'none' : `the value '${String(value)}' of type '${typeName(value)}'`;
+    value === undefined ? 'none' : `the value '${erlang(value)}' of type '${typeName(value)}'`;
   return `received ${describe(received)} but current is ${describe(current)}`;
+}
+
+/** As RabbitMQ, which is written in Erlang, prints it in its reply texts. */
+export function erlang(value: FieldValue): string {
+  if (value === null || value === undefined) return 'undefined';
+  if (value instanceof TypedField) return Number.isInteger(value.value) ? `${value.value}.0` : `${value.value}`;
+  if (value instanceof Date) return `${Math.floor(value.getTime() / 1000)}`;
+  if (value instanceof Uint8Array) return `<<${[...value].join()}>>`;
+  if (typeof value !== 'object') return `${value}`;
+  const nested = (item: FieldValue): string =>
+    `${typeName(item)},${typeof item === 'string' ? `<<"${item}">>` : erlang(item)}`;
+  if (Array.isArray(value)) return `[${value.map((item: FieldValue) => `{${nested(item)}}`).join()}]`;
+  return `[${Object.entries(value as FieldTable).map(([key, item]) => `{<<"${key}">>,${nested(item)}}`).join()}]`; // prettier-ignore
 }

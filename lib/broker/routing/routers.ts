@@ -1,7 +1,7 @@
-import type { FieldTable } from '../../protocol/field-table.js';
+import { TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 import type { Binding, Destination } from './binding.js';
 import { preconditionFailed } from '../errors.js';
-import { sameValue, typeName } from './field-values.js';
+import { erlang, sameValue, typeName } from './field-values.js';
 import type { Message } from '../queue/message.js';
 import { TopicTrie } from './topic-trie.js';
 
@@ -77,7 +77,7 @@ class HeadersRouter implements Router {
     const form = binding.arguments['x-match'];
     if (form !== undefined && typeof form !== 'string') {
       throw preconditionFailed(
-        `Invalid x-match field type ${typeName(form)} (value ${String(form)}); expected longstr`,
+        `Invalid x-match field type ${typeName(form)} (value ${erlang(form)}); expected longstr`,
       );
     }
     if (form !== undefined && !matchForms.has(form)) {
@@ -107,9 +107,14 @@ function matches(pattern: FieldTable, headers: FieldTable): boolean {
   const fits = (name: string): boolean => {
     if (!Object.hasOwn(headers, name)) return false;
     // A pattern without a value asks for the header's presence.
-    return pattern[name] === null || sameValue(pattern[name], headers[name]);
+    return pattern[name] === null || sameValue(untyped(pattern[name]), headers[name]);
   };
   return form.startsWith('any') ? names.some(fits) : names.every(fits);
+}
+
+/** Numbers are compared by what they are worth: 10.0 is 10. */
+function untyped(value: FieldValue): FieldValue {
+  return value instanceof TypedField ? value.value : value;
 }
 
 const routers: Readonly<Record<string, (() => Router) | undefined>> = Object.assign(Object.create(null), {

@@ -187,6 +187,11 @@ export class Vhost {
     this.predeclare();
   }
 
+  /** Bytes that are kept for a client outside of its queues, more or (negative) fewer than before. */
+  kept(bytes: number): void {
+    this.host.kept(bytes);
+  }
+
   /** The queues that a message goes to. @throws BrokerError when its exchange is not there */
   route(message: Message): Set<Queue> {
     return route(this, message);
@@ -256,8 +261,11 @@ export class Vhost {
     this.dying.push(death);
     if (this.burying) return;
     this.burying = true;
-    for (let next; (next = this.dying.shift());) this.buryOne(next);
-    this.burying = false;
+    try {
+      for (let next; (next = this.dying.shift());) this.buryOne(next);
+    } finally {
+      this.burying = false;
+    }
   }
 
   private buryOne(death: Dying): void {
@@ -266,13 +274,15 @@ export class Vhost {
     const targets = letter
       ? [...this.route(letter)].filter(({ name }) => reason === 'rejected' || !isCycle(letter, name))
       : [];
-    this.host.journal.add('died', {
+    const died = {
       queue,
       reason,
       message: new JournalMessage(message),
       deadLetter: letter && targets.length > 0 ? new JournalMessage(letter) : undefined,
       queues: targets.map(({ name }) => name),
-    });
+    };
+    // The letter has the message's body.
+    this.host.journal.add('died', died, { message, own: letter?.encoded.length ?? 0 });
     if (!letter) return;
     const { priority = 0 } = letter.properties;
     for (const target of targets) target.publish(letter, { expiration: undefined, priority });

@@ -124,6 +124,13 @@ export class RawClient {
     this.flush();
   }
 
+  /** Writes all that `send` sends at once: it comes in one piece. */
+  together(send: () => void): void {
+    this.socket.cork();
+    send();
+    this.socket.uncork();
+  }
+
   /** A frame by hand, right or wrong. */
   frame(type: number, channel: number, payload: Uint8Array, end = 0xce): void {
     const head = Buffer.alloc(7);
