@@ -106,4 +106,16 @@ describe('EmbeddedBroker, looked at from its own process', () => {
     expect(broker.purge()).toBe(2);
     expect(broker.queues.map(({ messages }) => messages)).toEqual([0, 0, 0]);
   });
+
+  it('journalBytes bounds what the journal keeps of messages and arguments', async () => {
+    await using small = await EmbeddedBroker.start({ journalBytes: 50_000 });
+    const publisher = await (await connect(small.url, { reconnect: false })).openChannel({ confirm: true });
+    for (let count = 0; count < 20; count++) await publisher.publish('', 'nowhere', Buffer.alloc(10_000));
+    const kept = (): number => small.journal.of('published').length;
+    expect(kept()).toBeGreaterThan(0);
+    expect(kept()).toBeLessThan(5);
+    const large = { mine: 'x'.repeat(20_000) };
+    for (let count = 0; count < 3; count++) await publisher.queueDeclare(`q${count}`, { arguments: large });
+    expect(small.journal.of('method', ({ name }) => name === 'queue.declare')).toHaveLength(2);
+  });
 });

@@ -1,12 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedBroker } from '../lib/broker/index.js';
-import { connect, type Channel } from '../lib/client/index.js';
+import {
+  connect,
+  EncodedField,
+  type Channel,
+  type Delivery,
+  type FieldTable,
+  type FieldValue,
+} from '../lib/client/index.js';
 import { encodeProperties, Message } from '../lib/broker/queue/message.js';
 import { errorOf, Inbox } from './client/support/client-harness.js';
 import { RawClient } from './conformance/support/raw-client.js';
 import { brokerTarget } from './fuzz/broker-target.js';
 import { clientSession } from './fuzz/client-session.js';
 import { fuzz } from './fuzz/fuzz.js';
+import type { MethodName } from '../lib/protocol/types.js';
 
 describe('EmbeddedBroker: whatever clients do', () => {
   let broker: EmbeddedBroker;
@@ -24,9 +32,9 @@ describe('EmbeddedBroker: whatever clients do', () => {
     const target = brokerTarget();
     try {
       const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
-      const { failure, executions } = await fuzz(target, { seconds: 5, seed, warmUp: 1 });
+      const { failure, executions } = await fuzz(target, { seconds: Infinity, executions: 500, seed, warmUp: 1 });
       expect(failure).toBeUndefined();
-      expect(executions).toBeGreaterThan(100);
+      expect(executions).toBe(500);
     } finally {
       await target.close();
     }
@@ -71,6 +79,113 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await channel.basicConsume(queue, (delivery) => wide.add(delivery.body.length));
     expect(await wide.next()).toBe(1);
     narrow.destroy();
+  });
+
+  it.each<[string, (client: RawClient, queue: string) => void, MethodName]>([
+    ['consumer', (client, queue) => client.send(1, 'basic.consume', { queue, consumerTag: 'c' }), 'basic.deliver'],
+    [
+      'basic.get',
+      (client, queue) => {
+        for (let count = 0; count < 3; count++) client.send(1, 'basic.get', { queue });
+      },
+      'basic.getOk',
+    ],
+  ])(
+    'what a connection’s frames cannot hold takes no delivery tag, and nothing comes behind it: %s',
+    async (_, take, name) => {
+      const queue = 'gap';
+      await channel.queueDeclare(queue);
+      for (const size of [1, 10_000, 1])
+        await channel.publish('', queue, 'x', { headers: { large: 'x'.repeat(size) } });
+      const narrow = await RawClient.open(broker.url, { tuneOk: { frameMax: 4096 } });
+      await narrow.openChannel();
+      take(narrow, queue);
+      const came: MethodName[] = [];
+      while (came.at(-1) !== 'connection.close') came.push((await narrow.next()).method.name);
+      expect(came.filter((method) => method === name)).toHaveLength(1);
+      expect(broker.journal.of('delivered').map(({ deliveryTag }) => deliveryTag)).toEqual([1]);
+      // All are there, in their places; only the one that was delivered is told to be again.
+      const all = [];
+      for (let next; (next = await channel.basicGet(queue, { noAck: true }));) all.push(next);
+      expect(all.map((delivery) => String(delivery.properties.headers!['large']).length)).toEqual([1, 10_000, 1]);
+      expect(all.map(({ redelivered }) => redelivered)).toEqual([true, false, false]);
+      narrow.destroy();
+    },
+  );
+
+  it('frames of a channel do not follow connection.close', async () => {
+    const queue = 'limited';
+    await channel.queueDeclare(queue);
+    const narrow = await RawClient.open(broker.url, { tuneOk: { frameMax: 4096 } });
+    await narrow.openChannel();
+    narrow.send(1, 'basic.qos', { prefetchCount: 1, global: true });
+    await narrow.expect('basic.qosOk');
+    narrow.send(1, 'basic.consume', { queue, consumerTag: 'c' });
+    await narrow.expect('basic.consumeOk');
+    await channel.publish('', queue, 'x');
+    await narrow.expect('basic.deliver');
+    await channel.publish('', queue, 'x', { headers: { large: 'x'.repeat(10_000) } });
+    narrow.send(1, 'basic.qos', { prefetchCount: 2, global: true });
+    await narrow.expect('connection.close');
+    narrow.send(0, 'connection.closeOk');
+    await expect(narrow.next()).rejects.toThrow('closed the socket');
+  });
+
+  describe('an x-death that a client has forged', () => {
+    const expired = (queue: string, count: FieldValue): FieldTable => ({ queue, reason: 'expired', count });
+
+    it.each<[string, FieldValue, number]>([
+      ['a count that is a text', [expired('mortal', 'two')], 1],
+      ['a count that is a fraction', [expired('mortal', 1.5)], 1],
+      ['a count that is infinite', [expired('mortal', encoded('d', [0x7f, 0xf0, 0, 0, 0, 0, 0, 0]))], 1],
+      ['a count that is a table', [expired('mortal', { a: 1 })], 1],
+      ['a list of texts', ['a', 'b'], 1],
+      ['a list of lists', [[1], [[2]]], 1],
+      ['a list of nothing', [null, null], 1],
+      ['a list of which one is a death', ['a', expired('mortal', 4)], 5],
+    ])('%s: the message dies all the same', async (_, forged, count) => {
+      await mortal();
+      await channel.publish('', 'mortal', 'x', { headers: { 'x-death': forged } });
+      broker.advance(1_000);
+      expect((await deaths())[0]).toMatchObject({ queue: 'mortal', reason: 'expired', count });
+      // And the next one, too.
+      await channel.publish('', 'mortal', 'y');
+      broker.advance(1_000);
+      expect((await deaths())[0]).toMatchObject({ count: 1 });
+      expect(lines.filter((line) => line.includes('internal error'))).toEqual([]);
+    });
+
+    it('the largest count stays what it is', async () => {
+      await mortal();
+      const largest = 2n ** 63n - 1n;
+      await channel.publish('', 'mortal', 'x', { headers: { 'x-death': [expired('mortal', largest)] } });
+      broker.advance(1_000);
+      expect((await deaths())[0]).toMatchObject({ count: largest });
+    });
+
+    it('what no JavaScript value stands for is passed on as it came', async () => {
+      await mortal();
+      const notANumber = encoded('f', [0x7f, 0xc0, 0, 0]);
+      const other = { queue: 'other', reason: 'maxlen', odd: notANumber };
+      await channel.publish('', 'mortal', 'x', { headers: { 'x-death': [other] } });
+      broker.advance(1_000);
+      expect((await deaths())[1]).toMatchObject({ queue: 'other', odd: NaN });
+    });
+
+    function encoded(letter: string, bytes: readonly number[]): EncodedField {
+      return new EncodedField(Uint8Array.of(letter.charCodeAt(0), ...bytes));
+    }
+
+    async function mortal(): Promise<void> {
+      await channel.queueDeclare('grave');
+      const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'grave' };
+      await channel.queueDeclare('mortal', { arguments: { ...dead, 'x-message-ttl': 1_000 } });
+    }
+
+    async function deaths(): Promise<FieldTable[]> {
+      const letter = await channel.basicGet('grave', { noAck: true });
+      return letter!.properties.headers!['x-death'] as FieldTable[];
+    }
   });
 
   it('a routing key that is no UTF-8 is its sender’s error', async () => {
@@ -142,6 +257,76 @@ describe('EmbeddedBroker: whatever clients do', () => {
     expect(small.queues[0]!.messages).toBeLessThan(20);
     await consumer.basicConsume('q', (delivery) => delivery.ack());
     await Promise.all(publishes);
+  });
+
+  it('what is delivered and not acknowledged counts for the memory, until it is settled', async () => {
+    await using small = await EmbeddedBroker.start({ memoryLimit: 100_000 });
+    const connection = await connect(small.url, { reconnect: false });
+    const publisher = await connection.openChannel({ confirm: true });
+    const consumer = await (await connect(small.url, { reconnect: false })).openChannel();
+    await consumer.queueDeclare('q');
+    const held = new Inbox<Delivery>();
+    await consumer.basicConsume('q', held.add);
+    const blocked = new Promise((resolve) => connection.once('blocked', resolve));
+    const publishes = Array.from({ length: 20 }, () => publisher.publish('', 'q', Buffer.alloc(10_000)));
+    await blocked;
+    const [queue] = small.queues;
+    expect(queue!.unacknowledged).toBeLessThan(20);
+    expect(queue!.unacknowledged).toBeGreaterThan(0);
+    const unblocked = new Promise<void>((resolve) => connection.once('unblocked', resolve));
+    for (let count = 0; count < 20; count++) (await held.next()).ack();
+    await Promise.all([...publishes, unblocked]);
+  });
+
+  it.each<[string, (channel: Channel) => Promise<unknown>]>([
+    ['acknowledged', async (consumer) => (await consumer.basicGet('q'))!.ack()],
+    ['rejected', async (consumer) => (await consumer.basicGet('q'))!.reject({ requeue: false })],
+    ['fetched without acknowledgement', (consumer) => consumer.basicGet('q', { noAck: true })],
+    ['purged', (consumer) => consumer.queuePurge('q')],
+    ['deleted with its queue', (consumer) => consumer.queueDelete('q')],
+    [
+      'delivered, and its queue deleted',
+      async (consumer) => {
+        await consumer.basicGet('q');
+        await consumer.queueDelete('q');
+        await consumer.close();
+      },
+    ],
+    [
+      'requeued, and purged',
+      async (consumer) => {
+        (await consumer.basicGet('q'))!.nack({ requeue: true });
+        await consumer.basicQos(0);
+        await consumer.queuePurge('q');
+      },
+    ],
+  ])('memory is free again for a message that is %s', async (_, settle) => {
+    await using small = await EmbeddedBroker.start({ memoryLimit: 10_000 });
+    const connection = await connect(small.url, { reconnect: false });
+    const publisher = await connection.openChannel({ confirm: true });
+    const consumer = await (await connect(small.url, { reconnect: false })).openChannel();
+    await consumer.queueDeclare('q');
+    const blocked = new Promise((resolve) => connection.once('blocked', resolve));
+    await publisher.publish('', 'q', Buffer.alloc(20_000));
+    await blocked;
+    const unblocked = new Promise<void>((resolve) => connection.once('unblocked', resolve));
+    await settle(consumer);
+    await unblocked;
+  });
+
+  it('what waits for a commit counts for the memory, too', async () => {
+    await using small = await EmbeddedBroker.start({ memoryLimit: 10_000 });
+    const connection = await connect(small.url, { reconnect: false });
+    const client = await RawClient.open(small.url);
+    await client.openChannel();
+    client.send(1, 'tx.select');
+    await client.expect('tx.selectOk');
+    const blocked = new Promise((resolve) => connection.once('blocked', resolve));
+    client.publish(1, { routingKey: 'nowhere' }, {}, Buffer.alloc(20_000));
+    await blocked;
+    const unblocked = new Promise<void>((resolve) => connection.once('unblocked', resolve));
+    client.destroy();
+    await unblocked;
   });
 
   it('a message over the limit is refused, unbuffered, and its sender told', async () => {

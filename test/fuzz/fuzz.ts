@@ -5,6 +5,8 @@ import type { FuzzTarget } from './target.js';
 
 export interface FuzzOptions {
   readonly seconds: number;
+  /** Executions after which it ends, though there is time left. Default: as many as there is time for. */
+  readonly executions?: number;
   /** The same seed and target, the same inputs in the same order. */
   readonly seed: number;
   /** Bytes by which the process may grow. Default 256 MiB. */
@@ -39,7 +41,15 @@ const BATCH = 100;
  * than its deadline, or the process grows beyond its bound. Among the inputs are all split points of the corpus.
  */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
-  const { seconds, seed, memory = 256 * 1024 * 1024, warmUp = 2, deadline = 5_000, onProgress } = options;
+  const {
+    seconds,
+    seed,
+    memory = 256 * 1024 * 1024,
+    warmUp = 2,
+    executions: most = Infinity,
+    deadline = 5_000,
+    onProgress,
+  } = options;
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) / 1_000;
   const inputs = inputsFor(target, seed);
@@ -57,14 +67,14 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   };
   /** A number of inputs, or one where the outcome is a promise. */
   const batch = (): void | Promise<void> => {
-    for (let turn = 0; turn < BATCH; turn++) {
+    for (let turn = 0; turn < BATCH && executions < most; turn++) {
       executions++;
       chunks = inputs.next().value;
       const done = target.run(chunks);
       if (done) return done;
     }
   };
-  while (elapsed() < seconds) {
+  while (elapsed() < seconds && executions < most) {
     try {
       await inTime(interruptible(batch, deadline), deadline);
     } catch (error) {
