@@ -12,6 +12,7 @@ import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } 
 import { ReplyTargets } from './channel/reply-to.js';
 import { Clients } from './connection/clients.js';
 import type { Session } from './connection/session.js';
+import { Turns } from './connection/turns.js';
 import { Vhost } from './routing/vhost.js';
 
 /** A queue, as it stands. */
@@ -62,7 +63,8 @@ export class EmbeddedBroker implements AsyncDisposable {
     const { journal, faults, vhosts, memory } = this;
     const blocked = (): string | undefined => faults.blocked ?? (memory.active ? 'low on memory' : undefined);
     const replyTargets = new ReplyTargets(random);
-    this.clients = new Clients(clock, { options, journal, faults, vhosts, replyTargets, blocked });
+    const turns = new Turns(clock);
+    this.clients = new Clients(clock, { options, journal, faults, vhosts, replyTargets, turns, blocked });
   }
 
   /**
@@ -73,8 +75,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   static async start(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
     const broker = new EmbeddedBroker(resolveBrokerOptions(options));
     const { host, port } = broker.options;
-    // A client that half-closes its socket is gone.
-    const server = createServer({ noDelay: true }, (socket) => broker.attach(socket));
+    // A client that half-closes its socket is gone, and what it has sent before is dealt with: its connection ends it.
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => broker.attach(socket));
     server.listen({ host, port });
     await once(server, 'listening');
     broker.server = server;

@@ -40,6 +40,24 @@ function framesOf(channel: number, sizes: readonly number[]): Buffer[] {
 const type = fc.constantFrom(1, 2, 3, 8);
 
 describe('FrameReader', () => {
+  it('stops between two frames when it may not go on, and takes the rest when it is pushed again', () => {
+    const { reader, frames } = reading();
+    const all = Buffer.concat([1, 2, 3, 4, 5].map((channel) => frame(3, channel, Buffer.from('body'))));
+    let room = 2;
+    const goOn = (): boolean => room-- > 0;
+    const taken = reader.push(all, goOn);
+    expect(frames.map((line) => line.split(' ')[1])).toEqual(['1', '2']);
+    expect(taken).toBe((2 * all.length) / 5);
+    expect(reader.push(all.subarray(taken, taken), goOn)).toBe(0);
+    room = 2;
+    // In the middle of the fifth: its beginning is kept.
+    const rest = all.subarray(taken, all.length - 3);
+    expect(reader.push(rest, goOn)).toBe(rest.length);
+    expect(frames).toHaveLength(4);
+    reader.push(all.subarray(all.length - 3));
+    expect(frames.map((line) => line.split(' ')[1])).toEqual(['1', '2', '3', '4', '5']);
+  });
+
   it('finds the same frames in any partition into chunks, up to the largest frame', () => {
     const payload = fc.oneof(
       bytes(60),

@@ -35,10 +35,15 @@ export class FrameReader {
     this.stopped = true;
   }
 
-  /** Hands out the frames that `chunk` completes. @throws WireError when it is not AMQP; the reader is then of no use */
-  push(chunk: Buffer): void {
+  /**
+   * Hands out the frames that `chunk` completes. Returns how much of it was taken: all, unless `goOn`, which is asked before
+   * each frame that lies in it whole, said no. The rest then has to be pushed again.
+   *
+   * @throws WireError when it is not AMQP; the reader is then of no use
+   */
+  push(chunk: Buffer, goOn?: () => boolean): number {
     // Else this chunk would complete, and hand out, the frame that was carried when stop() was called.
-    if (this.stopped) return;
+    if (this.stopped) return chunk.length;
     let position = this.carried > 0 ? this.completeCarried(chunk) : 0;
     while (!this.stopped && position < chunk.length) {
       const there = chunk.length - position;
@@ -49,10 +54,12 @@ export class FrameReader {
       }
       const frameSize = this.checkHeader(chunk, position) + FRAME_OVERHEAD;
       if (there < frameSize) break;
+      if (goOn && !goOn()) return position;
       this.dispatch(chunk, position, frameSize, chunk.length);
       position += frameSize;
     }
     if (!this.stopped && position < chunk.length) this.keep(chunk, position, chunk.length);
+    return chunk.length;
   }
 
   /** Completes the frame whose beginning is carried; returns how much of `chunk` it took. */

@@ -166,6 +166,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     if (!this.host.forward('basic.deliver', args, { encoded: encodedFor(entry, queue), body: message.body })) {
       return false;
     }
+    this.host.transport.spend(1);
     this.register(entry, queue, consumer, noAck);
     return true;
   }

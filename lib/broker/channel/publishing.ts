@@ -95,6 +95,7 @@ export class Publishing {
     const { args, message, expiration, priority, sequence } = routed;
     const { faults, journal, connectionId, channelId } = this.host;
     const target = this.replyTarget(args);
+    this.host.transport.spend(queues.size);
     const fault = faults.onPublish(message, this.confirming, args.mandatory);
     let outcome: Outcome = fault ?? (queues.size > 0 || target ? 'routed' : 'unroutable');
     if (!fault) {

@@ -18,6 +18,7 @@ import type { ResolvedBrokerOptions } from '../options.js';
 import type { Message } from '../queue/message.js';
 import type { ReplyTargets } from '../channel/reply-to.js';
 import { Transport, type TransportHandler } from './transport.js';
+import type { Turns } from './turns.js';
 import type { Vhost } from '../routing/vhost.js';
 
 /** What a session needs of the broker. */
@@ -27,6 +28,7 @@ export interface SessionHost {
   readonly faults: BrokerFaults;
   readonly vhosts: ReadonlyMap<string, Vhost>;
   readonly replyTargets: ReplyTargets;
+  readonly turns: Turns;
   /** Why publishes are not taken now. */
   blocked(): string | undefined;
   /** The socket is gone, and everything that hung on it. */
@@ -60,7 +62,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     socket: Duplex,
     private readonly host: SessionHost,
   ) {
-    this.transport = new Transport(socket, host.options.clock, this);
+    this.transport = new Transport(socket, host.options.clock, host.turns, this);
     host.faults.onConnection(this);
     this.cancelDeadline = this.deadline(HANDSHAKE_TIMEOUT, 'no handshake in time');
   }

@@ -4,6 +4,7 @@ import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { FRAME_OVERHEAD } from '../../protocol/spec.js';
 import { resetSocket } from './reset-socket.js';
+import type { Turns } from './turns.js';
 
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
@@ -50,20 +51,30 @@ export class Transport {
   /** What came and is looked at later, in order. */
   private readonly delayed: { readonly due: number; readonly chunk: Buffer }[] = [];
   private cancelDelay: () => void = () => {};
+  /** What came and is not read yet: the broker does other work first. */
+  private unread: Buffer[] = [];
+  private waitsForTurn = false;
+  /** Why the socket is gone, while something that came before is still to be read. */
+  private lost: string | undefined;
 
   constructor(
     readonly socket: Duplex,
     private readonly clock: Clock,
+    private readonly turns: Turns,
     private readonly handler: TransportHandler,
   ) {
     this.reader = new FrameReader(handler);
     this.lastReceived = this.lastSent = clock.now();
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
-    socket.on('error', (error) => this.end(error.message));
-    socket.on('end', () => this.end('the client closed the socket'));
+    socket.on('error', (error) => this.lose(error.message));
+    socket.on('end', () => {
+      // After `finish` or `leave` this is all that was waited for.
+      if (this.dead) socket.destroy();
+      else this.lose('the client closed the socket');
+    });
     socket.on('close', () => {
       this.cancelLinger();
-      this.end('the socket was closed');
+      this.lose('the socket was closed');
     });
   }
 
@@ -110,6 +121,11 @@ export class Transport {
   /** What comes is looked at `ms` later. */
   setDelay(ms: number): void {
     this.delay = ms;
+  }
+
+  /** So many pieces of work were done for it. */
+  spend(pieces: number): void {
+    this.turns.spend(pieces);
   }
 
   /** Runs `task` right before the next flush; what it appends goes out with it. */
@@ -192,15 +208,46 @@ export class Transport {
   }
 
   private read(chunk: Buffer): void {
-    if (this.dead) return;
+    this.unread.push(chunk);
+    if (!this.waitsForTurn) this.readOn();
+  }
+
+  /** Until nothing is left, or this turn has done its part. */
+  private readOn(): void {
+    this.waitsForTurn = false;
+    while (!this.dead && this.unread.length > 0) {
+      if (this.turns.over) {
+        this.waitsForTurn = true;
+        this.hold('turn');
+        return this.turns.later(() => this.readOn());
+      }
+      this.readSome(this.unread.shift()!);
+    }
+    if (this.lost !== undefined) return this.end(this.lost);
+    if (this.congested) this.hold('congested');
+    this.release('turn');
+  }
+
+  /** What has come is dealt with first, as if it had been read at once. */
+  private lose(reason: string): void {
+    if (this.unread.length === 0) this.end(reason);
+    else this.lost ??= reason;
+  }
+
+  private readSome(chunk: Buffer): void {
     try {
       const rest = this.header ? this.readHeader(this.header, chunk) : chunk;
-      if (rest.length > 0) this.reader.push(rest);
+      if (rest.length === 0) return;
+      const taken = this.reader.push(rest, () => {
+        this.turns.spend(1);
+        return !this.turns.over;
+      });
+      if (taken < rest.length) this.unread.unshift(rest.subarray(taken));
     } catch (error) {
       this.reader.stop();
+      this.unread = [];
       this.handler.onMalformed(error);
     }
-    if (this.congested) this.hold('congested');
   }
 
   private readHeader(before: Buffer, chunk: Buffer): Buffer {
@@ -224,6 +271,7 @@ export class Transport {
   private end(reason: string, destroy = true): void {
     if (this.dead) return;
     this.dead = true;
+    this.unread = [];
     this.cancelDelay();
     this.reader.stop();
     if (destroy) this.socket.destroy();

@@ -219,6 +219,11 @@ export class RawClient {
     this.socket.resume();
   }
 
+  /** Ends its side: a FIN behind what was sent. */
+  end(): void {
+    this.socket.end();
+  }
+
   destroy(): void {
     this.socket.destroy();
   }
