@@ -204,7 +204,15 @@ export class PublishTimeoutError extends TimeoutError {
 }
 
 /** The broker could not take the message (basic.nack): a full queue with `reject-publish`, a failed queue, … */
-export class PublishNackedError extends AmqpError {}
+export class PublishNackedError extends AmqpError {
+  constructor(
+    message: string,
+    /** `unknown`: it was sent before, on a connection that was lost, and the broker may have that one. Else undefined. */
+    readonly outcome?: 'unknown',
+  ) {
+    super(message);
+  }
+}
 
 /** Publishing is not possible now and `whenUnavailable` is `'fail'`, or too much waits already. Nothing was sent. */
 export class PublishRefusedError extends AmqpError {
@@ -218,7 +226,10 @@ export interface ReturnedMessage {
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: MessageProperties;
+  /** Empty when it is larger than the connection's `maxMessageSize`. */
   readonly body: Buffer;
+  /** Bytes. */
+  readonly bodySize: number;
 }
 
 /** A mandatory message that no queue is bound for (312 NO_ROUTE). */
@@ -228,7 +239,11 @@ export class MessageReturnedError extends AmqpError {
   readonly exchange: string;
   readonly routingKey: string;
 
-  constructor(readonly returned: ReturnedMessage) {
+  constructor(
+    readonly returned: ReturnedMessage,
+    /** `unknown`: it was sent before, on a connection that was lost, and the broker may have that one. Else undefined. */
+    readonly outcome?: 'unknown',
+  ) {
     super(
       `${returned.replyCode} ${returned.replyText}: exchange '${returned.exchange}' has no queue bound for routing key ` +
         `'${returned.routingKey}'`,

@@ -47,11 +47,12 @@ export class ContentAssembler {
   private skipping = false;
 
   /**
-   * @param complete called with the content once it is whole; undefined in its place when it was over the limit
+   * @param complete called with the content once it is whole; undefined in its place when it was over the limit. `header`:
+   *   the content, or when it was over the limit its properties with an empty body
    * @param maxBodySize larger bodies are skipped, unbuffered; in bytes
    */
   constructor(
-    private readonly complete: (content: Content | undefined, bodySize: number) => void,
+    private readonly complete: (content: Content | undefined, bodySize: number, header: Content) => void,
     private readonly maxBodySize: number,
   ) {}
 
@@ -117,7 +118,8 @@ export class ContentAssembler {
   private finish(body: Buffer | undefined): void {
     const { bytes, propertiesSize, bodySize } = this;
     this.reset();
-    this.complete(body && new Content(bytes, propertiesSize, body), bodySize);
+    const header = new Content(bytes, propertiesSize, body ?? NO_BODY);
+    this.complete(body && header, bodySize, header);
   }
 }
 

@@ -36,6 +36,7 @@ describe('ConfirmingPublisher', () => {
     const { publisher, openChannel } = publisherOn([fakeChannel()], {
       timeout: 5_000,
       maxInFlight: 7,
+      maxInFlightBytes: 70,
       maxWaiting: 8,
       maxWaitingBytes: 9,
       whenUnavailable: 'fail',
@@ -43,7 +44,8 @@ describe('ConfirmingPublisher', () => {
     });
     await Promise.all([publisher.publish('e', 'a', 1), publisher.publish('e', 'b', 2)]);
     const limits = { maxWaiting: 8, maxWaitingBytes: 9, whenUnavailable: 'fail', republishUnconfirmed: true };
-    expect(openChannel.mock.calls).toEqual([[{ confirm: true, publishTimeout: 5_000, maxUnconfirmed: 7, ...limits }]]);
+    const inFlight = { maxUnconfirmed: 7, maxUnconfirmedBytes: 70 };
+    expect(openChannel.mock.calls).toEqual([[{ confirm: true, publishTimeout: 5_000, ...inFlight, ...limits }]]);
   });
 
   it('passes on what is particular to one message', async () => {
@@ -84,6 +86,20 @@ describe('ConfirmingPublisher', () => {
     openChannel.mockRejectedValueOnce(new Error('no channel left')).mockResolvedValueOnce(fakeChannel());
     await expect(publisher.publish('e', 'a', 1)).rejects.toThrow('no channel left');
     await expect(publisher.publish('e', 'a', 1)).resolves.toMatchObject({ deliveryTag: 1 });
+  });
+
+  it('what has waited for a channel makes room, whether it could be opened or not', async () => {
+    const channel = fakeChannel();
+    const { publisher, openChannel } = publisherOn([], { maxWaiting: 1, maxWaitingBytes: 10 });
+    for (let round = 0; round < 3; round++) {
+      openChannel.mockRejectedValueOnce(new Error('no channel left'));
+      await expect(publisher.publish('e', 'a', 'eight by')).rejects.toThrow('no channel left');
+    }
+    for (let round = 0; round < 3; round++) {
+      openChannel.mockResolvedValueOnce(channel);
+      await publisher.publish('e', 'a', 'eight by');
+      await channel.close();
+    }
   });
 
   it('sends nothing that cannot be written', async () => {

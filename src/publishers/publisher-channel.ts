@@ -124,6 +124,7 @@ function channelOptions(options: PublisherOptions): ChannelOptions {
   const named = {
     publishTimeout: options.timeout,
     maxUnconfirmed: options.maxInFlight,
+    maxUnconfirmedBytes: options.maxInFlightBytes,
     maxWaiting: options.maxWaiting,
     maxWaitingBytes: options.maxWaitingBytes,
     whenUnavailable: options.whenUnavailable,

@@ -10,6 +10,8 @@ export interface PublisherOptions {
   readonly timeout?: number;
   /** Messages without a confirm yet, at most; further publishes wait. Default 10,000. */
   readonly maxInFlight?: number;
+  /** Bytes of their bodies, at most; further publishes wait. A larger message is sent alone. Default 67,108,864. */
+  readonly maxInFlightBytes?: number;
   /**
    * Publishes that wait, at most: for confirms of those before them, for the connection, for a broker that blocks. Further
    * ones reject at once with `PublishRefusedError`; with 0 all do that would have to wait. Default 100,000.

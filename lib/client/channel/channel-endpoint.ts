@@ -8,7 +8,6 @@ import { DeliverNames } from '../../protocol/name-cache.js';
 import { readProperties } from '../../protocol/properties.js';
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../../protocol/types.js';
 import { readUint32 } from '../../protocol/uint.js';
-import { blame } from '../publishing/blame.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
@@ -29,10 +28,13 @@ import {
 import { SafeEmitter } from '../safe-emitter.js';
 import { IncomingContent, type Announced } from './incoming-content.js';
 import type { FrameReceiver, Link } from '../link/link.js';
-import { Publisher, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
+import { Publisher, type Ending, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
 import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
 import { Settlements } from '../consuming/settlements.js';
 import type { TopologyRecord } from './topology-record.js';
+
+/** channel.close from the broker. */
+type Refusal = Omit<NonNullable<Ending['refusal']>, 'behindCall'>;
 
 type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 'closed';
 
@@ -97,10 +99,15 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
-    this.rpc = new PendingCalls((name, args) => this.send(name, args), clock, rpcTimeout);
+    this.rpc = new PendingCalls(
+      (name, args) => this.send(name, args),
+      clock,
+      rpcTimeout,
+      () => this.publisher.confirms.nextTag,
+    );
     this.publisher = new Publisher(this, channelOptions);
     this.content = new IncomingContent(
-      (announced, content, size) => this.onContent(announced, content, size),
+      (announced, content, size, header) => this.onContent(announced, content, size, header),
       maxMessageSize,
     );
     this.settlements = this.newSettlements();
@@ -172,9 +179,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.link?.unregister(this.id);
     this.settlements.end();
     this.rpc.fail(reason);
-    const unconfirmed =
-      error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had confirmed`, 'unknown');
-    this.publisher.onLost(() => unconfirmed, false);
+    const early = `channel ${this.id} was closed before the broker had confirmed`;
+    this.publisher.onLost({ unknown: new ChannelClosedError(early, 'unknown', { cause: error }), goesOn: false });
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);
@@ -316,12 +322,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
   }
 
-  private onContent({ method, args }: Announced, content: Content | undefined, size: number): void {
+  private onContent({ method, args }: Announced, content: Content | undefined, size: number, header: Content): void {
     switch (method) {
       case 'basic.deliver':
         return this.onDelivery(args, content, size);
       case 'basic.return':
-        return this.onReturn(args, content);
+        return this.onReturn(args, header, size);
       case 'basic.getOk':
         this.rpc.settle(method, (noAck: boolean) => this.receive(args, content, size, noAck));
     }
@@ -353,10 +359,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return undefined;
   }
 
-  private onReturn(args: MethodArguments<'basic.return'>, content: Content | undefined): void {
-    if (!content) return;
+  private onReturn(args: MethodArguments<'basic.return'>, content: Content, bodySize: number): void {
     const properties = readProperties(content.propertiesReader());
-    const returned = { ...args, properties, body: content.body };
+    const returned = { ...args, properties, body: content.body, bodySize };
     if (!this.publisher.onReturn(returned, content.properties)) this.report('return', returned);
   }
 
@@ -394,15 +399,13 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private onClosedByBroker(error: ChannelError): void {
     const { id } = this;
     const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
-    const others = new ChannelClosedError(
-      `channel ${id} was closed by the broker meanwhile: ${error.message}`,
-      'unknown',
-      details,
-    );
-    this.lose(error, others, error);
+    const message = `channel ${id} was closed by the broker meanwhile: ${error.message}`;
+    const unknown = new ChannelClosedError(message, 'unknown', details);
+    const notThere = new ChannelClosedError(message, 'not-sent', details);
+    this.lose(error, unknown, { error, notThere });
   }
 
-  private lose(error: ConnectionError | ChannelError, others: AmqpError, ofChannel: ChannelError | undefined): void {
+  private lose(error: ConnectionError | ChannelError, unknown: AmqpError, refusal: Refusal | undefined): void {
     const goesOn = this.channelOptions.restore && this.host.restoring && this.current !== 'closing';
     const restoringAlready = this.current === 'restoring';
     const wasOpening = this.current === 'opening';
@@ -413,14 +416,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.settlements.end();
     this.content.reset();
     this.consumers.suspend();
-    this.rpc.fail(error, others, ofChannel?.method);
-    const unconfirmed = this.publisher.confirms.count;
-    const again = this.channelOptions.republishUnconfirmed;
-    this.publisher.onLost(blame({ others, ofChannel, unconfirmed, again }), goesOn);
+    const behindCall = this.rpc.fail(error, unknown, refusal?.error.method);
+    this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     this.report('lost', error);
     if (wasOpening) return;
     if (!goesOn) this.finish(error);
-    else if (ofChannel && !restoringAlready) this.host.restore(this);
+    else if (refusal && !restoringAlready) this.host.restore(this);
   }
 
   private newSettlements(): Settlements {

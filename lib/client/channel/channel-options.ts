@@ -14,6 +14,11 @@ export interface ChannelOptions {
   readonly publishTimeout?: number;
   /** Unconfirmed messages, beyond which publishes wait. Default 10,000. */
   readonly maxUnconfirmed?: number;
+  /**
+   * Bytes of their bodies, beyond which publishes wait, likewise: they are kept until the confirm. A larger message is sent
+   * alone. Default 67,108,864.
+   */
+  readonly maxUnconfirmedBytes?: number;
   /** Publishes that may wait (for a reconnect, an unblocked broker, confirms), beyond which they are refused. Default 100,000. */
   readonly maxWaiting?: number;
   /** Bytes of bodies that may wait, likewise. Default 67,108,864. */
@@ -35,6 +40,7 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     restoreAttempts: options.restoreAttempts ?? 5,
     publishTimeout: options.publishTimeout ?? 30_000,
     maxUnconfirmed: options.maxUnconfirmed ?? 10_000,
+    maxUnconfirmedBytes: options.maxUnconfirmedBytes ?? 64 * 1024 * 1024,
     maxWaiting: options.maxWaiting ?? 100_000,
     maxWaitingBytes: options.maxWaitingBytes ?? 64 * 1024 * 1024,
     whenUnavailable: options.whenUnavailable ?? 'wait',
@@ -44,6 +50,7 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
   checkCount('restoreAttempts', resolved.restoreAttempts, { min: 1, unlimited: true });
   atLeast('publishTimeout', resolved.publishTimeout, 1);
   checkCount('maxUnconfirmed', resolved.maxUnconfirmed, { min: 1, unlimited: true });
+  checkCount('maxUnconfirmedBytes', resolved.maxUnconfirmedBytes, { min: 1, unlimited: true });
   checkCount('maxWaiting', resolved.maxWaiting, { min: 0, unlimited: true });
   checkCount('maxWaitingBytes', resolved.maxWaitingBytes, { min: 0, unlimited: true });
   return resolved;

@@ -8,8 +8,11 @@ export type Announced =
   | { readonly method: 'basic.deliver' | 'basic.getOk'; readonly args: DeliveryInfo }
   | { readonly method: 'basic.return'; readonly args: MethodArguments<'basic.return'> };
 
-/** Gets the method with its message; undefined in its place when it was over the limit. `size` in bytes. */
-type Complete = (announced: Announced, content: Content | undefined, size: number) => void;
+/**
+ * Gets the method with its message; undefined in its place when it was over the limit: then `header` has the properties
+ * alone. `size` in bytes.
+ */
+type Complete = (announced: Announced, content: Content | undefined, size: number, header: Content) => void;
 
 /** One channel's messages on their way in: the method that announces one, then header and body, handed over together. */
 export class IncomingContent {
@@ -17,7 +20,10 @@ export class IncomingContent {
   private readonly assembler: ContentAssembler;
 
   constructor(complete: Complete, maxMessageSize: number) {
-    this.assembler = new ContentAssembler((content, size) => complete(this.announced!, content, size), maxMessageSize);
+    this.assembler = new ContentAssembler(
+      (content, size, header) => complete(this.announced!, content, size, header),
+      maxMessageSize,
+    );
   }
 
   /** No message is under way. */

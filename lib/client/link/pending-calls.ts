@@ -18,6 +18,8 @@ export type Reply<N extends SynchronousMethod> = Extract<Method, { readonly name
 interface PendingCall {
   readonly method: MethodName;
   readonly accepts: readonly string[];
+  /** Delivery tag of the first publish behind it. */
+  readonly behind: number;
   /** Runs the moment the reply is read, before the frames behind it. */
   readonly onReply: ((reply: never, abandoned: boolean) => unknown) | undefined;
   /** Gone once the caller has stopped waiting: the reply that still comes is then taken and dropped. */
@@ -34,6 +36,7 @@ export class PendingCalls {
     private readonly send: <N extends MethodName>(name: N, args: MethodArguments<N>) => void,
     private readonly clock: Clock,
     private readonly timeout: number,
+    private readonly nextTag: () => number = () => 1,
   ) {}
 
   /**
@@ -53,7 +56,13 @@ export class PendingCalls {
       checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       this.send(name, args);
-      const call: PendingCall = { method: name, accepts: methods[name].reply, onReply, caller: undefined };
+      const call: PendingCall = {
+        method: name,
+        accepts: methods[name].reply,
+        behind: this.nextTag(),
+        onReply,
+        caller: undefined,
+      };
       const leave = (error: unknown): void => {
         done();
         reject(error);
@@ -98,13 +107,13 @@ export class PendingCalls {
    * Fails everything that waits.
    *
    * @param culprit the method that the broker named; where the first call is of that method, `error` is its own
-   * @returns whether a call was to blame
+   * @returns where a call was to blame, the delivery tag of the first publish behind it; else undefined
    */
-  fail(error: unknown, others: unknown = error, culprit?: MethodName): boolean {
+  fail(error: unknown, others: unknown = error, culprit?: MethodName): number | undefined {
     const calls = this.pending;
     this.pending = [];
     const guilty = culprit !== undefined && calls[0]?.method === culprit;
     calls.forEach((call, index) => call.caller?.reject(guilty && index === 0 ? error : others));
-    return guilty;
+    return guilty ? calls[0]!.behind : undefined;
   }
 }

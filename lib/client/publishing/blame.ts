@@ -1,29 +1,67 @@
+import type { ChannelError } from '../errors.js';
 import type { Publish } from './confirms.js';
-import type { AmqpError, ChannelError } from '../errors.js';
 
-/** How a channel ended, as its unconfirmed publishes see it. */
-interface Ending {
-  /** The error of whatever was pending and is not to blame. */
-  readonly others: AmqpError;
-  /** The broker's error, where it has closed this channel. */
-  readonly ofChannel: ChannelError | undefined;
-  /** Publishes that were sent and not confirmed. */
-  readonly unconfirmed: number;
-  /** They are wished to be sent again. */
-  readonly again: boolean;
+/** What the broker's channel.close says about the publishes that it had not confirmed. */
+export interface Verdict {
+  /**
+   * Position of the first publish, in sending order, that the broker certainly does not have: it closes the channel at
+   * the publish that is to blame, and ignores all that follow. Infinity when that cannot be known.
+   */
+  readonly notThereFrom: number;
+  /** From there on: the broker refuses this publish for the same reason. */
+  readonly guilty: (publish: Publish) => boolean;
 }
 
+const NOBODY: Verdict = { notThereFrom: Infinity, guilty: () => false };
+
 /**
- * Whose fault it was: a publish to an exchange that is not there closes the channel under all the others.
+ * Finds the publish that made the broker close the channel. channel.close names the method and, in its text, what was
+ * wrong with it; it has no delivery tag.
  *
- * @returns the error of a publish that was sent; undefined to send it again
+ * @param unconfirmed the publishes that were sent and not confirmed, in sending order
+ * @param existed the broker has confirmed a publish to this exchange on this channel: it has been deleted since, and
+ *   publishes before that may have been taken
  */
-export function blame({ others, ofChannel, unconfirmed, again }: Ending): (publish: Publish) => unknown {
-  if (ofChannel?.method !== 'basic.publish') return () => (again ? undefined : others);
-  const exchange = /exchange '(.*?)' in vhost/.exec(ofChannel.replyText ?? '')?.[1];
-  return (publish) => {
-    if (unconfirmed === 1 || publish.exchange === exchange) return ofChannel;
-    // Where the broker does not say which one it was, sending again could fail for ever.
-    return again && exchange !== undefined ? undefined : others;
-  };
+export function blame(
+  error: ChannelError,
+  unconfirmed: readonly Publish[],
+  existed: (exchange: string) => boolean,
+): Verdict {
+  if (error.method !== 'basic.publish') return NOBODY;
+  // The one that is to blame is never confirmed.
+  if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };
+  const fault = faultOf(error.replyText ?? '');
+  if (!fault) return NOBODY;
+  const first = unconfirmed.findIndex(fault.refused);
+  if (first < 0) return NOBODY;
+  // Where the exchange was there a moment ago, the first of several may be taken; the last is not.
+  const uncertain = fault.exchange !== undefined && existed(fault.exchange);
+  const notThereFrom = uncertain ? unconfirmed.findLastIndex(fault.refused) : first;
+  return { notThereFrom, guilty: fault.refused };
+}
+
+interface Fault {
+  readonly refused: (publish: Publish) => boolean;
+  /** The exchange that is missing or forbidden. */
+  readonly exchange?: string;
+}
+
+/** Reads RabbitMQ's reply text. Undefined: it does not tell one publish from another. */
+function faultOf(text: string): Fault | undefined {
+  const [, topic, topicExchange] = /topic '(.*?)' in exchange '(.*?)' in vhost/.exec(text) ?? [];
+  if (topicExchange !== undefined) {
+    return {
+      exchange: topicExchange,
+      refused: (publish) => publish.exchange === topicExchange && publish.routingKey === topic,
+    };
+  }
+  const exchange = /exchange '(.*?)' in vhost/.exec(text)?.[1];
+  if (exchange !== undefined) return { exchange, refused: (publish) => publish.exchange === exchange };
+  const userId = /user_id property set to '(.*?)' but/.exec(text)?.[1];
+  if (userId !== undefined) return { refused: ({ properties }) => properties.userId === userId };
+  const expiration = /invalid expiration '(.*?)'/.exec(text)?.[1];
+  if (expiration !== undefined) return { refused: ({ properties }) => properties.expiration === expiration };
+  const size = /message size (\d+) is larger than/.exec(text)?.[1];
+  if (size !== undefined) return { refused: ({ body }) => body.length === Number(size) };
+  return undefined;
 }

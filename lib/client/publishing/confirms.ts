@@ -17,6 +17,8 @@ export interface Publish extends Message {
   reject: (error: unknown) => void;
   /** The caller has its outcome; a confirm that still comes is absorbed. */
   settled: boolean;
+  /** It was sent before, on a channel that is gone: `unknown`: the broker may have that one; `not-there`: it has not. */
+  earlier: 'unknown' | 'not-there' | undefined;
 }
 
 /**
@@ -31,12 +33,23 @@ export class Confirms {
   private lowest = 1;
   private next = 1;
   private unconfirmed = 0;
+  private unconfirmedBytes = 0;
   /** Where the last search stopped: returns come in the order of their publishes. */
   private cursor = 1;
 
   /** Sent and not confirmed; the returned and timed-out ones too, until the broker's confirm for them is here. */
   get count(): number {
     return this.unconfirmed;
+  }
+
+  /** Bytes of their bodies. */
+  get bytes(): number {
+    return this.unconfirmedBytes;
+  }
+
+  /** The delivery tag of the next publish. */
+  get nextTag(): number {
+    return this.next;
   }
 
   /** From the oldest unconfirmed tag to the newest: one that the broker forgets holds the ring open. */
@@ -50,6 +63,7 @@ export class Confirms {
     if (tag - this.lowest >= this.ring.length) this.grow();
     this.ring[tag & (this.ring.length - 1)] = publish;
     this.unconfirmed++;
+    this.unconfirmedBytes += publish.body.length;
     return tag;
   }
 
@@ -68,6 +82,7 @@ export class Confirms {
       if (publish === undefined) continue;
       this.ring[index] = undefined;
       this.unconfirmed--;
+      this.unconfirmedBytes -= publish.body.length;
       each(publish, tag);
     }
     const mask = this.ring.length - 1;
@@ -88,13 +103,21 @@ export class Confirms {
     }
   }
 
+  /** How many of them were sent with this tag or a later one. */
+  countFrom(deliveryTag: number): number {
+    const mask = this.ring.length - 1;
+    let count = 0;
+    for (let tag = Math.max(deliveryTag, this.lowest); tag < this.next; tag++) if (this.ring[tag & mask]) count++;
+    return count;
+  }
+
   /** Empties it, oldest first; numbering starts anew, as on a channel that opens anew. */
   drain(): Publish[] {
     const publishes: Publish[] = [];
     this.forEach((publish) => publishes.push(publish));
     this.ring.fill(undefined);
     this.lowest = this.next = this.cursor = 1;
-    this.unconfirmed = 0;
+    this.unconfirmed = this.unconfirmedBytes = 0;
     return publishes;
   }
 

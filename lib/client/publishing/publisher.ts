@@ -1,4 +1,5 @@
 import { DeadlineTimer, type Clock, type Random } from '../../environment/index.js';
+import { blame, type Verdict } from './blame.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
 import { Deferred } from '../timing/deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
@@ -7,6 +8,8 @@ import {
   PublishNackedError,
   PublishRefusedError,
   PublishTimeoutError,
+  type AmqpError,
+  type ChannelError,
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
@@ -17,6 +20,7 @@ import { findReturned } from './returns.js';
 export interface PublisherOptions {
   readonly publishTimeout: number;
   readonly maxUnconfirmed: number;
+  readonly maxUnconfirmedBytes: number;
   readonly maxWaiting: number;
   readonly maxWaitingBytes: number;
   readonly whenUnavailable: 'wait' | 'fail';
@@ -42,6 +46,27 @@ export interface PublisherHost {
   renewIn(delay: number): boolean;
 }
 
+/** How a channel's generation ended, as its publishes see it. */
+export interface Ending {
+  /** The error of a publish that the broker may have: its outcome is unknown. */
+  readonly unknown: AmqpError;
+  /** The broker has closed this channel. */
+  readonly refusal?:
+    | undefined
+    | {
+        readonly error: ChannelError;
+        /** The error of a publish that the broker certainly does not have, where it is not sent again. */
+        readonly notThere: AmqpError;
+        /** The delivery tag from which on publishes stand behind the call that is to blame. */
+        readonly behindCall: number | undefined;
+      };
+  /** The channel comes back. */
+  readonly goesOn: boolean;
+}
+
+/** Names of exchanges to remember; beyond it, every exchange counts as one that was there. */
+const MAX_EXCHANGES = 1_000;
+
 /** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
 const MAX_SPAN_FACTOR = 8;
 
@@ -64,6 +89,11 @@ export class Publisher {
   private readonly refusals: Refusals;
   private settledWaiters: Deferred<void>[] = [];
   private confirmedWaiters: Deferred<void>[] = [];
+  /** Exchanges that were there, since the channel opened: publishes to them were confirmed. */
+  private readonly exchanges = new Set<string>();
+  private lastExchange: string | undefined;
+  /** The error of what was sent before the last loss and waits to be sent again. */
+  private loss: AmqpError | undefined;
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
   private resolve: ((deliveryTag: number) => void) | undefined;
   private reject: ((error: unknown) => void) | undefined;
@@ -104,6 +134,7 @@ export class Publisher {
         resolve: this.resolve!,
         reject: this.reject!,
         settled: false,
+        earlier: undefined,
       };
       if (waits) this.wait(publish, waits);
       else this.send(publish);
@@ -134,6 +165,7 @@ export class Publisher {
 
   onAck(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish, tag) => {
+      if (publish.exchange !== this.lastExchange) this.remember(publish.exchange);
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'ack');
       this.refusals.accepted(publish);
       succeed(publish, tag);
@@ -157,28 +189,43 @@ export class Publisher {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
     if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
-    fail(publish, new MessageReturnedError(returned));
+    fail(publish, new MessageReturnedError(returned, earlierOutcome(publish)));
     return true;
   }
 
-  /**
-   * The channel's generation is over.
-   *
-   * @param errorFor the error of a publish that was sent; undefined to send it again, where that is wished
-   * @param goesOn false: the channel does not come back, what waits fails too
-   */
-  onLost(errorFor: (publish: Publish) => unknown, goesOn: boolean): void {
+  /** The channel's generation is over: settles what was sent, or puts it before what waits, in the same order. */
+  onLost({ unknown, refusal, goesOn }: Ending): void {
     this.refusals.forget();
+    const behind = refusal?.behindCall === undefined ? 0 : this.confirms.countFrom(refusal.behindCall);
+    const sent = this.confirms.drain();
+    const { notThereFrom, guilty } = refusal
+      ? blame(refusal.error, sent, (exchange) => this.existed(exchange))
+      : LOST_WITH_THE_LINK;
+    const certainFrom = Math.min(notThereFrom, behind > 0 ? sent.length - behind : Infinity);
+    // Where the broker does not say which publish it was, sending all again could fail for ever.
+    const mayRepeat = notThereFrom < Infinity || refusal?.error.method !== 'basic.publish';
     const again = goesOn ? this.refused.splice(0) : [];
-    for (const publish of this.confirms.drain()) {
-      if (publish.settled) continue;
-      const error = errorFor(publish);
-      if (error === undefined && goesOn) again.push(publish);
-      else fail(publish, error);
-    }
+    sent.forEach((publish, position) => {
+      if (publish.settled) return;
+      if (position < certainFrom) {
+        if (!goesOn || !mayRepeat || !this.options.republishUnconfirmed) return fail(publish, unknown);
+        publish.earlier = 'unknown';
+      } else {
+        // What an earlier sending may have left at the broker stays unknown.
+        const mayBeThere = publish.earlier === 'unknown';
+        if (guilty(publish)) return fail(publish, mayBeThere ? unknown : refusal!.error);
+        if (!goesOn) return fail(publish, mayBeThere ? unknown : refusal!.notThere);
+        publish.earlier ??= 'not-there';
+      }
+      again.push(publish);
+    });
     for (const publish of this.refused.splice(0)) fail(publish, nacked(publish));
-    // What was sent is not refused with what was not, whatever `whenUnavailable` says.
-    if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();
+    this.exchanges.clear();
+    this.lastExchange = undefined;
+    if (!goesOn) this.refuseWaiting(() => true);
+    // What was sent is not refused with what was not.
+    else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(({ earlier }) => earlier === undefined);
+    this.loss = unknown;
     for (const publish of again) this.waitingBytes += publish.body.length;
     this.waiting = [...again, ...this.waiting];
     if (!goesOn) this.deadlines.stop();
@@ -204,9 +251,10 @@ export class Publisher {
   private obstacle(): Obstacle | undefined {
     const there = this.host.obstacle();
     if (there || !this.host.confirming) return there;
-    const { maxUnconfirmed } = this.options;
-    const full = this.confirms.count >= maxUnconfirmed || this.confirms.span >= maxUnconfirmed * MAX_SPAN_FACTOR;
-    return full ? { kind: 'busy', reason: `${maxUnconfirmed} messages are unconfirmed` } : undefined;
+    const { maxUnconfirmed, maxUnconfirmedBytes } = this.options;
+    const { count, span, bytes } = this.confirms;
+    const full = count >= maxUnconfirmed || span >= maxUnconfirmed * MAX_SPAN_FACTOR || bytes >= maxUnconfirmedBytes;
+    return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
   private send(publish: Publish): void {
@@ -235,13 +283,23 @@ export class Publisher {
     this.waitingBytes += publish.body.length;
   }
 
-  private refuseWaiting(): void {
+  private refuseWaiting(refused: (publish: Publish) => boolean): void {
     const reason = this.host.obstacle()?.reason ?? 'the channel is closed';
     for (const publish of this.waiting) {
-      fail(publish, new PublishRefusedError(`not published: ${reason}`));
+      if (!refused(publish)) continue;
+      const mayBeThere = publish.earlier === 'unknown';
+      fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`));
     }
-    this.waiting = [];
-    this.waitingBytes = 0;
+    this.dropSettled();
+  }
+
+  private remember(exchange: string): void {
+    this.lastExchange = exchange;
+    if (this.exchanges.size < MAX_EXCHANGES) this.exchanges.add(exchange);
+  }
+
+  private existed(exchange: string): boolean {
+    return this.exchanges.has(exchange) || this.exchanges.size === MAX_EXCHANGES;
   }
 
   private watch(publish: Publish, signal: AbortSignal): void {
@@ -280,7 +338,7 @@ export class Publisher {
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
     for (const publish of this.refused) check(publish, 'unknown');
-    for (const publish of this.waiting) check(publish, 'not-sent');
+    for (const publish of this.waiting) check(publish, earlierOutcome(publish) ?? 'not-sent');
     this.dropSettled();
     this.pump();
     return earliest;
@@ -308,9 +366,9 @@ const SENT = Promise.resolve(0);
 
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
 
-function nacked({ exchange, routingKey }: Message): PublishNackedError {
-  const to = `exchange '${exchange}', routing key '${routingKey}'`;
-  return new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`);
+function nacked(publish: Publish): PublishNackedError {
+  const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
+  return new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`, earlierOutcome(publish));
 }
 
 function describe({ exchange, routingKey, properties, body }: Message): PublishMessage {
@@ -322,6 +380,14 @@ function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): vo
   diagnostics.confirm.publish(message);
 }
 
+/** Lost with the connection: what of it has arrived cannot be known. */
+const LOST_WITH_THE_LINK: Verdict = { notThereFrom: Infinity, guilty: () => false };
+
+/** What an earlier sending leaves open: undefined for nothing. */
+function earlierOutcome({ earlier }: Publish): 'unknown' | undefined {
+  return earlier === 'unknown' ? 'unknown' : undefined;
+}
+
 /** Gives the caller its outcome, the first one only. */
 function succeed(publish: Publish, deliveryTag: number): void {
   if (publish.settled) return;
@@ -329,7 +395,7 @@ function succeed(publish: Publish, deliveryTag: number): void {
   publish.resolve(deliveryTag);
 }
 
-/** Likewise. */
+/** Rejects the caller once; later outcomes are ignored. */
 function fail(publish: Publish, error: unknown): void {
   if (publish.settled) return;
   publish.settled = true;

@@ -24,7 +24,11 @@ export function findReturned(
     return confirms.find((publish) => publish.properties.messageId === messageId && address(publish));
   }
   const body = (publish: Publish): boolean =>
-    address(publish) && publish.properties.messageId === undefined && returned.body.equals(publish.body);
+    address(publish) &&
+    publish.properties.messageId === undefined &&
+    returned.bodySize === publish.body.length &&
+    // A body over maxMessageSize is not kept: its size has to do.
+    (returned.body.length < returned.bodySize || returned.body.equals(publish.body));
   return (
     confirms.find((publish) => body(publish) && encode(publish).equals(encodedProperties)) ??
     // A broker's plugin may have changed the properties on the way.
