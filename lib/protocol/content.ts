@@ -15,6 +15,11 @@ export class Content {
     readonly body: Buffer,
   ) {}
 
+  /** In bytes: properties and body. */
+  get size(): number {
+    return this.propertiesSize + this.body.length;
+  }
+
   /** The property section, encoded. */
   get properties(): Buffer {
     return this.bytes.subarray(0, this.propertiesSize);

@@ -133,6 +133,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return this.current === 'open';
   }
 
+  /** @internal An answer to a call or a confirm is still to come. */
+  get awaitsBroker(): boolean {
+    return this.rpc.waiting || this.publisher.busy;
+  }
+
   /** @internal */
   get lost(): boolean {
     return this.current === 'restoring';

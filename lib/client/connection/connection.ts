@@ -285,6 +285,20 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.events.came();
   }
 
+  /** @internal */
+  heldBytes(): number {
+    let bytes = 0;
+    for (const { consumers } of this.channels.values()) bytes += consumers.heldBytes;
+    return bytes;
+  }
+
+  /** @internal */
+  awaitsBroker(): boolean {
+    if (this.control.waiting || this.events.any) return true;
+    for (const channel of this.channels.values()) if (channel.awaitsBroker) return true;
+    return false;
+  }
+
   private pumpAll(): void {
     for (const channel of this.channels.values()) channel.onWritable();
   }

@@ -16,6 +16,11 @@ export class EventWaiters {
     }
   }
 
+  /** Somebody waits. */
+  get any(): boolean {
+    return this.waiting.length > 0;
+  }
+
   came(): void {
     for (const waiter of this.waiting.splice(0)) waiter.resolve();
   }

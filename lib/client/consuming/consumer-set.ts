@@ -40,6 +40,13 @@ export class ConsumerSet implements ConsumerHost {
     return this.byTag.get(consumerTag);
   }
 
+  /** Of deliveries that came and that no handler is done with, in bytes; see `Consumer.heldBytes`. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const consumer of this.all) bytes += consumer.heldBytes;
+    return bytes;
+  }
+
   list(): readonly Consumer[] {
     return [...this.all];
   }
@@ -62,6 +69,10 @@ export class ConsumerSet implements ConsumerHost {
       await this.host.call('basic.cancel', { consumerTag: consumer.consumerTag, noWait: false }, options);
     this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
+  }
+
+  defaultPrefetch(): number {
+    return this.host.defaultPrefetch();
   }
 
   onHandlerError(error: unknown, delivery: Delivery): void {

@@ -38,6 +38,8 @@ export interface ConsumerHost {
   /** basic.cancel, and resolves on cancel-ok. */
   cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void>;
   onHandlerError(error: unknown, delivery: Delivery): void;
+  /** The channel's prefetch, for a consumer without its own. */
+  defaultPrefetch(): number;
 }
 
 /**
@@ -55,6 +57,9 @@ export class Consumer {
   private readonly concurrency: number;
   private backlog: Delivery[] = [];
   private running = 0;
+  /** Bytes of those whose handler runs, where neither acknowledgements nor a prefetch bound them. */
+  private runningBytes = 0;
+  private unbounded = false;
   /** Being cancelled: nothing more is handled. Requeued before cancel-ok it would come again, and count as delivered. */
   private holding = false;
   private idleWaiters: Deferred<void>[] = [];
@@ -79,6 +84,16 @@ export class Consumer {
 
   get ended(): boolean {
     return this.state === 'ended';
+  }
+
+  /**
+   * @internal Bytes of the deliveries that wait, and of those whose handler runs where nothing else bounds these: a
+   * prefetch is the user's own bound.
+   */
+  get heldBytes(): number {
+    let bytes = this.runningBytes;
+    for (const delivery of this.backlog) bytes += delivery.footprint;
+    return bytes;
   }
 
   /** Deliveries whose handler runs, or that wait for one. */
@@ -122,6 +137,7 @@ export class Consumer {
   activate(consumerTag: string): void {
     this.consumerTag = consumerTag;
     this.state = 'active';
+    this.unbounded = this.options.noAck === true || (this.options.prefetch ?? this.host.defaultPrefetch()) === 0;
   }
 
   /** @internal The channel is lost: what waits was requeued by the broker. */
@@ -163,6 +179,7 @@ export class Consumer {
       return this.failed(error, delivery);
     }
     if (isThenable(result)) {
+      if (this.unbounded) this.runningBytes += delivery.footprint;
       result.then(this.done, (error: unknown) => this.failed(error, delivery));
     } else this.next();
   }
@@ -176,6 +193,8 @@ export class Consumer {
   }
 
   private next(): void {
+    // Their average, so that nothing need be kept for each; none is left when no handler runs.
+    if (this.runningBytes > 0) this.runningBytes -= this.runningBytes / this.running;
     this.running--;
     const delivery = this.holding ? undefined : this.backlog.shift();
     if (delivery) this.run(delivery);

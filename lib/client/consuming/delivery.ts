@@ -31,6 +31,9 @@ export interface SettleMessage {
   readonly outcome: 'ack' | 'requeue' | 'reject';
 }
 
+/** The objects around a message's bytes, in bytes. */
+const OVERHEAD = 512;
+
 const SINGLE: { readonly multiple?: boolean } = {};
 
 /** A message that was delivered, or fetched with basic.get. Settle it once, unless it came without acknowledgement. */
@@ -117,6 +120,11 @@ export class Delivery {
     refuseUnknown('reject', options, ['requeue']);
     this.settle('reject', options.requeue === true ? 'requeue' : 'reject');
     this.settlements.nack(this.deliveryTag, false, options.requeue === true);
+  }
+
+  /** @internal About the memory that it takes, in bytes. */
+  get footprint(): number {
+    return this.content.size + OVERHEAD;
   }
 
   /** The body as UTF-8. */

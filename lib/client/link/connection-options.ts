@@ -61,6 +61,13 @@ export interface ConnectionOptions {
   readonly reconnect?: false | ReconnectOptions;
   /** Larger messages are not buffered but rejected, without requeue. Bytes. Default 134,217,728 (RabbitMQ's own limit). */
   readonly maxMessageSize?: number;
+  /**
+   * Bytes of deliveries that may be held here before the socket is not read any more: those that wait for a handler or an
+   * iterator, and those whose handler runs, of a consumer that neither acknowledgements nor a prefetch bound. While
+   * somebody waits for the broker (a call, a confirm) it is read on slowly, a sixteenth of this each 100 ms, so that the
+   * answer comes. Default 67,108,864; Infinity for no limit.
+   */
+  readonly maxHeldBytes?: number;
   /** Bytes that may wait for the socket before publishes wait. Default 4,194,304. */
   readonly writeBufferSize?: number;
   /** Added to the client properties that the broker shows. */
@@ -92,6 +99,7 @@ export interface ResolvedOptions {
   readonly rpcTimeout: number;
   readonly reconnect: Required<ReconnectOptions> | false;
   readonly maxMessageSize: number;
+  readonly maxHeldBytes: number;
   readonly writeBufferSize: number;
   readonly clientProperties: FieldTable;
   readonly logger: ClientLogger;
@@ -131,6 +139,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
             attempts: reconnect?.attempts ?? Infinity,
           },
     maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
+    maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
     writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
     clientProperties: options.clientProperties ?? {},
     logger: options.logger ?? silent,
@@ -157,6 +166,7 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   checkCount('channelMax', resolved.channelMax, { min: 1, max: 0xffff });
   atLeast('rpcTimeout', resolved.rpcTimeout, 1);
   checkCount('maxMessageSize', resolved.maxMessageSize, { min: 0, unlimited: true });
+  checkCount('maxHeldBytes', resolved.maxHeldBytes, { min: 1, unlimited: true });
   checkCount('writeBufferSize', resolved.writeBufferSize, { min: 1, unlimited: true });
   return resolved;
 }

@@ -15,6 +15,7 @@ import {
 import { handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { ResolvedOptions } from './connection-options.js';
+import type { InflowOwner } from './inflow.js';
 import { openTransport, type Transport, type TransportHandler } from './transport.js';
 import { addressOf, type Endpoint } from './uri.js';
 import { recognisePeer, recogniseTlsFailure } from './wrong-port.js';
@@ -31,7 +32,7 @@ export interface FrameReceiver {
 }
 
 /** Who a link reports to, once it is open. */
-export interface LinkOwner {
+export interface LinkOwner extends InflowOwner {
   onControlMethod(method: Method): void;
   /** Called once; the link is of no more use. */
   onLinkLost(error: ConnectionError): void;
@@ -204,6 +205,14 @@ export class Link implements TransportHandler {
 
   onRoom(): void {
     this.owner?.onRoom();
+  }
+
+  heldBytes(): number {
+    return this.owner?.heldBytes() ?? 0;
+  }
+
+  awaitsBroker(): boolean {
+    return this.owner?.awaitsBroker() ?? true;
   }
 
   onMalformed(error: unknown, chunk: Buffer): void {

@@ -88,6 +88,11 @@ export class PendingCalls {
     });
   }
 
+  /** An answer is still to come. */
+  get waiting(): boolean {
+    return this.pending.length > 0;
+  }
+
   /** Hands a reply to the first call that waits for one of its name. False when none does: the peer is confused. */
   settle(name: MethodName, reply: unknown): boolean {
     const index = this.pending.findIndex((call) => call.accepts.includes(name));

@@ -6,6 +6,7 @@ import { FrameWriter } from '../../protocol/frame-writer.js';
 import { addressOf, type Endpoint } from './uri.js';
 import type { Clock } from '../../environment/index.js';
 import type { ResolvedOptions } from './connection-options.js';
+import { Inflow, type InflowOwner } from './inflow.js';
 
 /** One read of the kernel's buffer at a time; frames are parsed in it and copied out. In bytes. */
 const READ_BUFFER_SIZE = 64 * 1024;
@@ -29,9 +30,10 @@ const LINGER = 2_000;
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
-  /** Clock time of the last byte in each direction: any traffic is a sign of life. */
-  lastReceived: number;
+  /** Clock time of the last byte written: any traffic is a sign of life. */
   lastSent: number;
+  private received: number;
+  private readonly inflow: Inflow;
   private readonly reader: FrameReader;
   private beforeFlush: (() => void)[] = [];
   private planned = false;
@@ -47,13 +49,27 @@ export class Transport {
     readonly address: string,
     private readonly clock: Clock,
     private readonly handler: TransportHandler,
+    maxHeldBytes: number,
   ) {
     this.reader = new FrameReader(handler);
-    this.lastReceived = this.lastSent = clock.now();
+    this.received = this.lastSent = clock.now();
+    const tap = {
+      pause: () => socket.pause(),
+      resume: () => {
+        this.received = clock.now();
+        socket.resume();
+      },
+    };
+    this.inflow = new Inflow(tap, clock, maxHeldBytes, handler);
     socket.setNoDelay?.(true);
     socket.on('error', (error) => this.destroy(error));
     socket.on('end', () => this.destroy());
     socket.on('close', () => this.destroy());
+  }
+
+  /** Clock time of the last byte that came; now, while we do not read: that is our silence, not the peer's. */
+  get lastReceived(): number {
+    return this.inflow.paused ? this.clock.now() : this.received;
   }
 
   /** Bytes that are not yet the kernel's. */
@@ -82,7 +98,7 @@ export class Transport {
   /** Takes what the socket brought. The bytes are only ours until this returns. */
   receive(chunk: Buffer): void {
     if (this.dead) return;
-    this.lastReceived = this.clock.now();
+    this.received = this.clock.now();
     try {
       this.reader.push(chunk);
     } catch (error) {
@@ -90,6 +106,7 @@ export class Transport {
       this.handler.onMalformed(error, chunk);
     }
     this.handler.onChunkDone();
+    this.inflow.came(chunk.length);
   }
 
   /** Runs `task` right before the next flush, whatever it appends goes out with it: acks gather until then. */
@@ -154,6 +171,8 @@ export class Transport {
   finish(): void {
     if (this.dead) return;
     this.reader.stop();
+    // Else the peer's end would not be seen.
+    this.inflow.stop();
     this.writeOut();
     this.socket.end(() => this.destroy());
     // A peer that reads nothing any more would keep the socket open for ever.
@@ -164,6 +183,7 @@ export class Transport {
   destroy(error?: Error): void {
     if (this.dead) return;
     this.dead = true;
+    this.inflow.stop();
     this.cancelLinger?.();
     this.reader.stop();
     this.socket.destroy();
@@ -182,7 +202,7 @@ export class Transport {
 }
 
 /** What happens on a transport. */
-export interface TransportHandler extends FrameHandler {
+export interface TransportHandler extends FrameHandler, InflowOwner {
   /** What came is not AMQP; nothing more is read. */
   onMalformed(error: unknown, chunk: Buffer): void;
   /** All of a chunk's frames have been handed out. */
@@ -204,7 +224,7 @@ export async function openTransport(
   const address = addressOf(endpoint);
   if (options.createSocket) {
     const socket = (await inTime(options.createSocket(endpoint, signal), signal)) as net.Socket;
-    const transport = new Transport(socket, address, options.clock, handler);
+    const transport = new Transport(socket, address, options.clock, handler, options.maxHeldBytes);
     socket.on('data', (chunk: Buffer) => transport.receive(chunk));
     return transport;
   }
@@ -233,7 +253,7 @@ export async function openTransport(
       resolve();
     });
   });
-  transport = new Transport(socket, address, options.clock, handler);
+  transport = new Transport(socket, address, options.clock, handler, options.maxHeldBytes);
   return transport;
 }
 

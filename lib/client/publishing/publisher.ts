@@ -232,6 +232,11 @@ export class Publisher {
     this.notifySettled();
   }
 
+  /** Something waits, or is unconfirmed. */
+  get busy(): boolean {
+    return this.waiting.length > 0 || this.confirms.count > 0;
+  }
+
   /** Resolves once nothing waits and nothing is unconfirmed. */
   whenSettled(): Promise<void> {
     const waiter = new Deferred<void>();
