@@ -142,6 +142,18 @@ describe('AmqpConsumerRegistry', () => {
     );
   });
 
+  it('declares a queue of the topology again that was deleted while its consumer was paused', async () => {
+    const queue = nest.name();
+    const { Billing, got } = consumerOf(queue);
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await registryOf(app).pause();
+    await nest.channel.queueDelete(queue);
+    await registryOf(app).resume();
+    expect(registryOf(app).list()).toMatchObject([{ state: 'consuming' }]);
+    await publisherOf(app).sendToQueue(queue, 'there');
+    expect(await got.next()).toBe('there');
+  });
+
   it('leaves a consumer paused whose queue is not there when it is resumed', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);

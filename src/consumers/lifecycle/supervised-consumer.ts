@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import {
   ConnectionClosedError,
   ConsumerCancelledError,
+  NotFoundError,
   type Channel,
   type Connection,
   type Consumer,
@@ -130,7 +131,7 @@ export class SupervisedConsumer {
     if (this.wanted !== 'paused') return;
     this.wanted = 'consuming';
     try {
-      await this.inTurn(() => this.attach());
+      await this.inTurn(() => this.attachAgain());
     } catch (error) {
       if (this.wanted === 'consuming') this.wanted = 'paused';
       throw this.startError(error);
@@ -220,6 +221,17 @@ export class SupervisedConsumer {
       if (this.consumer === consumer) this.consumer = undefined;
       if (error && this.wanted === 'consuming') void this.recover(error);
     });
+  }
+
+  /** The queue may have been deleted while nobody consumed it: whom the broker would have told had no consumer there. */
+  private async attachAgain(): Promise<void> {
+    try {
+      await this.attach();
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+      await this.host.restoreQueue();
+      await this.attach();
+    }
   }
 
   private async openChannel(): Promise<Channel> {
