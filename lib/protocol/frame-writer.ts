@@ -23,7 +23,7 @@ const SLAB_SIZE = 64 * 1024;
  */
 const FREE_SLABS = 64;
 /** Bodies from this size on are handed to the socket as they are: copying them costs more than a writev. In bytes. */
-const DIRECT_BODY_SIZE = 16 * 1024;
+export const DIRECT_BODY_SIZE = 16 * 1024;
 
 const ACK = methodId('basic.ack');
 const NACK = methodId('basic.nack');

@@ -255,6 +255,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /** @internal */
+  whenWritten(): Promise<void> {
+    return this.link?.transport.whenWritten() ?? Promise.resolve();
+  }
+
+  /** @internal */
   renewIn(delay: number): boolean {
     if (!this.channelOptions.restore || this.current !== 'open') return false;
     this.cancelRenewal = this.clock.after(delay, () => void this.renew());

@@ -215,18 +215,18 @@ export class Channel extends ChannelEndpoint {
   async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
     await this.whenOpen('basic.recover', options);
-    const { settlements } = this;
-    settlements.beginRecover();
-    await this.rpc.call('basic.recover', { requeue: options.requeue !== false }, options, () =>
-      settlements.endRecover(),
-    );
+    await this.recover(options.requeue !== false, options);
   }
 
-  /** Likewise without an answer (basic.recover-async, deprecated). */
+  /**
+   * The same, without waiting for it (basic.recover-async, deprecated). It sends basic.recover: basic.recover-async has no
+   * answer, and without one a delivery that was on its way cannot be told from one that comes after.
+   */
   async basicRecoverAsync(options: { readonly requeue?: boolean } = {}): Promise<void> {
-    await this.whenOpen('basic.recover-async', {});
-    this.settlements.forgetAll();
-    this.send('basic.recoverAsync', { requeue: options.requeue !== false });
+    refuseUnknown('basicRecoverAsync', options, ['requeue']);
+    await this.whenOpen('basic.recover', {});
+    // A loss of the channel gives everything back as well.
+    this.recover(options.requeue !== false, {}).catch(() => {});
   }
 
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
@@ -355,5 +355,11 @@ export class Channel extends ChannelEndpoint {
       await this.call('queue.bind', { ...rest, queue: destination, exchange: source }, options);
     else await this.call('exchange.bind', { ...rest, destination: binding.destination, source }, options);
     this.topology.addBinding(binding);
+  }
+
+  private recover(requeue: boolean, options: CallOptions): Promise<unknown> {
+    const { settlements } = this;
+    settlements.beginRecover();
+    return this.rpc.call('basic.recover', { requeue }, options, () => settlements.endRecover());
   }
 }

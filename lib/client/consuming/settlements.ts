@@ -100,7 +100,7 @@ export class Settlements {
   }
 
   /** basic.recover has given all unsettled deliveries back: their tags are void. */
-  forgetAll(): void {
+  private forgetAll(): void {
     this.flush();
     this.finishUpTo(this.next - 1);
   }

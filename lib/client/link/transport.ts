@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
+import { Deferred } from '../timing/deferred.js';
 import { addressOf, type Endpoint } from './uri.js';
 import type { Clock } from '../../environment/index.js';
 import type { ResolvedOptions } from './connection-options.js';
@@ -40,6 +41,8 @@ export class Transport {
   private writesUnderWay = 0;
   private bytesInWrite = 0;
   private cancelLinger: (() => void) | undefined;
+  /** Who waits for what the next write takes. */
+  private writtenWaiters: Deferred<void>[] = [];
   /** Somebody was told that there is no room. */
   private roomAwaited = false;
   private dead = false;
@@ -109,6 +112,14 @@ export class Transport {
     this.inflow.came(chunk.length);
   }
 
+  /** Resolves once the kernel has all that was appended so far, or the socket is gone: then nobody reads it any more. */
+  whenWritten(): Promise<void> {
+    const waiter = new Deferred<void>();
+    if (this.dead) waiter.resolve();
+    else this.writtenWaiters.push(waiter);
+    return waiter.promise;
+  }
+
   /** Runs `task` right before the next flush, whatever it appends goes out with it: acks gather until then. */
   atFlush(task: () => void): void {
     this.beforeFlush.push(task);
@@ -128,10 +139,12 @@ export class Transport {
     const batch = this.writer.take();
     if (!batch) return;
     this.lastSent = this.clock.now();
+    const waiters = this.writtenWaiters.splice(0);
     let taken = false;
     const written = (): void => {
       // The callback also comes, later, for what was taken at once.
       if (taken) return;
+      resolveAll(waiters);
       this.writesUnderWay--;
       this.bytesInWrite -= batch.bytes;
       this.writer.recycle(batch);
@@ -148,6 +161,7 @@ export class Transport {
     // Its callbacks wait for the tick's end: to wait with them would mean a new slab, and another tick, per write.
     if (this.socket.writableLength !== 0 || this.dead) return;
     taken = true;
+    resolveAll(waiters);
     this.writesUnderWay--;
     this.bytesInWrite -= batch.bytes;
     this.writer.recycle(batch);
@@ -186,6 +200,7 @@ export class Transport {
     this.inflow.stop();
     this.cancelLinger?.();
     this.reader.stop();
+    resolveAll(this.writtenWaiters.splice(0));
     this.socket.destroy();
     this.handler.onEnd(error);
   }
@@ -199,6 +214,10 @@ export class Transport {
       if (this.planned) this.flush();
     });
   }
+}
+
+function resolveAll(waiters: readonly Deferred<void>[]): void {
+  for (const waiter of waiters) waiter.resolve();
 }
 
 /** What happens on a transport. */

@@ -1,13 +1,15 @@
 import { DeadlineTimer, type Clock, type Random } from '../../environment/index.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
-import { Deferred } from '../timing/deferred.js';
+import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
+import { Deferred, within } from '../timing/deferred.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {
   MessageReturnedError,
   PublishNackedError,
   PublishRefusedError,
   PublishTimeoutError,
+  TimeoutError,
   type AmqpError,
   type ChannelError,
   type ReturnedMessage,
@@ -42,6 +44,8 @@ export interface PublisherHost {
   obstacle(): Obstacle | undefined;
   /** Appends a publish whole. @throws EncodingError before anything is appended */
   write(message: Message): void;
+  /** Resolves once the socket has all that was written, and so no body is in use any more. */
+  whenWritten(): Promise<void>;
   /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
   renewIn(delay: number): boolean;
 }
@@ -110,7 +114,7 @@ export class Publisher {
     this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
   }
 
-  /** Resolves with the delivery tag once confirmed (0 without confirms: once handed to the connection). */
+  /** Resolves with the delivery tag once confirmed (0 without confirms: once the body is not in use any more). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
     try {
       checkPublishOptions(options);
@@ -121,7 +125,7 @@ export class Publisher {
       const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();
       if (!waits && !this.host.confirming) {
         this.hand({ exchange, routingKey, mandatory, properties: options, body });
-        return SENT;
+        return body.length < DIRECT_BODY_SIZE ? SENT : this.whenTaken(timeout, signal);
       }
       const promise = new Promise<number>(this.catchEnds);
       const publish: Publish = {
@@ -265,7 +269,24 @@ export class Publisher {
   private send(publish: Publish): void {
     this.hand(publish);
     if (this.host.confirming) this.confirms.add(publish);
-    else succeed(publish, 0);
+    else if (publish.body.length < DIRECT_BODY_SIZE) succeed(publish, 0);
+    else {
+      this.whenTaken(publish.deadline - this.host.clock.now()).then(
+        () => succeed(publish, 0),
+        (error: unknown) => fail(publish, error),
+      );
+    }
+  }
+
+  /** A large body is written from the caller's own buffer: its publish lasts until the socket has taken it. */
+  private async whenTaken(timeout: number, signal?: AbortSignal): Promise<number> {
+    try {
+      await within(this.host.whenWritten(), this.host.clock, { timeout, signal }, 'the socket is full');
+      return 0;
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new PublishTimeoutError('the socket has not taken the message within the deadline', 'unknown');
+    }
   }
 
   private hand(message: Message): void {
