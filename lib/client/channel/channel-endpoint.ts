@@ -115,6 +115,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       call: (name, args, options, onReply) => this.rpc.call(name, args, options, onReply),
       resolveQueue: (queue) => topology.resolve(queue),
       declaredHere: (queue) => topology.hasQueue(queue),
+      deletionOf: (queue) => topology.deletionOf(queue),
+      started: (consumer) => topology.consumerStarted(consumer.queue, consumer),
+      ended: (consumer) => topology.consumerEnded(consumer.queue, consumer),
       restoreQueue: (queue) => host.restoreQueue(queue),
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
@@ -217,9 +220,10 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     name: N,
     args: MethodArguments<N>,
     options: CallOptions = {},
+    onReply?: (reply: Reply<N>) => R,
   ): Promise<R> {
     if (this.current !== 'open') await this.whenOpen(name, options);
-    return this.rpc.call<N, R>(name, args, options);
+    return this.rpc.call<N, R>(name, args, options, onReply);
   }
 
   protected closedError(what: string): ChannelClosedError {
@@ -250,8 +254,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /** @internal */
-  write({ exchange, routingKey, mandatory, properties, body }: Message): void {
-    this.link!.transport.writer.publish(this.id, exchange, routingKey, mandatory, properties, body);
+  write(message: Message): void {
+    const { exchange, routingKey, mandatory, properties, body } = message;
+    const key = exchange === '' ? this.topology.resolve(routingKey) : routingKey;
+    this.link!.transport.writer.publish(this.id, exchange, key, mandatory, properties, body);
+    if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
   }
 
   /** @internal */

@@ -11,7 +11,8 @@ import { ContentTooLargeError } from '../errors.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
-import type { Binding, ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
+import type { Binding } from './bindings.js';
+import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
 
 /** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
 const BLOCKED_GRACE = 1_000;
@@ -47,6 +48,7 @@ export interface QueueDeclared {
  */
 export class Channel extends ChannelEndpoint {
   private closing: Promise<void> | undefined;
+  private lastDeclared = '';
 
   /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
   async exchangeDeclare(
@@ -58,15 +60,20 @@ export class Channel extends ChannelEndpoint {
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
     // On record without deadline and signal: these were of this call.
     const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
-    await this.call('exchange.declare', { exchange, type, passive, noWait: false, ...declared }, options);
-    if (!passive) this.topology.addExchange(exchange, type, declared);
+    await this.call('exchange.declare', { exchange, type, passive, noWait: false, ...declared }, options, (reply) => {
+      if (!passive) this.topology.addExchange(exchange, type, declared);
+      return reply;
+    });
   }
 
   /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
   async exchangeDelete(exchange: string, options: { readonly ifUnused?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('exchangeDelete', options, ['ifUnused', ...CALL_OPTIONS]);
-    await this.call('exchange.delete', { exchange, ifUnused: options.ifUnused === true, noWait: false }, options);
-    this.topology.removeExchange(exchange);
+    const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
+    await this.call('exchange.delete', args, options, (reply) => {
+      this.topology.removeExchange(exchange);
+      return reply;
+    });
   }
 
   /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
@@ -79,8 +86,10 @@ export class Channel extends ChannelEndpoint {
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('exchangeUnbind', options, BIND_OPTIONS);
     const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
-    await this.call('exchange.unbind', args, options);
-    this.topology.removeBinding({ kind: 'exchange', destination, source, routingKey, arguments: args.arguments });
+    await this.call('exchange.unbind', args, options, (reply) => {
+      this.topology.removeBinding({ kind: 'exchange', destination, source, routingKey, arguments: args.arguments });
+      return reply;
+    });
   }
 
   /**
@@ -95,37 +104,37 @@ export class Channel extends ChannelEndpoint {
     const durable = options.durable ?? !exclusive;
     const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
     const name = this.topology.resolve(queue);
-    const { args } = await this.call('queue.declare', { queue: name, passive, noWait: false, ...declared }, options);
-    if (!passive) this.topology.addQueue(queue || args.queue, declared, queue === '');
+    const sent = { queue: name, passive, noWait: false, ...declared };
+    const { args } = await this.call('queue.declare', sent, options, (reply) => {
+      const known = queue || reply.args.queue;
+      if (!passive) this.topology.addQueue(known, declared, queue === '');
+      this.lastDeclared = this.topology.knownAs(known);
+      return reply;
+    });
     return { ...args, queue: queue || args.queue };
   }
 
   /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueBind', options, BIND_OPTIONS);
-    await this.bind(
-      { kind: 'queue', destination: queue, source: exchange, routingKey, arguments: options.arguments ?? {} },
-      options,
-    );
+    await this.bind(this.queueBinding(queue, exchange, routingKey, options), options);
   }
 
   /** queue.unbind: routing key and arguments as in the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueUnbind', options, BIND_OPTIONS);
-    const args = { queue: this.topology.resolve(queue), exchange, routingKey, arguments: options.arguments ?? {} };
-    await this.call('queue.unbind', args, options);
-    this.topology.removeBinding({
-      kind: 'queue',
-      destination: queue,
-      source: exchange,
-      routingKey,
-      arguments: args.arguments,
+    const binding = this.queueBinding(queue, exchange, routingKey, options);
+    const name = this.topology.resolve(binding.destination);
+    const args = { queue: name, exchange, routingKey: binding.routingKey, arguments: binding.arguments };
+    await this.call('queue.unbind', args, options, (reply) => {
+      this.topology.removeBinding(binding);
+      return reply;
     });
   }
 
   /** Drops the queue's ready messages; resolves with their number. */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
-    const { args } = await this.call('queue.purge', { queue: this.topology.resolve(queue), noWait: false }, options);
+    const { args } = await this.call('queue.purge', { queue: this.currentName(queue), noWait: false }, options);
     return args.messageCount;
   }
 
@@ -136,10 +145,18 @@ export class Channel extends ChannelEndpoint {
   ): Promise<number> {
     refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
     const { ifUnused = false, ifEmpty = false } = options;
-    const name = this.topology.resolve(queue);
-    const { args } = await this.call('queue.delete', { queue: name, ifUnused, ifEmpty, noWait: false }, options);
-    this.topology.removeQueue(queue);
-    return args.messageCount;
+    const { signal, timeout = this.host.options.rpcTimeout } = options;
+    if (!this.isOpen) await this.whenOpen('queue.delete', options);
+    signal?.throwIfAborted();
+    const known = this.queueMeant(queue);
+    const args = { queue: this.topology.resolve(known), ifUnused, ifEmpty, noWait: false };
+    // It goes on at the broker when the caller has stopped waiting.
+    const deletion = this.rpc.call('queue.delete', args, { timeout: Infinity }, (reply: Reply<'queue.delete'>) => {
+      this.topology.removeQueue(known);
+      return reply.args.messageCount;
+    });
+    this.topology.deletingQueue(known, deletion);
+    return within(deletion, this.clock, { timeout, signal }, `queue.delete: no answer within ${timeout} ms`);
   }
 
   /**
@@ -163,7 +180,7 @@ export class Channel extends ChannelEndpoint {
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
     await this.whenOpen('basic.consume', options);
-    return this.consumers.add(queue, handler, checked);
+    return this.consumers.add(this.queueMeant(queue), handler, checked);
   }
 
   /**
@@ -208,7 +225,7 @@ export class Channel extends ChannelEndpoint {
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;
     };
-    return this.rpc.call('basic.get', { queue: this.topology.resolve(queue), noAck }, options, onReply);
+    return this.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, options, onReply);
   }
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
@@ -278,7 +295,9 @@ export class Channel extends ChannelEndpoint {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!(bytes instanceof Uint8Array))
       return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
-    return this.publisher.publish(exchange, routingKey, bytes, options);
+    // To the default exchange it goes by the queue's name: the one that stays, until it is written.
+    const key = exchange === '' ? this.topology.knownAs(routingKey) : routingKey;
+    return this.publisher.publish(exchange, key, bytes, options);
   }
 
   /** Resolves once every publish so far has its outcome. @param options.timeout ms; default the channel's `publishTimeout` */
@@ -348,13 +367,40 @@ export class Channel extends ChannelEndpoint {
   }
 
   private async bind(binding: Binding, options: CallOptions): Promise<void> {
-    const { routingKey, source } = binding;
+    const { kind, routingKey, source } = binding;
     const rest = { routingKey, noWait: false, arguments: binding.arguments };
-    const destination = this.topology.resolve(binding.destination);
-    if (binding.kind === 'queue')
-      await this.call('queue.bind', { ...rest, queue: destination, exchange: source }, options);
-    else await this.call('exchange.bind', { ...rest, destination: binding.destination, source }, options);
-    this.topology.addBinding(binding);
+    const bound = <R>(reply: R): R => {
+      this.topology.addBinding(binding);
+      return reply;
+    };
+    if (kind === 'queue') {
+      const queue = this.topology.resolve(binding.destination);
+      await this.call('queue.bind', { ...rest, queue, exchange: source }, options, bound<Reply<'queue.bind'>>);
+    } else {
+      const { destination } = binding;
+      await this.call('exchange.bind', { ...rest, destination, source }, options, bound<Reply<'exchange.bind'>>);
+    }
+  }
+
+  private queueBinding(
+    queue: string,
+    source: string,
+    routingKey: string,
+    { arguments: args = {} }: BindOptions,
+  ): Binding {
+    const destination = this.queueMeant(queue);
+    // Neither given: the name is the routing key as well.
+    const key = queue === '' && routingKey === '' ? this.topology.resolve(destination) : routingKey;
+    return { kind: 'queue', destination, source, routingKey: key, arguments: args };
+  }
+
+  /** An empty name means the queue declared last on this channel. The broker would forget which, with the channel. */
+  private queueMeant(queue: string): string {
+    return queue === '' ? this.lastDeclared : this.topology.knownAs(queue);
+  }
+
+  private currentName(queue: string): string {
+    return this.topology.resolve(this.queueMeant(queue));
   }
 
   private recover(requeue: boolean, options: CallOptions): Promise<unknown> {

@@ -1,4 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.js';
+import { Bindings, type Binding } from './bindings.js';
+import { QueueNames } from './queue-names.js';
 
 export interface ExchangeDeclareOptions {
   /** Only check that it is there. Default false. */
@@ -26,15 +28,6 @@ export interface QueueDeclareOptions {
   readonly arguments?: FieldTable;
 }
 
-/** A binding from `source` to a queue or an exchange. */
-export interface Binding {
-  readonly kind: 'queue' | 'exchange';
-  readonly destination: string;
-  readonly source: string;
-  readonly routingKey: string;
-  readonly arguments: FieldTable;
-}
-
 /** Carries a record out again. */
 export interface TopologyActions {
   declareExchange(name: string, type: string, options: ExchangeDeclareOptions): Promise<void>;
@@ -43,6 +36,10 @@ export interface TopologyActions {
   /** A queue of this name is there, and ours to use. */
   queueExists(name: string): Promise<boolean>;
   bind(binding: Binding): Promise<void>;
+  /** The broker has given a queue, known by `queue`, a new name. */
+  renamed(queue: string, name: string): void;
+  /** An entity is there. */
+  succeeded(entity: string): void;
   /** An entity could not be restored; the others are tried all the same. */
   failed(entity: string, error: unknown): void;
 }
@@ -54,113 +51,185 @@ interface RecordedQueue {
 }
 
 /**
- * What was declared through a connection, so that it can be declared again: exchanges, queues, bindings. The user's
- * name of a server-named queue stays valid: it stands for whatever the broker calls that queue now.
+ * What was declared through a connection, so that it can be declared again: exchanges, queues, bindings.
+ *
+ * The rule: on record is what the broker has of it, and nothing else. So the record changes in the moment that the broker's
+ * answer is read, whether or not the caller still waits for it; a deletion under way holds back whoever would declare the
+ * same again; and what the broker deletes by itself goes here too: a queue that is `autoDelete` with its last consumer, an
+ * exchange that is with the last binding from it, and so on along the bindings. The names in here are those that the user
+ * knows, see {@link QueueNames}.
  */
 export class TopologyRecord {
   private readonly exchanges = new Map<string, { readonly type: string; readonly options: ExchangeDeclareOptions }>();
   private readonly queues = new Map<string, RecordedQueue>();
-  private readonly bindings = new Map<string, Binding>();
-  private readonly currentNames = new Map<string, string>();
+  private readonly bindings = new Bindings();
+  private readonly names = new QueueNames();
+  private readonly consumers = new Map<string, Set<object>>();
+  private readonly deletions = new Map<string, Promise<boolean>>();
+
+  /** Entries of every kind. */
+  get size(): number {
+    const { exchanges, queues, bindings, names, consumers, deletions } = this;
+    return exchanges.size + queues.size + bindings.size + names.size + consumers.size + deletions.size;
+  }
 
   /** What the broker calls this queue now. */
   resolve(queue: string): string {
-    return this.currentNames.get(queue) ?? queue;
+    return this.names.resolve(queue);
+  }
+
+  /** The name under which the user knows a queue that the broker has named. */
+  knownAs(queue: string): string {
+    return this.names.knownAs(queue);
   }
 
   addExchange(name: string, type: string, options: ExchangeDeclareOptions): void {
     this.exchanges.set(name, { type, options });
   }
 
+  /** @param serverNamed the broker has chosen the name just now; one that is on record stays what it is */
   addQueue(name: string, options: QueueDeclareOptions, serverNamed: boolean): void {
-    this.queues.set(name, { options, serverNamed });
+    const known = this.knownAs(name);
+    this.queues.set(known, { options, serverNamed: serverNamed || this.queues.get(known)?.serverNamed === true });
   }
 
   addBinding(binding: Binding): void {
-    this.bindings.set(keyOf(binding), binding);
+    this.bindings.add(this.known(binding));
   }
 
   removeBinding(binding: Binding): void {
-    this.bindings.delete(keyOf(binding));
+    if (this.bindings.delete(this.known(binding))) this.unbound(binding.source);
   }
 
   removeExchange(name: string): void {
     this.exchanges.delete(name);
-    this.removeBindings(
-      (binding) => binding.source === name || (binding.kind === 'exchange' && binding.destination === name),
-    );
+    for (const binding of this.bindings.from(name)) this.bindings.delete(binding);
+    this.removeBindingsTo('exchange', name);
   }
 
   removeQueue(name: string): void {
-    this.queues.delete(name);
-    this.currentNames.delete(name);
-    this.removeBindings((binding) => binding.kind === 'queue' && binding.destination === name);
+    const known = this.knownAs(name);
+    this.queues.delete(known);
+    this.names.forget(known);
+    // They were consumers of this queue, and not of another that may take its name.
+    this.consumers.delete(known);
+    this.removeBindingsTo('queue', known);
   }
 
   hasQueue(name: string): boolean {
-    return this.queues.has(name);
+    return this.queues.has(this.knownAs(name));
+  }
+
+  /** The broker has it registered; again after a restore. */
+  consumerStarted(queue: string, consumer: object): void {
+    const known = this.knownAs(queue);
+    const consumers = this.consumers.get(known) ?? new Set();
+    this.consumers.set(known, consumers.add(consumer));
+  }
+
+  /** It is over, and does not come back. One that never began is none. */
+  consumerEnded(queue: string, consumer: object): void {
+    const known = this.knownAs(queue);
+    const consumers = this.consumers.get(known);
+    if (!consumers?.delete(consumer) || consumers.size > 0) return;
+    this.consumers.delete(known);
+    if (this.queues.get(known)?.options.autoDelete === true) this.removeQueue(known);
+  }
+
+  /** queue.delete is under way. @param deletion settles with the broker's answer, or the loss of it; not with a deadline */
+  deletingQueue(queue: string, deletion: Promise<unknown>): void {
+    const known = this.knownAs(queue);
+    const before = this.deletions.get(known);
+    const deleted = deletion.then(
+      () => true,
+      async () => (await before) ?? false,
+    );
+    this.deletions.set(known, deleted);
+    void deleted.then(() => {
+      if (this.deletions.get(known) === deleted) this.deletions.delete(known);
+    });
+  }
+
+  /** Whether a deletion that is under way succeeds; undefined when none is. */
+  deletionOf(queue: string): Promise<boolean> | undefined {
+    return this.deletions.get(this.knownAs(queue));
   }
 
   /** Declares everything again: exchanges, queues, then bindings. */
   async replay(actions: TopologyActions): Promise<void> {
-    for (const [name, { type, options }] of this.exchanges) {
-      await attempt(actions, `exchange '${name}'`, () => actions.declareExchange(name, type, options));
-    }
-    for (const [name, queue] of this.queues) await this.replayQueue(actions, name, queue);
-    for (const binding of this.bindings.values()) await this.replayBinding(actions, binding);
+    for (const name of this.exchanges.keys()) await this.replayExchange(actions, name);
+    for (const name of this.queues.keys()) await this.replayQueue(actions, name);
+    for (const binding of this.bindings.all()) await this.replayBinding(actions, binding);
   }
 
   /** Declares one queue and its bindings again, and the auto-delete exchanges that went with it. */
-  async replayOne(actions: TopologyActions, name: string): Promise<void> {
-    const queue = this.queues.get(name);
-    if (!queue) return;
-    const bindings = [...this.bindings.values()].filter(
-      ({ kind, destination }) => kind === 'queue' && destination === name,
-    );
-    for (const { source } of bindings) {
-      const exchange = this.exchanges.get(source);
-      if (exchange?.options.autoDelete !== true) continue;
-      await attempt(actions, `exchange '${source}'`, () =>
-        actions.declareExchange(source, exchange.type, exchange.options),
-      );
-    }
-    await this.replayQueue(actions, name, queue);
+  async replayOne(actions: TopologyActions, queue: string): Promise<void> {
+    const name = this.knownAs(queue);
+    await this.deletionOf(name);
+    if (!this.queues.has(name)) return;
+    const exchanges = new Set<string>();
+    const bindings = new Set<Binding>();
+    const gather = (kind: Binding['kind'], destination: string): void => {
+      for (const binding of this.bindings.to(kind, destination)) {
+        bindings.add(binding);
+        const { source } = binding;
+        if (exchanges.has(source) || this.exchanges.get(source)?.options.autoDelete !== true) continue;
+        exchanges.add(source);
+        gather('exchange', source);
+      }
+    };
+    gather('queue', name);
+    for (const exchange of exchanges) await this.replayExchange(actions, exchange);
+    await this.replayQueue(actions, name);
     for (const binding of bindings) await this.replayBinding(actions, binding);
   }
 
-  private async replayQueue(
-    actions: TopologyActions,
-    name: string,
-    { options, serverNamed }: RecordedQueue,
-  ): Promise<void> {
+  private async replayExchange(actions: TopologyActions, name: string): Promise<void> {
+    const exchange = this.exchanges.get(name);
+    if (!exchange) return;
+    await attempt(actions, `exchange '${name}'`, () => actions.declareExchange(name, exchange.type, exchange.options));
+  }
+
+  private async replayQueue(actions: TopologyActions, name: string): Promise<void> {
+    await this.deletionOf(name);
+    const queue = this.queues.get(name);
+    if (!queue) return;
     await attempt(actions, `queue '${name}'`, async () => {
       // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
-      if (serverNamed && (await actions.queueExists(this.resolve(name)))) return;
-      const current = await actions.declareQueue(serverNamed ? '' : name, options);
-      if (current !== name) this.currentNames.set(name, current);
+      if (queue.serverNamed && (await actions.queueExists(this.resolve(name)))) return;
+      const current = await actions.declareQueue(queue.serverNamed ? '' : name, queue.options);
+      if (this.queues.has(name) && this.names.rename(name, current)) actions.renamed(name, current);
     });
   }
 
   private async replayBinding(actions: TopologyActions, binding: Binding): Promise<void> {
+    if (!this.bindings.has(binding)) return;
     const { kind, destination, source } = binding;
     const current = kind === 'queue' ? { ...binding, destination: this.resolve(destination) } : binding;
     await attempt(actions, `binding of ${kind} '${destination}' to exchange '${source}'`, () => actions.bind(current));
   }
 
-  private removeBindings(gone: (binding: Binding) => boolean): void {
-    for (const [key, binding] of this.bindings) if (gone(binding)) this.bindings.delete(key);
+  private known(binding: Binding): Binding {
+    return binding.kind === 'queue' ? { ...binding, destination: this.knownAs(binding.destination) } : binding;
+  }
+
+  private removeBindingsTo(kind: Binding['kind'], destination: string): void {
+    const gone = this.bindings.to(kind, destination);
+    for (const binding of gone) this.bindings.delete(binding);
+    for (const { source } of gone) this.unbound(source);
+  }
+
+  private unbound(exchange: string): void {
+    if (this.exchanges.get(exchange)?.options.autoDelete !== true) return;
+    if (!this.bindings.leads(exchange)) this.removeExchange(exchange);
   }
 }
 
 async function attempt(actions: TopologyActions, entity: string, action: () => Promise<void>): Promise<void> {
   try {
     await action();
+    actions.succeeded(entity);
   } catch (error) {
     actions.failed(entity, error);
   }
-}
-
-function keyOf({ kind, destination, source, routingKey, arguments: args }: Binding): string {
-  const replacer = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
-  return JSON.stringify([kind, destination, source, routingKey, args], replacer);
 }

@@ -35,6 +35,13 @@ export type ConnectionEvents = {
   unblocked: [];
   /** Something that was declared here could not be declared again after a loss. */
   restoreFailed: [entity: string, error: unknown];
+  /**
+   * A queue that the broker names has another name after a loss. Calls and publishes to the default exchange take either;
+   * what travels in messages, as in `replyTo`, must be the new one.
+   *
+   * @param queue as `queueDeclare` has told it
+   */
+  queueRenamed: [queue: string, name: string];
   /** Closed for good: by `close()`, or with the reason. */
   closed: [error: AmqpError | undefined];
 };
@@ -88,6 +95,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.restorer = new TopologyRestorer(
       this.topology,
       () => this.scratchChannel(),
+      (queue, name) => this.report('queueRenamed', queue, name),
       (entity, error) => {
         this.options.logger.warn(`${entity} could not be restored: ${String(error)}`);
         this.report('restoreFailed', entity, error);
@@ -125,6 +133,11 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** The broker's reason, while it has blocked the connection. */
   get blocked(): string | undefined {
     return this.blockedReason;
+  }
+
+  /** What the broker calls a queue now that it has named: `queueDeclare` told `queue`, and a loss may have changed it. */
+  queueName(queue: string): string {
+    return this.topology.resolve(queue);
   }
 
   /** What the broker told of itself; of the last link, while there is none. */

@@ -16,6 +16,12 @@ export interface ConsumerSetHost {
   resolveQueue(queue: string): string;
   /** The queue is on record: it can be declared again. */
   declaredHere(queue: string): boolean;
+  /** Whether a queue.delete of ours that is under way succeeds; undefined when none is. */
+  deletionOf(queue: string): Promise<boolean> | undefined;
+  /** The broker has it registered. */
+  started(consumer: Consumer): void;
+  /** It does not come back. */
+  ended(consumer: Consumer): void;
   /** Makes sure that the queue is there. @throws ChannelError */
   restoreQueue(queue: string): Promise<void>;
   /** The channel's prefetch for consumers without their own. */
@@ -66,9 +72,14 @@ export class ConsumerSet implements ConsumerHost {
 
   async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {
     if (consumer.active)
-      await this.host.call('basic.cancel', { consumerTag: consumer.consumerTag, noWait: false }, options);
+      await this.host.call('basic.cancel', { consumerTag: consumer.consumerTag, noWait: false }, options, (reply) => {
+        // Not a turn later: a declaration of the same queue may be right behind.
+        this.host.ended(consumer);
+        return reply;
+      });
     this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
+    this.host.ended(consumer);
   }
 
   defaultPrefetch(): number {
@@ -116,7 +127,8 @@ export class ConsumerSet implements ConsumerHost {
         await this.start(consumer, {});
       } catch (error) {
         const refused = error instanceof ChannelError && error.method === 'basic.consume';
-        if (refused && !(patient && this.mayPass(consumer, error))) this.cancelled(consumer, error);
+        if (refused && !(patient && this.mayPass(consumer, error)))
+          this.cancelled(consumer, `consumer of queue '${consumer.queue}'`, error);
         throw error;
       }
     }
@@ -167,6 +179,7 @@ export class ConsumerSet implements ConsumerHost {
     }
     this.byTag.set(consumerTag, consumer);
     consumer.activate(consumerTag);
+    this.host.started(consumer);
   }
 
   private setPrefetch(prefetchCount: number, wait: CallOptions): Promise<unknown> {
@@ -174,6 +187,7 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   private async startAgain(consumer: Consumer, reason: string): Promise<void> {
+    if (await this.host.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
     try {
       // On a channel of its own: were the queue gone for good, the error would take this one along.
       await this.host.restoreQueue(consumer.queue);
@@ -183,12 +197,13 @@ export class ConsumerSet implements ConsumerHost {
       // A channel or connection that was lost meanwhile brings the consumer back with itself.
       if (!(error instanceof ChannelError) || error.method === undefined) return;
       if (error.method === 'basic.consume' && this.mayPass(consumer, error)) return;
-      this.cancelled(consumer, error, reason);
+      this.cancelled(consumer, reason, error);
     }
   }
 
-  private cancelled(consumer: Consumer, cause: ChannelError, reason = `consumer of queue '${consumer.queue}'`): void {
-    const message = `${reason}; it could not be restored: ${cause.message}`;
+  private cancelled(consumer: Consumer, reason: string, cause?: ChannelError): void {
+    if (consumer.ended) return;
+    const message = cause ? `${reason}; it could not be restored: ${cause.message}` : reason;
     const error = new ConsumerCancelledError(message, consumer.queue, consumer.consumerTag, cause);
     this.host.warn(message);
     this.remove(consumer, error);
@@ -207,6 +222,7 @@ export class ConsumerSet implements ConsumerHost {
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
     this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
+    this.host.ended(consumer);
     consumer.finish(error);
   }
 }

@@ -7,6 +7,8 @@ export interface Message {
   readonly mandatory: boolean;
   readonly properties: MessageProperties;
   readonly body: Uint8Array;
+  /** The routing key on the wire, where it is another: the present name of a queue that the broker has named. */
+  writtenKey?: string;
 }
 
 /** A publish from its call to its outcome. */

@@ -193,7 +193,8 @@ export class Publisher {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
     if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
-    fail(publish, new MessageReturnedError(returned, earlierOutcome(publish)));
+    const told = { ...returned, routingKey: publish.routingKey };
+    fail(publish, new MessageReturnedError(told, earlierOutcome(publish)));
     return true;
   }
 

@@ -18,7 +18,7 @@ export function findReturned(
     publish.mandatory &&
     !publish.settled &&
     publish.exchange === returned.exchange &&
-    publish.routingKey === returned.routingKey;
+    (publish.writtenKey ?? publish.routingKey) === returned.routingKey;
   const { messageId } = returned.properties;
   if (messageId !== undefined) {
     return confirms.find((publish) => publish.properties.messageId === messageId && address(publish));

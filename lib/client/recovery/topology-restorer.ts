@@ -11,6 +11,7 @@ export class TopologyRestorer {
   constructor(
     private readonly record: TopologyRecord,
     private readonly openScratch: () => Promise<Channel>,
+    private readonly renamed: (queue: string, name: string) => void,
     private readonly failed: (entity: string, error: unknown) => void,
   ) {}
 
@@ -68,6 +69,8 @@ export class TopologyRestorer {
           if (kind === 'queue') await on.queueBind(destination, source, routingKey, { arguments: args });
           else await on.exchangeBind(destination, source, routingKey, { arguments: args });
         },
+        renamed: this.renamed,
+        succeeded: () => {},
         failed: (entity, error) => {
           // A lost connection ends the whole restore; only what the broker refuses is a failure of the entity.
           if (!(error instanceof ChannelError)) throw error;

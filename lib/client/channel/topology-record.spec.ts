@@ -1,0 +1,191 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Binding } from './bindings.js';
+import { TopologyRecord, type TopologyActions } from './topology-record.js';
+
+const queueOptions = { durable: true, exclusive: false, autoDelete: false, arguments: {} };
+const autoDelete = { ...queueOptions, autoDelete: true };
+
+function bindingOf(
+  kind: Binding['kind'],
+  destination: string,
+  source: string,
+  args: Binding['arguments'] = {},
+): Binding {
+  return { kind, destination, source, routingKey: 'k', arguments: args };
+}
+
+/** What a replay asks for, in order. */
+async function replayed(record: TopologyRecord, queue?: string, serverNames: string[] = []): Promise<string[]> {
+  const log: string[] = [];
+  const actions: TopologyActions = {
+    declareExchange: async (name) => void log.push(`exchange ${name}`),
+    declareQueue: async (name) => {
+      log.push(`queue ${name || '(server-named)'}`);
+      return name || serverNames.shift()!;
+    },
+    queueExists: async () => false,
+    bind: async ({ kind, destination, source }) => void log.push(`${source} -> ${kind} ${destination}`),
+    renamed: (known, name) => void log.push(`${known} is ${name}`),
+    succeeded: () => {},
+    failed: (entity, error) => void log.push(`${entity}: ${String(error)}`),
+  };
+  await (queue === undefined ? record.replay(actions) : record.replayOne(actions, queue));
+  return log;
+}
+
+describe('TopologyRecord', () => {
+  it('K1.2 is empty after 100,000 temporary queues', () => {
+    const record = new TopologyRecord();
+    record.addExchange('x', 'fanout', {});
+    for (let index = 0; index < 100_000; index++) {
+      const [queue, consumer] = [`amq.gen-${index}`, {}];
+      record.addQueue(queue, autoDelete, true);
+      record.addBinding(bindingOf('queue', queue, 'x'));
+      record.consumerStarted(queue, consumer);
+      record.consumerEnded(queue, consumer);
+    }
+    record.removeExchange('x');
+    expect(record.size).toBe(0);
+  });
+
+  it('K1.2 an auto-delete queue goes with the last of its consumers, restored ones counted once', () => {
+    const record = new TopologyRecord();
+    const [first, second] = [{}, {}];
+    record.addQueue('q', autoDelete, false);
+    for (const consumer of [first, second, first]) record.consumerStarted('q', consumer);
+    record.consumerEnded('q', first);
+    expect(record.hasQueue('q')).toBe(true);
+    record.consumerEnded('q', second);
+    expect(record.size).toBe(0);
+  });
+
+  it('K1.2 other queues stay without consumers, and auto-delete ones that never had any', () => {
+    const record = new TopologyRecord();
+    record.addQueue('lasting', queueOptions, false);
+    record.consumerStarted('lasting', record);
+    record.consumerEnded('lasting', record);
+    record.addQueue('new', autoDelete, false);
+    record.consumerEnded('new', record);
+    expect([record.hasQueue('lasting'), record.hasQueue('new'), record.size]).toEqual([true, true, 2]);
+  });
+
+  it('K1.2 a consumer of a deleted queue does not take its successor along', () => {
+    const record = new TopologyRecord();
+    record.addQueue('q', autoDelete, false);
+    record.consumerStarted('q', record);
+    record.removeQueue('q');
+    record.addQueue('q', autoDelete, false);
+    record.consumerEnded('q', record);
+    expect(record.hasQueue('q')).toBe(true);
+  });
+
+  it('K1.2 auto-delete exchanges go along the bindings, in circles too, and no others', async () => {
+    const record = new TopologyRecord();
+    for (const name of ['a', 'b', 'unbound']) record.addExchange(name, 'fanout', { autoDelete: true });
+    record.addExchange('lasting', 'fanout', { autoDelete: false });
+    record.addQueue('q', queueOptions, false);
+    record.addBinding(bindingOf('exchange', 'a', 'b'));
+    record.addBinding(bindingOf('exchange', 'b', 'lasting'));
+    record.addBinding(bindingOf('exchange', 'b', 'b'));
+    record.addBinding(bindingOf('queue', 'q', 'a'));
+    record.removeBinding(bindingOf('queue', 'q', 'a', { other: 1 }));
+    expect(record.size).toBe(9);
+    record.removeExchange('b');
+    expect(await replayed(record)).toEqual([
+      'exchange a',
+      'exchange unbound',
+      'exchange lasting',
+      'queue q',
+      'a -> queue q',
+    ]);
+    record.removeQueue('q');
+    expect(await replayed(record)).toEqual(['exchange unbound', 'exchange lasting']);
+  });
+
+  it('K1 bindings differ by their arguments, but not by the order of these', () => {
+    const record = new TopologyRecord();
+    record.addBinding(bindingOf('queue', 'q', 'x', { a: 1, b: 2n }));
+    record.addBinding(bindingOf('queue', 'q', 'x', { a: 1, b: 2 }));
+    expect(record.size).toBe(2);
+    record.removeBinding(bindingOf('queue', 'q', 'x', { b: 2n, a: 1 }));
+    expect(record.size).toBe(1);
+  });
+
+  it('K1 replays one queue with the auto-delete exchanges that went with it, and nothing else', async () => {
+    const record = new TopologyRecord();
+    for (const name of ['inner', 'outer']) record.addExchange(name, 'fanout', { autoDelete: true });
+    record.addExchange('lasting', 'fanout', {});
+    for (const name of ['q', 'other']) record.addQueue(name, queueOptions, false);
+    record.addBinding(bindingOf('queue', 'q', 'inner'));
+    record.addBinding(bindingOf('queue', 'other', 'lasting'));
+    record.addBinding(bindingOf('exchange', 'inner', 'outer'));
+    record.addBinding(bindingOf('exchange', 'outer', 'lasting'));
+    expect(await replayed(record, 'q')).toEqual([
+      'exchange inner',
+      'exchange outer',
+      'queue q',
+      'inner -> queue q',
+      'outer -> exchange inner',
+      'lasting -> exchange outer',
+    ]);
+    expect(await replayed(record, 'unknown')).toEqual([]);
+  });
+
+  it('K1.1 waits for a deletion that is under way before it declares the queue again', async () => {
+    const record = new TopologyRecord();
+    record.addQueue('deleted', queueOptions, false);
+    record.addQueue('refused', queueOptions, false);
+    let deleted = (): void => {};
+    let refuse = (_error: Error): void => {};
+    const deletion = new Promise<void>((resolve) => {
+      deleted = () => (record.removeQueue('deleted'), resolve());
+    });
+    record.deletingQueue('deleted', deletion);
+    record.deletingQueue('refused', new Promise((_, reject) => (refuse = reject)));
+    const outcomes = Promise.all([record.deletionOf('deleted'), record.deletionOf('refused')]);
+    const log = Promise.all([replayed(record), replayed(record, 'deleted')]);
+    deleted();
+    refuse(new Error('in use'));
+    expect(await log).toEqual([['queue refused'], []]);
+    expect(await outcomes).toEqual([true, false]);
+    expect(record.deletionOf('deleted')).toBeUndefined();
+    expect(record.size).toBe(1);
+  });
+
+  it('K1.1 of two deletions under way one that succeeds is enough', async () => {
+    const record = new TopologyRecord();
+    record.deletingQueue('q', Promise.resolve());
+    record.deletingQueue('q', Promise.reject(new Error('lost')));
+    expect(await record.deletionOf('q')).toBe(true);
+  });
+
+  it('K1.3 either name of a server-named queue is that queue, whatever the losses', async () => {
+    const record = new TopologyRecord();
+    record.addQueue('first', queueOptions, true);
+    record.addBinding(bindingOf('queue', 'first', 'x'));
+    const names = ['second', 'third'];
+    expect(await replayed(record, undefined, names)).toEqual([
+      'queue (server-named)',
+      'first is second',
+      'x -> queue second',
+    ]);
+    expect(await replayed(record, undefined, names)).toEqual([
+      'queue (server-named)',
+      'first is third',
+      'x -> queue third',
+    ]);
+    expect([record.resolve('first'), record.resolve('third'), record.knownAs('third')]).toEqual([
+      'third',
+      'third',
+      'first',
+    ]);
+    expect(record.resolve('second')).toBe('second');
+    // Declared once more by a name, it is still the broker that names it.
+    record.addQueue('third', autoDelete, false);
+    record.addBinding(bindingOf('queue', 'third', 'x'));
+    expect(record.size).toBe(3);
+    record.consumerStarted('third', record);
+    record.consumerEnded('first', record);
+    expect([record.size, record.resolve('first')]).toEqual([0, 'first']);
+  });
+});

@@ -1,0 +1,316 @@
+import { describe, expect, it } from '@jest/globals';
+import { connect, NotFoundError } from '../../lib/client/index.js';
+import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
+import { sharedRabbit } from '../support/shared-broker.js';
+import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+
+describe('K1 what is on record is what the broker has, and nothing else', () => {
+  const harness = useClientHarness();
+
+  async function setUp(): Promise<{ connection: Connection; channel: Channel; lose: () => Promise<void> }> {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const lose = async (): Promise<void> => {
+      const back = eventOf(connection, 'reconnected');
+      proxy.cut();
+      await back;
+    };
+    return { connection, channel, lose };
+  }
+
+  /** Looked at from outside: on a connection that has nothing on record. */
+  async function gone(kind: 'queue' | 'exchange', name: string): Promise<boolean> {
+    const other = await connect({ urls: sharedRabbit().url, reconnect: false });
+    try {
+      const channel = await other.openChannel({ restore: false });
+      const declared =
+        kind === 'queue'
+          ? channel.queueDeclare(name, { passive: true })
+          : channel.exchangeDeclare(name, 'fanout', { passive: true });
+      return await declared.then(
+        () => false,
+        (error: unknown) => error instanceof NotFoundError,
+      );
+    } finally {
+      await other.close();
+    }
+  }
+
+  it('K1.1 a queue that is deleted here stays deleted, and its consumers end with the reason', async () => {
+    const { connection, channel, lose } = await setUp();
+    const deleting = await connection.openChannel();
+    for (const by of [channel, deleting, channel, deleting, channel, deleting]) {
+      const queue = harness.name();
+      await channel.queueDeclare(queue);
+      const consumer = await channel.basicConsume(queue, () => {});
+      const cancelled = eventOf<[Error]>(channel, 'consumerCancelled');
+      await by.queueDelete(queue);
+      expect((await consumer.closed)?.message).toMatch(/cancelled consumer .* of queue .*: the queue was deleted/);
+      expect((await cancelled)[0]).toBe(await consumer.closed);
+      expect(await gone('queue', queue)).toBe(true);
+    }
+    expect(connection.topology.size).toBe(0);
+    await lose();
+    expect(channel.consumers.list()).toEqual([]);
+  });
+
+  it('K1.1 a queue deleted and at once declared again is on record', async () => {
+    const { connection, channel, lose } = await setUp();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    await Promise.all([channel.queueDelete(queue), channel.queueDeclare(queue, { exclusive: true })]);
+    expect(connection.topology.size).toBe(1);
+    await lose();
+    await channel.publish('', queue, 'there', { mandatory: true });
+  });
+
+  it('K1.1 a deletion that the broker refuses leaves queue and consumer what they were', async () => {
+    const { channel, lose } = await setUp();
+    const [queue, inbox] = [harness.name(), new Inbox<Delivery>()];
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.basicConsume(queue, inbox.add, { noAck: true });
+    const error = await errorOf(channel.queueDelete(queue, { ifUnused: true }));
+    expect(error).toMatchObject({ replyCode: 406 });
+    await lose();
+    await channel.publish('', queue, 'still there', { mandatory: true });
+    expect((await inbox.next()).text()).toBe('still there');
+  });
+
+  it('K1.1 the record follows the broker, not the patience of the caller', async () => {
+    const { connection, channel } = await setUp();
+    const [exchange, queue, deleted] = [harness.name('x'), harness.name(), harness.name()];
+    await channel.queueDeclare(deleted);
+    // A signal that ends the wait in the very turn of the call, behind the frames that have been written.
+    const stop = new AbortController();
+    const calls = [
+      channel.exchangeDeclare(exchange, 'fanout', { signal: stop.signal }),
+      channel.queueDeclare(queue, { signal: stop.signal }),
+      channel.queueBind(queue, exchange, '', { signal: stop.signal }),
+      channel.queueDelete(deleted, { signal: stop.signal }),
+    ];
+    stop.abort(new Error('in a hurry'));
+    expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
+    // Behind the others on the same channel.
+    await channel.queueDeclare(queue, { passive: true });
+    expect(connection.topology.size).toBe(3);
+    await Promise.all([channel.queueDelete(queue), channel.exchangeDelete(exchange, { timeout: 60_000 })]);
+    expect(connection.topology.size).toBe(0);
+  });
+
+  it('K1.2 an auto-delete queue goes with its last consumer, and with it the exchanges that have no other binding', async () => {
+    const { connection, channel, lose } = await setUp();
+    const [outer, inner, lasting] = [harness.name('outer'), harness.name('inner'), harness.name('lasting')];
+    const queue = harness.name();
+    await channel.exchangeDeclare(outer, 'fanout', { autoDelete: true });
+    await channel.exchangeDeclare(inner, 'fanout', { autoDelete: true });
+    await channel.exchangeDeclare(lasting, 'fanout');
+    await channel.exchangeBind(inner, outer);
+    await channel.exchangeBind(inner, lasting);
+    await channel.queueDeclare(queue, { autoDelete: true });
+    await channel.queueBind(queue, inner);
+    const consumers = [await channel.basicConsume(queue, () => {}), await channel.basicConsume(queue, () => {})];
+    await consumers[0]!.cancel();
+    await lose();
+    expect((await channel.queueDeclare(queue, { passive: true })).consumerCount).toBe(1);
+    await channel.publish(outer, '', 'the chain is back', { mandatory: true });
+    await consumers[1]!.cancel();
+    await eventually(() => gone('exchange', outer));
+    expect(connection.topology.size).toBe(1);
+    await lose();
+    expect([await gone('queue', queue), await gone('exchange', inner), await gone('exchange', outer)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(await gone('exchange', lasting)).toBe(false);
+  });
+
+  it('K1.2 it goes with the channel of its last consumer too, and however the end comes', async () => {
+    const { connection, channel } = await setUp();
+    const ends: ((channel: Channel, queue: string) => Promise<unknown>)[] = [
+      async (own, queue) => (await own.basicConsume(queue, () => {}), own.close()),
+      async (own, queue) => {
+        await own.basicConsume(queue, () => {}, { onCancel: () => {} });
+        await channel.queueDelete(queue);
+      },
+      async (own, queue) => {
+        await channel.publish('', queue, 'x');
+        for await (const delivery of own.consume(queue)) {
+          delivery.ack();
+          break;
+        }
+      },
+    ];
+    for (const end of ends) {
+      const own = await connection.openChannel();
+      const queue = harness.name();
+      await channel.queueDeclare(queue, { autoDelete: true });
+      await end(own, queue);
+      await eventually(() => gone('queue', queue));
+      expect(connection.topology.size).toBe(0);
+      await own.close();
+    }
+  });
+
+  it('K1.2 a channel that is not restored takes its auto-delete queues off the record', async () => {
+    const { connection, channel, lose } = await setUp();
+    const own = await connection.openChannel({ restore: false });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { autoDelete: true });
+    await own.basicConsume(queue, () => {});
+    await lose();
+    expect(connection.topology.size).toBe(0);
+    expect(await gone('queue', queue)).toBe(true);
+  });
+
+  it('K1.2 what had no consumer or binding yet stays, as at the broker; a consumer that is refused is none', async () => {
+    const { connection, channel, lose } = await setUp();
+    const [exchange, queue] = [harness.name('x'), harness.name()];
+    await channel.exchangeDeclare(exchange, 'direct', { autoDelete: true, durable: false });
+    await channel.queueDeclare(queue, { autoDelete: true, durable: false });
+    await channel.queueUnbind(queue, exchange, 'never bound');
+    await errorOf(channel.basicConsume(queue, () => {}, { arguments: { 'x-priority': 'text' } }));
+    expect(connection.topology.size).toBe(2);
+    await lose();
+    await channel.queueBind(queue, exchange, 'k');
+    await channel.publish(exchange, 'k', 'there', { mandatory: true });
+    await channel.queueUnbind(queue, exchange, 'k');
+    await eventually(() => gone('exchange', exchange));
+    expect(connection.topology.size).toBe(1);
+  });
+
+  it('K1.2 an auto-delete exchange goes with its last binding, whatever takes that', async () => {
+    const { connection, channel } = await setUp();
+    const [source, inner] = [harness.name('x'), harness.name('inner')];
+    const take: ((queue: string) => Promise<unknown>)[] = [
+      (queue) => channel.queueUnbind(queue, source, 'k', { arguments: { b: 2, a: 1 } }),
+      (queue) => channel.queueDelete(queue),
+      async () => channel.exchangeDelete(inner),
+      async () => channel.exchangeUnbind(inner, source, 'e'),
+    ];
+    for (const [index, last] of take.entries()) {
+      const queue = harness.name();
+      await channel.exchangeDeclare(source, 'direct', { autoDelete: true });
+      await channel.exchangeDeclare(inner, 'fanout');
+      await channel.queueDeclare(queue);
+      if (index < 2) await channel.queueBind(queue, source, 'k', { arguments: { a: 1, b: 2 } });
+      else await channel.exchangeBind(inner, source, 'e');
+      await last(queue);
+      await eventually(() => gone('exchange', source));
+      await channel.queueDelete(queue);
+      await channel.exchangeDelete(inner);
+      expect(connection.topology.size).toBe(0);
+    }
+  });
+
+  it('K1.2 after an error of the channel the whole chain of auto-delete exchanges is back', async () => {
+    const { channel } = await setUp();
+    const [outer, inner, queue, inbox] = [harness.name('outer'), harness.name('inner'), harness.name(), new Inbox<Delivery>()]; // prettier-ignore
+    await channel.exchangeDeclare(outer, 'fanout', { autoDelete: true });
+    await channel.exchangeDeclare(inner, 'fanout', { autoDelete: true });
+    await channel.exchangeBind(inner, outer);
+    await channel.queueDeclare(queue, { autoDelete: true });
+    await channel.queueBind(queue, inner);
+    await channel.basicConsume(queue, inbox.add, { noAck: true });
+    const back = eventOf(channel, 'restored');
+    await errorOf(channel.queueDeclare(harness.name(), { passive: true }));
+    await back;
+    await channel.publish(outer, '', 'all of it', { mandatory: true });
+    expect((await inbox.next()).text()).toBe('all of it');
+  });
+
+  it('K1.2 temporary queues leave nothing on record, and come back at no loss', async () => {
+    const { connection, channel, lose } = await setUp();
+    const exchange = harness.name('x');
+    await channel.exchangeDeclare(exchange, 'fanout');
+    for (let round = 0; round < 100; round++) {
+      const { queue } = await channel.queueDeclare('', { autoDelete: true });
+      await channel.queueBind(queue, exchange);
+      const consumer = await channel.basicConsume(queue, () => {}, { noAck: true });
+      await consumer.cancel();
+    }
+    expect(connection.topology.size).toBe(1);
+    await lose();
+    expect((await errorOf(channel.publish(exchange, '', 'x', { mandatory: true }))).name).toBe('MessageReturnedError');
+  });
+
+  it('K1.3 publishes to the default exchange reach a queue by the name that is known, and the new name is told', async () => {
+    const { connection, channel, lose } = await setUp();
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add, { noAck: true });
+    const renamed = new Inbox<[string, string]>();
+    connection.on('queueRenamed', (...names) => renamed.add(names));
+    expect(connection.queueName(queue)).toBe(queue);
+    for (let loss = 0; loss < 2; loss++) {
+      const waiting = new Promise((resolve) => connection.once('disconnected', () => resolve(channel.publish('', queue, 'waited', { mandatory: true })))); // prettier-ignore
+      await lose();
+      await waiting;
+      const name = connection.queueName(queue);
+      expect(await renamed.next()).toEqual([queue, name]);
+      expect(name).not.toBe(queue);
+      await channel.publish('', queue, 'by the known name', { mandatory: true });
+      await channel.publish('', name, 'by the new name', { mandatory: true });
+      const other = await (await harness.connect()).openChannel({ confirm: true });
+      await other.publish('', name, 'from elsewhere', { mandatory: true });
+      expect((await inbox.take(4)).map((delivery) => delivery.text())).toEqual([
+        'waited',
+        'by the known name',
+        'by the new name',
+        'from elsewhere',
+      ]);
+    }
+    expect(renamed.all).toHaveLength(2);
+  });
+
+  it('K1.3 the new name is as good as the known one for every call, and a return tells the known one', async () => {
+    const { connection, channel, lose } = await setUp();
+    const exchange = harness.name('x');
+    await channel.exchangeDeclare(exchange, 'direct');
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    await lose();
+    await channel.queueBind(connection.queueName(queue), exchange, 'k');
+    await lose();
+    await channel.publish(exchange, 'k', '1', { mandatory: true });
+    expect((await channel.basicGet(connection.queueName(queue), { noAck: true }))?.text()).toBe('1');
+    await channel.queueUnbind(connection.queueName(queue), exchange, 'k');
+    const deleting = connection.queueName(queue);
+    // Both in one write: the publish finds no queue any more.
+    const [, refused] = await Promise.allSettled([
+      channel.queueDelete(deleting),
+      channel.publish('', queue, 'x', { mandatory: true }),
+    ]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { routingKey: queue } });
+    await channel.exchangeDelete(exchange);
+    expect(connection.topology.size).toBe(0);
+  });
+
+  it('K1.3 an empty name means the queue declared last, after a loss too', async () => {
+    const { channel, lose } = await setUp();
+    const exchange = harness.name('x');
+    await channel.exchangeDeclare(exchange, 'direct');
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    await channel.queueBind('', exchange, 'k');
+    await channel.queueBind('', exchange);
+    await lose();
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume('', inbox.add, { noAck: true });
+    await channel.publish(exchange, 'k', 'bound', { mandatory: true });
+    await channel.publish(exchange, queue, 'by its name', { mandatory: true });
+    expect((await inbox.take(2)).map((delivery) => delivery.text())).toEqual(['bound', 'by its name']);
+    expect(await channel.queuePurge('')).toBe(0);
+    await channel.queueDelete('');
+  });
+
+  it('K1 two bindings that differ in their arguments alone are both back', async () => {
+    const { channel, lose } = await setUp();
+    const [exchange, queue] = [harness.name('x'), harness.name()];
+    await channel.exchangeDeclare(exchange, 'headers', { autoDelete: true, durable: false });
+    await channel.queueDeclare(queue, { exclusive: true });
+    await channel.queueBind(queue, exchange, '', { arguments: { 'x-match': 'all', tenant: 1 } });
+    await channel.queueBind(queue, exchange, '', { arguments: { 'x-match': 'all', tenant: 2 } });
+    await lose();
+    for (const tenant of [1, 2]) await channel.publish(exchange, '', '', { headers: { tenant }, mandatory: true });
+    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(2);
+  });
+});
