@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
 import { EmbeddedBroker } from '../../lib/broker/index.js';
 import { connect, type Channel } from '../../lib/client/index.js';
+import { memoryDuplexes, type MemoryDuplex } from '../support/memory-duplex.js';
 import { clientSession } from './client-session.js';
 import { recordings } from './corpus.js';
 import type { FuzzTarget } from './target.js';
@@ -16,7 +16,7 @@ export interface OpenFuzzTarget extends FuzzTarget {
 }
 
 /**
- * The socket of an embedded broker: whatever comes ends in a close, without an internal error, and the connection
+ * An embedded broker, over streams in memory: whatever comes ends in a close, without an internal error, and the connection
  * beside it goes on publishing and getting.
  */
 export function brokerTarget(): OpenFuzzTarget {
@@ -28,9 +28,16 @@ export function brokerTarget(): OpenFuzzTarget {
     const log = (line: string): void => {
       if (line.includes('internal error')) complaints.push(line);
     };
-    const broker = await EmbeddedBroker.start({ log });
-    const connection = await connect(broker.url, { reconnect: false });
-    const neighbour = await connection.openChannel({ confirm: true, restore: false });
+    const broker = EmbeddedBroker.create({ log });
+    const createSocket = (): Promise<MemoryDuplex> => Promise.resolve(attach(broker));
+    const connection = await connect(broker.url, {
+      reconnect: false,
+      createSocket,
+    });
+    const neighbour = await connection.openChannel({
+      confirm: true,
+      restore: false,
+    });
     await neighbour.queueDeclare(QUEUE);
     return { broker, neighbour };
   };
@@ -40,11 +47,10 @@ export function brokerTarget(): OpenFuzzTarget {
     corpus: [clientSession(), ...recordings('client')],
     async run(chunks) {
       const { broker, neighbour } = await (opened ??= open());
-      const socket = createConnection({ port: broker.port, host: '127.0.0.1' });
+      const socket = attach(broker);
       // A reset is the broker's right.
       socket.on('error', () => undefined).resume();
       const closed = once(socket, 'close');
-      await once(socket, 'connect');
       for (const chunk of chunks) socket.write(chunk);
       socket.end();
       await closed;
@@ -56,6 +62,13 @@ export function brokerTarget(): OpenFuzzTarget {
       await there?.broker.close();
     },
   };
+}
+
+/** A client's stream; the broker serves the other half. */
+function attach(broker: EmbeddedBroker): MemoryDuplex {
+  const [ours, theirs] = memoryDuplexes();
+  broker.attach(theirs);
+  return ours;
 }
 
 async function look(channel: Channel, text: string): Promise<void> {

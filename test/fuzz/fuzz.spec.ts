@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { clientTarget } from './client-target.js';
+import { ClientWorld } from './client-world.js';
 import { recordings } from './corpus.js';
+import { countLines } from './coverage.js';
 import { fuzz, replay } from './fuzz.js';
 import { protocolTargets } from './protocol-targets.js';
 import type { FuzzTarget } from './target.js';
@@ -31,7 +34,10 @@ describe('the fuzzer', () => {
   it('finds what fails, the same with the same seed, and runs it again', async () => {
     const broken = failIf((bytes) => bytes.includes(0xce) && bytes.length > 20);
     const [one, two] = [await fuzz(broken, { seconds: 10, seed: 3 }), await fuzz(broken, { seconds: 10, seed: 3 })];
-    expect(one.failure).toMatchObject({ target: 'own', error: new Error('found') });
+    expect(one.failure).toMatchObject({
+      target: 'own',
+      error: new Error('found'),
+    });
     expect(two.failure).toEqual(one.failure);
     await expect(replay(broken, one.failure!.chunks)).rejects.toThrow('found');
     await replay(
@@ -67,7 +73,10 @@ describe('the fuzzer', () => {
   it('takes promises, and says so when one does not settle', async () => {
     expect((await fuzz(target(() => Promise.resolve()), { seconds: 0.1, seed: 1 })).failure).toBeUndefined(); // prettier-ignore
     const rejects = await fuzz(target(() => Promise.reject(new Error('no'))), { seconds: 5, seed: 1 }); // prettier-ignore
-    expect(rejects.failure).toMatchObject({ execution: 1, error: new Error('no') });
+    expect(rejects.failure).toMatchObject({
+      execution: 1,
+      error: new Error('no'),
+    });
     const hangs = await fuzz(target(() => new Promise(() => undefined)), { seconds: 5, seed: 1, deadline: 50 }); // prettier-ignore
     expect(hangs.failure?.error).toEqual(new Error('neither resolved nor rejected within 50 ms'));
   });
@@ -75,7 +84,64 @@ describe('the fuzzer', () => {
   it('notices memory that grows', async () => {
     const kept: Buffer[] = [];
     const leaks = target(() => void kept.push(Buffer.alloc(1_000_000, 1)));
-    const report = await fuzz(leaks, { seconds: 20, seed: 1, memory: 16 * 1024 * 1024, warmUp: 0 });
+    const report = await fuzz(leaks, {
+      seconds: 20,
+      seed: 1,
+      memory: 16 * 1024 * 1024,
+      warmUp: 0,
+    });
     expect(String(report.failure?.error)).toMatch(/the process has grown to \d+ bytes/);
+  });
+});
+
+describe('the client’s target', () => {
+  const { corpus } = clientTarget();
+
+  it.each(corpus.map((program, index) => [index, program] as const))('program %d passes', async (_, program) => {
+    await clientTarget().run([program]);
+  });
+
+  const world = (): ClientWorld =>
+    new ClientWorld({
+      holding: false,
+      confirming: true,
+      mutation: undefined,
+      refusing: undefined,
+      refusals: 0,
+      activity: 0,
+      piece: 65_536,
+      tune: { channelMax: 100, frameMax: 131_072, heartbeat: 0 },
+    });
+
+  it('notices a promise that does not settle, an error that is not typed, a timer and a socket that are left', async () => {
+    const bad = world();
+    await bad.connect({ reconnect: true, maxHeldBytes: 1_000, heartbeat: 0 });
+    void bad.call('waits', () => new Promise(() => undefined));
+    void bad.call('throws', () => Promise.reject(new TypeError('not ours')));
+    bad.clock.after(1e9, () => undefined);
+    bad.connection!.close = () => Promise.resolve();
+    const failed = await bad.settle().catch((error: unknown) => String(error));
+    expect(failed).toMatch(/throws failed with TypeError: not ours/);
+    expect(failed).toMatch(/never settled: waits/);
+    expect(failed).toMatch(/1 timers are left/);
+    expect(failed).toMatch(/the connection is open after close/);
+    expect(failed).toMatch(/the socket is still open/);
+    bad.session!.cut();
+  });
+});
+
+describe('line coverage', () => {
+  it('counts lines with code, by the innermost range', () => {
+    const source = ['/* a', ' comment */', 'run();', '', '// one', 'if (x) {', '  never();', '}', 'end();'].join('\n');
+    const at = source.indexOf('  never');
+    const ranges = [
+      { startOffset: 0, endOffset: source.length, count: 1 },
+      { startOffset: at, endOffset: at + 10, count: 0 },
+    ];
+    expect(countLines(source, [{ ranges }])).toEqual({ covered: 3, lines: 4 });
+    expect(countLines(source, [{ ranges: [{ startOffset: 0, endOffset: source.length, count: 0 }] }])).toEqual({
+      covered: 0,
+      lines: 4,
+    });
   });
 });

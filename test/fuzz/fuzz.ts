@@ -13,7 +13,7 @@ export interface FuzzOptions {
   readonly memory?: number;
   /** Seconds until memory is measured: what the first inputs load and compile is no leak. Default 2. */
   readonly warmUp?: number;
-  /** Milliseconds that one input may take, with some before it. Default 5,000. */
+  /** Milliseconds that one input may take, with some before it. Default: the target's, or 5,000. */
   readonly deadline?: number;
   /** Called about once a second. */
   readonly onProgress?: (executions: number, seconds: number) => void;
@@ -33,6 +33,9 @@ export interface FuzzReport {
   readonly failure: FuzzFailure | undefined;
 }
 
+/** Milliseconds that one input may take, unless its target says otherwise. */
+const DEADLINE = 5_000;
+
 /** Executions between two looks at clock and memory. */
 const BATCH = 100;
 
@@ -47,7 +50,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     memory = 256 * 1024 * 1024,
     warmUp = 2,
     executions: most = Infinity,
-    deadline = 5_000,
+    deadline = target.deadline ?? DEADLINE,
     onProgress,
   } = options;
   const started = performance.now();
@@ -92,7 +95,11 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
 }
 
 /** Runs one input as `fuzz` does. @throws what it failed with */
-export async function replay(target: FuzzTarget, chunks: readonly Buffer[], deadline = 5_000): Promise<void> {
+export async function replay(
+  target: FuzzTarget,
+  chunks: readonly Buffer[],
+  deadline = target.deadline ?? DEADLINE,
+): Promise<void> {
   await inTime(
     interruptible(() => target.run(chunks), deadline),
     deadline,
@@ -122,7 +129,9 @@ const loop = new Script('run()');
 /** Calls it, and ends it where it runs on for ever: that is an outcome of fuzzing too, and nothing else would tell. */
 function interruptible(run: () => void | Promise<void>, timeout: number): void | Promise<void> {
   try {
-    return loop.runInContext(createContext({ run }), { timeout }) as void | Promise<void>;
+    return loop.runInContext(createContext({ run }), {
+      timeout,
+    }) as void | Promise<void>;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     throw code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? new Error(`not done within ${timeout} ms`) : error;

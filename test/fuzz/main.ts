@@ -1,12 +1,12 @@
 /**
- * `npm run fuzz [-- --seconds 60 --seed N --target frames]`: mutated recordings against the frame reader, field tables,
- * content headers, and the socket of an embedded broker. An input that fails is saved, and `npm run fuzz -- --replay FILE` runs it again. Exits with 1.
+ * `npm run fuzz [-- --seconds 60 --seed N --target frames --coverage]`: mutated recordings against the frame reader, field
+ * tables, content headers and an embedded broker, and mutated sessions against a live client. `--coverage` prints which part of
+ * the lines of `lib/client` ran. An input that fails is saved, and `npm run fuzz -- --replay FILE` runs it again. Exits with 1.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { brokerTarget } from './broker-target.js';
+import { LineCoverage } from './coverage.js';
 import { fuzz, replay, type FuzzFailure } from './fuzz.js';
-import { protocolTargets } from './protocol-targets.js';
 import type { FuzzTarget } from './target.js';
 
 const { values } = parseArgs({
@@ -15,10 +15,18 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     target: { type: 'string' },
     replay: { type: 'string' },
+    coverage: { type: 'boolean', default: false },
   },
 });
+// Before what is measured is loaded.
+const coverage = values.coverage ? await LineCoverage.start() : undefined;
+const [{ brokerTarget }, { clientTarget }, { protocolTargets }] = await Promise.all([
+  import('./broker-target.js'),
+  import('./client-target.js'),
+  import('./protocol-targets.js'),
+]);
 const broker = brokerTarget();
-const targets = [...protocolTargets(), broker];
+const targets = [...protocolTargets(), clientTarget(), broker];
 
 interface Saved {
   readonly target: string;
@@ -35,7 +43,10 @@ async function save({ target, chunks, execution }: FuzzFailure): Promise<string>
   const folder = '.build/fuzz-failures';
   await mkdir(folder, { recursive: true });
   const file = `${folder}/${target}-${values.seed}-${execution}.json`;
-  const saved: Saved = { target, chunks: chunks.map((chunk) => chunk.toString('base64')) };
+  const saved: Saved = {
+    target,
+    chunks: chunks.map((chunk) => chunk.toString('base64')),
+  };
   await writeFile(file, JSON.stringify(saved));
   return file;
 }
@@ -71,3 +82,4 @@ if (values.replay !== undefined) {
   }
 }
 await broker.close();
+if (coverage) console.log(await coverage.report('/lib/client/'));

@@ -3,6 +3,8 @@ export interface FuzzTarget {
   readonly name: string;
   /** What the mutations begin with: valid bytes. */
   readonly corpus: readonly Buffer[];
+  /** Milliseconds that one input may take, where it is not the default. */
+  readonly deadline?: number;
   /**
    * Takes the bytes, in these pieces. Returns, or resolves, when the outcome was a good one: frames, or a typed error.
    *

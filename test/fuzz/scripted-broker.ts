@@ -1,0 +1,309 @@
+import { Duplex } from 'node:stream';
+import { ByteReader } from '../../lib/protocol/bytes.js';
+import { FrameReader, type FrameHandler } from '../../lib/protocol/frame-reader.js';
+import { FrameWriter } from '../../lib/protocol/frame-writer.js';
+import { readMethod } from '../../lib/protocol/methods.js';
+import { readProperties } from '../../lib/protocol/properties.js';
+import { methods } from '../../lib/protocol/spec.js';
+import type { MessageProperties, Method, MethodArguments, MethodName } from '../../lib/protocol/types.js';
+import { seededRandom } from '../support/random.js';
+import { mutate } from './mutations.js';
+
+/** What was published last, to be returned. */
+interface Published {
+  readonly args: MethodArguments<'basic.publish'>;
+  properties: MessageProperties;
+  body: Buffer;
+}
+
+interface ServerChannel {
+  readonly consumers: string[];
+  nextTag: number;
+  published: number;
+  confirmed: number;
+  confirms: boolean;
+  last: Published | undefined;
+}
+
+/** The client's end of a connection in memory; the broker's is `ScriptedSession`. */
+class ClientSocket extends Duplex {
+  constructor(private readonly session: ScriptedSession) {
+    super();
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    // The writer uses its buffer again once the write is done.
+    this.session.receive(Buffer.from(chunk));
+    done();
+  }
+
+  override _final(done: () => void): void {
+    this.session.hangUp();
+    done();
+  }
+}
+
+/** How a scripted broker behaves. */
+export interface Behaviour {
+  /** Answers are kept back, until they are released. */
+  holding: boolean;
+  /** Publishes are confirmed as they come. */
+  confirming: boolean;
+  /** Seed for a mutation of what is said next; undefined says it as it is. */
+  mutation: number | undefined;
+  /** A method that is answered with channel.close, so many times. */
+  refusing: { readonly method: MethodName; readonly code: number; times: number } | undefined;
+  /** Connections that are refused next. */
+  refusals: number;
+  /** Counts what goes over the wire: when it stands still nothing is under way. */
+  activity: number;
+  /** What reads of the socket are cut into, in bytes. */
+  readonly piece: number;
+  tune: MethodArguments<'connection.tune'>;
+}
+
+/** The broker's end of one connection: answers what it is asked, and says whatever else its owner has it say. */
+export class ScriptedSession implements FrameHandler {
+  readonly socket: Duplex = new ClientSocket(this);
+  readonly channels = new Map<number, ServerChannel>();
+  private readonly reader = new FrameReader(this);
+  private readonly writer = new FrameWriter(() => undefined);
+  private headerMissing = 8;
+  private outbox: Buffer[] = [];
+  private held: Buffer[] = [];
+  private planned = false;
+  private ended = false;
+  private publishing: { channel: number; missing: number; message: Published } | undefined;
+
+  constructor(private readonly behaviour: Behaviour) {
+    this.reader.frameMax = this.writer.frameMax = 0x7fff_ffff;
+  }
+
+  get alive(): boolean {
+    return !this.ended && !this.socket.destroyed;
+  }
+
+  receive(chunk: Buffer): void {
+    this.behaviour.activity++;
+    const header = Math.min(this.headerMissing, chunk.length);
+    this.headerMissing -= header;
+    if (header > 0 && this.headerMissing === 0) this.greet();
+    if (header < chunk.length) this.reader.push(chunk.subarray(header));
+  }
+
+  say<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
+    this.writer.method(channel, name, args);
+    this.speak();
+  }
+
+  sayContent<N extends MethodName>(
+    channel: number,
+    name: N,
+    args: MethodArguments<N>,
+    properties: MessageProperties,
+    body: Uint8Array,
+  ): void {
+    this.writer.content(channel, name, args, properties, body);
+    this.speak();
+  }
+
+  raw(bytes: Buffer): void {
+    this.outbox.push(bytes);
+    this.plan();
+  }
+
+  /** A heartbeat. */
+  beat(): void {
+    this.writer.heartbeat();
+    this.speak();
+  }
+
+  /** Says what was kept back. */
+  release(): void {
+    this.outbox.push(...this.held.splice(0));
+    this.plan();
+  }
+
+  drop(): void {
+    this.held = [];
+  }
+
+  hangUp(): void {
+    if (this.ended) return;
+    this.flush();
+    this.ended = true;
+    this.socket.push(null);
+  }
+
+  /** As a RST does. */
+  cut(): void {
+    this.ended = true;
+    this.socket.destroy(new Error('ECONNRESET'));
+  }
+
+  onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
+    const method = readMethod(new ByteReader(buffer, start, end));
+    this.note(channel, method);
+    const reply = this.replyTo(channel, method);
+    if (reply) reply();
+  }
+
+  onHeader(_channel: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.publishing) return;
+    this.publishing.missing = Number(buffer.readBigUInt64BE(start + 4));
+    this.publishing.message.properties = readProperties(new ByteReader(buffer, start + 12, end));
+    if (this.publishing.missing === 0) this.published();
+  }
+
+  onBody(_channel: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.publishing) return;
+    const { message } = this.publishing;
+    message.body = Buffer.concat([message.body, buffer.subarray(start, end)]);
+    if ((this.publishing.missing -= end - start) === 0) this.published();
+  }
+
+  onHeartbeat(): void {}
+
+  private published(): void {
+    const { channel: id, message } = this.publishing!;
+    this.publishing = undefined;
+    const channel = this.channels.get(id);
+    if (!channel) return;
+    channel.last = message;
+    channel.published++;
+    if (!channel.confirms || !this.behaviour.confirming) return;
+    channel.confirmed = channel.published;
+    this.say(id, 'basic.ack', {
+      deliveryTag: channel.published,
+      multiple: true,
+    });
+  }
+
+  private note(id: number, { name, args }: Method): void {
+    if (name === 'channel.open') {
+      const fresh = {
+        consumers: [],
+        nextTag: 1,
+        published: 0,
+        confirmed: 0,
+        confirms: false,
+        last: undefined,
+      };
+      this.channels.set(id, fresh);
+    }
+    const channel = this.channels.get(id);
+    if (name === 'channel.close' || name === 'channel.closeOk') this.channels.delete(id);
+    if (name === 'confirm.select' && channel) channel.confirms = true;
+    if (name === 'basic.cancel') channel?.consumers.splice(channel.consumers.indexOf(args.consumerTag) >>> 0, 1);
+    if (name === 'basic.publish')
+      this.publishing = {
+        channel: id,
+        missing: 0,
+        message: { args, properties: {}, body: Buffer.alloc(0) },
+      };
+  }
+
+  private replyTo(id: number, method: Method): (() => void) | undefined {
+    const { name, args } = method;
+    const channel = this.channels.get(id);
+    const { refusing } = this.behaviour;
+    if (refusing?.method === name && refusing.times-- > 0) return () => this.refuse(id, method, refusing.code);
+    switch (name) {
+      case 'connection.startOk':
+        return () => this.say(0, 'connection.tune', this.behaviour.tune);
+      case 'connection.open':
+        return () => this.say(0, 'connection.openOk', {});
+      case 'connection.close':
+        return () => {
+          this.say(0, 'connection.closeOk', {});
+          this.hangUp();
+        };
+      case 'queue.declare':
+        return () =>
+          this.say(id, 'queue.declareOk', {
+            queue: args.queue || 'amq.gen',
+            messageCount: 0,
+            consumerCount: 0,
+          });
+      case 'queue.purge':
+        return () => this.say(id, 'queue.purgeOk', { messageCount: 1 });
+      case 'queue.delete':
+        return () => this.say(id, 'queue.deleteOk', { messageCount: 1 });
+      case 'basic.consume': {
+        const consumerTag = args.consumerTag || `tag-${id}-${channel?.consumers.length}`;
+        channel?.consumers.push(consumerTag);
+        return () => this.say(id, 'basic.consumeOk', { consumerTag });
+      }
+      case 'basic.cancel':
+        return () => this.say(id, 'basic.cancelOk', { consumerTag: args.consumerTag });
+      case 'basic.get':
+        return () => {
+          if (!channel || args.queue === 'empty') return this.say(id, 'basic.getEmpty', {});
+          const got = {
+            deliveryTag: channel.nextTag++,
+            redelivered: false,
+            exchange: '',
+            routingKey: 'k',
+          };
+          this.sayContent(id, 'basic.getOk', { ...got, messageCount: 0 }, {}, Buffer.from('got'));
+        };
+      case 'channel.flow':
+        return () => this.say(id, 'channel.flowOk', args);
+      default: {
+        const spec = methods[name];
+        const [reply] = 'reply' in spec ? spec.reply : [];
+        return reply === undefined ? undefined : () => this.say<MethodName>(id, reply, {} as never);
+      }
+    }
+  }
+
+  private refuse(id: number, { name }: Method, replyCode: number): void {
+    const [classId, methodId] = methods[name].id;
+    this.channels.delete(id);
+    this.say(id, 'channel.close', {
+      replyCode,
+      replyText: 'refused',
+      classId,
+      methodId,
+    });
+  }
+
+  private greet(): void {
+    this.say(0, 'connection.start', {
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: { product: 'fuzz' },
+      mechanisms: Buffer.from('PLAIN AMQPLAIN'),
+      locales: Buffer.from('en_US'),
+    });
+  }
+
+  private speak(): void {
+    let bytes = Buffer.concat(this.writer.take()?.chunks ?? []);
+    const { mutation } = this.behaviour;
+    if (mutation !== undefined) {
+      this.behaviour.mutation = undefined;
+      bytes = Buffer.from(mutate([bytes], seededRandom(mutation)));
+    }
+    if (this.behaviour.holding) this.held.push(bytes);
+    else this.raw(bytes);
+  }
+
+  private plan(): void {
+    if (this.planned) return;
+    this.planned = true;
+    setImmediate(() => this.flush());
+  }
+
+  private flush(): void {
+    this.planned = false;
+    this.behaviour.activity++;
+    const bytes = Buffer.concat(this.outbox.splice(0));
+    for (let at = 0; at < bytes.length; at += this.behaviour.piece) {
+      // The client may have ended it over the piece before.
+      if (this.alive) this.socket.push(Buffer.from(bytes.subarray(at, at + this.behaviour.piece)));
+    }
+  }
+}
