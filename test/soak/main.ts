@@ -26,12 +26,18 @@ const cuts = number('cuts', values.cuts);
 const kills = number('kills', values.kills);
 const seed = number('seed', values.seed);
 
+/** ms between two lines of progress in a log; on a terminal each takes the place of the one before. */
+const LOG_EVERY = 10_000;
+let logged = -Infinity;
 const show = (line: string): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
-  else process.stderr.write(`${line}\n`);
+  if (process.stderr.isTTY) return void process.stderr.write(`\r\u001b[K${line}`);
+  if (performance.now() - logged < LOG_EVERY) return;
+  logged = performance.now();
+  process.stderr.write(`${line}\n`);
 };
 
 await using rabbit = await startRabbitMq({ source: 'local' });
+const started = performance.now();
 for (const republishUnconfirmed of [false, true]) {
   console.log(
     `${messages} messages, ${cuts} cuts, ${kills} kills, seed ${seed}, republishUnconfirmed: ${republishUnconfirmed}`,
@@ -44,3 +50,4 @@ for (const republishUnconfirmed of [false, true]) {
   console.log(wrong === 0 ? 'passed' : 'FAILED');
   if (wrong > 0) process.exitCode = 1;
 }
+console.log(`${Math.round((performance.now() - started) / 1_000)} s in all`);
