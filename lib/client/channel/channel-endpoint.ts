@@ -11,7 +11,7 @@ import { readUint32 } from '../../protocol/uint.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
-import type { Clock, Random } from '../../environment/index.js';
+import { Backoff, type Clock, type Random } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
 import { Deferred, within } from '../timing/deferred.js';
@@ -40,6 +40,12 @@ type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 
 
 /** ms that publishes under way get to be confirmed before their channel is opened anew. */
 const RENEWAL_GRACE = 1_000;
+
+/** ms that a channel has to stay open to have been restored with success. */
+const STABLE_TIME = 2_000;
+
+/** ms: waits before a channel is restored that has died soon after its last restore. */
+const RETURN_DELAY = { first: 50, max: 2_000 } as const;
 
 /** ms that the broker gets to close it then. One that does not may do better on another connection. */
 const LEAVE_TIMEOUT = 5_000;
@@ -72,6 +78,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   protected confirmMode: boolean;
   private link: Link | undefined;
   private flowStopped = false;
+  /** Clock time, ms. */
+  private openSince = -Infinity;
+  /** Errors in a row, soon after it was open, that nobody here has caused. */
+  private earlyDeaths = 0;
+  private readonly backoff: Backoff;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
   /** @internal What the broker knows of it on this link; `closing`: channel.close is under way. */
@@ -81,7 +92,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private readonly reader = new ByteReader(Buffer.alloc(0));
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
-  private cancelRenewal: (() => void) | undefined;
+  private cancelPlan: (() => void) | undefined;
 
   constructor(
     /** The channel number, from 1. */
@@ -99,6 +110,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
+    this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, host.options.random);
     this.rpc = new PendingCalls(
       (name, args) => this.send(name, args),
       clock,
@@ -173,6 +185,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     // It may have been lost in the very turn that it came up, when nothing waited on it.
     if (this.lastLoss) throw this.lastLoss;
     this.current = 'open';
+    this.openSince = this.clock.now();
     this.opened.resolve();
     if (restored) this.report('restored');
     this.publisher.pump();
@@ -182,7 +195,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
-    this.cancelRenewal?.();
+    this.cancelPlan?.();
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
     this.link?.unregister(this.id);
     this.settlements.end();
@@ -199,6 +212,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   /** @internal The connection was lost. */
   onLinkLost(error: ConnectionError): void {
     if (this.current === 'closed') return;
+    this.atBroker = 'closed';
     this.lose(error, error, undefined);
   }
 
@@ -269,7 +283,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   /** @internal */
   renewIn(delay: number): boolean {
     if (!this.channelOptions.restore || this.current !== 'open') return false;
-    this.cancelRenewal = this.clock.after(delay, () => void this.renew());
+    this.cancelPlan = this.clock.after(delay, () => void this.renew());
     return true;
   }
 
@@ -428,17 +442,35 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const wasOpening = this.current === 'opening';
     if (this.current === 'open') this.opened = new Deferred<void>();
     if (goesOn && !wasOpening) this.current = 'restoring';
-    this.cancelRenewal?.();
+    this.cancelPlan?.();
     this.lastLoss = error;
     this.settlements.end();
     this.content.reset();
     this.consumers.suspend();
     const behindCall = this.rpc.fail(error, unknown, refusal?.error.method);
-    this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
+    const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     this.report('lost', error);
     if (wasOpening) return;
     if (!goesOn) this.finish(error);
-    else if (refusal && !restoringAlready) this.host.restore(this);
+    else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
+  }
+
+  /**
+   * Restores it after an error of its own. One that dies again and again soon after it has come back waits longer each
+   * time, and closes in the end. @param told a call or publish has got the broker's error: then the caller sets the pace
+   */
+  private comeBack(error: AmqpError, told: boolean): void {
+    if (told) return this.host.restore(this);
+    if (this.clock.now() - this.openSince >= STABLE_TIME) {
+      this.earlyDeaths = 0;
+      this.backoff.reset();
+    }
+    if (this.earlyDeaths++ === 0) return this.host.restore(this);
+    if (this.earlyDeaths > this.channelOptions.restoreAttempts) return this.finish(error);
+    const { link } = this;
+    this.cancelPlan = this.clock.after(this.backoff.next(), () => {
+      if (this.lost && this.link === link && link?.alive) this.host.restore(this);
+    });
   }
 
   private newSettlements(): Settlements {

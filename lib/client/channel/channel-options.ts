@@ -8,7 +8,10 @@ export interface ChannelOptions {
   readonly prefetch?: number;
   /** Open anew, with its QoS, confirm mode and consumers, after an error of the channel or a lost connection. Default true. */
   readonly restore?: boolean;
-  /** Attempts at that in a row, until the channel closes with the error. Default 5. */
+  /**
+   * Attempts at that in a row, until the channel closes with the error. An error within 2 s of its coming back that no call
+   * or publish has caused counts as one that failed. Default 5.
+   */
   readonly restoreAttempts?: number;
   /** Deadline from a publish to its confirm, ms, Infinity for none. Default 30,000. */
   readonly publishTimeout?: number;

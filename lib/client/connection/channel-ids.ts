@@ -7,8 +7,9 @@ export class ChannelIds {
 
   /** @throws NotAllowedError when `max` are in use */
   allocate(max: number): number {
-    const reused = this.free.pop();
-    if (reused !== undefined) return reused;
+    // After a failover to a broker with a smaller channel-max some are too high for now.
+    const at = this.free.findLastIndex((id) => id <= max);
+    if (at >= 0) return this.free.splice(at, 1)[0]!;
     if (this.highest >= max) {
       throw new NotAllowedError(
         `${max} channels are open, which is the channel-max of this connection; close some, or raise channelMax`,

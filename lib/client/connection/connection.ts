@@ -9,7 +9,7 @@ import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
-import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../errors.js';
+import { ConnectionClosedError, ConnectionLostError, NotAllowedError, type AmqpError } from '../errors.js';
 import { EventWaiters } from './event-waiters.js';
 import { checkDuration, inRange } from '../option-checks.js';
 import { SafeEmitter } from '../safe-emitter.js';
@@ -17,6 +17,7 @@ import { sayFarewell } from './farewell.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
 import { resolveOptions, type ConnectionOptions, type ResolvedOptions } from '../link/connection-options.js';
 import { reconnect } from '../recovery/reconnect.js';
+import { ReconnectPace } from '../recovery/reconnect-pace.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { restore } from '../recovery/restore.js';
 import { PendingCalls, type CallOptions } from '../link/pending-calls.js';
@@ -75,6 +76,9 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private readonly stop = new AbortController();
   private current: ConnectionState = 'connecting';
   private liveLink: Link | undefined;
+  /** Clock time, ms. */
+  private openSince = 0;
+  private readonly pace: ReconnectPace | undefined;
   private blockedReason: string | undefined;
   private closing: Promise<void> | undefined;
   private readonly events = new EventWaiters();
@@ -84,6 +88,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     super();
     this.options = resolveOptions(options);
     this.closed = this.end.promise;
+    const { reconnect: limits, random } = this.options;
+    this.pace = limits ? new ReconnectPace(limits, random) : undefined;
     this.control = new PendingCalls(
       (name, args) => {
         if (!this.liveLink?.alive) throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent');
@@ -284,7 +290,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     if (this.closing) return;
     this.options.logger.warn(reason.message);
     this.report('disconnected', reason);
-    if (goesOn) void this.reconnect();
+    if (goesOn) void this.reconnect(reason);
     else this.finish(reason);
   }
 
@@ -318,6 +324,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
 
   private adopt(link: Link): void {
     this.liveLink = link;
+    this.openSince = this.options.clock.now();
     if (diagnostics.connect.hasSubscribers) {
       const message: ConnectMessage = { address: link.transport.address, connectionName: this.options.connectionName };
       diagnostics.connect.publish(message);
@@ -325,10 +332,11 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     link.attach(this);
   }
 
-  private async reconnect(): Promise<void> {
+  private async reconnect(error: ConnectionError): Promise<void> {
     const stopped = (): boolean => this.closing !== undefined || this.current === 'closed';
     try {
-      const back = await reconnect(this.options, this.stop.signal, (error, delay) => {
+      const loss = { error, openFor: this.options.clock.now() - this.openSince };
+      const back = await reconnect(this.options, this.pace!, loss, this.stop.signal, (error, delay) => {
         if (!stopped()) this.report('reconnectFailed', error, delay);
       });
       if (!back) return;
@@ -339,11 +347,26 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       return stopped() ? undefined : this.finish(error as AmqpError);
     }
     const link = this.link;
+    this.dropChannelsOver(this.liveLink!.negotiated.channelMax);
     await restore([...this.channels.values()], () => this.restorer.replayAll(), this);
     // Lost again meanwhile: that loss has begun a reconnect of its own.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
     this.report('reconnected');
+  }
+
+  /** A failover may lead to a broker that allows fewer channels: it would close the connection for a higher number. */
+  private dropChannelsOver(channelMax: number): void {
+    for (const channel of [...this.channels.values()]) {
+      if (channel.id <= channelMax) continue;
+      channel.finish(
+        new NotAllowedError(
+          `channel ${channel.id} does not come back: the broker that the connection is on now allows ${channelMax} ` +
+            '(channel-max); open fewer, or give all brokers the same limit',
+          { scope: 'channel' },
+        ),
+      );
+    }
   }
 
   private async whenOpen(wait: WaitOptions): Promise<void> {

@@ -21,9 +21,16 @@ export interface ClientLogger {
 export interface ReconnectOptions {
   /** Wait before the first attempt, at most; ms. Default 100. */
   readonly initialDelay?: number;
-  /** The wait doubles up to this; each is drawn at random between nothing and that ("full jitter"); ms. Default 30,000. */
+  /**
+   * The wait doubles up to this where a broker answers and it is no good (a refused login, a loss within 2 s of the
+   * handshake), and up to 1,500 where none answers; each is drawn at random between nothing and that ("full jitter"); ms.
+   * Default 30,000.
+   */
   readonly maxDelay?: number;
-  /** Rounds over all hosts until the connection gives up and closes. Default: no end. */
+  /**
+   * Rounds over all hosts until the connection gives up and closes; one that is lost within 2 s of its handshake counts as
+   * failed. Default: no end.
+   */
   readonly attempts?: number;
 }
 

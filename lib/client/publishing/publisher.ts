@@ -198,8 +198,13 @@ export class Publisher {
     return true;
   }
 
-  /** The channel's generation is over: settles what was sent, or puts it before what waits, in the same order. */
-  onLost({ unknown, refusal, goesOn }: Ending): void {
+  /**
+   * The channel's generation is over: settles what was sent, or puts it before what waits, in the same order.
+   *
+   * @returns whether a publish has got the broker's own error
+   */
+  onLost({ unknown, refusal, goesOn }: Ending): boolean {
+    let told = false;
     this.refusals.forget();
     const behind = refusal?.behindCall === undefined ? 0 : this.confirms.countFrom(refusal.behindCall);
     const sent = this.confirms.drain();
@@ -218,7 +223,10 @@ export class Publisher {
       } else {
         // What an earlier sending may have left at the broker stays unknown.
         const mayBeThere = publish.earlier === 'unknown';
-        if (guilty(publish)) return fail(publish, mayBeThere ? unknown : refusal!.error);
+        if (guilty(publish)) {
+          told = true;
+          return fail(publish, mayBeThere ? unknown : refusal!.error);
+        }
         if (!goesOn) return fail(publish, mayBeThere ? unknown : refusal!.notThere);
         publish.earlier ??= 'not-there';
       }
@@ -235,6 +243,7 @@ export class Publisher {
     this.waiting = [...again, ...this.waiting];
     if (!goesOn) this.deadlines.stop();
     this.notifySettled();
+    return told;
   }
 
   /** Something waits, or is unconfirmed. */

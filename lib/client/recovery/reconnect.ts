@@ -1,12 +1,21 @@
-import { Backoff, pause } from '../../environment/index.js';
 import { connectToAny } from '../link/connector.js';
+import { pause } from '../../environment/index.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
+import type { ReconnectPace } from './reconnect-pace.js';
+
+/** A connection that was lost. */
+interface Loss {
+  readonly error: AmqpError;
+  /** ms that it had been open. */
+  readonly openFor: number;
+}
 
 /**
- * Tries until a broker answers: rounds over all hosts, with a wait before each that doubles, drawn with full jitter.
+ * Tries until a broker answers: rounds over all hosts, with a wait before each.
  *
+ * @param pace of this connection, across its losses
  * @param stop ends it
  * @param onFailure an attempt failed; the next is `delay` ms away
  * @returns undefined once it was stopped
@@ -14,26 +23,31 @@ import type { ResolvedOptions } from '../link/connection-options.js';
  */
 export async function reconnect(
   options: ResolvedOptions,
+  pace: ReconnectPace,
+  loss: Loss,
   stop: AbortSignal,
   onFailure: (error: AmqpError, delay: number) => void,
 ): Promise<Link | undefined> {
-  const { initialDelay, maxDelay, attempts } = options.reconnect as Exclude<ResolvedOptions['reconnect'], false>;
-  const backoff = new Backoff(initialDelay, maxDelay, options.random);
-  let delay = backoff.next();
-  for (let attempt = 1; ; attempt++) {
+  let delay = pace.afterLoss(loss.openFor);
+  let failure: AmqpError = loss.error;
+  for (;;) {
+    if (pace.spent) {
+      const message = `gave up after ${pace.attempts} attempts to reconnect: ${failure.message}`;
+      throw new ConnectionClosedError(message, { cause: failure });
+    }
+    if (failure !== loss.error) {
+      options.logger.warn(`reconnecting failed: ${failure.message}; next attempt in ${Math.round(delay)} ms`);
+      onFailure(failure, delay);
+    }
     await pause(options.clock, delay, stop);
     if (stop.aborted) return undefined;
+    pace.begin();
     try {
       return await connectToAny(options, stop);
     } catch (error) {
       if (stop.aborted) return undefined;
-      const { message } = error as Error;
-      if (attempt >= attempts) {
-        throw new ConnectionClosedError(`gave up after ${attempt} attempts to reconnect: ${message}`, { cause: error });
-      }
-      delay = backoff.next();
-      options.logger.warn(`reconnecting failed: ${message}; next attempt in ${Math.round(delay)} ms`);
-      onFailure(error as AmqpError, delay);
+      failure = error as AmqpError;
+      delay = pace.afterFailure(error);
     }
   }
 }

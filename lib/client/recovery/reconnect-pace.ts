@@ -1,0 +1,74 @@
+import { Backoff, type Random } from '../../environment/index.js';
+import { ConnectionForcedError, ConnectionLostError, InternalError, TimeoutError } from '../errors.js';
+
+/** ms that a connection has to stay open to have been a success. */
+export const STABLE_TIME = 2_000;
+
+/** ms between attempts at most, while nobody answers: they cost a broker nothing, and it is used again soon after its return. */
+const SOON = 1_500;
+
+interface Limits {
+  readonly initialDelay: number;
+  readonly maxDelay: number;
+  readonly attempts: number;
+}
+
+/**
+ * How long a connection waits before each attempt to reconnect. Waits double, each drawn with full jitter:
+ *
+ * - up to 1.5 s while nobody answers (refused by the kernel, no route, no name, hung up, starting), however long it lasts;
+ * - up to `maxDelay` where a broker has answered and it was no good: a refused login, a loss right after the handshake.
+ *
+ * Both begin anew only with a connection that has stayed open for `STABLE_TIME`.
+ */
+export class ReconnectPace {
+  private readonly soon: Backoff;
+  private readonly patient: Backoff;
+  private readonly limit: number;
+  private made = 0;
+
+  constructor({ initialDelay, maxDelay, attempts }: Limits, random: Pick<Random, 'next'>) {
+    this.soon = new Backoff(initialDelay, Math.min(maxDelay, SOON), random);
+    this.patient = new Backoff(initialDelay, maxDelay, random);
+    this.limit = attempts;
+  }
+
+  /** Attempts since a connection was stable. */
+  get attempts(): number {
+    return this.made;
+  }
+
+  /** No attempt is left. */
+  get spent(): boolean {
+    return this.made >= this.limit;
+  }
+
+  /** An attempt begins. */
+  begin(): void {
+    this.made++;
+  }
+
+  /** @returns ms to wait after the loss of a connection that was open for `openFor` ms */
+  afterLoss(openFor: number): number {
+    if (openFor < STABLE_TIME) return this.patient.next();
+    this.made = 0;
+    this.soon.reset();
+    this.patient.reset();
+    return this.soon.next();
+  }
+
+  /** @returns ms to wait after an attempt that failed so */
+  afterFailure(error: unknown): number {
+    return nobodyAnswers(error) ? this.soon.next() : this.patient.next();
+  }
+}
+
+/** No broker has looked at us yet, or it is about to start or stop. */
+function nobodyAnswers(error: unknown): boolean {
+  return (
+    error instanceof ConnectionLostError ||
+    error instanceof TimeoutError ||
+    error instanceof InternalError ||
+    error instanceof ConnectionForcedError
+  );
+}
