@@ -94,43 +94,43 @@ describe('A4 restore after a channel error', () => {
       channel.basicConsume(queue, () => undefined),
       channel.basicQos(5),
     ].map((call) => errorOf<ChannelClosedError>(call));
-    const sent = [1, 2, 3].map((n) => errorOf<ChannelClosedError>(channel.publish('', queue, `sent ${n}`)));
+    const sent = [1, 2, 3].map((n) => channel.publish('', queue, `sent ${n}`));
     const waiting = channel.publish('', queue, 'waits its turn');
     const confirms = channel.waitForConfirms();
     const restored = eventOf(channel, 'restored');
     proxy.resume();
     const cause = await guilty;
     expect(cause).toBeInstanceOf(NotFoundError);
-    for (const error of await Promise.all([...calls, ...sent])) {
+    for (const error of await Promise.all(calls)) {
       expect(error).toBeInstanceOf(ChannelClosedError);
       expect(error).toMatchObject({ outcome: 'unknown', replyCode: 404, cause });
     }
     await restored;
-    // What was never sent is not lost: it goes out on the channel's next life.
-    expect(await waiting).toBe(1);
+    // RabbitMQ drops what comes for a channel it has closed: the three behind the call were not taken. They and what was
+    // never sent go out on the channel's next life, once.
+    expect(await Promise.all([...sent, waiting])).toEqual([1, 2, 3, 4]);
     await confirms;
-    // RabbitMQ drops what comes for a channel it has closed: the three were not taken.
-    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(1);
+    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(4);
     // A QoS that was refused is not replayed.
     const inbox = new Inbox<Delivery>();
     await channel.basicConsume(queue, inbox.add, { noAck: true });
     for (let n = 0; n < 10; n++) await channel.publish('', queue, `${n}`);
-    await inbox.take(11);
+    await inbox.take(14);
   });
 
-  it('A4 a publish to an exchange that is not there fails with that error, its neighbours with theirs', async () => {
+  it('A4 a publish to an exchange that is not there fails with that error, those behind it arrive', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
     proxy.stall('toServer');
     const wrong = errorOf(channel.publish('not.there', 'k', 'x'));
-    const neighbour = errorOf(channel.publish('', queue, 'y'));
+    const neighbour = channel.publish('', queue, 'y');
     proxy.resume();
     expect(await wrong).toBeInstanceOf(NotFoundError);
     expect(await wrong).toMatchObject({ method: 'basic.publish' });
-    expect(await neighbour).toMatchObject({ name: 'ChannelClosedError', outcome: 'unknown' });
-    expect(await channel.publish('', queue, 'z')).toBe(1);
+    expect(await neighbour).toBe(1);
+    expect(await channel.publish('', queue, 'z')).toBe(2);
   });
 
   it('A4 with republishUnconfirmed the neighbours are sent again, the guilty one is not', async () => {
