@@ -157,7 +157,7 @@ describe('K3.2 the pace of recovery', () => {
         const second = Math.floor(now / 1_000);
         attemptsPerSecond[second] = (attemptsPerSecond[second] ?? 0) + 1;
         const backlog = (Math.max(0, busyUntil - now) / 1_000) * rate;
-        if (now < outage || backlog > 128) return void timeline.after(pace.afterFailure(REFUSED), attempt);
+        if (now < outage || backlog > 128) return timeline.after(pace.afterFailure(REFUSED), attempt);
         busyUntil = Math.max(busyUntil, now) + 1_000 / rate;
         timeline.after(busyUntil - now, () => waits.push(timeline.now - outage));
       };
