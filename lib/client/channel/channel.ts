@@ -311,8 +311,12 @@ export class Channel extends ChannelEndpoint {
    *
    * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Default 10,000
    */
-  async close(options: { readonly timeout?: number } = {}): Promise<void> {
-    checkDuration('timeout', options.timeout);
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    try {
+      checkDuration('timeout', options.timeout);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
   }
 
