@@ -1,7 +1,8 @@
 /** The AMQP 0-9-1 client core: no Nest, no dependency. */
 export { connect } from './connection/connect.js';
 export { Connection, type ConnectionEvents, type ConnectionState } from './connection/connection.js';
-export type { ConnectionOptions, ReconnectOptions, ClientLogger, Urls } from './link/connection-options.js';
+export type { ClientLogger } from './link/client-logger.js';
+export type { ConnectionOptions, ReconnectOptions, Urls } from './link/connection-options.js';
 export { Channel, type BindOptions, type QueueDeclared } from './channel/channel.js';
 export type { ChannelEvents } from './channel/channel-events.js';
 export type { ChannelOptions } from './channel/channel-options.js';

@@ -17,12 +17,17 @@ export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends
   }
 
   protected report<K extends keyof Events & string>(event: K, ...args: Events[K]): void {
-    try {
-      (this as EventEmitter).emit(event, ...args);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
+    const emitter = this as EventEmitter;
+    if (emitter.listenerCount(event) === 0) return;
+    // One by one: a listener that throws keeps no other from hearing of it.
+    for (const listener of emitter.rawListeners(event)) {
+      try {
+        listener.apply(this, args);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   }
 }

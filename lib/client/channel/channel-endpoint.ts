@@ -85,7 +85,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private readonly backoff: Backoff;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
-  /** @internal What the broker knows of it on this link; `closing`: channel.close is under way. */
+  /** @internal What the broker knows of it on this link, as far as it was told; `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
   private readonly content: IncomingContent;
   private readonly names = new DeliverNames();
@@ -158,19 +158,23 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return this.current === 'restoring';
   }
 
+  private get ended(): boolean {
+    return this.current === 'closed';
+  }
+
   // Opening, and coming back.
 
   /** @internal Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew. */
   async attach(wait: CallOptions = {}): Promise<void> {
+    // Whoever heard that it was lost may have closed it: its number is another's by now.
+    if (this.current === 'closed') throw this.closedError('channel.open');
     if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
     this.link = this.host.link;
     this.link?.register(this.id, this);
     this.settlements = this.newSettlements();
     this.lastLoss = undefined;
     this.flowStopped = false;
-    const opened = this.rpc.call('channel.open', {}, wait);
-    this.atBroker = 'open';
-    await opened;
+    await this.rpc.call('channel.open', {}, wait);
     for (const [scope, prefetchCount] of this.qos) {
       await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, wait);
     }
@@ -205,6 +209,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);
+    this.atBroker = 'closed';
     this.end.resolve(error);
     this.report('closed', error);
   }
@@ -247,10 +252,28 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     );
   }
 
+  /**
+   * Every method that a channel writes, but for publishes and settlements, which end before it closes. Behind
+   * channel.close the broker takes nothing but close-ok, and before channel.open nothing at all: it would close the
+   * connection (504).
+   */
   protected send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
     if (!this.link?.alive)
       throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent', { method: name });
-    this.link.send(this.id, name, args);
+    if (this.atBroker !== (name === 'channel.open' ? 'closed' : 'open')) throw this.closedError(name);
+    const before = this.atBroker;
+    if (name === 'channel.open') this.atBroker = 'open';
+    if (name === 'channel.close') this.atBroker = 'closing';
+    try {
+      this.link.send(this.id, name, args);
+    } catch (error) {
+      this.atBroker = before;
+      throw error;
+    }
+  }
+
+  protected onCloseOk(): void {
+    this.atBroker = 'closed';
   }
 
   // What the publisher asks.
@@ -338,12 +361,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
         return this.consumers.onCancelled(method.args.consumerTag);
       case 'channel.flow':
         this.flowStopped = !method.args.active;
-        this.send('channel.flowOk', { active: method.args.active });
+        if (this.atBroker === 'open') this.send('channel.flowOk', { active: method.args.active });
         return this.publisher.pump();
       case 'channel.close':
         this.atBroker = 'closed';
+        this.link!.send(this.id, 'channel.closeOk', {});
         this.link!.unregister(this.id);
-        this.send('channel.closeOk', {});
         return this.onClosedByBroker(closeError('channel', method.args) as ChannelError);
       default:
         break;
@@ -450,7 +473,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const behindCall = this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     this.report('lost', error);
-    if (wasOpening) return;
+    // `closed` already, where a listener has closed it.
+    if (wasOpening || this.ended) return;
     if (!goesOn) this.finish(error);
     else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
   }

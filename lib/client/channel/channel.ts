@@ -5,9 +5,11 @@ import { ChannelEndpoint } from './channel-endpoint.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { type ConsumeOptions, type DeliveryHandler } from '../consuming/consumer.js';
 import { within } from '../timing/deferred.js';
+import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
 import { ContentTooLargeError } from '../errors.js';
+import { textOf } from '../text-of.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
@@ -49,6 +51,7 @@ export interface QueueDeclared {
 export class Channel extends ChannelEndpoint {
   private closing: Promise<void> | undefined;
   private lastDeclared = '';
+  private readonly deadline = new EarliestDeadline(this.clock, 'its deadline has passed');
 
   /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
   async exchangeDeclare(
@@ -195,7 +198,10 @@ export class Channel extends ChannelEndpoint {
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
     const bounded = iteratorOptions(options, this.qos.get('consumer') ?? 0);
-    return new DeliveryIterator((handler) => this.basicConsume(queue, handler, bounded));
+    return new DeliveryIterator((handler, stop) => {
+      const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
+      return this.basicConsume(queue, handler, { ...bounded, signal });
+    });
   }
 
   /** Tags of the consumers whose deliveries need no acknowledgement. */
@@ -307,59 +313,64 @@ export class Channel extends ChannelEndpoint {
   }
 
   /**
-   * Closes it gracefully: cancels the consumers, waits for running handlers and for confirms, flushes the acks.
+   * Closes it gracefully: cancels the consumers, waits for running handlers and for confirms, flushes the acks. Called
+   * in a handler of its own, before that handler first awaits anything, it does not wait for that handler. Later it cannot
+   * tell who calls: there, do not await it.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Default 10,000
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Of several calls the
+   *   earliest deadline counts. Default 10,000
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      checkDuration('timeout', options.timeout);
+      checkDuration('timeout', timeout);
     } catch (error) {
       return Promise.reject(error);
     }
-    return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
+    this.consumers.excuseCaller();
+    this.deadline.within(timeout);
+    return (this.closing ??= this.closeOnce());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  private async closeOnce(timeout: number): Promise<void> {
+  private async closeOnce(): Promise<void> {
     try {
-      if (this.isOpen || this.current === 'renewing')
-        await within(this.drain(timeout), this.clock, { timeout }, 'its deadline has passed');
+      if (this.isOpen || this.current === 'renewing') await this.deadline.race<unknown>(this.drain(), this.closed);
     } catch (error) {
-      this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${String(error)}`);
+      this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${textOf(error)}`);
     }
+    this.deadline.end();
     this.finish(undefined);
   }
 
-  private async drain(timeout: number): Promise<void> {
-    if (!this.isOpen) await this.whenOpen('close', { timeout });
+  /** Without a deadline of its own: whatever it waits for ends with the channel. */
+  private async drain(): Promise<void> {
+    if (!this.isOpen) await this.whenOpen('close', { timeout: Infinity });
     const consumers = this.consumers.list();
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = this.host.blocked !== undefined;
     if (unheard) this.consumers.suspend();
-    else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout })));
-    await Promise.all(consumers.map((consumer) => consumer.idle()));
-    await this.publishesSettled(unheard ? Math.min(timeout, BLOCKED_GRACE) : timeout);
+    else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout: Infinity })));
+    await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);
+    await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
     // Its deadline may have passed meanwhile: then the number is another channel's, or free.
     if (!this.isOpen) return;
     this.current = 'closing';
     this.settlements.flush();
+    // What is not settled by now goes back to its queue with the channel.
+    this.settlements.end();
     // finish() says goodbye for it, without waiting.
     if (this.host.blocked !== undefined) return;
     const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-    const closed = this.rpc.call('channel.close', goodbye, { timeout });
-    this.atBroker = 'closing';
-    await closed;
-    this.atBroker = 'closed';
+    await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onCloseOk());
   }
 
   private async publishesSettled(timeout: number): Promise<void> {
     const late = 'publishes have no outcome yet, and get none from here on';
     await within(this.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
-      this.host.options.logger.warn(`channel ${this.id}: ${String(error)}`);
+      this.host.options.logger.warn(`channel ${this.id}: ${textOf(error)}`);
     });
   }
 

@@ -10,6 +10,8 @@ import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
 import { ConnectionClosedError, ConnectionLostError, NotAllowedError, type AmqpError } from '../errors.js';
+import { textOf } from '../text-of.js';
+import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import { EventWaiters } from './event-waiters.js';
 import { checkDuration, inRange } from '../option-checks.js';
 import { SafeEmitter } from '../safe-emitter.js';
@@ -82,6 +84,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private blockedReason: string | undefined;
   private closing: Promise<void> | undefined;
   private readonly events = new EventWaiters();
+  private readonly deadline: EarliestDeadline;
 
   /** Use `connect()`. */
   private constructor(options: ConnectionOptions) {
@@ -90,6 +93,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.closed = this.end.promise;
     const { reconnect: limits, random } = this.options;
     this.pace = limits ? new ReconnectPace(limits, random) : undefined;
+    this.deadline = new EarliestDeadline(this.options.clock, 'the deadline of close() has passed');
     this.control = new PendingCalls(
       (name, args) => {
         if (!this.liveLink?.alive) throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent');
@@ -103,7 +107,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       () => this.scratchChannel(),
       (queue, name) => this.report('queueRenamed', queue, name),
       (entity, error) => {
-        this.options.logger.warn(`${entity} could not be restored: ${String(error)}`);
+        this.options.logger.warn(`${entity} could not be restored: ${textOf(error)}`);
         this.report('restoreFailed', entity, error);
       },
     );
@@ -115,8 +119,10 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     try {
       const { signal } = options;
       const stop = signal ? AbortSignal.any([connection.stop.signal, signal]) : connection.stop.signal;
-      connection.adopt(await connectToAny(connection.options, stop));
+      const link = await connectToAny(connection.options, stop);
+      // Before it is adopted: it may tell of its end at once.
       connection.current = 'open';
+      connection.adopt(link);
       return connection;
     } catch (error) {
       connection.finish(error as AmqpError);
@@ -212,15 +218,18 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
    * nothing from it: then handlers still run to their end and their acks are sent, but no answer is waited for, and what
    * waits to be published is refused after a second.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Default 10,000
+   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Of several calls the
+   *   earliest deadline counts, and it holds for channels that close already. Default 10,000
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      checkDuration('timeout', options.timeout);
+      checkDuration('timeout', timeout);
     } catch (error) {
       return Promise.reject(error);
     }
-    return (this.closing ??= this.closeOnce(options.timeout ?? 10_000));
+    this.deadline.within(timeout);
+    if (this.closing) for (const channel of this.channels.values()) void channel.close({ timeout });
+    return (this.closing ??= this.closeOnce(timeout));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -294,6 +303,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     if (this.closing) return;
     this.options.logger.warn(reason.message);
     this.report('disconnected', reason);
+    // A listener may have closed it.
+    if (this.closing) return;
     if (goesOn) void this.reconnect(reason);
     else this.finish(reason);
   }
@@ -390,6 +401,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     record: TopologyRecord,
     wait?: CallOptions,
   ): Promise<Channel> {
+    if (this.closing) throw new ConnectionClosedError('the connection is closed');
     const channel = new Channel(this.ids.allocate(this.liveLink!.negotiated.channelMax), this, options, record);
     this.channels.set(channel.id, channel);
     try {
@@ -408,26 +420,28 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   private async closeOnce(timeout: number): Promise<void> {
-    if (this.current === 'closed') return;
-    const { clock } = this.options;
-    const deadline = clock.now() + timeout;
-    if (this.link) await Promise.all([...this.channels.values()].map((channel) => channel.close({ timeout })));
-    this.current = 'closing';
-    this.stop.abort(new ConnectionClosedError('the connection was closed'));
-    const { link } = this;
-    if (link) {
-      const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-      // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
-      if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
-      else {
-        // Whatever the broker answers, or fails to: it is over.
-        await this.control
-          .call('connection.close', goodbye, { timeout: Math.max(1, deadline - clock.now()) })
-          .catch(() => {});
-      }
-      link.finish(new ConnectionClosedError('the connection was closed'));
+    if (this.current !== 'closed') {
+      if (this.link) await Promise.all([...this.channels.values()].map((channel) => channel.close({ timeout })));
+      this.current = 'closing';
+      this.stop.abort(new ConnectionClosedError('the connection was closed'));
+      await this.sayGoodbye();
+      this.finish(undefined);
     }
-    this.finish(undefined);
+    this.deadline.end();
+  }
+
+  private async sayGoodbye(): Promise<void> {
+    const { link } = this;
+    if (!link) return;
+    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
+    // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
+    if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
+    else {
+      // Whatever the broker answers, or fails to: it is over.
+      const answered = this.control.call('connection.close', goodbye, { timeout: Infinity });
+      await this.deadline.race(answered).catch(() => {});
+    }
+    link.finish(new ConnectionClosedError('the connection was closed'));
   }
 
   private finish(error: AmqpError | undefined): void {

@@ -2,6 +2,7 @@ import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
 import { AccessRefusedError, ChannelError, ConsumerCancelledError, NotFoundError, type AmqpError } from '../errors.js';
+import { textOf } from '../text-of.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 
 /** What the consumers need of their channel. */
@@ -71,15 +72,14 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {
-    if (consumer.active)
-      await this.host.call('basic.cancel', { consumerTag: consumer.consumerTag, noWait: false }, options, (reply) => {
-        // Not a turn later: a declaration of the same queue may be right behind.
-        this.host.ended(consumer);
-        return reply;
-      });
-    this.byTag.delete(consumer.consumerTag);
-    this.all.delete(consumer);
-    this.host.ended(consumer);
+    // Not registered: there is nothing to agree on. If basic.consume is under way, its answer finds a consumer that has ended.
+    if (!consumer.active) return this.remove(consumer, undefined);
+    await this.cancelAt(consumer.consumerTag, options, () => this.remove(consumer, undefined));
+  }
+
+  /** Whoever calls from within a handler waits for the end itself. */
+  excuseCaller(): void {
+    for (const consumer of this.all) consumer.excuseCaller();
   }
 
   defaultPrefetch(): number {
@@ -87,7 +87,7 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   onHandlerError(error: unknown, delivery: Delivery): void {
-    this.host.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${String(error)}`);
+    this.host.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${textOf(error)}`);
     this.host.onHandlerError(error, delivery);
   }
 
@@ -96,6 +96,8 @@ export class ConsumerSet implements ConsumerHost {
     const consumer = this.byTag.get(consumerTag);
     if (!consumer) return;
     this.byTag.delete(consumerTag);
+    if (consumer.ended) return consumer.giveBack();
+    if (consumer.leaving) return this.remove(consumer, undefined);
     const { queue } = consumer;
     const reason = `the broker cancelled consumer '${consumerTag}' of queue '${queue}': the queue was deleted or has moved`;
     const { onCancel } = consumer.options;
@@ -105,13 +107,18 @@ export class ConsumerSet implements ConsumerHost {
       return;
     }
     this.host.warn(reason);
+    consumer.giveBack();
     consumer.suspend();
     void this.startAgain(consumer, reason);
   }
 
   suspend(): void {
+    const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
-    for (const consumer of this.all) consumer.suspend();
+    for (const consumer of here) {
+      consumer.suspend();
+      if (consumer.leaving) this.remove(consumer, undefined);
+    }
   }
 
   /**
@@ -173,13 +180,27 @@ export class ConsumerSet implements ConsumerHost {
   /** At once, for deliveries may stand right behind consume-ok. */
   private onConsumeOk(consumer: Consumer, consumerTag: string): void {
     if (consumer.ended) {
-      // Its caller had stopped waiting.
-      void this.host.call('basic.cancel', { consumerTag, noWait: false }).catch(() => {});
+      // Its caller had stopped waiting. What comes until cancel-ok is its own still: held, or dropped without acknowledgement.
+      this.byTag.set(consumerTag, consumer);
+      consumer.abandon();
+      const cancelled = (): void => {
+        this.byTag.delete(consumerTag);
+        consumer.giveBack();
+      };
+      void this.cancelAt(consumerTag, {}, cancelled).catch(() => {});
       return;
     }
     this.byTag.set(consumerTag, consumer);
     consumer.activate(consumerTag);
     this.host.started(consumer);
+  }
+
+  /** basic.cancel. @param agreed runs in the moment that cancel-ok is read, also when nobody waits for it any more */
+  private cancelAt(consumerTag: string, options: CallOptions, agreed: () => void): Promise<unknown> {
+    return this.host.call('basic.cancel', { consumerTag, noWait: false }, options, (reply) => {
+      agreed();
+      return reply;
+    });
   }
 
   private setPrefetch(prefetchCount: number, wait: CallOptions): Promise<unknown> {
@@ -220,7 +241,8 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
-    this.byTag.delete(consumer.consumerTag);
+    // The tag may be another's: of one that was there before, and stays.
+    if (this.byTag.get(consumer.consumerTag) === consumer) this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
     this.host.ended(consumer);
     consumer.finish(error);

@@ -1,6 +1,7 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
 import type { DeliverMessage, Delivery } from './delivery.js';
+import { Fifo } from './fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
@@ -47,6 +48,9 @@ export interface ConsumerHost {
  *
  *     active ──(channel lost)──▶ suspended ──(restored)──▶ active
  *        └── cancel(), cancelled by the broker, channel closed ──▶ ended
+ *
+ * An end that was asked for is an end in every state: `cancel()` of a suspended consumer ends it at once, and one that is
+ * lost before the broker has answered has ended.
  */
 export class Consumer {
   /** Resolves when it has ended: with undefined after `cancel()` and `close()`, else with the reason. Never rejects. */
@@ -55,15 +59,26 @@ export class Consumer {
   consumerTag: string;
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly concurrency: number;
-  private backlog: Delivery[] = [];
+  private readonly noAck: boolean;
+  private readonly backlog = new Fifo<Delivery>();
   private running = 0;
   /** Bytes of those whose handler runs, where neither acknowledgements nor a prefetch bound them. */
   private runningBytes = 0;
   private unbounded = false;
-  /** Being cancelled: nothing more is handled. Requeued before cancel-ok it would come again, and count as delivered. */
+  /** Handlers that wait for the end themselves: `idle()` does not wait for them. */
+  private excused = 0;
+  /** The handler is in its call; `asking`: and it has asked for the end. */
+  private calling: 'no' | 'yes' | 'asking' = 'no';
+  /** `cancel()` calls under way. */
+  private cancelling = 0;
+  /** Nobody is left who would take its deliveries. */
+  private abandoned = false;
+  /** What comes waits: requeued before cancel-ok it would come again, and count as delivered. */
   private holding = false;
+  private taking = false;
   private idleWaiters: Deferred<void>[] = [];
   private state: 'active' | 'suspended' | 'ended' = 'suspended';
+  private askedToEnd = false;
 
   constructor(
     /** As it was given to `basicConsume`. */
@@ -75,6 +90,7 @@ export class Consumer {
     this.closed = this.end.promise;
     this.consumerTag = options.consumerTag ?? '';
     this.concurrency = options.concurrency ?? Infinity;
+    this.noAck = options.noAck === true;
   }
 
   /** It is registered with the broker. */
@@ -96,40 +112,69 @@ export class Consumer {
     return bytes;
   }
 
+  /** @internal It was asked to end: it is not registered again, whatever the outcome. */
+  get leaving(): boolean {
+    return this.askedToEnd;
+  }
+
   /** Deliveries whose handler runs, or that wait for one. */
   get inFlight(): number {
-    return this.running + this.backlog.length;
+    return this.running + this.backlog.size;
   }
 
   /**
-   * Stops deliveries: resolves once the broker has agreed (basic.cancel-ok). Deliveries that no handler has begun are
-   * requeued, and so are those that still come; handlers that run go on, `idle()` waits for them.
+   * Stops deliveries: resolves once the broker has agreed (basic.cancel-ok), or once the channel is lost and the consumer
+   * with it. Deliveries that no handler has begun are requeued, and so are those that still come; handlers that run go
+   * on, `idle()` waits for them. From here on it is not restored: not after a deadline that has passed either, when what
+   * comes until the broker's answer is handled.
+   *
+   * @throws TimeoutError, the signal's reason
    */
   async cancel(options: CallOptions = {}): Promise<void> {
     checkDuration('timeout', options.timeout);
     if (this.ended) return;
-    // Without acknowledgement there is no way back for what comes: then it is handled after all.
-    this.holding = this.options.noAck !== true;
+    options.signal?.throwIfAborted();
+    this.askedToEnd = true;
+    this.cancelling++;
+    this.decideHolding();
     try {
       await this.host.cancelConsumer(this, options);
-      this.finish(undefined);
+    } catch (error) {
+      // Lost meanwhile, and so it has ended.
+      if (!this.ended) throw error;
     } finally {
-      this.holding = false;
-      while (this.backlog.length > 0 && this.running < this.concurrency) this.run(this.backlog.shift()!);
+      this.cancelling--;
+      this.decideHolding();
+      this.takeWaiting();
     }
+  }
+
+  /** @internal Nobody takes its deliveries any more, not even those that come without acknowledgement. */
+  abandon(): void {
+    this.abandoned = true;
+    this.decideHolding();
+    if (this.noAck) this.backlog.drain();
   }
 
   /** Resolves when no handler runs. */
   idle(): Promise<void> {
-    if (this.inFlight === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     const waiter = new Deferred<void>();
     this.idleWaiters.push(waiter);
     return waiter.promise;
   }
 
+  /** @internal Whoever asks for the end from within a handler's call is not waited for: it waits itself. */
+  excuseCaller(): void {
+    if (this.calling !== 'yes') return;
+    this.calling = 'asking';
+    this.excused++;
+    this.notifyIdle();
+  }
+
   /** @internal */
   deliver(delivery: Delivery): void {
-    if (this.holding || this.running >= this.concurrency) this.backlog.push(delivery);
+    if (this.holding || this.running >= this.concurrency || this.backlog.size > 0) this.keep(delivery);
     else this.run(delivery);
   }
 
@@ -140,11 +185,11 @@ export class Consumer {
     this.unbounded = this.options.noAck === true || (this.options.prefetch ?? this.host.defaultPrefetch()) === 0;
   }
 
-  /** @internal The channel is lost: what waits was requeued by the broker. */
+  /** @internal The channel is lost, or the broker has cancelled it: it may be registered again. */
   suspend(): void {
-    if (this.ended) return;
-    this.state = 'suspended';
-    this.backlog = [];
+    // The broker has requeued what waits; what came without acknowledgement is nowhere but here, and is handled.
+    if (!this.noAck) this.backlog.drain();
+    if (!this.ended) this.state = 'suspended';
     this.notifyIdle();
   }
 
@@ -152,18 +197,28 @@ export class Consumer {
   finish(error: AmqpError | undefined): void {
     if (this.ended) return;
     this.state = 'ended';
-    this.requeueBacklog();
-    this.end.resolve(error);
+    this.giveBack();
+    this.end.resolve(this.askedToEnd ? undefined : error);
     this.notifyIdle();
   }
 
-  private requeueBacklog(): void {
-    const waiting = this.backlog;
-    this.backlog = [];
-    for (const delivery of waiting) {
-      if (delivery.settled) this.backlog.push(delivery);
-      else delivery.nack({ requeue: true });
-    }
+  /** @internal What waits goes back to its queue; what came without acknowledgement has no way back, and is handled. */
+  giveBack(): void {
+    if (this.noAck) return;
+    for (const delivery of this.backlog.drain()) delivery.nack({ requeue: true });
+  }
+
+  private get isIdle(): boolean {
+    return this.inFlight === this.excused;
+  }
+
+  private keep(delivery: Delivery): void {
+    if (!this.abandoned || !this.noAck) this.backlog.push(delivery);
+  }
+
+  private decideHolding(): void {
+    // Without acknowledgement there is no way back for what comes: then it is handled after all.
+    this.holding = this.abandoned || (this.cancelling > 0 && !this.noAck);
   }
 
   private run(delivery: Delivery): void {
@@ -172,16 +227,39 @@ export class Consumer {
       const message: DeliverMessage = { queue: this.queue, delivery };
       diagnostics.deliver.publish(message);
     }
+    const outer = this.calling;
+    this.calling = 'yes';
     let result: unknown;
+    let asked: boolean;
     try {
       result = this.handler(delivery);
+      asked = this.endCall(outer);
     } catch (error) {
+      if (this.endCall(outer)) this.excused--;
       return this.failed(error, delivery);
     }
+    if (asked) result = this.untilOver(result);
     if (isThenable(result)) {
       if (this.unbounded) this.runningBytes += delivery.footprint;
-      result.then(this.done, (error: unknown) => this.failed(error, delivery));
+      // Somebody's own promise may throw, or tell twice.
+      const over = result instanceof Promise ? result : Promise.resolve(result);
+      over.then(this.done, (error: unknown) => this.failed(error, delivery));
     } else this.next();
+  }
+
+  /** Whether the handler has asked for the end in this call. */
+  private endCall(outer: typeof this.calling): boolean {
+    const asked = this.calling === 'asking';
+    this.calling = outer;
+    return asked;
+  }
+
+  private async untilOver(result: unknown): Promise<void> {
+    try {
+      await result;
+    } finally {
+      this.excused--;
+    }
   }
 
   /** The same for all deliveries. */
@@ -196,13 +274,28 @@ export class Consumer {
     // Their average, so that nothing need be kept for each; none is left when no handler runs.
     if (this.runningBytes > 0) this.runningBytes -= this.runningBytes / this.running;
     this.running--;
-    const delivery = this.holding ? undefined : this.backlog.shift();
-    if (delivery) this.run(delivery);
-    else this.notifyIdle();
+    if (this.backlog.size > 0) this.takeWaiting();
+    else if (this.idleWaiters.length > 0) this.notifyIdle();
+  }
+
+  /** A loop: handlers that end within their call would else nest as deep as there are deliveries. */
+  private takeWaiting(): void {
+    if (this.taking) return;
+    this.taking = true;
+    try {
+      while (!this.holding && this.running < this.concurrency) {
+        const delivery = this.backlog.shift();
+        if (!delivery) break;
+        this.run(delivery);
+      }
+    } finally {
+      this.taking = false;
+    }
+    this.notifyIdle();
   }
 
   private notifyIdle(): void {
-    if (this.inFlight > 0 || this.idleWaiters.length === 0) return;
+    if (this.idleWaiters.length === 0 || !this.isIdle) return;
     for (const waiter of this.idleWaiters.splice(0)) waiter.resolve();
   }
 }

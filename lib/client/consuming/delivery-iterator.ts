@@ -6,8 +6,9 @@ type Result = IteratorResult<Delivery, undefined>;
 
 /**
  * A consumer as an async iterator: it begins with the first `next()`, hands out one delivery at a time, and leaving the
- * loop cancels it. What was not handed out waits in the consumer, bounded by the prefetch: it is requeued by `return()`,
- * and forgotten (the broker has requeued it) when the channel is lost.
+ * loop cancels it, for good. What was not handed out waits in the consumer, bounded by the prefetch: it is requeued by
+ * `return()`, and forgotten (the broker has requeued it) when the channel is lost; without acknowledgement it is dropped by
+ * the one, and handed out after the other.
  *
  * The loop's body is the consumer's one running handler: it ends when the loop asks for the next delivery.
  */
@@ -16,8 +17,10 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
   private waiting: Deferred<Result>[] = [];
   private endBody: (() => void) | undefined;
   private ended: { readonly error: unknown } | undefined;
+  private readonly stop = new AbortController();
 
-  constructor(private readonly start: (handler: DeliveryHandler) => Promise<Consumer>) {}
+  /** @param start basic.consume; the signal ends the wait for it */
+  constructor(private readonly start: (handler: DeliveryHandler, stop: AbortSignal) => Promise<Consumer>) {}
 
   [Symbol.asyncIterator](): this {
     return this;
@@ -30,7 +33,7 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
     const next = new Deferred<Result>();
     this.waiting.push(next);
     if (!this.consumer) {
-      this.consumer = this.start((delivery) => this.onDelivery(delivery));
+      this.consumer = this.start((delivery) => this.onDelivery(delivery), this.stop.signal);
       this.consumer.then(
         ({ closed }) => void closed.then((error) => this.end(error)),
         (error: unknown) => this.end(error),
@@ -41,7 +44,10 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
 
   async return(): Promise<Result> {
     this.end(undefined);
+    // One that has not begun yet, for want of a channel or an answer, does not begin any more.
+    this.stop.abort();
     const consumer = await this.consumer?.catch(() => undefined);
+    consumer?.abandon();
     const cancelled = consumer?.cancel();
     // Not before: a body that ends lets the next one begin.
     this.finishBody();

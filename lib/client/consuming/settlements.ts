@@ -1,5 +1,5 @@
 import { WireError } from '../../protocol/errors.js';
-import type { ClientLogger } from '../link/connection-options.js';
+import type { ClientLogger } from '../link/client-logger.js';
 
 /** What settlements are written to: the channel of one generation. */
 export interface SettlementSink {

@@ -5,18 +5,13 @@ import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import { atLeast, checkCount, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
+import { harmless, type ClientLogger } from './client-logger.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
 /** One URI, several (tried in random order), or a function that finds them before each round of attempts. */
 export type Urls =
   string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
-
-/** Where one line about what happens goes. Nest's Logger and `console` fit. */
-export interface ClientLogger {
-  debug?(message: string): void;
-  warn(message: string): void;
-}
 
 export interface ReconnectOptions {
   /** Wait before the first attempt, at most; ms. Default 100. */
@@ -149,7 +144,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
     maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
     writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
     clientProperties: options.clientProperties ?? {},
-    logger: options.logger ?? silent,
+    logger: harmless(options.logger ?? silent),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   });

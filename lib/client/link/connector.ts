@@ -1,10 +1,11 @@
 import { ConfigurationError, TimeoutError } from '../errors.js';
 import { resolveEndpoints } from './endpoints.js';
+import { within } from '../timing/deferred.js';
 import { Link } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { addressOf, type Endpoint } from './uri.js';
 
-/** Deadline over DNS, TCP, TLS and handshake, in ms. */
+/** Deadline over the search for brokers, and for each over DNS, TCP, TLS and handshake, in ms. */
 const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
 /**
@@ -15,7 +16,7 @@ const DEFAULT_CONNECT_TIMEOUT = 10_000;
  */
 export async function connectToAny(options: ResolvedOptions, stop: AbortSignal): Promise<Link> {
   let failure: unknown;
-  for (const endpoint of await resolveEndpoints(options.urls, options.random)) {
+  for (const endpoint of await findEndpoints(options, stop)) {
     try {
       return await connectTo(endpoint, options, stop);
     } catch (error) {
@@ -26,6 +27,13 @@ export async function connectToAny(options: ResolvedOptions, stop: AbortSignal):
     }
   }
   throw failure;
+}
+
+/** The resolver is somebody else's code: it may take for ever. */
+function findEndpoints(options: ResolvedOptions, stop: AbortSignal): Promise<Endpoint[]> {
+  const { clock, random, urls, connectTimeout: timeout = DEFAULT_CONNECT_TIMEOUT } = options;
+  const late = `urls: the function did not find any broker within ${timeout} ms`;
+  return within(resolveEndpoints(urls, random), clock, { timeout, signal: stop }, late);
 }
 
 async function connectTo(endpoint: Endpoint, options: ResolvedOptions, stop: AbortSignal): Promise<Link> {

@@ -29,6 +29,7 @@ export interface HandshakeLink {
   readonly transport: { readonly writer: FrameWriter };
   send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void;
   receive(): Promise<Method>;
+  whileAlive<T>(promise: T | PromiseLike<T>): Promise<T>;
   tune(frameMax: number, offered: number): void;
 }
 
@@ -115,7 +116,7 @@ async function authenticate(
       });
     }
     const { challenge } = method.args as MethodArguments<'connection.secure'>;
-    link.send(0, 'connection.secureOk', { response: await mechanism.respond(challenge) });
+    link.send(0, 'connection.secureOk', { response: await link.whileAlive(mechanism.respond(challenge)) });
   }
 }
 

@@ -12,6 +12,7 @@ import {
   ConnectionLostError,
   UnexpectedPeerError,
 } from '../errors.js';
+import { Deferred } from '../timing/deferred.js';
 import { handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { ResolvedOptions } from './connection-options.js';
@@ -58,6 +59,7 @@ export class Link implements TransportHandler {
   private failure: ConnectionError | undefined;
   /** What the broker said when it closed the connection. */
   private refusal: AmqpError | undefined;
+  private readonly over = new Deferred<never>();
   private heartbeat: Heartbeat | undefined;
   private sawFrame = false;
   private sawEvent = false;
@@ -105,9 +107,11 @@ export class Link implements TransportHandler {
 
   /** From here on the owner hears of everything, what came since the handshake included. */
   attach(owner: LinkOwner): void {
+    const lost = this.failure;
     this.owner = owner;
     for (const method of this.early.splice(0)) owner.onControlMethod(method);
-    if (this.failure) owner.onLinkLost(this.failure);
+    // A loss from here on is told when it happens: once, in either case.
+    if (lost) owner.onLinkLost(lost);
   }
 
   /** The next method on channel 0, during the handshake. */
@@ -118,6 +122,11 @@ export class Link implements TransportHandler {
     return new Promise((resolve, reject) => {
       this.awaited = { resolve, reject };
     });
+  }
+
+  /** Waits for somebody else's promise, but not beyond the link's end. @throws what has ended it */
+  async whileAlive<T>(promise: T | PromiseLike<T>): Promise<T> {
+    return Promise.race([promise, this.over.promise]);
   }
 
   send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
@@ -143,8 +152,9 @@ export class Link implements TransportHandler {
 
   /** Ends it: flushes what has gathered, then closes the socket. */
   finish(error: ConnectionError): void {
-    this.transport.finish();
+    // First: a socket of somebody's own may end within the call, which is not why the link does.
     this.fail(error, false);
+    this.transport.finish();
   }
 
   /** Ends it at once. */
@@ -154,6 +164,7 @@ export class Link implements TransportHandler {
       error instanceof ConnectionError
         ? error
         : new ConnectionLostError(`${this.describe()}: ${error.message}`, 'unknown', { cause: error });
+    this.over.reject(this.failure);
     this.heartbeat?.stop();
     if (destroy) this.transportOrNone?.destroy();
     this.awaited?.reject(this.refusal ?? this.failure);

@@ -55,7 +55,6 @@ export class PendingCalls {
     return new Promise<R>((resolve, reject) => {
       checkDuration('timeout', timeout);
       signal?.throwIfAborted();
-      this.send(name, args);
       const call: PendingCall = {
         method: name,
         accepts: methods[name].reply,
@@ -84,7 +83,14 @@ export class PendingCalls {
         },
         reject: leave,
       };
+      // Before it is written: a socket of somebody's own may bring the answer from within the write.
       this.pending.push(call);
+      try {
+        this.send(name, args);
+      } catch (error) {
+        this.pending.splice(this.pending.indexOf(call), 1);
+        leave(error);
+      }
     });
   }
 

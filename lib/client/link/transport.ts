@@ -46,6 +46,8 @@ export class Transport {
   /** Somebody was told that there is no room. */
   private roomAwaited = false;
   private dead = false;
+  private reading = false;
+  private readonly unread: Buffer[] = [];
 
   constructor(
     readonly socket: net.Socket,
@@ -102,6 +104,15 @@ export class Transport {
   receive(chunk: Buffer): void {
     if (this.dead) return;
     this.received = this.clock.now();
+    // Somebody's own socket brings an answer from within a write: it stands behind what is being read.
+    if (this.reading) return void this.unread.push(Buffer.from(chunk));
+    this.reading = true;
+    this.read(chunk);
+    while (this.unread.length > 0 && !this.dead) this.read(this.unread.shift()!);
+    this.reading = false;
+  }
+
+  private read(chunk: Buffer): void {
     try {
       this.reader.push(chunk);
     } catch (error) {
@@ -155,9 +166,14 @@ export class Transport {
     this.writesUnderWay++;
     this.bytesInWrite += batch.bytes;
     const last = batch.chunks.length - 1;
-    if (last > 0) this.socket.cork();
-    batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
-    if (last > 0) this.socket.uncork();
+    try {
+      if (last > 0) this.socket.cork();
+      batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
+      if (last > 0) this.socket.uncork();
+    } catch (error) {
+      // Node's own never throw; somebody's own may.
+      return this.destroy(error as Error);
+    }
     // Its callbacks wait for the tick's end: to wait with them would mean a new slab, and another tick, per write.
     if (this.socket.writableLength !== 0 || this.dead) return;
     taken = true;
@@ -189,8 +205,13 @@ export class Transport {
     this.inflow.stop();
     this.writeOut();
     this.socket.end(() => this.destroy());
+    if (this.ended) return;
     // A peer that reads nothing any more would keep the socket open for ever.
     this.cancelLinger = this.clock.after(LINGER, () => this.destroy());
+  }
+
+  private get ended(): boolean {
+    return this.dead;
   }
 
   /** Ends it at once; the handler hears of it, once. */

@@ -69,6 +69,14 @@ export class Confirms {
     return tag;
   }
 
+  /** The publish that was added last was not sent after all: its tag is the next one's. */
+  takeBack(): void {
+    const index = --this.next & (this.ring.length - 1);
+    this.unconfirmedBytes -= this.ring[index]!.body.length;
+    this.ring[index] = undefined;
+    this.unconfirmed--;
+  }
+
   /**
    * Takes out what a confirm covers, oldest first; 0 with `multiple` is all that is outstanding (section 1.8.3.13).
    * Tags that are unknown, or confirmed before, cover nothing.

@@ -89,6 +89,9 @@ export class Publisher {
   private refused: Publish[] = [];
   private waitingBytes = 0;
   private dropPlanned = false;
+  private pumping = false;
+  /** So many of `waiting`, from the front, are sent already: removed in one go. */
+  private taken = 0;
   private readonly deadlines: DeadlineTimer;
   private readonly refusals: Refusals;
   private settledWaiters: Deferred<void>[] = [];
@@ -152,9 +155,11 @@ export class Publisher {
 
   /** Sends what waits, as far as it may go now. Call it whenever an obstacle may have gone. */
   pump(): void {
-    let sent = 0;
-    for (; sent < this.waiting.length && !this.obstacle(); sent++) {
-      const publish = this.waiting[sent]!;
+    // A confirm that comes from within a write finds the loop below under way.
+    if (this.pumping) return;
+    this.pumping = true;
+    while (this.taken < this.waiting.length && !this.obstacle()) {
+      const publish = this.waiting[this.taken++]!;
       this.waitingBytes -= publish.body.length;
       if (publish.settled) continue;
       try {
@@ -163,7 +168,8 @@ export class Publisher {
         fail(publish, error);
       }
     }
-    if (sent > 0) this.waiting.splice(0, sent);
+    this.removeTaken();
+    this.pumping = false;
     this.notifySettled();
   }
 
@@ -205,6 +211,7 @@ export class Publisher {
    */
   onLost({ unknown, refusal, goesOn }: Ending): boolean {
     let told = false;
+    this.removeTaken();
     this.refusals.forget();
     const behind = refusal?.behindCall === undefined ? 0 : this.confirms.countFrom(refusal.behindCall);
     const sent = this.confirms.drain();
@@ -277,9 +284,20 @@ export class Publisher {
   }
 
   private send(publish: Publish): void {
+    if (!this.host.confirming) return this.sendUnconfirmed(publish);
+    // Before it is written: a socket of somebody's own may bring the confirm from within the write.
+    this.confirms.add(publish);
+    try {
+      this.hand(publish);
+    } catch (error) {
+      this.confirms.takeBack();
+      throw error;
+    }
+  }
+
+  private sendUnconfirmed(publish: Publish): void {
     this.hand(publish);
-    if (this.host.confirming) this.confirms.add(publish);
-    else if (publish.body.length < DIRECT_BODY_SIZE) succeed(publish, 0);
+    if (publish.body.length < DIRECT_BODY_SIZE) succeed(publish, 0);
     else {
       this.whenTaken(publish.deadline - this.host.clock.now()).then(
         () => succeed(publish, 0),
@@ -383,10 +401,16 @@ export class Publisher {
   /** What has its outcome takes no room among those that wait. */
   private dropSettled(): void {
     this.dropPlanned = false;
+    this.removeTaken();
     this.refused = this.refused.filter(({ settled }) => !settled);
     this.waiting = this.waiting.filter(({ settled }) => !settled);
     this.waitingBytes = this.waiting.reduce((bytes, { body }) => bytes + body.length, 0);
     this.notifySettled();
+  }
+
+  private removeTaken(): void {
+    if (this.taken > 0) this.waiting.splice(0, this.taken);
+    this.taken = 0;
   }
 
   private notifySettled(): void {

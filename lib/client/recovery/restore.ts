@@ -1,6 +1,7 @@
 import { Backoff } from '../../environment/index.js';
 import type { ChannelHost, Restorable } from '../channel/channel-host.js';
 import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
+import { textOf } from '../text-of.js';
 import type { Link } from '../link/link.js';
 
 /** Declares again what the channels need. It may fail: what can be consumed all the same is consumed. */
@@ -63,7 +64,7 @@ async function replayed(channels: readonly Restorable[], replay: Replay, { optio
   try {
     await replay(channels);
   } catch (error) {
-    options.logger.warn(`the topology was not declared again: ${String(error)}`);
+    options.logger.warn(`the topology was not declared again: ${textOf(error)}`);
   }
 }
 

@@ -1,0 +1,41 @@
+/** First in, first out. What waits is not moved: `shift()` of a long array moves all of it, once for each item. */
+export class Fifo<T> {
+  private items: (T | undefined)[] = [];
+  private head = 0;
+
+  get size(): number {
+    return this.items.length - this.head;
+  }
+
+  push(item: T): void {
+    this.items.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.size === 0) return undefined;
+    const item = this.items[this.head];
+    this.items[this.head++] = undefined;
+    if (this.head === this.items.length) this.drop();
+    else if (this.head >= 1_024 && this.head * 2 > this.items.length) {
+      this.items.splice(0, this.head);
+      this.head = 0;
+    }
+    return item;
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let at = this.head; at < this.items.length; at++) yield this.items[at]!;
+  }
+
+  /** Takes all of it out. */
+  drain(): T[] {
+    const all = this.items.slice(this.head) as T[];
+    this.drop();
+    return all;
+  }
+
+  private drop(): void {
+    this.items = [];
+    this.head = 0;
+  }
+}

@@ -1,0 +1,25 @@
+import { isThenable } from '../thenable.js';
+
+/** Where one line about what happens goes. Nest's Logger and `console` fit. What it throws, or rejects with, is ignored. */
+export interface ClientLogger {
+  debug?(message: string): void;
+  warn(message: string): void;
+}
+
+/** A logger that cannot harm whoever logs: what it throws, or rejects with, is nobody's. */
+export function harmless(logger: ClientLogger): ClientLogger {
+  const quietly =
+    (log: (message: string) => unknown) =>
+    (message: string): void => {
+      try {
+        const logged = log(message);
+        if (isThenable(logged)) Promise.resolve(logged).catch(() => {});
+      } catch {
+        // A line that is missing in a log is no reason to lose a connection.
+      }
+    };
+  return {
+    warn: quietly((message) => logger.warn(message)),
+    ...(logger.debug && { debug: quietly((message) => logger.debug?.(message)) }),
+  };
+}

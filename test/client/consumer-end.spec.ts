@@ -1,0 +1,288 @@
+import { describe, expect, it } from '@jest/globals';
+import { setImmediate as turn } from 'node:timers/promises';
+import { TimeoutError, type Channel, type ConsumeOptions, type Delivery } from '../../lib/client/index.js';
+import { Deferred } from '../../lib/client/timing/deferred.js';
+import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import type { Peer } from './support/scripted-server.js';
+
+const deliver = (peer: Peer, channel: number, deliveryTag: number, body = `${deliveryTag}`): void =>
+  peer.content(
+    channel,
+    'basic.deliver',
+    { consumerTag: 'tag', deliveryTag, redelivered: false, exchange: '', routingKey: 'q' },
+    {},
+    Buffer.from(body),
+  );
+
+const sent = (peer: Peer, name: string): number =>
+  peer.frames.filter((frame) => frame.kind === 'method' && frame.method.name === name).length;
+
+describe('K2 the end of a consumer', () => {
+  const harness = useClientHarness();
+
+  /** A channel on a peer that has accepted one consumer of it; what it does then is the test's. */
+  async function consuming(
+    handler: (delivery: Delivery) => unknown,
+    options: ConsumeOptions = {},
+  ): Promise<{ peer: Peer; channel: Channel; number: number }> {
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      await peer.acceptChannel();
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    const consumer = channel.basicConsume('q', handler, options);
+    const peer = server.peers[0]!;
+    const number = await peer.acceptConsumer();
+    await consumer;
+    return { peer, channel, number };
+  }
+
+  it('K2.1 cancel() while the link is lost before the answer: it resolves, and nothing is restored', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue);
+    const inbox = new Inbox<Delivery>();
+    const consumer = await channel.basicConsume(queue, inbox.add);
+    proxy.stall('toServer');
+    const cancelled = consumer.cancel();
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    await cancelled;
+    expect(await consumer.closed).toBeUndefined();
+    proxy.resume();
+    await back;
+    await channel.publish('', queue, 'later');
+    expect((await channel.queueDeclare(queue, { passive: true })).consumerCount).toBe(0);
+    expect(inbox.all).toEqual([]);
+  });
+
+  it('K2.1 cancel() while the channel is lost before the answer: likewise', async () => {
+    const { peer, channel, number } = await consuming(() => undefined);
+    const [consumer] = channel.consumers.list();
+    const cancelled = consumer!.cancel();
+    await peer.expect('basic.cancel');
+    peer.send(number, 'channel.close', { replyCode: 406, replyText: 'PRECONDITION_FAILED', classId: 0, methodId: 0 });
+    await cancelled;
+    const restored = eventOf(channel, 'restored');
+    await peer.acceptChannel();
+    await restored;
+    expect(sent(peer, 'basic.consume')).toBe(1);
+    peer.agreeToClose();
+  });
+
+  it('K2.1 break out of a loop during a loss: no zombie that gives everything back', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue);
+    for (let n = 0; n < 3; n++) await channel.publish('', queue, `${n}`);
+    const back = eventOf(connection, 'reconnected');
+    for await (const delivery of channel.consume(queue)) {
+      expect(delivery.text()).toBe('0');
+      proxy.stall('toServer');
+      setImmediate(() => proxy.cut());
+      break;
+    }
+    proxy.resume();
+    await back;
+    await eventually(async () => {
+      const { consumerCount, messageCount } = await channel.queueDeclare(queue, { passive: true });
+      return consumerCount === 0 && messageCount === 3;
+    });
+    expect(channel.consumers.list()).toEqual([]);
+  });
+
+  it('K2.1 return() while the loop waits for its consumer: it does not begin any more', async () => {
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      await peer.acceptChannel();
+      await peer.expect('basic.consume');
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    const iterator = channel.consume('q', { prefetch: 1 });
+    const next = iterator.next();
+    const [peer] = server.peers;
+    await eventually(() => sent(peer!, 'basic.consume') === 1);
+    await iterator.return!();
+    expect(await next).toEqual({ done: true, value: undefined });
+    peer!.agreeToClose();
+  });
+
+  it('K2.1 cancel() that times out: what waits is handled, the late answer ends it', async () => {
+    const inbox = new Inbox<string>();
+    const { peer, channel, number } = await consuming((delivery) => (inbox.add(delivery.text()), delivery.ack()));
+    const [consumer] = channel.consumers.list();
+    const late = errorOf(consumer!.cancel({ timeout: 50 }));
+    await peer.expect('basic.cancel');
+    deliver(peer, number, 1);
+    expect(await late).toBeInstanceOf(TimeoutError);
+    expect(await inbox.next()).toBe('1');
+    expect(consumer!.ended).toBe(false);
+    peer.send(number, 'basic.cancelOk', { consumerTag: 'tag' });
+    expect(await consumer!.closed).toBeUndefined();
+    expect(channel.consumers.list()).toEqual([]);
+    peer.agreeToClose();
+  });
+
+  it('K2.1 cancelled, then the channel fails: the consumer, and its queue, stay gone', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { durable: false });
+    const consumer = await channel.basicConsume(queue, () => undefined);
+    await consumer.cancel();
+    expect(channel.consumers.list()).toEqual([]);
+    const restored = eventOf(channel, 'restored');
+    await errorOf(channel.queueDeclare(harness.name(), { passive: true }));
+    await restored;
+    expect((await channel.queueDeclare(queue, { passive: true })).consumerCount).toBe(0);
+  });
+
+  it('K2.4 a no-ack basicConsume that was aborted: what comes late is ignored, the consumer cancelled', async () => {
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      await peer.acceptChannel();
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    const stop = new AbortController();
+    const handled = new Inbox<Delivery>();
+    const consume = errorOf(channel.basicConsume('q', handled.add, { noAck: true, signal: stop.signal }));
+    const [peer] = server.peers;
+    const { channel: number } = await peer!.expect('basic.consume');
+    stop.abort(new Error('enough'));
+    expect((await consume).message).toBe('enough');
+    peer!.send(number, 'basic.consumeOk', { consumerTag: 'tag' });
+    deliver(peer!, number, 1);
+    await peer!.expect('basic.cancel');
+    deliver(peer!, number, 2);
+    peer!.send(number, 'basic.cancelOk', { consumerTag: 'tag' });
+    const purge = channel.queuePurge('q');
+    await peer!.expect('queue.purge');
+    peer!.send(number, 'queue.purgeOk', { messageCount: 0 });
+    await purge;
+    expect([sent(peer!, 'basic.nack'), handled.all.length, channel.isOpen]).toEqual([0, 0, true]);
+    peer!.agreeToClose();
+  });
+
+  it('K2.4 with acknowledgement: what comes late waits for the answer, and then goes back once', async () => {
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      await peer.acceptChannel();
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    const stop = new AbortController();
+    const consume = errorOf(channel.basicConsume('q', () => undefined, { signal: stop.signal }));
+    const [peer] = server.peers;
+    const { channel: number } = await peer!.expect('basic.consume');
+    stop.abort();
+    await consume;
+    peer!.send(number, 'basic.consumeOk', { consumerTag: 'tag' });
+    deliver(peer!, number, 1);
+    await peer!.expect('basic.cancel');
+    expect(sent(peer!, 'basic.nack')).toBe(0);
+    peer!.send(number, 'basic.cancelOk', { consumerTag: 'tag' });
+    expect((await peer!.expect('basic.nack')).args).toMatchObject({ deliveryTag: 1, requeue: true });
+    peer!.agreeToClose();
+  });
+
+  it('K2.8 the broker cancels a consumer with a backlog: the backlog goes back', async () => {
+    const release = new Deferred<void>();
+    const seen = new Inbox<string>();
+    const handler = async (delivery: Delivery): Promise<void> => {
+      seen.add(delivery.text());
+      await release.promise;
+    };
+    const { peer, number } = await consuming(handler, { concurrency: 1 });
+    for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
+    await seen.next();
+    peer.send(number, 'basic.cancel', { consumerTag: 'tag', noWait: true });
+    const tags: number[] = [];
+    while (tags.length < 3) tags.push((await peer.expect('basic.nack')).args.deliveryTag);
+    expect(tags).toEqual([2, 3, 4]);
+    release.resolve();
+    await turn();
+    expect(seen.all).toEqual(['1']);
+    peer.agreeToClose();
+  });
+
+  it.each(['the broker cancels it', 'the link is lost'] as const)(
+    'K2.8 no-ack, and %s: the backlog is handled, for it is nowhere else',
+    async (what) => {
+      const release = new Deferred<void>();
+      const seen = new Inbox<string>();
+      const handler = async (delivery: Delivery): Promise<void> => {
+        seen.add(delivery.text());
+        await release.promise;
+      };
+      const { peer, channel, number } = await consuming(handler, { concurrency: 1, noAck: true });
+      const [consumer] = channel.consumers.list();
+      for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
+      await eventually(() => consumer!.inFlight === 4);
+      if (what === 'the link is lost') peer.socket.destroy();
+      else peer.send(number, 'basic.cancel', { consumerTag: 'tag', noWait: true });
+      await eventually(() => !consumer!.active);
+      release.resolve();
+      await seen.take(4);
+      expect(seen.all).toEqual(['1', '2', '3', '4']);
+      peer.agreeToClose();
+    },
+  );
+
+  it('K4.1 a no-ack loop that is left with 20,000 deliveries behind', async () => {
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      const number = await peer.acceptChannel();
+      await peer.expect('basic.qos');
+      peer.send(number, 'basic.qosOk', {});
+      await peer.acceptConsumer();
+      await peer.expect('basic.qos');
+      peer.send(number, 'basic.qosOk', {});
+      for (let tag = 1; tag <= 20_000; tag++) deliver(peer, number, tag, 'x');
+      peer.agreeToClose();
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    for await (const delivery of channel.consume('q', { noAck: true })) {
+      await eventually(() => channel.consumers.list()[0]!.inFlight === 20_000);
+      expect(delivery.text()).toBe('x');
+      break;
+    }
+    expect(channel.consumers.list()).toEqual([]);
+  });
+
+  it('K4.1 a handler that is asynchronous once and then not, with 30,000 deliveries', async () => {
+    const release = new Deferred<void>();
+    let handled = 0;
+    const handler = (): Promise<void> | undefined => (handled++ === 0 ? release.promise : undefined);
+    const { peer, channel, number } = await consuming(handler, { noAck: true, concurrency: 1 });
+    for (let tag = 1; tag <= 30_000; tag++) deliver(peer, number, tag, 'x');
+    const [consumer] = channel.consumers.list();
+    await eventually(() => consumer!.inFlight === 30_000);
+    release.resolve();
+    await consumer!.idle();
+    expect(handled).toBe(30_000);
+    peer.agreeToClose();
+  });
+
+  it('K4.2 a handler that throws what has no text, or returns a promise of its own making that throws', async () => {
+    const odd = [
+      () => {
+        throw Object.create(null) as Error;
+      },
+      () => ({
+        // oxlint-disable-next-line unicorn/no-thenable -- what a handler may return
+        then() {
+          throw new Error('not even this');
+        },
+      }),
+    ];
+    const { peer, channel, number } = await consuming(() => odd.shift()!(), { concurrency: 1 });
+    const errors = new Inbox<unknown>();
+    channel.on('handlerError', errors.add);
+    deliver(peer, number, 1);
+    deliver(peer, number, 2);
+    await errors.take(2);
+    expect(channel.isOpen).toBe(true);
+    expect(channel.consumers.list()[0]!.inFlight).toBe(0);
+    peer.agreeToClose();
+  });
+});
