@@ -183,6 +183,26 @@ describe('settling', () => {
       }
     });
 
+    it('answers before it delivers again', async () => {
+      const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
+      const queue = await filled(publisher, 'a');
+      client.send(1, 'basic.consume', {
+        queue,
+        consumerTag: 'own',
+        noLocal: false,
+        noAck: false,
+        exclusive: false,
+        noWait: false,
+        arguments: {},
+      });
+      await client.expect('basic.consumeOk');
+      await client.expect('basic.deliver');
+      client.send(1, 'basic.recover', { requeue: true });
+      await client.expect('basic.recoverOk');
+      const again = await client.expect('basic.deliver');
+      expect([again.args.redelivered, again.args.deliveryTag]).toEqual([true, 2]);
+    });
+
     it('delivers to its own consumer again', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await filled(publisher, 'a');

@@ -168,8 +168,7 @@ export class Channel {
       case 'basic.get':
         return this.consuming.get(this.topology.queueName(method.args.queue), method.args.noAck);
       case 'basic.recover':
-        this.consuming.recover(method.args.requeue);
-        return this.host.send('basic.recoverOk', {});
+        return this.consuming.recover(method.args.requeue, () => this.host.send('basic.recoverOk', {}));
       case 'basic.recoverAsync':
         return this.consuming.recover(method.args.requeue);
       case 'confirm.select':

@@ -112,9 +112,15 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     );
   }
 
-  /** basic.recover. @throws BrokerError */
-  recover(requeue: boolean): void {
+  /**
+   * basic.recover and basic.recover-async.
+   *
+   * @param answer says recover-ok: RabbitMQ does so before it delivers again
+   * @throws BrokerError
+   */
+  recover(requeue: boolean, answer?: () => void): void {
     if (!requeue) throw notImplemented('requeue=false');
+    answer?.();
     this.carryOut(this.unacked.takeAll(), 'requeue');
   }
 
