@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { getEventListeners } from 'node:events';
 import { connect, NotFoundError } from '../../lib/client/index.js';
 import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
@@ -300,6 +301,67 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await inbox.take(2)).map((delivery) => delivery.text())).toEqual(['bound', 'by its name']);
     expect(await channel.queuePurge('')).toBe(0);
     await channel.queueDelete('');
+  });
+
+  it('K1.4 an exclusive queue that the dead connection still holds is back once it is free, told once', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
+    const channel = await connection.openChannel({ confirm: true });
+    const consuming = await connection.openChannel();
+    const [idle, busy, inbox] = [harness.name('idle'), harness.name('busy'), new Inbox<Delivery>()];
+    await channel.queueDeclare(idle, { exclusive: true });
+    await channel.queueDeclare(busy, { exclusive: true });
+    await consuming.basicConsume(busy, inbox.add, { noAck: true });
+    const [failed, restored] = [new Inbox<string>(), new Inbox<string>()];
+    connection.on('restoreFailed', failed.add);
+    connection.on('restored', restored.add);
+    const back = eventOf(connection, 'reconnected');
+    proxy.halfOpen('server');
+    await back;
+    expect([connection.state, channel.isOpen]).toEqual(['open', true]);
+    expect(failed.all).toEqual([`queue '${idle}'`, `queue '${busy}'`]);
+    expect((await restored.take(2)).sort()).toEqual([`queue '${busy}'`, `queue '${idle}'`]);
+    for (const queue of [idle, busy]) await channel.publish('', queue, queue, { mandatory: true });
+    expect((await inbox.next()).text()).toBe(busy);
+    expect([failed.all.length, restored.all]).toEqual([2, failed.all]);
+  });
+
+  it('K6.5 with every channel in use, a topology that cannot be restored is told, and a cancelled consumer ends', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy({ channelMax: 1 });
+    const channel = await connection.openChannel({ confirm: true });
+    const [queue, other] = [harness.name(), await (await harness.connect()).openChannel()];
+    await channel.queueDeclare(queue);
+    const failed = eventOf<[string, Error]>(connection, 'restoreFailed');
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    await back;
+    expect((await failed)[1].name).toBe('NotAllowedError');
+    const consumer = await channel.basicConsume(queue, () => {});
+    await other.queueDelete(queue);
+    expect(await consumer.closed).toMatchObject({ name: 'ConsumerCancelledError', cause: { name: 'NotAllowedError' } });
+    expect(channel.isOpen).toBe(true);
+  });
+
+  it('K6.6 many calls that wait for the connection, or share a signal, leave no listener behind', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    harness.cleanup(() => process.off('warning', onWarning));
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const { signal } = new AbortController();
+    const [down, back] = [eventOf(connection, 'disconnected'), eventOf(connection, 'reconnected')];
+    proxy.cut();
+    await down;
+    const listeners = connection.listenerCount('reconnected');
+    const waiting = Array.from({ length: 20 }, () => connection.openChannel({ signal }));
+    const published = Array.from({ length: 20 }, () => channel.publish('', 'nowhere', '', { signal }));
+    expect(connection.listenerCount('reconnected')).toBe(listeners);
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
+    await back;
+    await Promise.all([...waiting, ...published]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(warnings).toEqual([]);
   });
 
   it('K1 two bindings that differ in their arguments alone are both back', async () => {

@@ -38,10 +38,10 @@ export interface TopologyActions {
   bind(binding: Binding): Promise<void>;
   /** The broker has given a queue, known by `queue`, a new name. */
   renamed(queue: string, name: string): void;
-  /** An entity is there. */
-  succeeded(entity: string): void;
+  /** An entity is there. `queue`: its name, where it is a queue. */
+  succeeded(entity: string, queue?: string): void;
   /** An entity could not be restored; the others are tried all the same. */
-  failed(entity: string, error: unknown): void;
+  failed(entity: string, error: unknown, queue?: string): void;
 }
 
 interface RecordedQueue {
@@ -194,12 +194,17 @@ export class TopologyRecord {
     await this.deletionOf(name);
     const queue = this.queues.get(name);
     if (!queue) return;
-    await attempt(actions, `queue '${name}'`, async () => {
-      // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
-      if (queue.serverNamed && (await actions.queueExists(this.resolve(name)))) return;
-      const current = await actions.declareQueue(queue.serverNamed ? '' : name, queue.options);
-      if (this.queues.has(name) && this.names.rename(name, current)) actions.renamed(name, current);
-    });
+    await attempt(
+      actions,
+      `queue '${name}'`,
+      async () => {
+        // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
+        if (queue.serverNamed && (await actions.queueExists(this.resolve(name)))) return;
+        const current = await actions.declareQueue(queue.serverNamed ? '' : name, queue.options);
+        if (this.queues.has(name) && this.names.rename(name, current)) actions.renamed(name, current);
+      },
+      name,
+    );
   }
 
   private async replayBinding(actions: TopologyActions, binding: Binding): Promise<void> {
@@ -225,11 +230,16 @@ export class TopologyRecord {
   }
 }
 
-async function attempt(actions: TopologyActions, entity: string, action: () => Promise<void>): Promise<void> {
+async function attempt(
+  actions: TopologyActions,
+  entity: string,
+  action: () => Promise<void>,
+  queue?: string,
+): Promise<void> {
   try {
     await action();
-    actions.succeeded(entity);
+    actions.succeeded(entity, queue);
   } catch (error) {
-    actions.failed(entity, error);
+    actions.failed(entity, error, queue);
   }
 }

@@ -38,6 +38,8 @@ export type ConnectionEvents = {
   unblocked: [];
   /** Something that was declared here could not be declared again after a loss. */
   restoreFailed: [entity: string, error: unknown];
+  /** What `restoreFailed` told of is there after all: it was locked by the connection of before. */
+  restored: [entity: string];
   /**
    * A queue that the broker names has another name after a loss. Calls and publishes to the default exchange take either;
    * what travels in messages, as in `replyTo`, must be the new one.
@@ -85,6 +87,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private closing: Promise<void> | undefined;
   private readonly events = new EventWaiters();
   private readonly deadline: EarliestDeadline;
+  /** Who waits until the connection is back. */
+  private readonly opening = new Set<Deferred<void>>();
 
   /** Use `connect()`. */
   private constructor(options: ConnectionOptions) {
@@ -102,15 +106,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       this.options.clock,
       this.options.rpcTimeout,
     );
-    this.restorer = new TopologyRestorer(
-      this.topology,
-      () => this.scratchChannel(),
-      (queue, name) => this.report('queueRenamed', queue, name),
-      (entity, error) => {
+    this.restorer = new TopologyRestorer(this.topology, this, () => this.scratchChannel(), {
+      renamed: (queue, name) => this.report('queueRenamed', queue, name),
+      restored: (entity) => this.report('restored', entity),
+      failed: (entity, error) => {
         this.options.logger.warn(`${entity} could not be restored: ${textOf(error)}`);
         this.report('restoreFailed', entity, error);
       },
-    );
+    });
   }
 
   /** @internal */
@@ -368,6 +371,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
     this.report('reconnected');
+    for (const waiter of this.opening) waiter.resolve();
   }
 
   /** A failover may lead to a broker that allows fewer channels: it would close the connection for a higher number. */
@@ -386,13 +390,11 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
 
   private async whenOpen(wait: WaitOptions): Promise<void> {
     const back = new Deferred<void>();
-    const onBack = (): void => back.resolve();
-    this.once('reconnected', onBack);
-    void this.closed.then((error) => back.reject(error ?? new ConnectionClosedError('the connection is closed')));
+    this.opening.add(back);
     try {
       await within(back.promise, this.options.clock, wait, 'the connection was not back in time');
     } finally {
-      this.off('reconnected', onBack);
+      this.opening.delete(back);
     }
   }
 
@@ -450,6 +452,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     const reason = error ?? new ConnectionClosedError('the connection was closed');
     this.stop.abort(reason);
     this.events.fail(reason);
+    for (const waiter of this.opening) waiter.reject(reason);
     for (const channel of [...this.channels.values()]) channel.finish(error);
     this.end.resolve(error);
     this.report('closed', error);

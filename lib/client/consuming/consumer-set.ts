@@ -1,7 +1,16 @@
 import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
-import { AccessRefusedError, ChannelError, ConsumerCancelledError, NotFoundError, type AmqpError } from '../errors.js';
+import {
+  AccessRefusedError,
+  ChannelError,
+  ConsumerCancelledError,
+  NotAllowedError,
+  NotFoundError,
+  ResourceLockedError,
+  TimeoutError,
+  type AmqpError,
+} from '../errors.js';
 import { textOf } from '../text-of.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 
@@ -134,8 +143,8 @@ export class ConsumerSet implements ConsumerHost {
         await this.start(consumer, {});
       } catch (error) {
         const refused = error instanceof ChannelError && error.method === 'basic.consume';
-        if (refused && !(patient && this.mayPass(consumer, error)))
-          this.cancelled(consumer, `consumer of queue '${consumer.queue}'`, error);
+        const waits = refused && (patient || error instanceof ResourceLockedError) && this.mayPass(consumer, error);
+        if (refused && !waits) this.cancelled(consumer, `consumer of queue '${consumer.queue}'`, error);
         throw error;
       }
     }
@@ -215,6 +224,9 @@ export class ConsumerSet implements ConsumerHost {
       const done = consumer.ended || consumer.active || this.starting.has(consumer);
       if (!done) await this.start(consumer, {});
     } catch (error) {
+      // No channel to look on, or no answer there: this one goes on, without the consumer.
+      if (error instanceof NotAllowedError || error instanceof TimeoutError)
+        return this.cancelled(consumer, reason, error);
       // A channel or connection that was lost meanwhile brings the consumer back with itself.
       if (!(error instanceof ChannelError) || error.method === undefined) return;
       if (error.method === 'basic.consume' && this.mayPass(consumer, error)) return;
@@ -222,7 +234,7 @@ export class ConsumerSet implements ConsumerHost {
     }
   }
 
-  private cancelled(consumer: Consumer, reason: string, cause?: ChannelError): void {
+  private cancelled(consumer: Consumer, reason: string, cause?: AmqpError): void {
     if (consumer.ended) return;
     const message = cause ? `${reason}; it could not be restored: ${cause.message}` : reason;
     const error = new ConsumerCancelledError(message, consumer.queue, consumer.consumerTag, cause);

@@ -3,6 +3,7 @@ import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } 
 import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
+import { onAbort } from '../timing/on-abort.js';
 
 /** How long a call may take. */
 export interface CallOptions {
@@ -69,12 +70,11 @@ export class PendingCalls {
       const cancelDeadline = this.clock.after(timeout, () => {
         leave(new TimeoutError(`${name}: no answer within ${timeout} ms`));
       });
-      const onAbort = (): void => leave(signal!.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const unwatch = signal && onAbort(signal, () => leave(signal.reason));
       const done = (): void => {
         call.caller = undefined;
         cancelDeadline();
-        signal?.removeEventListener('abort', onAbort);
+        unwatch?.();
       };
       call.caller = {
         resolve(reply) {

@@ -3,6 +3,7 @@ import { blame, type Verdict } from './blame.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
 import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
 import { Deferred, within } from '../timing/deferred.js';
+import { onAbort } from '../timing/on-abort.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {
   MessageReturnedError,
@@ -357,20 +358,19 @@ export class Publisher {
   }
 
   private watch(publish: Publish, signal: AbortSignal): void {
-    const abort = (): void => {
+    const unwatch = onAbort(signal, () => {
       fail(publish, signal.reason);
       // Once for all that one signal ends.
       if (!this.dropPlanned) queueMicrotask(() => this.dropSettled());
       this.dropPlanned = true;
-    };
-    signal.addEventListener('abort', abort, { once: true });
+    });
     const { resolve, reject } = publish;
     publish.resolve = (tag) => {
-      signal.removeEventListener('abort', abort);
+      unwatch();
       resolve(tag);
     };
     publish.reject = (error) => {
-      signal.removeEventListener('abort', abort);
+      unwatch();
       reject(error);
     };
   }

@@ -26,9 +26,22 @@ export async function restore(channels: readonly Restorable[], replay: Replay, h
   await replayed(attached, replay, host);
   // On a link that is dead nothing may be opened: its channels are the next one's to restore.
   if (host.link !== link) return;
-  const resumed = await keepSuccessful(attached, (channel) => channel.resume(true));
+  const lockedOut = new Set<Restorable>();
+  const resumed = await keepSuccessful(attached, async (channel) => {
+    try {
+      await channel.resume(true);
+    } catch (error) {
+      if (error instanceof ChannelError && error.method === 'basic.consume') lockedOut.add(channel);
+      throw error;
+    }
+  });
   const failed = channels.filter((channel) => channel.lost && !resumed.includes(channel));
-  await Promise.all(failed.map((channel) => restoreAlone(channel, replay, host, link)));
+  // A lock may last for minutes: the others do not wait for it.
+  const alone = failed.map((channel) => {
+    const done = restoreAlone(channel, replay, host, link);
+    return lockedOut.has(channel) ? Promise.resolve() : done;
+  });
+  await Promise.all(alone);
 }
 
 async function restoreAlone(channel: Restorable, replay: Replay, host: Host, link: Link): Promise<void> {

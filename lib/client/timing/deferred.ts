@@ -1,6 +1,7 @@
 import type { Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
+import { onAbort } from './on-abort.js';
 
 /** A promise with its two ends. It may be rejected while nobody waits on it. */
 export class Deferred<T> {
@@ -38,12 +39,11 @@ export async function within<T>(
   signal?.throwIfAborted();
   const cut = new Deferred<never>();
   const cancel = clock.after(timeout, () => cut.reject(new TimeoutError(message)));
-  const abort = (): void => cut.reject(signal!.reason);
-  signal?.addEventListener('abort', abort, { once: true });
+  const unwatch = signal && onAbort(signal, () => cut.reject(signal.reason));
   try {
     return await Promise.race([promise, cut.promise]);
   } finally {
     cancel();
-    signal?.removeEventListener('abort', abort);
+    unwatch?.();
   }
 }
