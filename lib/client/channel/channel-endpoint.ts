@@ -226,12 +226,15 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.publisher.pump();
   }
 
-  /** Waits, if need be, until the channel is back. */
-  protected async whenOpen(what: string, options: CallOptions): Promise<void> {
+  /** Waits, if need be, until the channel is back. @returns the options, with what is left of the deadline */
+  protected async whenOpen<O extends CallOptions>(what: string, options: O): Promise<O> {
     if (this.current === 'closing' || this.current === 'closed') throw this.closedError(what);
-    if (this.current === 'open') return;
-    const wait = { timeout: options.timeout ?? this.host.options.rpcTimeout, signal: options.signal };
-    await within(this.opened.promise, this.clock, wait, `${what}: channel ${this.id} was not back within its deadline`);
+    if (this.current === 'open') return options;
+    const { timeout = this.host.options.rpcTimeout, signal } = options;
+    const begun = this.clock.now();
+    const late = `${what}: channel ${this.id} was not back within its deadline`;
+    await within(this.opened.promise, this.clock, { timeout, signal }, late);
+    return { ...options, timeout: Math.max(0, timeout - (this.clock.now() - begun)) };
   }
 
   /** A synchronous method, once the channel is open. */
@@ -241,8 +244,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     options: CallOptions = {},
     onReply?: (reply: Reply<N>) => R,
   ): Promise<R> {
-    if (this.current !== 'open') await this.whenOpen(name, options);
-    return this.rpc.call<N, R>(name, args, options, onReply);
+    const left = this.current === 'open' ? options : await this.whenOpen(name, options);
+    return this.rpc.call<N, R>(name, args, left, onReply);
   }
 
   protected closedError(what: string): ChannelClosedError {

@@ -148,8 +148,7 @@ export class Channel extends ChannelEndpoint {
   ): Promise<number> {
     refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
     const { ifUnused = false, ifEmpty = false } = options;
-    const { signal, timeout = this.host.options.rpcTimeout } = options;
-    if (!this.isOpen) await this.whenOpen('queue.delete', options);
+    const { signal, timeout = this.host.options.rpcTimeout } = await this.whenOpen('queue.delete', options);
     signal?.throwIfAborted();
     const known = this.queueMeant(queue);
     const args = { queue: this.topology.resolve(known), ifUnused, ifEmpty, noWait: false };
@@ -182,8 +181,8 @@ export class Channel extends ChannelEndpoint {
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
-    await this.whenOpen('basic.consume', options);
-    return this.consumers.add(this.queueMeant(queue), handler, checked);
+    const left = await this.whenOpen('basic.consume', checked);
+    return this.consumers.add(this.queueMeant(queue), handler, left);
   }
 
   /**
@@ -221,7 +220,7 @@ export class Channel extends ChannelEndpoint {
     options: { readonly noAck?: boolean } & CallOptions = {},
   ): Promise<Delivery | undefined> {
     refuseUnknown('basicGet', options, GET_OPTIONS);
-    if (!this.isOpen) await this.whenOpen('basic.get', options);
+    const left = this.isOpen ? options : await this.whenOpen('basic.get', options);
     const noAck = options.noAck === true;
     type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
     const onReply = (reply: Fetched, abandoned: boolean): Delivery | undefined => {
@@ -231,14 +230,14 @@ export class Channel extends ChannelEndpoint {
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;
     };
-    return this.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, options, onReply);
+    return this.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, left, onReply);
   }
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
   async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
-    await this.whenOpen('basic.recover', options);
-    await this.recover(options.requeue !== false, options);
+    const left = await this.whenOpen('basic.recover', options);
+    await this.recover(options.requeue !== false, left);
   }
 
   /**
@@ -286,8 +285,9 @@ export class Channel extends ChannelEndpoint {
    * Publishes a message (basic.publish). On a channel with confirms it resolves with the delivery tag on the broker's
    * ack; without, with 0 once the connection has taken it.
    *
-   * @param body a string is sent as UTF-8. Bytes must not be changed until it resolves: from 16 KiB on they are not
-   *   copied, and what waits (for a reconnect, or to be sent again) is not either
+   * @param body a string is sent as UTF-8. Bytes must not be changed until it settles: from 16 KiB on they are not
+   *   copied, and what waits (for a reconnect, or to be sent again) is not either. After a deadline or an abort the socket
+   *   may still be about to read them: use a buffer of your own for each message then
    * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
    *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
    */
