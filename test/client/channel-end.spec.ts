@@ -168,6 +168,21 @@ describe('K2 the end of a channel', () => {
     peer.agreeToClose();
   });
 
+  it('K2 both sides close, and the answer to ours comes behind the close of the broker', async () => {
+    const { connection, peer, channel, number } = await onPeer();
+    const closed = channel.close();
+    await peer.expect('channel.close');
+    peer.send(number, 'channel.close', { replyCode: 404, replyText: 'NOT_FOUND', classId: 0, methodId: 0 });
+    await peer.expect('channel.closeOk');
+    peer.send(number, 'channel.closeOk', {});
+    await closed;
+    const opening = connection.openChannel();
+    await peer.acceptChannel();
+    await opening;
+    expect(connection.state).toBe('open');
+    peer.agreeToClose();
+  });
+
   it('K2 a call that times out while the channel lives leaves it as it was', async () => {
     const { peer, channel, number } = await onPeer();
     expect(await errorOf(channel.queuePurge('q', { timeout: 20 }))).toBeInstanceOf(TimeoutError);

@@ -82,7 +82,7 @@ describe('K3.2 the pace of recovery', () => {
       for (; opened < 5; opened++) {
         const channel = await peer.acceptChannel();
         // By then it is open for the client, too.
-        await peer.expect('basic.recoverAsync');
+        await peer.expect('basic.recover');
         peer.send(channel, 'channel.close', { replyCode: 406, replyText: 'unknown tag', classId: 60, methodId: 80 });
       }
     });

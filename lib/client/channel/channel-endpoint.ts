@@ -367,9 +367,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
         if (this.atBroker === 'open') this.send('channel.flowOk', { active: method.args.active });
         return this.publisher.pump();
       case 'channel.close':
-        this.atBroker = 'closed';
         this.link!.send(this.id, 'channel.closeOk', {});
-        this.link!.unregister(this.id);
+        // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
+        if (this.atBroker === 'open') {
+          this.atBroker = 'closed';
+          this.link!.unregister(this.id);
+        }
         return this.onClosedByBroker(closeError('channel', method.args) as ChannelError);
       default:
         break;

@@ -22,7 +22,7 @@ const ASSUMED_HEARTBEAT = 20;
 export async function restore(channels: readonly Restorable[], replay: Replay, host: Host): Promise<void> {
   const { link } = host;
   if (!link) return;
-  const attached = await keepSuccessful(channels, (channel) => channel.attach());
+  const attached = await keepSuccessful(channels, (channel) => attach(channel, link));
   await replayed(attached, replay, host);
   // On a link that is dead nothing may be opened: its channels are the next one's to restore.
   if (host.link !== link) return;
@@ -55,7 +55,7 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
     if (host.link !== link || !channel.lost) return;
     const consumers = channel.consumers.list().length;
     try {
-      await channel.attach();
+      await attach(channel, link);
       await replayed([channel], replay, host);
       if (host.link !== link) return;
       await channel.resume(clock.now() < locksGone);
@@ -71,6 +71,16 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
     }
   }
   channel.finish(failure as AmqpError);
+}
+
+/** A broker that does not answer may do so on another connection. Opened again on this one, the number would be open twice. */
+async function attach(channel: Restorable, link: Link): Promise<void> {
+  try {
+    await channel.attach();
+  } catch (error) {
+    if (error instanceof TimeoutError) link.fail(error);
+    throw error;
+  }
 }
 
 async function replayed(channels: readonly Restorable[], replay: Replay, { options }: Host): Promise<void> {
