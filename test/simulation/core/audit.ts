@@ -1,0 +1,155 @@
+import { getEventListeners } from 'node:events';
+import { connect } from '../../../lib/client/index.js';
+import type { Director } from './director.js';
+import { bufferedBytes, currentName, recordOf } from './internals.js';
+import { idIn } from './cluster.js';
+import { nameOf } from './promises.js';
+import type { Scene } from './scene.js';
+import { SAFE_QUEUES } from './steps.js';
+import type { UserChannel, UserConnection } from './user.js';
+
+/** After peace: connections and channels are open, as far as they may be. */
+export function auditOpen(scene: Scene, director: Director): void {
+  const { oracle, settings } = scene;
+  const mayEnd = settings.reconnect === false || settings.reconnect.attempts !== undefined;
+  for (const connection of director.allConnections) {
+    if (!connection.connection || connection.closeAsked) continue;
+    if (connection.ended) {
+      oracle.check(mayEnd, 'peace-open', () => `${connection.name} has closed: ${String(connection.ended!.error)}`);
+      continue;
+    }
+    const { state } = connection.connection;
+    oracle.check(state === 'open', 'peace-open', () => `${connection.name} is ${state} after all that time`);
+    const live = connection.wires.filter((wire) => wire.live).length;
+    oracle.check(live === 1, 'peace-open', () => `${connection.name} has ${live} open sockets`);
+    for (const channel of connection.allChannels) auditChannel(scene, channel);
+    const held = bufferedBytes(connection.connection);
+    oracle.check(held === 0, 'bounds', () => `${connection.name} holds ${held} bytes for its socket after all that time`);
+  }
+}
+
+function auditChannel({ oracle, cluster }: Scene, user: UserChannel): void {
+  if (!user.channel || user.closeAsked) return;
+  const { restore, restoreAttempts } = user.settings;
+  if (user.ended) {
+    const mayEnd = restore === false || restoreAttempts !== undefined || cluster.channelMaxLowered;
+    return oracle.check(mayEnd, 'peace-open', () => `${user.name} has closed: ${String(user.ended!.error)}`);
+  }
+  oracle.check(user.channel.isOpen, 'peace-open', () => `${user.name} is not open after all that time`);
+}
+
+/** Every consumer consumes, nothing stays unacknowledged, and the broker has no consumer besides. */
+export function auditConsumers(scene: Scene, director: Director): void {
+  const { oracle, cluster, ledger } = scene;
+  const expected = new Map<string, string[]>();
+  const unclear = new Set<string>();
+  for (const { owner, user, connection } of openChannels(director)) {
+    for (const consumer of user.allConsumers) {
+      const queue = currentName(connection, scene.named.get(`${owner.name} ${consumer.queue}`) ?? consumer.queue);
+      if (consumer.cancelAsked && !consumer.over && !consumer.closed) unclear.add(queue);
+      const lives = consumer.looping || (consumer.consumer !== undefined && !consumer.closed && !consumer.over);
+      if (lives) expected.set(queue, [...(expected.get(queue) ?? []), consumer.name]);
+    }
+    const { wire } = owner;
+    if (!wire || scene.settings.maxMessageSize < 1e6) continue;
+    const keys = ledger.unhanded(wire.id, user.channel!.id, cluster.generation(wire.id, user.channel!.id));
+    oracle.check(keys.length === 0, 'no-ack', () => `${user.name}: no handler has got ${keys.length} no-ack deliveries: ${keys.slice(0, 5).join()}`); // prettier-ignore
+  }
+  const there = new Map(cluster.broker.queues.map((queue) => [queue.name, queue]));
+  for (const name of new Set([...expected.keys(), ...there.keys()])) {
+    const queue = there.get(name);
+    const consumers = expected.get(name) ?? [];
+    if (!unclear.has(name)) {
+      oracle.check((queue?.consumers ?? 0) === consumers.length, 'peace-consumers', () => `queue '${name}' has ${queue?.consumers ?? 0} consumers at the broker${queue ? '' : ', for it is not there'}; users have ${consumers.length}: ${consumers.join()}`); // prettier-ignore
+    }
+    if (!queue) continue;
+    oracle.check(queue.unacknowledged === 0, 'peace-drain', () => `queue '${name}': ${queue.unacknowledged} messages are unacknowledged after all that time`); // prettier-ignore
+    const drained = queue.messages === 0 || consumers.length === 0 || unclear.has(name);
+    oracle.check(drained, 'peace-drain', () => `queue '${name}': ${queue.messages} messages wait, with consumers ${consumers.join()}`); // prettier-ignore
+  }
+}
+
+/** What is on record is at the broker, and what was deleted is not. */
+export function auditRecord(scene: Scene, director: Director): void {
+  const { oracle, cluster, topology } = scene;
+  const there = new Map(cluster.broker.queues.map((queue) => [queue.name, queue]));
+  for (const owner of director.allConnections) {
+    const { connection } = owner;
+    if (!connection || connection.state !== 'open') continue;
+    for (const name of recordOf(connection).queues.keys()) {
+      const queue = [...scene.named].find(([key, value]) => value === name && key.startsWith(`${owner.name} `))?.[0].split(' ')[1] ?? name; // prettier-ignore
+      // Somebody else may have deleted it, or has it locked.
+      if (topology.declarers(queue).size > 1 || topology.isShared(queue)) continue;
+      const current = currentName(connection, name);
+      oracle.check(there.has(current), 'peace-record', () => `queue '${current}' is on ${owner.name}'s record and not at the broker`); // prettier-ignore
+    }
+  }
+  for (const [name, queue] of there) {
+    oracle.check(!topology.isDeleted(name), 'peace-record', () => `queue '${name}' was deleted by its only user, and is there again`); // prettier-ignore
+    if (!name.startsWith('auto') || queue.consumers > 0 || topology.declarers(name).size > 1) continue;
+    oracle.check(!topology.wasConsumed(name), 'peace-record', () => `auto-delete queue '${name}' is there without the consumer that it had`); // prettier-ignore
+  }
+}
+
+/** On each open channel with confirms a publish is confirmed. */
+export function probe(scene: Scene, director: Director): void {
+  const { oracle } = scene;
+  for (const { user } of openChannels(director)) {
+    if (user.channel!.isOpen && user.channel!.confirming && !user.closeAsked) {
+      user.probe((error) => oracle.check(error === undefined, 'peace-publish', () => `${user.name}: a publish in peace rejects with ${nameOf(error)}: ${String(error)}`)); // prettier-ignore
+    }
+  }
+}
+
+/** When all is closed nothing is left: timers, sockets, listeners, promises. */
+export function auditRest(scene: Scene, director: Director): void {
+  const { oracle, clock, cluster, promises, signals } = scene;
+  const timers = clock.waiting('client');
+  oracle.check(timers === 0, 'leak', () => `${timers} timers of the client wait though all is closed`);
+  const sockets = cluster.network.wires.filter((wire) => wire.live).map(({ id }) => id);
+  oracle.check(sockets.length === 0, 'leak', () => `sockets are open though all is closed: wires ${sockets.join()}`);
+  const { pending } = promises;
+  oracle.check(pending.length === 0, 'leak', () => `promises have not settled though all is closed: ${pending.join('; ')}`);
+  const listeners = signals.reduce((sum, signal) => sum + getEventListeners(signal, 'abort').length, 0);
+  oracle.check(listeners === 0, 'leak', () => `${listeners} listeners are left on users' signals`);
+  for (const { connection, name } of director.allConnections) {
+    if (!connection) continue;
+    const left = connection.listenerCount('reconnected');
+    oracle.check(left <= 1, 'leak', () => `${name}: ${left - 1} listeners for 'reconnected' are left`);
+  }
+}
+
+/** What the safe queues hold, by `queue message`. Needs a broker that works. */
+export async function takeAll(scene: Scene): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  const { cluster, clock } = scene;
+  const names = new Set(cluster.broker.queues.map(({ name }) => name));
+  const connection = await connect({
+    urls: 'amqp://node0',
+    connectionName: 'auditor',
+    clock: clock.for('auditor'),
+    random: scene.random.split('auditor'),
+    reconnect: false,
+    createSocket: async (_, signal) => (await cluster.network.connect(0, signal)).client,
+  });
+  const channel = await connection.openChannel();
+  for (const queue of SAFE_QUEUES) {
+    if (!names.has(queue)) continue;
+    for (;;) {
+      const delivery = await channel.basicGet(queue, { noAck: true });
+      if (!delivery) break;
+      const name = `${queue} ${idIn(delivery)}`;
+      found.set(name, (found.get(name) ?? 0) + 1);
+    }
+  }
+  await connection.close();
+  return found;
+}
+
+function* openChannels(director: Director): Generator<{ owner: UserConnection; user: UserChannel; connection: NonNullable<UserConnection['connection']> }> {
+  for (const owner of director.allConnections) {
+    const { connection } = owner;
+    if (!connection || connection.state !== 'open') continue;
+    for (const user of owner.allChannels) if (user.channel && !user.ended) yield { owner, user, connection };
+  }
+}

@@ -1,0 +1,167 @@
+import { EmbeddedBroker, type JournalEntry } from '../../../lib/broker/index.js';
+import { Network } from '../engine/network.js';
+import type { Oracle } from '../engine/oracle.js';
+import type { Prng } from '../engine/prng.js';
+import type { Trace } from '../engine/trace.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+import type { Wire } from '../engine/wire.js';
+import { keyOf, type Ledger } from './ledger.js';
+import type { CoreSettings } from './steps.js';
+
+/** Reply codes by which a broker says that its client breaks the protocol. */
+const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
+/** Connections, and channels, that one client may open within a minute. */
+const OPENINGS_A_MINUTE = 200;
+
+/** The broker behind all nodes, the network before them, and what both tell the ledger. */
+export class Cluster {
+  readonly network: Network;
+  readonly broker: EmbeddedBroker;
+  /** What holds the broker's own limits, to make them smaller. */
+  private closeAtOnce: { left: number; how: 'close' | 'end' } = { left: 0, how: 'end' };
+  private readonly wireOf = new Map<number, Wire>();
+  private readonly nameOf = new Map<number, string>();
+  /** How often each channel of each wire was opened. */
+  private readonly openings = new Map<string, number>();
+  /** Watchers of methods that clients have sent. */
+  onMethod: (name: string, connection: string, channel: number, args: Record<string, unknown>) => void = () => {};
+  /** The client may have been led to break the protocol: bytes were broken on purpose. */
+  bytesBroken = false;
+  channelMaxLowered = false;
+
+  constructor(
+    private readonly clock: VirtualClock,
+    random: Prng,
+    settings: CoreSettings,
+    private readonly oracle: Oracle,
+    private readonly ledger: Ledger,
+    private readonly trace: Trace,
+  ) {
+    this.broker = EmbeddedBroker.create({
+      clock: clock.for('broker'),
+      random: random.split('broker'),
+      journalSize: 0,
+      heartbeat: 60,
+      log: (line) => {
+        trace.add('broker', line);
+        oracle.check(!line.includes('internal error'), 'broker', () => line);
+      },
+    });
+    this.network = new Network(clock, random.split('network'), settings.weather, settings.nodes, (node, socket, wire) =>
+      this.accept(node, socket, wire),
+    );
+    this.broker.journal.watch((entry) => this.onEntry(entry));
+  }
+
+  private sessions = 0;
+
+  private accept(_node: number, socket: Parameters<EmbeddedBroker['attach']>[0], wire: Wire): void {
+    this.wireOf.set(++this.sessions, wire);
+    this.broker.attach(socket);
+  }
+
+  /** How often this channel has been opened on its wire. */
+  generation(wire: number, channel: number): number {
+    return this.openings.get(`${wire}/${channel}`) ?? 0;
+  }
+
+  /** The next `count` connections are closed right after their handshake. */
+  closeRightAfterHandshake(left: number, how: 'close' | 'end'): void {
+    this.closeAtOnce = { left, how };
+  }
+
+  /** The process dies: every wire ends, without a word. `forget`: its disk is lost as well. */
+  crash(forget: boolean): void {
+    for (const wire of this.network.open) wire.fin();
+    this.broker.restart({ keep: forget ? 'nothing' : 'durable' });
+    if (forget) this.ledger.onForgotten();
+  }
+
+  /** From now on it allows less, as another node may after a failover. */
+  makeSmaller(channelMax: number, frameMax: number): void {
+    this.channelMaxLowered = true;
+    Object.assign((this.broker as unknown as { options: object }).options, { channelMax, frameMax });
+  }
+
+  private onEntry(entry: JournalEntry): void {
+    switch (entry.kind) {
+      case 'connected': {
+        this.nameOf.set(entry.connection, entry.name);
+        this.oracle.count('connected');
+        this.trace.add('broker', `connected ${this.wireId(entry.connection)} ${entry.name}`);
+        if (this.closeAtOnce.left > 0) {
+          this.closeAtOnce.left--;
+          const { how } = this.closeAtOnce;
+          this.clock.in(0, () => void this.broker.faults.drop(how, { id: entry.connection }));
+        }
+        return this.onMethod('connected', entry.name, 0, {});
+      }
+      case 'method': {
+        const wire = this.wireId(entry.connection);
+        if (entry.name === 'channel.open') {
+          const at = `${wire}/${entry.channel}`;
+          this.openings.set(at, (this.openings.get(at) ?? 0) + 1);
+        }
+        this.oracle.count(`method: ${entry.name}`);
+        this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
+        const args = entry.args as Record<string, unknown>;
+        return this.onMethod(entry.name, this.nameOf.get(entry.connection) ?? '', entry.channel, args);
+      }
+      case 'published': {
+        const wire = this.wireId(entry.connection);
+        const id = idIn(entry.message);
+        this.trace.add('broker', `${wire}/${entry.channel} published ${id} ${entry.outcome} to ${entry.queues.join()}`);
+        const opening = `${wire}/${entry.channel}.${this.generation(wire, entry.channel)}`;
+        return this.ledger.onPublish(id, entry.mandatory, entry.outcome, entry.queues, opening);
+      }
+      case 'delivered': {
+        const wire = this.wireId(entry.connection);
+        const { channel, queue, deliveryTag, noAck, redelivered, consumerTag } = entry;
+        const generation = this.generation(wire, channel);
+        const message = idIn(entry.message);
+        this.trace.add('broker', `${wire}/${channel} delivers ${message} of ${queue} as ${deliveryTag}${noAck ? ' (no ack)' : ''}${redelivered ? ' again' : ''}`); // prettier-ignore
+        const delivered = { message, queue, noAck, redelivered, wire, channel, generation, consumerTag, handed: false, settled: false }; // prettier-ignore
+        return this.ledger.onDelivered(keyOf(wire, channel, generation, deliveryTag), delivered);
+      }
+      case 'settled': {
+        const wire = this.wireId(entry.connection);
+        const key = keyOf(wire, entry.channel, this.generation(wire, entry.channel), entry.deliveryTag);
+        this.trace.add('broker', `${key} settled: ${entry.outcome}`);
+        return this.ledger.onSettled(key, entry.outcome);
+      }
+      case 'failed': {
+        this.trace.add('broker', `${this.wireId(entry.connection)}/${entry.channel} fails: ${entry.replyCode} ${entry.replyText}`); // prettier-ignore
+        this.oracle.count(`failed: ${entry.replyCode}`);
+        const blamed = PROTOCOL_ERRORS.has(entry.replyCode) || entry.replyText.includes('unknown delivery tag');
+        const excused = this.bytesBroken || (entry.replyCode === 530 && this.channelMaxLowered);
+        if (blamed && !excused) this.oracle.fail('protocol', `the broker closes wire ${this.wireId(entry.connection)}, channel ${entry.channel}: ${entry.replyCode} ${entry.replyText}`); // prettier-ignore
+        return;
+      }
+      case 'disconnected':
+        return this.trace.add('broker', `disconnected ${this.wireId(entry.connection)}: ${entry.reason}`);
+      case 'fault':
+        return this.trace.add('broker', `fault: ${entry.fault}, ${entry.detail}`);
+      default:
+        return;
+    }
+  }
+
+  private wireId(connection: number): number {
+    return this.wireOf.get(connection)?.id ?? 0;
+  }
+}
+
+export { OPENINGS_A_MINUTE };
+
+/** The id that a message carries: in front of its body, or else as message id. */
+export function idIn(message: { readonly body: Buffer; readonly properties: { readonly messageId?: string | undefined } }): number {
+  const text = message.body.toString('latin1', 0, 12);
+  const [, id] = /^m(\d+)\./.exec(text) ?? /^m(\d+)$/.exec(message.properties.messageId ?? '') ?? [];
+  return Number(id ?? -1);
+}
+
+function brief(args: object): string {
+  return JSON.stringify(args, (key, value: unknown) =>
+    value === false || value === '' || key === 'noWait' ? undefined : typeof value === 'object' && key !== '' && JSON.stringify(value) === '{}' ? undefined : value, // prettier-ignore
+  );
+}

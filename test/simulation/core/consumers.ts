@@ -1,0 +1,187 @@
+import type { Consumer, Delivery } from '../../../lib/client/index.js';
+import { AlreadySettledError } from '../../../lib/client/index.js';
+import type { DeliveryKey } from './ledger.js';
+import { UserError } from './promises.js';
+import type { ConsumeSettings, Treatment } from './steps.js';
+import type { UserChannel } from './user.js';
+import type { Scene } from './scene.js';
+
+/** A delivery that the user has, settled or not. */
+export interface Held {
+  readonly delivery: Delivery;
+  readonly key: DeliveryKey;
+  readonly id: number;
+}
+
+/** A consumer as its user sees it: the handler, and what must hold each time that it is called. */
+export class UserConsumer {
+  consumer: Consumer | undefined;
+  /** The user has ended it, or was told of its end. */
+  over = false;
+  cancelAsked = false;
+  /** A loop over its deliveries runs. */
+  looping = false;
+  /** The client has told of its end. */
+  closed = false;
+  private running = 0;
+  private count = 0;
+  private gathered: Held[] = [];
+  private readonly outstanding = new Set<DeliveryKey>();
+  private readonly seen = new Set<number>();
+
+  constructor(
+    private readonly scene: Scene,
+    readonly channel: UserChannel,
+    readonly name: string,
+    readonly queue: string,
+    readonly settings: ConsumeSettings,
+    readonly treatment: Treatment,
+  ) {}
+
+  /** For `basicConsume`. */
+  readonly handle = (delivery: Delivery): unknown => {
+    const { scene, settings, treatment } = this;
+    const { oracle } = scene;
+    const held = this.receive(delivery);
+    oracle.check(!this.over, 'ended', () => `${this.name}: got delivery ${held.key} after its end`);
+    this.running++;
+    oracle.check(this.running <= (settings.concurrency ?? Infinity), 'concurrency', () => `${this.name}: ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore
+    const done = (): void => void this.running--;
+    const fails = !scene.peace && treatment.throws > 0 && this.count % treatment.throws === 0;
+    if (fails) {
+      oracle.count('handler throws');
+      this.channel.hold(held);
+      done();
+      if (treatment.sync) throw new UserError('handler');
+      return Promise.reject(new UserError('handler'));
+    }
+    if (treatment.sync || scene.peace) {
+      this.treat(held);
+      done();
+      return undefined;
+    }
+    return this.later(held).finally(done);
+  };
+
+  /** Notes a delivery, however it came to the user. */
+  receive(delivery: Delivery): Held {
+    const { scene, channel } = this;
+    const held = channel.receive(delivery, this.queue, this.name);
+    this.count++;
+    scene.oracle.count('handled');
+    const message = scene.ledger.find(held.id);
+    if (message) scene.ledger.onConsumed(this.name, message, delivery.redelivered);
+    if (this.settings.noAck) return held;
+    for (const key of this.outstanding) if (channel.isVoid(key)) this.outstanding.delete(key);
+    this.outstanding.add(held.key);
+    const limit = this.settings.prefetch ?? channel.prefetchAtMost;
+    if (limit > 0) scene.oracle.check(this.outstanding.size <= limit, 'prefetch', () => `${this.name}: ${this.outstanding.size} deliveries are unsettled; its prefetch is ${limit}`); // prettier-ignore
+    return held;
+  }
+
+  /** After its delay: for what is handled in a promise of its own, and for the body of a loop. */
+  async later(held: Held): Promise<void> {
+    if (this.treatment.delay > 0 && !this.scene.peace) await this.scene.sleep(this.treatment.delay);
+    else await Promise.resolve();
+    this.treat(held);
+  }
+
+  private treat(held: Held): void {
+    const { scene, channel, treatment } = this;
+    if (this.settings.noAck) return;
+    if (scene.peace) return this.settle(held, 'ack');
+    switch (treatment.settle) {
+      case 'ack':
+        return this.settle(held, 'ack');
+      case 'twice':
+        this.settle(held, 'ack');
+        return this.settleAgain(held);
+      case 'nackOnce':
+        if (this.seen.has(held.id)) return this.settle(held, 'ack');
+        this.seen.add(held.id);
+        return this.settle(held, 'nack');
+      case 'reject':
+        return this.settle(held, 'reject');
+      case 'hold':
+        return channel.hold(held);
+      case 'stale':
+        // Long after: the channel may be another by then.
+        return void scene.sleep(treatment.delay + 1_500).then(() => this.settle(held, 'ack'));
+      case 'closeChannel':
+        this.settle(held, 'ack');
+        return void channel.close(undefined);
+      case 'cancelInside':
+        this.settle(held, 'ack');
+        return this.cancel({});
+      case 'multiple':
+      case 'mixed':
+      case 'reverse':
+        return this.gather(held);
+    }
+  }
+
+  private gather(held: Held): void {
+    this.gathered.push(held);
+    if (this.gathered.length === 1) void this.scene.sleep(700).then(() => this.settleGathered());
+    const room = Math.min(this.settings.prefetch ?? this.channel.prefetchAtMost, this.settings.concurrency ?? Infinity) || Infinity; // prettier-ignore
+    if (this.gathered.length >= Math.min(this.treatment.gather, room)) this.settleGathered();
+  }
+
+  private settleGathered(): void {
+    const gathered = this.gathered.filter(({ delivery, key }) => !delivery.settled && !this.channel.isVoid(key));
+    for (const held of this.gathered) if (!gathered.includes(held)) this.channel.hold(held);
+    this.gathered = [];
+    const last = gathered.at(-1);
+    if (!last) return;
+    switch (this.treatment.settle) {
+      case 'multiple':
+        return this.settle(last, 'ack', true);
+      case 'mixed': {
+        const [first] = gathered;
+        if (first !== last) this.settle(first!, 'ack');
+        return this.settle(last, 'nack', true);
+      }
+      default:
+        for (const held of gathered.reverse()) this.settle(held, 'ack');
+    }
+  }
+
+  private settle(held: Held, how: 'ack' | 'nack' | 'reject', multiple = false): void {
+    this.outstanding.delete(held.key);
+    if (multiple) for (const key of this.outstanding) if (this.channel.covers(held.key, key)) this.outstanding.delete(key);
+    this.channel.settle(held, how, multiple);
+  }
+
+  private settleAgain(held: Held): void {
+    try {
+      held.delivery.ack();
+      this.scene.oracle.fail('settlement', `${this.name}: delivery ${held.key} could be acked twice`);
+    } catch (error) {
+      if (!(error instanceof AlreadySettledError)) this.scene.oracle.fail('typed', `ack twice: ${String(error)}`);
+    }
+  }
+
+  cancel(options: { readonly timeout?: number; readonly abortAfter?: number }): void {
+    const { consumer, scene } = this;
+    if (!consumer) return;
+    this.cancelAsked = true;
+    const { timeout } = options;
+    const { signal, abortAfter } = scene.signalAfter(options.abortAfter);
+    const call = { ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
+    const within = Math.min(timeout ?? scene.settings.rpcTimeout, abortAfter);
+    scene.promises.watch(`cancel ${this.name}`, () => consumer.cancel(call), { within }, (error) => {
+      // Without acknowledgement there is no way back for what had come: it is handled after all.
+      if (error === undefined && !this.settings.noAck) this.over = true;
+    }); // prettier-ignore
+  }
+}
+
+/** A loop over `channel.consume()`. */
+export async function iterate(consumer: UserConsumer, iterator: AsyncIterableIterator<Delivery>, breakAfter: number): Promise<void> {
+  let count = 0;
+  for await (const delivery of iterator) {
+    const held = consumer.receive(delivery);
+    await consumer.later(held);
+    if (++count >= breakAfter) break;
+  }
+}

@@ -1,0 +1,103 @@
+import { Oracle } from '../engine/oracle.js';
+import { Prng } from '../engine/prng.js';
+import { Trace } from '../engine/trace.js';
+import { setTraps } from '../engine/traps.js';
+import { VirtualClock } from '../engine/virtual-clock.js';
+import type { RunOptions, RunResult, World } from '../engine/world.js';
+import { auditConsumers, auditOpen, auditRecord, auditRest, probe, takeAll } from './audit.js';
+import { Cluster } from './cluster.js';
+import { Director } from './director.js';
+import { generate } from './generate.js';
+import { Ledger } from './ledger.js';
+import { describe, Promises, UserError } from './promises.js';
+import { Scene } from './scene.js';
+import { simplify } from './simplify.js';
+import type { CoreScenario, Step } from './steps.js';
+
+/** How long nothing breaks, ms, until all must be well again. */
+const PEACE = 90_000;
+/** After so much of it publishes must be confirmed. */
+const PROBE_AFTER = 60_000;
+/** From the last `close()` until nothing may be left, ms. */
+const AFTER_CLOSE = 13_000;
+
+/** The core client and the embedded broker. */
+export const coreWorld: World<Step> = { name: 'core', generate, run, simplify };
+
+async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResult> {
+  const { seed, settings, steps } = scenario;
+  const clock = new VirtualClock();
+  const trace = new Trace(() => clock.now, options.trace === true);
+  const oracle = new Oracle(() => clock.now, trace, options);
+  const random = new Prng(seed, 'run');
+  const ledger = new Ledger(oracle, () => clock.now);
+  const cluster = new Cluster(clock, random.split('cluster'), settings, oracle, ledger, trace);
+  const promises = new Promises(clock, oracle, trace);
+  const scene = new Scene(settings, clock, random.split('users'), oracle, ledger, promises, cluster, trace);
+  const director = new Director(scene);
+  cluster.onMethod = (name, connection, channel, args) => scene.onMethod(name, connection, channel, args);
+  clock.onMisuse = (what) => oracle.fail('time', what);
+  for (const step of steps) clock.in(step.at, () => director.carryOut(step));
+
+  const onThrown = (error: unknown): void => {
+    if (error instanceof UserError) oracle.count('thrown by the user');
+    else oracle.fail('unhandled', `unhandled: ${describe(error)}\n${(error as Error | undefined)?.stack ?? ''}`);
+  };
+  const onWarning = (warning: Error): void => oracle.fail('unhandled', `warning: ${warning.name}: ${warning.message}`);
+  process.on('unhandledRejection', onThrown);
+  process.on('uncaughtException', onThrown);
+  process.on('warning', onWarning);
+  const freeTraps = setTraps((what) => oracle.fail('nondeterminism', what));
+  const until = (time: number): Promise<void> =>
+    new Promise((resolve) => {
+      clock.run(time, () => oracle.violation !== undefined, (error) => {
+        if (error) onThrown(error);
+        resolve();
+      }); // prettier-ignore
+    });
+  const phase = async (time: number, then: () => void): Promise<void> => {
+    await until(time);
+    if (!oracle.violation) then();
+  };
+  try {
+    const { duration } = settings;
+    await phase(duration, () => director.makePeace());
+    // What was gathered or late is held by now.
+    await phase(duration + 5_000, () => director.settleAll());
+    await phase(duration + PROBE_AFTER, () => {
+      director.settleAll();
+      probe(scene, director);
+    });
+    await phase(duration + PEACE, () => {
+      auditOpen(scene, director);
+      auditConsumers(scene, director);
+      auditRecord(scene, director);
+      for (const connection of director.allConnections) if (!connection.ended) connection.close(undefined);
+    });
+    await phase(duration + PEACE + AFTER_CLOSE, () => auditRest(scene, director));
+    let found: ReadonlyMap<string, number> | undefined;
+    if (!oracle.violation) {
+      takeAll(scene).then(
+        (messages) => (found = messages),
+        (error: unknown) => oracle.fail('lost', `the safe queues cannot be read: ${String(error)}`),
+      );
+    }
+    await phase(duration + PEACE + 2 * AFTER_CLOSE, () => {
+      if (found) ledger.audit(found);
+      else oracle.fail('lost', 'the safe queues could not be read in time');
+    });
+  } finally {
+    freeTraps();
+    process.off('unhandledRejection', onThrown);
+    process.off('uncaughtException', onThrown);
+    process.off('warning', onWarning);
+    clock.clear();
+    for (const wire of cluster.network.wires) {
+      wire.client.removeAllListeners();
+      wire.broker.removeAllListeners();
+    }
+  }
+  oracle.count('clock events', clock.events);
+  const { violation, counts } = oracle;
+  return { violation, hash: trace.hash, lines: trace.lines, virtualTime: clock.now, counts };
+}

@@ -1,0 +1,235 @@
+import type { EmbeddedBroker } from '../../../lib/broker/index.js';
+import type { Wire } from '../engine/wire.js';
+import type { Scene } from './scene.js';
+import type { Step } from './steps.js';
+import { runTransaction } from './transactions.js';
+import { UserConnection, type UserChannel } from './user.js';
+
+const FAIR_WEATHER = { latency: [0.5, 1], chunk: 0, bandwidth: 0 } as const;
+
+/** Carries out steps: the users' on their connections and channels, the world's on network and broker. */
+export class Director {
+  readonly connections = new Map<number, UserConnection>();
+  readonly allConnections: UserConnection[] = [];
+  /** Until then the broker is down: the last that was said holds. */
+  private downUntil = 0;
+  private readonly until = new Map<string, number>();
+
+  constructor(private readonly scene: Scene) {}
+
+  private get broker(): EmbeddedBroker {
+    return this.scene.cluster.broker;
+  }
+
+  carryOut(step: Step): void {
+    const { scene } = this;
+    scene.oracle.count(`step: ${step.kind}`);
+    scene.trace.add('step', JSON.stringify(step));
+    switch (step.kind) {
+      case 'connect': {
+        if (this.connections.has(step.conn) && !this.connections.get(step.conn)!.ended) return;
+        const connection = new UserConnection(scene, `c${this.allConnections.length}`);
+        this.connections.set(step.conn, connection);
+        this.allConnections.push(connection);
+        return connection.open(step);
+      }
+      case 'closeConnection':
+        return this.connections.get(step.conn)?.close(step.timeout);
+      case 'openChannel':
+        return this.connections.get(step.conn)?.openChannel(step);
+      case 'transaction':
+        return runTransaction(scene, this.connections.get(step.conn), step);
+      case 'drainEvents': {
+        const connection = this.connections.get(step.conn)?.connection;
+        if (connection) scene.promises.watch('drainEvents', () => connection.drainEvents({ timeout: step.timeout }), { within: step.timeout }); // prettier-ignore
+        return;
+      }
+      case 'updateSecret': {
+        const connection = this.connections.get(step.conn)?.connection;
+        if (connection) scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within: scene.settings.rpcTimeout }); // prettier-ignore
+        return;
+      }
+      case 'reset':
+      case 'fin':
+      case 'blackHole':
+      case 'truncate':
+      case 'freeze':
+        return this.toWire(step, this.connections.get(step.conn)?.wire);
+      case 'weather':
+      case 'nodeDown':
+      case 'nodeUp':
+      case 'crash':
+      case 'shutDown':
+      case 'smaller':
+      case 'block':
+      case 'nackNext':
+      case 'returnNext':
+      case 'cancelConsumers':
+      case 'drop':
+      case 'stall':
+      case 'lag':
+      case 'corruptFrame':
+      case 'refuseLogins':
+      case 'closeAtOnce':
+        return this.toBroker(step);
+      default: {
+        const channel = this.connections.get(step.conn)?.channels.get(step.ch);
+        if (channel) this.onChannel(step, channel);
+      }
+    }
+  }
+
+  private onChannel(step: Step, channel: UserChannel): void {
+    switch (step.kind) {
+      case 'closeChannel':
+        return channel.close(step.timeout);
+      case 'publish':
+        return channel.publish(step);
+      case 'waitForConfirms':
+        return channel.waitForConfirms(step.timeout);
+      case 'declareQueue':
+        return channel.declareQueue(step);
+      case 'deleteQueue':
+        return channel.deleteQueue(step);
+      case 'purgeQueue':
+        return channel.purgeQueue(step);
+      case 'declareExchange':
+        return channel.declareExchange(step);
+      case 'deleteExchange':
+        return channel.deleteExchange(step);
+      case 'bind':
+      case 'unbind':
+        return channel.bind(step);
+      case 'consume':
+        return channel.consume(step);
+      case 'iterate':
+        return channel.iterate(step);
+      case 'cancel':
+        return channel.consumers.get(step.slot)?.cancel(step);
+      case 'get':
+        return channel.get(step);
+      case 'settleHeld':
+        return channel.settleHeld(step.how);
+      case 'qos':
+        return channel.qos(step);
+      case 'confirmSelect':
+        return channel.confirmSelect();
+      case 'recover':
+        return channel.recover(step.async);
+      case 'flow':
+        return channel.flow();
+      case 'channelError':
+        return channel.error(step.how);
+      default:
+    }
+  }
+
+  private toWire(step: Extract<Step, { readonly kind: 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>, wire: Wire | undefined): void {
+    if (!wire?.live) return;
+    switch (step.kind) {
+      case 'reset':
+        return wire.reset();
+      case 'fin':
+        return wire.fin();
+      case 'blackHole':
+        return wire.blackHole(step.direction);
+      case 'truncate':
+        return wire.truncate(step.direction, step.bytes);
+      case 'freeze':
+        return wire.freeze(step.direction, this.scene.clock.now + step.ms);
+    }
+  }
+
+  private toBroker(step: Step): void {
+    const { scene, broker } = this;
+    const { network } = scene.cluster;
+    const { faults } = broker;
+    switch (step.kind) {
+      case 'weather':
+        return network.setWeather(step.weather);
+      case 'nodeDown':
+        if (step.node >= network.nodes.length) return;
+        network.nodes[step.node] = step.silent ? 'silent' : 'refuses';
+        for (const wire of network.open) if (wire.node === step.node) step.silent ? wire.blackHole('both') : wire.reset();
+        return;
+      case 'nodeUp':
+        if (step.node < network.nodes.length && this.downUntil <= scene.clock.now) network.nodes[step.node] = 'up';
+        return;
+      case 'crash':
+        scene.cluster.crash(step.forget === true);
+        return this.down(step.ms);
+      case 'shutDown':
+        faults.drop('close');
+        return this.down(step.ms);
+      case 'smaller':
+        return scene.cluster.makeSmaller(step.channelMax, step.frameMax);
+      case 'block':
+        faults.block();
+        return this.later('block', step.ms, () => faults.unblock());
+      case 'nackNext':
+        return faults.nackNext(step.count);
+      case 'returnNext':
+        return faults.returnNext(step.count);
+      case 'cancelConsumers':
+        return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
+      case 'drop':
+        return void faults.drop(step.how);
+      case 'stall':
+        faults.stall();
+        return this.later('stall', step.ms, () => faults.resume());
+      case 'lag':
+        faults.delay(step.by);
+        return this.later('lag', step.ms, () => faults.delay(0));
+      case 'corruptFrame':
+        scene.cluster.bytesBroken = true;
+        return void faults.corruptFrame();
+      case 'refuseLogins':
+        return faults.refuseLogins(step.count);
+      case 'closeAtOnce':
+        return scene.cluster.closeRightAfterHandshake(step.count, step.how);
+      default:
+    }
+  }
+
+  private down(ms: number): void {
+    const { clock, cluster } = this.scene;
+    const { nodes } = cluster.network;
+    nodes.fill('refuses');
+    this.downUntil = Math.max(this.downUntil, clock.now + ms);
+    clock.in(ms, () => {
+      if (this.downUntil <= clock.now) nodes.fill('up');
+    });
+  }
+
+  /** Ends a state of the broker after `ms`, unless it has been made longer meanwhile. */
+  private later(what: string, ms: number, end: () => void): void {
+    const { clock } = this.scene;
+    const until = Math.max(this.until.get(what) ?? 0, clock.now + ms);
+    this.until.set(what, until);
+    clock.in(ms, () => {
+      if (this.until.get(what)! <= clock.now) end();
+    });
+  }
+
+  /** From now on nothing breaks, and everybody does what is expected. */
+  makePeace(): void {
+    const { scene } = this;
+    const { network } = scene.cluster;
+    scene.peace = true;
+    scene.trace.add('step', 'peace');
+    this.broker.faults.clear();
+    scene.cluster.closeRightAfterHandshake(0, 'end');
+    network.nodes.fill('up');
+    network.setWeather(FAIR_WEATHER);
+    // Without heartbeats nobody would ever notice.
+    if (scene.settings.heartbeat === 0) for (const wire of network.open) if (wire.lossy) wire.reset();
+    this.settleAll();
+  }
+
+  /** Whatever users hold is acked. */
+  settleAll(): void {
+    for (const connection of this.allConnections) {
+      for (const channel of connection.allChannels) channel.settleHeld('ack');
+    }
+  }
+}

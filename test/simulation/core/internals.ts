@@ -1,0 +1,30 @@
+import type { Channel, Connection } from '../../../lib/client/index.js';
+
+/** What the oracle looks at and users cannot: kept in one place, for it hangs on how the client is built. */
+interface InnerConnection {
+  readonly topology: InnerRecord;
+  readonly liveLink?: { readonly transport: { readonly bufferedBytes: number } } | undefined;
+}
+
+interface InnerRecord {
+  readonly exchanges: ReadonlyMap<string, unknown>;
+  readonly queues: ReadonlyMap<string, unknown>;
+  readonly bindings: ReadonlyMap<string, { readonly kind: string; readonly destination: string; readonly source: string; readonly routingKey: string }>; // prettier-ignore
+  resolve(queue: string): string;
+}
+
+export function recordOf(connection: Connection): InnerRecord {
+  return (connection as unknown as InnerConnection).topology;
+}
+
+/** Bytes that the client holds for its socket. */
+export function bufferedBytes(connection: Connection): number {
+  return (connection as unknown as InnerConnection).liveLink?.transport.bufferedBytes ?? 0;
+}
+
+/** What the broker calls a queue now. */
+export function currentName(connection: Connection, queue: string): string {
+  return recordOf(connection).resolve(queue);
+}
+
+export type { Channel };

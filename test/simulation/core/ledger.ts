@@ -1,0 +1,228 @@
+import { Rate, type Oracle } from '../engine/oracle.js';
+import { SAFE_QUEUES } from './steps.js';
+
+/** A message that a user has published, or tried to. */
+export interface Published {
+  readonly id: number;
+  /** Which channel object, and the how-manieth publish on it. */
+  readonly channel: string;
+  readonly index: number;
+  readonly exchange: string;
+  readonly key: string;
+  readonly mandatory: boolean;
+  readonly persistent: boolean;
+  readonly size: number;
+  readonly mayRepeat: boolean;
+  /** Published in a transaction, which was not committed. */
+  rolledBack: boolean;
+  promise: 'pending' | 'confirmed' | 'handed' | 'not-sent' | 'other';
+  /** What the broker made of it, each time that it came. */
+  readonly outcomes: string[];
+}
+
+/** A delivery as the broker knows it: wire, channel, how often that channel was opened, tag. */
+export type DeliveryKey = string;
+
+interface Delivered {
+  readonly message: number;
+  readonly queue: string;
+  readonly noAck: boolean;
+  readonly redelivered: boolean;
+  readonly wire: number;
+  readonly channel: number;
+  readonly generation: number;
+  readonly consumerTag: string;
+  handed: boolean;
+  settled: boolean;
+}
+
+interface Multiple {
+  readonly tag: number;
+  readonly outcome: 'ack' | 'reject' | 'requeue';
+}
+
+/** Messages, deliveries and settlements: what the users did, held against what the broker saw. */
+export class Ledger {
+  readonly messages = new Map<string, Published>();
+  /** Consumers that may drop what comes without acknowledgement: loops that were left. */
+  readonly lossyTags = new Set<string>();
+  readonly deliveries = new Map<DeliveryKey, Delivered>();
+  private readonly intents = new Map<DeliveryKey, string>();
+  private readonly multiples = new Map<string, Multiple[]>();
+  private readonly lastIndex = new Map<string, number>();
+  private readonly requeues = new Rate(3_000, 60_000);
+  /** Copies that each safe queue must have, by message. */
+  private readonly kept = new Map<string, number>();
+  private readonly firstDeliveries = new Map<string, number>();
+  private nextId = 0;
+
+  constructor(
+    private readonly oracle: Oracle,
+    private readonly now: () => number,
+  ) {}
+
+  newId(): number {
+    return ++this.nextId;
+  }
+
+  add(message: Published): void {
+    this.messages.set(nameOf(message.id, message.mandatory), message);
+  }
+
+  /** What is known of a message of this id; of its twin that is not mandatory, if there are two. */
+  find(id: number): Published | undefined {
+    return this.messages.get(nameOf(id, false)) ?? this.messages.get(nameOf(id, true));
+  }
+
+  // What users are told.
+
+  onConfirmed(message: Published): void {
+    message.promise = 'confirmed';
+    const good = message.outcomes.some((outcome) => outcome === 'routed' || (outcome === 'unroutable' && !message.mandatory)); // prettier-ignore
+    this.oracle.check(good, 'confirmed', () => `${say(message)} was confirmed; the broker: ${outcomesOf(message)}`);
+  }
+
+  onNotSent(message: Published, error: string): void {
+    message.promise = 'not-sent';
+    this.oracle.check(message.outcomes.length === 0, 'not-sent', () => `${say(message)} was told as not sent (${error}); the broker has had it: ${outcomesOf(message)}`); // prettier-ignore
+  }
+
+  onReturned(message: Published): void {
+    message.promise = 'other';
+    const came = message.outcomes.some((outcome) => outcome === 'returned' || outcome === 'unroutable');
+    this.oracle.check(message.mandatory && came, 'outcome', () => `${say(message)} was told as returned; the broker: ${outcomesOf(message)}`); // prettier-ignore
+  }
+
+  onNacked(message: Published): void {
+    message.promise = 'other';
+    const nacked = message.outcomes.some((outcome) => outcome === 'nacked' || outcome === 'refused');
+    this.oracle.check(nacked, 'outcome', () => `${say(message)} was told as nacked; the broker: ${outcomesOf(message)}`); // prettier-ignore
+  }
+
+  /** A delivery has reached a handler, or a call of basicGet. */
+  onHanded(key: DeliveryKey, id: number, queue: string, what: string): void {
+    const delivered = this.deliveries.get(key);
+    if (!delivered) return this.oracle.fail('delivery', `${what}: the broker has made no delivery ${key}`);
+    this.oracle.check(!delivered.handed, 'delivery', () => `${what}: delivery ${key} was handed out twice`);
+    delivered.handed = true;
+    this.oracle.check(delivered.message === id, 'delivery', () => `${what}: delivery ${key} is message ${delivered.message}, not ${id}`); // prettier-ignore
+    this.oracle.check(delivered.queue === queue, 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${queue}'`); // prettier-ignore
+  }
+
+  /** First deliveries of one channel's publishes reach one consumer in order. */
+  onConsumed(consumer: string, message: Published, redelivered: boolean): void {
+    if (redelivered || message.outcomes.length > 1) return;
+    const way = `${consumer} ${message.channel}`;
+    const last = this.firstDeliveries.get(way) ?? -1;
+    this.oracle.check(message.index > last, 'order', () => `consumer ${consumer}: ${say(message)} came after publish ${last} of the same channel`); // prettier-ignore
+    this.firstDeliveries.set(way, Math.max(last, message.index));
+  }
+
+  /** The user has settled a delivery, or several up to it. */
+  intend(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue', multiple: boolean): void {
+    this.intents.set(key, outcome);
+    if (!multiple) return;
+    const [opening, tag] = split(key);
+    const list = this.multiples.get(opening) ?? [];
+    list.push({ tag, outcome });
+    this.multiples.set(opening, list);
+  }
+
+  // What the broker sees.
+
+  onPublish(id: number, mandatory: boolean, outcome: string, queues: readonly string[], opening: string): void {
+    const message = this.messages.get(nameOf(id, mandatory));
+    if (!message) return this.oracle.fail('delivery', `the broker got message ${id}, which nobody has published`);
+    message.outcomes.push(outcome);
+    this.oracle.count(`published: ${outcome}`);
+    this.oracle.check(message.promise !== 'not-sent', 'not-sent', () => `${say(message)} was told as not sent, and then sent`); // prettier-ignore
+    this.oracle.check(message.outcomes.length === 1 || message.mayRepeat, 'sent-twice', () => `${say(message)} was sent ${message.outcomes.length} times`); // prettier-ignore
+    this.oracle.check(!message.rolledBack, 'not-sent', () => `${say(message)} was rolled back, and then published`);
+    const last = this.lastIndex.get(opening) ?? -1;
+    this.oracle.check(message.index > last, 'order', () => `${say(message)} was sent after publish ${last} of the same channel`); // prettier-ignore
+    this.lastIndex.set(opening, message.index);
+    if (outcome !== 'routed' || !message.persistent) return;
+    for (const queue of queues) this.keep(queue, id, 1);
+  }
+
+  onDelivered(key: DeliveryKey, delivered: Delivered): void {
+    this.deliveries.set(key, delivered);
+    this.oracle.count('delivered');
+    if (delivered.noAck) this.keep(delivered.queue, delivered.message, -1);
+  }
+
+  onSettled(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue'): void {
+    const delivered = this.deliveries.get(key);
+    if (!delivered) return;
+    delivered.settled = true;
+    this.oracle.count(`settled: ${outcome}`);
+    if (outcome === 'requeue') {
+      const rate = this.requeues.hit(this.now());
+      if (rate !== undefined) this.oracle.fail('storm', `${rate} requeues within a minute, the last: ${key}`);
+      return;
+    }
+    this.keep(delivered.queue, delivered.message, -1);
+    const [opening, tag] = split(key);
+    const meant =
+      this.intents.get(key) === outcome ||
+      this.multiples.get(opening)?.some((multiple) => multiple.tag >= tag && multiple.outcome === outcome) === true;
+    this.oracle.check(meant, 'settlement', () => `delivery ${key} (message ${delivered.message} of '${delivered.queue}') got ${outcome}, which its user never said`); // prettier-ignore
+  }
+
+  onPurged(queue: string): void {
+    for (const name of this.kept.keys()) if (name.startsWith(`${queue} `)) this.kept.delete(name);
+  }
+
+  /** The broker has lost everything. */
+  onForgotten(): void {
+    this.kept.clear();
+  }
+
+  /** No-ack deliveries of this opening of a channel that no handler has got. */
+  unhanded(wire: number, channel: number, generation: number): DeliveryKey[] {
+    const keys: DeliveryKey[] = [];
+    for (const [key, delivered] of this.deliveries) {
+      const here = delivered.wire === wire && delivered.channel === channel && delivered.generation === generation;
+      if (here && delivered.noAck && !delivered.handed && delivered.consumerTag !== '' && !this.lossyTags.has(delivered.consumerTag)) keys.push(key);
+    }
+    return keys;
+  }
+
+  /** What the safe queues hold, now that all is over: no confirmed message may be missing. */
+  audit(found: ReadonlyMap<string, number>): void {
+    for (const [name, copies] of this.kept) {
+      const [queue, id] = name.split(' ') as [string, string];
+      const message = this.find(Number(id))!;
+      const there = found.get(name) ?? 0;
+      if (message.promise !== 'confirmed' || there >= copies) continue;
+      this.oracle.fail('lost', `${say(message)} was confirmed, was never settled, and is not in '${queue}'`);
+    }
+  }
+
+  private keep(queue: string, id: number, by: number): void {
+    if (!(SAFE_QUEUES as readonly string[]).includes(queue)) return;
+    const name = `${queue} ${id}`;
+    this.kept.set(name, (this.kept.get(name) ?? 0) + by);
+  }
+}
+
+export function keyOf(wire: number, channel: number, generation: number, tag: number): DeliveryKey {
+  return `${wire}/${channel}.${generation}#${tag}`;
+}
+
+function split(key: DeliveryKey): [opening: string, tag: number] {
+  const at = key.indexOf('#');
+  return [key.slice(0, at), Number(key.slice(at + 1))];
+}
+
+function nameOf(id: number, mandatory: boolean): string {
+  return mandatory ? `${id}!` : `${id}`;
+}
+
+export function say({ id, exchange, key, channel, index }: Published): string {
+  return `message ${id} (${channel} publish ${index}, exchange '${exchange}', key '${key}')`;
+}
+
+function outcomesOf({ outcomes }: Published): string {
+  return outcomes.join(', ') || 'has never had it';
+}

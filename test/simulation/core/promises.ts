@@ -1,0 +1,94 @@
+import { AmqpError } from '../../../lib/client/index.js';
+import type { Oracle } from '../engine/oracle.js';
+import type { Trace } from '../engine/trace.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+
+/** What a promise may take over its deadline, ms: timers are whole ms, and one wait may follow another. */
+const SLACK = 50;
+
+/** An error that a user's callback throws on purpose. */
+export class UserError extends Error {}
+
+/** The reason of a user's signal. */
+export class Aborted extends Error {}
+
+interface Expectation {
+  /** By then it must have settled, ms from now. */
+  readonly within: number;
+  /** The deadline that the caller has asked for, where the whole call should keep to it. */
+  readonly asked?: number | undefined;
+  readonly invariant?: string;
+}
+
+/** Every promise that the client has given out: each settles in its time, with a typed error or without one. */
+export class Promises {
+  /** Not settled yet. */
+  private readonly open = new Map<number, string>();
+  private lastId = 0;
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly oracle: Oracle,
+    private readonly trace: Trace,
+  ) {}
+
+  get pending(): readonly string[] {
+    return [...this.open.values()];
+  }
+
+  /** Calls `call`, and `then` with how it ended. */
+  watch<T>(what: string, call: () => Promise<T>, expected: Expectation, then?: (error: unknown, value?: T) => void): void {
+    const id = ++this.lastId;
+    const began = this.clock.now;
+    this.open.set(id, what);
+    const kind = what.split(' ', 1)[0]!;
+    this.oracle.count(`call: ${kind}`);
+    this.trace.add('user', what);
+    const stops: (() => void)[] = [];
+    const mustBeOver = (within: number, invariant: string): void => {
+      if (within === Infinity) return;
+      stops.push(
+        this.clock.in(within + SLACK, () => this.oracle.fail(invariant, `${what}: not settled within ${within} ms`)),
+      );
+    };
+    mustBeOver(expected.within, expected.invariant ?? 'settles');
+    if (expected.asked !== undefined) mustBeOver(expected.asked, 'deadline');
+    const over = (): void => {
+      for (const stop of stops) stop();
+      this.open.delete(id);
+    };
+    let promise: Promise<T>;
+    try {
+      promise = Promise.resolve(call());
+    } catch (error) {
+      over();
+      return this.oracle.fail('typed', `${what} threw in place of rejecting: ${describe(error)}`);
+    }
+    promise.then(
+      (value) => {
+        over();
+        this.oracle.count(`call: ${kind} resolved`);
+        this.trace.add('user', `${what}: resolved after ${this.clock.now - began} ms`);
+        then?.(undefined, value);
+      },
+      (error: unknown) => {
+        over();
+        this.oracle.count(`call: ${kind} rejected: ${nameOf(error)}`);
+        this.trace.add('user', `${what}: ${describe(error)}`);
+        const typed = error instanceof AmqpError || error instanceof Aborted;
+        this.oracle.check(typed, 'typed', () => `${what} rejected with ${describe(error)}`);
+        then?.(error ?? new Error('undefined'));
+      },
+    );
+  }
+}
+
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.constructor.name : typeof error;
+}
+
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `${typeof error} ${String(error)}`;
+  const { outcome } = error as { outcome?: unknown };
+  return `${nameOf(error)}${outcome === undefined ? '' : ` (${String(outcome)})`}: ${error.message}`;
+}

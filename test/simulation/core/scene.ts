@@ -1,0 +1,63 @@
+import type { Oracle } from '../engine/oracle.js';
+import type { Prng } from '../engine/prng.js';
+import type { Trace } from '../engine/trace.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+import type { Cluster } from './cluster.js';
+import type { Ledger } from './ledger.js';
+import { AmqpError } from '../../../lib/client/index.js';
+import { Aborted, type Promises } from './promises.js';
+import { TopologyBook } from './topology-book.js';
+import { Openings } from './openings.js';
+import type { CoreSettings } from './steps.js';
+
+/** What all users share. */
+export class Scene {
+  /** Nothing is broken any more, and everybody does what is expected. */
+  peace = false;
+  /** Signals that users have handed in. */
+  readonly signals: AbortSignal[] = [];
+  /** By connection and the scenario's name: what the broker first called a queue. */
+  readonly named = new Map<string, string>();
+  readonly topology = new TopologyBook();
+  private readonly openings: Openings;
+
+  constructor(
+    readonly settings: CoreSettings,
+    readonly clock: VirtualClock,
+    readonly random: Prng,
+    readonly oracle: Oracle,
+    readonly ledger: Ledger,
+    readonly promises: Promises,
+    readonly cluster: Cluster,
+    readonly trace: Trace,
+  ) {
+    this.openings = new Openings(oracle, () => clock.now);
+  }
+
+  /** A client's method has reached the broker. */
+  onMethod(name: string, connection: string, channel: number, args: Record<string, unknown>): void {
+    if (name === 'basic.consume') this.topology.onConsuming(String(args['queue']));
+    if (name === 'queue.delete') this.topology.onDeleteSeen(connection, String(args['queue']));
+    if (name === 'queue.purge') this.ledger.onPurged(String(args['queue']));
+    this.openings.onMethod(name, connection, channel);
+  }
+
+  isTyped(error: unknown): boolean {
+    return error instanceof AmqpError || error instanceof Aborted;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.in(ms, resolve));
+  }
+
+  /** A signal that is aborted after so many ms; 0: already. */
+  signalAfter(ms: number | undefined): { readonly signal?: AbortSignal; readonly abortAfter: number } {
+    if (ms === undefined) return { abortAfter: Infinity };
+    const controller = new AbortController();
+    this.signals.push(controller.signal);
+    const abort = (): void => controller.abort(new Aborted(`aborted after ${ms} ms`));
+    if (ms === 0) abort();
+    else this.clock.in(ms, abort);
+    return { signal: controller.signal, abortAfter: ms };
+  }
+}

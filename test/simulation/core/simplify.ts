@@ -1,0 +1,46 @@
+import type { Step } from './steps.js';
+
+/** Values that a step may have in place of its own: fewer, smaller, at once. */
+export function simplify(step: Step): readonly Step[] {
+  const simpler: Step[] = [];
+  const flat = step as unknown as Record<string, unknown>;
+  const add = (change: Record<string, unknown>): void => void simpler.push({ ...flat, ...change } as unknown as Step);
+  for (const [name, value] of Object.entries(flat)) {
+    if (name === 'at' || name === 'kind' || name === 'conn' || name === 'ch' || name === 'slot') continue;
+    for (const less of lessThan(name, value)) {
+      if (less === undefined) {
+        const { [name]: _, ...rest } = flat;
+        simpler.push(rest as unknown as Step);
+      } else add({ [name]: less });
+    }
+  }
+  return simpler;
+}
+
+/** Optional parts that go away; numbers that shrink; the same within what is nested. */
+function lessThan(name: string, value: unknown): unknown[] {
+  if (name === 'timeout' || name === 'abortAfter') return [undefined];
+  if (typeof value === 'boolean') return [undefined];
+  if (name === 'count' && typeof value === 'number') return value > 1 ? [1, Math.ceil(value / 2)] : [];
+  if (name === 'size' && typeof value === 'number') return value > 20 ? [20] : [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  const nested = value as Record<string, unknown>;
+  const results: unknown[] = [];
+  if (name === 'settings' || name === 'what') {
+    for (const key of Object.keys(nested)) {
+      if (['exchange', 'key', 'count', 'size'].includes(key)) continue;
+      const { [key]: _, ...rest } = nested;
+      results.push(rest);
+    }
+  }
+  for (const [key, inner] of Object.entries(nested)) {
+    for (const less of lessThan(key, inner)) if (less !== undefined) results.push({ ...nested, [key]: less });
+  }
+  if (name === 'treatment') {
+    const plain = { settle: 'ack', delay: 0, throws: 0, sync: true, gather: 2 };
+    for (const [key, simplest] of Object.entries(plain)) {
+      if (nested[key] !== simplest) results.push({ ...nested, [key]: simplest });
+    }
+  }
+  return results;
+}

@@ -1,0 +1,157 @@
+import type { Scenario, TimedStep } from '../engine/world.js';
+import type { Weather } from '../engine/wire.js';
+
+/** How a consumer's handler treats what it gets. */
+export interface Treatment {
+  readonly settle:
+    'ack' | 'multiple' | 'mixed' | 'reverse' | 'nackOnce' | 'reject' | 'hold' | 'twice' | 'stale' | 'closeChannel' | 'cancelInside';
+  /** ms before it settles; 0 within the handler's call. */
+  readonly delay: number;
+  /** One in so many deliveries makes the handler throw before it settles; 0 for none. */
+  readonly throws: number;
+  /** It throws, or settles, within the call, or after a promise. */
+  readonly sync: boolean;
+  /** Deliveries that are gathered until they are settled together. */
+  readonly gather: number;
+}
+
+export interface ConsumeSettings {
+  readonly noAck?: boolean;
+  readonly exclusive?: boolean;
+  readonly prefetch?: number;
+  readonly concurrency?: number;
+  readonly tag?: boolean;
+  /** Has an `onCancel`. */
+  readonly onCancel?: boolean;
+  readonly timeout?: number;
+  readonly abortAfter?: number;
+}
+
+export interface ChannelSettings {
+  readonly confirm?: boolean;
+  readonly prefetch?: number;
+  readonly restore?: boolean;
+  readonly restoreAttempts?: number;
+  readonly publishTimeout?: number;
+  readonly maxUnconfirmed?: number;
+  readonly maxWaiting?: number;
+  readonly maxWaitingBytes?: number;
+  readonly whenUnavailable?: 'fail';
+  readonly republishUnconfirmed?: boolean;
+  readonly timeout?: number;
+  readonly abortAfter?: number;
+}
+
+export interface PublishSettings {
+  readonly exchange: string;
+  readonly key: string;
+  readonly count: number;
+  readonly size: number;
+  readonly mandatory?: boolean;
+  readonly transient?: boolean;
+  readonly noId?: boolean;
+  readonly timeout?: number;
+  readonly abortAfter?: number;
+  /** Bytes of a header. */
+  readonly header?: number;
+  /** The same content twice, first not mandatory, then mandatory. */
+  readonly twins?: boolean;
+}
+
+export type Direction = 'up' | 'down' | 'both';
+
+/** `conn`, `ch` and `slot` name whatever is there at that time; a step for something that is not there does nothing. */
+export type Step = TimedStep &
+  (
+    | { readonly kind: 'connect'; readonly conn: number; readonly timeout?: number; readonly abortAfter?: number }
+    | { readonly kind: 'closeConnection'; readonly conn: number; readonly timeout?: number }
+    | { readonly kind: 'openChannel'; readonly conn: number; readonly ch: number; readonly settings: ChannelSettings }
+    | { readonly kind: 'closeChannel'; readonly conn: number; readonly ch: number; readonly timeout?: number }
+    | { readonly kind: 'publish'; readonly conn: number; readonly ch: number; readonly what: PublishSettings }
+    | { readonly kind: 'waitForConfirms'; readonly conn: number; readonly ch: number; readonly timeout: number }
+    | { readonly kind: 'declareQueue'; readonly conn: number; readonly ch: number; readonly queue: string; readonly differently?: boolean; readonly timeout?: number }
+    | { readonly kind: 'deleteQueue'; readonly conn: number; readonly ch: number; readonly queue: string; readonly timeout?: number }
+    | { readonly kind: 'purgeQueue'; readonly conn: number; readonly ch: number; readonly queue: string }
+    | { readonly kind: 'declareExchange'; readonly conn: number; readonly ch: number; readonly exchange: string; readonly differently?: boolean }
+    | { readonly kind: 'deleteExchange'; readonly conn: number; readonly ch: number; readonly exchange: string }
+    | { readonly kind: 'bind'; readonly conn: number; readonly ch: number; readonly queue: string; readonly exchange: string; readonly key: string; readonly args?: number }
+    | { readonly kind: 'unbind'; readonly conn: number; readonly ch: number; readonly queue: string; readonly exchange: string; readonly key: string; readonly args?: number }
+    | { readonly kind: 'consume'; readonly conn: number; readonly ch: number; readonly slot: number; readonly queue: string; readonly settings: ConsumeSettings; readonly treatment: Treatment }
+    | { readonly kind: 'iterate'; readonly conn: number; readonly ch: number; readonly queue: string; readonly settings: ConsumeSettings; readonly treatment: Treatment; readonly breakAfter: number }
+    | { readonly kind: 'cancel'; readonly conn: number; readonly ch: number; readonly slot: number; readonly timeout?: number; readonly abortAfter?: number }
+    | { readonly kind: 'get'; readonly conn: number; readonly ch: number; readonly queue: string; readonly noAck?: boolean; readonly timeout?: number; readonly abortAfter?: number }
+    | { readonly kind: 'settleHeld'; readonly conn: number; readonly ch: number; readonly how: 'ack' | 'nack' | 'multiple' }
+    | { readonly kind: 'qos'; readonly conn: number; readonly ch: number; readonly count: number; readonly global?: boolean }
+    | { readonly kind: 'confirmSelect'; readonly conn: number; readonly ch: number }
+    | { readonly kind: 'recover'; readonly conn: number; readonly ch: number; readonly async?: boolean }
+    | { readonly kind: 'flow'; readonly conn: number; readonly ch: number }
+    | { readonly kind: 'transaction'; readonly conn: number; readonly queue: string; readonly count: number; readonly get?: boolean; readonly rollback?: boolean }
+    | { readonly kind: 'drainEvents'; readonly conn: number; readonly timeout: number }
+    | { readonly kind: 'updateSecret'; readonly conn: number }
+    | { readonly kind: 'channelError'; readonly conn: number; readonly ch: number; readonly how: 'missingQueue' | 'missingExchange' | 'different' | 'publish' }
+    | { readonly kind: 'reset'; readonly conn: number }
+    | { readonly kind: 'fin'; readonly conn: number }
+    | { readonly kind: 'blackHole'; readonly conn: number; readonly direction: Direction }
+    | { readonly kind: 'truncate'; readonly conn: number; readonly direction: 'up' | 'down'; readonly bytes: number }
+    | { readonly kind: 'freeze'; readonly conn: number; readonly direction: Direction; readonly ms: number }
+    | { readonly kind: 'weather'; readonly weather: Weather }
+    | { readonly kind: 'nodeDown'; readonly node: number; readonly silent?: boolean }
+    | { readonly kind: 'nodeUp'; readonly node: number }
+    | { readonly kind: 'crash'; readonly forget?: boolean; readonly ms: number }
+    | { readonly kind: 'shutDown'; readonly ms: number }
+    | { readonly kind: 'smaller'; readonly channelMax: number; readonly frameMax: number }
+    | { readonly kind: 'block'; readonly ms: number }
+    | { readonly kind: 'nackNext'; readonly count: number }
+    | { readonly kind: 'returnNext'; readonly count: number }
+    | { readonly kind: 'cancelConsumers'; readonly queue?: string }
+    | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
+    | { readonly kind: 'stall'; readonly ms: number }
+    | { readonly kind: 'lag'; readonly by: number; readonly ms: number }
+    | { readonly kind: 'corruptFrame' }
+    | { readonly kind: 'refuseLogins'; readonly count: number }
+    | { readonly kind: 'closeAtOnce'; readonly count: number; readonly how: 'close' | 'end' }
+  );
+
+export type StepKind = Step['kind'];
+
+/** Of all connections of a run. */
+export interface CoreSettings extends Readonly<Record<string, unknown>> {
+  readonly nodes: number;
+  readonly weather: Weather;
+  /** Seconds; of the client. */
+  readonly heartbeat: number;
+  readonly rpcTimeout: number;
+  readonly connectTimeout: number;
+  readonly frameMax: number;
+  readonly writeBufferSize: number;
+  readonly reconnect: { readonly initialDelay: number; readonly maxDelay: number; readonly attempts?: number } | false;
+  readonly maxMessageSize: number;
+  /** The logger throws now and then. */
+  readonly logger?: 'throws';
+  /** Ms until peace comes. */
+  readonly duration: number;
+}
+
+export interface CoreScenario extends Scenario<Step> {
+  readonly settings: CoreSettings;
+}
+
+/** Durable queues that nobody deletes: what is confirmed for these is not lost. */
+export const SAFE_QUEUES = ['safe0', 'safe1', 'safe2'] as const;
+export const QUEUES = [...SAFE_QUEUES, 'brief0', 'brief1', 'auto0', 'auto1', 'mine0', 'mine1', 'named0', 'named1'] as const;
+export const EXCHANGES = ['direct0', 'fanout0', 'topic0', 'auto-ex0', 'headers0', 'brief-ex0'] as const;
+
+/** What a queue of this name is declared as. */
+export function queueOptions(queue: string): { durable?: boolean; exclusive?: boolean; autoDelete?: boolean } {
+  if (queue.startsWith('auto')) return { durable: false, autoDelete: true };
+  if (queue.startsWith('mine')) return { exclusive: true };
+  if (queue.startsWith('named')) return { exclusive: true, autoDelete: true };
+  return { durable: true };
+}
+
+export function exchangeType(exchange: string): string {
+  if (exchange.startsWith('fanout')) return 'fanout';
+  if (exchange.startsWith('topic')) return 'topic';
+  if (exchange.startsWith('headers')) return 'headers';
+  return 'direct';
+}

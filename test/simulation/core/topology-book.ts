@@ -1,0 +1,80 @@
+/** What is known of one queue. */
+interface Known {
+  /** Connections that have asked for it, and may have it on record. */
+  readonly declarers: Set<string>;
+  /** The last call that has ended well, and nothing was under way beside it. */
+  last: 'declared' | 'deleted' | 'unclear';
+  underWay: number;
+  /** Since it was declared last. */
+  consumed: boolean;
+  readonly deleters: Set<string>;
+}
+
+/** Who has declared and deleted what, as far as answers came. */
+export class TopologyBook {
+  private readonly queues = new Map<string, Known>();
+
+  onDeclaring(connection: string, queue: string): void {
+    const known = this.known(queue);
+    known.declarers.add(connection);
+    known.underWay++;
+    known.last = 'unclear';
+  }
+
+  onDeclared(_connection: string, queue: string, error: unknown): void {
+    this.over(queue, error, 'declared');
+  }
+
+  onDeleting(_connection: string, queue: string): void {
+    const known = this.known(queue);
+    known.underWay++;
+    known.last = 'unclear';
+  }
+
+  onDeleted(_connection: string, queue: string, error: unknown): void {
+    this.over(queue, error, 'deleted');
+  }
+
+  /** The only connection that has asked for it has had it deleted, and nobody has asked for it since. */
+  isDeleted(queue: string): boolean {
+    const known = this.queues.get(queue);
+    return known !== undefined && known.last === 'deleted' && known.declarers.size <= 1;
+  }
+
+  /** A consumer was registered, or tried to be. */
+  onConsuming(queue: string): void {
+    this.known(queue).consumed = true;
+  }
+
+  /** queue.delete has reached the broker. */
+  onDeleteSeen(connection: string, queue: string): void {
+    this.known(queue).deleters.add(connection);
+  }
+
+  wasConsumed(queue: string): boolean {
+    return this.queues.get(queue)?.consumed === true && this.queues.get(queue)?.underWay === 0;
+  }
+
+  /** Somebody has deleted it who has never asked for it. */
+  isShared(queue: string): boolean {
+    const known = this.queues.get(queue);
+    return known !== undefined && [...known.deleters].some((name) => !known.declarers.has(name));
+  }
+
+  declarers(queue: string): ReadonlySet<string> {
+    return this.queues.get(queue)?.declarers ?? new Set();
+  }
+
+  private over(queue: string, error: unknown, how: 'declared' | 'deleted'): void {
+    const known = this.known(queue);
+    known.underWay--;
+    if (how === 'declared' && error === undefined) known.consumed = false;
+    known.last = error === undefined && known.underWay === 0 ? how : 'unclear';
+  }
+
+  private known(queue: string): Known {
+    let known = this.queues.get(queue);
+    if (!known) this.queues.set(queue, (known = { declarers: new Set(), last: 'unclear', underWay: 0, consumed: false, deleters: new Set() }));
+    return known;
+  }
+}

@@ -1,0 +1,41 @@
+import type { Published } from './ledger.js';
+import { bodyOf, propertiesOf } from './messages.js';
+import type { Scene } from './scene.js';
+import type { Step } from './steps.js';
+import type { UserConnection } from './user.js';
+
+type Of<K extends Step['kind']> = Extract<Step, { readonly kind: K }>;
+
+/** A transaction on a channel of its own, from tx.select to the channel's end. */
+export function runTransaction(scene: Scene, owner: UserConnection | undefined, step: Of<'transaction'>): void {
+  const connection = owner?.connection;
+  if (!connection) return;
+  const messages: Published[] = [];
+  const work = async (): Promise<void> => {
+    const channel = await connection.openChannel({ restore: false });
+    try {
+      await channel.txSelect();
+      for (let index = 0; index < step.count; index++) {
+        const id = scene.ledger.newId();
+        const message: Published = { id, channel: `tx${id}`, index, exchange: '', key: step.queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, rolledBack: true, promise: 'pending', outcomes: [] }; // prettier-ignore
+        scene.ledger.add(message);
+        messages.push(message);
+        const properties = propertiesOf(id, { exchange: '', key: step.queue, count: 1, size: 20 });
+        await channel.publish('', step.queue, bodyOf(id, 20, true), properties);
+      }
+      if (step.rollback) {
+        await channel.txRollback();
+        return;
+      }
+      // From here on the broker may carry it out.
+      for (const message of messages) message.rolledBack = false;
+      await channel.txCommit();
+      for (const message of messages) {
+        scene.oracle.check(message.outcomes.length === 1, 'confirmed', () => `message ${message.id}: tx.commit was answered; the broker has had it ${message.outcomes.length} times`); // prettier-ignore
+      }
+    } finally {
+      await channel.close();
+    }
+  };
+  scene.promises.watch(`transaction of ${owner.name}`, work, { within: 12 * scene.settings.rpcTimeout + 60_000 });
+}

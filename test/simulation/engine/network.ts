@@ -1,0 +1,63 @@
+import type { Prng } from './prng.js';
+import type { SimSocket } from './sim-socket.js';
+import type { VirtualClock } from './virtual-clock.js';
+import { Wire, type Weather } from './wire.js';
+
+/** `refuses`: nothing listens. `silent`: packets to it vanish. */
+export type NodeState = 'up' | 'refuses' | 'silent';
+
+/** The addresses that clients connect to, and the wires that are there. */
+export class Network {
+  readonly wires: Wire[] = [];
+  readonly nodes: NodeState[] = [];
+  private lastId = 0;
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly random: Prng,
+    public weather: Weather,
+    nodes: number,
+    /** Hands a broker its end. */
+    private readonly accept: (node: number, socket: SimSocket, wire: Wire) => void,
+  ) {
+    for (let node = 0; node < nodes; node++) this.nodes.push('up');
+  }
+
+  /** Connects as TCP does: after a round trip; refused at once; or never, until the signal ends it. */
+  connect(node: number, signal: AbortSignal): Promise<Wire> {
+    return new Promise((resolve, reject) => {
+      const [shortest, longest] = this.weather.latency;
+      const roundTrip = 2 * (shortest + this.random.next() * (longest - shortest));
+      const cancel = this.clock.in(roundTrip, () => {
+        const state = this.nodes[node];
+        if (state === 'silent') return;
+        signal.removeEventListener('abort', abort);
+        if (state !== 'up') return reject(refused(node));
+        const wire = new Wire(++this.lastId, node, this.clock, this.random.split('wire'), this.weather);
+        this.wires.push(wire);
+        this.accept(node, wire.broker, wire);
+        resolve(wire);
+      });
+      const abort = (): void => {
+        cancel();
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** Wires of which at least one end is open. */
+  get open(): readonly Wire[] {
+    return this.wires.filter(({ client, broker }) => !client.destroyed || !broker.destroyed);
+  }
+
+  /** From now on, for new wires and those that are there. */
+  setWeather(weather: Weather): void {
+    this.weather = weather;
+    for (const wire of this.wires) wire.weather = weather;
+  }
+}
+
+function refused(node: number): Error {
+  return Object.assign(new Error(`connect ECONNREFUSED node${node}:5672`), { code: 'ECONNREFUSED', syscall: 'connect' });
+}

@@ -1,0 +1,37 @@
+/** Lines that are kept, at most, unless all are wanted. */
+const KEPT = 400;
+
+/** What happened, line by line, and a hash over all of it: two runs of one seed must have the same. */
+export class Trace {
+  private readonly kept: string[] = [];
+  private high = 0x811c9dc5;
+  private low = 0x1000193;
+  count = 0;
+
+  constructor(
+    private readonly now: () => number,
+    private readonly all: boolean,
+  ) {}
+
+  /** @param who a short name of the part that tells */
+  add(who: string, what: string): void {
+    const line = `${this.now().toFixed(3).padStart(11)}  ${who.padEnd(8)} ${what}`;
+    for (let at = 0; at < line.length; at++) {
+      const code = line.charCodeAt(at);
+      this.high = Math.imul(this.high ^ code, 0x01000193);
+      this.low = Math.imul(this.low ^ code, 0x85ebca6b) + 1;
+    }
+    this.count++;
+    this.kept.push(line);
+    if (!this.all && this.kept.length > 2 * KEPT) this.kept.splice(0, KEPT);
+  }
+
+  get hash(): string {
+    return ((this.high >>> 0) * 0x100000 + ((this.low >>> 0) & 0xfffff)).toString(16);
+  }
+
+  /** The last lines, or all. */
+  get lines(): readonly string[] {
+    return this.kept;
+  }
+}

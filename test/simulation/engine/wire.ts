@@ -1,0 +1,226 @@
+import type { Prng } from './prng.js';
+import { SimSocket, type WireEnd } from './sim-socket.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+/** How bytes travel. */
+export interface Weather {
+  /** One way, ms, at least and at most. */
+  readonly latency: readonly [number, number];
+  /** The largest piece that arrives at once, in bytes; 0 for pieces as they were sent. */
+  readonly chunk: number;
+  /** Bytes a ms; 0 for no limit. */
+  readonly bandwidth: number;
+}
+
+/** Bytes that a direction takes before the sender's write waits: socket buffers of both ends. */
+const WINDOW = 64 * 1024;
+/** Pieces that one write is cut into, at most: byte by byte a large body would be all that a seed does. */
+const MOST_PIECES = 40;
+
+export type Side = 'client' | 'broker';
+
+type Parcel = { readonly bytes: Buffer } | 'fin' | 'reset';
+
+/** One direction. */
+class Lane implements WireEnd {
+  /** What the sender wants to send and the wire has not taken. */
+  private readonly unsent: { chunks: readonly Buffer[]; taken: () => void }[] = [];
+  /** Sent, on its way. */
+  private inFlight = 0;
+  private lastArrival = 0;
+  /** Arrived, but the receiver takes nothing now. */
+  private readonly arrived: Parcel[] = [];
+  private receiverFull = false;
+  private cancels = new Set<() => void>();
+  /** Nothing arrives any more, and nobody is told. */
+  lossy = false;
+  /** Nothing arrives before this time. */
+  heldUntil = 0;
+  /** Bytes that still arrive; then the wire is cut. */
+  cutAfter = Infinity;
+  onCut: () => void = () => {};
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly random: Prng,
+    readonly weather: () => Weather,
+    private readonly receiver: SimSocket,
+    private readonly back: () => Lane,
+  ) {}
+
+  /** Bytes that nobody has got yet. */
+  get bytes(): number {
+    return this.inFlight;
+  }
+
+  send(chunks: readonly Buffer[], taken: () => void): void {
+    if (this.unsent.length === 0 && this.inFlight < WINDOW) {
+      this.dispatch(chunks);
+      taken();
+    } else this.unsent.push({ chunks, taken });
+  }
+
+  shut(): void {
+    this.travel('fin', 0);
+  }
+
+  gone(reset: boolean): void {
+    // What the sender had not given to the wire goes with it.
+    this.unsent.length = 0;
+    this.travel(reset ? 'reset' : 'fin', 0);
+    // What is on its way to a socket that is not there any more is answered with a reset.
+    this.back().abandon();
+  }
+
+  wanted(): void {
+    // Called on the lane that the socket sends on; what it wants comes on the other.
+    this.back().resume();
+  }
+
+  /** Nobody is at the other end. */
+  abandon(): void {
+    for (const cancel of this.cancels) cancel();
+    this.cancels.clear();
+    this.arrived.length = 0;
+    this.unsent.length = 0;
+    this.inFlight = 0;
+  }
+
+  private resume(): void {
+    if (!this.receiverFull) return;
+    this.receiverFull = false;
+    this.later(0, () => this.handOver());
+  }
+
+  private dispatch(chunks: readonly Buffer[]): void {
+    // Copied: what the sender does with its memory now is its own affair.
+    const bytes = chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks);
+    this.inFlight += bytes.length;
+    const { chunk } = this.weather();
+    if (chunk === 0) return this.travel({ bytes }, bytes.length);
+    let from = 0;
+    for (let piece = 1; from < bytes.length; piece++) {
+      const size = piece >= MOST_PIECES ? bytes.length : this.random.int(1, chunk);
+      const part = bytes.subarray(from, from + size);
+      this.travel({ bytes: part }, part.length);
+      from += size;
+    }
+  }
+
+  private travel(parcel: Parcel, size: number): void {
+    const { latency, bandwidth } = this.weather();
+    // In eighths of a ms, which floating point adds exactly.
+    const flight = Math.round((latency[0] + this.random.next() * (latency[1] - latency[0])) * 8) / 8;
+    const slot = bandwidth === 0 ? 0 : Math.ceil((size / bandwidth) * 8) / 8;
+    this.lastArrival = Math.max(this.clock.now + flight, this.lastArrival + slot, this.heldUntil);
+    this.later(this.lastArrival - this.clock.now, () => {
+      this.arrived.push(parcel);
+      this.handOver();
+    });
+  }
+
+  private handOver(): void {
+    while (this.arrived.length > 0 && !this.receiverFull) {
+      const parcel = this.arrived.shift()!;
+      if (typeof parcel === 'object') this.inFlight -= parcel.bytes.length;
+      if (!this.lossy) this.bring(parcel);
+    }
+    while (this.unsent.length > 0 && this.inFlight < WINDOW) {
+      const { chunks, taken } = this.unsent.shift()!;
+      this.dispatch(chunks);
+      taken();
+    }
+  }
+
+  private bring(parcel: Parcel): void {
+    if (parcel === 'fin') return this.receiver.bringEnd();
+    if (parcel === 'reset') return void this.receiver.destroy(resetError());
+    if (parcel.bytes.length >= this.cutAfter) {
+      const part = parcel.bytes.subarray(0, this.cutAfter);
+      this.cutAfter = 0;
+      if (part.length > 0) this.receiver.bring(Buffer.from(part));
+      return this.onCut();
+    }
+    this.cutAfter -= parcel.bytes.length;
+    this.receiverFull = !this.receiver.bring(parcel.bytes);
+  }
+
+  private later(delay: number, run: () => void): void {
+    const cancel = this.clock.in(delay, () => {
+      this.cancels.delete(cancel);
+      run();
+    });
+    this.cancels.add(cancel);
+  }
+}
+
+function resetError(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
+}
+
+/** A connection between a client and a broker, and all that can befall it. */
+export class Wire {
+  readonly client: SimSocket;
+  readonly broker: SimSocket;
+  private readonly up: Lane;
+  private readonly down: Lane;
+
+  constructor(
+    readonly id: number,
+    /** The node that was connected to. */
+    readonly node: number,
+    clock: VirtualClock,
+    random: Prng,
+    public weather: Weather,
+  ) {
+    this.client = new SimSocket(`client${id}`, true);
+    this.broker = new SimSocket(`broker${id}`, false);
+    const now = (): Weather => this.weather;
+    this.up = new Lane(clock, random.split('up'), now, this.broker, () => this.down);
+    this.down = new Lane(clock, random.split('down'), now, this.client, () => this.up);
+    this.client.attach(this.up);
+    this.broker.attach(this.down);
+    for (const lane of [this.up, this.down]) lane.onCut = () => this.reset();
+  }
+
+  /** The client has not closed its end. */
+  get live(): boolean {
+    return !this.client.destroyed;
+  }
+
+  /** Bytes vanish on it. */
+  get lossy(): boolean {
+    return this.up.lossy || this.down.lossy;
+  }
+
+  private lanes(direction: 'up' | 'down' | 'both'): Lane[] {
+    return direction === 'both' ? [this.up, this.down] : [this[direction]];
+  }
+
+  /** Both ends get ECONNRESET, now. */
+  reset(): void {
+    for (const lane of [this.up, this.down]) lane.abandon();
+    this.client.destroy(resetError());
+    this.broker.destroy(resetError());
+  }
+
+  /** The broker's process ends: an orderly end for the client, behind what is on its way. */
+  fin(): void {
+    this.broker.destroy();
+  }
+
+  /** Bytes vanish from now on, and neither end is told. */
+  blackHole(direction: 'up' | 'down' | 'both'): void {
+    for (const lane of this.lanes(direction)) lane.lossy = true;
+  }
+
+  /** What is on its way, and what follows, stands still for `ms`. */
+  freeze(direction: 'up' | 'down' | 'both', until: number): void {
+    for (const lane of this.lanes(direction)) lane.heldUntil = Math.max(lane.heldUntil, until);
+  }
+
+  /** After `bytes` more bytes it is reset, in the middle of a frame most often. */
+  truncate(direction: 'up' | 'down', bytes: number): void {
+    this[direction].cutAfter = bytes;
+  }
+}
