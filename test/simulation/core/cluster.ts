@@ -6,18 +6,15 @@ import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
 import type { Wire } from '../engine/wire.js';
 import { keyOf, type Ledger } from './ledger.js';
-import type { CoreSettings } from './steps.js';
+import { FAIR_WEATHER, type CoreSettings } from './steps.js';
 
 /** Reply codes by which a broker says that its client breaks the protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
-/** Connections, and channels, that one client may open within a minute. */
-const OPENINGS_A_MINUTE = 200;
 
 /** The broker behind all nodes, the network before them, and what both tell the ledger. */
 export class Cluster {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
-  /** What holds the broker's own limits, to make them smaller. */
   private closeAtOnce: { left: number; how: 'close' | 'end' } = { left: 0, how: 'end' };
   private readonly wireOf = new Map<number, Wire>();
   private readonly nameOf = new Map<number, string>();
@@ -47,7 +44,7 @@ export class Cluster {
         oracle.check(!line.includes('internal error'), 'broker', () => line);
       },
     });
-    this.network = new Network(clock, random.split('network'), settings.weather, settings.nodes, (node, socket, wire) =>
+    this.network = new Network(clock, random.split('network'), FAIR_WEATHER, settings.nodes, (node, socket, wire) =>
       this.accept(node, socket, wire),
     );
     this.broker.journal.watch((entry) => this.onEntry(entry));
@@ -150,8 +147,6 @@ export class Cluster {
     return this.wireOf.get(connection)?.id ?? 0;
   }
 }
-
-export { OPENINGS_A_MINUTE };
 
 /** The id that a message carries: in front of its body, or else as message id. */
 export function idIn(message: { readonly body: Buffer; readonly properties: { readonly messageId?: string | undefined } }): number {

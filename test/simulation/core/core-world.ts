@@ -11,7 +11,7 @@ import { generate } from './generate.js';
 import { Ledger } from './ledger.js';
 import { describe, Promises, UserError } from './promises.js';
 import { Scene } from './scene.js';
-import { simplify } from './simplify.js';
+import { plainSettings, simplify } from './simplify.js';
 import type { CoreScenario, Step } from './steps.js';
 
 /** How long nothing breaks, ms, until all must be well again. */
@@ -22,7 +22,7 @@ const PROBE_AFTER = 60_000;
 const AFTER_CLOSE = 13_000;
 
 /** The core client and the embedded broker. */
-export const coreWorld: World<Step> = { name: 'core', generate, run, simplify };
+export const coreWorld: World<Step> = { name: 'core', plainSettings, generate, run: (scenario, options) => run(scenario as CoreScenario, options), simplify };
 
 async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResult> {
   const { seed, settings, steps } = scenario;

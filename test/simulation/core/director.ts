@@ -1,11 +1,9 @@
 import type { EmbeddedBroker } from '../../../lib/broker/index.js';
 import type { Wire } from '../engine/wire.js';
 import type { Scene } from './scene.js';
-import type { Step } from './steps.js';
+import { FAIR_WEATHER, type Step } from './steps.js';
 import { runTransaction } from './transactions.js';
 import { UserConnection, type UserChannel } from './user.js';
-
-const FAIR_WEATHER = { latency: [0.5, 1], chunk: 0, bandwidth: 0 } as const;
 
 /** Carries out steps: the users' on their connections and channels, the world's on network and broker. */
 export class Director {

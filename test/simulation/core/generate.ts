@@ -28,6 +28,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
 /** Without these there is nothing to look at. */
 const ALWAYS: readonly StepKind[] = ['publish', 'consume', 'openChannel', 'declareQueue'];
 
+const KEYS = ['a', 'b', 'a.b'];
 const CONNECTIONS = 2;
 const CHANNELS = 3;
 const CONSUMERS = 3;
@@ -43,7 +44,6 @@ export function generate(seed: number): CoreScenario {
 function drawSettings(random: Prng): CoreSettings {
   return {
     nodes: random.pick([1, 1, 2, 3]),
-    weather: drawWeather(random),
     heartbeat: random.pick([2, 3, 5, 10, 0]),
     rpcTimeout: random.pick([1_000, 5_000, 30_000]),
     connectTimeout: random.pick([500, 2_000, 5_000]),
@@ -78,32 +78,55 @@ function drawSteps(random: Prng, settings: CoreSettings): Step[] {
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
     weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.includes(kind) ? 1 : favour);
   }
+  const { steps, queues, exchanges } = drawBeginning(random);
   const count = random.pick([8, 15, 30, 60]);
-  const steps: Step[] = [];
-  for (let conn = 0; conn < (random.chance(0.5) ? 1 : CONNECTIONS); conn++) {
-    steps.push({ at: 0, kind: 'connect', conn });
-    for (let ch = 0; ch < random.int(1, 2); ch++) {
-      steps.push({ at: 1, kind: 'openChannel', conn, ch, settings: drawChannel(random) });
-    }
-  }
-  for (const queue of SAFE_QUEUES) if (random.chance(0.7)) steps.push({ at: 2, kind: 'declareQueue', conn: 0, ch: 0, queue }); // prettier-ignore
-  // Much happens in bursts, and next to each other.
+  // Much happens at once, or right after something else; the rest is spread over the time that there is.
+  const pauses = random.pick([0.2, 0.5, 0.8]);
   let at = 50;
   for (let index = 0; index < count; index++) {
-    if (random.chance(0.5)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
+    if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
     const kind = random.weighted(weights);
-    steps.push(...drawStep(random, kind, Math.round(at * 8) / 8));
+    steps.push(drawStep(random, kind, Math.round(at * 8) / 8, queues, exchanges));
   }
   return steps.sort((one, other) => one.at - other.at);
 }
 
-function drawStep(random: Prng, kind: StepKind, at: number): Step[] {
+/** Connections, channels, topology and consumers that are there before anything breaks. */
+function drawBeginning(random: Prng): { readonly steps: Step[]; readonly queues: readonly string[]; readonly exchanges: readonly string[] } {
+  const steps: Step[] = [];
+  for (let conn = 0; conn < (random.chance(0.5) ? 1 : CONNECTIONS); conn++) {
+    steps.push({ at: 0, kind: 'connect', conn });
+    for (let ch = 0; ch < random.int(1, CHANNELS); ch++) {
+      steps.push({ at: 20, kind: 'openChannel', conn, ch, settings: drawChannel(random) });
+    }
+  }
+  const on = { conn: 0, ch: 0 };
+  const queues = QUEUES.filter((queue) => random.chance(queue.startsWith('safe') ? 0.85 : 0.3));
+  if (queues.length === 0) queues.push('safe0');
+  const exchanges = EXCHANGES.filter(() => random.chance(0.4));
+  for (const queue of queues) steps.push({ ...on, at: 30, kind: 'declareQueue', queue });
+  for (const exchange of exchanges) {
+    steps.push({ ...on, at: 34, kind: 'declareExchange', exchange });
+    for (const queue of queues) {
+      if (random.chance(0.4)) steps.push({ ...on, at: 38, kind: 'bind', queue, exchange, key: random.pick(KEYS) });
+    }
+  }
+  for (let slot = 0; slot < random.int(0, CONSUMERS); slot++) {
+    steps.push({ ...on, at: 42, kind: 'consume', slot, queue: random.pick(queues), settings: drawConsume(random), treatment: drawTreatment(random) }); // prettier-ignore
+  }
+  // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
+  steps.push({ at: 49, kind: 'weather', weather: drawWeather(random) });
+  return { steps, queues, exchanges };
+}
+
+function drawStep(random: Prng, kind: StepKind, at: number, queues: readonly string[], exchanges: readonly string[]): Step {
   const conn = random.chance(0.7) ? 0 : random.int(0, CONNECTIONS - 1);
   const ch = random.chance(0.6) ? 0 : random.int(0, CHANNELS - 1);
   const slot = random.int(0, CONSUMERS - 1);
-  const queue = drawQueue(random);
-  const exchange = random.pick(EXCHANGES);
-  const key = random.pick(['a', 'b', 'a.b']);
+  // What is not there closes the channel: seldom, or nothing else would happen.
+  const queue = random.chance(0.93) ? random.pick(queues) : random.pick(QUEUES);
+  const exchange = exchanges.length > 0 && random.chance(0.9) ? random.pick(exchanges) : random.pick(EXCHANGES);
+  const key = random.pick(KEYS);
   const maybe = <T>(chance: number, value: T): T | undefined => (random.chance(chance) ? value : undefined);
   const on = { at, conn, ch };
   const hurried = defined({ timeout: maybe(0.15, random.pick([1, 20, 300])), abortAfter: maybe(0.1, random.pick([0, 1, 30])) }); // prettier-ignore
@@ -118,7 +141,7 @@ function drawStep(random: Prng, kind: StepKind, at: number): Step[] {
       case 'closeChannel':
         return { ...on, kind, ...defined({ timeout: maybe(0.6, random.pick([1, 100, 1_000])) }) };
       case 'publish':
-        return { ...on, kind, what: drawPublish(random, queue) };
+        return { ...on, kind, what: drawPublish(random, queue, exchanges) };
       case 'waitForConfirms':
         return { ...on, kind, timeout: random.pick([1, 100, 5_000]) };
       case 'declareQueue':
@@ -201,13 +224,7 @@ function drawStep(random: Prng, kind: StepKind, at: number): Step[] {
         return { at, kind, count: random.pick([1, 3, 30]), how: random.pick(['close', 'end'] as const) };
     }
   };
-  const made = step();
-  // A fault hits hardest where something has just begun.
-  return [made];
-}
-
-function drawQueue(random: Prng): string {
-  return random.chance(0.55) ? random.pick(SAFE_QUEUES) : random.pick(QUEUES);
+  return step();
 }
 
 function drawChannel(random: Prng): ChannelSettings {
@@ -248,11 +265,12 @@ function drawTreatment(random: Prng): Treatment {
   };
 }
 
-function drawPublish(random: Prng, queue: string): PublishSettings {
+function drawPublish(random: Prng, queue: string, exchanges: readonly string[]): PublishSettings {
   const maybe = <T>(chance: number, value: T): T | undefined => (random.chance(chance) ? value : undefined);
   const toQueue = random.chance(0.65);
-  const exchange = toQueue ? '' : random.chance(0.06) ? 'missing-ex' : random.pick(EXCHANGES);
-  const key = toQueue ? (random.chance(0.1) ? 'nowhere' : queue) : random.pick(['a', 'b', 'a.b']);
+  const known = exchanges.length > 0 ? random.pick(exchanges) : 'amq.fanout';
+  const exchange = toQueue ? '' : random.chance(0.06) ? 'missing-ex' : random.chance(0.9) ? known : random.pick(EXCHANGES); // prettier-ignore
+  const key = toQueue ? (random.chance(0.1) ? 'nowhere' : queue) : random.pick(KEYS);
   return {
     exchange,
     key,

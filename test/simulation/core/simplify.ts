@@ -1,5 +1,19 @@
 import type { Step } from './steps.js';
 
+/** What settings are when they do not matter. */
+export const plainSettings = {
+  logger: undefined,
+  nodes: 1,
+  heartbeat: 10,
+  rpcTimeout: 5_000,
+  connectTimeout: 2_000,
+  frameMax: 131_072,
+  writeBufferSize: 4 * 1024 * 1024,
+  maxMessageSize: 128 * 1024 * 1024,
+  reconnect: { initialDelay: 100, maxDelay: 2_000 },
+  duration: 3_000,
+} as const;
+
 /** Values that a step may have in place of its own: fewer, smaller, at once. */
 export function simplify(step: Step): readonly Step[] {
   const simpler: Step[] = [];

@@ -117,7 +117,6 @@ export type StepKind = Step['kind'];
 /** Of all connections of a run. */
 export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly nodes: number;
-  readonly weather: Weather;
   /** Seconds; of the client. */
   readonly heartbeat: number;
   readonly rpcTimeout: number;
@@ -140,6 +139,9 @@ export interface CoreScenario extends Scenario<Step> {
 export const SAFE_QUEUES = ['safe0', 'safe1', 'safe2'] as const;
 export const QUEUES = [...SAFE_QUEUES, 'brief0', 'brief1', 'auto0', 'auto1', 'mine0', 'mine1', 'named0', 'named1'] as const;
 export const EXCHANGES = ['direct0', 'fanout0', 'topic0', 'auto-ex0', 'headers0', 'brief-ex0'] as const;
+
+/** Weather in which nothing is lost on the way. */
+export const FAIR_WEATHER: Weather = { latency: [0.5, 1], chunk: 0, bandwidth: 0 };
 
 /** What a queue of this name is declared as. */
 export function queueOptions(queue: string): { durable?: boolean; exclusive?: boolean; autoDelete?: boolean } {

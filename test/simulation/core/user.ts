@@ -301,7 +301,11 @@ export class UserChannel {
       message.promise = 'other';
     }); // prettier-ignore
     const { maxUnconfirmed = 10_000, maxWaiting = 100_000 } = settings;
-    oracle.check(this.waiting <= maxUnconfirmed + maxWaiting + 1, 'bounds', () => `${this.name}: ${this.waiting} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
+    // What is refused at once is refused by then.
+    scene.clock.in(0, () => {
+      const { waiting: underWay } = this;
+      oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
+    });
   }
 
   /** "N publishes wait already" is said only when there are so many, or so many bytes. */

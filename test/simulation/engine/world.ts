@@ -43,6 +43,8 @@ export interface RunResult {
 /** A world that seeds can be run in. */
 export interface World<S extends TimedStep = TimedStep> {
   readonly name: string;
+  /** The plainest value of each setting, for shrinking; undefined to leave it out. */
+  readonly plainSettings: Readonly<Record<string, unknown>>;
   generate(seed: number): Scenario<S>;
   run(scenario: Scenario<S>, options: RunOptions): Promise<RunResult>;
   /** Simpler ones of the same kind, most simple first, for shrinking. */

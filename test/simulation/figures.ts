@@ -1,0 +1,28 @@
+/** What a number of runs came to. */
+export class Figures {
+  seeds = 0;
+  virtualTime = 0;
+  readonly counts = new Map<string, number>();
+  private readonly began = Date.now();
+
+  add(virtualTime: number, counts: Readonly<Record<string, number>>): void {
+    this.seeds++;
+    this.virtualTime += virtualTime;
+    for (const [name, count] of Object.entries(counts)) this.counts.set(name, (this.counts.get(name) ?? 0) + count);
+  }
+
+  get seconds(): number {
+    return (Date.now() - this.began) / 1000;
+  }
+
+  line(): string {
+    const hours = (this.virtualTime / 3_600_000).toFixed(1);
+    return `${this.seeds} seeds, ${hours} virtual hours, ${this.seconds.toFixed(0)} s, ${(this.seeds / this.seconds).toFixed(0)} seeds a second`;
+  }
+
+  /** Everything that was counted, by name. */
+  table(): string {
+    const names = [...this.counts.keys()].sort();
+    return names.map((name) => `${String(this.counts.get(name)).padStart(10)}  ${name}`).join('\n');
+  }
+}

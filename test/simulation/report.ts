@@ -1,0 +1,20 @@
+import type { RunResult, Scenario } from './engine/world.js';
+
+/** Lines of the trace that are shown below a failure. */
+const TAIL = 60;
+
+/** A failure as it is printed: what, how to run it again, the steps that are left of it, and the end of its trace. */
+export function report(world: string, scenario: Scenario, result: RunResult, all: boolean): string {
+  const { violation } = result;
+  if (!violation) return `seed ${scenario.seed}: nothing failed`;
+  const settings = JSON.stringify(scenario.settings);
+  return [
+    `seed ${scenario.seed} fails: ${violation.invariant}, at ${violation.at} ms: ${violation.what}`,
+    `again: npm run simulate -- --world ${world} --seed ${scenario.seed} --trace`,
+    `settings: ${settings}`,
+    `steps (${scenario.steps.length}):`,
+    ...scenario.steps.map((step) => `  ${JSON.stringify(step)}`),
+    'trace:',
+    ...(all ? result.lines : result.lines.slice(-TAIL)),
+  ].join('\n');
+}

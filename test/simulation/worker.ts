@@ -1,0 +1,34 @@
+/** Runs batches of seeds for its parent, and ends when that lets go of it. */
+import { worldNamed } from './worlds.js';
+import type { RunOptions, Violation } from './engine/world.js';
+
+export interface ToWorker {
+  readonly world: string;
+  readonly from: number;
+  readonly count: number;
+  readonly only: string | undefined;
+  readonly except: string | undefined;
+}
+
+export type FromWorker = readonly {
+  readonly seed: number;
+  readonly virtualTime: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly violation: Violation | undefined;
+}[];
+
+process.on('message', (work: ToWorker) => void carryOut(work));
+
+async function carryOut({ world: name, from, count, only, except }: ToWorker): Promise<void> {
+  const world = worldNamed(name);
+  const options: RunOptions = {
+    ...(only === undefined ? {} : { only: new Set(only.split(',')) }),
+    ...(except === undefined ? {} : { except: new Set(except.split(',')) }),
+  };
+  const results = [];
+  for (let seed = from; seed < from + count; seed++) {
+    const { virtualTime, counts, violation } = await world.run(world.generate(seed), options);
+    results.push({ seed, virtualTime, counts, violation });
+  }
+  process.send!(results);
+}
