@@ -39,13 +39,19 @@ export default {
   maxWorkers: '100%',
   workerIdleMemoryLimit: '1GB',
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/lib/**/*.spec.ts', '<rootDir>/src/**/*.spec.ts'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{lib,src}/**/*.spec.ts', '<rootDir>/test/simulation/*.spec.ts'],
+    },
     {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       // Needs no RabbitMQ: project `embedded`.
-      testPathIgnorePatterns: ['<rootDir>/test/embedded-broker', '<rootDir>/test/testing/(?!on-rabbitmq)'],
+      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'simulation'].map(
+        (path) => `<rootDir>/test/${path}`,
+      ),
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },

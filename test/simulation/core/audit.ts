@@ -24,7 +24,11 @@ export function auditOpen(scene: Scene, director: Director): void {
     oracle.check(live === 1, 'peace-open', () => `${connection.name} has ${live} open sockets`);
     for (const channel of connection.allChannels) auditChannel(scene, channel);
     const held = bufferedBytes(connection.connection);
-    oracle.check(held === 0, 'bounds', () => `${connection.name} holds ${held} bytes for its socket after all that time`);
+    oracle.check(
+      held === 0,
+      'bounds',
+      () => `${connection.name} holds ${held} bytes for its socket after all that time`,
+    );
   }
 }
 
@@ -109,7 +113,11 @@ export function auditRest(scene: Scene, director: Director): void {
   const sockets = cluster.network.wires.filter((wire) => wire.live).map(({ id }) => id);
   oracle.check(sockets.length === 0, 'leak', () => `sockets are open though all is closed: wires ${sockets.join()}`);
   const { pending } = promises;
-  oracle.check(pending.length === 0, 'leak', () => `promises have not settled though all is closed: ${pending.join('; ')}`);
+  oracle.check(
+    pending.length === 0,
+    'leak',
+    () => `promises have not settled though all is closed: ${pending.join('; ')}`,
+  );
   const listeners = signals.reduce((sum, signal) => sum + getEventListeners(signal, 'abort').length, 0);
   oracle.check(listeners === 0, 'leak', () => `${listeners} listeners are left on users' signals`);
   for (const { connection, name } of director.allConnections) {
@@ -146,7 +154,9 @@ export async function takeAll(scene: Scene): Promise<ReadonlyMap<string, number>
   return found;
 }
 
-function* openChannels(director: Director): Generator<{ owner: UserConnection; user: UserChannel; connection: NonNullable<UserConnection['connection']> }> {
+function* openChannels(
+  director: Director,
+): Generator<{ owner: UserConnection; user: UserChannel; connection: NonNullable<UserConnection['connection']> }> {
   for (const owner of director.allConnections) {
     const { connection } = owner;
     if (!connection || connection.state !== 'open') continue;

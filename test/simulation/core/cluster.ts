@@ -149,14 +149,19 @@ export class Cluster {
 }
 
 /** The id that a message carries: in front of its body, or else as message id. */
-export function idIn(message: { readonly body: Buffer; readonly properties: { readonly messageId?: string | undefined } }): number {
+export function idIn(message: {
+  readonly body: Buffer;
+  readonly properties: { readonly messageId?: string | undefined };
+}): number {
   const text = message.body.toString('latin1', 0, 12);
   const [, id] = /^m(\d+)\./.exec(text) ?? /^m(\d+)$/.exec(message.properties.messageId ?? '') ?? [];
   return Number(id ?? -1);
 }
 
 function brief(args: object): string {
-  return JSON.stringify(args, (key, value: unknown) =>
+  return JSON.stringify(
+    args,
+    (key, value: unknown) =>
     value === false || value === '' || key === 'noWait' ? undefined : typeof value === 'object' && key !== '' && JSON.stringify(value) === '{}' ? undefined : value, // prettier-ignore
   );
 }

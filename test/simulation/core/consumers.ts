@@ -147,9 +147,14 @@ export class UserConsumer {
   }
 
   private settle(held: Held, how: 'ack' | 'nack' | 'reject', multiple = false): void {
-    this.outstanding.delete(held.key);
-    if (multiple) for (const key of this.outstanding) if (this.channel.covers(held.key, key)) this.outstanding.delete(key);
     this.channel.settle(held, how, multiple);
+  }
+
+  /** The user has settled it, or several up to it. */
+  onSettled(settled: DeliveryKey, multiple: boolean): void {
+    this.outstanding.delete(settled);
+    if (!multiple) return;
+    for (const key of this.outstanding) if (this.channel.covers(settled, key)) this.outstanding.delete(key);
   }
 
   private settleAgain(held: Held): void {
@@ -177,7 +182,11 @@ export class UserConsumer {
 }
 
 /** A loop over `channel.consume()`. */
-export async function iterate(consumer: UserConsumer, iterator: AsyncIterableIterator<Delivery>, breakAfter: number): Promise<void> {
+export async function iterate(
+  consumer: UserConsumer,
+  iterator: AsyncIterableIterator<Delivery>,
+  breakAfter: number,
+): Promise<void> {
   let count = 0;
   for await (const delivery of iterator) {
     const held = consumer.receive(delivery);

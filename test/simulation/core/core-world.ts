@@ -22,7 +22,13 @@ const PROBE_AFTER = 60_000;
 const AFTER_CLOSE = 13_000;
 
 /** The core client and the embedded broker. */
-export const coreWorld: World<Step> = { name: 'core', plainSettings, generate, run: (scenario, options) => run(scenario as CoreScenario, options), simplify };
+export const coreWorld: World<Step> = {
+  name: 'core',
+  plainSettings,
+  generate,
+  run: (scenario, options) => run(scenario as CoreScenario, options),
+  simplify,
+};
 
 async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResult> {
   const { seed, settings, steps } = scenario;
@@ -37,7 +43,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
   const director = new Director(scene);
   cluster.onMethod = (name, connection, channel, args) => scene.onMethod(name, connection, channel, args);
   clock.onMisuse = (what) => oracle.fail('time', what);
-  for (const step of steps) clock.in(step.at, () => director.carryOut(step));
+  for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
 
   const onThrown = (error: unknown): void => {
     if (error instanceof UserError) oracle.count('thrown by the user');

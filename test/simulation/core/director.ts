@@ -122,7 +122,10 @@ export class Director {
     }
   }
 
-  private toWire(step: Extract<Step, { readonly kind: 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>, wire: Wire | undefined): void {
+  private toWire(
+    step: Extract<Step, { readonly kind: 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>,
+    wire: Wire | undefined,
+  ): void {
     if (!wire?.live) return;
     switch (step.kind) {
       case 'reset':
@@ -148,7 +151,11 @@ export class Director {
       case 'nodeDown':
         if (step.node >= network.nodes.length) return;
         network.nodes[step.node] = step.silent ? 'silent' : 'refuses';
-        for (const wire of network.open) if (wire.node === step.node) step.silent ? wire.blackHole('both') : wire.reset();
+        for (const wire of network.open) {
+          if (wire.node !== step.node) continue;
+          if (step.silent) wire.blackHole('both');
+          else wire.reset();
+        }
         return;
       case 'nodeUp':
         if (step.node < network.nodes.length && this.downUntil <= scene.clock.now) network.nodes[step.node] = 'up';

@@ -3,7 +3,6 @@ import type { Weather } from '../engine/wire.js';
 import {
   EXCHANGES,
   QUEUES,
-  SAFE_QUEUES,
   type ChannelSettings,
   type ConsumeSettings,
   type CoreScenario,
@@ -92,7 +91,11 @@ function drawSteps(random: Prng, settings: CoreSettings): Step[] {
 }
 
 /** Connections, channels, topology and consumers that are there before anything breaks. */
-function drawBeginning(random: Prng): { readonly steps: Step[]; readonly queues: readonly string[]; readonly exchanges: readonly string[] } {
+function drawBeginning(random: Prng): {
+  readonly steps: Step[];
+  readonly queues: readonly string[];
+  readonly exchanges: readonly string[];
+} {
   const steps: Step[] = [];
   for (let conn = 0; conn < (random.chance(0.5) ? 1 : CONNECTIONS); conn++) {
     steps.push({ at: 0, kind: 'connect', conn });
@@ -119,7 +122,13 @@ function drawBeginning(random: Prng): { readonly steps: Step[]; readonly queues:
   return { steps, queues, exchanges };
 }
 
-function drawStep(random: Prng, kind: StepKind, at: number, queues: readonly string[], exchanges: readonly string[]): Step {
+function drawStep(
+  random: Prng,
+  kind: StepKind,
+  at: number,
+  queues: readonly string[],
+  exchanges: readonly string[],
+): Step {
   const conn = random.chance(0.7) ? 0 : random.int(0, CONNECTIONS - 1);
   const ch = random.chance(0.6) ? 0 : random.int(0, CHANNELS - 1);
   const slot = random.int(0, CONSUMERS - 1);

@@ -13,6 +13,8 @@ export interface Published {
   readonly persistent: boolean;
   readonly size: number;
   readonly mayRepeat: boolean;
+  /** Another one has the same content. */
+  readonly twin: boolean;
   /** Published in a transaction, which was not committed. */
   rolledBack: boolean;
   promise: 'pending' | 'confirmed' | 'handed' | 'not-sent' | 'other';
@@ -111,7 +113,7 @@ export class Ledger {
 
   /** First deliveries of one channel's publishes reach one consumer in order. */
   onConsumed(consumer: string, message: Published, redelivered: boolean): void {
-    if (redelivered || message.outcomes.length > 1) return;
+    if (redelivered || message.outcomes.length > 1 || message.twin) return;
     const way = `${consumer} ${message.channel}`;
     const last = this.firstDeliveries.get(way) ?? -1;
     this.oracle.check(message.index > last, 'order', () => `consumer ${consumer}: ${say(message)} came after publish ${last} of the same channel`); // prettier-ignore
@@ -183,7 +185,14 @@ export class Ledger {
     const keys: DeliveryKey[] = [];
     for (const [key, delivered] of this.deliveries) {
       const here = delivered.wire === wire && delivered.channel === channel && delivered.generation === generation;
-      if (here && delivered.noAck && !delivered.handed && delivered.consumerTag !== '' && !this.lossyTags.has(delivered.consumerTag)) keys.push(key);
+      if (
+        here &&
+        delivered.noAck &&
+        !delivered.handed &&
+        delivered.consumerTag !== '' &&
+        !this.lossyTags.has(delivered.consumerTag)
+      )
+        keys.push(key);
     }
     return keys;
   }

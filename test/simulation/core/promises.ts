@@ -37,7 +37,12 @@ export class Promises {
   }
 
   /** Calls `call`, and `then` with how it ended. */
-  watch<T>(what: string, call: () => Promise<T>, expected: Expectation, then?: (error: unknown, value?: T) => void): void {
+  watch<T>(
+    what: string,
+    call: () => Promise<T>,
+    expected: Expectation,
+    then?: (error: unknown, value?: T) => void,
+  ): void {
     const id = ++this.lastId;
     const began = this.clock.now;
     this.open.set(id, what);

@@ -4,7 +4,17 @@ import type { Weather } from '../engine/wire.js';
 /** How a consumer's handler treats what it gets. */
 export interface Treatment {
   readonly settle:
-    'ack' | 'multiple' | 'mixed' | 'reverse' | 'nackOnce' | 'reject' | 'hold' | 'twice' | 'stale' | 'closeChannel' | 'cancelInside';
+    | 'ack'
+    | 'multiple'
+    | 'mixed'
+    | 'reverse'
+    | 'nackOnce'
+    | 'reject'
+    | 'hold'
+    | 'twice'
+    | 'stale'
+    | 'closeChannel'
+    | 'cancelInside';
   /** ms before it settles; 0 within the handler's call. */
   readonly delay: number;
   /** One in so many deliveries makes the handler throw before it settles; 0 for none. */
@@ -69,26 +79,115 @@ export type Step = TimedStep &
     | { readonly kind: 'closeChannel'; readonly conn: number; readonly ch: number; readonly timeout?: number }
     | { readonly kind: 'publish'; readonly conn: number; readonly ch: number; readonly what: PublishSettings }
     | { readonly kind: 'waitForConfirms'; readonly conn: number; readonly ch: number; readonly timeout: number }
-    | { readonly kind: 'declareQueue'; readonly conn: number; readonly ch: number; readonly queue: string; readonly differently?: boolean; readonly timeout?: number }
-    | { readonly kind: 'deleteQueue'; readonly conn: number; readonly ch: number; readonly queue: string; readonly timeout?: number }
+    | {
+        readonly kind: 'declareQueue';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly differently?: boolean;
+        readonly timeout?: number;
+      }
+    | {
+        readonly kind: 'deleteQueue';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly timeout?: number;
+      }
     | { readonly kind: 'purgeQueue'; readonly conn: number; readonly ch: number; readonly queue: string }
-    | { readonly kind: 'declareExchange'; readonly conn: number; readonly ch: number; readonly exchange: string; readonly differently?: boolean }
+    | {
+        readonly kind: 'declareExchange';
+        readonly conn: number;
+        readonly ch: number;
+        readonly exchange: string;
+        readonly differently?: boolean;
+      }
     | { readonly kind: 'deleteExchange'; readonly conn: number; readonly ch: number; readonly exchange: string }
-    | { readonly kind: 'bind'; readonly conn: number; readonly ch: number; readonly queue: string; readonly exchange: string; readonly key: string; readonly args?: number }
-    | { readonly kind: 'unbind'; readonly conn: number; readonly ch: number; readonly queue: string; readonly exchange: string; readonly key: string; readonly args?: number }
-    | { readonly kind: 'consume'; readonly conn: number; readonly ch: number; readonly slot: number; readonly queue: string; readonly settings: ConsumeSettings; readonly treatment: Treatment }
-    | { readonly kind: 'iterate'; readonly conn: number; readonly ch: number; readonly queue: string; readonly settings: ConsumeSettings; readonly treatment: Treatment; readonly breakAfter: number }
-    | { readonly kind: 'cancel'; readonly conn: number; readonly ch: number; readonly slot: number; readonly timeout?: number; readonly abortAfter?: number }
-    | { readonly kind: 'get'; readonly conn: number; readonly ch: number; readonly queue: string; readonly noAck?: boolean; readonly timeout?: number; readonly abortAfter?: number }
-    | { readonly kind: 'settleHeld'; readonly conn: number; readonly ch: number; readonly how: 'ack' | 'nack' | 'multiple' }
-    | { readonly kind: 'qos'; readonly conn: number; readonly ch: number; readonly count: number; readonly global?: boolean }
+    | {
+        readonly kind: 'bind';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly exchange: string;
+        readonly key: string;
+        readonly args?: number;
+      }
+    | {
+        readonly kind: 'unbind';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly exchange: string;
+        readonly key: string;
+        readonly args?: number;
+      }
+    | {
+        readonly kind: 'consume';
+        readonly conn: number;
+        readonly ch: number;
+        readonly slot: number;
+        readonly queue: string;
+        readonly settings: ConsumeSettings;
+        readonly treatment: Treatment;
+      }
+    | {
+        readonly kind: 'iterate';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly settings: ConsumeSettings;
+        readonly treatment: Treatment;
+        readonly breakAfter: number;
+      }
+    | {
+        readonly kind: 'cancel';
+        readonly conn: number;
+        readonly ch: number;
+        readonly slot: number;
+        readonly timeout?: number;
+        readonly abortAfter?: number;
+      }
+    | {
+        readonly kind: 'get';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly noAck?: boolean;
+        readonly timeout?: number;
+        readonly abortAfter?: number;
+      }
+    | {
+        readonly kind: 'settleHeld';
+        readonly conn: number;
+        readonly ch: number;
+        readonly how: 'ack' | 'nack' | 'multiple';
+      }
+    | {
+        readonly kind: 'qos';
+        readonly conn: number;
+        readonly ch: number;
+        readonly count: number;
+        readonly global?: boolean;
+      }
     | { readonly kind: 'confirmSelect'; readonly conn: number; readonly ch: number }
     | { readonly kind: 'recover'; readonly conn: number; readonly ch: number; readonly async?: boolean }
     | { readonly kind: 'flow'; readonly conn: number; readonly ch: number }
-    | { readonly kind: 'transaction'; readonly conn: number; readonly queue: string; readonly count: number; readonly get?: boolean; readonly rollback?: boolean }
+    | {
+        readonly kind: 'transaction';
+        readonly conn: number;
+        readonly queue: string;
+        readonly count: number;
+        readonly get?: boolean;
+        readonly rollback?: boolean;
+      }
     | { readonly kind: 'drainEvents'; readonly conn: number; readonly timeout: number }
     | { readonly kind: 'updateSecret'; readonly conn: number }
-    | { readonly kind: 'channelError'; readonly conn: number; readonly ch: number; readonly how: 'missingQueue' | 'missingExchange' | 'different' | 'publish' }
+    | {
+        readonly kind: 'channelError';
+        readonly conn: number;
+        readonly ch: number;
+        readonly how: 'missingQueue' | 'missingExchange' | 'different' | 'publish';
+      }
     | { readonly kind: 'reset'; readonly conn: number }
     | { readonly kind: 'fin'; readonly conn: number }
     | { readonly kind: 'blackHole'; readonly conn: number; readonly direction: Direction }
@@ -137,7 +236,17 @@ export interface CoreScenario extends Scenario<Step> {
 
 /** Durable queues that nobody deletes: what is confirmed for these is not lost. */
 export const SAFE_QUEUES = ['safe0', 'safe1', 'safe2'] as const;
-export const QUEUES = [...SAFE_QUEUES, 'brief0', 'brief1', 'auto0', 'auto1', 'mine0', 'mine1', 'named0', 'named1'] as const;
+export const QUEUES = [
+  ...SAFE_QUEUES,
+  'brief0',
+  'brief1',
+  'auto0',
+  'auto1',
+  'mine0',
+  'mine1',
+  'named0',
+  'named1',
+] as const;
 export const EXCHANGES = ['direct0', 'fanout0', 'topic0', 'auto-ex0', 'headers0', 'brief-ex0'] as const;
 
 /** Weather in which nothing is lost on the way. */

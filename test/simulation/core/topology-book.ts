@@ -74,7 +74,11 @@ export class TopologyBook {
 
   private known(queue: string): Known {
     let known = this.queues.get(queue);
-    if (!known) this.queues.set(queue, (known = { declarers: new Set(), last: 'unclear', underWay: 0, consumed: false, deleters: new Set() }));
+    if (!known)
+      this.queues.set(
+        queue,
+        (known = { declarers: new Set(), last: 'unclear', underWay: 0, consumed: false, deleters: new Set() }),
+      );
     return known;
   }
 }

@@ -20,7 +20,14 @@ import { keyOf, say, type DeliveryKey, type Published } from './ledger.js';
 import { bodyOf, matches, propertiesOf } from './messages.js';
 import { UserError } from './promises.js';
 import type { Scene } from './scene.js';
-import { exchangeType, queueOptions, type ChannelSettings, type ConsumeSettings, type Step, type Treatment } from './steps.js';
+import {
+  exchangeType,
+  queueOptions,
+  type ChannelSettings,
+  type ConsumeSettings,
+  type Step,
+  type Treatment,
+} from './steps.js';
 
 type Of<K extends Step['kind']> = Extract<Step, { readonly kind: K }>;
 
@@ -96,7 +103,12 @@ export class UserConnection {
       `closeConnection ${name} ${timeout ?? ''}`,
       () => connection.close(options),
       { within: timeout ?? 10_000, invariant: 'close' },
-      () => this.scene.oracle.check(connection.state === 'closed', 'close', () => `${name} is ${connection.state} after close()`),
+      () =>
+        this.scene.oracle.check(
+          connection.state === 'closed',
+          'close',
+          () => `${name} is ${connection.state} after close()`,
+        ),
     );
   }
 
@@ -270,6 +282,7 @@ export class UserChannel {
       persistent: !what.transient,
       size: body.length,
       mayRepeat: settings.republishUnconfirmed === true,
+      twin: what.twins === true,
       rolledBack: false,
       promise: 'pending',
       outcomes: [],
@@ -277,7 +290,12 @@ export class UserChannel {
     ledger.add(message);
     const { signal, abortAfter } = scene.signalAfter(what.abortAfter);
     const { timeout } = what;
-    const options = { ...properties, mandatory, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
+    const options = {
+      ...properties,
+      mandatory,
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal ? { signal } : {}),
+    };
     const confirming = channel.confirming;
     const [waiting, waitingBytes] = [this.waiting, this.waitingBytes];
     this.waiting++;
@@ -328,7 +346,12 @@ export class UserChannel {
     return this.scene.named.get(`${this.owner.name} ${queue}`) ?? queue;
   }
 
-  call(what: string, call: (channel: Channel) => Promise<unknown>, timeout?: number, then?: (error: unknown, value?: unknown) => void): void {
+  call(
+    what: string,
+    call: (channel: Channel) => Promise<unknown>,
+    timeout?: number,
+    then?: (error: unknown, value?: unknown) => void,
+  ): void {
     const { channel, scene } = this;
     if (!channel) return;
     const wait = timeout ?? scene.settings.rpcTimeout;
@@ -509,6 +532,7 @@ export class UserChannel {
     scene.oracle.count(`${how}${multiple ? ' multiple' : ''}`);
     if (this.isVoid(key)) scene.oracle.count(`stale ${how}`);
     else scene.ledger.intend(key, outcome, multiple);
+    for (const consumer of this.allConsumers) consumer.onSettled(key, multiple);
     try {
       if (how === 'ack') delivery.ack(multiple ? { multiple } : undefined);
       else if (how === 'nack') delivery.nack(multiple ? { multiple } : {});

@@ -59,5 +59,8 @@ export class Network {
 }
 
 function refused(node: number): Error {
-  return Object.assign(new Error(`connect ECONNREFUSED node${node}:5672`), { code: 'ECONNREFUSED', syscall: 'connect' });
+  return Object.assign(new Error(`connect ECONNREFUSED node${node}:5672`), {
+    code: 'ECONNREFUSED',
+    syscall: 'connect',
+  });
 }

@@ -13,7 +13,12 @@ export interface Shrunk<S extends TimedStep> {
  *
  * @param limit runs at most
  */
-export async function shrink<S extends TimedStep>(world: World<S>, failing: Scenario<S>, options: RunOptions, limit = 1_500): Promise<Shrunk<S>> {
+export async function shrink<S extends TimedStep>(
+  world: World<S>,
+  failing: Scenario<S>,
+  options: RunOptions,
+  limit = 1_500,
+): Promise<Shrunk<S>> {
   let best = failing;
   let result = await world.run(failing, options);
   const { violation } = result;
@@ -30,9 +35,9 @@ export async function shrink<S extends TimedStep>(world: World<S>, failing: Scen
     [best, result] = [candidate, tried];
     return true;
   };
-  for (let size = Math.ceil(best.steps.length / 2); ; ) {
+  for (let size = Math.ceil(best.steps.length / 2); ;) {
     let dropped = false;
-    for (let from = 0; from < best.steps.length; ) {
+    for (let from = 0; from < best.steps.length;) {
       const steps = [...best.steps.slice(0, from), ...best.steps.slice(from + size)];
       if (await stillFails({ ...best, steps })) dropped = true;
       else from += size;
@@ -41,7 +46,7 @@ export async function shrink<S extends TimedStep>(world: World<S>, failing: Scen
     else if (!dropped) break;
   }
   for (let index = 0; index < best.steps.length; index++) {
-    for (let again = true; again; ) {
+    for (let again = true; again;) {
       again = false;
       for (const simpler of world.simplify(best.steps[index]!)) {
         const steps = best.steps.with(index, simpler);

@@ -1,0 +1,158 @@
+/**
+ * `npm run simulate:mutants [-- --only 3,17]`: plants each defect of mutants.ts into a copy of the tree, and tells how many seeds and
+ * seconds the simulation takes to find it. A seed counts when it fails with the defect and not without. Exits with 1 when a
+ * defect is not found within `--limit` seconds (60).
+ */
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { mutants, type Mutant } from './mutants.js';
+import type { FromWorker } from './worker.js';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    limit: { type: 'string', default: '60' },
+    from: { type: 'string', default: '1' },
+    world: { type: 'string', default: 'core' },
+  },
+});
+const limit = Number(values.limit) * 1000;
+const BATCH = 10;
+
+/** A compiled tree of its own, and a process that runs seeds in it. */
+class Tree {
+  private worker: ChildProcess | undefined;
+
+  constructor(readonly folder: string) {
+    for (const part of ['lib', 'test/simulation', 'package.json', 'tsconfig.json']) {
+      cpSync(part, join(folder, part), { recursive: true });
+    }
+    symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));
+    this.compile();
+  }
+
+  /** Puts a defect in. Types may suffer: it is compiled all the same. */
+  plant(file: string, text: string): void {
+    writeFileSync(join(this.folder, file), text);
+    this.compile();
+  }
+
+  /** Takes it out again; the next compilation sees it. */
+  heal(file: string, text: string): void {
+    this.stop();
+    writeFileSync(join(this.folder, file), text);
+  }
+
+  run(from: number, count: number): Promise<FromWorker> {
+    this.worker ??= fork(join(this.folder, '.build/simulation/test/simulation/worker.js'), { silent: true });
+    const { worker } = this;
+    return new Promise((resolve, reject) => {
+      const ended = (code: number | null): void => reject(new Error(`the worker ended with ${code}`));
+      worker.once('exit', ended);
+      worker.once('message', (results: FromWorker) => {
+        worker.off('exit', ended);
+        resolve(results);
+      });
+      worker.send({ world: values.world, from, count });
+    });
+  }
+
+  /** What runs for ever ends with its process. */
+  stop(): void {
+    this.worker?.removeAllListeners();
+    this.worker?.kill('SIGKILL');
+    this.worker = undefined;
+  }
+
+  private compile(): void {
+    const tsc = join(process.cwd(), 'node_modules/.bin/tsc');
+    spawnSync(tsc, ['-p', 'test/simulation/tsconfig.json'], { cwd: this.folder, stdio: 'pipe' });
+  }
+}
+
+const home = mkdtempSync(join(tmpdir(), 'simulate-mutants-'));
+const trees: Tree[] = [];
+const newTree = (name: string): Tree => {
+  const folder = join(home, name);
+  mkdirSync(join(folder, 'test'), { recursive: true });
+  const tree = new Tree(folder);
+  trees.push(tree);
+  return tree;
+};
+process.once('exit', () => {
+  for (const tree of trees) tree.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+/** Whether a seed fails without any defect, from its first number on. */
+const failsAnyway: boolean[] = [];
+const start = Number(values.from);
+
+async function failing(sound: Tree, upTo: number): Promise<void> {
+  while (failsAnyway.length < upTo) {
+    for (const { violation } of await sound.run(start + failsAnyway.length, BATCH))
+      failsAnyway.push(violation !== undefined);
+  }
+}
+
+interface Found {
+  readonly seeds: number;
+  readonly seconds: number;
+  readonly by: string | undefined;
+}
+
+/** Runs seeds until one fails that does not fail anyway. */
+async function hunt(sound: Tree, broken: Tree): Promise<Found> {
+  let spent = 0;
+  for (let seeds = 0; spent < limit; seeds += BATCH) {
+    await failing(sound, seeds + BATCH);
+    const began = Date.now();
+    const left = AbortSignal.timeout(limit - spent + 1_000);
+    const results = await Promise.race([
+      broken.run(start + seeds, BATCH).catch((error: unknown) => String(error)),
+      new Promise<string>((resolve) => left.addEventListener('abort', () => resolve('goes round for ever'))),
+    ]);
+    spent += Date.now() - began;
+    if (typeof results === 'string') return { seeds: seeds + BATCH, seconds: spent / 1000, by: results };
+    for (const [index, { violation }] of results.entries()) {
+      if (!violation || failsAnyway[seeds + index]) continue;
+      return {
+        seeds: seeds + index + 1,
+        seconds: spent / 1000,
+        by: `${violation.invariant}: ${violation.what.split('\n')[0]}`,
+      };
+    }
+  }
+  return { seeds: 0, seconds: spent / 1000, by: undefined };
+}
+
+function planted({ file, search, replace }: Mutant): { readonly sound: string; readonly broken: string } {
+  const sound = readFileSync(file, 'utf8');
+  const places = sound.split(search).length - 1;
+  if (places !== 1) throw new Error(`${file}: the text is there ${places} times: ${search}`);
+  return { sound, broken: sound.replace(search, () => replace) };
+}
+
+const chosen = values.only === undefined ? mutants.map((_, index) => index + 1) : values.only.split(',').map(Number);
+// All are looked at first: one that no longer fits is told at once, not after an hour.
+for (const number of chosen) planted(mutants[number - 1]!);
+const sound = newTree('sound');
+const broken = newTree('broken');
+let missed = 0;
+for (const number of chosen) {
+  const mutant = mutants[number - 1]!;
+  const text = planted(mutant);
+  broken.plant(mutant.file, text.broken);
+  const { seeds, seconds, by } = await hunt(sound, broken);
+  broken.heal(mutant.file, text.sound);
+  if (by === undefined) missed++;
+  const verdict = by === undefined ? 'NOT FOUND' : `${seeds} seeds, ${seconds.toFixed(1)} s`;
+  console.log(`${String(number).padStart(3)}  ${verdict.padEnd(22)} ${mutant.why} (${mutant.file})`);
+  if (by !== undefined) console.log(`${' '.repeat(28)}${by.slice(0, 160)}`);
+}
+console.log(`${chosen.length - missed} of ${chosen.length} found`);
+process.exit(missed > 0 ? 1 : 0);

@@ -1,0 +1,377 @@
+/** A defect that is planted: one place of one file, changed by hand. */
+export interface Mutant {
+  readonly file: string;
+  /** Stands in the file once. */
+  readonly search: string;
+  readonly replace: string;
+  /** What a user would see. */
+  readonly why: string;
+}
+
+const client = 'lib/client';
+
+/** Each must be found by the simulation within a minute. */
+export const mutants: readonly Mutant[] = [
+  // Settling.
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: 'this.state(this.lowest) !== OUTSTANDING; this.lowest++',
+    replace: 'this.lowest < 1e9; this.lowest++',
+    why: 'an ack with `multiple` covers a gap: what is not acked is acked',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: 'if (acked.length === 0 || this.stale) return;',
+    replace: 'if (acked.length === 0) return;',
+    why: 'a stale ack is written on the channel that was opened anew',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: 'if (!this.stale && deliveryTag',
+    replace: 'if (deliveryTag',
+    why: 'settling a delivery of the generation before is written',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search:
+      '    if (multiple) {\n      this.flush();\n      this.finishUpTo(deliveryTag);\n    } else this.mark(deliveryTag, DONE);',
+    replace: '    if (multiple) this.finishUpTo(deliveryTag);\n    else this.mark(deliveryTag, DONE);',
+    why: '`ack(1)` and `nack(2, multiple)` in one tick: the acked message is requeued',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: '      this.mark(tag, DONE);\n      this.sink.ack(tag, false);',
+    replace: '      this.mark(tag, DONE);',
+    why: 'acks behind a gap are never written',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: 'this.append(this.recovering ? DONE : OUTSTANDING);',
+    replace: 'this.append(OUTSTANDING);',
+    why: 'what comes before recover-ok can be settled: 406',
+  },
+  {
+    file: `${client}/consuming/settlements.ts`,
+    search: 'if (covered > 0) this.sink.ack(last, covered > 1);',
+    replace: 'if (covered > 0) this.sink.ack(last, false);',
+    why: 'of several acks only the last is written',
+  },
+  // Consumers.
+  {
+    file: `${client}/consuming/consumer.ts`,
+    search: '      if (delivery.settled) this.backlog.push(delivery);\n      else delivery.nack({ requeue: true });',
+    replace: '      if (delivery.settled) this.backlog.push(delivery);',
+    why: 'the backlog is dropped by cancel(): it stays unacknowledged',
+  },
+  {
+    file: `${client}/consuming/consumer.ts`,
+    search: '      while (this.backlog.length > 0 && this.running < this.concurrency) this.run(this.backlog.shift()!);',
+    replace: '',
+    why: 'the backlog is not run after a cancel() that failed',
+  },
+  {
+    file: `${client}/consuming/consumer.ts`,
+    search: 'if (this.holding || this.running >= this.concurrency)',
+    replace: 'if (this.holding)',
+    why: 'concurrency is not kept',
+  },
+  {
+    file: `${client}/consuming/consumer.ts`,
+    search: "    this.state = 'suspended';\n    this.backlog = [];",
+    replace: "    this.state = 'suspended';",
+    why: 'what waited is handled after a loss, and again when it is redelivered',
+  },
+  {
+    file: `${client}/consuming/consumer.ts`,
+    search: '    this.host.onHandlerError(error, delivery);\n    this.next();',
+    replace: '    this.host.onHandlerError(error, delivery);',
+    why: 'a handler that throws is never done: its place is lost',
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: '      if (consumer.active || consumer.ended || this.starting.has(consumer)) continue;',
+    replace: '      if (consumer.ended) continue;',
+    why: 'a consumer that has come back is registered twice',
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: '        await this.start(consumer, {});\n      } catch',
+    replace: '        await Promise.resolve();\n      } catch',
+    why: 'consumers are not restored',
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: '    const back = own ? this.setPrefetch(this.host.defaultPrefetch(), limits) : undefined;',
+    replace: '    const back = undefined;',
+    why: "a consumer's own prefetch holds for those that follow",
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: "      void this.host.call('basic.cancel', { consumerTag, noWait: false }).catch(() => {});\n",
+    replace: '',
+    why: 'a consumer whose caller has stopped waiting stays registered',
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: '        queue: this.host.resolveQueue(queue),',
+    replace: '        queue,',
+    why: 'a server-named queue is not consumed after a restore',
+  },
+  {
+    file: `${client}/consuming/delivery-iterator.ts`,
+    search: '    const cancelled = consumer?.cancel();',
+    replace: '    const cancelled = undefined;',
+    why: 'leaving a loop does not cancel its consumer',
+  },
+  // Publishing.
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '    if (this.host.confirming) this.confirms.add(publish);\n    else succeed(publish, 0);',
+    replace: '    if (this.host.confirming) this.confirms.add(publish);\n    succeed(publish, 1);',
+    why: 'a publish resolves before its confirm',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: "    this.confirms.forEach((publish) => check(publish, 'unknown'));",
+    replace: "    this.confirms.forEach((publish) => check(publish, 'not-sent'));",
+    why: "the outcome is 'not-sent' after a send",
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '      if (publish.settled) continue;\n      try {',
+    replace: '      try {',
+    why: 'what was told as not sent is sent when there is room',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '      this.waitingBytes -= publish.body.length;\n',
+    replace: '',
+    why: "refused with '0 publishes wait already'",
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: "    if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();",
+    replace: '    if (!goesOn) this.refuseWaiting();',
+    why: "'fail' does not hold for what waits already",
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '    const full = this.confirms.count >= maxUnconfirmed ||',
+    replace: '    const full =',
+    why: 'maxUnconfirmed is not kept',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '    this.waiting = [...again, ...this.waiting];',
+    replace: '    this.waiting = [...this.waiting, ...again];',
+    why: 'what is sent again comes behind what is new',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '      this.deadlines.by(publish.deadline);\n      return promise;',
+    replace: '      return promise;',
+    why: 'no deadline of a publish is kept',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '    return earliest;\n',
+    replace: '    return Infinity;\n',
+    why: 'only the first deadline is kept',
+  },
+  {
+    file: `${client}/publishing/publisher.ts`,
+    search: '      fail(publish, signal.reason);\n',
+    replace: '',
+    why: 'a signal does not end a publish',
+  },
+  {
+    file: `${client}/publishing/returns.ts`,
+    search: '    publish.mandatory &&\n',
+    replace: '',
+    why: 'a return is matched to a publish that was not mandatory',
+  },
+  {
+    file: `${client}/publishing/returns.ts`,
+    search: 'publish.properties.messageId === messageId && address(publish)',
+    replace: 'address(publish)',
+    why: 'a return is matched to the wrong publish',
+  },
+  {
+    file: `${client}/publishing/confirms.ts`,
+    search: 'const from = multiple ? this.lowest : Math.max(deliveryTag, this.lowest);',
+    replace: 'const from = Math.max(deliveryTag, this.lowest);',
+    why: 'a confirm with `multiple` confirms one',
+  },
+  {
+    file: `${client}/publishing/confirms.ts`,
+    search: '    this.lowest = this.next = this.cursor = 1;',
+    replace: '',
+    why: 'confirms after a restore are matched to tags of before',
+  },
+  {
+    file: `${client}/publishing/blame.ts`,
+    search: 'if (unconfirmed === 1 || publish.exchange === exchange) return ofChannel;',
+    replace: 'return ofChannel;',
+    why: 'all publishes of a channel are told to be the culprit',
+  },
+  // Channel.
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: '    for (const [scope, prefetchCount] of this.qos) {',
+    replace: '    for (const [scope, prefetchCount] of [] as [string, number][]) {',
+    why: 'QoS is not replayed',
+  },
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: "    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, wait);",
+    replace: '',
+    why: 'confirm mode is not replayed',
+  },
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: '    this.settlements.end();\n    this.content.reset();',
+    replace: '    this.settlements.end();',
+    why: 'half a message of before a loss meets the frames of after it',
+  },
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: "    if (restored) this.report('restored');\n    this.publisher.pump();",
+    replace: "    if (restored) this.report('restored');",
+    why: 'what waits is not published after a restore',
+  },
+  {
+    file: `${client}/channel/channel.ts`,
+    search: '      if (abandoned && !noAck) delivery.nack({ requeue: true });',
+    replace: '',
+    why: 'a get that nobody waits for any more keeps its message',
+  },
+  {
+    file: `${client}/channel/channel.ts`,
+    search: "    this.current = 'closing';\n    this.settlements.flush();",
+    replace: "    this.current = 'closing';",
+    why: 'acks of the last tick are lost on close()',
+  },
+  {
+    file: `${client}/channel/channel.ts`,
+    search: '    await Promise.all(consumers.map((consumer) => consumer.idle()));',
+    replace: '',
+    why: 'close() does not wait for running handlers: their acks are lost',
+  },
+  {
+    file: `${client}/channel/topology-record.ts`,
+    search: '    for (const binding of this.bindings.values()) await this.replayBinding(actions, binding);',
+    replace: '',
+    why: 'bindings are not restored',
+  },
+  {
+    file: `${client}/channel/topology-record.ts`,
+    search: '    this.queues.delete(name);',
+    replace: '',
+    why: 'a deleted queue stays on record and comes back',
+  },
+  {
+    file: `${client}/channel/topology-record.ts`,
+    search: 'return JSON.stringify([kind, destination, source, routingKey, args], replacer);',
+    replace: 'return JSON.stringify([kind, destination, source, routingKey], replacer);',
+    why: 'of two bindings that differ in arguments one is forgotten',
+  },
+  // Connection.
+  {
+    file: `${client}/connection/connection.ts`,
+    search: '  onLinkLost(error: ConnectionError): void {\n    this.blockedReason = undefined;',
+    replace: '  onLinkLost(error: ConnectionError): void {',
+    why: 'publishes hang after a reconnect, for the connection was blocked before',
+  },
+  {
+    file: `${client}/connection/connection.ts`,
+    search: "        this.report('unblocked');\n        return this.pumpAll();",
+    replace: "        return this.report('unblocked');",
+    why: 'publishes do not go on when the connection is unblocked',
+  },
+  {
+    file: `${client}/connection/connection.ts`,
+    search: '    this.control.fail(reason);',
+    replace: '',
+    why: 'a call on channel 0 waits for its deadline when the connection is lost',
+  },
+  {
+    file: `${client}/connection/farewell.ts`,
+    search: "    if (method === CLOSE) this.link.send(this.channel, 'channel.closeOk', {});",
+    replace: '',
+    why: 'crossing closes: the broker waits for an answer',
+  },
+  {
+    file: `${client}/connection/farewell.ts`,
+    search: '    if (method === CLOSE_OK) this.onLinkGone();',
+    replace: '    this.onLinkGone();',
+    why: 'a channel number is used again before the broker has closed it',
+  },
+  // Link.
+  {
+    file: `${client}/link/heartbeat.ts`,
+    search: '        if (this.silence() >= 2 * this.interval) this.onDead(this.silence());',
+    replace: '',
+    why: 'a silent peer is never noticed',
+  },
+  {
+    file: `${client}/link/connector.ts`,
+    search: '  const cancel = options.clock.after(timeout, () => {',
+    replace: '  const cancel = options.clock.after(timeout * 1e6, () => {',
+    why: 'a host that does not answer is waited for',
+  },
+  {
+    file: `${client}/link/pending-calls.ts`,
+    search: '        leave(new TimeoutError(`${name}: no answer within ${timeout} ms`));',
+    replace: '',
+    why: 'a call without an answer never settles',
+  },
+  {
+    file: `${client}/link/pending-calls.ts`,
+    search: '        cancelDeadline();\n',
+    replace: '',
+    why: 'timers of answered calls are left',
+  },
+  {
+    file: `${client}/link/transport.ts`,
+    search: '    this.cancelLinger = this.clock.after(LINGER, () => this.destroy());',
+    replace: '',
+    why: 'a peer that reads nothing keeps the socket for ever',
+  },
+  {
+    file: `${client}/link/transport.ts`,
+    search: '      this.bytesInWrite -= batch.bytes;\n      this.writer.recycle(batch);\n      if (this.dead) return;',
+    replace: '      this.writer.recycle(batch);\n      if (this.dead) return;',
+    why: 'bytes that are gone are counted as waiting: no room any more',
+  },
+  {
+    file: `${client}/link/transport.ts`,
+    search: '      this.flush();\n      this.tellOfRoom();',
+    replace: '      this.flush();',
+    why: 'publishes that wait for room are not told of it',
+  },
+  // Recovery.
+  {
+    file: `${client}/recovery/reconnect.ts`,
+    search: '      delay = backoff.next();\n',
+    replace: '      backoff.reset();\n      delay = backoff.next();\n',
+    why: 'the backoff is reset each time',
+  },
+  {
+    file: `${client}/recovery/restore.ts`,
+    search: '  const failed = channels.filter((channel) => channel.lost && !resumed.includes(channel));',
+    replace: '  const failed: typeof resumed = [];',
+    why: 'a channel that fails on its way back is left alone',
+  },
+  {
+    file: `${client}/recovery/restore.ts`,
+    search: '      if (error instanceof TimeoutError) return link.fail(error);',
+    replace: '',
+    why: 'a silent broker closes channels for good',
+  },
+  {
+    file: `${client}/recovery/topology-restorer.ts`,
+    search: '            if (error instanceof ChannelError) return false;',
+    replace: '            if (error instanceof ChannelError) return true;',
+    why: 'a server-named queue that is gone is taken to be there',
+  },
+];
