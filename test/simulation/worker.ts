@@ -17,6 +17,9 @@ export type FromWorker = readonly {
   readonly violation: Violation | undefined;
 }[];
 
+// Stacks are half of what errors cost, and thousands are made; `--seed` shows them.
+Error.stackTraceLimit = 0;
+
 process.on('message', (work: ToWorker) => void carryOut(work));
 
 async function carryOut({ world: name, from, count, only, except }: ToWorker): Promise<void> {

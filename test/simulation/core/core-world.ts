@@ -50,6 +50,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
     else oracle.fail('unhandled', `unhandled: ${describe(error)}\n${(error as Error | undefined)?.stack ?? ''}`);
   };
   const onWarning = (warning: Error): void => oracle.fail('unhandled', `warning: ${warning.name}: ${warning.message}`);
+  clock.onThrown = onThrown;
   process.on('unhandledRejection', onThrown);
   process.on('uncaughtException', onThrown);
   process.on('warning', onWarning);

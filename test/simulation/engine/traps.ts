@@ -34,7 +34,10 @@ export function setTraps(onLeak: (what: string) => void): () => void {
 
 /** The frame right above the trap, if it is code of the product. */
 function callerInProduct(): string | undefined {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 3;
   const [, , , frame = ''] = (new Error('where').stack ?? '').split('\n');
+  Error.stackTraceLimit = stackTraceLimit;
   const [, place] = /((?:lib|src)\/(?!.*node_modules).*?:\d+)/.exec(frame.replaceAll('\\', '/')) ?? [];
   return frame.includes('/test/') ? undefined : place;
 }

@@ -41,6 +41,8 @@ export class VirtualClock {
   private atThisInstant = 0;
   /** Is told of a delay that is not a number. */
   onMisuse: (what: string) => void = () => {};
+  /** Is told of what an event has thrown; time goes on. */
+  onThrown: (error: unknown) => void = () => {};
   /** Events that were run. */
   events = 0;
 
@@ -95,7 +97,7 @@ export class VirtualClock {
         try {
           run();
         } catch (error) {
-          return done(error as Error);
+          this.onThrown(error);
         }
         return afterMicrotasks(step);
       }
