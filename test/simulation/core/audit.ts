@@ -8,6 +8,18 @@ import type { Scene } from './scene.js';
 import { SAFE_QUEUES } from './steps.js';
 import type { UserChannel, UserConnection } from './user.js';
 
+/** The connections that may come back have come back. */
+export function auditRecovery({ oracle }: Scene, director: Director): void {
+  for (const { connection, name, closeAsked, ended } of director.allConnections) {
+    if (!connection || closeAsked || ended) continue;
+    oracle.check(
+      connection.state === 'open',
+      'recovery',
+      () => `${name} is ${connection.state} though nothing has been broken for 45 s`,
+    );
+  }
+}
+
 /** After peace: connections and channels are open, as far as they may be. */
 export function auditOpen(scene: Scene, director: Director): void {
   const { oracle, settings } = scene;

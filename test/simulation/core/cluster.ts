@@ -1,12 +1,21 @@
 import { EmbeddedBroker, type JournalEntry } from '../../../lib/broker/index.js';
+import { preconditionFailed } from '../../../lib/broker/errors.js';
 import { Network } from '../engine/network.js';
 import type { Oracle } from '../engine/oracle.js';
 import type { Prng } from '../engine/prng.js';
 import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
 import type { Wire } from '../engine/wire.js';
+import { bodyOf, propertiesOf } from './messages.js';
 import { keyOf, type Ledger } from './ledger.js';
 import { FAIR_WEATHER, type CoreSettings } from './steps.js';
+
+/** What no user of the broker sees: a session, to close one of its channels. */
+interface InnerSession {
+  readonly transport: { readonly socket: unknown };
+  readonly channels: ReadonlyMap<number, { readonly closing: boolean }>;
+  onError(channel: { readonly closing: boolean }, error: Error, method: undefined): void;
+}
 
 /** Reply codes by which a broker says that its client breaks the protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
@@ -72,6 +81,32 @@ export class Cluster {
     for (const wire of this.network.open) wire.fin();
     this.broker.restart({ keep: forget ? 'nothing' : 'durable' });
     if (forget) this.ledger.onForgotten();
+  }
+
+  /** Nothing of the weather takes long. */
+  get fair(): boolean {
+    const { latency, bandwidth } = this.network.weather;
+    return latency[1] <= 40 && bandwidth === 0;
+  }
+
+  /** Puts messages into a queue, as from another client. */
+  putIn(queue: string, count: number): void {
+    if (!this.broker.queues.some(({ name }) => name === queue)) return;
+    for (let index = 0; index < count; index++) {
+      const id = this.ledger.newId();
+      this.ledger.add({ id, channel: 'flood', index: id, exchange: '', key: queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, twin: false, rolledBack: false, promise: 'handed', outcomes: [] }); // prettier-ignore
+      const properties = propertiesOf(id, { exchange: '', key: queue, count: 1, size: 20 });
+      this.broker.publish({ routingKey: queue, body: bodyOf(id, 20, true), properties });
+    }
+  }
+
+  /** The broker closes a channel, as for an acknowledgement that is overdue. */
+  closeChannel(wire: Wire, channel: number): void {
+    const { clients } = this.broker as unknown as { clients: { all: readonly InnerSession[] } };
+    const session = clients.all.find(({ transport }) => transport.socket === wire.broker);
+    const there = session?.channels.get(channel);
+    if (there && !there.closing)
+      session!.onError(there, preconditionFailed('delivery acknowledgement timed out'), undefined);
   }
 
   /** From now on it allows less, as another node may after a failover. */

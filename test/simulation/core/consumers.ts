@@ -55,8 +55,9 @@ export class UserConsumer {
       if (treatment.sync) throw new UserError('handler');
       return Promise.reject(new UserError('handler'));
     }
-    if (treatment.sync || scene.peace) {
-      this.treat(held);
+    if (scene.peace || (treatment.asyncFirst ? this.count > 1 : treatment.sync)) {
+      const treated = this.treat(held);
+      if (treated) return treated.finally(done);
       done();
       return undefined;
     }
@@ -83,14 +84,29 @@ export class UserConsumer {
   async later(held: Held): Promise<void> {
     if (this.treatment.delay > 0 && !this.scene.peace) await this.scene.sleep(this.treatment.delay);
     else await Promise.resolve();
-    this.treat(held);
+    await this.treat(held);
   }
 
-  private treat(held: Held): void {
+  /** A promise where the handler waits for something. */
+  private treat(held: Held): Promise<void> | undefined {
     const { scene, channel, treatment } = this;
-    if (this.settings.noAck) return;
-    if (scene.peace) return this.settle(held, 'ack');
+    if (this.settings.noAck) return undefined;
+    if (scene.peace) {
+      this.settle(held, 'ack');
+      return undefined;
+    }
+    if (treatment.settle === 'closeChannel') {
+      this.settle(held, 'ack');
+      return channel.closeInside();
+    }
+    this.carryOut(held);
+    return undefined;
+  }
+
+  private carryOut(held: Held): void {
+    const { scene, channel, treatment } = this;
     switch (treatment.settle) {
+      case 'closeChannel':
       case 'ack':
         return this.settle(held, 'ack');
       case 'twice':
@@ -107,9 +123,6 @@ export class UserConsumer {
       case 'stale':
         // Long after: the channel may be another by then.
         return void scene.sleep(treatment.delay + 1_500).then(() => this.settle(held, 'ack'));
-      case 'closeChannel':
-        this.settle(held, 'ack');
-        return void channel.close(undefined);
       case 'cancelInside':
         this.settle(held, 'ack');
         return this.cancel({});

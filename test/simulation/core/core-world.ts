@@ -4,7 +4,7 @@ import { Trace } from '../engine/trace.js';
 import { setTraps } from '../engine/traps.js';
 import { VirtualClock } from '../engine/virtual-clock.js';
 import type { RunOptions, RunResult, World } from '../engine/world.js';
-import { auditConsumers, auditOpen, auditRecord, auditRest, probe, takeAll } from './audit.js';
+import { auditConsumers, auditOpen, auditRecord, auditRecovery, auditRest, probe, takeAll } from './audit.js';
 import { Cluster } from './cluster.js';
 import { Director } from './director.js';
 import { generate } from './generate.js';
@@ -16,6 +16,8 @@ import type { CoreScenario, Step } from './steps.js';
 
 /** How long nothing breaks, ms, until all must be well again. */
 const PEACE = 90_000;
+/** After so much of it every connection must be back: two heartbeats, a round of attempts, a wait. */
+const RECOVERED_AFTER = 45_000;
 /** After so much of it publishes must be confirmed. */
 const PROBE_AFTER = 60_000;
 /** From the last `close()` until nothing may be left, ms. */
@@ -71,6 +73,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
     await phase(duration, () => director.makePeace());
     // What was gathered or late is held by now.
     await phase(duration + 5_000, () => director.settleAll());
+    await phase(duration + RECOVERED_AFTER, () => auditRecovery(scene, director));
     await phase(duration + PROBE_AFTER, () => {
       director.settleAll();
       probe(scene, director);

@@ -5,6 +5,12 @@ import { FAIR_WEATHER, type Step } from './steps.js';
 import { runTransaction } from './transactions.js';
 import { UserConnection, type UserChannel } from './user.js';
 
+/** Steps by which the world breaks something. */
+const FAULTS: ReadonlySet<Step['kind']> = new Set([
+  'halfOpen', 'reset', 'fin', 'blackHole', 'truncate', 'freeze', 'nodeDown', 'crash', 'shutDown', 'smaller', 'block', 'cancelConsumers', 'drop',
+  'stall', 'lag', 'corruptFrame', 'refuseLogins', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
+] as const); // prettier-ignore
+
 /** Carries out steps: the users' on their connections and channels, the world's on network and broker. */
 export class Director {
   readonly connections = new Map<number, UserConnection>();
@@ -22,6 +28,7 @@ export class Director {
   carryOut(step: Step): void {
     const { scene } = this;
     scene.oracle.count(`step: ${step.kind}`);
+    if (FAULTS.has(step.kind)) scene.faults++;
     scene.trace.add('step', JSON.stringify(step));
     switch (step.kind) {
       case 'connect': {
@@ -47,6 +54,7 @@ export class Director {
         if (connection) scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within: scene.settings.rpcTimeout }); // prettier-ignore
         return;
       }
+      case 'halfOpen':
       case 'reset':
       case 'fin':
       case 'blackHole':
@@ -116,6 +124,10 @@ export class Director {
         return channel.recover(step.async);
       case 'flow':
         return channel.flow();
+      case 'brokerClosesChannel':
+        return channel.closedByBroker();
+      case 'flood':
+        return channel.flood(step);
       case 'channelError':
         return channel.error(step.how);
       default:
@@ -123,17 +135,20 @@ export class Director {
   }
 
   private toWire(
-    step: Extract<Step, { readonly kind: 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>,
+    step: Extract<Step, { readonly kind: 'halfOpen' | 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>,
     wire: Wire | undefined,
   ): void {
     if (!wire?.live) return;
     switch (step.kind) {
+      case 'halfOpen':
+        return wire.halfOpen();
       case 'reset':
         return wire.reset();
       case 'fin':
         return wire.fin();
       case 'blackHole':
-        return wire.blackHole(step.direction);
+        wire.blackHole(step.direction);
+        return this.mustNotice(wire);
       case 'truncate':
         return wire.truncate(step.direction, step.bytes);
       case 'freeze':
@@ -153,8 +168,10 @@ export class Director {
         network.nodes[step.node] = step.silent ? 'silent' : 'refuses';
         for (const wire of network.open) {
           if (wire.node !== step.node) continue;
-          if (step.silent) wire.blackHole('both');
-          else wire.reset();
+          if (step.silent) {
+            wire.blackHole('both');
+            this.mustNotice(wire);
+          } else wire.reset();
         }
         return;
       case 'nodeUp':
@@ -194,6 +211,20 @@ export class Director {
         return scene.cluster.closeRightAfterHandshake(step.count, step.how);
       default:
     }
+  }
+
+  /** A peer that is silent is given up within two heartbeats of the last byte. */
+  private mustNotice(wire: Wire): void {
+    const { scene } = this;
+    const { heartbeat } = scene.settings;
+    const owner = this.allConnections.find(({ wires }) => wires.includes(wire));
+    if (heartbeat === 0 || !owner?.connection) return;
+    const { lastHeard } = wire;
+    const due = lastHeard + 2_000 * heartbeat + 60;
+    scene.clock.in(Math.max(0, due - scene.clock.now), () => {
+      const used = owner.connection!.socket === wire.client && wire.lastHeard === lastHeard;
+      scene.oracle.check(!used, 'heartbeat', () => `${owner.name}: the broker has been silent for ${scene.clock.now - lastHeard} ms, and its connection is used; heartbeat ${heartbeat} s`); // prettier-ignore
+    });
   }
 
   private down(ms: number): void {

@@ -19,6 +19,9 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   declareQueue: 6, deleteQueue: 3, purgeQueue: 1, declareExchange: 2, deleteExchange: 1, bind: 4, unbind: 2,
   consume: 12, iterate: 4, cancel: 4, get: 5, settleHeld: 3, qos: 2, confirmSelect: 1, recover: 1, flow: 1,
   transaction: 1, drainEvents: 1, updateSecret: 1, channelError: 3,
+  halfOpen: 2,
+  brokerClosesChannel: 2,
+  flood: 0.05,
   reset: 2, fin: 2, blackHole: 2, truncate: 2, freeze: 2, weather: 1, nodeDown: 1, nodeUp: 1, crash: 2, shutDown: 1,
   smaller: 1, block: 2, nackNext: 2, returnNext: 2, cancelConsumers: 2, drop: 3, stall: 1, lag: 1, corruptFrame: 1,
   refuseLogins: 1, closeAtOnce: 1,
@@ -142,7 +145,13 @@ function drawStep(
   const step = (): Step => {
     switch (kind) {
       case 'connect':
-        return { at, kind, conn: random.int(0, CONNECTIONS - 1), ...hurried };
+        return {
+          at,
+          kind,
+          conn: random.int(0, CONNECTIONS - 1),
+          ...defined({ resolver: maybe(0.15, random.pick([0, 700, -1])) }),
+          ...hurried,
+        };
       case 'closeConnection':
         return { at, kind, conn, ...defined({ timeout: maybe(0.6, random.pick([1, 100, 1_000])) }) };
       case 'openChannel':
@@ -192,6 +201,11 @@ function drawStep(
         return { at, kind, conn };
       case 'channelError':
         return { ...on, kind, how: random.pick(['missingQueue', 'missingExchange', 'different', 'publish'] as const) };
+      case 'brokerClosesChannel':
+        return { ...on, kind };
+      case 'flood':
+        return { ...on, kind, queue, count: 12_000, how: random.pick(['handler', 'loop'] as const) };
+      case 'halfOpen':
       case 'reset':
       case 'fin':
         return { at, kind, conn };

@@ -14,6 +14,8 @@ import type { CoreSettings } from './steps.js';
 export class Scene {
   /** Nothing is broken any more, and everybody does what is expected. */
   peace = false;
+  /** How often something was broken. */
+  faults = 0;
   /** Signals that users have handed in. */
   readonly signals: AbortSignal[] = [];
   /** By connection and the scenario's name: what the broker first called a queue. */

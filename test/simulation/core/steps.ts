@@ -23,6 +23,8 @@ export interface Treatment {
   readonly sync: boolean;
   /** Deliveries that are gathered until they are settled together. */
   readonly gather: number;
+  /** The first within a promise, all others within the call. */
+  readonly asyncFirst?: boolean;
 }
 
 export interface ConsumeSettings {
@@ -73,7 +75,13 @@ export type Direction = 'up' | 'down' | 'both';
 /** `conn`, `ch` and `slot` name whatever is there at that time; a step for something that is not there does nothing. */
 export type Step = TimedStep &
   (
-    | { readonly kind: 'connect'; readonly conn: number; readonly timeout?: number; readonly abortAfter?: number }
+    | {
+        readonly kind: 'connect';
+        readonly conn: number;
+        readonly resolver?: number;
+        readonly timeout?: number;
+        readonly abortAfter?: number;
+      }
     | { readonly kind: 'closeConnection'; readonly conn: number; readonly timeout?: number }
     | { readonly kind: 'openChannel'; readonly conn: number; readonly ch: number; readonly settings: ChannelSettings }
     | { readonly kind: 'closeChannel'; readonly conn: number; readonly ch: number; readonly timeout?: number }
@@ -190,6 +198,16 @@ export type Step = TimedStep &
       }
     | { readonly kind: 'reset'; readonly conn: number }
     | { readonly kind: 'fin'; readonly conn: number }
+    | { readonly kind: 'halfOpen'; readonly conn: number }
+    | { readonly kind: 'brokerClosesChannel'; readonly conn: number; readonly ch: number }
+    | {
+        readonly kind: 'flood';
+        readonly conn: number;
+        readonly ch: number;
+        readonly queue: string;
+        readonly count: number;
+        readonly how: 'handler' | 'loop';
+      }
     | { readonly kind: 'blackHole'; readonly conn: number; readonly direction: Direction }
     | { readonly kind: 'truncate'; readonly conn: number; readonly direction: 'up' | 'down'; readonly bytes: number }
     | { readonly kind: 'freeze'; readonly conn: number; readonly direction: Direction; readonly ms: number }

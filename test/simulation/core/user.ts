@@ -4,6 +4,7 @@ import {
   ConfigurationError,
   EncodingError,
   MessageReturnedError,
+  NotFoundError,
   PublishNackedError,
   PublishRefusedError,
   type AmqpError,
@@ -50,6 +51,7 @@ export class UserConnection {
   closeAsked = false;
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
+  private readonly failures = new Map<string, Rate>();
   private count = 0;
 
   constructor(
@@ -71,8 +73,14 @@ export class UserConnection {
     const { settings } = scene;
     const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
     const urls = Array.from({ length: settings.nodes }, (_, node) => `amqp://guest:guest@node${node}:5672`);
+    let asked = 0;
+    const resolve = async (): Promise<string[]> => {
+      const delay = asked++ === 0 ? step.resolver! : Math.max(0, step.resolver!);
+      await (delay < 0 ? new Promise(() => {}) : scene.sleep(delay));
+      return urls;
+    };
     const options = {
-      urls,
+      urls: step.resolver === undefined ? urls : resolve,
       connectionName: name,
       clock: scene.clock.for('client'),
       random: scene.random.split(name),
@@ -87,7 +95,8 @@ export class UserConnection {
       logger: { warn: (message: string) => this.log(message) },
       ...(signal ? { signal } : {}),
     };
-    const within = Math.min(settings.nodes * settings.connectTimeout, abortAfter);
+    const rounds = settings.nodes + (step.resolver === undefined ? 0 : 1);
+    const within = Math.min(rounds * settings.connectTimeout, abortAfter);
     scene.promises.watch(`connect ${name}`, () => connect(options), { within }, (error, connection) => {
       if (connection) this.adopt(connection);
       else this.ended = { error: error as AmqpError };
@@ -159,6 +168,10 @@ export class UserConnection {
     connection.on('reconnectFailed', (error) => trace.add('client', `${name} reconnectFailed: ${error.message}`));
     connection.on('restoreFailed', (entity, error) => {
       oracle.count('restoreFailed');
+      const rate = this.failures.get(entity) ?? new Rate(5, 10_000);
+      this.failures.set(entity, rate);
+      const failures = rate.hit(scene.clock.now);
+      if (failures !== undefined) oracle.fail('storm', `${name}: restoreFailed is told ${failures} times for ${entity} within 10 s`); // prettier-ignore
       trace.add('client', `${name} restoreFailed ${entity}: ${String(error)}`);
     });
     connection.on('blocked', () => void oracle.count('blocked'));
@@ -185,6 +198,11 @@ export class UserChannel {
   private waiting = 0;
   private waitingBytes = 0;
   private consumerCount = 0;
+  private culprit: { readonly at: number; index: number; readonly behind: Published[] } = {
+    at: -1,
+    index: 0,
+    behind: [],
+  };
 
   constructor(
     readonly scene: Scene,
@@ -247,6 +265,35 @@ export class UserChannel {
     const options = timeout === undefined ? {} : { timeout };
     const expected = { within: timeout ?? 10_000, invariant: 'close' };
     this.scene.promises.watch(`closeChannel ${name} ${timeout ?? ''}`, () => channel.close(options), expected);
+  }
+
+  /** From a handler, which waits for it. */
+  closeInside(): Promise<void> {
+    const { channel, scene, name } = this;
+    this.closeAsked = true;
+    let done = false;
+    scene.promises.watch(`closeChannel ${name} from its own handler`, () => channel!.close(), { within: 10_000, invariant: 'close' }, () => {
+      done = true;
+    }); // prettier-ignore
+    // Other handlers take 3 s at most; what is broken may take longer.
+    scene.clock.in(6_000, () => scene.oracle.check(done || scene.faults > 0 || !scene.cluster.fair, 'self-close', () => `${name}: close() from its own handler takes more than 6 s`)); // prettier-ignore
+    return channel!.close();
+  }
+
+  closedByBroker(): void {
+    const { wire } = this.owner;
+    if (this.channel && wire) this.scene.cluster.closeChannel(wire, this.channel.id);
+  }
+
+  /** Thousands of messages at once, for a consumer without acknowledgement that is slow only at first. */
+  flood({ at, conn, ch, queue, count, how }: Of<'flood'>): void {
+    const { scene } = this;
+    if (!this.channel) return;
+    const on = { at, conn, ch, queue, settings: { noAck: true, concurrency: 1 } };
+    const treatment: Treatment = { settle: 'ack', delay: 300, throws: 0, sync: false, gather: 2, asyncFirst: true };
+    if (how === 'handler') this.consume({ ...on, kind: 'consume', slot: 0, treatment });
+    else this.iterate({ ...on, kind: 'iterate', treatment, breakAfter: 1 });
+    scene.clock.in(100, () => scene.cluster.putIn(queue, count));
   }
 
   // Publishing.
@@ -312,6 +359,7 @@ export class UserChannel {
         message.promise = 'handed';
         return oracle.check(!confirming, 'confirmed', () => `${say(message)} resolved with 0 though confirms are on`);
       }
+      this.checkSiblings(message, error);
       if (error instanceof MessageReturnedError) return ledger.onReturned(message);
       if (error instanceof PublishNackedError) return ledger.onNacked(message);
       if (error instanceof PublishRefusedError) this.checkRefusal(error, waiting, waitingBytes + body.length);
@@ -324,6 +372,17 @@ export class UserChannel {
       const { waiting: underWay } = this;
       oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
     });
+  }
+
+  /** A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. */
+  private checkSiblings(message: Published, error: unknown): void {
+    const { now } = this.scene.clock;
+    if (this.culprit.at !== now) this.culprit = { at: now, index: Infinity, behind: [] };
+    const { culprit } = this;
+    if (error instanceof NotFoundError) culprit.index = Math.min(culprit.index, message.index);
+    else if ((error as { outcome?: unknown }).outcome === 'unknown') culprit.behind.push(message);
+    const wronged = culprit.behind.find(({ index }) => index > culprit.index);
+    if (wronged) this.scene.oracle.fail('siblings', `${say(wronged)} was told as 'unknown', though publish ${culprit.index} before it had closed the channel`); // prettier-ignore
   }
 
   /** "N publishes wait already" is said only when there are so many, or so many bytes. */

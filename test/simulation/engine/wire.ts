@@ -39,6 +39,8 @@ class Lane implements WireEnd {
   /** Bytes that still arrive; then the wire is cut. */
   cutAfter = Infinity;
   onCut: () => void = () => {};
+  /** When the receiver got something last. */
+  lastBrought = 0;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -133,6 +135,7 @@ class Lane implements WireEnd {
   }
 
   private bring(parcel: Parcel): void {
+    this.lastBrought = this.clock.now;
     if (parcel === 'fin') return this.receiver.bringEnd();
     if (parcel === 'reset') return void this.receiver.destroy(resetError());
     if (parcel.bytes.length >= this.cutAfter) {
@@ -202,6 +205,17 @@ export class Wire {
     for (const lane of [this.up, this.down]) lane.abandon();
     this.client.destroy(resetError());
     this.broker.destroy(resetError());
+  }
+
+  /** The client's end is reset, and the broker is not told. */
+  halfOpen(): void {
+    this.up.lossy = true;
+    this.client.destroy(resetError());
+  }
+
+  /** When the client got bytes last. */
+  get lastHeard(): number {
+    return this.down.lastBrought;
   }
 
   /** The broker's process ends: an orderly end for the client, behind what is on its way. */
