@@ -226,7 +226,7 @@ function drawStep(
       case 'shutDown':
         return { at, kind, ms: random.pick([0, 200, 3_000]) };
       case 'smaller':
-        return { at, kind, channelMax: random.int(1, 3), frameMax: 4_096 };
+        return { at, kind, channelMax: random.int(1, 3), frameMax: 8_192 };
       case 'block':
       case 'stall':
         return { at, kind, ms: random.pick([50, 1_000, 6_000]) };
