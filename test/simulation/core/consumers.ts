@@ -121,8 +121,11 @@ export class UserConsumer {
       case 'hold':
         return channel.hold(held);
       case 'stale':
+      case 'staleNack':
         // Long after: the channel may be another by then.
-        return void scene.sleep(treatment.delay + 1_500).then(() => this.settle(held, 'ack'));
+        return void scene
+          .sleep(treatment.delay + 1_500)
+          .then(() => this.settle(held, treatment.settle === 'stale' || scene.peace ? 'ack' : 'nack'));
       case 'cancelInside':
         this.settle(held, 'ack');
         return this.cancel({});

@@ -107,8 +107,10 @@ function drawBeginning(random: Prng): {
     }
   }
   const on = { conn: 0, ch: 0 };
-  const queues = QUEUES.filter((queue) => random.chance(queue.startsWith('safe') ? 0.85 : 0.3));
+  const queues: string[] = QUEUES.filter((queue) => random.chance(queue.startsWith('safe') ? 0.6 : 0.3));
   if (queues.length === 0) queues.push('safe0');
+  // The first two are used most.
+  queues.unshift(...queues.splice(random.int(0, queues.length - 1), 1));
   const exchanges = EXCHANGES.filter(() => random.chance(0.4));
   for (const queue of queues) steps.push({ ...on, at: 30, kind: 'declareQueue', queue });
   for (const exchange of exchanges) {
@@ -118,7 +120,7 @@ function drawBeginning(random: Prng): {
     }
   }
   for (let slot = 0; slot < random.int(0, CONSUMERS); slot++) {
-    steps.push({ ...on, at: 42, kind: 'consume', slot, queue: random.pick(queues), settings: drawConsume(random), treatment: drawTreatment(random) }); // prettier-ignore
+    steps.push({ ...on, at: 42, kind: 'consume', slot, queue: drawQueue(random, queues), settings: drawConsume(random), treatment: drawTreatment(random) }); // prettier-ignore
   }
   // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
   steps.push({ at: 49, kind: 'weather', weather: drawWeather(random) });
@@ -136,7 +138,7 @@ function drawStep(
   const ch = random.chance(0.6) ? 0 : random.int(0, CHANNELS - 1);
   const slot = random.int(0, CONSUMERS - 1);
   // What is not there closes the channel: seldom, or nothing else would happen.
-  const queue = random.chance(0.93) ? random.pick(queues) : random.pick(QUEUES);
+  const queue = drawQueue(random, queues);
   const exchange = exchanges.length > 0 && random.chance(0.9) ? random.pick(exchanges) : random.pick(EXCHANGES);
   const key = random.pick(KEYS);
   const maybe = <T>(chance: number, value: T): T | undefined => (random.chance(chance) ? value : undefined);
@@ -250,6 +252,12 @@ function drawStep(
   return step();
 }
 
+/** What everybody uses most often, or nothing would be published to what is consumed. */
+function drawQueue(random: Prng, queues: readonly string[]): string {
+  if (random.chance(0.7)) return queues[random.int(0, Math.min(1, queues.length - 1))]!;
+  return random.chance(0.8) ? random.pick(queues) : random.pick(QUEUES);
+}
+
 function drawChannel(random: Prng): ChannelSettings {
   const maybe = <T>(chance: number, value: T): T | undefined => (random.chance(chance) ? value : undefined);
   return defined({
@@ -280,7 +288,7 @@ function drawConsume(random: Prng): ConsumeSettings {
 
 function drawTreatment(random: Prng): Treatment {
   return {
-    settle: random.weighted({ ack: 10, multiple: 3, mixed: 3, reverse: 3, nackOnce: 3, reject: 1, hold: 2, twice: 1, stale: 3, closeChannel: 0.5, cancelInside: 1 }), // prettier-ignore
+    settle: random.weighted({ ack: 10, multiple: 3, mixed: 3, reverse: 3, nackOnce: 3, reject: 1, hold: 2, twice: 1, stale: 3, staleNack: 2, closeChannel: 0.5, cancelInside: 1 }), // prettier-ignore
     delay: random.pick([0, 0, 1, 20, 500, 3_000]),
     throws: random.chance(0.15) ? random.pick([1, 3, 10]) : 0,
     sync: random.chance(0.5),

@@ -13,6 +13,7 @@ export interface Treatment {
     | 'hold'
     | 'twice'
     | 'stale'
+    | 'staleNack'
     | 'closeChannel'
     | 'cancelInside';
   /** ms before it settles; 0 within the handler's call. */
