@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mutants, type Mutant } from './mutants.js';
+import { shapeOf } from './engine/shrink.js';
+import type { Violation } from './engine/world.js';
 import type { FromWorker } from './worker.js';
 
 const { values } = parseArgs({
@@ -88,14 +90,21 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-/** Whether a seed fails without any defect, from its first number on. */
+/** Without any defect: whether each seed fails, from the first on, and all kinds of failures that there are. */
 const failsAnyway: boolean[] = [];
+const kindsAnyway = new Set<string>();
 const start = Number(values.from);
+/** A batch that takes so much longer than the limit goes round for ever, ms. */
+const PATIENCE = 90_000;
 
-async function failing(sound: Tree, upTo: number): Promise<void> {
+const kindOf = ({ invariant, what }: Violation): string => `${invariant}: ${shapeOf(what)}`;
+
+async function runSound(sound: Tree, upTo: number): Promise<void> {
   while (failsAnyway.length < upTo) {
-    for (const { violation } of await sound.run(start + failsAnyway.length, BATCH))
+    for (const { violation } of await sound.run(start + failsAnyway.length, BATCH)) {
       failsAnyway.push(violation !== undefined);
+      if (violation) kindsAnyway.add(kindOf(violation));
+    }
   }
 }
 
@@ -105,29 +114,32 @@ interface Found {
   readonly by: string | undefined;
 }
 
-/** Runs seeds until one fails that does not fail anyway. */
+/** Runs seeds until one fails that does not fail anyway, or not in any such way. */
 async function hunt(sound: Tree, broken: Tree): Promise<Found> {
   let spent = 0;
   for (let seeds = 0; spent < limit; seeds += BATCH) {
-    await failing(sound, seeds + BATCH);
+    await runSound(sound, seeds + BATCH);
     const began = Date.now();
-    const left = AbortSignal.timeout(limit - spent + 1_000);
-    const results = await Promise.race([
-      broken.run(start + seeds, BATCH).catch((error: unknown) => String(error)),
-      new Promise<string>((resolve) => left.addEventListener('abort', () => resolve('goes round for ever'))),
-    ]);
+    const results = await inTime(broken.run(start + seeds, BATCH), limit - spent + PATIENCE);
     spent += Date.now() - began;
     if (typeof results === 'string') return { seeds: seeds + BATCH, seconds: spent / 1000, by: results };
     for (const [index, { violation }] of results.entries()) {
-      if (!violation || failsAnyway[seeds + index]) continue;
-      return {
-        seeds: seeds + index + 1,
-        seconds: spent / 1000,
-        by: `${violation.invariant}: ${violation.what.split('\n')[0]}`,
-      };
+      if (!violation || (failsAnyway[seeds + index] && kindsAnyway.has(kindOf(violation)))) continue;
+      return { seeds: seeds + index + 1, seconds: spent / 1000, by: kindOf(violation) };
     }
   }
   return { seeds: 0, seconds: spent / 1000, by: undefined };
+}
+
+/** What the promise brings, or in words why it brings nothing. */
+function inTime<T>(promise: Promise<T>, ms: number): Promise<T | string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('goes round for ever'), ms);
+    promise.catch((error: unknown) => String(error)).then((result) => {
+      clearTimeout(timer);
+      resolve(result);
+    }, () => {}); // prettier-ignore
+  });
 }
 
 function planted({ file, search, replace }: Mutant): { readonly sound: string; readonly broken: string } {

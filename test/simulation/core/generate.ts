@@ -300,7 +300,7 @@ function drawPublish(random: Prng, queue: string, exchanges: readonly string[]):
   const maybe = <T>(chance: number, value: T): T | undefined => (random.chance(chance) ? value : undefined);
   const toQueue = random.chance(0.65);
   const known = exchanges.length > 0 ? random.pick(exchanges) : 'amq.fanout';
-  const exchange = toQueue ? '' : random.chance(0.06) ? 'missing-ex' : random.chance(0.9) ? known : random.pick(EXCHANGES); // prettier-ignore
+  const exchange = toQueue ? '' : random.chance(0.02) ? 'missing-ex' : random.chance(0.9) ? known : random.pick(EXCHANGES); // prettier-ignore
   const key = toQueue ? (random.chance(0.1) ? 'nowhere' : queue) : random.pick(KEYS);
   return {
     exchange,

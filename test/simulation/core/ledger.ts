@@ -111,6 +111,15 @@ export class Ledger {
     this.oracle.check(delivered.queue === queue, 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${queue}'`); // prettier-ignore
   }
 
+  /** The oldest no-ack delivery of this message that nobody has got, on this wire or an earlier one. */
+  noAckDelivery(now: DeliveryKey, message: number): DeliveryKey | undefined {
+    if (this.deliveries.get(now)?.message === message) return now;
+    for (const [key, delivered] of this.deliveries) {
+      if (delivered.noAck && !delivered.handed && delivered.message === message) return key;
+    }
+    return undefined;
+  }
+
   /** First deliveries of one channel's publishes reach one consumer in order. */
   onConsumed(consumer: string, message: Published, redelivered: boolean): void {
     if (redelivered || message.outcomes.length > 1 || message.twin) return;

@@ -545,8 +545,10 @@ export class UserChannel {
     const { oracle } = scene;
     const label = (owner.connection!.socket as SimSocket | undefined)?.label;
     const wire = label === undefined ? owner.wire!.id : Number(label.slice('client'.length));
-    const key = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
     const { id, wrong } = matches(delivery.body, delivery.properties);
+    const now = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
+    // What needs no acknowledgement may be handled long after its wire is gone.
+    const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id) ?? now) : now;
     scene.trace.add('user', `${who}: ${key} is message ${id}`);
     oracle.check(wrong === undefined, 'delivery', () => `${who}: delivery ${key}: ${wrong}`);
     const message = scene.ledger.find(id);
