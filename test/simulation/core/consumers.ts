@@ -43,7 +43,11 @@ export class UserConsumer {
     const { scene, settings, treatment } = this;
     const { oracle } = scene;
     const held = this.receive(delivery);
-    oracle.check(!this.over, 'ended', () => `${this.name}: got delivery ${held.key} after its end`);
+    oracle.check(
+      !this.over || settings.noAck === true,
+      'ended',
+      () => `${this.name}: got delivery ${held.key} after its end`,
+    );
     this.running++;
     oracle.check(this.running <= (settings.concurrency ?? Infinity), 'concurrency', () => `${this.name}: ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore
     const done = (): void => void this.running--;
