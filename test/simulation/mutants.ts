@@ -27,27 +27,26 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'if (!this.stale && deliveryTag',
-    replace: 'if (deliveryTag',
+    search: 'const position = this.stale ? -1 : this.positionOf(deliveryTag);',
+    replace: 'const position = this.positionOf(deliveryTag);',
     why: 'settling a delivery of the generation before is written',
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search:
-      '    if (multiple) {\n      this.flush();\n      this.finishUpTo(deliveryTag);\n    } else this.mark(deliveryTag, DONE);',
-    replace: '    if (multiple) this.finishUpTo(deliveryTag);\n    else this.mark(deliveryTag, DONE);',
+    search: '    if (multiple) {\n      this.flush();\n      this.finishUpTo(position);\n    } else',
+    replace: '    if (multiple) {\n      this.finishUpTo(position);\n    } else',
     why: '`ack(1)` and `nack(2, multiple)` in one tick: the acked message is requeued',
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: '      this.mark(tag, DONE);\n      this.sink.ack(tag, false);',
-    replace: '      this.mark(tag, DONE);',
+    search: '      this.sink.ack(tag, false);',
+    replace: '',
     why: 'acks behind a gap are never written',
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'this.append(this.recovering ? DONE : OUTSTANDING);',
-    replace: 'this.append(OUTSTANDING);',
+    search: 'this.recovering ? DONE : OUTSTANDING',
+    replace: 'OUTSTANDING',
     why: 'what comes before recover-ok can be settled: 406',
   },
   {
