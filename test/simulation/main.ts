@@ -89,7 +89,8 @@ async function many(): Promise<void> {
         else worker.disconnect();
       };
       worker.on('message', (results: FromWorker) => {
-        for (const { virtualTime, counts, seed, violation } of results) {
+        figures.cpu += results.cpu;
+        for (const { virtualTime, counts, seed, violation } of results.runs) {
           figures.add(virtualTime, counts);
           if (violation) failures.push({ seed, ...violation });
         }
