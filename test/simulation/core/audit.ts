@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { connect } from '../../../lib/client/index.js';
 import type { Director } from './director.js';
+import { nameOf as bindingName } from './binding-book.js';
 import { bufferedBytes, currentName, recordOf } from './internals.js';
 import { idIn } from './cluster.js';
 import { nameOf } from './promises.js';
@@ -104,6 +105,37 @@ export function auditRecord(scene: Scene, director: Director): void {
     oracle.check(!topology.isDeleted(name), 'peace-record', () => `queue '${name}' was deleted by its only user, and is there again`); // prettier-ignore
     if (!name.startsWith('auto') || queue.consumers > 0 || topology.declarers(name).size > 1) continue;
     oracle.check(!topology.wasConsumed(name), 'peace-record', () => `auto-delete queue '${name}' is there without the consumer that it had`); // prettier-ignore
+  }
+}
+
+/** Exchanges and bindings have come back, where nobody else could have taken them away. */
+export function auditBindings(scene: Scene, director: Director): void {
+  const [owner, ...others] = director.allConnections;
+  if (!owner?.connection || others.length > 0 || owner.connection.state !== 'open' || owner.restoreFailed) return;
+  const { oracle, cluster, named } = scene;
+  const { exchanges, bindings } = cluster.routing;
+  const queues = new Set(cluster.broker.queues.map(({ name }) => name));
+  for (const exchange of owner.bindings.expectedExchanges) {
+    if (exchange.startsWith('auto')) continue;
+    oracle.check(
+      exchanges.has(exchange),
+      'peace-record',
+      () => `exchange '${exchange}' was declared and is not at the broker`,
+    );
+  }
+  for (const binding of owner.bindings.expectedBindings) {
+    const [source, destination, key, args] = JSON.parse(binding) as [string, string, string, string];
+    const [kind, name] = destination.split(':') as ['queue' | 'exchange', string];
+    const current = kind === 'queue' ? currentName(owner.connection, named.get(`${owner.name} ${name}`) ?? name) : name;
+    // What deletes itself takes its bindings along.
+    if (`${source}${name}`.includes('auto') || !exchanges.has(source)) continue;
+    if (!(kind === 'queue' ? queues : exchanges).has(current)) continue;
+    const there = bindings.has(bindingName(source, kind, current, key, JSON.parse(args) as object));
+    oracle.check(
+      there,
+      'peace-record',
+      () => `the binding of ${kind} '${current}' to '${source}' by '${key}' ${args} was made and is not at the broker`,
+    );
   }
 }
 

@@ -7,8 +7,25 @@ import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
 import type { Wire } from '../engine/wire.js';
 import { bodyOf, propertiesOf } from './messages.js';
+import { nameOf } from './binding-book.js';
 import { keyOf, type Ledger } from './ledger.js';
 import { FAIR_WEATHER, type CoreSettings } from './steps.js';
+
+/** What no user of the broker sees: its exchanges and bindings. */
+interface InnerVhost {
+  readonly exchanges: ReadonlyMap<string, InnerExchange>;
+}
+
+interface InnerExchange {
+  readonly name: string;
+  readonly outbound: ReadonlyMap<string, InnerBinding>;
+}
+
+interface InnerBinding {
+  readonly destination: { readonly kind: 'queue' | 'exchange'; readonly name: string };
+  readonly routingKey: string;
+  readonly arguments: object;
+}
 
 /** What no user of the broker sees: a session, to close one of its channels. */
 interface InnerSession {
@@ -81,6 +98,19 @@ export class Cluster {
     for (const wire of this.network.open) wire.fin();
     this.broker.restart({ keep: forget ? 'nothing' : 'durable' });
     if (forget) this.ledger.onForgotten();
+  }
+
+  /** Exchanges, and bindings as `nameOf` names them. */
+  get routing(): { readonly exchanges: ReadonlySet<string>; readonly bindings: ReadonlySet<string> } {
+    const { vhosts } = this.broker as unknown as { vhosts: ReadonlyMap<string, InnerVhost> };
+    const { exchanges } = vhosts.get('/')!;
+    const bindings = new Set<string>();
+    for (const { name, outbound } of exchanges.values()) {
+      for (const { destination, routingKey, arguments: args } of outbound.values()) {
+        bindings.add(nameOf(name, destination.kind, destination.name, routingKey, args));
+      }
+    }
+    return { exchanges: new Set(exchanges.keys()), bindings };
   }
 
   /** Nothing of the weather takes long. */

@@ -4,7 +4,16 @@ import { Trace } from '../engine/trace.js';
 import { setTraps } from '../engine/traps.js';
 import { VirtualClock } from '../engine/virtual-clock.js';
 import type { RunOptions, RunResult, World } from '../engine/world.js';
-import { auditConsumers, auditOpen, auditRecord, auditRecovery, auditRest, probe, takeAll } from './audit.js';
+import {
+  auditBindings,
+  auditConsumers,
+  auditOpen,
+  auditRecord,
+  auditRecovery,
+  auditRest,
+  probe,
+  takeAll,
+} from './audit.js';
 import { Cluster } from './cluster.js';
 import { Director } from './director.js';
 import { generate } from './generate.js';
@@ -82,6 +91,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
       auditOpen(scene, director);
       auditConsumers(scene, director);
       auditRecord(scene, director);
+      auditBindings(scene, director);
       for (const connection of director.allConnections) if (!connection.ended) connection.close(undefined);
     });
     await phase(duration + PEACE + AFTER_CLOSE, () => auditRest(scene, director));

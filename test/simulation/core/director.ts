@@ -106,6 +106,9 @@ export class Director {
       case 'bind':
       case 'unbind':
         return channel.bind(step);
+      case 'bindExchange':
+      case 'unbindExchange':
+        return channel.bindExchange(step);
       case 'consume':
         return channel.consume(step);
       case 'iterate':

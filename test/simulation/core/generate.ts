@@ -19,6 +19,8 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   declareQueue: 6, deleteQueue: 3, purgeQueue: 1, declareExchange: 2, deleteExchange: 1, bind: 4, unbind: 2,
   consume: 12, iterate: 4, cancel: 4, get: 5, settleHeld: 3, qos: 2, confirmSelect: 1, recover: 1, flow: 1,
   transaction: 1, drainEvents: 1, updateSecret: 1, channelError: 3,
+  bindExchange: 1.5,
+  unbindExchange: 0.7,
   halfOpen: 2,
   brokerClosesChannel: 2,
   flood: 0.05,
@@ -203,6 +205,9 @@ function drawStep(
         return { at, kind, conn };
       case 'channelError':
         return { ...on, kind, how: random.pick(['missingQueue', 'missingExchange', 'different', 'publish'] as const) };
+      case 'bindExchange':
+      case 'unbindExchange':
+        return { ...on, kind, from: exchange, to: random.pick(exchanges.length > 0 ? exchanges : EXCHANGES), key };
       case 'brokerClosesChannel':
         return { ...on, kind };
       case 'flood':

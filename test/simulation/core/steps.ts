@@ -198,6 +198,22 @@ export type Step = TimedStep &
         readonly how: 'missingQueue' | 'missingExchange' | 'different' | 'publish';
       }
     | { readonly kind: 'reset'; readonly conn: number }
+    | {
+        readonly kind: 'bindExchange';
+        readonly conn: number;
+        readonly ch: number;
+        readonly from: string;
+        readonly to: string;
+        readonly key: string;
+      }
+    | {
+        readonly kind: 'unbindExchange';
+        readonly conn: number;
+        readonly ch: number;
+        readonly from: string;
+        readonly to: string;
+        readonly key: string;
+      }
     | { readonly kind: 'fin'; readonly conn: number }
     | { readonly kind: 'halfOpen'; readonly conn: number }
     | { readonly kind: 'brokerClosesChannel'; readonly conn: number; readonly ch: number }

@@ -15,6 +15,7 @@ import {
 import { Rate } from '../engine/oracle.js';
 import type { SimSocket } from '../engine/sim-socket.js';
 import type { Wire } from '../engine/wire.js';
+import { BindingBook, nameOf } from './binding-book.js';
 import { iterate, UserConsumer, type Held } from './consumers.js';
 import { currentName } from './internals.js';
 import { keyOf, say, type DeliveryKey, type Published } from './ledger.js';
@@ -48,6 +49,9 @@ export class UserConnection {
   /** All that there ever were. */
   readonly allChannels: UserChannel[] = [];
   readonly wires: Wire[] = [];
+  readonly bindings = new BindingBook();
+  /** Something could not be declared again, and this was told. */
+  restoreFailed = false;
   closeAsked = false;
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
@@ -168,6 +172,7 @@ export class UserConnection {
     connection.on('reconnectFailed', (error) => trace.add('client', `${name} reconnectFailed: ${error.message}`));
     connection.on('restoreFailed', (entity, error) => {
       oracle.count('restoreFailed');
+      this.restoreFailed = true;
       const rate = this.failures.get(entity) ?? new Rate(5, 10_000);
       this.failures.set(entity, rate);
       const failures = rate.hit(scene.clock.now);
@@ -434,6 +439,7 @@ export class UserChannel {
     const { scene, owner } = this;
     const name = this.nameOnWire(queue);
     scene.topology.onDeleting(owner.name, queue);
+    owner.bindings.deletingQueue(queue);
     const options = timeout === undefined ? {} : { timeout };
     this.call(`deleteQueue ${queue}`, (channel) => channel.queueDelete(name, options), timeout, (error) => {
       if (error === undefined) scene.named.delete(`${owner.name} ${queue}`);
@@ -448,18 +454,42 @@ export class UserChannel {
   declareExchange({ exchange, differently }: Of<'declareExchange'>): void {
     const type = differently ? 'fanout' : exchangeType(exchange);
     const options = exchange.startsWith('auto') ? { durable: false, autoDelete: true } : {};
-    this.call(`declareExchange ${exchange}`, (channel) => channel.exchangeDeclare(exchange, type, options));
+    const told = this.owner.bindings.declaring(exchange);
+    this.call(
+      `declareExchange ${exchange}`,
+      (channel) => channel.exchangeDeclare(exchange, type, options),
+      undefined,
+      told,
+    );
   }
 
   deleteExchange({ exchange }: Of<'deleteExchange'>): void {
-    this.call(`deleteExchange ${exchange}`, (channel) => channel.exchangeDelete(exchange));
+    const told = this.owner.bindings.deletingExchange(exchange);
+    this.call(`deleteExchange ${exchange}`, (channel) => channel.exchangeDelete(exchange), undefined, told);
   }
 
   bind({ queue, exchange, key, args, kind }: Of<'bind'> | Of<'unbind'>): void {
     const name = this.nameOnWire(queue);
-    const options = args === undefined ? {} : { arguments: { 'x-match': 'all', n: args } };
-    this.call(`${kind} ${queue} ${exchange} ${key}`, (channel) =>
+    const given = args === undefined ? {} : { 'x-match': 'all', n: args };
+    const options = { arguments: given };
+    const told = this.owner.bindings.changing(
+      nameOf(exchange, 'queue', queue, key, given),
+      kind === 'bind' ? 'there' : 'gone',
+    );
+    this.call(`${kind} ${queue} ${exchange} ${key} ${args ?? ''}`, (channel) =>
       kind === 'bind' ? channel.queueBind(name, exchange, key, options) : channel.queueUnbind(name, exchange, key, options),
+      undefined, told,
+    ); // prettier-ignore
+  }
+
+  bindExchange({ from, to, key, kind }: Of<'bindExchange'> | Of<'unbindExchange'>): void {
+    const told = this.owner.bindings.changing(
+      nameOf(from, 'exchange', to, key, {}),
+      kind === 'bindExchange' ? 'there' : 'gone',
+    );
+    this.call(`${kind} ${to} to ${from} ${key}`, (channel) =>
+      kind === 'bindExchange' ? channel.exchangeBind(to, from, key) : channel.exchangeUnbind(to, from, key),
+      undefined, told,
     ); // prettier-ignore
   }
 
