@@ -149,14 +149,21 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/publishing/publisher.ts`,
-    search: "    if (!goesOn || this.options.whenUnavailable === 'fail') this.refuseWaiting();",
-    replace: '    if (!goesOn) this.refuseWaiting();',
-    why: "'fail' does not hold for what waits already",
+    search:
+      "else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(({ earlier }) => earlier === undefined);",
+    replace: "else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(() => true);",
+    why: 'what was sent is told as refused with what was not',
+  },
+  {
+    file: `${client}/publishing/blame.ts`,
+    search: 'if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };',
+    replace: 'return { notThereFrom: 0, guilty: () => true };',
+    why: 'all publishes of a channel are told to be the culprit',
   },
   {
     file: `${client}/publishing/publisher.ts`,
-    search: '    const full = this.confirms.count >= maxUnconfirmed ||',
-    replace: '    const full =',
+    search: 'const full = count >= maxUnconfirmed ||',
+    replace: 'const full =',
     why: 'maxUnconfirmed is not kept',
   },
   {
@@ -206,12 +213,6 @@ export const mutants: readonly Mutant[] = [
     search: '    this.lowest = this.next = this.cursor = 1;',
     replace: '',
     why: 'confirms after a restore are matched to tags of before',
-  },
-  {
-    file: `${client}/publishing/blame.ts`,
-    search: 'if (unconfirmed === 1 || publish.exchange === exchange) return ofChannel;',
-    replace: 'return ofChannel;',
-    why: 'all publishes of a channel are told to be the culprit',
   },
   // Channel.
   {
