@@ -80,7 +80,9 @@ export class UserConsumer {
     for (const key of this.outstanding) if (channel.isVoid(key)) this.outstanding.delete(key);
     this.outstanding.add(held.key);
     const limit = this.settings.prefetch ?? channel.prefetchAtMost;
-    if (limit > 0) scene.oracle.check(this.outstanding.size <= limit, 'prefetch', () => `${this.name}: ${this.outstanding.size} deliveries are unsettled; its prefetch is ${limit}`); // prettier-ignore
+    // The broker may cancel a consumer that has deliveries, and it is registered again: then these count no more.
+    const registrations = scene.registrations.get(`${channel.owner.name} ${channel.channel!.id}`) ?? 1;
+    if (limit > 0) scene.oracle.check(this.outstanding.size <= limit * registrations, 'prefetch', () => `${this.name}: ${this.outstanding.size} deliveries are unsettled; its prefetch is ${limit}`); // prettier-ignore
     return held;
   }
 

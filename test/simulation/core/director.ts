@@ -260,6 +260,7 @@ export class Director {
     scene.cluster.closeRightAfterHandshake(0, 'end');
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);
+    for (const wire of network.open) wire.mend();
     // Without heartbeats nobody would ever notice.
     if (scene.settings.heartbeat === 0) for (const wire of network.open) if (wire.lossy) wire.reset();
     this.settleAll();

@@ -86,7 +86,9 @@ export class Ledger {
 
   onNotSent(message: Published, error: string): void {
     message.promise = 'not-sent';
-    this.oracle.check(message.outcomes.length === 0, 'not-sent', () => `${say(message)} was told as not sent (${error}); the broker has had it: ${outcomesOf(message)}`); // prettier-ignore
+    // What was nacked is certainly not there, wherever it may have been.
+    const taken = message.outcomes.some((outcome) => outcome !== 'nacked');
+    this.oracle.check(!taken, 'not-sent', () => `${say(message)} was told as not sent (${error}); the broker has had it: ${outcomesOf(message)}`); // prettier-ignore
   }
 
   onReturned(message: Published): void {

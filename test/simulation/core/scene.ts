@@ -21,6 +21,8 @@ export class Scene {
   /** By connection and the scenario's name: what the broker first called a queue. */
   readonly named = new Map<string, string>();
   readonly topology = new TopologyBook();
+  /** By connection and channel number: how often basic.consume has come. */
+  readonly registrations = new Map<string, number>();
   private readonly openings: Openings;
 
   constructor(
@@ -38,7 +40,11 @@ export class Scene {
 
   /** A client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number, args: Record<string, unknown>): void {
-    if (name === 'basic.consume') this.topology.onConsuming(String(args['queue']));
+    if (name === 'basic.consume') {
+      this.topology.onConsuming(String(args['queue']));
+      const at = `${connection} ${channel}`;
+      this.registrations.set(at, (this.registrations.get(at) ?? 0) + 1);
+    }
     if (name === 'queue.delete') this.topology.onDeleteSeen(connection, String(args['queue']));
     if (name === 'queue.purge') this.ledger.onPurged(String(args['queue']));
     this.openings.onMethod(name, connection, channel);

@@ -233,6 +233,11 @@ export class Wire {
     for (const lane of this.lanes(direction)) lane.heldUntil = Math.max(lane.heldUntil, until);
   }
 
+  /** What was to be cut is not, any more. */
+  mend(): void {
+    for (const lane of [this.up, this.down]) lane.cutAfter = Infinity;
+  }
+
   /** After `bytes` more bytes it is reset, in the middle of a frame most often. */
   truncate(direction: 'up' | 'down', bytes: number): void {
     this[direction].cutAfter = bytes;
