@@ -7,7 +7,8 @@ import { idIn } from './cluster.js';
 import { nameOf } from './promises.js';
 import type { Scene } from './scene.js';
 import { SAFE_QUEUES } from './steps.js';
-import type { UserChannel, UserConnection } from './user.js';
+import type { UserChannel } from './user-channel.js';
+import type { UserConnection } from './user-connection.js';
 
 /** The connections that may come back have come back. */
 export function auditRecovery({ oracle }: Scene, director: Director): void {
@@ -144,7 +145,7 @@ export function probe(scene: Scene, director: Director): void {
   const { oracle } = scene;
   for (const { user } of openChannels(director)) {
     if (user.channel!.isOpen && user.channel!.confirming && !user.closeAsked) {
-      user.probe((error) => oracle.check(error === undefined, 'peace-publish', () => `${user.name}: a publish in peace rejects with ${nameOf(error)}: ${String(error)}`)); // prettier-ignore
+      user.publisher.probe((error) => oracle.check(error === undefined, 'peace-publish', () => `${user.name}: a publish in peace rejects with ${nameOf(error)}: ${String(error)}`)); // prettier-ignore
     }
   }
 }

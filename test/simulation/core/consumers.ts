@@ -1,17 +1,9 @@
-import type { Consumer, Delivery } from '../../../lib/client/index.js';
-import { AlreadySettledError } from '../../../lib/client/index.js';
+import { AlreadySettledError, type Consumer, type Delivery } from '../../../lib/client/index.js';
 import type { DeliveryKey } from './ledger.js';
 import { UserError } from './promises.js';
 import type { ConsumeSettings, Treatment } from './steps.js';
-import type { UserChannel } from './user.js';
+import type { DeliveryOwner, Held } from './held.js';
 import type { Scene } from './scene.js';
-
-/** A delivery that the user has, settled or not. */
-export interface Held {
-  readonly delivery: Delivery;
-  readonly key: DeliveryKey;
-  readonly id: number;
-}
 
 /** A consumer as its user sees it: the handler, and what must hold each time that it is called. */
 export class UserConsumer {
@@ -31,12 +23,22 @@ export class UserConsumer {
 
   constructor(
     private readonly scene: Scene,
-    readonly channel: UserChannel,
+    readonly channel: DeliveryOwner,
     readonly name: string,
     readonly queue: string,
     readonly settings: ConsumeSettings,
     readonly treatment: Treatment,
   ) {}
+
+  /** It is registered. */
+  adopt(registered: Consumer): void {
+    this.consumer = registered;
+    void registered.closed.then((reason) => {
+      this.scene.trace.add('client', `${this.name} ended: ${reason?.message ?? 'by the user'}`);
+      this.closed = true;
+      this.over ||= this.settings.noAck !== true;
+    });
+  }
 
   /** For `basicConsume`. */
   readonly handle = (delivery: Delivery): unknown => {

@@ -3,7 +3,8 @@ import type { Wire } from '../engine/wire.js';
 import type { Scene } from './scene.js';
 import { FAIR_WEATHER, type Step } from './steps.js';
 import { runTransaction } from './transactions.js';
-import { UserConnection, type UserChannel } from './user.js';
+import type { UserChannel } from './user-channel.js';
+import { UserConnection } from './user-connection.js';
 
 /** Steps by which the world breaks something. */
 const FAULTS: ReadonlySet<Step['kind']> = new Set([
@@ -90,25 +91,25 @@ export class Director {
       case 'closeChannel':
         return channel.close(step.timeout);
       case 'publish':
-        return channel.publish(step);
+        return channel.publisher.publish(step.what);
       case 'waitForConfirms':
-        return channel.waitForConfirms(step.timeout);
+        return channel.publisher.waitForConfirms(step.timeout);
       case 'declareQueue':
-        return channel.declareQueue(step);
+        return channel.topology.declareQueue(step);
       case 'deleteQueue':
-        return channel.deleteQueue(step);
+        return channel.topology.deleteQueue(step);
       case 'purgeQueue':
-        return channel.purgeQueue(step);
+        return channel.topology.purgeQueue(step);
       case 'declareExchange':
-        return channel.declareExchange(step);
+        return channel.topology.declareExchange(step);
       case 'deleteExchange':
-        return channel.deleteExchange(step);
+        return channel.topology.deleteExchange(step);
       case 'bind':
       case 'unbind':
-        return channel.bind(step);
+        return channel.topology.bind(step);
       case 'bindExchange':
       case 'unbindExchange':
-        return channel.bindExchange(step);
+        return channel.topology.bindExchange(step);
       case 'consume':
         return channel.consume(step);
       case 'iterate':

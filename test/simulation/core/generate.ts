@@ -30,7 +30,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
 }; // prettier-ignore
 
 /** Without these there is nothing to look at. */
-const ALWAYS: readonly StepKind[] = ['publish', 'consume', 'openChannel', 'declareQueue'];
+const ALWAYS: ReadonlySet<StepKind> = new Set(['publish', 'consume', 'openChannel', 'declareQueue'] as const);
 
 const KEYS = ['a', 'b', 'a.b'];
 const CONNECTIONS = 2;
@@ -80,7 +80,7 @@ function drawSteps(random: Prng, settings: CoreSettings): Step[] {
   for (const kind of Object.keys(WEIGHTS) as StepKind[]) {
     // Each seed has favourites: what only happens when two rare things meet would hardly ever happen otherwise.
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
-    weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.includes(kind) ? 1 : favour);
+    weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.has(kind) ? 1 : favour);
   }
   const { steps, queues, exchanges } = drawBeginning(random);
   const count = random.pick([8, 15, 30, 60]);

@@ -248,6 +248,9 @@ export type Step = TimedStep &
 
 export type StepKind = Step['kind'];
 
+/** Steps of one kind. */
+export type StepOf<K extends StepKind> = Extract<Step, { readonly kind: K }>;
+
 /** Of all connections of a run. */
 export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly nodes: number;

@@ -1,13 +1,11 @@
 import type { Published } from './ledger.js';
 import { bodyOf, propertiesOf } from './messages.js';
 import type { Scene } from './scene.js';
-import type { Step } from './steps.js';
-import type { UserConnection } from './user.js';
-
-type Of<K extends Step['kind']> = Extract<Step, { readonly kind: K }>;
+import type { StepOf } from './steps.js';
+import type { ChannelOwner } from './channel-base.js';
 
 /** A transaction on a channel of its own, from tx.select to the channel's end. */
-export function runTransaction(scene: Scene, owner: UserConnection | undefined, step: Of<'transaction'>): void {
+export function runTransaction(scene: Scene, owner: ChannelOwner | undefined, step: StepOf<'transaction'>): void {
   const connection = owner?.connection;
   if (!connection) return;
   const messages: Published[] = [];

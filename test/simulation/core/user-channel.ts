@@ -1,0 +1,297 @@
+import { AlreadySettledError, type AmqpError, type Connection, type Delivery } from '../../../lib/client/index.js';
+import type { SimSocket } from '../engine/sim-socket.js';
+import { ChannelBase, type ChannelOwner } from './channel-base.js';
+import { iterate, UserConsumer } from './consumers.js';
+import type { DeliveryOwner, Held } from './held.js';
+import { currentName } from './internals.js';
+import { keyOf, say, type DeliveryKey } from './ledger.js';
+import { matches } from './messages.js';
+import { UserError } from './promises.js';
+import type { Scene } from './scene.js';
+import type { ChannelSettings, ConsumeSettings, StepOf, Treatment } from './steps.js';
+import { UserPublisher } from './user-publisher.js';
+import { UserTopology } from './user-topology.js';
+
+/** One channel of the user's. */
+export class UserChannel extends ChannelBase implements DeliveryOwner {
+  readonly publisher = new UserPublisher(this);
+  readonly topology = new UserTopology(this);
+  readonly consumers = new Map<number, UserConsumer>();
+  readonly allConsumers: UserConsumer[] = [];
+  ended: { readonly error: AmqpError | undefined } | undefined;
+  closeAsked = false;
+  /** Every prefetch that was wished for; 0 once it was without limit. */
+  private prefetches: number[];
+  private held: Held[] = [];
+  private consumerCount = 0;
+
+  constructor(scene: Scene, owner: ChannelOwner, name: string, settings: ChannelSettings) {
+    super(scene, owner, name, settings);
+    this.prefetches = [settings.prefetch ?? 0];
+  }
+
+  /** The largest prefetch that a consumer without its own may have; 0 for none. */
+  get prefetchAtMost(): number {
+    return this.prefetches.includes(0) ? 0 : Math.max(...this.prefetches);
+  }
+
+  open(connection: Connection, onOpen: () => void): void {
+    const { scene, name } = this;
+    const { abortAfter, timeout, ...settings } = this.settings;
+    const { signal, abortAfter: aborted } = scene.signalAfter(abortAfter);
+    const wait = timeout ?? scene.settings.rpcTimeout;
+    const options = { ...settings, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
+    const within = Math.min(5 * wait, aborted);
+    scene.promises.watch(`openChannel ${name}`, () => connection.openChannel(options), { within, asked: timeout }, (_, channel) => {
+      if (!channel) return;
+      this.channel = channel;
+      channel.on('lost', (error) => scene.trace.add('client', `${name} lost: ${error.message}`));
+      channel.on('restored', () => {
+        scene.oracle.count('channel restored');
+        scene.trace.add('client', `${name} restored`);
+      });
+      channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
+      channel.on('tooLarge', (info) => {
+        const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
+        scene.ledger.intend(key, 'reject', false);
+      });
+      channel.on('closed', (error) => this.onClosed(error));
+      onOpen();
+    }); // prettier-ignore
+  }
+
+  private onClosed(error: AmqpError | undefined): void {
+    this.scene.trace.add('client', `${this.name} closed: ${error?.message ?? 'by the user'}`);
+    this.ended = { error };
+    for (const consumer of this.allConsumers) consumer.over = true;
+  }
+
+  private get generation(): number {
+    return this.scene.cluster.generation(this.owner.wire!.id, this.channel!.id);
+  }
+
+  close(timeout: number | undefined): void {
+    const { channel, name } = this;
+    if (!channel) return;
+    this.closeAsked = true;
+    const options = timeout === undefined ? {} : { timeout };
+    const expected = { within: timeout ?? 10_000, invariant: 'close' };
+    this.scene.promises.watch(`closeChannel ${name} ${timeout ?? ''}`, () => channel.close(options), expected);
+  }
+
+  /** From a handler, which waits for it. */
+  closeInside(): Promise<void> {
+    const { channel, scene, name } = this;
+    this.closeAsked = true;
+    let done = false;
+    scene.promises.watch(`closeChannel ${name} from its own handler`, () => channel!.close(), { within: 10_000, invariant: 'close' }, () => {
+      done = true;
+    }); // prettier-ignore
+    // Other handlers take 3 s at most; what is broken may take longer.
+    scene.clock.in(6_000, () => scene.oracle.check(done || scene.faults > 0 || !scene.cluster.fair, 'self-close', () => `${name}: close() from its own handler takes more than 6 s`)); // prettier-ignore
+    return channel!.close();
+  }
+
+  closedByBroker(): void {
+    const { wire } = this.owner;
+    if (this.channel && wire) this.scene.cluster.closeChannel(wire, this.channel.id);
+  }
+
+  /** Thousands of messages at once, for a consumer without acknowledgement that is slow only at first. */
+  flood({ at, conn, ch, queue, count, how }: StepOf<'flood'>): void {
+    const { scene } = this;
+    if (!this.channel) return;
+    const on = { at, conn, ch, queue, settings: { noAck: true, concurrency: 1 } };
+    const treatment: Treatment = { settle: 'ack', delay: 300, throws: 0, sync: false, gather: 2, asyncFirst: true };
+    if (how === 'handler') this.consume({ ...on, kind: 'consume', slot: 0, treatment });
+    else this.iterate({ ...on, kind: 'iterate', treatment, breakAfter: 1 });
+    scene.clock.in(100, () => scene.cluster.putIn(queue, count));
+  }
+
+  // Consuming.
+
+  consume(step: StepOf<'consume'>): void {
+    const { scene } = this;
+    const { consumer, options, timeout, abortAfter } = this.newConsumer(step.queue, step.settings, step.treatment);
+    const wait = timeout ?? scene.settings.rpcTimeout;
+    const { channel } = this;
+    if (!channel) return;
+    const name = this.nameOnWire(step.queue);
+    const within = Math.min(2 * wait, abortAfter);
+    scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), { within, asked: timeout }, (error, registered) => {
+      if (!registered) return;
+      consumer.adopt(registered);
+      this.consumers.set(step.slot, consumer);
+    }); // prettier-ignore
+  }
+
+  iterate(step: StepOf<'iterate'>): void {
+    const { scene, channel } = this;
+    const { consumer, options } = this.newConsumer(step.queue, step.settings, step.treatment);
+    if (!channel) return;
+    const { onCancel: _, concurrency: __, ...rest } = options;
+    const own = { ...rest, consumerTag: consumer.name };
+    if (step.settings.noAck) scene.ledger.lossyTags.add(consumer.name);
+    scene.oracle.count('call: iterate');
+    scene.trace.add('user', `iterate ${consumer.name} of ${step.queue}`);
+    consumer.looping = true;
+    iterate(consumer, channel.consume(this.nameOnWire(step.queue), own), step.breakAfter).then(
+      () => {
+        consumer.looping = false;
+        scene.trace.add('user', `iterate ${consumer.name}: left`);
+      },
+      (error: unknown) => {
+        consumer.looping = false;
+        scene.trace.add('user', `iterate ${consumer.name}: ${String(error)}`);
+        scene.oracle.check(scene.isTyped(error), 'typed', () => `iterate ${consumer.name} threw ${String(error)}`);
+      },
+    );
+  }
+
+  private newConsumer(queue: string, settings: ConsumeSettings, treatment: Treatment) {
+    const { scene } = this;
+    const name = `${this.name}c${++this.consumerCount}`;
+    const consumer = new UserConsumer(scene, this, name, queue, settings, treatment);
+    this.allConsumers.push(consumer);
+    const { timeout, abortAfter: after, tag, onCancel, ...own } = settings;
+    const { signal, abortAfter } = scene.signalAfter(after);
+    const options = {
+      ...own,
+      ...(tag ? { consumerTag: name } : {}),
+      ...(onCancel ? { onCancel: () => void (consumer.over = true) } : {}),
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal ? { signal } : {}),
+    };
+    return { consumer, options, timeout, abortAfter };
+  }
+
+  get(step: StepOf<'get'>): void {
+    const { scene, channel } = this;
+    if (!channel) return;
+    const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
+    const { timeout, noAck = false } = step;
+    const options = { noAck, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
+    const within = Math.min(2 * (timeout ?? scene.settings.rpcTimeout), abortAfter);
+    scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(this.nameOnWire(step.queue), options), { within, asked: timeout }, (_, delivery) => {
+      if (!delivery) return;
+      const held = this.receive(delivery, step.queue, 'get');
+      if (!noAck) this.hold(held);
+    }); // prettier-ignore
+  }
+
+  /** A delivery has come to the user. */
+  receive(delivery: Delivery, queue: string, who: string): Held {
+    const { scene, owner, channel } = this;
+    const { oracle } = scene;
+    const label = (owner.connection!.socket as SimSocket | undefined)?.label;
+    const wire = label === undefined ? owner.wire!.id : Number(label.slice('client'.length));
+    const { id, wrong } = matches(delivery.body, delivery.properties);
+    const now = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
+    // What needs no acknowledgement may be handled long after its wire is gone.
+    const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id) ?? now) : now;
+    scene.trace.add('user', `${who}: ${key} is message ${id}`);
+    oracle.check(wrong === undefined, 'delivery', () => `${who}: delivery ${key}: ${wrong}`);
+    const message = scene.ledger.find(id);
+    if (!message) oracle.fail('delivery', `${who}: delivery ${key}: nobody has published message ${id}`);
+    else {
+      // The names that the broker gives change.
+      const sameKey = message.key === delivery.routingKey || message.key.startsWith('amq.gen');
+      const same = message.exchange === delivery.exchange && sameKey && message.size === delivery.body.length; // prettier-ignore
+      oracle.check(same, 'delivery', () => `${who}: delivery ${key}: ${say(message)} came with exchange '${delivery.exchange}', key '${delivery.routingKey}', ${delivery.body.length} bytes`); // prettier-ignore
+    }
+    scene.ledger.onHanded(key, id, this.nameOnBroker(queue), who);
+    return { delivery, key, id };
+  }
+
+  private nameOnBroker(queue: string): string {
+    return this.owner.connection ? currentName(this.owner.connection, this.nameOnWire(queue)) : queue;
+  }
+
+  /** It is settled at the end, or when a step says so. */
+  hold(held: Held): void {
+    this.held.push(held);
+  }
+
+  settleHeld(how: 'ack' | 'nack' | 'multiple'): void {
+    const held = this.held.filter(({ delivery }) => !delivery.settled);
+    this.held = [];
+    if (how === 'multiple') {
+      const last = held.at(-1);
+      if (last) this.settle(last, 'ack', true);
+      this.held = held.filter(({ delivery }) => !delivery.settled);
+      return;
+    }
+    for (const each of held) this.settle(each, how, false);
+  }
+
+  settle(held: Held, how: 'ack' | 'nack' | 'reject', multiple: boolean): void {
+    const { scene } = this;
+    const { delivery, key } = held;
+    if (delivery.settled) return;
+    const outcome = how === 'nack' ? 'requeue' : how;
+    scene.trace.add('user', `${how}${multiple ? ' multiple' : ''} ${key}`);
+    scene.oracle.count(`${how}${multiple ? ' multiple' : ''}`);
+    if (this.isVoid(key)) scene.oracle.count(`stale ${how}`);
+    else scene.ledger.intend(key, outcome, multiple);
+    for (const consumer of this.allConsumers) consumer.onSettled(key, multiple);
+    try {
+      if (how === 'ack') delivery.ack(multiple ? { multiple } : undefined);
+      else if (how === 'nack') delivery.nack(multiple ? { multiple } : {});
+      else delivery.reject();
+    } catch (error) {
+      if (!(error instanceof AlreadySettledError)) scene.oracle.fail('typed', `${how} threw ${String(error)}`);
+    }
+  }
+
+  /** The opening of the channel that this delivery belongs to is over. */
+  isVoid(key: DeliveryKey): boolean {
+    const { channel, owner, scene } = this;
+    const wire = owner.wire;
+    if (!channel || !wire) return true;
+    return !key.startsWith(`${wire.id}/${channel.id}.${scene.cluster.generation(wire.id, channel.id)}#`);
+  }
+
+  /** A multiple settlement of `last` takes `other` along. */
+  covers(last: DeliveryKey, other: DeliveryKey): boolean {
+    const [one, tag] = last.split('#');
+    const [two, otherTag] = other.split('#');
+    return one === two && Number(otherTag) <= Number(tag);
+  }
+
+  // The rest.
+
+  qos({ count, global }: StepOf<'qos'>): void {
+    if (!global) this.prefetches.push(count);
+    this.call(`qos ${count}`, (channel) => channel.basicQos(count, global ? { global } : {}));
+  }
+
+  confirmSelect(): void {
+    this.call('confirmSelect', (channel) => channel.confirmSelect());
+  }
+
+  recover(async: boolean | undefined): void {
+    this.call('recover', (channel) => (async ? channel.basicRecoverAsync() : channel.basicRecover()));
+  }
+
+  flow(): void {
+    this.call('flow', (channel) => channel.channelFlow(true));
+  }
+
+  error(how: StepOf<'channelError'>['how']): void {
+    switch (how) {
+      case 'missingQueue':
+        return this.call('passive declare', (channel) => channel.queueDeclare('missing', { passive: true }));
+      case 'missingExchange':
+        return this.call('bind to a missing exchange', (channel) => channel.queueBind('safe0', 'missing', ''));
+      case 'different':
+        return this.call('declare differently', (channel) => channel.exchangeDeclare('amq.topic', 'fanout'));
+      case 'publish':
+        return this.publisher.publishOne(this.scene.ledger.newId(), {
+          exchange: 'missing',
+          key: 'a',
+          count: 1,
+          size: 20,
+        });
+    }
+  }
+}

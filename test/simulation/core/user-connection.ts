@@ -1,0 +1,160 @@
+import { connect, type AmqpError, type Connection } from '../../../lib/client/index.js';
+import { Rate } from '../engine/oracle.js';
+import type { SimSocket } from '../engine/sim-socket.js';
+import type { Wire } from '../engine/wire.js';
+import { BindingBook } from './binding-book.js';
+import type { ChannelOwner } from './channel-base.js';
+import { UserError } from './promises.js';
+import type { Scene } from './scene.js';
+import type { StepOf } from './steps.js';
+import { UserChannel } from './user-channel.js';
+
+/** Attempts to connect that one connection may make within a minute, to each node. */
+const OPENINGS_A_MINUTE = 250;
+
+/** One connection of the user's, from `connect()` to its end. */
+export class UserConnection implements ChannelOwner {
+  connection: Connection | undefined;
+  readonly channels = new Map<number, UserChannel>();
+  /** All that there ever were. */
+  readonly allChannels: UserChannel[] = [];
+  readonly wires: Wire[] = [];
+  readonly bindings = new BindingBook();
+  /** Something could not be declared again, and this was told. */
+  restoreFailed = false;
+  closeAsked = false;
+  ended: { readonly error: AmqpError | undefined } | undefined;
+  private readonly sockets: Rate;
+  private readonly failures = new Map<string, Rate>();
+  private count = 0;
+
+  constructor(
+    private readonly scene: Scene,
+    /** Unique; the broker shows it. */
+    readonly name: string,
+  ) {
+    // A round tries every node.
+    this.sockets = new Rate(OPENINGS_A_MINUTE * scene.settings.nodes, 60_000);
+  }
+
+  /** The wire that is used now, or was used last. */
+  get wire(): Wire | undefined {
+    return this.wires.at(-1);
+  }
+
+  open(step: StepOf<'connect'>): void {
+    const { scene, name } = this;
+    const { settings } = scene;
+    const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
+    const urls = Array.from({ length: settings.nodes }, (_, node) => `amqp://guest:guest@node${node}:5672`);
+    let asked = 0;
+    const resolve = async (): Promise<string[]> => {
+      const delay = asked++ === 0 ? step.resolver! : Math.max(0, step.resolver!);
+      await (delay < 0 ? new Promise(() => {}) : scene.sleep(delay));
+      return urls;
+    };
+    const options = {
+      urls: step.resolver === undefined ? urls : resolve,
+      connectionName: name,
+      clock: scene.clock.for('client'),
+      random: scene.random.split(name),
+      heartbeat: settings.heartbeat,
+      rpcTimeout: settings.rpcTimeout,
+      connectTimeout: settings.connectTimeout,
+      frameMax: settings.frameMax,
+      writeBufferSize: settings.writeBufferSize,
+      maxMessageSize: settings.maxMessageSize,
+      reconnect: settings.reconnect,
+      createSocket: async ({ host }: { host: string }, stop: AbortSignal) => this.socket(Number(host.slice(4)), stop),
+      logger: { warn: (message: string) => this.log(message) },
+      ...(signal ? { signal } : {}),
+    };
+    const rounds = settings.nodes + (step.resolver === undefined ? 0 : 1);
+    const within = Math.min(rounds * settings.connectTimeout, abortAfter);
+    scene.promises.watch(`connect ${name}`, () => connect(options), { within }, (error, connection) => {
+      if (connection) this.adopt(connection);
+      else this.ended = { error: error as AmqpError };
+    }); // prettier-ignore
+  }
+
+  close(timeout: number | undefined): void {
+    const { connection, name } = this;
+    if (!connection) return;
+    this.closeAsked = true;
+    const options = timeout === undefined ? {} : { timeout };
+    this.scene.promises.watch(
+      `closeConnection ${name} ${timeout ?? ''}`,
+      () => connection.close(options),
+      { within: timeout ?? 10_000, invariant: 'close' },
+      () =>
+        this.scene.oracle.check(
+          connection.state === 'closed',
+          'close',
+          () => `${name} is ${connection.state} after close()`,
+        ),
+    );
+  }
+
+  openChannel(step: StepOf<'openChannel'>): void {
+    const { connection, scene } = this;
+    if (!connection) return;
+    const channel = new UserChannel(scene, this, `${this.name}ch${++this.count}`, step.settings);
+    this.allChannels.push(channel);
+    channel.open(connection, () => {
+      const before = this.channels.get(step.ch);
+      // A user who forgets a channel would keep what it holds for ever.
+      before?.close(undefined);
+      this.channels.set(step.ch, channel);
+    });
+  }
+
+  private async socket(node: number, stop: AbortSignal): Promise<SimSocket> {
+    const { scene } = this;
+    const rate = this.sockets.hit(scene.clock.now);
+    if (rate !== undefined) scene.oracle.fail('storm', `${this.name}: ${rate} attempts to connect within a minute`);
+    scene.oracle.count('socket asked for');
+    const wire = await scene.cluster.network.connect(node, stop);
+    scene.trace.add('net', `wire ${wire.id}: ${this.name} to node ${node}`);
+    this.wires.push(wire);
+    return wire.client;
+  }
+
+  private log(message: string): void {
+    this.scene.trace.add('log', `${this.name}: ${message}`);
+    if (this.scene.settings.logger === 'throws' && !this.scene.peace) throw new UserError('logger');
+  }
+
+  private adopt(connection: Connection): void {
+    const { scene, name } = this;
+    const { oracle, trace } = scene;
+    this.connection = connection;
+    connection.on('disconnected', (error) => {
+      oracle.count('disconnected');
+      trace.add('client', `${name} disconnected: ${error.message}`);
+      const { replyCode } = error;
+      const confused = replyCode !== undefined && replyCode >= 501 && replyCode <= 505 && error.message.includes('not AMQP'); // prettier-ignore
+      if (confused && !scene.cluster.bytesBroken) oracle.fail('protocol', `${name} does not understand the broker: ${error.message}`); // prettier-ignore
+    });
+    connection.on('reconnected', () => {
+      oracle.count('reconnected');
+      trace.add('client', `${name} reconnected`);
+    });
+    connection.on('reconnectFailed', (error) => trace.add('client', `${name} reconnectFailed: ${error.message}`));
+    connection.on('restoreFailed', (entity, error) => {
+      oracle.count('restoreFailed');
+      this.restoreFailed = true;
+      const rate = this.failures.get(entity) ?? new Rate(5, 10_000);
+      this.failures.set(entity, rate);
+      const failures = rate.hit(scene.clock.now);
+      if (failures !== undefined) oracle.fail('storm', `${name}: restoreFailed is told ${failures} times for ${entity} within 10 s`); // prettier-ignore
+      trace.add('client', `${name} restoreFailed ${entity}: ${String(error)}`);
+    });
+    connection.on('blocked', () => oracle.count('blocked'));
+    connection.on('closed', (error) => {
+      trace.add('client', `${name} closed: ${error?.message ?? 'by the user'}`);
+      this.ended = { error };
+    });
+    // It may have closed in the turn that it opened.
+    if (connection.state === 'closed') this.ended ??= { error: undefined };
+  }
+}

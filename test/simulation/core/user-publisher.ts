@@ -1,0 +1,132 @@
+import {
+  ConfigurationError,
+  EncodingError,
+  MessageReturnedError,
+  NotFoundError,
+  PublishNackedError,
+  PublishRefusedError,
+} from '../../../lib/client/index.js';
+import type { ChannelBase } from './channel-base.js';
+import { say, type Published } from './ledger.js';
+import { bodyOf, propertiesOf } from './messages.js';
+import type { PublishSettings } from './steps.js';
+
+/** Of a publish that was never on the wire. */
+function wasNotSent(error: unknown): boolean {
+  if (error instanceof EncodingError || error instanceof ConfigurationError) return true;
+  return (error as { outcome?: unknown } | undefined)?.outcome === 'not-sent';
+}
+
+/** What a user publishes on one channel, and what must hold for each outcome that is told. */
+export class UserPublisher {
+  private published = 0;
+  private waiting = 0;
+  private waitingBytes = 0;
+  private culprit: { readonly at: number; index: number; readonly behind: Published[] } = {
+    at: -1,
+    index: 0,
+    behind: [],
+  };
+
+  constructor(private readonly on: ChannelBase) {}
+
+  publish(what: PublishSettings): void {
+    for (let count = 0; count < what.count; count++) {
+      const id = this.on.scene.ledger.newId();
+      if (what.twins) this.publishOne(id, { ...what, mandatory: false });
+      this.publishOne(id, what.twins ? { ...what, mandatory: true } : what);
+    }
+  }
+
+  /** One publish whose outcome is told. */
+  probe(then: (error: unknown) => void): void {
+    this.publishOne(this.on.scene.ledger.newId(), { exchange: '', key: 'safe0', count: 1, size: 20 }, then);
+  }
+
+  publishOne(id: number, what: PublishSettings, then: (error: unknown) => void = () => {}): void {
+    const { channel, scene, settings } = this.on;
+    if (!channel) return;
+    const { oracle, ledger } = scene;
+    const properties = propertiesOf(id, what);
+    const body = bodyOf(id, what.size, properties.messageId !== undefined);
+    const { exchange, mandatory = false } = what;
+    const key = exchange === '' ? this.on.nameOnWire(what.key) : what.key;
+    const message: Published = {
+      id,
+      channel: this.on.name,
+      index: this.published++,
+      exchange,
+      key,
+      mandatory,
+      persistent: !what.transient,
+      size: body.length,
+      mayRepeat: settings.republishUnconfirmed === true,
+      twin: what.twins === true,
+      rolledBack: false,
+      promise: 'pending',
+      outcomes: [],
+    };
+    ledger.add(message);
+    const { signal, abortAfter } = scene.signalAfter(what.abortAfter);
+    const { timeout } = what;
+    const options = {
+      ...properties,
+      mandatory,
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal ? { signal } : {}),
+    };
+    const confirming = channel.confirming;
+    const [waiting, waitingBytes] = [this.waiting, this.waitingBytes];
+    this.waiting++;
+    this.waitingBytes += body.length;
+    const within = Math.min(timeout ?? settings.publishTimeout ?? 30_000, abortAfter);
+    scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
+      this.waiting--;
+      this.waitingBytes -= body.length;
+      // It was ours until now; from here on it may be anything.
+      body.fill(0);
+      then(error);
+      if (error === undefined) {
+        if (tag! > 0) return ledger.onConfirmed(message);
+        message.promise = 'handed';
+        return oracle.check(!confirming, 'confirmed', () => `${say(message)} resolved with 0 though confirms are on`);
+      }
+      this.checkSiblings(message, error);
+      if (error instanceof MessageReturnedError) return ledger.onReturned(message);
+      if (error instanceof PublishNackedError) return ledger.onNacked(message);
+      if (error instanceof PublishRefusedError) this.checkRefusal(error, waiting, waitingBytes + body.length);
+      if (wasNotSent(error)) return ledger.onNotSent(message, String(error));
+      message.promise = 'other';
+    }); // prettier-ignore
+    const { maxUnconfirmed = 10_000, maxWaiting = 100_000 } = settings;
+    // What is refused at once is refused by then.
+    scene.clock.in(0, () => {
+      const { waiting: underWay } = this;
+      oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
+    });
+  }
+
+  /** A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. */
+  private checkSiblings(message: Published, error: unknown): void {
+    const { now } = this.on.scene.clock;
+    if (this.culprit.at !== now) this.culprit = { at: now, index: Infinity, behind: [] };
+    const { culprit } = this;
+    if (error instanceof NotFoundError) culprit.index = Math.min(culprit.index, message.index);
+    else if ((error as { outcome?: unknown }).outcome === 'unknown') culprit.behind.push(message);
+    const wronged = culprit.behind.find(({ index }) => index > culprit.index);
+    if (wronged) this.on.scene.oracle.fail('siblings', `${say(wronged)} was told as 'unknown', though publish ${culprit.index} before it had closed the channel`); // prettier-ignore
+  }
+
+  /** "N publishes wait already" is said only when there are so many, or so many bytes. */
+  private checkRefusal(error: PublishRefusedError, waiting: number, bytes: number): void {
+    if (!error.message.includes('publishes wait already')) return;
+    const { maxWaiting = 100_000, maxWaitingBytes = 64 * 1024 * 1024 } = this.on.settings;
+    const full = waiting >= maxWaiting || bytes > maxWaitingBytes;
+    this.on.scene.oracle.check(full, 'refused', () => `${this.on.name}: ${error.message}; only ${waiting} publishes with ${bytes} bytes are under way`); // prettier-ignore
+  }
+
+  waitForConfirms(timeout: number): void {
+    const { channel } = this.on;
+    if (channel) this.on.scene.promises.watch(`waitForConfirms ${this.on.name}`, () => channel.waitForConfirms({ timeout }), { within: timeout }); // prettier-ignore
+  }
+}
