@@ -125,8 +125,8 @@ export const mutants: readonly Mutant[] = [
   // Publishing.
   {
     file: `${client}/publishing/publisher.ts`,
-    search: '    if (this.host.confirming) this.confirms.add(publish);\n    else succeed(publish, 0);',
-    replace: '    if (this.host.confirming) this.confirms.add(publish);\n    succeed(publish, 1);',
+    search: '    if (this.host.confirming) this.confirms.add(publish);\n',
+    replace: '    if (this.host.confirming) (this.confirms.add(publish), succeed(publish, 1));\n',
     why: 'a publish resolves before its confirm',
   },
   {
@@ -259,20 +259,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/topology-record.ts`,
-    search: '    for (const binding of this.bindings.values()) await this.replayBinding(actions, binding);',
+    search: 'for (const binding of this.bindings.all()) await this.replayBinding(actions, binding);',
     replace: '',
     why: 'bindings are not restored',
   },
   {
     file: `${client}/channel/topology-record.ts`,
-    search: '    this.queues.delete(name);',
+    search: 'this.queues.delete(known);',
     replace: '',
     why: 'a deleted queue stays on record and comes back',
   },
   {
-    file: `${client}/channel/topology-record.ts`,
-    search: 'return JSON.stringify([kind, destination, source, routingKey, args], replacer);',
-    replace: 'return JSON.stringify([kind, destination, source, routingKey], replacer);',
+    file: `${client}/channel/bindings.ts`,
+    search: 'JSON.stringify([kind, destination, source, routingKey, sorted], replacer)',
+    replace: 'JSON.stringify([kind, destination, source, routingKey], replacer)',
     why: 'of two bindings that differ in arguments one is forgotten',
   },
   // Connection.
@@ -351,10 +351,16 @@ export const mutants: readonly Mutant[] = [
   },
   // Recovery.
   {
-    file: `${client}/recovery/reconnect.ts`,
-    search: '      delay = backoff.next();\n',
-    replace: '      backoff.reset();\n      delay = backoff.next();\n',
-    why: 'the backoff is reset each time',
+    file: `${client}/recovery/reconnect-pace.ts`,
+    search: 'if (openFor < STABLE_TIME) return this.patient.next();',
+    replace: '',
+    why: 'the backoff is reset by each connection, however short',
+  },
+  {
+    file: `${client}/recovery/reconnect-pace.ts`,
+    search: 'return nobodyAnswers(error) ? this.soon.next() : this.patient.next();',
+    replace: 'this.soon.reset();\n    this.patient.reset();\n    return this.soon.next();',
+    why: 'the backoff is reset by each attempt',
   },
   {
     file: `${client}/recovery/restore.ts`,

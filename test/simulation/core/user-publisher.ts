@@ -5,10 +5,12 @@ import {
   NotFoundError,
   PublishNackedError,
   PublishRefusedError,
+  TimeoutError,
 } from '../../../lib/client/index.js';
 import type { ChannelBase } from './channel-base.js';
 import { say, type Published } from './ledger.js';
 import { bodyOf, propertiesOf } from './messages.js';
+import { Aborted } from './promises.js';
 import type { PublishSettings } from './steps.js';
 
 /** Of a publish that was never on the wire. */
@@ -83,8 +85,8 @@ export class UserPublisher {
     scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
       this.waiting--;
       this.waitingBytes -= body.length;
-      // It was ours until now; from here on it may be anything.
-      body.fill(0);
+      // It was the client's until now; what has only run out of time may still be on its way.
+      if (!(error instanceof TimeoutError || error instanceof Aborted)) body.fill(0);
       then(error);
       if (error === undefined) {
         if (tag! > 0) return ledger.onConfirmed(message);
