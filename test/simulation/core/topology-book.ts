@@ -8,6 +8,7 @@ interface Known {
   /** Since it was declared last. */
   consumed: boolean;
   readonly deleters: Set<string>;
+  lastDeleter?: string;
 }
 
 /** Who has declared and deleted what, as far as answers came. */
@@ -31,14 +32,17 @@ export class TopologyBook {
     known.last = 'unclear';
   }
 
-  onDeleted(_connection: string, queue: string, error: unknown): void {
+  onDeleted(connection: string, queue: string, error: unknown): void {
+    this.known(queue).lastDeleter = connection;
     this.over(queue, error, 'deleted');
   }
 
   /** The only connection that has asked for it has had it deleted, and nobody has asked for it since. */
   isDeleted(queue: string): boolean {
     const known = this.queues.get(queue);
-    return known !== undefined && known.last === 'deleted' && known.declarers.size <= 1;
+    // Who else has declared it has it on record still.
+    const others = known ? [...known.declarers].filter((name) => name !== known.lastDeleter) : [];
+    return known?.last === 'deleted' && others.length === 0;
   }
 
   /** A consumer was registered, or tried to be. */
