@@ -58,26 +58,26 @@ export const mutants: readonly Mutant[] = [
   // Consumers.
   {
     file: `${client}/consuming/consumer.ts`,
-    search: '      if (delivery.settled) this.backlog.push(delivery);\n      else delivery.nack({ requeue: true });',
-    replace: '      if (delivery.settled) this.backlog.push(delivery);',
+    search: 'for (const delivery of this.backlog.drain()) delivery.nack({ requeue: true });',
+    replace: 'this.backlog.drain();',
     why: 'the backlog is dropped by cancel(): it stays unacknowledged',
   },
   {
     file: `${client}/consuming/consumer.ts`,
-    search: '      while (this.backlog.length > 0 && this.running < this.concurrency) this.run(this.backlog.shift()!);',
-    replace: '',
+    search: '      this.decideHolding();\n      this.takeWaiting();',
+    replace: '      this.decideHolding();',
     why: 'the backlog is not run after a cancel() that failed',
   },
   {
     file: `${client}/consuming/consumer.ts`,
-    search: 'if (this.holding || this.running >= this.concurrency)',
-    replace: 'if (this.holding)',
+    search: 'while (!this.holding && this.running < this.concurrency) {',
+    replace: 'while (!this.holding) {',
     why: 'concurrency is not kept',
   },
   {
     file: `${client}/consuming/consumer.ts`,
-    search: "    this.state = 'suspended';\n    this.backlog = [];",
-    replace: "    this.state = 'suspended';",
+    search: 'if (!this.noAck) this.backlog.drain();\n    if (!this.ended)',
+    replace: 'if (!this.ended)',
     why: 'what waited is handled after a loss, and again when it is redelivered',
   },
   {
@@ -106,7 +106,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: "      void this.host.call('basic.cancel', { consumerTag, noWait: false }).catch(() => {});\n",
+    search: 'void this.cancelAt(consumerTag, {}, cancelled).catch(() => {});',
     replace: '',
     why: 'a consumer whose caller has stopped waiting stays registered',
   },
@@ -125,8 +125,8 @@ export const mutants: readonly Mutant[] = [
   // Publishing.
   {
     file: `${client}/publishing/publisher.ts`,
-    search: '    if (this.host.confirming) this.confirms.add(publish);\n',
-    replace: '    if (this.host.confirming) (this.confirms.add(publish), succeed(publish, 1));\n',
+    search: '    this.confirms.add(publish);\n    try {',
+    replace: '    this.confirms.add(publish);\n    succeed(publish, 1);\n    try {',
     why: 'a publish resolves before its confirm',
   },
   {
@@ -253,7 +253,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel.ts`,
-    search: '    await Promise.all(consumers.map((consumer) => consumer.idle()));',
+    search: 'await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);',
     replace: '',
     why: 'close() does not wait for running handlers: their acks are lost',
   },

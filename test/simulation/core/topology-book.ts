@@ -8,6 +8,7 @@ interface Known {
   /** Since it was declared last. */
   consumed: boolean;
   readonly deleters: Set<string>;
+  readonly consumers: Set<string>;
   lastDeleter?: string;
 }
 
@@ -46,8 +47,10 @@ export class TopologyBook {
   }
 
   /** A consumer was registered, or tried to be. */
-  onConsuming(queue: string): void {
-    this.known(queue).consumed = true;
+  onConsuming(connection: string, queue: string): void {
+    const known = this.known(queue);
+    known.consumed = true;
+    known.consumers.add(connection);
   }
 
   /** queue.delete has reached the broker. */
@@ -55,8 +58,11 @@ export class TopologyBook {
     this.known(queue).deleters.add(connection);
   }
 
+  /** It had consumers since it was declared, all of them of connections that have it on record. */
   wasConsumed(queue: string): boolean {
-    return this.queues.get(queue)?.consumed === true && this.queues.get(queue)?.underWay === 0;
+    const known = this.queues.get(queue);
+    if (!known?.consumed || known.underWay > 0) return false;
+    return [...known.consumers].every((name) => known.declarers.has(name));
   }
 
   /** Somebody has deleted it who has never asked for it. */
@@ -81,7 +87,14 @@ export class TopologyBook {
     if (!known)
       this.queues.set(
         queue,
-        (known = { declarers: new Set(), last: 'unclear', underWay: 0, consumed: false, deleters: new Set() }),
+        (known = {
+          declarers: new Set(),
+          last: 'unclear',
+          underWay: 0,
+          consumed: false,
+          deleters: new Set(),
+          consumers: new Set(),
+        }),
       );
     return known;
   }
