@@ -5,6 +5,9 @@ type State = 'there' | 'gone' | 'unclear';
 export class BindingBook {
   private readonly exchanges = new Map<string, State>();
   private readonly bindings = new Map<string, State>();
+  private readonly underWay = new Map<string, number>();
+  private readonly latest = new Map<string, number>();
+  private changes = 0;
 
   /** A call is under way: until its answer nothing is certain. Returns what takes the answer. */
   declaring(exchange: string): (error: unknown) => void {
@@ -37,14 +40,23 @@ export class BindingBook {
 
   private change(of: Map<string, State>, name: string, to: State): (error: unknown) => void {
     of.set(name, 'unclear');
+    // Of two that are under way at once nobody knows which comes first.
+    const change = ++this.changes;
+    const alone = (this.underWay.get(name) ?? 0) === 0;
+    this.underWay.set(name, (this.underWay.get(name) ?? 0) + 1);
+    this.latest.set(name, change);
     return (error) => {
-      if (error === undefined && of.get(name) === 'unclear') of.set(name, to);
+      this.underWay.set(name, this.underWay.get(name)! - 1);
+      const undisturbed = alone && this.latest.get(name) === change && of.get(name) === 'unclear';
+      if (error === undefined && undisturbed) of.set(name, to);
     };
   }
 
   private forget(gone: (parts: string[]) => boolean): void {
     for (const name of this.bindings.keys()) {
-      if (gone(JSON.parse(name) as string[])) this.bindings.set(name, 'unclear');
+      if (!gone(JSON.parse(name) as string[])) continue;
+      this.bindings.set(name, 'unclear');
+      this.latest.set(name, ++this.changes);
     }
   }
 }

@@ -33,6 +33,7 @@ export class UserConsumer {
   /** It is registered. */
   adopt(registered: Consumer): void {
     this.consumer = registered;
+    this.scene.topology.onConsuming(this.channel.owner.name, this.queue);
     void registered.closed.then((reason) => {
       this.scene.trace.add('client', `${this.name} ended: ${reason?.message ?? 'by the user'}`);
       this.closed = true;

@@ -102,7 +102,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
         (error: unknown) => oracle.fail('lost', `the safe queues cannot be read: ${String(error)}`),
       );
     }
-    await phase(duration + PEACE + 2 * AFTER_CLOSE, () => {
+    await phase(duration + PEACE + AFTER_CLOSE + 60_000, () => {
       if (found) ledger.audit(found);
       else oracle.fail('lost', 'the safe queues could not be read in time');
     });

@@ -41,7 +41,6 @@ export class Scene {
   /** A client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number, args: Record<string, unknown>): void {
     if (name === 'basic.consume') {
-      this.topology.onConsuming(connection, String(args['queue']));
       const at = `${connection} ${channel}`;
       this.registrations.set(at, (this.registrations.get(at) ?? 0) + 1);
     }

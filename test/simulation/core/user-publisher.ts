@@ -102,10 +102,11 @@ export class UserPublisher {
     }); // prettier-ignore
     const { maxUnconfirmed = 10_000, maxWaiting = 100_000 } = settings;
     // What is refused at once is refused by then.
-    scene.clock.in(0, () => {
-      const { waiting: underWay } = this;
-      oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
-    });
+    if (confirming)
+      scene.clock.in(0, () => {
+        const { waiting: underWay } = this;
+        oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
+      });
   }
 
   /** A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. */
