@@ -94,6 +94,8 @@ export function auditRecord(scene: Scene, director: Director): void {
   for (const owner of director.allConnections) {
     const { connection } = owner;
     if (!connection || connection.state !== 'open') continue;
+    // Where every channel is in use there is none to declare with: this was told.
+    if (owner.topologyFailed && cluster.channelMaxLowered) continue;
     for (const name of recordOf(connection).queues.keys()) {
       const queue = [...scene.named].find(([key, value]) => value === name && key.startsWith(`${owner.name} `))?.[0].split(' ')[1] ?? name; // prettier-ignore
       // Somebody else may have deleted it, or has it locked.

@@ -22,6 +22,8 @@ export class UserConnection implements ChannelOwner {
   readonly bindings = new BindingBook();
   /** Something could not be declared again, and this was told. */
   restoreFailed = false;
+  /** None of it could. */
+  topologyFailed = false;
   closeAsked = false;
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
@@ -143,6 +145,7 @@ export class UserConnection implements ChannelOwner {
     connection.on('restoreFailed', (entity, error) => {
       oracle.count('restoreFailed');
       this.restoreFailed = true;
+      this.topologyFailed ||= entity === 'the topology';
       const rate = this.failures.get(entity) ?? new Rate(5, 10_000);
       this.failures.set(entity, rate);
       const failures = rate.hit(scene.clock.now);
