@@ -46,13 +46,16 @@ export function auditOpen(scene: Scene, director: Director): void {
   }
 }
 
-function auditChannel({ oracle, cluster }: Scene, user: UserChannel): void {
+function auditChannel({ oracle, cluster, topology }: Scene, user: UserChannel): void {
   if (!user.channel || user.closeAsked) return;
   const { restore, restoreAttempts } = user.settings;
   if (user.ended) {
     const mayEnd = restore === false || restoreAttempts !== undefined || cluster.channelMaxLowered;
     return oracle.check(mayEnd, 'peace-open', () => `${user.name} has closed: ${String(user.ended!.error)}`);
   }
+  // An exclusive queue that another connection has for good is waited for, and the channel with it.
+  const locked = user.allConsumers.some(({ queue }) => queue.startsWith('mine') && topology.declarers(queue).size > 1);
+  if (locked) return;
   oracle.check(user.channel.isOpen, 'peace-open', () => `${user.name} is not open after all that time`);
 }
 
