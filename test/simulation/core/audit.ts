@@ -61,13 +61,15 @@ function auditChannel({ oracle, cluster, topology }: Scene, user: UserChannel): 
 
 /** Every consumer consumes, nothing stays unacknowledged, and the broker has no consumer besides. */
 export function auditConsumers(scene: Scene, director: Director): void {
-  const { oracle, cluster, ledger } = scene;
+  const { oracle, cluster, ledger, topology } = scene;
   const expected = new Map<string, string[]>();
   const unclear = new Set<string>();
   for (const { owner, user, connection } of openChannels(director)) {
     for (const consumer of user.allConsumers) {
       const queue = currentName(connection, scene.named.get(`${owner.name} ${consumer.queue}`) ?? consumer.queue);
       if (consumer.cancelAsked && !consumer.over && !consumer.closed) unclear.add(queue);
+      // Whoever has it has it.
+      if (queue.startsWith('mine') && topology.declarers(queue).size > 1) unclear.add(queue);
       const lives = consumer.looping || (consumer.consumer !== undefined && !consumer.closed && !consumer.over);
       if (lives) expected.set(queue, [...(expected.get(queue) ?? []), consumer.name]);
     }

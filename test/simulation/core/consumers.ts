@@ -163,6 +163,9 @@ export class UserConsumer {
         return this.settle(last, 'ack', true);
       case 'mixed': {
         const [first] = gathered;
+        // Once each: a user who gives back for ever what he gets makes a storm of his own.
+        if (this.seen.has(last.id)) return this.settle(last, 'ack', true);
+        for (const { id } of gathered) this.seen.add(id);
         if (first !== last) this.settle(first!, 'ack');
         return this.settle(last, 'nack', true);
       }
