@@ -1,0 +1,196 @@
+import type { Wire } from '../engine/wire.js';
+import type { Scene } from './scene.js';
+import { Service, ServiceClient } from './service.js';
+import { FAIR_WEATHER, type Of, type Step, type StepKind } from './steps.js';
+import { UserApp } from './user-app.js';
+
+/** Steps of users. All others break something. */
+const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
+  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
+]); // prettier-ignore
+
+type ToWire = Of<'reset' | 'fin' | 'halfOpen' | 'blackHole' | 'truncate' | 'freeze'>;
+
+/** Carries out steps: the users' on their applications, the world's on network and broker. */
+export class Director {
+  readonly apps: UserApp[] = [];
+  readonly services: Service[] = [];
+  readonly clients: ServiceClient[] = [];
+  private readonly app = new Map<number, UserApp>();
+  private readonly service = new Map<number, Service>();
+  private readonly client = new Map<number, ServiceClient>();
+  private readonly until = new Map<string, number>();
+
+  constructor(private readonly scene: Scene) {}
+
+  carryOut(step: Step): void {
+    const { scene } = this;
+    scene.oracle.count(`step: ${step.kind}`);
+    scene.trace.add('step', JSON.stringify(step));
+    if (!USERS.has(step.kind) && step.kind !== 'weather') scene.ledger.disturbed = true;
+    const app = 'app' in step ? this.app.get(step.app) : undefined;
+    switch (step.kind) {
+      case 'boot':
+        return this.boot(step.app);
+      case 'shutDown':
+        return app?.shutDown();
+      case 'publish':
+        return app?.publish(step);
+      case 'request':
+        return app?.request(step);
+      case 'pause':
+        return app?.isLive ? app.pause(step) : undefined;
+      case 'resume':
+        return app?.isLive ? app.resume(step) : undefined;
+      case 'redrive':
+        return app?.isLive ? app.redrive(step) : undefined;
+      case 'listParked':
+        return app?.isLive ? app.listParked(step) : undefined;
+      case 'letGo':
+        return scene.letGo();
+      case 'serve':
+        return this.serve(step.app);
+      case 'closeServer':
+        return this.service.get(step.app)?.close();
+      case 'emit':
+        return this.clientOf(step.app).emit(step);
+      case 'send':
+        return this.clientOf(step.app).send(step);
+      case 'closeClient':
+        return this.client.get(step.app)?.close();
+      case 'reset':
+      case 'fin':
+      case 'halfOpen':
+      case 'blackHole':
+      case 'truncate':
+      case 'freeze':
+        return this.toWire(step);
+      default:
+        return this.toBroker(step);
+    }
+  }
+
+  /** From now on nothing breaks, and everybody does what is expected. */
+  makePeace(): void {
+    const { scene } = this;
+    const { network, broker } = scene.site;
+    scene.peace = true;
+    scene.trace.add('step', 'peace');
+    broker.faults.clear();
+    network.nodes.fill('up');
+    network.setWeather(FAIR_WEATHER);
+    scene.letGo();
+    this.standUp();
+  }
+
+  /** What is down comes up, and what is paused goes on. */
+  standUp(): void {
+    if (!this.apps.some(({ state }) => state === 'running' || state === 'starting')) this.boot(0);
+    const served = this.services.some(({ state }) => state === 'running' || state === 'starting');
+    if (!served && this.clients.length > 0) this.serve(0);
+    for (const app of this.apps) if (app.isLive) app.resume({});
+  }
+
+  private boot(slot: number): void {
+    const there = this.app.get(slot);
+    if (there?.state === 'running' || there?.state === 'starting') return;
+    const app = new UserApp(this.scene, `app${this.apps.length}`);
+    this.apps.push(app);
+    this.app.set(slot, app);
+    app.start();
+  }
+
+  private serve(slot: number): void {
+    const there = this.service.get(slot);
+    if (there?.state === 'running' || there?.state === 'starting') return;
+    const service = new Service(this.scene, `service${this.services.length}`);
+    this.services.push(service);
+    this.service.set(slot, service);
+    service.start();
+  }
+
+  private clientOf(slot: number): ServiceClient {
+    const there = this.client.get(slot);
+    if (there && !there.closed) return there;
+    const client = new ServiceClient(this.scene, `proxy${this.clients.length}`);
+    this.clients.push(client);
+    this.client.set(slot, client);
+    return client;
+  }
+
+  private wireFor({ app, nth }: ToWire): Wire | undefined {
+    const wires = [this.app, this.service, this.client].flatMap((users) => users.get(app)?.liveWires ?? []);
+    return wires[nth % Math.max(1, wires.length)];
+  }
+
+  private toWire(step: ToWire): void {
+    const wire = this.wireFor(step);
+    if (!wire) return;
+    switch (step.kind) {
+      case 'reset':
+        return wire.reset();
+      case 'fin':
+        return wire.fin();
+      case 'halfOpen':
+        return wire.halfOpen();
+      case 'blackHole':
+        return wire.blackHole(step.direction);
+      case 'truncate':
+        return wire.truncate(step.direction, step.bytes);
+      case 'freeze':
+        return wire.freeze(step.direction, this.scene.clock.now + step.ms);
+    }
+  }
+
+  private toBroker(step: Step): void {
+    const { network, broker } = this.scene.site;
+    const { faults } = broker;
+    switch (step.kind) {
+      case 'weather':
+        return network.setWeather(step.weather);
+      case 'crash':
+        for (const wire of network.open) wire.fin();
+        broker.restart({ keep: 'durable' });
+        return this.down(step.ms);
+      case 'stopBroker':
+        faults.drop('close');
+        return this.down(step.ms);
+      case 'block':
+        faults.block();
+        return this.later('block', step.ms, () => faults.unblock());
+      case 'stall':
+        faults.stall();
+        return this.later('stall', step.ms, () => faults.resume());
+      case 'lag':
+        faults.delay(step.by);
+        return this.later('lag', step.ms, () => faults.delay(0));
+      case 'nackNext':
+        return faults.nackNext(step.count);
+      case 'returnNext':
+        return faults.returnNext(step.count);
+      case 'refuseLogins':
+        return faults.refuseLogins(step.count);
+      case 'cancelConsumers':
+        return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
+      case 'drop':
+        return void faults.drop(step.how);
+      default:
+    }
+  }
+
+  private down(ms: number): void {
+    const { nodes } = this.scene.site.network;
+    nodes.fill('refuses');
+    this.later('down', ms, () => nodes.fill('up'));
+  }
+
+  /** Ends a state after `ms`, unless it has been made longer meanwhile. */
+  private later(what: string, ms: number, end: () => void): void {
+    const { clock } = this.scene;
+    const until = Math.max(this.until.get(what) ?? 0, clock.now + ms);
+    this.until.set(what, until);
+    clock.in(ms, () => {
+      if (this.until.get(what)! <= clock.now) end();
+    });
+  }
+}

@@ -1,0 +1,172 @@
+import { Prng } from '../engine/prng.js';
+import type { Weather } from '../engine/wire.js';
+import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
+
+/** How often each kind comes, before a seed favours some and leaves others out. */
+const WEIGHTS: Readonly<Record<StepKind, number>> = {
+  boot: 2, shutDown: 2, publish: 40, request: 12, pause: 2, resume: 2, redrive: 3, listParked: 1, letGo: 2,
+  serve: 2, closeServer: 1, emit: 10, send: 10, closeClient: 0.5,
+  reset: 2, fin: 1, halfOpen: 1, blackHole: 1, truncate: 2, freeze: 1, weather: 1, crash: 1.5, stopBroker: 1, block: 1.5,
+  nackNext: 1.5, returnNext: 1, cancelConsumers: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
+}; // prettier-ignore
+
+const ALWAYS: readonly StepKind[] = ['publish'];
+const APPS = 2;
+
+/** The scenario of a seed. */
+export function generate(seed: number): NestScenario {
+  const random = new Prng(seed, 'nest');
+  const settings = drawSettings(random.split('settings'));
+  return { seed, settings, steps: drawSteps(random.split('steps'), settings) };
+}
+
+function drawSettings(random: Prng): NestSettings {
+  const size = random.pick([1, 2, 5, 10]);
+  return {
+    heartbeat: random.pick([3, 5, 10]),
+    rpcTimeout: random.pick([2_000, 10_000]),
+    startup: random.pick(['wait', 'wait', 'background']),
+    startupTimeout: random.pick([2_000, 10_000]),
+    gracePeriod: random.pick([500, 2_000, 10_000]),
+    prefetch: random.pick([1, 3, 10, 100]),
+    concurrency: random.pick([0, 0, 1, 2]),
+    attempts: random.pick([1, 2, 3, 3, 5]),
+    backoff: random.pick(['fixed', 'exponential']),
+    then: random.pick(['park', 'park', 'dead-letter', 'discard']),
+    batch: { size, maxWait: random.pick([20, 200, 1_000]), concurrency: random.pick([1, 1, 3]) },
+    publishTimeout: random.pick([2_000, 10_000, 30_000]),
+    maxInFlight: random.pick([1, 5, 10_000]),
+    maxWaiting: random.pick([0, 5, 100_000, 100_000]),
+    republishUnconfirmed: random.chance(0.3),
+    whenUnavailable: random.pick(['wait', 'wait', 'fail']),
+    quorum: random.chance(0.3),
+    duration: random.pick([5_000, 10_000, 20_000]),
+  };
+}
+
+function drawSteps(random: Prng, settings: NestSettings): Step[] {
+  const weights: Partial<Record<StepKind, number>> = {};
+  for (const kind of Object.keys(WEIGHTS) as StepKind[]) {
+    const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
+    weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.includes(kind) ? 1 : favour);
+  }
+  const targets = (['work', 'hand', 'batch', 'price', 'mine'] as const).filter(() => random.chance(0.6));
+  if (targets.length === 0) targets.push('work');
+  const steps: Step[] = [{ at: 0, kind: 'boot', app: 0 }];
+  if (random.chance(0.3)) steps.push({ at: 0, kind: 'boot', app: 1 });
+  if (random.chance(0.5)) steps.push({ at: 10, kind: 'serve', app: 0 });
+  // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
+  steps.push({ at: 120, kind: 'weather', weather: drawWeather(random) });
+  const count = random.pick([8, 15, 30, 50]);
+  const pauses = random.pick([0.2, 0.5, 0.8]);
+  let at = 150;
+  for (let index = 0; index < count; index++) {
+    if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
+    steps.push(drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets));
+  }
+  return steps.sort((one, other) => one.at - other.at);
+}
+
+function drawWeather(random: Prng): Weather {
+  const shortest = random.pick([0, 0, 0.5, 5, 40]);
+  return {
+    latency: [shortest, shortest * random.pick([1, 1, 2, 8])],
+    chunk: random.pick([0, 0, 0, 1_400, 100, 7]),
+    bandwidth: random.chance(0.05) ? random.pick([50, 1_000]) : 0,
+  };
+}
+
+function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Target[]): Step {
+  const app = random.chance(0.75) ? 0 : random.int(0, APPS - 1);
+  const wire = { app, nth: random.int(0, 3) };
+  const queue = random.pick(targets);
+  switch (kind) {
+    case 'publish':
+      return { at, kind, app, what: drawPublish(random, queue) };
+    case 'request':
+      return { at, kind, app, what: { ...drawPublish(random, 'price'), to: 'price' } };
+    case 'emit':
+      return { at, kind, app, what: { ...drawPublish(random, 'micro'), to: 'micro' } };
+    case 'send':
+      return { at, kind, app, what: { ...drawPublish(random, 'micro'), to: 'micro' }, ...(random.chance(0.2) ? { leaveAfter: random.pick([0, 1, 50, 1_000]) } : {}) }; // prettier-ignore
+    case 'pause':
+    case 'resume':
+      return { at, kind, app, ...(random.chance(0.5) ? { queue } : {}) };
+    case 'redrive':
+      return { at, kind, app, queue, ...(random.chance(0.3) ? { limit: random.int(1, 5) } : {}) };
+    case 'listParked':
+      return { at, kind, app, queue };
+    case 'boot':
+    case 'shutDown':
+    case 'serve':
+    case 'closeServer':
+    case 'closeClient':
+      return { at, kind, app };
+    case 'letGo':
+      return { at, kind };
+    case 'reset':
+    case 'fin':
+    case 'halfOpen':
+      return { at, kind, ...wire };
+    case 'blackHole':
+      return { at, kind, ...wire, direction: random.pick(['up', 'down', 'both']) };
+    case 'truncate':
+      return { at, kind, ...wire, direction: random.pick(['up', 'down']), bytes: random.int(1, 400) };
+    case 'freeze':
+      return { at, kind, ...wire, direction: random.pick(['up', 'down', 'both']), ms: random.pick([10, 500, 3_000]) };
+    case 'weather':
+      return { at, kind, weather: drawWeather(random) };
+    case 'crash':
+    case 'stopBroker':
+      return { at, kind, ms: random.pick([0, 100, 2_000, 8_000]) };
+    case 'block':
+    case 'stall':
+      return { at, kind, ms: random.pick([50, 1_000, 5_000]) };
+    case 'lag':
+      return { at, kind, by: random.pick([5, 100, 1_000]), ms: random.pick([500, 5_000]) };
+    case 'nackNext':
+    case 'returnNext':
+    case 'refuseLogins':
+      return { at, kind, count: random.pick([1, 1, 2, 5]) };
+    case 'cancelConsumers':
+      return { at, kind, ...(random.chance(0.5) ? { queue } : {}) };
+    case 'drop':
+      return { at, kind, how: random.pick(['close', 'end', 'reset', 'mid-frame']) };
+  }
+}
+
+function drawPublish(random: Prng, to: Target): PublishSettings {
+  return {
+    to,
+    count: random.pick([1, 1, 2, 5, 20]),
+    plan: drawPlan(random, to),
+    ...(random.chance(0.3) ? { exchange: true } : {}),
+    ...(random.chance(0.05) ? { bad: true } : {}),
+    ...(random.chance(0.1) ? { size: random.pick([100, 5_000, 200_000]) } : {}),
+    ...(random.chance(0.15) ? { timeout: random.pick([1, 50, 1_000]) } : {}),
+    ...(random.chance(0.1) ? { abortAfter: random.pick([0, 1, 50, 1_000]) } : {}),
+    ...(random.chance(0.05) ? { nowhere: true } : {}),
+    ...(random.chance(0.2) ? { noId: true } : {}),
+  };
+}
+
+function drawPlan(random: Prng, to: Target): Plan {
+  const plan: Act[] = [];
+  for (let attempt = random.pick([1, 1, 1, 2, 3, 4]); attempt > 1; attempt--) plan.push(drawAct(random, to, false));
+  plan.push(drawAct(random, to, random.chance(0.6)));
+  return plan;
+}
+
+function drawAct(random: Prng, to: Target, well: boolean): Act {
+  const after = random.pick([0, 0, 0, 1, 30, 400]);
+  if (well) return { do: 'ok', after };
+  const what = random.weighted<Act['do']>({
+    ok: 2, throw: 8, reject: 2, retry: 2, requeue: 2, refuse: 1, hang: 1,
+    ...(to === 'hand' ? { settleAndThrow: 2, nack: 2, rejectByHand: 2 } : {}),
+    ...(to === 'batch' ? { throwAll: 3 } : {}),
+  }); // prettier-ignore
+  if (what === 'retry')
+    return { do: what, after, ...(random.chance(0.5) ? { delay: random.pick([1, 250, 700]) } : {}) };
+  if (what === 'requeue' || what === 'nack') return { do: what, after, times: random.int(1, 3) };
+  return { do: what, after };
+}

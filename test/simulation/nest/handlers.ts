@@ -1,0 +1,188 @@
+import { BadRequestException, Injectable, type PipeTransform, type Type } from '@nestjs/common';
+import {
+  AmqpBatchConsumer,
+  AmqpConsumer,
+  AmqpRpc,
+  Ctx,
+  Payload,
+  exponential,
+  fixed,
+  RejectMessage,
+  RequeueMessage,
+  RetryMessage,
+  type AmqpBatchItem,
+  type AmqpContext,
+  type RetryOptions,
+} from '../../../src/index.js';
+import type { Run } from './ledger.js';
+import { actOf, isRefused, type Letter } from './messages.js';
+import type { Scene } from './scene.js';
+import { BACKOFF, type Act, type NestSettings } from './steps.js';
+import type { Outcome } from './table.js';
+
+export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions {
+  const { initial, max } = BACKOFF;
+  return { attempts, backoff: backoff === 'fixed' ? fixed(BACKOFF.fixed) : exponential(initial, max), then };
+}
+
+/** What an act throws; undefined when it returns. */
+function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error | undefined {
+  switch (outcome) {
+    case 'throw':
+    case 'throwAll':
+    case 'settleAndThrow':
+      return new Error(`planned ${n}, attempt ${attempt}`);
+    case 'reject':
+      return new RejectMessage(`planned ${n}`);
+    case 'requeue':
+      return new RequeueMessage(`planned ${n}`);
+    case 'retry':
+      return new RetryMessage(act.delay, `planned ${n}`);
+    default:
+      return undefined;
+  }
+}
+
+/** Does what letters say, in one application, and tells the ledger. */
+export class Handlers {
+  /** The application has been shut down: nothing may begin any more. */
+  over = false;
+  /** Queues that are paused. */
+  readonly paused = new Set<string>();
+  /** How often each was paused or resumed. */
+  private readonly switches = new Map<string, number>();
+  private readonly times = new Map<string, number>();
+
+  constructor(
+    private readonly scene: Scene,
+    readonly app: string,
+  ) {}
+
+  /** Somebody pauses or resumes these. @returns what to call once they are paused: it holds for those that nobody has resumed meanwhile */
+  onSwitch(queues: readonly string[]): () => void {
+    const turns = queues.map((queue) => {
+      const turn = (this.switches.get(queue) ?? 0) + 1;
+      this.switches.set(queue, turn);
+      this.paused.delete(queue);
+      return { queue, turn };
+    });
+    return () => {
+      for (const { queue, turn } of turns) if (this.switches.get(queue) === turn) this.paused.add(queue);
+    };
+  }
+
+  /** A pipe that refuses letters, as `ValidationPipe` would. */
+  refusing(queue: string): PipeTransform {
+    return {
+      transform: (letter: Letter) => {
+        if (!this.scene.healed && isRefused(letter)) {
+          // The pipe does not see the attempt: what it refuses it refuses the first time.
+          const { ledger } = this.scene;
+          const sent = ledger.get(letter.n);
+          const seen = { attempt: 1, exchange: sent?.exchange ?? '', routingKey: sent?.key ?? '', messageId: sent?.messageId, lastFailure: undefined }; // prettier-ignore
+          const run = ledger.begin(this.app, queue, letter.n, seen);
+          ledger.end(run, 'refuse');
+          throw new BadRequestException(`refused ${letter.n}`);
+        }
+        return letter;
+      },
+    };
+  }
+
+  begin(queue: string, letter: Letter, context: AmqpContext, ofBatch = false): Run {
+    const { oracle } = this.scene;
+    oracle.check(!this.over, 'ended', () => `${this.app} is shut down, and a handler of '${queue}' gets ${letter.n}`);
+    oracle.check(ofBatch || !this.paused.has(queue), 'paused', () => `${this.app}: '${queue}' is paused, and its handler gets ${letter.n}`); // prettier-ignore
+    const { attempt, exchange, routingKey, properties, lastFailure } = context;
+    return this.scene.ledger.begin(this.app, queue, letter.n, { attempt, exchange, routingKey, messageId: properties.messageId, lastFailure }); // prettier-ignore
+  }
+
+  /** What is to be done with this attempt, once it is time. */
+  async act(queue: string, letter: Letter, attempt: number): Promise<{ readonly act: Act; readonly outcome: Outcome }> {
+    const { scene } = this;
+    const act: Act = scene.healed ? { do: 'ok', after: 0 } : actOf(letter.plan, attempt);
+    if (act.after > 0) await scene.sleep(act.after);
+    if (act.do === 'hang') await scene.untilLetGo();
+    const again = act.do === 'requeue' || act.do === 'nack';
+    if (again && !this.onceMore(`${queue} ${letter.n} ${attempt}`, act.times ?? 1)) return { act, outcome: 'ok' };
+    return { act, outcome: act.do === 'hang' ? 'ok' : act.do };
+  }
+
+  /** A message by itself. Throws what is planned. */
+  async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
+    const run = this.begin(queue, letter, context);
+    const { act, outcome } = await this.act(queue, letter, run.attempt);
+    const manual = queue === 'hand';
+    if (manual && (outcome === 'ok' || outcome === 'settleAndThrow')) context.ack();
+    if (outcome === 'nack') context.nack();
+    if (outcome === 'rejectByHand') context.reject();
+    const error = errorOf(act, outcome, letter.n, run.attempt);
+    this.scene.ledger.end(run, outcome, error && `${error.name}: ${error.message}`);
+    if (error) throw error;
+    return { n: letter.n };
+  }
+
+  async handleBatch(queue: string, items: readonly AmqpBatchItem<Letter>[]): Promise<void> {
+    const taken = items.map((item) => ({ item, run: this.begin(queue, item.payload, item.context, true) }));
+    const acts = await Promise.all(taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt)));
+    const all = acts.some(({ outcome }) => outcome === 'throwAll');
+    const common = new Error('planned for all');
+    for (const [at, { item, run }] of taken.entries()) {
+      const { act, outcome } = acts[at]!;
+      const { n } = item.payload;
+      const byItself = outcome !== 'throwAll' && (!all || n % 2 === 1);
+      if (!byItself) {
+        this.scene.ledger.end(run, 'throwAll', `Error: ${common.message}`);
+        continue;
+      }
+      const error = errorOf(act, outcome, n, run.attempt);
+      this.scene.ledger.end(run, outcome, error && `${error.name}: ${error.message}`);
+      if (error) item.fail(error);
+      else if (all || n % 2 === 1) item.ack();
+    }
+    if (all) throw common;
+  }
+
+  private onceMore(key: string, times: number): boolean {
+    const so = (this.times.get(key) ?? 0) + 1;
+    this.times.set(key, so);
+    return so <= times;
+  }
+}
+
+/** A provider with a consumer of each kind. */
+export function providerOf(handlers: Handlers, settings: NestSettings): Type {
+  const { prefetch, concurrency, batch } = settings;
+  const retry = retryOf(settings);
+  const options = { retry, prefetch, ...(concurrency === 0 ? {} : { concurrency }) };
+  const mine = `mine.${handlers.app}`;
+
+  @Injectable()
+  class Consumers {
+    @AmqpConsumer('work', options)
+    work(@Payload(handlers.refusing('work')) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      return handlers.handle('work', letter, context);
+    }
+
+    @AmqpConsumer('hand', { ...options, ack: 'manual' })
+    hand(@Payload(handlers.refusing('hand')) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      return handlers.handle('hand', letter, context);
+    }
+
+    @AmqpBatchConsumer('batch', { ...batch, retry, itemPipes: [handlers.refusing('batch')] })
+    batch(@Payload() items: AmqpBatchItem<Letter>[]): Promise<void> {
+      return handlers.handleBatch('batch', items);
+    }
+
+    @AmqpRpc('price', options)
+    price(@Payload(handlers.refusing('price')) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      return handlers.handle('price', letter, context);
+    }
+
+    @AmqpConsumer(mine, options)
+    mine(@Payload(handlers.refusing(mine)) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      return handlers.handle(mine, letter, context);
+    }
+  }
+  return Consumers;
+}

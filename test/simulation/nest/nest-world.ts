@@ -1,0 +1,110 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { describe, Promises, UserError } from '../core/promises.js';
+import { Oracle } from '../engine/oracle.js';
+import { Prng } from '../engine/prng.js';
+import { Trace } from '../engine/trace.js';
+import { setTraps } from '../engine/traps.js';
+import { VirtualClock } from '../engine/virtual-clock.js';
+import type { RunOptions, RunResult, World } from '../engine/world.js';
+import { auditPeace, auditRest, takeAll } from './audit.js';
+import { Director } from './director.js';
+import { generate } from './generate.js';
+import { Ledger } from './ledger.js';
+import { Scene } from './scene.js';
+import { plainSettings, simplify } from './simplify.js';
+import { Site } from './site.js';
+import { DURABLE, type NestScenario, type Step } from './steps.js';
+
+/** After so much of peace, ms: what has failed to start is started again; all is handled and what is parked sent back; all is well. */
+const PEACE = { again: [20_000, 50_000], redrive: 90_000, over: 120_000 } as const;
+/** From the last close until nothing may be left, ms. */
+const AFTER_CLOSE = 45_000;
+
+/** Nest applications and the microservice transport, on the embedded broker. */
+export const nestWorld: World<Step> = {
+  name: 'nest',
+  plainSettings,
+  generate,
+  run: (scenario, options) => run(scenario as NestScenario, options),
+  simplify,
+};
+
+async function run({ seed, settings, steps }: NestScenario, options: RunOptions): Promise<RunResult> {
+  const clock = new VirtualClock();
+  const trace = new Trace(() => clock.now, options.trace === true);
+  const oracle = new Oracle(() => clock.now, trace, options);
+  const random = new Prng(seed, 'run');
+  const ledger = new Ledger(settings, oracle, () => clock.now);
+  const site = new Site(clock, random.split('site'), settings, oracle, ledger, trace);
+  const promises = new Promises(clock, oracle, trace);
+  const scene = new Scene(settings, clock, random.split('users'), oracle, trace, ledger, promises, site);
+  const director = new Director(scene);
+  clock.onMisuse = (what) => oracle.fail('time', what);
+  for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
+
+  const onThrown = (error: unknown): void => {
+    if (error instanceof UserError) return;
+    oracle.fail('unhandled', `unhandled: ${describe(error)}\n${(error as Error | undefined)?.stack ?? ''}`);
+  };
+  const onWarning = (warning: Error): void => oracle.fail('unhandled', `warning: ${warning.name}: ${warning.message}`);
+  clock.onThrown = onThrown;
+  process.on('unhandledRejection', onThrown);
+  process.on('uncaughtException', onThrown);
+  process.on('warning', onWarning);
+  const freeTraps = setTraps((what) => oracle.fail('nondeterminism', what));
+  const phase = async (time: number, then: () => void): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      clock.run(time, () => oracle.violation !== undefined, (error) => {
+        if (error) onThrown(error);
+        resolve();
+      }); // prettier-ignore
+    });
+    if (!oracle.violation) then();
+  };
+  try {
+    const { duration } = settings;
+    let found: Map<string, Map<number, number>> | undefined;
+    await phase(duration, () => director.makePeace());
+    for (const after of PEACE.again) await phase(duration + after, () => director.standUp());
+    await phase(duration + PEACE.redrive, () => {
+      auditPeace(scene, director);
+      scene.healed = true;
+      const app = director.apps.find(({ isLive }) => isLive);
+      oracle.check(app !== undefined, 'peace-open', () => 'no application runs after all that time');
+      const parked = new Set(site.broker.queues.map(({ name }) => name));
+      for (const queue of DURABLE) if (parked.has(`${queue}.parked`)) app?.redrive({ queue });
+    });
+    await phase(duration + PEACE.over, () => {
+      auditPeace(scene, director);
+      for (const app of director.apps) app.shutDown();
+      for (const service of director.services) service.close();
+      for (const client of director.clients) client.close();
+    });
+    await phase(duration + PEACE.over + AFTER_CLOSE, () => {
+      auditRest(scene, director);
+      takeAll(scene).then(
+        (all) => (found = all),
+        (error: unknown) => oracle.fail('lost', `the queues cannot be read: ${String(error)}`),
+      );
+    });
+    await phase(duration + PEACE.over + 2 * AFTER_CLOSE, () => {
+      if (found) ledger.audit(found);
+      else oracle.fail('lost', 'the queues could not be read in time');
+    });
+  } finally {
+    freeTraps();
+    process.off('unhandledRejection', onThrown);
+    process.off('uncaughtException', onThrown);
+    process.off('warning', onWarning);
+    clock.clear();
+    Logger.overrideLogger(false);
+    for (const wire of site.network.wires) {
+      wire.client.removeAllListeners();
+      wire.broker.removeAllListeners();
+    }
+  }
+  oracle.count('clock events', clock.events);
+  const { violation, counts } = oracle;
+  return { violation, hash: trace.hash, lines: trace.lines, virtualTime: clock.now, counts };
+}

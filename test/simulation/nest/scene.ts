@@ -1,0 +1,54 @@
+import type { Oracle } from '../engine/oracle.js';
+import type { Prng } from '../engine/prng.js';
+import type { Trace } from '../engine/trace.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+import { Aborted, type Promises } from '../core/promises.js';
+import type { Ledger } from './ledger.js';
+import type { Site } from './site.js';
+import type { NestSettings } from './steps.js';
+
+/** What all users share. */
+export class Scene {
+  /** Nothing is broken any more. */
+  peace = false;
+  /** From now on every handler returns. */
+  healed = false;
+  /** Signals that users have handed in. */
+  readonly signals: AbortSignal[] = [];
+  private hanging: (() => void)[] = [];
+
+  constructor(
+    readonly settings: NestSettings,
+    readonly clock: VirtualClock,
+    readonly random: Prng,
+    readonly oracle: Oracle,
+    readonly trace: Trace,
+    readonly ledger: Ledger,
+    readonly promises: Promises,
+    readonly site: Site,
+  ) {}
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.in(ms, resolve));
+  }
+
+  /** Handlers that hang wait for this. */
+  untilLetGo(): Promise<void> {
+    return this.peace ? Promise.resolve() : new Promise((resolve) => this.hanging.push(resolve));
+  }
+
+  letGo(): void {
+    for (const go of this.hanging.splice(0)) go();
+  }
+
+  /** A signal that is aborted after so many ms; 0: already. */
+  signalAfter(ms: number | undefined): AbortSignal | undefined {
+    if (ms === undefined) return undefined;
+    const controller = new AbortController();
+    this.signals.push(controller.signal);
+    const abort = (): void => controller.abort(new Aborted(`aborted after ${ms} ms`));
+    if (ms === 0) abort();
+    else this.clock.in(ms, abort);
+    return controller.signal;
+  }
+}

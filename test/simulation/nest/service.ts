@@ -1,0 +1,168 @@
+import { firstValueFrom } from 'rxjs';
+import { AmqpClientProxy, AmqpRecordBuilder, AmqpServer, type AmqpRpcContext, type AmqpTransportOptions } from '../../../src/microservices/index.js'; // prettier-ignore
+import type { AmqpContext } from '../../../src/index.js';
+import { Aborted } from '../core/promises.js';
+import type { Wire } from '../engine/wire.js';
+import { Handlers, retryOf } from './handlers.js';
+import { letterOf, type Letter } from './messages.js';
+import type { Scene } from './scene.js';
+import { DEAD, type Of, type PublishSettings } from './steps.js';
+import { toldBy } from './user-app.js';
+
+const QUEUE = 'micro';
+/** Replies, the channel, and the connection, each in its 10 s, and the last replies in their 1 s. */
+const FAREWELLS = 31_000;
+/** Until a client has connected, or has failed to, ms. */
+const CONNECTING = 60_000;
+
+/** The service has answered with an error. */
+class Answered extends Aborted {}
+
+function optionsOf(scene: Scene, owner: string, onWire: (wire: Wire) => void): AmqpTransportOptions {
+  const { gracePeriod, prefetch, publishTimeout, quorum } = scene.settings;
+  return {
+    urls: 'amqp://node0',
+    queue: QUEUE,
+    queueOptions: {
+      deadLetterExchange: DEAD,
+      ...(quorum ? { arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } } : {}),
+    },
+    connectionName: owner,
+    connection: scene.site.connection(owner, onWire),
+    retry: retryOf(scene.settings),
+    gracePeriod,
+    prefetchCount: prefetch,
+    requestTimeout: publishTimeout,
+    publishTimeout,
+  };
+}
+
+/** A service of the microservice transport. */
+export class Service {
+  readonly wires: Wire[] = [];
+  state: 'starting' | 'running' | 'failed' | 'closing' | 'closed' = 'starting';
+  private readonly handlers: Handlers;
+  private readonly server: AmqpServer;
+
+  constructor(
+    private readonly scene: Scene,
+    readonly name: string,
+  ) {
+    this.handlers = new Handlers(scene, name);
+    this.server = new AmqpServer(optionsOf(scene, name, (wire) => this.wires.push(wire)));
+    this.server.addHandler('ask', (letter: Letter, context: AmqpRpcContext) => this.handle(letter, context), false);
+    this.server.addHandler('event', (letter: Letter, context: AmqpRpcContext) => this.handle(letter, context), true);
+  }
+
+  get liveWires(): Wire[] {
+    return this.wires.filter(({ live }) => live);
+  }
+
+  start(): void {
+    const listen = (): Promise<void> => new Promise((resolve, reject) => void this.server.listen((error) => (error ? reject(error as Error) : resolve()))); // prettier-ignore
+    // It tries for as long as it takes; `close` ends that.
+    this.scene.promises.watch(`serve ${this.name}`, listen, { within: Infinity }, (error) => {
+      if (this.state === 'starting') this.state = error ? 'failed' : 'running';
+    });
+  }
+
+  close(): void {
+    if (this.state !== 'running' && this.state !== 'starting') return;
+    const { scene, name, server, handlers } = this;
+    this.state = 'closing';
+    scene.ledger.disturbed = true;
+    const within = scene.settings.gracePeriod + FAREWELLS;
+    scene.promises.watch(
+      `closeServer ${name}`,
+      () => server.close(),
+      { within, invariant: 'shutdown' },
+      (error) => {
+        this.state = 'closed';
+        handlers.over = true;
+        scene.oracle.check(error === undefined, 'shutdown', () => `${name} fails to close: ${String(error)}`);
+      },
+    );
+  }
+
+  private async handle(letter: Letter, context: AmqpRpcContext): Promise<unknown> {
+    const { attempt, properties } = context;
+    const { exchange, routingKey } = context.getMessage().fields;
+    // What the context of a consumer has, for handlers that know no other.
+    const seen = { attempt, properties, exchange, routingKey, lastFailure: 'unseen' } as unknown as AmqpContext;
+    return this.handlers.handle(QUEUE, letter, seen);
+  }
+}
+
+/** A client of the microservice transport. */
+export class ServiceClient {
+  readonly wires: Wire[] = [];
+  closed = false;
+  private readonly client: AmqpClientProxy;
+
+  constructor(
+    private readonly scene: Scene,
+    readonly name: string,
+  ) {
+    this.client = new AmqpClientProxy(optionsOf(scene, name, (wire) => this.wires.push(wire)));
+  }
+
+  get liveWires(): Wire[] {
+    return this.wires.filter(({ live }) => live);
+  }
+
+  emit({ what }: Of<'emit'>): void {
+    const { scene, client } = this;
+    for (let index = 0; index < what.count; index++) {
+      const { sent, record } = this.write(what, false);
+      const within = CONNECTING + (what.timeout ?? scene.settings.publishTimeout);
+      scene.promises.watch(`emit ${this.name} ${sent.n}`, () => firstValueFrom(client.emit('event', record), { defaultValue: undefined }), { within }, (error) => scene.ledger.tell(sent, toldBy(error))); // prettier-ignore
+    }
+  }
+
+  send({ what, leaveAfter }: Of<'send'>): void {
+    const { scene } = this;
+    for (let index = 0; index < what.count; index++) {
+      const { sent, record } = this.write(what, true);
+      const within = CONNECTING + (what.timeout ?? scene.settings.publishTimeout);
+      scene.promises.watch(`send ${this.name} ${sent.n}`, () => this.ask(record, leaveAfter), { within }, (error, reply) => {
+        if (!error || error instanceof Answered) scene.ledger.onAnswer(sent, error as Answered | undefined, reply?.n);
+      }); // prettier-ignore
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.scene.promises.watch(`closeClient ${this.name}`, () => this.client.close(), { within: 21_000 });
+  }
+
+  private ask(record: unknown, leaveAfter: number | undefined): Promise<{ n: number }> {
+    return new Promise((resolve, reject) => {
+      const subscription = this.client.send<{ n: number }>('ask', record).subscribe({
+        next: resolve,
+        error: (error: unknown) => reject(error instanceof Error ? error : new Answered(JSON.stringify(error))),
+        complete: () => reject(new Aborted('completed without a reply')),
+      });
+      if (leaveAfter === undefined) return;
+      this.scene.clock.in(leaveAfter, () => {
+        subscription.unsubscribe();
+        reject(new Aborted('left'));
+      });
+    });
+  }
+
+  private write(what: PublishSettings, asked: boolean) {
+    const { ledger } = this.scene;
+    const n = ledger.newNumber();
+    const messageId = what.noId ? undefined : `m${n}`;
+    const sent = ledger.add({ n, to: 'micro', queue: QUEUE, exchange: '', key: QUEUE, messageId, asked, bad: false, told: undefined }); // prettier-ignore
+    const record = new AmqpRecordBuilder(letterOf(n, what))
+      .setOptions({
+        headers: { n },
+        ...(messageId === undefined ? {} : { messageId }),
+        ...(what.timeout === undefined ? {} : { timeout: what.timeout }),
+      })
+      .build();
+    return { sent, record };
+  }
+}

@@ -1,0 +1,107 @@
+import { EmbeddedBroker, type JournalEntry } from '../../../lib/broker/index.js';
+import type { ConnectionOptions } from '../../../lib/client/index.js';
+import { Network } from '../engine/network.js';
+import type { Oracle } from '../engine/oracle.js';
+import type { Prng } from '../engine/prng.js';
+import type { Trace } from '../engine/trace.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+import type { Wire } from '../engine/wire.js';
+import type { Ledger } from './ledger.js';
+import { numberIn } from './messages.js';
+import { FAIR_WEATHER, type NestSettings } from './steps.js';
+
+/** Reply codes by which a broker says that its client breaks the protocol. */
+const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
+
+/** The broker, the network before it, and what both tell the ledger. */
+export class Site {
+  readonly network: Network;
+  readonly broker: EmbeddedBroker;
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly random: Prng,
+    private readonly settings: NestSettings,
+    private readonly oracle: Oracle,
+    private readonly ledger: Ledger,
+    private readonly trace: Trace,
+  ) {
+    this.broker = EmbeddedBroker.create({
+      clock: clock.for('broker'),
+      random: random.split('broker'),
+      journalSize: 0,
+      heartbeat: 60,
+      log: (line) => {
+        trace.add('broker', line);
+        oracle.check(!line.includes('internal error'), 'broker', () => line);
+      },
+    });
+    this.network = new Network(clock, random.split('network'), FAIR_WEATHER, 1, (_, socket) =>
+      this.broker.attach(socket),
+    );
+    this.broker.journal.watch((entry) => this.onEntry(entry));
+  }
+
+  /** How a user connects. @param onWire hears of each connection that is made */
+  connection(owner: string, onWire: (wire: Wire) => void): Omit<ConnectionOptions, 'urls' | 'connectionName'> {
+    const { heartbeat, rpcTimeout } = this.settings;
+    return {
+      heartbeat,
+      rpcTimeout,
+      connectTimeout: 2_000,
+      reconnect: { initialDelay: 100, maxDelay: 2_000 },
+      clock: this.clock.for(owner),
+      random: this.random.split(owner),
+      createSocket: async (_, signal) => {
+        const wire = await this.network.connect(0, signal);
+        onWire(wire);
+        return wire.client;
+      },
+    };
+  }
+
+  private onEntry(entry: JournalEntry): void {
+    switch (entry.kind) {
+      case 'connected':
+        this.oracle.count('connected');
+        return this.trace.add('broker', `connected ${entry.connection} ${entry.name}`);
+      case 'method':
+        return this.trace.add('broker', `${entry.connection}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
+      case 'published': {
+        const { connection, channel, outcome, queues, exchange, routingKey } = entry;
+        const n = numberIn(entry.message.properties);
+        this.trace.add('broker', `${connection}/${channel} published ${n} to '${exchange}' '${routingKey}': ${outcome} ${queues.join()}`); // prettier-ignore
+        // One that is refused or nacked on its way to a retry: so it is tried again later.
+        if (outcome !== 'routed' || n < 0) this.ledger.disturbed ||= exchange === '' && /\.(retry|parked)/.test(routingKey); // prettier-ignore
+        return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome);
+      }
+      case 'delivered': {
+        const { connection, channel, queue, redelivered } = entry;
+        const n = numberIn(entry.message.properties);
+        return this.trace.add('broker', `${connection}/${channel} delivers ${n} of ${queue}${redelivered ? ' again' : ''}`); // prettier-ignore
+      }
+      case 'settled':
+        return this.trace.add('broker', `${entry.connection}/${entry.channel} settled ${numberIn(entry.message.properties)} of ${entry.queue}: ${entry.outcome}`); // prettier-ignore
+      case 'died':
+        return this.trace.add('broker', `died in ${entry.queue}: ${numberIn(entry.message.properties)}, ${entry.reason}, to ${entry.queues.join()}`); // prettier-ignore
+      case 'failed': {
+        const { connection, channel, replyCode, replyText } = entry;
+        this.trace.add('broker', `${connection}/${channel} fails: ${replyCode} ${replyText}`);
+        this.oracle.count(`failed: ${replyCode}`);
+        const blamed = PROTOCOL_ERRORS.has(replyCode) || replyText.includes('unknown delivery tag');
+        return this.oracle.check(!blamed, 'protocol', () => `the broker closes ${connection}/${channel}: ${replyCode} ${replyText}`); // prettier-ignore
+      }
+      case 'disconnected':
+        this.ledger.disturbed = true;
+        return this.trace.add('broker', `disconnected ${entry.connection}: ${entry.reason}`);
+      case 'fault':
+        return this.trace.add('broker', `fault: ${entry.fault}, ${entry.detail}`);
+      case 'refused':
+        return this.trace.add('broker', `refuses ${entry.connection}`);
+    }
+  }
+}
+
+function brief(args: object): string {
+  return JSON.stringify(args, (_, value: unknown) => (value === false || value === '' ? undefined : value));
+}
