@@ -48,6 +48,9 @@ export interface Seen {
 /** Ms by which a retry may seem early: the network takes its time, and the broker's clock is in whole ms. */
 const EARLY = 50;
 
+/** How long it may take to put a message aside, or to answer it, ms. */
+const SETTLING = 60_000;
+
 /** What users did and were told, against what handlers got and what the broker says. */
 export class Ledger {
   private readonly sent = new Map<number, Sent>();
@@ -208,8 +211,9 @@ export class Ledger {
       for (const run of runs) {
         if (run.fate === undefined || run.fate === 'done' || run.announced || run.queue === 'micro') continue;
         const byHand = run.outcome === 'nack' || run.outcome === 'rejectByHand';
-        // A handler that ends after its application has ended is heard of by nobody.
-        oracle.check(byHand || run.ended! >= (this.shutDowns.get(run.app) ?? Infinity), 'told', () => `failures$ has not told of attempt ${run.attempt}: ${story()}`); // prettier-ignore
+        // What is settled only after the application has ended is heard of by nobody.
+        const late = run.ended! + SETTLING >= (this.shutDowns.get(run.app) ?? Infinity);
+        oracle.check(byHand || late, 'told', () => `failures$ has not told of attempt ${run.attempt}: ${story()}`); // prettier-ignore
       }
       if (told !== 'confirmed' || sent.asked || !DURABLE.includes(to)) continue;
       const away = [...fates].some(
