@@ -8,7 +8,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { mutants, type Mutant } from './mutants.js';
+import { mutants as coreMutants, type Mutant } from './mutants.js';
+import { mutants as nestMutants } from './nest/mutants.js';
 import { shapeOf } from './engine/shrink.js';
 import type { Violation } from './engine/world.js';
 import type { FromWorker } from './worker.js';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
   },
 });
 const limit = Number(values.limit) * 1000;
+const mutants = values.world === 'nest' ? nestMutants : coreMutants;
 const BATCH = 10;
 
 /** A compiled tree of its own, and a process that runs seeds in it. */
@@ -29,7 +31,7 @@ class Tree {
   private worker: ChildProcess | undefined;
 
   constructor(readonly folder: string) {
-    for (const part of ['lib', 'test/simulation', 'package.json', 'tsconfig.json']) {
+    for (const part of ['lib', 'src', 'test/simulation', 'package.json', 'tsconfig.json']) {
       cpSync(part, join(folder, part), { recursive: true });
     }
     symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));

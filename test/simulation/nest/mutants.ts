@@ -1,0 +1,171 @@
+import type { Mutant } from '../mutants.js';
+
+const settlement = 'src/settlement';
+const consumers = 'src/consumers';
+
+/** Defects of the Nest layer; each must be found by the simulation within a minute. */
+export const mutants: readonly Mutant[] = [
+  {
+    file: `${settlement}/settler.ts`,
+    search: '        await this.detour.retry(delivery, state, decision.delay);',
+    replace: '        this.finish(delivery);\n        await this.detour.retry(delivery, state, decision.delay);',
+    why: 'a retry is acked before the broker has confirmed it in its delay queue',
+  },
+  {
+    file: `${settlement}/settler.ts`,
+    search: '        await this.detour.park(delivery, state);',
+    replace: '        void this.detour.park(delivery, state).catch(() => {});',
+    why: 'a parked message is acked before its confirm',
+  },
+  {
+    file: `${settlement}/settler.ts`,
+    search: '    for (const delivery of this.waiting.end()) this.requeue(delivery);',
+    replace: '    this.waiting.end();',
+    why: 'what waits in the process stays unacknowledged when its consumer is paused',
+  },
+  {
+    file: `${settlement}/settler.ts`,
+    search: '      else this.requeue(delivery);\n    });',
+    replace: '    });',
+    why: 'what could not be put aside stays unacknowledged',
+  },
+  {
+    file: `${settlement}/decision.ts`,
+    search: 'if (!refused && attempt < policy.attempts)',
+    replace: 'if (!refused && attempt <= policy.attempts)',
+    why: 'one attempt too many',
+  },
+  {
+    file: `${settlement}/decision.ts`,
+    search: 'if (!refused && attempt < policy.attempts)',
+    replace: 'if (attempt < policy.attempts)',
+    why: 'what is refused is retried',
+  },
+  {
+    file: `${settlement}/retry/retry-state.ts`,
+    search: 'failed: failed + 1, firstFailure, lastFailure: failure };',
+    replace: 'failed: failed + 1, firstFailure, lastFailure: firstFailure };',
+    why: 'the last failure is the first',
+  },
+  {
+    file: `${settlement}/retry/retry-state.ts`,
+    search: '  return { ...rest, failed: 0 };',
+    replace: '  return { ...rest, failed: 1 };',
+    why: 'what is redriven has one attempt less',
+  },
+  {
+    file: `${settlement}/retry/broker-detour.ts`,
+    search: '        await restore();\n        await publish(state);',
+    replace: '        await restore();',
+    why: 'a retry that came back is taken for done',
+  },
+  {
+    file: `${settlement}/parking/parking-lot.ts`,
+    search: "  await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });\n  delivery.ack();",
+    replace:
+      "  delivery.ack();\n  await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });",
+    why: 'a redriven message leaves the parked queue before it is confirmed in its own',
+  },
+  {
+    file: `${consumers}/lifecycle/supervised-consumer.ts`,
+    search: "      if (error && this.wanted === 'consuming') void this.recover(error);",
+    replace: "      if (error && this.wanted === 'paused') void this.recover(error);",
+    why: 'a consumer that the broker has cancelled does not come back',
+  },
+  {
+    file: `${consumers}/lifecycle/supervised-consumer.ts`,
+    search: '    await this.inTurn(() => this.detach());\n    this.sink.flush();\n    const { name, queue }',
+    replace: '    this.sink.flush();\n    const { name, queue }',
+    why: 'a paused consumer goes on',
+  },
+  {
+    file: `${consumers}/lifecycle/supervised-consumer.ts`,
+    search: 'isDoneWithin(clock, gracePeriod, this.drain())',
+    replace: 'isDoneWithin(clock, 100 * gracePeriod, this.drain())',
+    why: 'the grace period has no end',
+  },
+  {
+    file: `${consumers}/lifecycle/supervised-consumer.ts`,
+    search: '    await this.sink.idle();\n',
+    replace: '',
+    why: 'the application ends while handlers run',
+  },
+  {
+    file: `${consumers}/sinks/batch/batch.sink.ts`,
+    search: '      for (const item of items) item.end(DONE);',
+    replace: '      for (const item of items.slice(1)) item.end(DONE);',
+    why: 'the first of a batch is never settled',
+  },
+  {
+    file: `${consumers}/sinks/batch/batch.sink.ts`,
+    search: '    for (const { abandon } of this.collector.clear()) abandon();\n',
+    replace: '',
+    why: 'a batch keeps messages of a channel that is lost',
+  },
+  {
+    file: `${consumers}/sinks/batch/batch-collector.ts`,
+    search: '    if (this.waiting.length === 0 || this.due) {\n      this.cancel?.();',
+    replace: '    if (this.waiting.length === 0 || this.due) {',
+    why: 'the timer of a batch is left behind',
+  },
+  {
+    file: `${consumers}/sinks/rpc.sink.ts`,
+    search: '{ ...outcome, answered: true }',
+    replace: 'outcome',
+    why: 'a request that was answered with its error is retried as well',
+  },
+  {
+    file: 'src/rpc/pending-requests.ts',
+    search: '      if (deadline <= now) this.settle(id, { err: terms.late() });',
+    replace: '      if (deadline <= now) continue;',
+    why: 'requests have no deadline',
+  },
+  {
+    file: 'src/publishers/publisher-channel.ts',
+    search: '      cancel();\n',
+    replace: '',
+    why: 'the timer of a publish that waited for its channel is left behind',
+  },
+  {
+    file: 'src/publishers/publisher-channel.ts',
+    search: '{ ...options, timeout: left }',
+    replace: 'options',
+    why: 'a publish that waited for its channel has its deadline anew',
+  },
+  {
+    file: 'src/publishers/publisher-channel.ts',
+    search: "    signal?.addEventListener('abort', onAbort, { once: true });\n",
+    replace: '',
+    why: 'a publish that waits for its channel does not hear its signal',
+  },
+  {
+    file: 'src/microservices/server/message-server.ts',
+    search: '        await settler.settle(context.delivery, DONE);\n      } catch',
+    replace: '        void settler;\n      } catch',
+    why: 'events are not acknowledged',
+  },
+  {
+    file: 'src/microservices/server/server-session.ts',
+    search: '    this.settler.release();\n',
+    replace: '',
+    why: 'a server that closes does not give back what waits in the process',
+  },
+  {
+    file: 'src/microservices/server/amqp.server.ts',
+    search: '    void session.ended.then((error) => error && this.recover(session, error));',
+    replace: '    void session;',
+    why: 'a server whose consumer was cancelled does not come back',
+  },
+  {
+    file: 'src/microservices/client/amqp.client-proxy.ts',
+    search: "      requests.on('lost', (cause) => this.requests.failAll(lostBeforeReply(cause)));\n",
+    replace: '',
+    why: 'requests wait for replies that cannot come any more',
+  },
+  {
+    file: 'src/connection/amqp-connections.ts',
+    search: '      cancelDeadline?.();',
+    replace: '',
+    why: 'the deadline of the start is left behind',
+  },
+];
