@@ -165,9 +165,9 @@ export class Director {
         faults.delay(step.by);
         return this.later('lag', step.ms, () => faults.delay(0));
       case 'nackNext':
-        return faults.nackNext(step.count);
+        return faults.nackNext(step.count, step.key === undefined ? {} : { routingKey: step.key });
       case 'returnNext':
-        return faults.returnNext(step.count);
+        return faults.returnNext(step.count, step.key === undefined ? {} : { routingKey: step.key });
       case 'refuseLogins':
         return faults.refuseLogins(step.count);
       case 'cancelConsumers':

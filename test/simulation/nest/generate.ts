@@ -1,5 +1,6 @@
 import { Prng } from '../engine/prng.js';
 import type { Weather } from '../engine/wire.js';
+import { delaysAfter } from './table.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
 /** How often each kind comes, before a seed favours some and leaves others out. */
@@ -7,7 +8,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   boot: 2, shutDown: 2, publish: 40, request: 12, pause: 2, resume: 2, redrive: 3, listParked: 1, letGo: 2,
   serve: 2, closeServer: 1, emit: 10, send: 10, closeClient: 0.5,
   reset: 2, fin: 1, halfOpen: 1, blackHole: 1, truncate: 2, freeze: 1, weather: 1, crash: 1.5, stopBroker: 1, block: 1.5,
-  nackNext: 1.5, returnNext: 1, cancelConsumers: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
+  nackNext: 3, returnNext: 2, cancelConsumers: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
 }; // prettier-ignore
 
 /** Without it there is nothing to look at. */
@@ -63,7 +64,7 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   let at = 150;
   for (let index = 0; index < count; index++) {
     if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
-    steps.push(drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets));
+    steps.push(drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets, settings));
   }
   return steps.sort((one, other) => one.at - other.at);
 }
@@ -77,7 +78,13 @@ function drawWeather(random: Prng): Weather {
   };
 }
 
-function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Target[]): Step {
+/** Where a message of the queue is put aside. */
+function aside(random: Prng, queue: Target, settings: NestSettings): string {
+  const delays = [1, 2].flatMap((attempt) => delaysAfter(attempt, settings));
+  return `${queue}.${random.pick(['parked', ...delays.map((ms) => `retry.${ms}`)])}`;
+}
+
+function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Target[], settings: NestSettings): Step {
   const app = random.chance(0.75) ? 0 : random.int(0, APPS - 1);
   const wire = { app, nth: random.int(0, 3) };
   const queue = random.pick(targets);
@@ -127,6 +134,7 @@ function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Ta
       return { at, kind, by: random.pick([5, 100, 1_000]), ms: random.pick([500, 5_000]) };
     case 'nackNext':
     case 'returnNext':
+      return { at, kind, count: random.pick([1, 1, 2, 5]), ...(random.chance(0.7) ? { key: aside(random, queue, settings) } : {}) }; // prettier-ignore
     case 'refuseLogins':
       return { at, kind, count: random.pick([1, 1, 2, 5]) };
     case 'cancelConsumers':

@@ -31,7 +31,7 @@ export function simplify(step: Step): readonly Step[] {
   if ('ms' in step && step.ms > 100) simpler.push({ ...step, ms: 100 } as Step);
   if ('count' in step && step.count > 1) simpler.push({ ...step, count: 1 } as Step);
   if (step.kind === 'weather') simpler.push({ ...step, weather: { ...step.weather, chunk: 0, bandwidth: 0 } });
-  for (const name of ['queue', 'limit', 'leaveAfter'] as const) {
+  for (const name of ['queue', 'limit', 'leaveAfter', 'key'] as const) {
     if (name === 'queue' && (step.kind === 'redrive' || step.kind === 'listParked')) continue;
     if (name in step) {
       const { [name]: _, ...rest } = step as unknown as Record<string, unknown>;

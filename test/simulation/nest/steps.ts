@@ -91,8 +91,9 @@ export type Step = TimedStep &
     | { readonly kind: 'crash'; readonly ms: number }
     | { readonly kind: 'stopBroker'; readonly ms: number }
     | { readonly kind: 'block'; readonly ms: number }
-    | { readonly kind: 'nackNext'; readonly count: number }
-    | { readonly kind: 'returnNext'; readonly count: number }
+    /** `key`: of publishes to this queue, a retry's or a parked message's. */
+    | { readonly kind: 'nackNext'; readonly count: number; readonly key?: string }
+    | { readonly kind: 'returnNext'; readonly count: number; readonly key?: string }
     | { readonly kind: 'cancelConsumers'; readonly queue?: Target }
     | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
     | { readonly kind: 'stall'; readonly ms: number }
