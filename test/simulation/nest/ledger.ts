@@ -102,7 +102,9 @@ export class Ledger {
     sent.told = told;
     const outcomes = this.atBroker.get(sent.n);
     if (told === 'confirmed') this.oracle.check(outcomes?.has('routed') === true, 'confirmed', () => `message ${sent.n} was told as confirmed; the broker has ${say(outcomes)}`); // prettier-ignore
-    if (told === 'not-sent') this.oracle.check(outcomes === undefined, 'not-sent', () => `message ${sent.n} was told as not sent; the broker has ${say(outcomes)}`); // prettier-ignore
+    // What the broker has refused the client sends once more, on a channel opened anew; there it may be told as not sent.
+    const taken = [...(outcomes ?? [])].some((outcome) => outcome !== 'nacked');
+    if (told === 'not-sent') this.oracle.check(!taken, 'not-sent', () => `message ${sent.n} was told as not sent; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'returned') this.oracle.check(outcomes?.has('unroutable') === true || outcomes?.has('returned') === true, 'outcome', () => `message ${sent.n} was told as returned; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'nacked') this.oracle.check(outcomes?.has('nacked') === true, 'outcome', () => `message ${sent.n} was told as nacked; the broker has ${say(outcomes)}`); // prettier-ignore
   }
