@@ -19,7 +19,10 @@ export function start(module, argument, nodeOptions = []) {
           child.kill('SIGKILL');
           reject(new Error(`${module} took longer than ${timeout} ms`));
         }, timeout);
-        child.once('message', resolve);
+        child.once('message', (message) => {
+          clearTimeout(timer);
+          resolve(message);
+        });
         child.once('exit', (code) => {
           clearTimeout(timer);
           reject(new Error(`${module} ended with code ${code}`));

@@ -43,6 +43,8 @@ export class Transport {
   private cancelLinger: (() => void) | undefined;
   /** Who waits for what the next write takes. */
   private writtenWaiters: Deferred<void>[] = [];
+  /** Who waits for the write that is under way. */
+  private waitersInWrite: Deferred<void>[] = [];
   /** Somebody was told that there is no room. */
   private roomAwaited = false;
   private dead = false;
@@ -126,8 +128,9 @@ export class Transport {
   /** Resolves once the kernel has all that was appended so far, or the socket is gone: then nobody reads it any more. */
   whenWritten(): Promise<void> {
     const waiter = new Deferred<void>();
-    if (this.dead) waiter.resolve();
-    else this.writtenWaiters.push(waiter);
+    // An append that fills a slab is written at once: then nothing of it waits any more.
+    if (this.dead || this.bufferedBytes === 0) waiter.resolve();
+    else (this.writer.pendingBytes > 0 ? this.writtenWaiters : this.waitersInWrite).push(waiter);
     return waiter.promise;
   }
 
@@ -151,6 +154,7 @@ export class Transport {
     if (!batch) return;
     this.lastSent = this.clock.now();
     const waiters = this.writtenWaiters.splice(0);
+    this.waitersInWrite = waiters;
     let taken = false;
     const written = (): void => {
       // The callback also comes, later, for what was taken at once.
@@ -221,7 +225,7 @@ export class Transport {
     this.inflow.stop();
     this.cancelLinger?.();
     this.reader.stop();
-    resolveAll(this.writtenWaiters.splice(0));
+    resolveAll([...this.writtenWaiters.splice(0), ...this.waitersInWrite]);
     this.socket.destroy();
     this.handler.onEnd(error);
   }
