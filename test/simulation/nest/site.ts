@@ -1,4 +1,5 @@
-import { EmbeddedBroker, type JournalEntry } from '../../../lib/broker/index.js';
+import type { EmbeddedBroker, JournalEntry } from '../../../lib/broker/index.js';
+import { simulatedBroker } from '../simulated-broker.js';
 import type { ConnectionOptions } from '../../../lib/client/index.js';
 import { Network } from '../engine/network.js';
 import type { Oracle } from '../engine/oracle.js';
@@ -26,16 +27,7 @@ export class Site {
     private readonly ledger: Ledger,
     private readonly trace: Trace,
   ) {
-    this.broker = EmbeddedBroker.create({
-      clock: clock.for('broker'),
-      random: random.split('broker'),
-      journalSize: 0,
-      heartbeat: 60,
-      log: (line) => {
-        trace.add('broker', line);
-        oracle.check(!line.includes('internal error'), 'broker', () => line);
-      },
-    });
+    this.broker = simulatedBroker(clock, random, oracle, trace);
     this.network = new Network(clock, random.split('network'), FAIR_WEATHER, 1, (_, socket) =>
       this.broker.attach(socket),
     );

@@ -1,0 +1,19 @@
+import { EmbeddedBroker } from '../../lib/broker/index.js';
+import type { Oracle } from './engine/oracle.js';
+import type { Prng } from './engine/prng.js';
+import type { Trace } from './engine/trace.js';
+import type { VirtualClock } from './engine/virtual-clock.js';
+
+/** The broker of a world, on its clock and chance; what it logs is in the trace, and an internal error is a failure. */
+export function simulatedBroker(clock: VirtualClock, random: Prng, oracle: Oracle, trace: Trace): EmbeddedBroker {
+  return EmbeddedBroker.create({
+    clock: clock.for('broker'),
+    random: random.split('broker'),
+    journalSize: 0,
+    heartbeat: 60,
+    log: (line) => {
+      trace.add('broker', line);
+      oracle.check(!line.includes('internal error'), 'broker', () => line);
+    },
+  });
+}
