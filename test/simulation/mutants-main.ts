@@ -1,15 +1,18 @@
 /**
- * `npm run simulate:mutants [-- --only 3,17]`: plants each defect of mutants.ts into a copy of the tree, and tells how many seeds and
- * seconds the simulation takes to find it. A seed counts when it fails with the defect and not without. Exits with 1 when a
- * defect is not found within `--limit` seconds (60) of one processor.
+ * `npm run simulate:mutants [-- --only 3,17-20] [--write]`: plants each defect of mutants.ts into a copy of the tree, and tells how
+ * many seeds and seconds the simulation takes to find it. A seed counts when it fails with the defect and not without. Exits
+ * with 1 when a defect is not found within `--limit` seconds (60) of one processor, or when the text that it replaces is not
+ * in its file any more. `--from` is the first seed; `--write` puts what was run into the table of docs/reliability.md.
  */
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { mutants as coreMutants, type Mutant } from './mutants.js';
+import { mutants as coreMutants } from './mutants.js';
 import { mutants as nestMutants } from './nest/mutants.js';
+import { plant, type Mutant } from './mutant.js';
+import { withResults, type MutantResult } from './mutants-table.js';
 import { shapeOf } from './engine/shrink.js';
 import type { Violation } from './engine/world.js';
 import type { FromWorker } from './worker.js';
@@ -20,8 +23,10 @@ const { values } = parseArgs({
     limit: { type: 'string', default: '60' },
     from: { type: 'string', default: '1' },
     world: { type: 'string', default: 'core' },
+    write: { type: 'boolean', default: false },
   },
 });
+const TABLE = 'docs/reliability.md';
 const limit = Number(values.limit) * 1000;
 const mutants = values.world === 'nest' ? nestMutants : coreMutants;
 const BATCH = 10;
@@ -143,30 +148,37 @@ function inTime<T>(promise: Promise<T>): Promise<T | string> {
   });
 }
 
-/** The file without and with the defect; undefined when its place cannot be found any more. */
-function planted({ file, search, replace }: Mutant): { readonly sound: string; readonly broken: string } | undefined {
-  const sound = readFileSync(file, 'utf8');
-  return sound.split(search).length === 2 ? { sound, broken: sound.replace(search, () => replace) } : undefined;
+/** `3,17-20`: the numbers of defects, from 1. */
+function numbersIn(list: string): number[] {
+  return list.split(',').flatMap((part) => {
+    const [from = NaN, to = from] = part.split('-').map(Number);
+    if (!(from >= 1 && to >= from && to <= mutants.length)) {
+      throw new Error(`--only ${list}: the defects have the numbers 1 to ${mutants.length}`);
+    }
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  });
 }
 
-const chosen = values.only === undefined ? mutants.map((_, index) => index + 1) : values.only.split(',').map(Number);
+/** Afterwards it is as Prettier wants it. */
+function write(result: MutantResult): void {
+  writeFileSync(TABLE, withResults(readFileSync(TABLE, 'utf8'), String(values.world), mutants, [result]));
+  spawnSync(join(process.cwd(), 'node_modules/.bin/prettier'), ['--write', TABLE], { stdio: 'pipe' });
+}
+
+const chosen = values.only === undefined ? mutants.map((_, index) => index + 1) : numbersIn(values.only);
+// All of them before the first is run: a defect that does not fit any more is not found out after an hour.
+const texts = chosen.map((number) => plant(mutants[number - 1]!, (file) => readFileSync(file, 'utf8')));
 const sound = newTree('sound');
 const broken = newTree('broken');
 let missed = 0;
-for (const number of chosen) {
-  const mutant = mutants[number - 1]!;
-  const text = planted(mutant);
-  if (!text) {
-    missed++;
-    console.log(
-      `${String(number).padStart(3)}  DOES NOT FIT           ${mutant.why}: ${mutant.file} has changed: ${mutant.search}`,
-    );
-    continue;
-  }
+for (const [index, number] of chosen.entries()) {
+  const mutant: Mutant = mutants[number - 1]!;
+  const text = texts[index]!;
   broken.plant(mutant.file, text.broken);
   const { seeds, seconds, by } = await hunt(sound, broken);
   broken.heal(mutant.file, text.sound);
   if (by === undefined) missed++;
+  if (values.write) write({ mutant, seeds, seconds, by, limit: limit / 1000 });
   const verdict = by === undefined ? 'NOT FOUND' : `${seeds} seeds, ${seconds.toFixed(1)} s`;
   console.log(`${String(number).padStart(3)}  ${verdict.padEnd(22)} ${mutant.why} (${mutant.file})`);
   if (by !== undefined) console.log(`${' '.repeat(28)}${by.slice(0, 160)}`);

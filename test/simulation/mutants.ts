@@ -1,12 +1,4 @@
-/** A defect that is planted: one place of one file, changed by hand. */
-export interface Mutant {
-  readonly file: string;
-  /** Stands in the file once. */
-  readonly search: string;
-  readonly replace: string;
-  /** What a user would see. */
-  readonly why: string;
-}
+import type { Mutant } from './mutant.js';
 
 const client = 'lib/client';
 

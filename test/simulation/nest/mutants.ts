@@ -1,4 +1,4 @@
-import type { Mutant } from '../mutants.js';
+import type { Mutant } from '../mutant.js';
 
 const settlement = 'src/settlement';
 const consumers = 'src/consumers';

@@ -1,0 +1,51 @@
+import type { Mutant } from './mutant.js';
+
+/** How the hunt for one defect ended. */
+export interface MutantResult {
+  readonly mutant: Mutant;
+  readonly seeds: number;
+  /** Of the processor. */
+  readonly seconds: number;
+  /** The rule that did not hold, and what was said; undefined when it was not found. */
+  readonly by: string | undefined;
+  /** Seconds that it had. */
+  readonly limit: number;
+}
+
+const HEADER = ['| # | defect | seeds | seconds | rule |', '| --- | --- | --- | --- | --- |'];
+
+/**
+ * The document with these results in the table of their world. A row that was not run now stays as it is, one whose defect
+ * there is no more goes, and one that was never run says so. The table stands between two comments.
+ */
+export function withResults(
+  text: string,
+  world: string,
+  mutants: readonly Mutant[],
+  results: readonly MutantResult[],
+): string {
+  const [begin, end] = [`<!-- defects of ${world}: made by npm run simulate:mutants -- --write -->`, '<!-- end -->'];
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`there is no table between '${begin}' and '${end}'`);
+  const before = new Map<string, string>();
+  for (const line of text.slice(from, to).split('\n')) {
+    const [, , defect, ...rest] = line.split('|').map((cell) => cell.trim());
+    if (defect !== undefined) before.set(defect, rest.slice(0, 3).join(' | '));
+  }
+  const rows = mutants.map((mutant, index) => {
+    const defect = nameOf(mutant);
+    const result = results.find((other) => other.mutant === mutant);
+    return `| ${index + 1} | ${defect} | ${result ? cellsOf(result) : (before.get(defect) ?? 'not run | | ')} |`;
+  });
+  return `${text.slice(0, from)}${[begin, '', ...HEADER, ...rows, '', ''].join('\n')}${text.slice(to)}`;
+}
+
+function nameOf({ why, file }: Mutant): string {
+  return `${why} (\`${file.split('/').at(-1)!}\`)`.replaceAll('|', '\\|');
+}
+
+function cellsOf({ seeds, seconds, by, limit }: MutantResult): string {
+  if (by === undefined) return `not found | over ${limit} | `;
+  return `${seeds} | ${seconds.toFixed(1)} | \`${by.split(':')[0]!.trim()}\``;
+}
