@@ -38,7 +38,14 @@ function whole(name: string, value: string | undefined): number | undefined {
 const world = worldNamed(values.world);
 const named = (list: string | undefined): ReadonlySet<string> | undefined => list === undefined ? undefined : new Set(list.split(',')); // prettier-ignore
 const [only, except] = [named(values.only), named(values.except)];
-const options: RunOptions = { trace: values.trace, ...(only ? { only } : {}), ...(except ? { except } : {}) };
+const options: RunOptions = {
+  trace: values.trace ? 'all' : 'end',
+  ...(only ? { only } : {}),
+  ...(except ? { except } : {}),
+};
+
+/** A run leaves much behind that is young: more room for it means less to collect. */
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
 /** One seed, with its whole story. */
 async function one(seed: number): Promise<void> {
@@ -101,7 +108,7 @@ async function many(): Promise<void> {
       give();
     });
   const script = fileURLToPath(new URL('worker.js', import.meta.url));
-  await Promise.all(Array.from({ length: jobs }, () => workOff(fork(script))));
+  await Promise.all(Array.from({ length: jobs }, () => workOff(fork(script, { execArgv: NODE_OPTIONS }))));
   if (process.stderr.isTTY && !values.quiet) process.stderr.write('\r\u001b[K');
   if (!values.quiet) console.log(figures.table());
   console.log(`${figures.line()}, from seed ${from}`);

@@ -87,7 +87,7 @@ export class Cluster {
 
   /** The process dies: every wire ends, without a word. `forget`: its disk is lost as well. */
   crash(forget: boolean): void {
-    for (const wire of this.network.open) wire.fin();
+    for (const wire of this.network.open) wire.befall({ kind: 'fin' });
     this.broker.restart({ keep: forget ? 'nothing' : 'durable' });
     if (forget) this.ledger.onForgotten();
   }
@@ -157,7 +157,7 @@ export class Cluster {
           this.openings.set(at, (this.openings.get(at) ?? 0) + 1);
         }
         this.oracle.count(`method: ${entry.name}`);
-        this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
+        if (this.trace.wanted) this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
         const args = entry.args as Record<string, unknown>;
         return this.onMethod(entry.name, this.nameOf.get(entry.connection) ?? '', entry.channel, args);
       }

@@ -1,9 +1,9 @@
 import { Oracle } from '../engine/oracle.js';
 import { Prng } from '../engine/prng.js';
 import { Trace } from '../engine/trace.js';
-import { setTraps } from '../engine/traps.js';
 import { VirtualClock } from '../engine/virtual-clock.js';
 import type { RunOptions, RunResult, World } from '../engine/world.js';
+import { simulatedRun } from '../simulated-run.js';
 import {
   auditBindings,
   auditConsumers,
@@ -18,7 +18,7 @@ import { Cluster } from './cluster.js';
 import { Director } from './director.js';
 import { generate } from './generate.js';
 import { Ledger } from './ledger.js';
-import { describe, Promises, UserError } from './promises.js';
+import { Promises } from './promises.js';
 import { Scene } from './scene.js';
 import { plainSettings, simplify } from './simplify.js';
 import type { CoreScenario, Step } from './steps.js';
@@ -44,7 +44,7 @@ export const coreWorld: World<Step> = {
 async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResult> {
   const { seed, settings, steps } = scenario;
   const clock = new VirtualClock();
-  const trace = new Trace(() => clock.now, options.trace === true);
+  const trace = new Trace(() => clock.now, options.trace ?? 'end');
   const oracle = new Oracle(() => clock.now, trace, options);
   const random = new Prng(seed, 'run');
   const ledger = new Ledger(oracle, () => clock.now);
@@ -53,31 +53,9 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
   const scene = new Scene(settings, clock, random.split('users'), oracle, ledger, promises, cluster, trace);
   const director = new Director(scene);
   cluster.onMethod = (name, connection, channel, args) => scene.onMethod(name, connection, channel, args);
-  clock.onMisuse = (what) => oracle.fail('time', what);
   for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
 
-  const onThrown = (error: unknown): void => {
-    if (error instanceof UserError) oracle.count('thrown by the user');
-    else oracle.fail('unhandled', `unhandled: ${describe(error)}\n${(error as Error | undefined)?.stack ?? ''}`);
-  };
-  const onWarning = (warning: Error): void => oracle.fail('unhandled', `warning: ${warning.name}: ${warning.message}`);
-  clock.onThrown = onThrown;
-  process.on('unhandledRejection', onThrown);
-  process.on('uncaughtException', onThrown);
-  process.on('warning', onWarning);
-  const freeTraps = setTraps((what) => oracle.fail('nondeterminism', what));
-  const until = (time: number): Promise<void> =>
-    new Promise((resolve) => {
-      clock.run(time, () => oracle.violation !== undefined, (error) => {
-        if (error) onThrown(error);
-        resolve();
-      }); // prettier-ignore
-    });
-  const phase = async (time: number, then: () => void): Promise<void> => {
-    await until(time);
-    if (!oracle.violation) then();
-  };
-  try {
+  return simulatedRun({ clock, trace, oracle, network: cluster.network }, async (phase) => {
     const { duration } = settings;
     await phase(duration, () => director.makePeace());
     // What was gathered or late is held by now.
@@ -106,18 +84,5 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
       if (found) ledger.audit(found);
       else oracle.fail('lost', 'the safe queues could not be read in time');
     });
-  } finally {
-    freeTraps();
-    process.off('unhandledRejection', onThrown);
-    process.off('uncaughtException', onThrown);
-    process.off('warning', onWarning);
-    clock.clear();
-    for (const wire of cluster.network.wires) {
-      wire.client.removeAllListeners();
-      wire.broker.removeAllListeners();
-    }
-  }
-  oracle.count('clock events', clock.events);
-  const { violation, counts } = oracle;
-  return { violation, hash: trace.hash, lines: trace.lines, virtualTime: clock.now, counts };
+  });
 }

@@ -1,5 +1,5 @@
 import type { EmbeddedBroker } from '../../../lib/broker/index.js';
-import type { Wire } from '../engine/wire.js';
+import type { Wire, WireFault } from '../engine/wire.js';
 import type { Scene } from './scene.js';
 import { FAIR_WEATHER, type Step } from './steps.js';
 import { runTransaction } from './transactions.js';
@@ -138,26 +138,10 @@ export class Director {
     }
   }
 
-  private toWire(
-    step: Extract<Step, { readonly kind: 'halfOpen' | 'reset' | 'fin' | 'blackHole' | 'truncate' | 'freeze' }>,
-    wire: Wire | undefined,
-  ): void {
+  private toWire(fault: WireFault, wire: Wire | undefined): void {
     if (!wire?.live) return;
-    switch (step.kind) {
-      case 'halfOpen':
-        return wire.halfOpen();
-      case 'reset':
-        return wire.reset();
-      case 'fin':
-        return wire.fin();
-      case 'blackHole':
-        wire.blackHole(step.direction);
-        return this.mustNotice(wire);
-      case 'truncate':
-        return wire.truncate(step.direction, step.bytes);
-      case 'freeze':
-        return wire.freeze(step.direction, this.scene.clock.now + step.ms);
-    }
+    wire.befall(fault);
+    if (fault.kind === 'blackHole') this.mustNotice(wire);
   }
 
   private toBroker(step: Step): void {
@@ -173,7 +157,7 @@ export class Director {
         for (const wire of network.open) {
           if (wire.node !== step.node) continue;
           if (step.silent) {
-            wire.blackHole('both');
+            wire.befall({ kind: 'blackHole', direction: 'both' });
             this.mustNotice(wire);
           } else wire.reset();
         }

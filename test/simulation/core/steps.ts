@@ -1,5 +1,5 @@
 import type { Scenario, TimedStep } from '../engine/world.js';
-import type { Weather } from '../engine/wire.js';
+import type { Weather, WireFault } from '../engine/wire.js';
 
 /** How a consumer's handler treats what it gets. */
 export interface Treatment {
@@ -70,8 +70,6 @@ export interface PublishSettings {
   /** The same content twice, first not mandatory, then mandatory. */
   readonly twins?: boolean;
 }
-
-export type Direction = 'up' | 'down' | 'both';
 
 /** `conn`, `ch` and `slot` name whatever is there at that time; a step for something that is not there does nothing. */
 export type Step = TimedStep &
@@ -197,7 +195,6 @@ export type Step = TimedStep &
         readonly ch: number;
         readonly how: 'missingQueue' | 'missingExchange' | 'different' | 'publish';
       }
-    | { readonly kind: 'reset'; readonly conn: number }
     | {
         readonly kind: 'bindExchange';
         readonly conn: number;
@@ -214,8 +211,7 @@ export type Step = TimedStep &
         readonly to: string;
         readonly key: string;
       }
-    | { readonly kind: 'fin'; readonly conn: number }
-    | { readonly kind: 'halfOpen'; readonly conn: number }
+    | (WireFault & { readonly conn: number })
     | { readonly kind: 'brokerClosesChannel'; readonly conn: number; readonly ch: number }
     | {
         readonly kind: 'flood';
@@ -225,9 +221,6 @@ export type Step = TimedStep &
         readonly count: number;
         readonly how: 'handler' | 'loop';
       }
-    | { readonly kind: 'blackHole'; readonly conn: number; readonly direction: Direction }
-    | { readonly kind: 'truncate'; readonly conn: number; readonly direction: 'up' | 'down'; readonly bytes: number }
-    | { readonly kind: 'freeze'; readonly conn: number; readonly direction: Direction; readonly ms: number }
     | { readonly kind: 'weather'; readonly weather: Weather }
     | { readonly kind: 'nodeDown'; readonly node: number; readonly silent?: boolean }
     | { readonly kind: 'nodeUp'; readonly node: number }

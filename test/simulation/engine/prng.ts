@@ -51,12 +51,24 @@ export class Prng {
 
   /** One of the names, as often as its weight says. */
   weighted<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K {
-    const entries = Object.entries(weights) as [K, number][];
-    let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [name, weight] of entries) {
-      left -= weight;
+    let left = this.next() * total(weights);
+    let last: K | undefined;
+    for (const name in weights) {
+      left -= weights[name]!;
       if (left < 0) return name;
+      last = name;
     }
-    return entries.at(-1)![0];
+    return last!;
   }
+}
+
+const totals = new WeakMap<object, number>();
+
+/** Of weights that do not change: they are drawn from again and again. */
+function total(weights: Readonly<Record<string, number | undefined>>): number {
+  const known = totals.get(weights);
+  if (known !== undefined) return known;
+  const sum = Object.values<number | undefined>(weights).reduce<number>((sum, weight) => sum + weight!, 0);
+  totals.set(weights, sum);
+  return sum;
 }

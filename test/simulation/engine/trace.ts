@@ -10,11 +10,17 @@ export class Trace {
 
   constructor(
     private readonly now: () => number,
-    private readonly all: boolean,
+    private readonly kind: 'all' | 'end' | 'none',
   ) {}
+
+  /** Somebody reads it. */
+  get wanted(): boolean {
+    return this.kind !== 'none';
+  }
 
   /** @param who a short name of the part that tells */
   add(who: string, what: string): void {
+    if (!this.wanted) return;
     const line = `${this.now().toFixed(3).padStart(11)}  ${who.padEnd(8)} ${what}`;
     for (let at = 0; at < line.length; at++) {
       const code = line.charCodeAt(at);
@@ -23,7 +29,7 @@ export class Trace {
     }
     this.count++;
     this.kept.push(line);
-    if (!this.all && this.kept.length > 2 * KEPT) this.kept.splice(0, KEPT);
+    if (this.kind === 'end' && this.kept.length > 2 * KEPT) this.kept.splice(0, KEPT);
   }
 
   get hash(): string {

@@ -12,12 +12,27 @@ export interface Weather {
   readonly bandwidth: number;
 }
 
+export type Direction = 'up' | 'down' | 'both';
+
+/** One thing that befalls a wire. Plain data: steps of a scenario are such. */
+export type WireFault =
+  /** The client's end is reset, and the broker is not told. */
+  | { readonly kind: 'halfOpen' }
+  /** Both ends get ECONNRESET, now. */
+  | { readonly kind: 'reset' }
+  /** The broker's process ends: an orderly end for the client, behind what is on its way. */
+  | { readonly kind: 'fin' }
+  /** Bytes vanish from now on, and neither end is told. */
+  | { readonly kind: 'blackHole'; readonly direction: Direction }
+  /** After `bytes` more bytes it is reset, in the middle of a frame most often. */
+  | { readonly kind: 'truncate'; readonly direction: 'up' | 'down'; readonly bytes: number }
+  /** What is on its way, and what follows, stands still for `ms`. */
+  | { readonly kind: 'freeze'; readonly direction: Direction; readonly ms: number };
+
 /** Bytes that a direction takes before the sender's write waits: socket buffers of both ends. */
 const WINDOW = 64 * 1024;
 /** Pieces that one write is cut into, at most: byte by byte a large body would be all that a seed does. */
 const MOST_PIECES = 40;
-
-export type Side = 'client' | 'broker';
 
 type Parcel = { readonly bytes: Buffer } | 'fin' | 'reset';
 
@@ -172,7 +187,7 @@ export class Wire {
     readonly id: number,
     /** The node that was connected to. */
     readonly node: number,
-    clock: VirtualClock,
+    private readonly clock: VirtualClock,
     random: Prng,
     public weather: Weather,
   ) {
@@ -196,7 +211,7 @@ export class Wire {
     return this.up.lossy || this.down.lossy;
   }
 
-  private lanes(direction: 'up' | 'down' | 'both'): Lane[] {
+  private lanes(direction: Direction): Lane[] {
     return direction === 'both' ? [this.up, this.down] : [this[direction]];
   }
 
@@ -207,10 +222,26 @@ export class Wire {
     this.broker.destroy(resetError());
   }
 
-  /** The client's end is reset, and the broker is not told. */
-  halfOpen(): void {
-    this.up.lossy = true;
-    this.client.destroy(resetError());
+  befall(fault: WireFault): void {
+    switch (fault.kind) {
+      case 'halfOpen':
+        this.up.lossy = true;
+        return void this.client.destroy(resetError());
+      case 'reset':
+        return this.reset();
+      case 'fin':
+        return void this.broker.destroy();
+      case 'blackHole':
+        for (const lane of this.lanes(fault.direction)) lane.lossy = true;
+        return;
+      case 'truncate':
+        this[fault.direction].cutAfter = fault.bytes;
+        return;
+      case 'freeze': {
+        const until = this.clock.now + fault.ms;
+        for (const lane of this.lanes(fault.direction)) lane.heldUntil = Math.max(lane.heldUntil, until);
+      }
+    }
   }
 
   /** When the client got bytes last. */
@@ -218,28 +249,8 @@ export class Wire {
     return this.down.lastBrought;
   }
 
-  /** The broker's process ends: an orderly end for the client, behind what is on its way. */
-  fin(): void {
-    this.broker.destroy();
-  }
-
-  /** Bytes vanish from now on, and neither end is told. */
-  blackHole(direction: 'up' | 'down' | 'both'): void {
-    for (const lane of this.lanes(direction)) lane.lossy = true;
-  }
-
-  /** What is on its way, and what follows, stands still for `ms`. */
-  freeze(direction: 'up' | 'down' | 'both', until: number): void {
-    for (const lane of this.lanes(direction)) lane.heldUntil = Math.max(lane.heldUntil, until);
-  }
-
   /** What was to be cut is not, any more. */
   mend(): void {
     for (const lane of [this.up, this.down]) lane.cutAfter = Infinity;
-  }
-
-  /** After `bytes` more bytes it is reset, in the middle of a frame most often. */
-  truncate(direction: 'up' | 'down', bytes: number): void {
-    this[direction].cutAfter = bytes;
   }
 }

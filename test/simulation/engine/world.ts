@@ -21,8 +21,8 @@ export interface Violation {
 }
 
 export interface RunOptions {
-  /** Keep every line of the trace. */
-  readonly trace?: boolean;
+  /** Lines of the trace that are kept; with none there is no hash either. Default: the end of it. */
+  readonly trace?: 'all' | 'end' | 'none';
   /** Violations of other invariants are not looked at. */
   readonly only?: ReadonlySet<string>;
   /** Nor are these. */

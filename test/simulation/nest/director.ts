@@ -1,4 +1,4 @@
-import type { Wire } from '../engine/wire.js';
+import type { Wire, WireFault } from '../engine/wire.js';
 import type { Scene } from './scene.js';
 import { Service, ServiceClient } from './service.js';
 import { FAIR_WEATHER, type Of, type Step, type StepKind } from './steps.js';
@@ -9,7 +9,7 @@ const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
   'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
 ]); // prettier-ignore
 
-type ToWire = Of<'reset' | 'fin' | 'halfOpen' | 'blackHole' | 'truncate' | 'freeze'>;
+type ToWire = Of<WireFault['kind']>;
 
 /** Carries out steps: the users' on their applications, the world's on network and broker. */
 export class Director {
@@ -64,7 +64,7 @@ export class Director {
       case 'blackHole':
       case 'truncate':
       case 'freeze':
-        return this.toWire(step);
+        return this.wireFor(step)?.befall(step);
       default:
         return this.toBroker(step);
     }
@@ -123,25 +123,6 @@ export class Director {
     return wires[nth % Math.max(1, wires.length)];
   }
 
-  private toWire(step: ToWire): void {
-    const wire = this.wireFor(step);
-    if (!wire) return;
-    switch (step.kind) {
-      case 'reset':
-        return wire.reset();
-      case 'fin':
-        return wire.fin();
-      case 'halfOpen':
-        return wire.halfOpen();
-      case 'blackHole':
-        return wire.blackHole(step.direction);
-      case 'truncate':
-        return wire.truncate(step.direction, step.bytes);
-      case 'freeze':
-        return wire.freeze(step.direction, this.scene.clock.now + step.ms);
-    }
-  }
-
   private toBroker(step: Step): void {
     const { network, broker } = this.scene.site;
     const { faults } = broker;
@@ -149,7 +130,7 @@ export class Director {
       case 'weather':
         return network.setWeather(step.weather);
       case 'crash':
-        for (const wire of network.open) wire.fin();
+        for (const wire of network.open) wire.befall({ kind: 'fin' });
         broker.restart({ keep: 'durable' });
         return this.down(step.ms);
       case 'stopBroker':

@@ -1,12 +1,12 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { describe, Promises, UserError } from '../core/promises.js';
+import { Promises } from '../core/promises.js';
 import { Oracle } from '../engine/oracle.js';
 import { Prng } from '../engine/prng.js';
 import { Trace } from '../engine/trace.js';
-import { setTraps } from '../engine/traps.js';
 import { VirtualClock } from '../engine/virtual-clock.js';
 import type { RunOptions, RunResult, World } from '../engine/world.js';
+import { simulatedRun, type Phase } from '../simulated-run.js';
 import { auditPeace, auditRest, takeAll } from './audit.js';
 import { Director } from './director.js';
 import { generate } from './generate.js';
@@ -38,7 +38,7 @@ export const nestWorld: World<Step> = {
 
 async function run({ seed, settings, steps }: NestScenario, options: RunOptions): Promise<RunResult> {
   const clock = new VirtualClock();
-  const trace = new Trace(() => clock.now, options.trace === true);
+  const trace = new Trace(() => clock.now, options.trace ?? 'end');
   const oracle = new Oracle(() => clock.now, trace, options);
   const random = new Prng(seed, 'run');
   const ledger = new Ledger(settings, oracle, () => clock.now);
@@ -46,29 +46,9 @@ async function run({ seed, settings, steps }: NestScenario, options: RunOptions)
   const promises = new Promises(clock, oracle, trace);
   const scene = new Scene(settings, clock, random.split('users'), oracle, trace, ledger, promises, site);
   const director = new Director(scene);
-  clock.onMisuse = (what) => oracle.fail('time', what);
   for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
 
-  const onThrown = (error: unknown): void => {
-    if (error instanceof UserError) return;
-    oracle.fail('unhandled', `unhandled: ${describe(error)}\n${(error as Error | undefined)?.stack ?? ''}`);
-  };
-  const onWarning = (warning: Error): void => oracle.fail('unhandled', `warning: ${warning.name}: ${warning.message}`);
-  clock.onThrown = onThrown;
-  process.on('unhandledRejection', onThrown);
-  process.on('uncaughtException', onThrown);
-  process.on('warning', onWarning);
-  const freeTraps = setTraps((what) => oracle.fail('nondeterminism', what), NEST);
-  const phase = async (time: number, then: () => void): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      clock.run(time, () => oracle.violation !== undefined, (error) => {
-        if (error) onThrown(error);
-        resolve();
-      }); // prettier-ignore
-    });
-    if (!oracle.violation) then();
-  };
-  try {
+  const work = async (phase: Phase): Promise<void> => {
     const { duration } = settings;
     let found: Map<string, Map<number, number>> | undefined;
     await phase(duration, () => director.makePeace());
@@ -98,19 +78,10 @@ async function run({ seed, settings, steps }: NestScenario, options: RunOptions)
       if (found) ledger.audit(found);
       else oracle.fail('lost', 'the queues could not be read in time');
     });
+  };
+  try {
+    return await simulatedRun({ clock, trace, oracle, network: site.network }, work, NEST);
   } finally {
-    freeTraps();
-    process.off('unhandledRejection', onThrown);
-    process.off('uncaughtException', onThrown);
-    process.off('warning', onWarning);
-    clock.clear();
     Logger.overrideLogger(false);
-    for (const wire of site.network.wires) {
-      wire.client.removeAllListeners();
-      wire.broker.removeAllListeners();
-    }
   }
-  oracle.count('clock events', clock.events);
-  const { violation, counts } = oracle;
-  return { violation, hash: trace.hash, lines: trace.lines, virtualTime: clock.now, counts };
 }

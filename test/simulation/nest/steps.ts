@@ -1,5 +1,5 @@
 import type { Scenario, TimedStep } from '../engine/world.js';
-import type { Weather } from '../engine/wire.js';
+import type { Weather, WireFault } from '../engine/wire.js';
 
 /** What a handler does with one attempt at a message. */
 export interface Act {
@@ -57,7 +57,6 @@ export interface PublishSettings {
   readonly noId?: boolean;
 }
 
-export type Direction = 'up' | 'down' | 'both';
 /** Which of an application's connections: of each pair the n-th that is open. */
 interface OnWire {
   readonly app: number;
@@ -81,12 +80,7 @@ export type Step = TimedStep &
     | { readonly kind: 'emit'; readonly app: number; readonly what: PublishSettings }
     | { readonly kind: 'send'; readonly app: number; readonly what: PublishSettings; readonly leaveAfter?: number }
     | { readonly kind: 'closeClient'; readonly app: number }
-    | ({ readonly kind: 'reset' } & OnWire)
-    | ({ readonly kind: 'fin' } & OnWire)
-    | ({ readonly kind: 'halfOpen' } & OnWire)
-    | ({ readonly kind: 'blackHole'; readonly direction: Direction } & OnWire)
-    | ({ readonly kind: 'truncate'; readonly direction: 'up' | 'down'; readonly bytes: number } & OnWire)
-    | ({ readonly kind: 'freeze'; readonly direction: Direction; readonly ms: number } & OnWire)
+    | (WireFault & OnWire)
     | { readonly kind: 'weather'; readonly weather: Weather }
     | { readonly kind: 'crash'; readonly ms: number }
     | { readonly kind: 'stopBroker'; readonly ms: number }
