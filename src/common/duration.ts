@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../lib/client/index.js';
+import { describeValue } from './described-value.js';
 
 /**
  * Milliseconds, or a number with a unit: `'500ms'`, `'1.5s'`, `'10m'`, `'2h'`, `'1d'`.
@@ -8,22 +9,31 @@ import { ConfigurationError } from '../../lib/client/index.js';
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 const FACTORS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** What RabbitMQ takes for a TTL: 32 bits, in ms. */
-const MAX = 2 ** 32 - 1;
+/** The longest time that RabbitMQ takes, for a TTL: 32 bits, in ms. */
+export const LONGEST_TTL = 2 ** 32 - 1;
 
-/** In whole milliseconds. @throws ConfigurationError */
+const ALLOWED = "milliseconds from 0, or text such as '10s' (units ms, s, m, h, d)";
+
+/** A time that the broker counts, in whole ms. @throws ConfigurationError */
 export function milliseconds(duration: Duration, what: string): number {
-  const ms = typeof duration === 'number' ? duration : parse(duration);
-  if (!(ms >= 0 && ms <= MAX)) {
-    throw new ConfigurationError(
-      `${what}: '${duration}' is no duration. Give milliseconds, or a number with one of the units ms, s, m, h, d ` +
-        "('30s'); 49 days at most.",
-    );
-  }
-  return Math.round(ms);
+  const ms = parse(duration);
+  if (ms <= LONGEST_TTL) return Math.round(ms);
+  throw new ConfigurationError(`${what} must be ${ALLOWED}, 49 days at most; it is ${describeValue(duration)}`);
 }
 
-function parse(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
+/** A time that this process counts, in ms: a deadline or a wait. Infinity is no limit. @throws ConfigurationError */
+export function timeLimit(duration: Duration, what: string): number {
+  const ms = parse(duration);
+  if (ms >= 0) return ms;
+  throw new ConfigurationError(
+    `${what} must be ${ALLOWED}, or Infinity for no limit; it is ${describeValue(duration)}`,
+  );
+}
+
+/** In ms; NaN for what is no duration. */
+function parse(duration: unknown): number {
+  if (typeof duration === 'number') return duration >= 0 ? duration : NaN;
+  if (typeof duration !== 'string') return NaN;
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) ?? [];
   return number === undefined ? NaN : Number(number) * FACTORS[unit!]!;
 }

@@ -9,6 +9,7 @@ import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError } from './startup.errors.js';
 import type { ConnectionSettings } from './connection-settings.js';
 import { ConnectionStatus } from './connection-status.js';
+import { timeLimit } from '../common/duration.js';
 import { environmentOf, type Environment } from '../common/environment.js';
 import { untilAborted } from '../common/waiting.js';
 
@@ -37,13 +38,17 @@ export class AmqpConnections {
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
+  /** In ms. */
+  private readonly startupTimeout: number;
   private pair: Promise<ConnectionPair> | undefined;
   private ready = false;
 
+  /** @throws ConfigurationError */
   constructor(
     readonly name: string,
     private readonly options: ConnectionSettings,
   ) {
+    this.startupTimeout = timeLimit(options.startupTimeout ?? STARTUP_TIMEOUT, 'AmqpModule.forRoot(): startupTimeout');
     this.environment = environmentOf(options.connection);
     this.addresses = new BrokerAddresses(options.url);
     this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);
@@ -93,7 +98,8 @@ export class AmqpConnections {
   }
 
   private async start(): Promise<ConnectionPair> {
-    const { startup = 'wait', startupTimeout = STARTUP_TIMEOUT } = this.options;
+    const { startup = 'wait' } = this.options;
+    const { startupTimeout } = this;
     const { clock, random } = this.environment;
     const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max[startup], random);
     const end = new AbortController();

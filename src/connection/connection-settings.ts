@@ -1,4 +1,5 @@
 import type { ConnectionOptions, Urls } from '../../lib/client/index.js';
+import type { Duration } from '../common/duration.js';
 import type { TopologyOptions } from '../topology/topology.js';
 
 /** Which broker an application connects to, how, and what it declares there. */
@@ -23,6 +24,9 @@ export interface ConnectionSettings {
    * there, publishes wait within their deadline, health is down. Default `wait`.
    */
   readonly startup?: 'wait' | 'background';
-  /** Milliseconds until an unreachable broker fails the start with `AmqpStartupError`. Default 10,000. */
-  readonly startupTimeout?: number;
+  /**
+   * How long the broker may be away until the start fails with `AmqpStartupError`: milliseconds, or text as `'10s'`; Infinity
+   * for no limit. Default 10 s.
+   */
+  readonly startupTimeout?: Duration;
 }

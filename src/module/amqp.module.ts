@@ -5,7 +5,7 @@ import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
-import type { PublisherDefinition } from '../publishers/publisher-options.js';
+import { checkedPublisherOptions, type PublisherDefinition } from '../publishers/publisher-options.js';
 import { getPublisherToken } from '../publishers/publisher.tokens.js';
 
 /**
@@ -74,8 +74,10 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
   return {
     provide: getPublisherToken(publisher),
     useFactory: (connections: ConnectionRegistry) => {
-      connections.expect(connection, `AmqpModule.forFeature([{ publisher: '${publisher}' }])`);
-      return new ExchangePublisher(definition, () => connections.get(connection).createPublisher(options));
+      const asker = `AmqpModule.forFeature([{ publisher: '${publisher}' }])`;
+      connections.expect(connection, asker);
+      const checked = checkedPublisherOptions(asker, options);
+      return new ExchangePublisher(definition, () => connections.get(connection).createPublisher(checked));
     },
     inject: [ConnectionRegistry],
   };

@@ -6,7 +6,7 @@ import { ConnectionStatus } from '../connection/connection-status.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { SerializationError } from '../serialization/serialization.errors.js';
-import type { PublisherOptions } from './publisher-options.js';
+import type { CheckedPublisherOptions } from './publisher-options.js';
 import { ConfirmingPublisher, type PublishingConnection } from './confirming.publisher.js';
 
 /** A channel that confirms whatever is published on it, and can be closed. */
@@ -17,7 +17,7 @@ function fakeChannel() {
   return { publish, closed, close: () => Promise.resolve(end()) };
 }
 
-function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: PublisherOptions = {}) {
+function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: CheckedPublisherOptions = {}) {
   const openChannel = jest.fn<(options: ChannelOptions) => Promise<unknown>>();
   for (const channel of channels) openChannel.mockResolvedValueOnce(channel);
   const open = jest.fn<() => Promise<unknown>>().mockResolvedValue({ publishing: { openChannel } });

@@ -13,8 +13,9 @@ import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
-import type { PublisherOptions } from './publisher-options.js';
+import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
+import { timeLimit } from '../common/duration.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
@@ -54,7 +55,7 @@ export class ConfirmingPublisher {
   /** The module makes it; inject it. */
   constructor(
     private readonly connection: PublishingConnection,
-    options: PublisherOptions = {},
+    options: CheckedPublisherOptions = {},
   ) {
     const { connections, events, serializers } = connection;
     this.environment = connections.environment;
@@ -84,6 +85,7 @@ export class ConfirmingPublisher {
    * @throws ConnectionLostError: likewise; ChannelClosedError when another message's error closed the channel under it
    * @throws PublishRefusedError: too much waits already, or `whenUnavailable` is 'fail'; nothing was sent
    * @throws SerializationError, EncodingError: the payload or a property cannot be written; nothing was sent
+   * @throws ConfigurationError: an option that makes no sense; nothing was sent
    */
   async publish(
     exchange: string,
@@ -160,6 +162,7 @@ export class ConfirmingPublisher {
 
 interface CompletedOptions extends CorePublishOptions {
   messageId: string;
+  timeout?: number | undefined;
 }
 
 /**
@@ -179,5 +182,6 @@ function completed(
     const value = options[name as keyof PublishOptions];
     if (value !== undefined && name !== 'persistent') all[name] = value;
   }
+  if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');
   return all;
 }

@@ -1,4 +1,5 @@
 import type { MessageProperties } from '../../lib/client/index.js';
+import type { Duration } from '../common/duration.js';
 
 /**
  * How to publish one message: its properties and what to expect of the broker.
@@ -17,8 +18,11 @@ export interface PublishOptions extends Omit<MessageProperties, 'deliveryMode'> 
   readonly persistent?: boolean | undefined;
   /** Reject with `MessageReturnedError` when no queue is bound for the message. Default true. */
   readonly mandatory?: boolean | undefined;
-  /** Milliseconds until the confirm has to be here. Default: the publisher's `timeout`, which is 30,000. */
-  readonly timeout?: number | undefined;
+  /**
+   * Until the confirm has to be here: milliseconds, or text as `'10s'`; Infinity for no limit. Default: the publisher's
+   * `timeout`, which is 30 s.
+   */
+  readonly timeout?: Duration | undefined;
   /** Gives up waiting, with the signal's reason; what was sent stays sent. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -7,7 +7,7 @@ import {
 } from '../../lib/client/index.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import { untilAborted } from '../common/waiting.js';
-import type { PublisherOptions } from './publisher-options.js';
+import type { CheckedPublisherOptions } from './publisher-options.js';
 
 const TIMEOUT = 30_000;
 const MAX_WAITING = 100_000;
@@ -27,7 +27,7 @@ export class PublisherChannel {
   /** @param prepare is done once with each channel, before anything is published on it */
   constructor(
     private readonly connections: Pick<AmqpConnections, 'open' | 'isOpen' | 'environment'>,
-    private readonly options: PublisherOptions,
+    private readonly options: CheckedPublisherOptions,
     private readonly prepare: (channel: Channel) => Promise<void> = () => Promise.resolve(),
   ) {}
 
@@ -120,7 +120,7 @@ export class PublisherChannel {
 }
 
 /** The same under the client's names; what is not given has the client's defaults. */
-function channelOptions(options: PublisherOptions): ChannelOptions {
+function channelOptions(options: CheckedPublisherOptions): ChannelOptions {
   const named = {
     publishTimeout: options.timeout,
     maxUnconfirmed: options.maxInFlight,

@@ -1,13 +1,18 @@
+import { count } from '../common/count.js';
+import { timeLimit, type Duration } from '../common/duration.js';
 import type { PublishOptions } from './publish-options.js';
 
 /**
- * How a publisher treats all of its messages.
+ * How a publisher treats all of its messages. Infinity is no limit, for each of its numbers.
  *
  * @publicApi
  */
 export interface PublisherOptions {
-  /** Milliseconds from a publish to its confirm, waits included, for each that sets none of its own. Default 30,000. */
-  readonly timeout?: number;
+  /**
+   * From a publish to its confirm, waits included, for each publish that sets none of its own: milliseconds, or text as
+   * `'10s'`. Default 30 s.
+   */
+  readonly timeout?: Duration;
   /** Messages without a confirm yet, at most; further publishes wait. Default 10,000. */
   readonly maxInFlight?: number;
   /** Bytes of their bodies, at most; further publishes wait. A larger message is sent alone. Default 67,108,864. */
@@ -46,3 +51,26 @@ export interface PublisherDefinition extends PublisherOptions {
   /** Of every message, unless a publish says otherwise; headers are merged. */
   readonly defaults?: Omit<PublishOptions, 'messageId' | 'signal' | 'timeout'>;
 }
+
+/** The same with the timeout in ms. @param what names the options in an error. @throws ConfigurationError */
+export function checkedPublisherOptions(what: string, options: PublisherOptions): CheckedPublisherOptions {
+  for (const [name, min] of LIMITS) {
+    const limit = options[name];
+    if (limit !== undefined) count(limit, `${what}: ${name}`, { min });
+  }
+  const { timeout, ...others } = options;
+  return timeout === undefined ? others : { ...others, timeout: timeLimit(timeout, `${what}: timeout`) };
+}
+
+/** {@link PublisherOptions} that were checked. */
+export interface CheckedPublisherOptions extends Omit<PublisherOptions, 'timeout'> {
+  /** ms. */
+  readonly timeout?: number;
+}
+
+const LIMITS = [
+  ['maxInFlight', 1],
+  ['maxInFlightBytes', 1],
+  ['maxWaiting', 0],
+  ['maxWaitingBytes', 0],
+] as const;

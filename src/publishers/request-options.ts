@@ -1,3 +1,4 @@
+import type { Duration } from '../common/duration.js';
 import type { PublishOptions } from './publish-options.js';
 
 /**
@@ -6,10 +7,13 @@ import type { PublishOptions } from './publish-options.js';
  * @publicApi
  */
 export interface RequestOptions extends Omit<PublishOptions, 'replyTo' | 'mandatory' | 'timeout'> {
-  /** Milliseconds until the answer has to be here. Default: the publisher's `timeout`, which is 30,000. */
-  readonly timeout?: number | undefined;
+  /**
+   * Until the answer has to be here: milliseconds, or text as `'10s'`; Infinity for no limit. Default: the publisher's
+   * `timeout`, which is 30 s.
+   */
+  readonly timeout?: Duration | undefined;
   /** Default: a random UUID. It has to be unique among the requests that are under way. */
   readonly correlationId?: string | undefined;
-  /** Milliseconds that the request may wait in its queue, as text. Default: its timeout. */
+  /** Milliseconds that the request may wait in its queue, as text. Default: its timeout; with one over 49 days it does not expire. */
   readonly expiration?: string | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Duration } from '../common/duration.js';
 import type { ConnectionSettings } from '../connection/connection-settings.js';
 import type { PublisherOptions } from '../publishers/publisher-options.js';
 import type { SerializationOptions } from '../serialization/message-serializers.js';
@@ -8,13 +9,14 @@ import type { SerializationOptions } from '../serialization/message-serializers.
  * @publicApi
  */
 export interface AmqpModuleOptions extends ConnectionSettings, SerializationOptions {
-  /** Unacknowledged messages at most, for each consumer that sets none of its own. Default 10. */
+  /** Unacknowledged messages at most, for each consumer that sets none of its own. 0 or Infinity: no limit. Default 10. */
   readonly prefetch?: number;
   /**
-   * Milliseconds that handlers have to finish in when the application stops, and batches to fill. What is not done then
-   * goes back to its queue, to be handled elsewhere. Default 10,000; less than your orchestrator waits until it kills.
+   * The time that handlers have to finish in when the application stops, and batches to fill: milliseconds, or text as
+   * `'10s'`; Infinity for no limit. What is not done then goes back to its queue, to be handled elsewhere. Default 10 s;
+   * less than your orchestrator waits until it kills.
    */
-  readonly gracePeriod?: number;
+  readonly gracePeriod?: Duration;
   /** Deadline and limits of publishes, for each publisher that sets none of its own. */
   readonly publishing?: PublisherOptions;
 }

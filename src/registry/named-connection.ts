@@ -1,15 +1,21 @@
 import { Logger } from '@nestjs/common';
 import { Backoff, pause } from '../../lib/environment/index.js';
+import { count, PREFETCH } from '../common/count.js';
+import { timeLimit } from '../common/duration.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
-import type { PublisherOptions } from '../publishers/publisher-options.js';
+import { checkedPublisherOptions, type CheckedPublisherOptions } from '../publishers/publisher-options.js';
 import type { Environment } from '../common/environment.js';
 
 /** Between attempts at what is to be done as soon as the broker is there, ms. */
 const RETRY_DELAY = { first: 1_000, max: 30_000 } as const;
+
+const DEFAULT_PREFETCH = 10;
+/** In ms. */
+const DEFAULT_GRACE_PERIOD = 10_000;
 
 /** All that one `AmqpModule.forRoot()` provides, under the name it was given. */
 export class NamedConnection {
@@ -17,14 +23,25 @@ export class NamedConnection {
   readonly serializers: MessageSerializers;
   readonly events = new ConnectionEvents();
   readonly publisher: ConfirmingPublisher;
+  /** Of publishers that are told nothing else. */
+  readonly publishing: CheckedPublisherOptions;
+  /** Of consumers that are told nothing else. */
+  readonly prefetch: number;
+  /** In ms. */
+  readonly gracePeriod: number;
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
   private readonly publishers: ConfirmingPublisher[] = [];
 
+  /** @throws ConfigurationError */
   constructor(
     readonly name: string,
     readonly options: AmqpModuleOptions,
   ) {
+    const { prefetch = DEFAULT_PREFETCH, gracePeriod = DEFAULT_GRACE_PERIOD, publishing = {} } = options;
+    this.prefetch = count(prefetch, 'AmqpModule.forRoot(): prefetch', PREFETCH);
+    this.gracePeriod = timeLimit(gracePeriod, 'AmqpModule.forRoot(): gracePeriod');
+    this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
     this.connections = new AmqpConnections(name, options);
     this.serializers = new MessageSerializers(options);
     this.publisher = this.createPublisher();
@@ -42,8 +59,8 @@ export class NamedConnection {
   }
 
   /** A publisher with a channel of its own. What it is not told is the connection's. */
-  createPublisher(options: PublisherOptions = {}): ConfirmingPublisher {
-    const publisher = new ConfirmingPublisher(this, { ...this.options.publishing, ...options });
+  createPublisher(options: CheckedPublisherOptions = {}): ConfirmingPublisher {
+    const publisher = new ConfirmingPublisher(this, { ...this.publishing, ...options });
     this.publishers.push(publisher);
     return publisher;
   }

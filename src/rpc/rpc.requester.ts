@@ -9,6 +9,7 @@ import {
   type Delivery,
   type PublishOptions,
 } from '../../lib/client/index.js';
+import { LONGEST_TTL } from '../common/duration.js';
 import type { Environment } from '../common/environment.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { DIRECT_REPLY_TO } from './direct-reply-to.js';
@@ -55,7 +56,9 @@ export class RpcRequester {
       new RpcTimeoutError(
         `No reply from exchange '${exchange}' with routing key '${routingKey}' within ${timeout} ms.`,
       );
-    const expiration = options.expiration ?? String(Math.ceil(timeout));
+    // A request that nobody waits for any more goes from its queue. One that is waited for longer than that does not expire.
+    const expires = timeout <= LONGEST_TTL ? String(Math.ceil(timeout)) : undefined;
+    const expiration = options.expiration ?? expires;
     const own = { timeout, correlationId, expiration, replyTo: DIRECT_REPLY_TO, mandatory: true };
     const properties: PublishOptions = Object.assign({}, options, own);
     return new Promise((resolve, reject) => {

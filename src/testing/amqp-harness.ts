@@ -1,7 +1,7 @@
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
-import { milliseconds, type Duration } from '../common/duration.js';
+import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
 import { MessageTrail } from './message-trail.js';
@@ -18,8 +18,8 @@ const DEFAULT_TIMEOUT = 4_000;
  * @publicApi
  */
 export interface HarnessOptions {
-  /** Until what a test waits for has to be there, in ms of real time. Default 4,000, less than a test has. */
-  readonly timeout?: number;
+  /** Until what a test waits for has to be there, in real time: ms, or `'4s'`. Default 4 s, less than a test has. */
+  readonly timeout?: Duration;
   /**
    * Virtual hosts of connections, by their names. Default: what their URLs say. Brokers are told apart by virtual host: give
    * two that have the same one different ones here.
@@ -41,14 +41,14 @@ export interface DeliverOptions extends HarnessPublishOptions {
    * {@link AmqpHarness.advance} then moves the clock. Default `skip`.
    */
   readonly delays?: 'skip' | 'stop';
-  /** Until its outcome has to be known, in ms of real time. Default: the harness's. */
-  readonly timeout?: number;
+  /** Until its outcome has to be known, in real time: ms, or `'4s'`; Infinity for no limit. Default: the harness's. */
+  readonly timeout?: Duration;
 }
 
 /** How long to wait. */
 export interface WaitOptions {
-  /** In ms of real time. Default: the harness's. */
-  readonly timeout?: number;
+  /** In real time: ms, or `'4s'`; Infinity for no limit. Default: the harness's. */
+  readonly timeout?: Duration;
 }
 
 /**
@@ -71,14 +71,17 @@ export class AmqpHarness implements AsyncDisposable {
   /** Its waits are in real time, whatever clock the broker and the applications have. */
   private readonly environment: Environment = systemEnvironment;
   private readonly trails = new Set<MessageTrail>();
+  /** In ms. */
+  private readonly timeout: number;
   /** What happens while a message is put in, which is known only afterwards. */
   private meanwhile: JournalEntry[] | undefined;
 
   private constructor(
     /** The broker: `faults` to break things, `journal` for what it saw, `queues` for what is where. */
     readonly broker: EmbeddedBroker,
-    private readonly options: HarnessOptions,
+    options: HarnessOptions,
   ) {
+    this.timeout = timeLimit(options.timeout ?? DEFAULT_TIMEOUT, 'AmqpHarness: timeout');
     this.apps = new AttachedApps(broker, options.vhosts ?? {}, (failure) => {
       for (const trail of this.trails) if (trail.hear(failure)) return;
     });
@@ -112,7 +115,8 @@ export class AmqpHarness implements AsyncDisposable {
    * @throws SerializationError
    */
   async deliver(queue: string, payload: unknown, options: DeliverOptions = {}): Promise<DeliveryOutcome> {
-    const { delays = 'skip', timeout = this.timeout, ...publish } = options;
+    const { delays = 'skip', timeout: given, ...publish } = options;
+    const timeout = this.timeLimit(given);
     let trail!: MessageTrail;
     const ended = new Promise<DeliveryOutcome>((resolve) => {
       const end = (result: DeliveryOutcome['result']): void => {
@@ -166,8 +170,8 @@ export class AmqpHarness implements AsyncDisposable {
    *
    * @throws HarnessTimeoutError when none comes
    */
-  async whenPublished(match: PublishedMatch, { timeout = this.timeout }: WaitOptions = {}): Promise<PublishedMessage> {
-    return this.messages.next(match, timeout);
+  async whenPublished(match: PublishedMatch, { timeout }: WaitOptions = {}): Promise<PublishedMessage> {
+    return this.messages.next(match, this.timeLimit(timeout));
   }
 
   /**
@@ -176,8 +180,8 @@ export class AmqpHarness implements AsyncDisposable {
    *
    * @throws HarnessTimeoutError that says what is in flight
    */
-  async idle({ timeout = this.timeout }: WaitOptions = {}): Promise<void> {
-    await this.quiet.wait(timeout);
+  async idle({ timeout }: WaitOptions = {}): Promise<void> {
+    await this.quiet.wait(this.timeLimit(timeout));
   }
 
   /**
@@ -207,8 +211,8 @@ export class AmqpHarness implements AsyncDisposable {
     return this.close();
   }
 
-  private get timeout(): number {
-    return this.options.timeout ?? DEFAULT_TIMEOUT;
+  private timeLimit(timeout: Duration = this.timeout): number {
+    return timeLimit(timeout, 'AmqpHarness: timeout');
   }
 
   private put(exchange: string, routingKey: string, payload: unknown, options: HarnessPublishOptions): PutIn {

@@ -82,6 +82,43 @@ describe('queue builders', () => {
     });
   });
 
+  it.each([-1, NaN, '5', 'soon', {}, 1e12])(
+    'K3.1 refuses %p as a TTL or expiry, and names queue and option',
+    (wrong) => {
+      for (const option of ['messageTtl', 'expires']) {
+        for (const build of [classicQueue, quorumQueue]) {
+          expect(() => build('jobs', { [option]: wrong })).toThrow(
+            `queue 'jobs': ${option} must be milliseconds from 0`,
+          );
+        }
+      }
+    },
+  );
+
+  it.each([
+    [classicQueue, ['maxLength', 'maxLengthBytes', 'maxPriority']],
+    [quorumQueue, ['maxLength', 'maxLengthBytes', 'deliveryLimit', 'initialGroupSize']],
+    [streamQueue, ['maxLengthBytes', 'maxSegmentSize', 'initialGroupSize']],
+  ])('K6 6.4 %p refuses counts that are none', (build, options) => {
+    for (const option of options) {
+      for (const wrong of [-2, 1.5, NaN, '5', {}]) {
+        expect(() => build('jobs', { [option]: wrong })).toThrow(
+          `queue 'jobs': ${option} must be a whole number from `,
+        );
+      }
+    }
+  });
+
+  it('takes text for times, and leaves out what has no limit', () => {
+    expect(quorumQueue('jobs', { messageTtl: '1.5s', expires: '30m', deliveryLimit: -1 }).arguments).toMatchObject({
+      'x-message-ttl': 1_500,
+      'x-expires': 1_800_000,
+      'x-delivery-limit': -1,
+    });
+    const limitless = { messageTtl: Infinity, expires: Infinity, maxLength: Infinity, maxLengthBytes: Infinity };
+    expect(classicQueue('jobs', limitless).arguments).toEqual({ 'x-queue-type': 'classic' });
+  });
+
   it('makes a quorum queue with its own options', () => {
     const options = { deliveryLimit: 5, deadLetterStrategy: 'at-least-once', initialGroupSize: 3 } as const;
     expect(quorumQueue('billing', options)).toEqual({

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../lib/client/index.js';
-import { argumentTable } from './argument-table.js';
+import type { Duration } from '../common/duration.js';
+import { argumentTable, countFrom, duration, finiteFrom } from './argument-table.js';
 
 /** A queue to declare. Make one with {@link classicQueue}, {@link quorumQueue}, {@link streamQueue}, {@link serverNamedQueue}. */
 export interface QueueDefinition {
@@ -18,16 +19,16 @@ export interface QueueOptions {
   readonly deadLetterExchange?: string;
   /** Their routing key there. Default: the one they came with. */
   readonly deadLetterRoutingKey?: string;
-  /** Milliseconds until a message expires (https://www.rabbitmq.com/docs/ttl). Default: never. */
-  readonly messageTtl?: number;
+  /** Until a message expires (https://www.rabbitmq.com/docs/ttl): ms, or text as `'10s'`. Default, or Infinity: never. */
+  readonly messageTtl?: Duration;
   /**
-   * Milliseconds without consumers, gets and redeclarations until the queue is deleted, with all that is in it
-   * (https://www.rabbitmq.com/docs/ttl#queue-ttl). Default: never.
+   * Without consumers, gets and redeclarations until the queue is deleted, with all that is in it
+   * (https://www.rabbitmq.com/docs/ttl#queue-ttl): ms, or text as `'30m'`. Default, or Infinity: never.
    */
-  readonly expires?: number;
-  /** Most ready messages (https://www.rabbitmq.com/docs/maxlength). Default: no limit. */
+  readonly expires?: Duration;
+  /** Most ready messages (https://www.rabbitmq.com/docs/maxlength). Default, or Infinity: no limit. */
   readonly maxLength?: number;
-  /** Most bytes of ready messages. Default: no limit. */
+  /** Most bytes of ready messages. Default, or Infinity: no limit. */
   readonly maxLengthBytes?: number;
   /** What gives way when a limit is reached: the oldest message (`drop-head`, the default), or the new one. */
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
@@ -60,7 +61,8 @@ export interface QuorumQueueOptions extends QueueOptions {
   readonly overflow?: 'drop-head' | 'reject-publish';
   /**
    * Deliveries of a message until it is dead-lettered or dropped
-   * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Default: the broker's (20 in RabbitMQ 4).
+   * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Default: the broker's (RabbitMQ 4: 20, and
+   * -1 is no limit).
    */
   readonly deliveryLimit?: number;
   /** `at-least-once` needs `overflow: 'reject-publish'`. Default `at-most-once`. */
@@ -93,27 +95,27 @@ export interface StreamQueueOptions {
 const common = {
   deadLetterExchange: 'x-dead-letter-exchange',
   deadLetterRoutingKey: 'x-dead-letter-routing-key',
-  messageTtl: 'x-message-ttl',
-  expires: 'x-expires',
-  maxLength: 'x-max-length',
-  maxLengthBytes: 'x-max-length-bytes',
+  messageTtl: ['x-message-ttl', duration],
+  expires: ['x-expires', duration],
+  maxLength: ['x-max-length', countFrom(0)],
+  maxLengthBytes: ['x-max-length-bytes', countFrom(0)],
   overflow: 'x-overflow',
   singleActiveConsumer: 'x-single-active-consumer',
 } as const;
 
 const quorum = {
   ...common,
-  deliveryLimit: 'x-delivery-limit',
+  deliveryLimit: ['x-delivery-limit', finiteFrom(-1)],
   deadLetterStrategy: 'x-dead-letter-strategy',
-  initialGroupSize: 'x-quorum-initial-group-size',
+  initialGroupSize: ['x-quorum-initial-group-size', finiteFrom(1)],
   leaderLocator: 'x-queue-leader-locator',
 } as const;
 
 const stream = {
   maxAge: 'x-max-age',
-  maxLengthBytes: 'x-max-length-bytes',
-  maxSegmentSize: 'x-stream-max-segment-size-bytes',
-  initialGroupSize: 'x-initial-cluster-size',
+  maxLengthBytes: ['x-max-length-bytes', countFrom(0)],
+  maxSegmentSize: ['x-stream-max-segment-size-bytes', finiteFrom(1)],
+  initialGroupSize: ['x-initial-cluster-size', finiteFrom(1)],
   leaderLocator: 'x-queue-leader-locator',
 } as const;
 
@@ -131,7 +133,11 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
     autoDelete: options.autoDelete ?? false,
     arguments: {
       'x-queue-type': 'classic',
-      ...argumentTable({ ...common, maxPriority: 'x-max-priority' } as const, options),
+      ...argumentTable(
+        `queue '${name}'`,
+        { ...common, maxPriority: ['x-max-priority', finiteFrom(1)] } as const,
+        options,
+      ),
     },
   };
 }
@@ -147,7 +153,7 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
  * @publicApi
  */
 export function quorumQueue(name: string, options: QuorumQueueOptions = {}): QueueDefinition {
-  return replicated(name, { 'x-queue-type': 'quorum', ...argumentTable(quorum, options) });
+  return replicated(name, { 'x-queue-type': 'quorum', ...argumentTable(`queue '${name}'`, quorum, options) });
 }
 
 /**
@@ -156,7 +162,7 @@ export function quorumQueue(name: string, options: QuorumQueueOptions = {}): Que
  * @publicApi
  */
 export function streamQueue(name: string, options: StreamQueueOptions = {}): QueueDefinition {
-  return replicated(name, { 'x-queue-type': 'stream', ...argumentTable(stream, options) });
+  return replicated(name, { 'x-queue-type': 'stream', ...argumentTable(`queue '${name}'`, stream, options) });
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   type BatchOptions,
   type ConsumerFailure,
 } from 'nest-amqp';
+import { ConfigurationError } from 'nest-amqp/client';
 import { firstValueFrom, Subject, type Observable } from 'rxjs';
 import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
 
@@ -233,12 +234,15 @@ describe('@AmqpBatchConsumer()', () => {
   });
 
   it.each([
-    [{ size: 10, prefetch: 9 }, 'with a prefetch of 9 a batch of 10 would never be full'],
-    [{ size: 0 }, 'size has to be a whole number from 1, not 0'],
-    [{ size: 1, concurrency: 0.5 }, 'concurrency has to be a whole number from 1, not 0.5'],
-  ])('refuses %p', async (options, message) => {
+    [{ size: 10, prefetch: 9 }, InvalidConsumerError, 'with a prefetch of 9 a batch of 10 would never be full'],
+    [{ size: 0 }, ConfigurationError, 'size must be a whole number from 1; it is the number 0'],
+    [{ size: Infinity }, ConfigurationError, 'size must be a whole number from 1; it is the number Infinity'],
+    [{ size: 1, concurrency: 0.5 }, ConfigurationError, 'concurrency must be a whole number from 1, or Infinity'],
+    [{ size: 1, prefetch: NaN }, ConfigurationError, 'prefetch must be a whole number from 0 to 65535, or Infinity'],
+    [{ size: 1, maxWait: 'soon' as never }, ConfigurationError, 'maxWait must be milliseconds from 0'],
+  ])('K6 6.4 refuses %p', async (options, kind, message) => {
     const starting = start(options);
-    await expect(starting).rejects.toThrow(InvalidConsumerError);
+    await expect(starting).rejects.toThrow(kind);
     await expect(starting).rejects.toThrow(`Readings.onReadings: ${message}`);
   });
 });

@@ -61,6 +61,14 @@ describe('@AmqpRpc()', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
+  it.each([Infinity, '60d', 1e300, '20s', 5_000] as const)(
+    'K3.1 answers a request with a timeout of %p',
+    async (timeout) => {
+      const { publisher, queue } = await start((payload) => payload);
+      await expect(publisher.request('', queue, 'how much', { timeout })).resolves.toBe('how much');
+    },
+  );
+
   it('answers many at once, each its own', async () => {
     const { ask } = await start((id) => Number(id) * 2);
     const ids = Array.from({ length: 100 }, (_, id) => id);

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { count, PREFETCH } from '../../common/count.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { batchLimits } from '../options/batch-options.js';
@@ -15,10 +16,6 @@ import type { Settler } from '../../settlement/settler.js';
 import { SettlerFactory } from '../../settlement/settler.factory.js';
 import { StreamPositions } from './stream-positions.js';
 import { SupervisedConsumer } from './supervised-consumer.js';
-
-const DEFAULT_PREFETCH = 10;
-/** In ms. */
-const DEFAULT_GRACE_PERIOD = 10_000;
 
 /** Makes what a consumer consists of, by its kind. */
 @Injectable()
@@ -47,7 +44,7 @@ export class ConsumerFactory {
     const sink = this.sinkOf(discovered, connection, settler);
     const supervised = new SupervisedConsumer(discovered, consume, sink, {
       clock: connection.environment.clock,
-      gracePeriod: connection.options.gracePeriod ?? DEFAULT_GRACE_PERIOD,
+      gracePeriod: connection.gracePeriod,
       position,
       connect: open,
       prepare: () => settler.prepare(),
@@ -85,19 +82,19 @@ export class ConsumerFactory {
     }
     const runner = new MessageRunner(serializers, this.handlers.create(host), settler);
     if (discovered.kind === 'message') return new MessageSink(runner, settler, clock);
-    const replies = new PublisherChannel(connection.connections, connection.options.publishing ?? {});
+    const replies = new PublisherChannel(connection.connections, connection.publishing);
     return new RpcSink({ name, queue, runner, settler, serializers, replies, clock });
   }
 }
 
 /** Messages of a batch are taken as they come: what runs at the same time is batches. */
-function limitsOf(
-  discovered: DiscoveredConsumer,
-  { options: { prefetch: fallback = DEFAULT_PREFETCH } }: NamedConnection,
-) {
+function limitsOf(discovered: DiscoveredConsumer, connection: NamedConnection) {
   if (discovered.kind === 'batch') {
     return { prefetch: batchLimits(discovered.name, discovered.options).prefetch, concurrency: undefined };
   }
-  const { prefetch = fallback, concurrency } = discovered.options;
-  return { prefetch, concurrency };
+  const { prefetch = connection.prefetch, concurrency = Infinity } = discovered.options;
+  return {
+    prefetch: count(prefetch, `${discovered.name}: prefetch`, PREFETCH),
+    concurrency: count(concurrency, `${discovered.name}: concurrency`, { min: 1 }),
+  };
 }

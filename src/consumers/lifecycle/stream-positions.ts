@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
-import { milliseconds } from '../../common/duration.js';
+import { timeLimit } from '../../common/duration.js';
 import { BrokerOffsetStore } from '../stream/broker-offset-store.js';
 import type { StreamOffsetStore } from '../stream/stream-options.js';
 import { StreamPosition } from '../stream/stream-position.js';
@@ -28,7 +28,7 @@ export class StreamPositions {
           'out one of the two.',
       );
     }
-    const interval = milliseconds(trackOffset.interval ?? DEFAULT_INTERVAL, `${name}: trackOffset.interval`);
+    const interval = timeLimit(trackOffset.interval ?? DEFAULT_INTERVAL, `${name}: trackOffset.interval`);
     const store = trackOffset.store
       ? this.modules.get<StreamOffsetStore>(trackOffset.store as string, { strict: false })
       : new BrokerOffsetStore(connection, queue);

@@ -1,7 +1,8 @@
 import type { PipeTransform } from '@nestjs/common';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { ConsumerOptions } from './consumer-options.js';
-import { milliseconds, type Duration } from '../../common/duration.js';
+import { count, PREFETCH, PREFETCH_MAX } from '../../common/count.js';
+import { timeLimit, type Duration } from '../../common/duration.js';
 
 const DEFAULT_MAX_WAIT: Duration = '1s';
 
@@ -13,13 +14,16 @@ const DEFAULT_MAX_WAIT: Duration = '1s';
 export interface BatchOptions extends Omit<ConsumerOptions, 'ack' | 'concurrency' | 'prefetch'> {
   /** Messages in a batch, at most. */
   readonly size: number;
-  /** From the first message of a batch until it is handled, full or not: milliseconds, or text as `'500ms'`. Default 1 s. */
+  /**
+   * From the first message of a batch until it is handled, full or not: milliseconds, or text as `'500ms'`; Infinity: only
+   * full ones are. Default 1 s.
+   */
   readonly maxWait?: Duration;
-  /** Batches that are handled at the same time, at most. Default 1. */
+  /** Batches that are handled at the same time, at most; Infinity for no limit. Default 1. */
   readonly concurrency?: number;
   /**
-   * Unacknowledged messages that the broker hands out at most; not less than `size`, for a batch would never be full. 0: no
-   * limit. Default: one batch more than are handled at the same time.
+   * Unacknowledged messages that the broker hands out at most; not less than `size`, for a batch would never be full. 0 or
+   * Infinity: no limit. Default: one batch more than are handled at the same time.
    */
   readonly prefetch?: number;
   /**
@@ -40,18 +44,23 @@ export interface BatchLimits {
 
 /** @throws InvalidConsumerError, ConfigurationError */
 export function batchLimits(name: string, options: BatchOptions): BatchLimits {
-  const { size, concurrency = 1, prefetch = size * (concurrency + 1) } = options;
-  for (const [option, value] of Object.entries({ size, concurrency })) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new InvalidConsumerError(`${name}: ${option} has to be a whole number from 1, not ${String(value)}`);
-    }
-  }
+  const { size, concurrency = 1, prefetch = prefetchFor(size, concurrency) } = options;
+  count(size, `${name}: size`, { min: 1, unlimited: false });
+  count(concurrency, `${name}: concurrency`, { min: 1 });
+  count(prefetch, `${name}: prefetch`, PREFETCH);
   if (prefetch !== 0 && prefetch < size) {
     throw new InvalidConsumerError(
       `${name}: with a prefetch of ${prefetch} a batch of ${size} would never be full. Raise prefetch to ${size} at ` +
         'least, or leave it out.',
     );
   }
-  const maxWait = milliseconds(options.maxWait ?? DEFAULT_MAX_WAIT, `${name}: maxWait`);
+  const maxWait = timeLimit(options.maxWait ?? DEFAULT_MAX_WAIT, `${name}: maxWait`);
   return { size, concurrency, prefetch, maxWait };
+}
+
+/** One batch more than are handled at the same time; as basic.qos can say it, or else no limit. */
+function prefetchFor(size: number, concurrency: number): number {
+  const wanted = size * (concurrency + 1);
+  if (wanted <= PREFETCH_MAX) return wanted;
+  return size <= PREFETCH_MAX && concurrency !== Infinity ? PREFETCH_MAX : 0;
 }

@@ -11,9 +11,9 @@ import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.
 export interface ConsumerOptions {
   /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the one without a name. */
   readonly connection?: string;
-  /** Unacknowledged messages that the broker hands out at most. 0: no limit. Default: the module's, which is 10. */
+  /** Unacknowledged messages that the broker hands out at most. 0 or Infinity: no limit. Default: the module's, 10. */
   readonly prefetch?: number;
-  /** Messages that are handled at the same time, at most. Default: as many as are prefetched. */
+  /** Messages that are handled at the same time, at most, from 1. Default, or Infinity: as many as are prefetched. */
   readonly concurrency?: number;
   /** Names the consumer on the broker; unique for each connection. Default: the broker makes one up. */
   readonly consumerTag?: string;

@@ -32,6 +32,6 @@ export interface TrackOffsetOptions {
    * `<stream>.offset.<name>`, which holds one message.
    */
   readonly store?: InjectionToken<StreamOffsetStore>;
-  /** It is saved that often, at most, and when the consumer stops: milliseconds, or text as `'5s'`. Default 1 s. */
+  /** It is saved that often, at most, and when the consumer stops: ms, or text as `'5s'`. Default 1 s. */
   readonly interval?: Duration;
 }

@@ -9,6 +9,7 @@ import {
   type Channel,
   type Connection,
 } from '../../../lib/client/index.js';
+import { timeLimit } from '../../common/duration.js';
 import { isThenable } from '../../common/thenable.js';
 import { describeError } from '../../common/log-text.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
@@ -36,6 +37,7 @@ import {
 } from '../options/transport-options.js';
 import { declareForClient } from '../options/transport-topology.js';
 
+/** In ms. */
 const DEFAULT_TIMEOUT = 30_000;
 
 /** What Nest's own clients do not check, in their own words: patterns, payloads and results. */
@@ -80,6 +82,10 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
   private pending: PendingRequests | undefined;
   private readonly replyQueue: string;
+  /** In ms; 0 or Infinity for no limit. */
+  private readonly requestTimeout: number;
+  /** In ms. */
+  private readonly publishTimeout: number;
   /** Where messages go. With an exchange, their pattern is the routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
   private opening: Promise<Session> | undefined;
@@ -96,6 +102,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     super();
     checkOptions('AmqpClientProxy', options);
     const { queue, replyQueue = DIRECT_REPLY_TO, serializer = recordSerializer } = options;
+    const { requestTimeout = DEFAULT_TIMEOUT, publishTimeout = DEFAULT_TIMEOUT } = options;
     const exchange = publishesToExchange(options) ? exchangeOf(options) : undefined;
     if (exchange === undefined && !queue) {
       throw new ConfigurationError(
@@ -104,6 +111,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
     this.target = exchange === undefined ? { exchange: '', queue } : { exchange, queue: undefined };
     this.replyQueue = replyQueue;
+    this.requestTimeout = timeLimit(requestTimeout, 'AmqpClientProxy: requestTimeout');
+    this.publishTimeout = timeLimit(publishTimeout, 'AmqpClientProxy: publishTimeout');
     this.serializer = serializer;
     this.initializeDeserializer(options as never);
     const own = { ...options, maxConnectionAttempts: 1 };
@@ -213,7 +222,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       const made = outgoingPacket(this.serializer, packet);
       const { body, options } = isThenable(made) ? await made : made;
       const properties = this.properties(options, true);
-      properties.timeout = options.timeout ?? this.options.publishTimeout ?? DEFAULT_TIMEOUT;
+      properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
       await events.publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
       // emit() is hot: who does not subscribe would never hear of it.
@@ -247,7 +256,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     if (connection.state !== 'open') {
       throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
     }
-    const { timeout = this.options.requestTimeout ?? DEFAULT_TIMEOUT } = options;
+    const timeout = options.timeout === undefined ? this.requestTimeout : timeLimit(options.timeout, 'timeout');
     const late = (): Error => new RequestTimeoutError(patternText(packet.pattern) ?? '', timeout);
     this.requests.add(request.id, { timeout, late }, request.callback);
     const properties = this.properties(options, false);

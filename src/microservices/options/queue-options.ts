@@ -1,5 +1,7 @@
 import { ConfigurationError, type FieldTable } from '../../../lib/client/index.js';
 import type { QueueDeclareOptions } from '../../../lib/client/index.js';
+import type { Duration } from '../../common/duration.js';
+import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } from '../../topology/argument-table.js';
 
 /**
  * How a queue is declared, under the names that amqplib has for it.
@@ -13,10 +15,10 @@ export interface QueueOptions {
   readonly exclusive?: boolean;
   /** Deleted with its last consumer. Default false. */
   readonly autoDelete?: boolean;
-  /** Milliseconds that a message lives in the queue. */
-  readonly messageTtl?: number;
-  /** Milliseconds without use until the queue is deleted. */
-  readonly expires?: number;
+  /** How long a message lives in the queue: ms, or text as `'10s'`. Default, or Infinity: for good. */
+  readonly messageTtl?: Duration;
+  /** Without use until the queue is deleted: ms, or text as `'30m'`. Default, or Infinity: it is not. */
+  readonly expires?: Duration;
   readonly deadLetterExchange?: string;
   readonly deadLetterRoutingKey?: string;
   /** Messages at most. */
@@ -32,15 +34,15 @@ export interface QueueOptions {
 }
 
 const ARGUMENTS = {
-  messageTtl: 'x-message-ttl',
-  expires: 'x-expires',
+  messageTtl: ['x-message-ttl', duration],
+  expires: ['x-expires', duration],
   deadLetterExchange: 'x-dead-letter-exchange',
   deadLetterRoutingKey: 'x-dead-letter-routing-key',
-  maxLength: 'x-max-length',
-  maxPriority: 'x-max-priority',
+  maxLength: ['x-max-length', countFrom(0)],
+  maxPriority: ['x-max-priority', finiteFrom(1)],
   overflow: 'x-overflow',
   queueMode: 'x-queue-mode',
-} as const satisfies Partial<Record<keyof QueueOptions, string>>;
+} as const satisfies NamedArguments<QueueOptions>;
 
 const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
 
@@ -48,20 +50,17 @@ const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
  * As amqplib would declare it, or the two could not share a queue; but a queue that the broker names is exclusive unless
  * it says otherwise: nobody else knows its name, and one more would be left behind at each start.
  *
- * @throws ConfigurationError for an option that is not known
+ * @throws ConfigurationError for an option that is not known, or a value that makes no sense
  */
 export function queueDeclaration(queue: string, options: QueueOptions = {}): QueueDeclareOptions {
-  const table: FieldTable = { ...options.arguments };
-  for (const [name, value] of Object.entries(options)) {
-    if (FLAGS.includes(name)) continue;
-    if (!(name in ARGUMENTS)) {
-      const known = [...FLAGS, ...Object.keys(ARGUMENTS)].join(', ');
-      throw new ConfigurationError(
-        `queueOptions: unknown option '${name}'; known are: ${known}. Other arguments go into 'arguments'.`,
-      );
-    }
-    if (value !== undefined) table[ARGUMENTS[name as keyof typeof ARGUMENTS]] = value as number | string;
+  const known = [...FLAGS, ...Object.keys(ARGUMENTS)];
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new ConfigurationError(
+      `queueOptions: unknown option '${name}'; known are: ${known.join(', ')}. Other arguments go into 'arguments'.`,
+    );
   }
+  const table: FieldTable = { ...options.arguments, ...namedArguments('queueOptions', ARGUMENTS, options) };
   const exclusive = options.exclusive ?? queue === '';
   const durable = options.durable ?? true;
   return { durable, exclusive, autoDelete: options.autoDelete ?? false, arguments: table };

@@ -16,13 +16,24 @@ describe('the options', () => {
   });
 
   it.each([
-    [{ prefetchCount: -1 }, 'prefetchCount must be a number of at least 0'],
-    [{ requestTimeout: '5s' }, 'requestTimeout must be a number'],
-    [{ gracePeriod: Number.NaN }, 'gracePeriod must be a number'],
-    [{ maxConnectionAttempts: -2 }, 'maxConnectionAttempts must be a number of at least -1'],
+    [{ prefetchCount: -1 }, 'prefetchCount must be a whole number from 0 to 65535'],
+    [{ requestTimeout: '5' }, "requestTimeout must be milliseconds from 0, or text such as '10s'"],
+    [{ gracePeriod: Number.NaN }, 'or Infinity for no limit; it is the number NaN'],
+    [{ maxConnectionAttempts: -2 }, 'maxConnectionAttempts must be a whole number from -1'],
+    [{ publishTimeout: '10 s' }, "it is a string, '10 s'"],
+    [{ prefetchCount: '10' }, "it is a string, '10'"],
     [{ noAck: true, ack: 'manual' }, 'with noAck there is nothing to settle'],
   ])('%j are refused', (options, message) => {
     expect(check(options)).toThrow(message);
+  });
+
+  it('K3.1 that are durations may be text, and those that are limits Infinity', () => {
+    const durations = { gracePeriod: '10s', requestTimeout: '1m', publishTimeout: Infinity } as const;
+    expect(check({ ...durations, prefetchCount: Infinity, maxConnectionAttempts: Infinity })).not.toThrow();
+    expect(queueDeclaration('orders', { messageTtl: '10s', expires: Infinity }).arguments).toEqual({
+      'x-message-ttl': 10_000,
+    });
+    expect(() => queueDeclaration('orders', { expires: NaN })).toThrow('queueOptions: expires must be milliseconds');
   });
 
   it('of a client have to say where to', () => {

@@ -1,5 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
+import { count, PREFETCH, type CountRange } from '../../common/count.js';
+import { timeLimit, type Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 import type { QueueOptions } from './queue-options.js';
@@ -47,7 +49,7 @@ export interface AmqpTransportOptions {
   // Of servers.
 
   /**
-   * Unacknowledged messages at most, and so messages handled at the same time. 0: no limit. Default 100 (`Transport.RMQ`:
+   * Unacknowledged messages at most, and so messages handled at the same time. 0 or Infinity: no limit. Default 100 (`Transport.RMQ`:
    * no limit).
    */
   readonly prefetchCount?: number;
@@ -57,7 +59,7 @@ export interface AmqpTransportOptions {
   readonly noAck?: boolean;
   /** Names the consumer. Default: the broker does. */
   readonly consumerTag?: string;
-  /** Attempts to connect until `listen()` fails; -1 for no end. What waiting does not mend fails at once. Default -1. */
+  /** Attempts to connect until `listen()` fails; -1 or Infinity for no end. What waiting does not mend fails at once. Default -1. */
   readonly maxConnectionAttempts?: number;
   /** `manual`: only the handler settles, by its context. Default `auto`: what it leaves open is settled by its outcome. */
   readonly ack?: 'auto' | 'manual';
@@ -66,8 +68,8 @@ export interface AmqpTransportOptions {
    * `<queue>.parked`; with `noAssert`, which lets nothing be declared, rejected at once.
    */
   readonly retry?: RetryOptions | false;
-  /** Milliseconds for running handlers to end when the server closes. Default 10,000. */
-  readonly gracePeriod?: number;
+  /** For running handlers to end when the server closes: ms, or text as `'10s'`; Infinity for no limit. Default 10 s. */
+  readonly gracePeriod?: Duration;
 
   // Of clients.
 
@@ -82,10 +84,16 @@ export interface AmqpTransportOptions {
   readonly headers?: FieldTable;
   /** Messages that no queue takes are an error. Default true (`Transport.RMQ`: they are lost in silence). */
   readonly mandatory?: boolean;
-  /** Milliseconds without a reply until a request fails; each reply of a stream begins them anew. Default 30,000. */
-  readonly requestTimeout?: number;
-  /** Milliseconds from an event to its confirm, a lost connection's absence included. Default 30,000. */
-  readonly publishTimeout?: number;
+  /**
+   * Without a reply until a request fails; each reply of a stream begins it anew: ms, or text as `'10s'`; 0 or Infinity for no
+   * limit. Default 30 s.
+   */
+  readonly requestTimeout?: Duration;
+  /**
+   * From an event to its confirm, a lost connection's absence included: ms, or text as `'10s'`; Infinity for no limit.
+   * Default 30 s.
+   */
+  readonly publishTimeout?: Duration;
 }
 
 const KNOWN = Object.keys({
@@ -119,7 +127,8 @@ const KNOWN = Object.keys({
   publishTimeout: 0,
 } satisfies Record<keyof AmqpTransportOptions, 0>);
 
-const NUMBERS = ['prefetchCount', 'maxConnectionAttempts', 'gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
+const COUNTS = { prefetchCount: PREFETCH, maxConnectionAttempts: { min: -1 } } as const;
+const DURATIONS = ['gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
 
 /** `ClientsModule` and JavaScript take options of any kind; a misspelt one must not be a default. @throws ConfigurationError */
 export function checkOptions(what: string, options: AmqpTransportOptions): void {
@@ -128,12 +137,13 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
       throw new ConfigurationError(`${what}: unknown option '${name}'; known are: ${KNOWN.join(', ')}`);
     }
   }
-  for (const name of NUMBERS) {
-    const value: unknown = options[name];
-    const min = name === 'maxConnectionAttempts' ? -1 : 0;
-    if (value !== undefined && !(typeof value === 'number' && value >= min)) {
-      throw new ConfigurationError(`${what}: ${name} must be a number of at least ${min}`);
-    }
+  for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
+    const value = options[name];
+    if (value !== undefined) count(value, `${what}: ${name}`, range);
+  }
+  for (const name of DURATIONS) {
+    const value = options[name];
+    if (value !== undefined) timeLimit(value, `${what}: ${name}`);
   }
   if (options.ack === 'manual' && options.noAck === true) {
     throw new ConfigurationError(`${what}: with noAck there is nothing to settle; leave out ack: 'manual', or noAck`);

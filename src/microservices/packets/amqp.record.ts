@@ -1,5 +1,6 @@
 import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
 import type { FieldTable } from '../../../lib/client/index.js';
+import type { Duration } from '../../common/duration.js';
 
 /**
  * How one message is sent: what `RmqRecord` knows, and more.
@@ -11,10 +12,10 @@ export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 't
   /** Seconds since 1970, or the date. */
   readonly timestamp?: number | Date;
   /**
-   * Milliseconds: for a request without a reply until it fails, for an event until the broker has to have confirmed it.
-   * Default: the client's `requestTimeout` and `publishTimeout`.
+   * For a request without a reply until it fails, for an event until the broker has to have confirmed it: ms, or text as
+   * `'10s'`; Infinity for no limit. Default: the client's `requestTimeout` and `publishTimeout`.
    */
-  readonly timeout?: number;
+  readonly timeout?: Duration;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { Serializer } from '@nestjs/microservices';
 import type { Channel, Consumer, Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
+import { timeLimit } from '../../common/duration.js';
 import { isDoneWithin } from '../../common/waiting.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ConnectionSource, TransportConnections } from '../connection-source.js';
@@ -77,7 +78,8 @@ export class ServerSession {
         noAck,
         ...(consumerTag === undefined ? {} : { consumerTag }),
       });
-      const prefetch = prefetchCount === 0 || noAck ? 'without limit' : `${prefetchCount} at a time`;
+      const prefetch =
+        prefetchCount === 0 || prefetchCount === Infinity || noAck ? 'without limit' : `${prefetchCount} at a time`;
       host.logger.log(`Consuming queue '${queue.name}', ${prefetch}`);
       return new ServerSession(
         host,
@@ -103,7 +105,7 @@ export class ServerSession {
   /** No more messages, then the running handlers to their end, within `gracePeriod`; what is not done then is requeued. */
   async drain(closing: Error): Promise<void> {
     const { consumer, channel, host, clock } = this;
-    const { gracePeriod = DEFAULT_GRACE } = host.options;
+    const gracePeriod = timeLimit(host.options.gracePeriod ?? DEFAULT_GRACE, 'AmqpServer: gracePeriod');
     // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
     await consumer.cancel().catch(() => channel.close());
     this.settler.release();

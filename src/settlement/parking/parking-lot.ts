@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { ConfigurationError, type Channel, type Delivery } from '../../../lib/client/index.js';
+import { type Channel, type Delivery } from '../../../lib/client/index.js';
+import { count } from '../../common/count.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { encodedHeaders, forwardedProperties } from '../retry/forwarded-properties.js';
 import { parkedQueueName } from '../retry/settlement-queue-names.js';
@@ -64,7 +65,7 @@ export class ParkingLot {
    * and the broker marks them as redelivered; nothing else changes.
    */
   async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
-    checkCount('limit', limit);
+    count(limit, 'ParkingLot: limit', { min: 1 });
     return this.onChannel(connection, async (channel) => {
       const deliveries = await fetch(channel, parkedQueueName(queue), limit);
       putBack(deliveries);
@@ -82,8 +83,8 @@ export class ParkingLot {
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
-    if (limit !== Infinity) checkCount('limit', limit);
-    checkCount('scan', scan);
+    count(limit, 'ParkingLot: limit', { min: 1 });
+    count(scan, 'ParkingLot: scan', { min: 1 });
     const parked = parkedQueueName(queue);
     return this.onChannel(connection, async (channel) => {
       let redriven = 0;
@@ -131,9 +132,9 @@ export class ParkingLot {
 }
 
 /** So many, or as many as there are. */
-async function fetch(channel: Channel, queue: string, count: number): Promise<Delivery[]> {
+async function fetch(channel: Channel, queue: string, most: number): Promise<Delivery[]> {
   const deliveries: Delivery[] = [];
-  while (deliveries.length < count) {
+  while (deliveries.length < most) {
     const delivery = await channel.basicGet(queue);
     if (!delivery) break;
     deliveries.push(delivery);
@@ -153,11 +154,4 @@ async function sendBack(channel: Channel, queue: string, delivery: Delivery): Pr
     : { ...delivery.properties, headers: encodedHeaders(delivery) };
   await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });
   delivery.ack();
-}
-
-/** @throws ConfigurationError */
-function checkCount(what: string, count: number): void {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new ConfigurationError(`ParkingLot: ${what} must be a whole number from 1, not ${count}`);
-  }
 }

@@ -1,25 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { exponential, fixed } from './backoff.js';
-import { milliseconds, type Duration } from '../../common/duration.js';
-
-describe('durations', () => {
-  it.each([
-    [1_500, 1_500],
-    ['500ms', 500],
-    ['1.5s', 1_500],
-    ['10m', 600_000],
-    ['2h', 7_200_000],
-    ['1d', 86_400_000],
-  ] as [Duration, number][])('%p is %d ms', (duration, ms) => {
-    expect(milliseconds(duration, 'delay')).toBe(ms);
-  });
-
-  it.each(['1', 's', '1 s', '-1s', '1w', -1, NaN, Infinity, '50d', ''])('%p is none', (duration) => {
-    expect(() => milliseconds(duration as Duration, 'fixed')).toThrow(ConfigurationError);
-    expect(() => milliseconds(duration as Duration, 'fixed')).toThrow(/^fixed: '/);
-  });
-});
+import type { Duration } from '../../common/duration.js';
 
 describe('backoffs', () => {
   const first = [1, 2, 3, 4, 5];
@@ -41,6 +23,12 @@ describe('backoffs', () => {
 
   it('say what is wrong with them', () => {
     expect(() => exponential('1m', '1s')).toThrow('max (1s) is less than initial (1m)');
-    expect(() => exponential('1s', '1m', { factor: 0.5 })).toThrow('factor must be a number of at least 1, not 0.5');
+    for (const factor of [0.5, NaN, '2'] as number[]) {
+      expect(() => exponential('1s', '1m', { factor })).toThrow('exponential: factor must be a number of at least 1');
+    }
+    for (const wrong of ['soon', NaN, Infinity] as Duration[]) {
+      expect(() => fixed(wrong)).toThrow(ConfigurationError);
+      expect(() => exponential(wrong, '1m')).toThrow(/^exponential: initial must be milliseconds/);
+    }
   });
 });

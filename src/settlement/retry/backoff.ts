@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../../lib/client/index.js';
+import { describeValue } from '../../common/described-value.js';
 import { milliseconds, type Duration } from '../../common/duration.js';
 
 /**
@@ -38,7 +39,9 @@ export function exponential(initial: Duration, max: Duration, options: Exponenti
   const first = atLeastOne(milliseconds(initial, 'exponential: initial'));
   const last = milliseconds(max, 'exponential: max');
   if (last < first) throw new ConfigurationError(`exponential: max (${max}) is less than initial (${initial})`);
-  if (!(factor >= 1)) throw new ConfigurationError(`exponential: factor must be a number of at least 1, not ${factor}`);
+  if (typeof factor !== 'number' || !(factor >= 1)) {
+    throw new ConfigurationError(`exponential: factor must be a number of at least 1; it is ${describeValue(factor)}`);
+  }
   return (retry) => {
     const delay = Math.round(Math.min(last, first * factor ** (retry - 1)));
     return jitter ? [atLeastOne(Math.round(delay / 2)), delay] : [delay];

@@ -10,7 +10,7 @@ export type RetryEnd = 'park' | 'dead-letter' | 'discard' | 'stop';
  * @publicApi
  */
 export interface RetryOptions {
-  /** Times that the handler gets a message, the first included. Default 3. */
+  /** Times that the handler gets a message, the first included; Infinity for no limit. Default 3. */
   readonly attempts?: number;
   /** The delays between them: `exponential()`, `fixed()`, or your own. Default `exponential('1s', '30s')`. */
   readonly backoff?: Backoff;

@@ -36,14 +36,14 @@ describe('RetryPolicy', () => {
   });
 
   it.each([
-    [{ attempts: 0 }, 'retry.attempts must be a whole number from 1, not 0'],
+    [{ attempts: 0 }, 'retry.attempts must be a whole number from 1, or Infinity for no limit; it is the number 0'],
     [{ backoff: 20 as never }, 'retry.backoff must be a function'],
-    [{ attempts: 2.5 }, 'not 2.5'],
+    [{ attempts: 2.5 }, 'it is the number 2.5'],
     [{ then: 'stop' }, "'stop' is for streams"],
     [{ attempts: 100, backoff: (retry: number) => [retry] }, 'more than 50 different delays'],
     [{ backoff: () => [] }, 'retry.backoff gives [] for retry 1'],
     [{ backoff: () => [0] }, 'retry.backoff gives [0] for retry 1'],
-    [{ delays: ['soon'] }, "retry.delays: 'soon' is no duration"],
+    [{ delays: ['soon'] }, 'retry.delays must be milliseconds from 0'],
     [{ attemps: 3 }, "unknown option 'attemps'; known are: attempts, backoff, delays, then"],
   ])('refuses %p', (retry, message) => {
     expect(() => new RetryPolicy(retry as RetryOptions, 'broker')).toThrow(message);

@@ -1,6 +1,7 @@
 import { systemRandom, type Random } from '../../../lib/environment/index.js';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { exponential, type Backoff } from './backoff.js';
+import { count } from '../../common/count.js';
 import { milliseconds } from '../../common/duration.js';
 import type { RetryEnd, RetryOptions } from './retry-options.js';
 
@@ -40,9 +41,7 @@ export class RetryPolicy {
     const given = options === false ? { attempts: 1 } : (options ?? {});
     refuseUnknown(given);
     const { attempts = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF, delays = [] } = given;
-    if (!Number.isInteger(attempts) || attempts < 1) {
-      throw new ConfigurationError(`retry.attempts must be a whole number from 1, not ${attempts}`);
-    }
+    count(attempts, 'retry.attempts', { min: 1 });
     if (typeof backoff !== 'function') {
       throw new ConfigurationError(
         "retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own",
