@@ -1,30 +1,37 @@
 /**
- * Bundles what tsc has compiled: one file for each entry point of package.json, and chunks for what several of them
- * share, so that a class is one and the same whichever entry point it comes from. Node reads and links a file for each
- * module otherwise, and importing the client took twice the time. What others publish stays an import.
+ * Bundles what tsc has compiled, once as ES modules and once as CommonJS: one file for each entry point, and chunks for
+ * what several of them share, so that a class is one and the same whichever entry point it comes from. Node reads and
+ * links a file for each module otherwise, and importing the client took twice the time. What others publish stays an
+ * import. Which of the two a program gets: docs/decisions/023-two-formats-one-copy.md.
  */
-import { readFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { build } from 'rolldown';
+import { entries } from './entries.mjs';
 
-const COMPILED = './.build/package/';
-const BUNDLED = 'dist/';
+const COMPILED = './.build/package';
+const BUNDLED = 'dist';
+const inputs = Object.fromEntries(
+  Object.entries(entries).map(([entry, module]) => [entry, `${COMPILED}/${module}.js`]),
+);
 
-const { exports, bin } = JSON.parse(readFileSync('package.json', 'utf8'));
-const files = [...Object.values(exports).map((entry) => entry.default), ...Object.values(bin)];
-const entries = files.flatMap((file) => (file?.startsWith(`./${BUNDLED}`) ? [file.slice(`./${BUNDLED}`.length)] : []));
+async function bundle(format, extension, input) {
+  await build({
+    input,
+    platform: 'node',
+    // What others publish; a module of our own is named by its path.
+    external: /^[^./]/,
+    output: {
+      dir: BUNDLED,
+      format,
+      sourcemap: true,
+      // Log lines name classes.
+      keepNames: true,
+      entryFileNames: `[name].${extension}`,
+      chunkFileNames: `chunks/[name]-[hash].${extension}`,
+    },
+  });
+}
 
-await build({
-  input: Object.fromEntries(entries.map((entry) => [entry.replace(/\.js$/, ''), COMPILED + entry])),
-  platform: 'node',
-  // What others publish; a module of our own is named by its path.
-  external: /^[^./]/,
-  output: {
-    dir: BUNDLED,
-    format: 'esm',
-    sourcemap: true,
-    // Errors and log lines name classes.
-    keepNames: true,
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-  },
-});
+rmSync(BUNDLED, { recursive: true, force: true });
+await bundle('esm', 'mjs', { ...inputs, cli: `${COMPILED}/lib/broker/cli/main.js` });
+await bundle('cjs', 'cjs', inputs);

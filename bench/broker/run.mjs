@@ -4,7 +4,7 @@
  * million messages is held against its limit. `-- --messages 20000 --backlog 100000 --rounds 3` for a quick look.
  */
 import { parseArgs } from 'node:util';
-import { connect } from '../../dist/lib/client/index.js';
+import { connect } from '../../dist/client.mjs';
 import { startEmbedded, startRabbit } from './targets.mjs';
 
 const { values } = parseArgs({

@@ -14,7 +14,7 @@ function rssOf(pid) {
 /** The embedded broker in a process of its own. */
 export async function startEmbedded() {
   const options = JSON.stringify({ journalSize: 0 });
-  const child = fork(`${root}test/support/embedded-child.mjs`, [`${root}dist/lib/broker/index.js`, options], {
+  const child = fork(`${root}test/support/embedded-child.mjs`, [`${root}dist/broker.mjs`, options], {
     execArgv: ['--expose-gc'],
   });
   const [url] = await once(child, 'message');
