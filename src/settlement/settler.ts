@@ -21,9 +21,10 @@ export interface SettledConsumer {
   readonly ack: 'auto' | 'manual';
   /**
    * Hands an unsettled delivery to the handler once more, within the consumer's concurrency: for queues whose retries
-   * wait in the process. `Settler.contextOf` tells the attempt.
+   * wait in the process. `Settler.contextOf` tells the attempt. False: there is no consumer now, it is paused or being
+   * restored, and the delivery stays as it is.
    */
-  redeliver(delivery: Delivery): void;
+  redeliver(delivery: Delivery): boolean;
   /** Ends the consumer of a stream, before the message that failed. */
   stop(cause: unknown): void;
 }
@@ -153,14 +154,17 @@ export class Settler {
 
   private hold(delivery: Delivery, state: RetryState, delay: number): void {
     this.retryStates.set(delivery, state);
-    this.waiting.add(delivery, delay, () => {
-      if (!delivery.settled) this.consumer.redeliver(delivery);
-    });
+    this.waiting.add(delivery, delay, () => this.handleAgain(delivery));
+  }
+
+  /** A delivery whose consumer is gone would stay unsettled as long as its channel lives: so it goes back. */
+  private handleAgain(delivery: Delivery): void {
+    if (!delivery.settled && !this.consumer.redeliver(delivery)) this.requeue(delivery);
   }
 
   private giveBack(delivery: Delivery): void {
     if (this.policy.place === 'stream') {
-      this.waiting.add(delivery, PAUSE.first, () => this.consumer.redeliver(delivery));
+      this.waiting.add(delivery, PAUSE.first, () => this.handleAgain(delivery));
     } else if (delivery.redelivered) {
       this.waiting.add(delivery, PAUSE.first, () => this.requeue(delivery));
     } else this.requeue(delivery);

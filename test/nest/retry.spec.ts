@@ -10,6 +10,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
+import { firstValueFrom } from 'rxjs';
 import {
   AmqpConsumer,
   AmqpConsumerRegistry,
@@ -33,8 +34,11 @@ import {
   type ConsumerOptions,
 } from 'nest-amqp';
 import { typed, type Delivery } from 'nest-amqp/client';
+import { ManualClock } from '../client/support/manual-clock.js';
 import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
 
+/** A wait that no test lives to see on the machine's clock, ms. */
+const HOUR = 3_600_000;
 const soon = { attempts: 3, backoff: fixed(50) };
 
 describe('retry', () => {
@@ -504,6 +508,31 @@ describe('retry', () => {
       ]);
       expect((await only(dead)).text()).toBe('x');
       await expect(nest.ready(`${queue}.parked`)).rejects.toThrow('404');
+    });
+
+    it('retry after the resume when their handler fails during a pause', async () => {
+      const queue = queueWith();
+      const clock = new ManualClock();
+      const seen = new Inbox<AmqpContext>();
+      const goOn = new Inbox();
+      const billing = consumerOf(queue, { retry: { backoff: fixed(HOUR) } }, async (_, context) => {
+        seen.add(context);
+        if (context.delivery.redelivered) return;
+        await goOn.next();
+        throw new Error('too late');
+      });
+      const topology = { queues: [classicQueue(queue, { exclusive: true })] };
+      const app = await nest.start({ providers: [billing] }, { topology, connection: { clock, heartbeat: 0 } });
+      const consumers = app.get(AmqpConsumerRegistry, { strict: false });
+      await publisherOf(app).sendToQueue(queue, 'x');
+      await seen.next();
+      await consumers.pause();
+      const failed = firstValueFrom(consumers.failures$);
+      goOn.add(true);
+      expect(await failed).toMatchObject({ attempt: 1, decision: 'retry', delay: HOUR });
+      clock.advance(HOUR);
+      await consumers.resume();
+      expect((await seen.next()).delivery.redelivered).toBe(true);
     });
   });
 

@@ -176,9 +176,11 @@ export class SupervisedConsumer {
     await this.sink.idle();
   }
 
-  /** Hands an unsettled delivery to the handler once more, when it is its turn. */
-  redeliver(delivery: Delivery): void {
-    this.consumer?.deliver(delivery);
+  /** Hands an unsettled delivery to the handler once more, when it is its turn. False: nothing is consumed now. */
+  redeliver(delivery: Delivery): boolean {
+    if (!this.consumer || this.consumer.ended) return false;
+    this.consumer.deliver(delivery);
+    return true;
   }
 
   /** A message of a stream failed, and none is to be handled after it. */

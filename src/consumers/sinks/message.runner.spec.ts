@@ -53,7 +53,13 @@ describe('MessageRunner', () => {
 
   /** Rejects what fails, for there is no broker to park it. */
   const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
-    const consumer = { name: 'Billing.onOrder', queue: 'billing', ack: 'auto' as const, redeliver() {}, stop() {} };
+    const consumer = {
+      name: 'Billing.onOrder',
+      queue: 'billing',
+      ack: 'auto' as const,
+      redeliver: () => true,
+      stop() {},
+    };
     const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
     const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler, systemClock);

@@ -26,7 +26,12 @@ export function serverSettler(
     name: 'AmqpServer',
     queue: name,
     ack: options.ack ?? 'auto',
-    redeliver: (delivery: Delivery) => server.consumer()?.deliver(delivery),
+    redeliver: (delivery: Delivery) => {
+      const running = server.consumer();
+      if (!running || running.ended) return false;
+      running.deliver(delivery);
+      return true;
+    },
     stop: (cause: unknown) => server.stop(cause),
   };
   const connection = { connections: source, options: { topology: source.topology } };
