@@ -1,8 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { worldNamed } from './worlds.js';
 
 /** Few: `npm run simulate -- --world nest` runs the many. */
 const SEEDS = 20;
+// Nothing here waits for real time: a busy machine only needs longer, ms.
+jest.setTimeout(600_000);
 
 describe('the simulation of Nest applications', () => {
   const world = worldNamed('nest');

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { knownSeeds } from './seeds.js';
 import { worldNamed } from './worlds.js';
 
 const failures = knownSeeds(fileURLToPath(new URL('seeds.txt', import.meta.url)));
 /** Few: `npm run simulate` runs the many. */
 const SEEDS = 40;
+// Nothing here waits for real time: a busy machine only needs longer, ms.
+jest.setTimeout(600_000);
 
 describe('the simulation', () => {
   it('runs a seed twice in the same way', async () => {
