@@ -53,44 +53,55 @@ export class Site {
   }
 
   private onEntry(entry: JournalEntry): void {
+    if (this.trace.wanted) this.trace.add('broker', lineOf(entry));
     switch (entry.kind) {
       case 'connected':
-        this.oracle.count('connected');
-        return this.trace.add('broker', `connected ${entry.connection} ${entry.name}`);
-      case 'method':
-        return this.trace.add('broker', `${entry.connection}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
+        return this.oracle.count('connected');
       case 'published': {
-        const { connection, channel, outcome, queues, exchange, routingKey } = entry;
+        const { outcome, exchange, routingKey } = entry;
         const n = numberIn(entry.message.properties);
-        this.trace.add('broker', `${connection}/${channel} published ${n} to '${exchange}' '${routingKey}': ${outcome} ${queues.join()}`); // prettier-ignore
         // One that is refused or nacked on its way to a retry: so it is tried again later.
         if (outcome !== 'routed' || n < 0) this.ledger.disturbed ||= exchange === '' && /\.(retry|parked)/.test(routingKey); // prettier-ignore
         return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome);
       }
-      case 'delivered': {
-        const { connection, channel, queue, redelivered } = entry;
-        const n = numberIn(entry.message.properties);
-        return this.trace.add('broker', `${connection}/${channel} delivers ${n} of ${queue}${redelivered ? ' again' : ''}`); // prettier-ignore
-      }
-      case 'settled':
-        return this.trace.add('broker', `${entry.connection}/${entry.channel} settled ${numberIn(entry.message.properties)} of ${entry.queue}: ${entry.outcome}`); // prettier-ignore
-      case 'died':
-        return this.trace.add('broker', `died in ${entry.queue}: ${numberIn(entry.message.properties)}, ${entry.reason}, to ${entry.queues.join()}`); // prettier-ignore
       case 'failed': {
         const { connection, channel, replyCode, replyText } = entry;
-        this.trace.add('broker', `${connection}/${channel} fails: ${replyCode} ${replyText}`);
         this.oracle.count(`failed: ${replyCode}`);
         const blamed = PROTOCOL_ERRORS.has(replyCode) || replyText.includes('unknown delivery tag');
         return this.oracle.check(!blamed, 'protocol', () => `the broker closes ${connection}/${channel}: ${replyCode} ${replyText}`); // prettier-ignore
       }
       case 'disconnected':
         this.ledger.disturbed = true;
-        return this.trace.add('broker', `disconnected ${entry.connection}: ${entry.reason}`);
-      case 'fault':
-        return this.trace.add('broker', `fault: ${entry.fault}, ${entry.detail}`);
-      case 'refused':
-        return this.trace.add('broker', `refuses ${entry.connection}`);
     }
+  }
+}
+
+function lineOf(entry: JournalEntry): string {
+  switch (entry.kind) {
+    case 'connected':
+      return `connected ${entry.connection} ${entry.name}`;
+    case 'method':
+      return `${entry.connection}/${entry.channel} ${entry.name} ${brief(entry.args)}`;
+    case 'published': {
+      const { connection, channel, outcome, queues, exchange, routingKey, message } = entry;
+      return `${connection}/${channel} published ${numberIn(message.properties)} to '${exchange}' '${routingKey}': ${outcome} ${queues.join()}`;
+    }
+    case 'delivered': {
+      const { connection, channel, queue, redelivered, message } = entry;
+      return `${connection}/${channel} delivers ${numberIn(message.properties)} of ${queue}${redelivered ? ' again' : ''}`;
+    }
+    case 'settled':
+      return `${entry.connection}/${entry.channel} settled ${numberIn(entry.message.properties)} of ${entry.queue}: ${entry.outcome}`;
+    case 'died':
+      return `died in ${entry.queue}: ${numberIn(entry.message.properties)}, ${entry.reason}, to ${entry.queues.join()}`;
+    case 'failed':
+      return `${entry.connection}/${entry.channel} fails: ${entry.replyCode} ${entry.replyText}`;
+    case 'disconnected':
+      return `disconnected ${entry.connection}: ${entry.reason}`;
+    case 'fault':
+      return `fault: ${entry.fault}, ${entry.detail}`;
+    case 'refused':
+      return `refuses ${entry.connection}`;
   }
 }
 
