@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly query: UriQuery;
 }
 
-/** The query parameters that are understood (https://www.rabbitmq.com/docs/uri-query-parameters). */
+/** The query parameters that the client understands (https://www.rabbitmq.com/docs/uri-query-parameters). */
 export interface UriQuery {
   /** Seconds. */
   readonly heartbeat?: number;
@@ -23,33 +23,50 @@ export interface UriQuery {
   readonly authMechanism?: string;
 }
 
+/** The schemes, and whether they mean TLS. The last two are those of other clients. */
+const schemes = new Map([
+  ['amqp:', false],
+  ['amqps:', true],
+  ['amqp+ssl:', true],
+  ['amqp+tls:', true],
+]);
+
+/** Numbers in the query: RabbitMQ's names, and amqplib's. */
 const numbers = {
   heartbeat: 'heartbeat',
   connection_timeout: 'connectionTimeout',
   channel_max: 'channelMax',
+  channelMax: 'channelMax',
   frame_max: 'frameMax',
+  frameMax: 'frameMax',
 } as const;
 
+/** Numbers whose 0 means that the client sets no limit. */
+const limits: ReadonlySet<string> = new Set(['channelMax', 'frameMax']);
+
 /**
- * Parses `amqp://` and `amqps://` URIs. No path means the vhost `/`, a lone `/` means the empty one, `%2F` is a slash.
+ * Parses `amqp://` and `amqps://` URIs, as most clients read them:
+ *
+ * - The path, without its first slash, is the vhost; `%2F` and a further `/` both are a slash in its name.
+ * - Without a path, and with a lone `/`, the vhost is `/`. (RabbitMQ's specification reads a lone `/` as the vhost without
+ *   a name; `?vhost=` says that.)
+ * - `?vhost=name` goes over the path.
  *
  * @throws ConfigurationError, which never repeats the URI: it may hold a password
+ *
+ * @see https://www.rabbitmq.com/docs/uri-spec
  */
 export function parseUri(uri: string): Endpoint {
   const url = toUrl(uri);
-  if (url.protocol !== 'amqp:' && url.protocol !== 'amqps:') {
+  const tls = schemes.get(url.protocol);
+  if (tls === undefined) {
     throw new ConfigurationError(`the URI's scheme is '${url.protocol}'; it must be 'amqp:' or 'amqps:'`);
   }
-  const segments = url.pathname.split('/').slice(1);
-  if (segments.length > 1) {
-    throw new ConfigurationError("the URI's path has more than one segment: write a slash in a vhost as %2F");
-  }
-  const secure = url.protocol === 'amqps:';
   return {
-    tls: secure,
+    tls,
     host: decode(url.hostname.replace(/^\[(.*)\]$/, '$1'), 'host') || 'localhost',
-    port: url.port ? Number(url.port) : secure ? 5671 : 5672,
-    vhost: segments.length === 0 ? '/' : decode(segments[0]!, 'vhost'),
+    port: url.port ? Number(url.port) : tls ? 5671 : 5672,
+    vhost: url.searchParams.get('vhost') ?? (decode(url.pathname.slice(1), 'vhost') || '/'),
     username: url.username ? decode(url.username, 'username') : undefined,
     password: url.password ? decode(url.password, 'password') : undefined,
     query: parseQuery(url.searchParams),
@@ -63,7 +80,7 @@ export function addressOf(endpoint: Endpoint): string {
 }
 
 function toUrl(uri: string): URL {
-  const [, authority = '', rest = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(uri) ?? [];
+  const [, authority = '', rest = ''] = /^[a-z+]+:\/\/([^/?#]*)(.*)$/is.exec(uri) ?? [];
   // Half a password would be taken for a port, a vhost or a query: it would be sent, and told in errors.
   if (rest.includes('#') || (rest.includes('@') && !authority.includes('@'))) {
     throw new ConfigurationError(
@@ -71,7 +88,7 @@ function toUrl(uri: string): URL {
     );
   }
   // A user or a port without a host is an AMQP URI, but no URL.
-  const complete = authority === '' ? uri : uri.replace(/^([a-z]+:\/\/(?:[^/?#]*@)?)(?=[:/?#]|$)/i, '$1localhost');
+  const complete = authority === '' ? uri : uri.replace(/^([a-z+]+:\/\/(?:[^/?#]*@)?)(?=[:/?#]|$)/i, '$1localhost');
   if (typeof uri !== 'string' || !URL.canParse(complete)) {
     throw new ConfigurationError('not an AMQP URI; it should look like amqp://user:password@host:5672/vhost');
   }
@@ -90,14 +107,20 @@ function parseQuery(parameters: URLSearchParams): UriQuery {
   const query: Record<string, number | string> = {};
   for (const [name, value] of parameters) {
     if (name === 'auth_mechanism') query['authMechanism'] = value.toUpperCase();
-    else if (name in numbers) query[numbers[name as keyof typeof numbers]] = wholeNumber(name, value);
-    else {
-      const known = [...Object.keys(numbers), 'auth_mechanism'].join(', ');
+    else if (Object.hasOwn(numbers, name)) {
+      const option = numbers[name as keyof typeof numbers];
+      const number = wholeNumber(name, value);
+      if (number > 0 || !limits.has(option)) query[option] = number;
+    } else if (!READ_ELSEWHERE.has(name)) {
+      const known = [...Object.keys(numbers), 'auth_mechanism', 'vhost'].join(', ');
       throw new ConfigurationError(`the URI's query has '${name}', which is not understood; these are: ${known}`);
     }
   }
   return query;
 }
+
+/** `parseUri` reads the vhost; amqplib's locale has one value only, which the handshake sends. */
+const READ_ELSEWHERE: ReadonlySet<string> = new Set(['vhost', 'locale']);
 
 function wholeNumber(name: string, value: string): number {
   if (!/^\d{1,9}$/.test(value)) throw new ConfigurationError(`the URI's ${name} must be a whole number`);

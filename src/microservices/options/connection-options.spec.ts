@@ -59,7 +59,7 @@ describe('connectionOptions', () => {
       { socketOptions: { findServers: async () => ['amqp://a/', 'amqp://b'] } },
       'client',
     );
-    expect(await (urls as () => Promise<string[]>)()).toEqual(['amqp://a', 'amqp://b']);
+    expect(await (urls as () => Promise<string[]>)()).toEqual(['amqp://a/', 'amqp://b']);
   });
 
   it('translates what amqp-connection-manager and amqplib take', () => {

@@ -40,45 +40,16 @@ function login({ mechanism, username = '', password = '' }: NonNullable<Connecti
 }
 
 function normalized(urls: NonNullable<Given['urls']>): Urls {
-  if (typeof urls === 'string') return amqpUri(urls);
-  if (typeof urls !== 'function') return urls.map(amqpUri);
+  if (typeof urls === 'string') return urls;
+  if (typeof urls !== 'function') return urls.map(toUri);
   return async () => {
     const found = await urls();
-    return typeof found === 'string' ? amqpUri(found) : found.map(amqpUri);
+    return typeof found === 'string' ? found : found.map(toUri);
   };
 }
 
-/**
- * amqplib reads URIs in a way of its own: a path of `/` is the vhost `/`, a vhost may have slashes in it, and the query
- * has other names. What worked there has to work here.
- */
-function amqpUri(url: string | RmqUrl): string {
-  if (typeof url === 'object') return fromParts(url);
-  if (!URL.canParse(url)) return url;
-  const uri = new URL(url);
-  const query = uri.searchParams;
-  query.delete('locale');
-  for (const [theirs, ours] of [
-    ['frameMax', 'frame_max'],
-    ['channelMax', 'channel_max'],
-  ] as const) {
-    const value = query.get(theirs);
-    query.delete(theirs);
-    // 0 is amqplib's "no limit".
-    if (value !== null && value !== '0') query.set(ours, value);
-  }
-  uri.pathname = vhostPath(uri.pathname.slice(1));
-  return uri.href;
-}
-
-/** A vhost, percent-encoded or not, as one segment. */
-function vhostPath(vhost: string): string {
-  if (vhost === '') return '';
-  try {
-    return `/${encodeURIComponent(decodeURIComponent(vhost))}`;
-  } catch {
-    return `/${vhost}`;
-  }
+function toUri(url: string | RmqUrl): string {
+  return typeof url === 'string' ? url : fromParts(url);
 }
 
 function fromParts({ protocol = 'amqp', hostname = 'localhost', port, username, password, vhost, ...limits }: RmqUrl) {
@@ -90,6 +61,6 @@ function fromParts({ protocol = 'amqp', hostname = 'localhost', port, username, 
   if (limits.frameMax) query.set('frame_max', String(limits.frameMax));
   return (
     `${protocol}://${login && `${login}@`}${host}${port === undefined ? '' : `:${port}`}` +
-    `${vhost === undefined ? '' : vhostPath(encodeURIComponent(vhost))}${query.size > 0 ? `?${query}` : ''}`
+    `${vhost === undefined ? '' : `/${encodeURIComponent(vhost)}`}${query.size > 0 ? `?${query}` : ''}`
   );
 }
