@@ -74,12 +74,33 @@ describe('MessageSerializers', () => {
     expect(decode(Buffer.from([0xe4]), { contentType: 'text/plain; charset=ISO-8859-1' })).toBe('ä');
   });
 
-  it.each([undefined, 'application/x-unknown'])(
-    'leaves bytes as they are when the content type is %s',
-    (contentType) => {
-      expect(decode('{"a":1}', { contentType })).toEqual(Buffer.from('{"a":1}'));
-    },
-  );
+  it('leaves bytes as they are when nobody knows the content type', () => {
+    expect(decode('{"a":1}', { contentType: 'application/x-unknown' })).toEqual(Buffer.from('{"a":1}'));
+  });
+
+  it.each([
+    ['an object', '{"a":1}', { a: 1 }],
+    ['an array behind spaces', ' \r\n\t[1]', [1]],
+  ])('N4.1 reads %s of JSON that names no content type', (_, body, payload) => {
+    expect(decode(body, {})).toEqual(payload);
+  });
+
+  it.each([
+    ['broken JSON', Buffer.from('{"a":')],
+    ['an object that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+    ['a number', Buffer.from('17')],
+    ['a word', Buffer.from('true')],
+    ['nothing', Buffer.alloc(0)],
+    ['spaces', Buffer.from('  ')],
+  ])('N4.1 leaves %s as bytes when there is no content type', (_, body) => {
+    expect(decode(body, {})).toEqual(body);
+  });
+
+  it('N4.1 leaves JSON as bytes when it is encoded, or when the module says that it is bytes', () => {
+    const body = Buffer.from('{"a":1}');
+    expect(decode(body, { contentEncoding: 'gzip' })).toEqual(body);
+    expect(decode(body, {}, { defaultContentType: 'application/octet-stream' })).toEqual(body);
+  });
 
   it('takes messages without content type for what the module says', () => {
     const options = { defaultContentType: 'application/json' };

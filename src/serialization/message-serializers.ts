@@ -12,7 +12,10 @@ import { textSerializer } from './text.serializer.js';
 export interface SerializationOptions {
   /** Asked before the built-in ones for JSON, text and bytes, in this order. */
   readonly serializers?: readonly MessageSerializer[];
-  /** What to take messages for that name no content type. Default: bytes, `application/octet-stream`. */
+  /**
+   * The content type assumed when a message has none. Default: a body that is a JSON object or array is decoded, since most
+   * clients that name no content type send JSON; every other body stays bytes. `'application/octet-stream'` leaves all bytes.
+   */
   readonly defaultContentType?: string;
 }
 
@@ -26,6 +29,22 @@ export interface EncodedPayload {
 interface Choice {
   readonly parsed: ContentType;
   readonly serializer: MessageSerializer;
+}
+
+const JSON_TYPE = parseContentType('application/json');
+const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+
+/** A JSON object or array, decoded. Anything else stays bytes: a bare number or word may be text that means something else. */
+function jsonOrBytes(body: Buffer): unknown {
+  const first = body.findIndex((byte) => !SPACES.has(byte));
+  if (body[first] !== BRACE && body[first] !== BRACKET) return body;
+  try {
+    return jsonSerializer.deserialize(body, JSON_TYPE);
+  } catch {
+    return body;
+  }
 }
 
 /** Content types whose serializer is remembered. Senders name them, so there is no end to how many there may be. */
@@ -59,8 +78,9 @@ export class MessageSerializers {
 
   /** @throws UndecodableMessageError */
   decode(body: Buffer, { contentType = this.#defaultContentType, contentEncoding }: MessageProperties): unknown {
+    if (contentType === undefined) return contentEncoding === undefined ? jsonOrBytes(body) : body;
     try {
-      const { serializer, parsed } = this.#choose(contentType ?? 'application/octet-stream');
+      const { serializer, parsed } = this.#choose(contentType);
       return serializer.deserialize(body, parsed);
     } catch (cause) {
       const encoding = contentEncoding === undefined ? '' : ` with content encoding '${contentEncoding}'`;

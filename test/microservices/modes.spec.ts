@@ -205,6 +205,29 @@ describe('Wildcards', () => {
     expect(await errorOf(lastValueFrom(client.emit('nobody', {})))).toBeInstanceOf(MessageReturnedError);
   });
 
+  it.each([
+    ['256 bytes of words', 'a'.repeat(256)],
+    ['256 bytes that are 128 characters', 'ä'.repeat(128)],
+    ['2 MB of dots', '.'.repeat(2_000_000)],
+  ])('N4.5 match no pattern of %s, as no routing key is that long', async (_, pattern) => {
+    const options = { queue: harness.name('topic'), wildcards: true };
+
+    @Controller()
+    class Everything {
+      @MessagePattern('#')
+      any(): string {
+        return 'handled';
+      }
+    }
+
+    await harness.serve([Everything], options);
+    const client = harness.client({ queue: options.queue });
+    expect(await firstValueFrom(client.send('a'.repeat(255), {}))).toBe('handled');
+    expect(await errorOf(firstValueFrom(client.send(pattern, {})))).toBe(
+      'There is no matching message handler defined in the remote service.',
+    );
+  });
+
   it('give what is no packet of Nest its routing key for a pattern', async () => {
     const options = { queue: harness.name('topic'), wildcards: true };
     const { controller, seen } = topicService();

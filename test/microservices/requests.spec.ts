@@ -1,8 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Controller } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { describe, expect, it } from '@jest/globals';
-import { firstValueFrom, lastValueFrom, NEVER, startWith, Subject, take, toArray, type Observable } from 'rxjs';
+import {
+  catchError,
+  firstValueFrom,
+  lastValueFrom,
+  NEVER,
+  of,
+  startWith,
+  Subject,
+  take,
+  tap,
+  toArray,
+  type Observable,
+} from 'rxjs';
 import { AmqpClientProxy, AmqpRecordBuilder, RequestTimeoutError } from 'nest-amqp/microservices';
 import {
   ConnectionClosedError,
@@ -50,6 +63,34 @@ describe('A request', () => {
     await reply({ response: 'in time', isDisposed: true });
     expect(await next).toBe('in time');
     expect(requests.all).toHaveLength(2);
+  });
+
+  it('N4.4 is answered in the async context of its subscriber, whoever was first', async () => {
+    const { client, requests } = await silent({ requestTimeout: 10_000 });
+    const users = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const ask = (user: string): Promise<unknown> =>
+      users.run(user, () => valueOf(client.send('who', {}).pipe(tap(() => seen.push(users.getStore())))));
+    const first = ask('ada');
+    const { properties: one } = await requests.next();
+    const second = ask('bob');
+    const { properties: two } = await requests.next();
+    const body = JSON.stringify({ response: 'you', isDisposed: true });
+    for (const { replyTo, correlationId } of [two, one]) {
+      await harness.channel.publish('', replyTo!, body, { correlationId });
+    }
+    await Promise.all([first, second]);
+    expect(seen).toEqual(['bob', 'ada']);
+  });
+
+  it('N4.4 that fails tells its subscriber in the async context of the subscriber', async () => {
+    const { client } = await silent({ requestTimeout: 30 });
+    const users = new AsyncLocalStorage<string>();
+    await users.run('ada', () => client.connect());
+    const seen: unknown[] = [];
+    const error = catchError(() => of(seen.push(users.getStore())));
+    await users.run('bob', () => valueOf(client.send('who', {}).pipe(error)));
+    expect(seen).toEqual(['bob']);
   });
 
   it('has a deadline of its own where its record says so', async () => {

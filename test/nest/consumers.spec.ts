@@ -74,6 +74,25 @@ describe('parameter decorators of @nestjs/microservices', () => {
   });
 });
 
+describe('a message without a content type', () => {
+  it('N4.1 is decoded when it is a JSON object, as other clients send it', async () => {
+    const queue = nest.name();
+    const got = new Inbox<unknown>();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue)
+      onOrder(@Payload('id') id: unknown): void {
+        got.add(id);
+      }
+    }
+
+    await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await nest.channel.publish('', queue, JSON.stringify({ id: 4711 }));
+    expect(await got.next()).toBe(4711);
+  });
+});
+
 describe('an error of a handler', () => {
   it('is one line in the log, whatever Nest logs of errors that no filter handles', async () => {
     const queue = nest.name();

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Clock } from '../../../lib/environment/index.js';
 import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
+import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import { DeliverySink, type Result } from './delivery.sink.js';
@@ -84,13 +85,8 @@ export class RpcSink extends DeliverySink {
   private async send({ replyTo, correlationId }: Request, reply: EncodedReply, delivery: Delivery): Promise<void> {
     const { contentType, headers } = reply.properties;
     try {
-      // Mandatory, with direct reply-to as well: so a requester that has gone shows.
-      await this.parts.replies.publish('', replyTo, reply.body, {
-        contentType,
-        headers,
-        correlationId,
-        mandatory: true,
-      });
+      const mandatory = tellsUndelivered(replyTo);
+      await this.parts.replies.publish('', replyTo, reply.body, { contentType, headers, correlationId, mandatory });
     } catch (error) {
       const { queue, name } = this.parts;
       const message = `${describeMessage(delivery)} of queue '${queue}', answered by ${name}`;

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
@@ -88,6 +89,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly publishTimeout: number;
   /** Where messages go. With an exchange, their pattern is the routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
+  /** The connection lives longer than the request that it was opened for, and is not part of that request's context. */
+  private readonly scope = new AsyncResource('AmqpClientProxy');
   private opening: Promise<Session> | undefined;
   private session: Session | undefined;
 
@@ -198,10 +201,16 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    const request: Request = { id: this.source.environment.uniqueId(), callback, left: false, waiting: undefined };
+    const request: Request = {
+      id: this.source.environment.uniqueId(),
+      // A reply comes in the connection's own async context. Its subscriber's is that of whoever asks now.
+      callback: AsyncResource.bind(callback),
+      left: false,
+      waiting: undefined,
+    };
     const fail = (err: unknown): void => {
       // Its own deadline is the same, and has the better words. With the subscriber everything of the request goes.
-      if (!request.left && !(err instanceof PublishTimeoutError)) callback({ err, isDisposed: true });
+      if (!request.left && !(err instanceof PublishTimeoutError)) request.callback({ err, isDisposed: true });
     };
     try {
       this.request(packet, request)?.catch(fail);
@@ -303,7 +312,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   private open(): Promise<Session> {
     if (this.opening) return this.opening;
-    const opening = this.start();
+    const opening = this.scope.runInAsyncScope(() => this.start());
     const forget = (): void => {
       if (this.opening !== opening) return;
       this.opening = undefined;

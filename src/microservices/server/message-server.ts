@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import {
   Server,
   type IncomingRequest,
@@ -22,7 +23,7 @@ import { parseBody, patternText } from '../packets/incoming-packet.js';
 import { EventFailedError, ServerClosingError, UnhandledPatternError } from '../microservices.errors.js';
 import { recordSerializer } from '../packets/outgoing-packet.js';
 import { ReplyStream } from './reply-stream.js';
-import { hasWildcards, matchesTopic } from './topic-pattern.js';
+import { hasWildcards, matchesWords, toWords } from './topic-pattern.js';
 import type { Route } from './server-session.js';
 import type { AmqpStatus, AmqpTransportEvents } from '../transport-events.js';
 import type { AmqpTransportOptions } from '../options/transport-options.js';
@@ -32,6 +33,14 @@ const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the 
 
 /** Patterns whose handler is remembered. */
 const MAX_KNOWN = 1_000;
+/** Bytes of a routing key, and so of a pattern that wildcards match (AMQP 0-9-1, short string). */
+const MAX_PATTERN = 255;
+
+/** A handler whose pattern has wildcards. */
+interface WildcardRoute {
+  readonly words: readonly string[];
+  readonly handler: MessageHandler;
+}
 
 type Packet = ReadPacket & Partial<IncomingRequest>;
 
@@ -49,6 +58,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   private readonly running = new Set<ReplyStream>();
   /** By pattern as it came: to look for a handler takes parsing the pattern, and throwing where it is no JSON. */
   private readonly known = new Map<string, MessageHandler>();
+  /** In the order of registration; undefined until the next message asks. */
+  private wildcardRoutes: readonly WildcardRoute[] | undefined;
 
   constructor(protected readonly options: AmqpTransportOptions) {
     super();
@@ -58,14 +69,20 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   override addHandler(...registration: Parameters<Server['addHandler']>): void {
     this.known.clear();
+    this.wildcardRoutes = undefined;
     super.addHandler(...registration);
   }
 
-  /** By the pattern itself, else by the first with wildcards that it matches, in the order of registration. */
+  /**
+   * By the pattern itself, else by the first with wildcards that it matches, in the order of registration. A pattern of more
+   * than 255 bytes matches no wildcards, as no routing key is longer.
+   */
   override getHandlerByPattern(pattern: string): MessageHandler | null {
     const known = this.known.get(pattern);
     if (known) return known;
-    const handler = super.getHandlerByPattern(pattern) ?? this.handlerByWildcards(pattern);
+    const exact = super.getHandlerByPattern(pattern);
+    if (Buffer.byteLength(pattern) > MAX_PATTERN) return exact;
+    const handler = exact ?? this.handlerByWildcards(pattern);
     // Clients may send as many patterns as they like.
     if (this.known.size >= MAX_KNOWN) this.known.clear();
     if (handler) this.known.set(pattern, handler);
@@ -74,10 +91,11 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   private handlerByWildcards(pattern: string): MessageHandler | null {
     if (!this.options.wildcards) return null;
-    for (const [route, candidate] of this.messageHandlers) {
-      if (hasWildcards(route) && matchesTopic(route, pattern)) return candidate;
-    }
-    return null;
+    const words = toWords(pattern);
+    this.wildcardRoutes ??= [...this.messageHandlers]
+      .filter(([route]) => hasWildcards(route))
+      .map(([route, handler]) => ({ words: toWords(route), handler }));
+    return this.wildcardRoutes.find((route) => matchesWords(route.words, words))?.handler ?? null;
   }
 
   /** Handles one message. Never rejects: whatever happens is settled. */

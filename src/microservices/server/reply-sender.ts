@@ -4,7 +4,7 @@ import { MessageReturnedError, type Channel, type MessageProperties } from '../.
 import { isThenable } from '../../common/thenable.js';
 import { ReplyEncodingError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
-import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
+import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 
 /** Where a reply goes: what the request said of that. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;
@@ -37,9 +37,7 @@ export class ReplySender {
   async publish({ body, options }: Reply, address: ReplyAddress): Promise<void> {
     const { replyTo, correlationId } = address;
     if (!replyTo) return;
-    // RabbitMQ returns every direct reply that is mandatory (https://www.rabbitmq.com/docs/direct-reply-to#limitations).
-    const mandatory = !replyTo.startsWith(DIRECT_REPLY_TO);
-    const properties = messageProperties(options, { persistent: false, mandatory });
+    const properties = messageProperties(options, { persistent: false, mandatory: tellsUndelivered(replyTo) });
     try {
       properties.correlationId = correlationId;
       await this.channel.publish('', replyTo, body, properties);

@@ -13,24 +13,36 @@ export function hasWildcards(pattern: string): boolean {
  * words count, and an empty key or pattern has no word at all.
  */
 export function matchesTopic(pattern: string, routingKey: string): boolean {
-  const words = wordsOf(routingKey);
-  // Which numbers of words the pattern so far can have taken: linear in both, however many `#` there are.
-  let reached = new Set([0]);
-  for (const part of wordsOf(pattern)) {
-    const next = new Set<number>();
-    if (part === ANY) {
-      for (let taken = Math.min(...reached); taken <= words.length; taken++) next.add(taken);
-    } else {
-      for (const taken of reached) {
-        if (taken < words.length && (part === ONE || part === words[taken])) next.add(taken + 1);
-      }
-    }
-    if (next.size === 0) return false;
-    reached = next;
-  }
-  return reached.has(words.length);
+  return matchesWords(toWords(pattern), toWords(routingKey));
 }
 
-function wordsOf(key: string): string[] {
+/** The words of a pattern or routing key. */
+export function toWords(key: string): readonly string[] {
   return key === '' ? [] : key.split('.');
+}
+
+/**
+ * As {@link matchesTopic}, of words. Each `#` takes as few words as it can; where the rest does not fit, the last `#` takes
+ * one word more. An earlier `#` never has to: what stands between the two fits where it stood first.
+ */
+export function matchesWords(pattern: readonly string[], words: readonly string[]): boolean {
+  let part = 0;
+  let word = 0;
+  /** Behind the last `#`, and the first word that it has not taken. */
+  let behindAny = -1;
+  let untaken = 0;
+  while (word < words.length) {
+    if (pattern[part] === ANY) {
+      behindAny = ++part;
+      untaken = word;
+    } else if (part < pattern.length && (pattern[part] === ONE || pattern[part] === words[word])) {
+      part++;
+      word++;
+    } else if (behindAny >= 0) {
+      part = behindAny;
+      word = ++untaken;
+    } else return false;
+  }
+  while (pattern[part] === ANY) part++;
+  return part === pattern.length;
 }
