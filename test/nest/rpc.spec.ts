@@ -71,8 +71,8 @@ describe('@AmqpRpc()', () => {
 
   it('N4.2 answers many at once, each its own, without a warning', async () => {
     const { ask, app } = await start((id) => Number(id) * 2);
-    const ids = Array.from({ length: 1_000 }, (_, id) => id);
-    for (let round = 0; round < 10; round++) expect(await Promise.all(ids.map(ask))).toEqual(ids.map((id) => id * 2));
+    const ids = Array.from({ length: 100 }, (_, id) => id);
+    for (let round = 0; round < 100; round++) expect(await Promise.all(ids.map(ask))).toEqual(ids.map((id) => id * 2));
     await nest.close(app);
     expect(nest.lines.with('WARN')).toEqual([]);
     expect(nest.lines.with('ERROR')).toEqual([]);
