@@ -1,4 +1,59 @@
-/** The AMQP 0-9-1 client core: no Nest, no dependency. */
+/**
+ * An AMQP 0-9-1 client for RabbitMQ, without dependencies.
+ *
+ * ## Connections and channels
+ *
+ * A {@link Connection} is one socket to a broker. A {@link Channel} is a lightweight session on it; nearly all methods are
+ * the channel's, and they have the names of the specification (`queueDeclare` is queue.declare). Open one channel for each
+ * concern: an error that the broker reports closes one channel, and only that.
+ *
+ * ```ts
+ * const connection = await connect('amqp://localhost', { connectionName: 'billing' });
+ * const channel = await connection.openChannel({ confirm: true, prefetch: 50 });
+ * ```
+ *
+ * Both come back by themselves after a loss: the client reconnects, opens the channels, declares what was declared here and
+ * registers the consumers. Everything that was pending at the loss rejects at once. `close()` ends them for good.
+ *
+ * ## Publishing
+ *
+ * With `confirm: true` a publish resolves when the broker has taken the message, and rejects with an error of its own:
+ * {@link MessageReturnedError} when no queue is bound for it (with `mandatory`), {@link PublishNackedError} when the broker
+ * could not take it, {@link PublishTimeoutError} after its deadline. `error.outcome` is `'not-sent'` when the broker certainly
+ * does not have the message, and `'unknown'` when it may have it. The client sends nothing twice unless
+ * `republishUnconfirmed` says so.
+ *
+ * ```ts
+ * await channel.publish('orders', 'order.created', body, { deliveryMode: 2, mandatory: true, timeout: 5_000 });
+ * ```
+ *
+ * While the connection is lost or blocked, publishes wait in order, within their deadline and within `maxWaiting`.
+ *
+ * ## Consuming
+ *
+ * ```ts
+ * const consumer = await channel.basicConsume('billing', async (delivery) => {
+ *   await bill(delivery.json());
+ *   delivery.ack();
+ * });
+ *
+ * for await (const delivery of channel.consume('billing')) delivery.ack();
+ * ```
+ *
+ * Each {@link Delivery} is settled once: `ack()`, `nack()` (back to its queue) or `reject()` (dead-lettered or dropped).
+ * `prefetch` bounds the deliveries without a settlement, `concurrency` the handlers that run at once.
+ *
+ * ## Errors, deadlines, signals
+ *
+ * Every error is an {@link AmqpError}. What the broker reports has a class for each reply code, such as
+ * {@link NotFoundError} (404). Every call takes `timeout` in ms and an AbortSignal as `signal`. `Connection.isRecoverable(error)`
+ * says whether the same call may succeed later.
+ *
+ * @see docs/client.md in this package
+ * @see https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf
+ *
+ * @packageDocumentation
+ */
 export { connect } from './connection/connect.js';
 export { Connection, type ConnectionEvents, type ConnectionState } from './connection/connection.js';
 export type { ClientLogger } from './link/client-logger.js';
