@@ -272,7 +272,9 @@ describe('EmbeddedBroker: journal and time', () => {
     await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(
       /frameMax must be a whole number of at least 4096/,
     );
-    await expect(EmbeddedBroker.start({ prot: 1 } as object)).rejects.toThrow(/unknown option 'prot'; known are: port/);
+    await expect(EmbeddedBroker.start({ prot: 1 } as object)).rejects.toThrow(
+      /unknown option 'prot'; did you mean 'port'\? Known are: port/,
+    );
     await expect(EmbeddedBroker.start({ port: broker.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 

@@ -22,12 +22,13 @@ export const staircases = {
 
 /** The parts of the repository, and which others each may import. A part with an `index.ts` is imported through it alone. */
 export const parts = {
-  src: ['lib/client', 'lib/environment'],
-  'src/testing': ['lib/client', 'lib/environment', 'lib/broker'],
-  'lib/client': ['lib/protocol', 'lib/environment'],
-  'lib/broker': ['lib/protocol', 'lib/environment'],
+  src: ['lib/client', 'lib/environment', 'lib/option-names'],
+  'src/testing': ['lib/client', 'lib/environment', 'lib/option-names', 'lib/broker'],
+  'lib/client': ['lib/protocol', 'lib/environment', 'lib/option-names'],
+  'lib/broker': ['lib/protocol', 'lib/environment', 'lib/option-names'],
   'lib/protocol': [],
   'lib/environment': [],
+  'lib/option-names': [],
 };
 
 /** Circles that are one idea each: these files may know each other's types. */

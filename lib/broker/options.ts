@@ -1,4 +1,5 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../environment/index.js';
+import { unknownOption } from '../option-names/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 
 export interface BrokerOptions {
@@ -52,12 +53,8 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
-  const known = Object.keys(resolved);
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new RangeError(`EmbeddedBroker: unknown option '${name}'; known are: ${known.join(', ')}`);
-    }
-  }
+  const unknown = unknownOption(options, Object.keys(resolved));
+  if (unknown !== undefined) throw new RangeError(`EmbeddedBroker: ${unknown}`);
   atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
   atLeast('channelMax', resolved.channelMax, 1);
   for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize', 'journalBytes'] as const) {

@@ -1,12 +1,10 @@
+import { unknownOption } from '../option-names/index.js';
 import { ConfigurationError } from './errors.js';
 
 /** A misspelt option is an error, not a default. @throws ConfigurationError */
 export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) {
-      throw new ConfigurationError(`${what}: unknown option '${name}'; known are: ${known.join(', ')}`);
-    }
-  }
+  const unknown = unknownOption(given, known);
+  if (unknown !== undefined) throw new ConfigurationError(`${what}: ${unknown}`);
 }
 
 /** @throws ConfigurationError when the option is there and not a number of at least `min` */

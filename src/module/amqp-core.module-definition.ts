@@ -1,6 +1,9 @@
 import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
-import { getConfirmingPublisherToken } from '../publishers/publisher.tokens.js';
+import { describeValue } from '../common/described-value.js';
+import { namesOf, refuseUnknown } from '../common/known-options.js';
+import type { TopologyOptions } from '../topology/topology.js';
+import { provideConfirmingPublisher } from '../publishers/publisher.tokens.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from '../connection/amqp.tokens.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
@@ -47,7 +50,7 @@ function connectionProviders(name: string): FactoryProvider[] {
       inject: [getModuleOptionsToken(name), ConnectionRegistry],
     },
     {
-      provide: getConfirmingPublisherToken(name),
+      provide: provideConfirmingPublisher(name),
       useFactory: ({ publisher }: NamedConnection) => publisher,
       inject: [connection],
     },
@@ -58,7 +61,7 @@ function withUrl<T extends object>(given: T | string | undefined): T | { readonl
   return typeof given === 'string' ? { url: given } : given;
 }
 
-/** @throws ConfigurationError when there is no URL */
+/** @throws ConfigurationError when there is no URL, or an option that does not exist */
 export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {
   const options = withUrl(given);
   const url = options?.url;
@@ -68,5 +71,44 @@ export function normalizeOptions(given: AmqpModuleOptions | string | undefined):
         'options. If it comes from the environment, the variable is probably not set.',
     );
   }
+  checkNames(options);
   return options;
+}
+
+const KNOWN = namesOf({
+  url: 0,
+  connectionName: 0,
+  connection: 0,
+  topology: 0,
+  startup: 0,
+  startupTimeout: 0,
+  prefetch: 0,
+  gracePeriod: 0,
+  publishing: 0,
+  serializers: 0,
+  defaultContentType: 0,
+} satisfies Record<keyof AmqpModuleOptions, 0>);
+
+const TOPOLOGY = namesOf({ declare: 0, exchanges: 0, queues: 0, bindings: 0 } satisfies Record<
+  keyof TopologyOptions,
+  0
+>);
+
+/** TypeScript does not look at what a factory of `forRootAsync` returns beyond what it needs. */
+function checkNames(options: AmqpModuleOptions): void {
+  refuseUnknown('AmqpModule.forRoot()', options, KNOWN);
+  const { startup, topology = {} } = options;
+  if (startup !== undefined && startup !== 'wait' && startup !== 'background') {
+    throw new ConfigurationError(
+      `AmqpModule.forRoot(): startup must be 'wait' or 'background'; it is ${describeValue(startup)}`,
+    );
+  }
+  refuseUnknown('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
+  for (const name of ['exchanges', 'queues', 'bindings'] as const) {
+    const given: unknown = topology[name];
+    if (given === undefined || Array.isArray(given)) continue;
+    throw new ConfigurationError(
+      `AmqpModule.forRoot(): topology: ${name} must be an array; it is ${describeValue(given)}`,
+    );
+  }
 }

@@ -1,12 +1,20 @@
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { describeValue } from '../common/described-value.js';
+import { namesOf, refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
-import { checkedPublisherOptions, type PublisherDefinition } from '../publishers/publisher-options.js';
-import { getPublisherToken } from '../publishers/publisher.tokens.js';
+import {
+  checkedPublisherOptions,
+  PUBLISHER_OPTIONS,
+  type PublisherDefinition,
+  type PublisherOptions,
+} from '../publishers/publisher-options.js';
+import { providePublisher } from '../publishers/publisher.tokens.js';
 
 /**
  * Connects a Nest application to RabbitMQ. Import it in the root module, once for each broker or vhost;
@@ -70,15 +78,33 @@ function facade(core: DynamicModule): DynamicModule {
 }
 
 function exchangePublisher(definition: PublisherDefinition): FactoryProvider<ExchangePublisher> {
-  const { publisher, exchange: _, connection, defaults: __, ...options } = definition;
+  const { publisher, exchange, connection, defaults: _, ...options } = definition;
+  const asker = `AmqpModule.forFeature([{ publisher: '${publisher}' }])`;
   return {
-    provide: getPublisherToken(publisher),
-    useFactory: (connections: ConnectionRegistry) => {
-      const asker = `AmqpModule.forFeature([{ publisher: '${publisher}' }])`;
+    provide: providePublisher(publisher),
+    useFactory: (connections: ConnectionRegistry | undefined) => {
+      refuseUnknown(asker, definition, DEFINITION);
+      for (const [name, given] of Object.entries({ publisher, exchange } as Record<string, unknown>)) {
+        if (typeof given === 'string') continue;
+        throw new ConfigurationError(`${asker}: ${name} must be a string; it is ${describeValue(given)}`);
+      }
+      if (!connections) {
+        throw new ConfigurationError(
+          `${asker} has no connection: import AmqpModule.forRoot({ url }) in the root module.`,
+        );
+      }
       connections.expect(connection, asker);
       const checked = checkedPublisherOptions(asker, options);
       return new ExchangePublisher(definition, () => connections.get(connection).createPublisher(checked));
     },
-    inject: [ConnectionRegistry],
+    inject: [{ token: ConnectionRegistry, optional: true }],
   };
 }
+
+const DEFINITION = [
+  ...namesOf({ publisher: 0, exchange: 0, connection: 0, defaults: 0 } satisfies Record<
+    Exclude<keyof PublisherDefinition, keyof PublisherOptions>,
+    0
+  >),
+  ...PUBLISHER_OPTIONS,
+];

@@ -15,6 +15,7 @@ import type { MessageSerializers } from '../serialization/message-serializers.js
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
+import { namesOf, refuseUnknown } from '../common/known-options.js';
 import { timeLimit } from '../common/duration.js';
 
 const TRANSIENT = 1;
@@ -160,6 +161,27 @@ export class ConfirmingPublisher {
   }
 }
 
+const PUBLISH_OPTIONS = namesOf({
+  persistent: 0,
+  mandatory: 0,
+  timeout: 0,
+  signal: 0,
+  contentType: 0,
+  contentEncoding: 0,
+  headers: 0,
+  priority: 0,
+  correlationId: 0,
+  replyTo: 0,
+  expiration: 0,
+  messageId: 0,
+  timestamp: 0,
+  type: 0,
+  userId: 0,
+  appId: 0,
+  clusterId: 0,
+} satisfies Record<keyof PublishOptions, 0>);
+const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
+
 interface CompletedOptions extends CorePublishOptions {
   messageId: string;
   timeout?: number | undefined;
@@ -179,6 +201,7 @@ function completed(
   const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
   const all: Record<string, unknown> & CompletedOptions = { contentType, deliveryMode, messageId, mandatory: true };
   for (const name in options) {
+    if (!KNOWN.has(name)) refuseUnknown('publish', { [name]: 0 }, PUBLISH_OPTIONS);
     const value = options[name as keyof PublishOptions];
     if (value !== undefined && name !== 'persistent') all[name] = value;
   }

@@ -1,5 +1,8 @@
+import { ConfigurationError } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
+import { describeValue } from '../common/described-value.js';
 import { timeLimit, type Duration } from '../common/duration.js';
+import { namesOf, refuseUnknown } from '../common/known-options.js';
 import type { PublishOptions } from './publish-options.js';
 
 /**
@@ -54,6 +57,13 @@ export interface PublisherDefinition extends PublisherOptions {
 
 /** The same with the timeout in ms. @param what names the options in an error. @throws ConfigurationError */
 export function checkedPublisherOptions(what: string, options: PublisherOptions): CheckedPublisherOptions {
+  refuseUnknown(what, options, PUBLISHER_OPTIONS);
+  const { whenUnavailable } = options;
+  if (whenUnavailable !== undefined && whenUnavailable !== 'wait' && whenUnavailable !== 'fail') {
+    throw new ConfigurationError(
+      `${what}: whenUnavailable must be 'wait' or 'fail'; it is ${describeValue(whenUnavailable)}`,
+    );
+  }
   for (const [name, min] of LIMITS) {
     const limit = options[name];
     if (limit !== undefined) count(limit, `${what}: ${name}`, { min });
@@ -67,6 +77,17 @@ export interface CheckedPublisherOptions extends Omit<PublisherOptions, 'timeout
   /** ms. */
   readonly timeout?: number;
 }
+
+/** Their names. */
+export const PUBLISHER_OPTIONS = namesOf({
+  timeout: 0,
+  maxInFlight: 0,
+  maxInFlightBytes: 0,
+  maxWaiting: 0,
+  maxWaitingBytes: 0,
+  whenUnavailable: 0,
+  republishUnconfirmed: 0,
+} satisfies Record<keyof PublisherOptions, 0>);
 
 const LIMITS = [
   ['maxInFlight', 1],

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { milliseconds, type Duration } from '../common/duration.js';
 
 /** What the value of an option becomes as an argument; undefined leaves it out. @throws ConfigurationError */
@@ -30,13 +31,17 @@ export function namedArguments<O extends object>(what: string, named: NamedArgum
 
 /**
  * The arguments of a declaration: the named options, then whatever was given as `arguments`, which wins because it is the
- * more explicit of the two. @throws ConfigurationError
+ * more explicit of the two.
+ *
+ * @param flags options that are no arguments. @throws ConfigurationError
  */
 export function argumentTable<O extends { readonly arguments?: FieldTable }>(
   what: string,
   named: NamedArguments<O>,
   options: O,
+  flags: readonly (keyof O & string)[] = [],
 ): FieldTable {
+  refuseUnknown(what, options, [...flags, ...Object.keys(named), 'arguments']);
   return { ...namedArguments(what, named, options), ...options.arguments };
 }
 

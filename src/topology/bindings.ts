@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../lib/client/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 
 /** A binding to make. Get one from {@link bindQueue} or {@link bindExchange}. */
 export interface BindingDefinition {
@@ -33,7 +34,7 @@ export function bindQueue(
   routingKey = '',
   options: BindingOptions = {},
 ): BindingDefinition {
-  const table = options.arguments ?? {};
+  const table = tableOf(`binding of queue '${queue}'`, options);
   return { destination: queue, destinationKind: 'queue', source: exchange, routingKey, arguments: table };
 }
 
@@ -49,6 +50,11 @@ export function bindExchange(
   routingKey = '',
   options: BindingOptions = {},
 ): BindingDefinition {
-  const table = options.arguments ?? {};
+  const table = tableOf(`binding of exchange '${destination}'`, options);
   return { destination, destinationKind: 'exchange', source, routingKey, arguments: table };
+}
+
+function tableOf(what: string, options: BindingOptions): FieldTable {
+  refuseUnknown(what, options, ['arguments']);
+  return options.arguments ?? {};
 }

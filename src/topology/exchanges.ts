@@ -43,7 +43,7 @@ export function exchange(name: string, type: string, options: ExchangeOptions = 
     durable: options.durable ?? true,
     autoDelete: options.autoDelete ?? false,
     internal: options.internal ?? false,
-    arguments: argumentTable(`exchange '${name}'`, named, options),
+    arguments: argumentTable(`exchange '${name}'`, named, options, ['durable', 'autoDelete', 'internal']),
   };
 }
 

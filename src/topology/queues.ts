@@ -137,6 +137,7 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
         `queue '${name}'`,
         { ...common, maxPriority: ['x-max-priority', finiteFrom(1)] } as const,
         options,
+        ['durable', 'exclusive', 'autoDelete'],
       ),
     },
   };

@@ -112,7 +112,7 @@ describe('D5 wrong use is an error that teaches', () => {
       // @ts-expect-error: a header
       [channel.publish('', queue, 'x', { CC: ['a'] }), /'CC'; use headers: \{ CC: \['key'\] \}/],
       // @ts-expect-error: contentType
-      [channel.publish('', queue, 'x', { contenttype: 'x' }), /'contenttype'; known are: contentType, .*mandatory/],
+      [channel.publish('', queue, 'x', { contenttype: 'x' }), /'contentType'\? Known are: contentType, .*mandatory/],
       // @ts-expect-error: ifUnused, without which the queue would be gone
       [channel.queueDelete(queue, { ifunused: true }), /queueDelete: unknown option 'ifunused'.*ifUnused/],
       // @ts-expect-error: noAck

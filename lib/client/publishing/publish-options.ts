@@ -1,5 +1,6 @@
 import type { MessageProperties } from '../../protocol/types.js';
 import { properties } from '../../protocol/spec.js';
+import { unknownOption } from '../../option-names/index.js';
 import { ConfigurationError } from '../errors.js';
 
 /** The message's properties, and how to publish it. */
@@ -55,6 +56,6 @@ function refuseDeliveryMode(given: number): void {
 }
 
 function refuse(name: string): never {
-  const instead = Object.hasOwn(INSTEAD, name) ? `use ${INSTEAD[name]}` : `known are: ${[...KNOWN].join(', ')}`;
-  throw new ConfigurationError(`publish: unknown option '${name}'; ${instead}`);
+  const instead = Object.hasOwn(INSTEAD, name) ? `unknown option '${name}'; use ${INSTEAD[name]}` : undefined;
+  throw new ConfigurationError(`publish: ${instead ?? unknownOption({ [name]: 0 }, [...KNOWN])}`);
 }

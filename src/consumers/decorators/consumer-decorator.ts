@@ -6,7 +6,7 @@ import { addRouteArgument, readRouteArguments } from './route-arguments.js';
 /** Makes a method a consumer of some kind. */
 export function consumerDecorator(metadata: ConsumerMetadata): MethodDecorator {
   return (target, method, descriptor) => {
-    addHandlerMetadata(CONSUMER_METADATA, metadata, target, descriptor);
+    addHandlerMetadata(CONSUMER_METADATA, metadata, target, method, descriptor);
     declareDefaultArguments(target, method);
   };
 }

@@ -30,5 +30,5 @@ export function OnReturn(): MethodDecorator {
 }
 
 function listener(metadata: ListenerMetadata): MethodDecorator {
-  return (target, _method, descriptor) => addHandlerMetadata(LISTENER_METADATA, metadata, target, descriptor);
+  return (target, method, descriptor) => addHandlerMetadata(LISTENER_METADATA, metadata, target, method, descriptor);
 }

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
 import type { ConsumerMetadata } from '../options/consumer-metadata.js';
@@ -15,12 +15,19 @@ export type DiscoveredConsumer = FoundConsumer & {
   readonly queue: string;
 };
 
+interface FoundMethod {
+  readonly method: unknown;
+  readonly host: HandlerHost;
+}
+
 /** A method that listens to events. */
 export type FoundListener = ListenerMetadata & { readonly host: HandlerHost };
 
 /** Finds every consumer and listener among the providers and controllers of the application, whatever their scope. */
 @Injectable()
 export class ConsumerExplorer {
+  private readonly logger = new Logger('AmqpConsumer');
+
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -29,7 +36,9 @@ export class ConsumerExplorer {
   ) {}
 
   consumers(): FoundConsumer[] {
-    return this.methods().flatMap(({ method, host }) =>
+    const methods = this.methods();
+    this.warnOfDoubles(methods);
+    return methods.flatMap(({ method, host }) =>
       this.metadata.getConsumers(method).map((consumer) => ({ ...consumer, host })),
     );
   }
@@ -40,7 +49,25 @@ export class ConsumerExplorer {
     );
   }
 
-  private methods(): { readonly method: unknown; readonly host: HandlerHost }[] {
+  /** A class that two modules provide has two instances, and each consumes. */
+  private warnOfDoubles(methods: readonly FoundMethod[]): void {
+    const modulesOf = new Map<unknown, Set<string>>();
+    for (const { method, host } of methods) {
+      if (this.metadata.getConsumers(method).length === 0) continue;
+      const modules = modulesOf.get(host.wrapper.metatype) ?? new Set();
+      modulesOf.set(host.wrapper.metatype, modules.add(host.wrapper.host?.name ?? ''));
+    }
+    for (const [type, modules] of modulesOf) {
+      if (modules.size < 2) continue;
+      const { name } = type as { readonly name: string };
+      this.logger.warn(
+        `${name} is provided by ${[...modules].join(' and ')}: each module has an instance of its own, and each instance ` +
+          'consumes. Provide it in one module, and export it from there.',
+      );
+    }
+  }
+
+  private methods(): FoundMethod[] {
     return this.hosts().flatMap(({ wrapper, prototype, className }) =>
       this.scanner.getAllMethodNames(prototype).map((methodName) => ({
         method: (prototype as Record<string, unknown>)[methodName],

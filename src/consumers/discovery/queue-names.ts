@@ -12,12 +12,13 @@ export class QueueNames {
 
   /** @throws InvalidConsumerError when there is no name, or what it depends on cannot be had */
   async resolve(source: QueueSource, host: HandlerHost): Promise<string> {
-    const queue: unknown = typeof source === 'string' ? source : await this.make(source, host);
+    const made = isFactory(source);
+    const queue: unknown = made ? await this.make(source, host) : source;
     if (typeof queue === 'string' && queue !== '') return queue;
-    const made = typeof source === 'string' ? 'Its queue has no name' : `Its useFactory made ${describe(queue)}`;
+    const reason = made ? `Its useFactory made ${describe(queue)}` : notAName(queue);
     throw new InvalidConsumerError(
-      `${host.name} cannot be a consumer: ${made}. Give the name of a queue; if it comes from configuration, the ` +
-        'setting is probably missing.',
+      `${host.name} cannot be a consumer: ${reason}. Give the name of a queue, as in @AmqpConsumer('billing'); if it comes ` +
+        'from configuration, the setting is probably missing.',
     );
   }
 
@@ -38,6 +39,17 @@ export class QueueNames {
       return this.anywhere.get<unknown>(token, { strict: false });
     }
   }
+}
+
+function isFactory(source: unknown): source is QueueFactory {
+  return typeof (source as Partial<QueueFactory> | null | undefined)?.useFactory === 'function';
+}
+
+/** Of golevelup's decorators the queue is one option of several. */
+function notAName(given: unknown): string {
+  const { queue } = (given ?? {}) as { readonly queue?: unknown };
+  if (typeof queue === 'string') return `Its queue is the first argument, in place of { queue: '${queue}' }`;
+  return given === '' || given === undefined ? 'Its queue has no name' : `Its queue is ${describe(given)}`;
 }
 
 function describe(value: unknown): string {

@@ -1,5 +1,6 @@
 import { ConfigurationError, type FieldTable } from '../../../lib/client/index.js';
 import type { QueueDeclareOptions } from '../../../lib/client/index.js';
+import { unknownOption } from '../../../lib/option-names/index.js';
 import type { Duration } from '../../common/duration.js';
 import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } from '../../topology/argument-table.js';
 
@@ -53,12 +54,9 @@ const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
  * @throws ConfigurationError for an option that is not known, or a value that makes no sense
  */
 export function queueDeclaration(queue: string, options: QueueOptions = {}): QueueDeclareOptions {
-  const known = [...FLAGS, ...Object.keys(ARGUMENTS)];
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new ConfigurationError(
-      `queueOptions: unknown option '${name}'; known are: ${known.join(', ')}. Other arguments go into 'arguments'.`,
-    );
+  const unknown = unknownOption(options, [...FLAGS, ...Object.keys(ARGUMENTS)]);
+  if (unknown !== undefined) {
+    throw new ConfigurationError(`queueOptions: ${unknown}. Other arguments go into 'arguments'.`);
   }
   const table: FieldTable = { ...options.arguments, ...namedArguments('queueOptions', ARGUMENTS, options) };
   const exclusive = options.exclusive ?? queue === '';

@@ -9,7 +9,9 @@ const check = (options: object) => () => checkOptions('AmqpServer', options);
 
 describe('the options', () => {
   it('that are misspelt are refused by name', () => {
-    expect(check({ prefetch: 5 })).toThrow("AmqpServer: unknown option 'prefetch'; known are: urls, queue,");
+    expect(check({ prefetch: 5 })).toThrow(
+      "AmqpServer: unknown option 'prefetch'; did you mean 'prefetchCount'? Known are: urls, queue,",
+    );
     expect(() => new AmqpServer({ quue: 'orders' } as object)).toThrow(ConfigurationError);
     expect(() => new AmqpClientProxy({ queue: 'orders', timeout: 5 } as object)).toThrow("unknown option 'timeout'");
     expect(() => queueDeclaration('orders', { ttl: 5 } as object)).toThrow("queueOptions: unknown option 'ttl'");

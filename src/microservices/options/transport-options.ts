@@ -1,6 +1,7 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
 import { count, PREFETCH, type CountRange } from '../../common/count.js';
+import { namesOf, refuseUnknown } from '../../common/known-options.js';
 import { timeLimit, type Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
@@ -96,7 +97,7 @@ export interface AmqpTransportOptions {
   readonly publishTimeout?: Duration;
 }
 
-const KNOWN = Object.keys({
+const KNOWN = namesOf({
   urls: 0,
   queue: 0,
   queueOptions: 0,
@@ -132,11 +133,7 @@ const DURATIONS = ['gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
 
 /** `ClientsModule` and JavaScript take options of any kind; a misspelt one must not be a default. @throws ConfigurationError */
 export function checkOptions(what: string, options: AmqpTransportOptions): void {
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) {
-      throw new ConfigurationError(`${what}: unknown option '${name}'; known are: ${KNOWN.join(', ')}`);
-    }
-  }
+  refuseUnknown(what, options, KNOWN);
   for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
     const value = options[name];
     if (value !== undefined) count(value, `${what}: ${name}`, range);

@@ -1,16 +1,22 @@
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { describeValue } from '../../common/described-value.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import { milliseconds, type Duration } from '../../common/duration.js';
 
 /**
- * How long to wait before a retry: the milliseconds to choose from, one of them at random. Each value is a delay queue
+ * How long to wait before a retry, in ms: one delay, or several of which one is chosen at random. Each value is a delay queue
  * on the broker, declared when the consumer starts; so the function has to give the same values each time, and few
  * different ones.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing', { retry: { attempts: 4, backoff: (retry) => retry * 200 } })
+ * ```
  *
  * @param retry the retry that is due, from 1
  * @publicApi
  */
-export type Backoff = (retry: number) => readonly number[];
+export type Backoff = (retry: number) => number | readonly number[];
 
 /** Options of {@link exponential}. */
 export interface ExponentialOptions {
@@ -35,6 +41,7 @@ export interface ExponentialOptions {
  * @publicApi
  */
 export function exponential(initial: Duration, max: Duration, options: ExponentialOptions = {}): Backoff {
+  refuseUnknown('exponential', options, ['factor', 'jitter']);
   const { factor = 2, jitter = true } = options;
   const first = atLeastOne(milliseconds(initial, 'exponential: initial'));
   const last = milliseconds(max, 'exponential: max');

@@ -44,7 +44,7 @@ describe('RetryPolicy', () => {
     [{ backoff: () => [] }, 'retry.backoff gives [] for retry 1'],
     [{ backoff: () => [0] }, 'retry.backoff gives [0] for retry 1'],
     [{ delays: ['soon'] }, 'retry.delays must be milliseconds from 0'],
-    [{ attemps: 3 }, "unknown option 'attemps'; known are: attempts, backoff, delays, then"],
+    [{ attemps: 3 }, "unknown option 'attemps'; did you mean 'attempts'? Known are: attempts, backoff, delays, then"],
   ])('refuses %p', (retry, message) => {
     expect(() => new RetryPolicy(retry as RetryOptions, 'broker')).toThrow(message);
   });

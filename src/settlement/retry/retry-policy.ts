@@ -2,6 +2,8 @@ import { systemRandom, type Random } from '../../../lib/environment/index.js';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { exponential, type Backoff } from './backoff.js';
 import { count } from '../../common/count.js';
+import { describeValue } from '../../common/described-value.js';
+import { namesOf, refuseUnknown } from '../../common/known-options.js';
 import { milliseconds } from '../../common/duration.js';
 import type { RetryEnd, RetryOptions } from './retry-options.js';
 
@@ -23,6 +25,10 @@ export type RetryPlace =
   /** Here, too: nothing can be put back into a log. */
   | 'stream';
 
+const ENDS = namesOf({ park: 0, 'dead-letter': 0, discard: 0, stop: 0 } satisfies Record<RetryEnd, 0>);
+
+const KNOWN = namesOf({ attempts: 0, backoff: 0, delays: 0, then: 0 } satisfies Record<keyof RetryOptions, 0>);
+
 /** How often and after which delays the messages of one consumer are retried, and what becomes of them in the end. */
 export class RetryPolicy {
   /** The first attempt included. */
@@ -39,13 +45,16 @@ export class RetryPolicy {
     private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {
     const given = options === false ? { attempts: 1 } : (options ?? {});
-    refuseUnknown(given);
+    refuseUnknown('retry', given, KNOWN);
     const { attempts = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF, delays = [] } = given;
     count(attempts, 'retry.attempts', { min: 1 });
     if (typeof backoff !== 'function') {
       throw new ConfigurationError(
         "retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own",
       );
+    }
+    if (given.then !== undefined && !ENDS.includes(given.then)) {
+      throw new ConfigurationError(`retry.then must be one of ${ENDS.join(', ')}; it is ${describeValue(given.then)}`);
     }
     this.attempts = attempts;
     this.backoff = backoff;
@@ -59,17 +68,26 @@ export class RetryPolicy {
   /** Milliseconds to wait after this attempt has failed. */
   delayAfter(attempt: number): number {
     if (this.attempts === 1) return this.levels[0] ?? FALLBACK_DELAY;
-    const candidates = this.backoff(Math.min(attempt, this.attempts - 1));
+    const candidates = this.candidates(Math.min(attempt, this.attempts - 1));
     return candidates[Math.floor(this.random.next() * candidates.length)] ?? FALLBACK_DELAY;
+  }
+
+  private candidates(retry: number): readonly number[] {
+    const delays = this.backoff(retry);
+    return typeof delays === 'number' ? [delays] : delays;
   }
 
   private allLevels(delays: readonly number[]): readonly number[] {
     const levels = new Set(delays);
     for (let retry = 1; retry < Math.min(this.attempts, MAX_ASKED); retry++) {
-      const candidates = this.backoff(retry);
-      if (candidates.length === 0 || !candidates.every((ms) => Number.isInteger(ms) && ms >= 1)) {
+      const candidates = this.candidates(retry);
+      if (
+        !Array.isArray(candidates) ||
+        candidates.length === 0 ||
+        !candidates.every((ms) => Number.isInteger(ms) && ms >= 1)
+      ) {
         throw new ConfigurationError(
-          `retry.backoff gives [${candidates.join(', ')}] for retry ${retry}: give whole milliseconds from 1, one or more`,
+          `retry.backoff gives ${describeDelays(candidates)} for retry ${retry}: give whole milliseconds from 1, one or more`,
         );
       }
       for (const ms of candidates) levels.add(ms);
@@ -84,11 +102,6 @@ export class RetryPolicy {
   }
 }
 
-const KNOWN: readonly string[] = ['attempts', 'backoff', 'delays', 'then'];
-
-function refuseUnknown(given: RetryOptions): void {
-  const unknown = Object.keys(given).find((name) => !KNOWN.includes(name));
-  if (unknown !== undefined) {
-    throw new ConfigurationError(`retry: unknown option '${unknown}'; known are: ${KNOWN.join(', ')}`);
-  }
+function describeDelays(delays: unknown): string {
+  return Array.isArray(delays) ? `[${delays.join(', ')}]` : describeValue(delays);
 }

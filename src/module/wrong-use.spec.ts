@@ -1,0 +1,138 @@
+import { Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { describe, expect, it } from '@jest/globals';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { AmqpConsumer } from '../consumers/decorators/amqp-consumer.decorator.js';
+import { OnReturn } from '../consumers/decorators/listener.decorators.js';
+import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
+import type { ExchangePublisher } from '../publishers/exchange.publisher.js';
+import { InjectConfirmingPublisher, InjectPublisher } from '../publishers/publisher.tokens.js';
+import { bindQueue } from '../topology/bindings.js';
+import { topicExchange } from '../topology/exchanges.js';
+import { classicQueue, quorumQueue, serverNamedQueue, streamQueue } from '../topology/queues.js';
+import { AmqpModule } from './amqp.module.js';
+
+/** Nobody listens on port 1. */
+const url = 'amqp://guest:guest@127.0.0.1:1';
+
+type Given = Record<string, unknown>;
+
+const compile = (...imports: DynamicModule[]): Promise<TestingModule> =>
+  Test.createTestingModule({ imports }).compile();
+
+const forRoot = (options: Given): DynamicModule => AmqpModule.forRoot({ url, ...options } as never);
+
+describe('an option that does not exist', () => {
+  it.each<[string, Given, string]>([
+    ['of the module', { prefetchCount: 3 }, "AmqpModule.forRoot(): unknown option 'prefetchCount'; did you mean 'prefetch'?"],
+    ['of the topology', { topology: { queue: [] } }, "AmqpModule.forRoot(): topology: unknown option 'queue'; did you mean 'queues'?"],
+    ['of publishing', { publishing: { maxInflight: 1 } }, "AmqpModule.forRoot(): publishing: unknown option 'maxInflight'; did you mean 'maxInFlight'?"],
+  ])('%s fails the start with its place, a guess and all names', async (_, options, message) => {
+    for (const module of [forRoot(options), AmqpModule.forRootAsync({ useFactory: () => ({ url, ...options }) })]) {
+      const compiling = compile(module);
+      await expect(compiling).rejects.toThrow(ConfigurationError);
+      await expect(compiling).rejects.toThrow(message);
+      await expect(compiling).rejects.toThrow(/Known are: .*,/);
+    }
+  }); // prettier-ignore
+
+  it('of forFeature fails the start', async () => {
+    const feature = AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders', default: {} } as never]);
+    await expect(compile(forRoot({}), feature)).rejects.toThrow(
+      "AmqpModule.forFeature([{ publisher: 'orders' }]): unknown option 'default'; did you mean 'defaults'?",
+    );
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ['classicQueue', () => classicQueue('a', { ttl: 5 } as never), "queue 'a': unknown option 'ttl'"],
+    ['quorumQueue', () => quorumQueue('a', { exclusive: true } as never), "queue 'a': unknown option 'exclusive'"],
+    ['streamQueue', () => streamQueue('a', { maxage: '7D' } as never), "did you mean 'maxAge'?"],
+    ['serverNamedQueue', () => serverNamedQueue('a', { expire: 5 } as never), "did you mean 'expires'?"],
+    ['topicExchange', () => topicExchange('a', { autodelete: true } as never), "did you mean 'autoDelete'?"],
+    ['bindQueue', () => bindQueue('q', 'e', 'k', { headers: {} } as never), "binding of queue 'q': unknown option 'headers'"],
+  ])('of %s() is refused where it is written', (_, build, message) => {
+    expect(build).toThrow(ConfigurationError);
+    expect(build).toThrow(message);
+  }); // prettier-ignore
+
+  it('of a publish is refused with the names of this layer, and nothing is sent', async () => {
+    const app = await compile(forRoot({ startup: 'background' }));
+    const publisher = app.get(ConfirmingPublisher, { strict: false });
+    const publishing = publisher.publish('e', 'k', 1, { presistent: true } as never);
+    await expect(publishing).rejects.toThrow("publish: unknown option 'presistent'; did you mean 'persistent'?");
+    await expect(publishing).rejects.toThrow(ConfigurationError);
+    await app.close();
+  });
+});
+
+describe('a value that makes no sense', () => {
+  it.each<[Given, string]>([
+    [{ startup: 'backgroud' }, "AmqpModule.forRoot(): startup must be 'wait' or 'background'; it is a string, 'backgroud'"],
+    [{ topology: { queues: {} } }, 'AmqpModule.forRoot(): topology: queues must be an array; it is an object'],
+    [{ publishing: { whenUnavailable: 'error' } }, "publishing: whenUnavailable must be 'wait' or 'fail'; it is a string, 'error'"],
+  ])('%j fails the start', async (options, message) => {
+    await expect(compile(forRoot(options))).rejects.toThrow(message);
+  }); // prettier-ignore
+
+  it('of forFeature fails the start', async () => {
+    const feature = AmqpModule.forFeature([{ publisher: 'orders' } as never]);
+    await expect(compile(forRoot({}), feature)).rejects.toThrow('exchange must be a string; it is of type undefined');
+  });
+});
+
+describe('a publisher that nobody provides', () => {
+  @Injectable()
+  class Orders {
+    constructor(@InjectPublisher('ordres') readonly orders: ExchangePublisher) {}
+  }
+
+  @Injectable()
+  class Bridge {
+    constructor(@InjectConfirmingPublisher('biling') readonly publisher: ConfirmingPublisher) {}
+  }
+
+  it('fails the start with the names that there are', async () => {
+    @Module({
+      imports: [forRoot({}), AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }])],
+      providers: [Orders],
+    })
+    class AppModule {}
+
+    const compiling = Test.createTestingModule({ imports: [AppModule] }).compile();
+    await expect(compiling).rejects.toThrow(/publisher 'ordres'; known are: .*'orders'.*AmqpModule\.forFeature/);
+  });
+
+  it('of a connection, likewise', async () => {
+    @Module({ imports: [forRoot({}), forRoot({ name: 'billing' })], providers: [Bridge] })
+    class AppModule {}
+
+    const compiling = Test.createTestingModule({ imports: [AppModule] }).compile();
+    await expect(compiling).rejects.toThrow(/connection 'biling'; known are: .*'billing'.*AmqpModule\.forRoot/);
+  });
+
+  it('has no connection without forRoot, which the error says', async () => {
+    const feature = AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }]);
+    await expect(compile(feature)).rejects.toThrow(
+      "AmqpModule.forFeature([{ publisher: 'orders' }]) has no connection: import AmqpModule.forRoot({ url }) in the root module.",
+    );
+  });
+});
+
+describe('a static method', () => {
+  it('cannot be a consumer or listener', () => {
+    expect(() => {
+      class Billing {
+        @AmqpConsumer('billing')
+        static onOrder(): void {}
+      }
+      return Billing;
+    }).toThrow(/^Billing\.onOrder is static/);
+    expect(() => {
+      class Audit {
+        @OnReturn()
+        static onReturn(): void {}
+      }
+      return Audit;
+    }).toThrow(/^Audit\.onReturn is static/);
+  });
+});

@@ -1,0 +1,81 @@
+import { Injectable, Module } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import { AmqpBatchConsumer, AmqpConsumer, AmqpModule, AmqpRpc, classicQueue } from 'nest-amqp';
+import { errorOf } from '../client/support/client-harness.js';
+import { useNest } from './support/nest-harness.js';
+
+const nest = useNest();
+
+type Decorate = (queue: string) => MethodDecorator;
+
+async function startWith(decorate: Decorate): Promise<Error> {
+  const queue = nest.name();
+
+  @Injectable()
+  class Billing {
+    @decorate(queue)
+    onOrder(): void {}
+  }
+
+  return errorOf(nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } }));
+}
+
+const loosely = <T>(decorator: T): ((...args: unknown[]) => MethodDecorator) => decorator as never;
+
+describe('a consumer whose decorator is wrong', () => {
+  it.each<[string, Decorate, string]>([
+    ['an unknown option', (queue) => loosely(AmqpConsumer)(queue, { prefetchCount: 5 }), "Billing.onOrder: unknown option 'prefetchCount'; did you mean 'prefetch'? Known are: connection, prefetch,"],
+    ['an option of another kind', (queue) => loosely(AmqpRpc)(queue, { ack: 'manual' }), "Billing.onOrder: unknown option 'ack'"],
+    ['a misspelt option of a batch', (queue) => loosely(AmqpBatchConsumer)(queue, { size: 2, maxwait: 5 }), "did you mean 'maxWait'?"],
+    ['a wrong ack', (queue) => loosely(AmqpConsumer)(queue, { ack: 'none' }), "Billing.onOrder: ack must be 'auto' or 'manual'"],
+    ['a wrong end of retries', (queue) => loosely(AmqpConsumer)(queue, { retry: { then: 'prak' } }), "retry.then must be one of park, dead-letter, discard, stop; it is a string, 'prak'"],
+    ['options that are no object', (queue) => loosely(AmqpConsumer)(queue, 5), 'the options of its consumer must be an object'],
+    ['no concurrency', (queue) => loosely(AmqpConsumer)(queue, { concurrency: 0 }), 'Billing.onOrder: concurrency must be a whole number from 1'],
+    ['no queue', () => loosely(AmqpConsumer)(), "Billing.onOrder cannot be a consumer: Its queue has no name. Give the name of a queue, as in @AmqpConsumer('billing')"],
+    ["golevelup's options", () => loosely(AmqpConsumer)({ exchange: 'orders', queue: 'billing' }), "Its queue is the first argument, in place of { queue: 'billing' }"],
+  ])('%s fails the start, with class and method', async (_, decorate, message) => {
+    expect((await startWith(decorate)).message).toContain(message);
+  }); // prettier-ignore
+});
+
+describe('a backoff of your own', () => {
+  it('may give one delay for each retry', async () => {
+    const queue = nest.name();
+    nest.sweep(`${queue}.parked`, `${queue}.retry.200`, `${queue}.retry.400`);
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: { attempts: 3, backoff: (retry) => retry * 200 } })
+      onOrder(): void {}
+    }
+
+    await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    expect(await nest.ready(`${queue}.retry.400`)).toBe(0);
+  });
+});
+
+describe('a class that two modules provide', () => {
+  it('is warned of: it consumes twice', async () => {
+    const queue = nest.name();
+    nest.sweep(`${queue}.parked`);
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: false })
+      onOrder(): void {}
+    }
+
+    @Module({ providers: [Billing] })
+    class OneModule {}
+
+    @Module({ providers: [Billing] })
+    class OtherModule {}
+
+    const amqp = AmqpModule.forRoot({ url: nest.rabbit.url, topology: { queues: [classicQueue(queue)] } });
+    await nest.start({ imports: [amqp, OneModule, OtherModule] });
+    expect(nest.lines.with('is provided by')).toEqual([
+      'WARN Billing is provided by OneModule and OtherModule: each module has an instance of its own, and each instance ' +
+        'consumes. Provide it in one module, and export it from there.',
+    ]);
+  });
+});
