@@ -12,7 +12,7 @@ import { resolveBrokerOptions, type BrokerOptions, type ResolvedBrokerOptions } 
 import { ReplyTargets } from './channel/reply-to.js';
 import { Clients } from './connection/clients.js';
 import type { Session } from './connection/session.js';
-import { Turns } from './connection/turns.js';
+import { Turns } from './control/turns.js';
 import { Vhost } from './routing/vhost.js';
 
 /** A queue, as it stands. */
@@ -43,6 +43,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   private readonly clock: BrokerClock;
   private readonly vhosts = new Map<string, Vhost>();
   private readonly clients: Clients;
+  private readonly turns: Turns;
   private readonly memory: MemoryAlarm;
   /** The listening socket, where there is one. */
   private server: Server | undefined;
@@ -50,7 +51,8 @@ export class EmbeddedBroker implements AsyncDisposable {
 
   private constructor(private readonly options: ResolvedBrokerOptions) {
     const { clock, random, log } = options;
-    this.clock = new BrokerClock(clock, (error) => log(`internal error: ${(error as Error).stack}`));
+    const onError = (error: unknown): void => log(`internal error: ${(error as Error).stack}`);
+    this.clock = new BrokerClock(clock, onError);
     const wallTime = (): number => this.clock.wallTime();
     this.journal = new Journal({ wallTime, after: clock.after.bind(clock) }, options.journalSize, options.journalBytes);
     this.faults = new BrokerFaults({ journal: this.journal, sessions: () => this.clients.all });
@@ -59,11 +61,11 @@ export class EmbeddedBroker implements AsyncDisposable {
       () => this.eachSession((session) => session.block('low on memory')),
       () => this.eachSession((session) => session.unblock()),
     );
+    this.turns = new Turns(clock, onError);
     for (const name of options.vhosts) this.addVhost(name);
-    const { journal, faults, vhosts, memory } = this;
+    const { journal, faults, vhosts, memory, turns } = this;
     const blocked = (): string | undefined => faults.blocked ?? (memory.active ? 'low on memory' : undefined);
     const replyTargets = new ReplyTargets(random);
-    const turns = new Turns(clock);
     this.clients = new Clients(clock, { options, journal, faults, vhosts, replyTargets, turns, blocked });
   }
 
@@ -119,8 +121,8 @@ export class EmbeddedBroker implements AsyncDisposable {
 
   /** Makes room for names of its own; one that is there stays as it is. */
   addVhost(name: string): void {
-    const { clock, journal, options, memory } = this;
-    const host = { clock, journal, random: options.random, kept: (bytes: number) => memory.count(bytes) };
+    const { clock, journal, options, memory, turns } = this;
+    const host = { clock, journal, turns, random: options.random, kept: (bytes: number) => memory.count(bytes) };
     if (!this.vhosts.has(name)) this.vhosts.set(name, new Vhost(name, host));
   }
 
@@ -141,7 +143,7 @@ export class EmbeddedBroker implements AsyncDisposable {
    * faults and journal stay; unacknowledged messages that it keeps are ready again, redelivered.
    */
   restart(options: RestartOptions): void {
-    const count = restart(this.clients.all, this.vhosts.values(), options);
+    const count = restart(this.clients.all, this.vhosts.values(), options, this.turns);
     this.journal.add('fault', { fault: `restart (keeps ${options.keep})`, detail: `${count} connections` });
   }
 

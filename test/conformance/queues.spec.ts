@@ -7,6 +7,7 @@ import {
   type TypedKind,
 } from '../../lib/client/index.js';
 import { eventually, useLab, type Lab } from './support/lab.js';
+import type { MethodArguments } from '../../lib/protocol/types.js';
 import type { RawClient } from './support/raw-client.js';
 
 const PRECONDITION = 'channel 406 by queue.declare: PRECONDITION_FAILED -';
@@ -38,6 +39,27 @@ describe('queues', () => {
     }
     expect(names.size).toBe(2);
     for (const name of names) expect(name).toMatch(/^amq\.gen-[\w-]{22}$/);
+  });
+
+  it.each<[string, Partial<MethodArguments<'queue.declare'>>]>([
+    ['as it is', { exclusive: true }],
+    ['otherwise', { exclusive: true, durable: true, arguments: { 'x-max-length': 1 } }],
+    ['without exclusive, by another connection', {}],
+  ])('K8 does not declare the name that it has made up: %s', async (_, options) => {
+    const owner = await lab.raw();
+    owner.send(1, 'queue.declare', { queue: '', exclusive: true });
+    const { queue } = (await owner.expect('queue.declareOk')).args;
+    const asking = options.exclusive ? owner : await lab.raw();
+    asking.send(1, 'queue.declare', { queue, ...options });
+    expect(await asking.refusal()).toBe(
+      `channel 403 by queue.declare: ACCESS_REFUSED - queue name '${queue}' contains reserved prefix 'amq.*'`,
+    );
+    owner.send(2, 'channel.open');
+    await owner.expect('channel.openOk');
+    owner.send(2, 'queue.declare', { queue, passive: true });
+    expect((await owner.expect('queue.declareOk')).args.queue).toBe(queue);
+    owner.send(2, 'queue.delete', { queue });
+    await owner.expect('queue.deleteOk');
   });
 
   it.each<[string, QueueDeclareOptions, QueueDeclareOptions, string]>([

@@ -41,6 +41,8 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
   try {
     await rabbit.flush();
     return { cuts, kills, ...(await run.run(messages, () => disturb(run, rabbit, proxy, options))) };
+  } catch (cause) {
+    throw new Error(`${(cause as Error).message}\n${await brokerState(rabbit, run.queue)}`, { cause });
   } finally {
     await run[Symbol.asyncDispose]();
     // Not through the proxy, where a cut may still be due.
@@ -48,6 +50,18 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
     const channel = await connection.openChannel();
     await channel.queueDelete(run.queue);
   }
+}
+
+/** What the broker says of the queue: where something hangs, it may be the broker's to answer for. */
+async function brokerState(rabbit: RabbitMq, queue: string): Promise<string> {
+  const columns = ['name', 'state', 'leader', 'online', 'messages', 'messages_unacknowledged', 'consumers'];
+  const asked = [
+    rabbit.ctl('list_queues', ...columns),
+    rabbit.ctl('eval', `rabbit_quorum_queue:status(<<"/">>, <<"${queue}">>).`),
+    rabbit.ctl('list_connections', 'name', 'state', 'channels'),
+  ];
+  const answers = await Promise.all(asked.map((answer) => answer.catch((error: Error) => error.message)));
+  return answers.join('\n');
 }
 
 interface Faults {
@@ -72,6 +86,8 @@ async function disturb(run: SoakRun, rabbit: RabbitMq, proxy: TcpProxy, options:
       await rabbit.kill();
       await delay(random() * 500);
       await rabbit.start();
+      // What a machine takes to start a broker is no minute without progress.
+      run.goesOn();
     } else await cut(proxy, random);
   }
 }

@@ -56,6 +56,9 @@ interface Watcher {
   readonly seen: () => void;
 }
 
+/** Events that an error repeats. */
+const TOLD = 30;
+
 /**
  * Publishes numbered messages to a durable quorum queue, with many confirms in flight, and consumes them with acks on
  * another connection, whatever happens meanwhile; then compares what was confirmed with what was consumed.
@@ -69,6 +72,8 @@ export class SoakRun implements AsyncDisposable {
   private readonly started = performance.now();
   private nacked = 0;
   private failure: Error | undefined;
+  /** What the connections told last. */
+  private readonly told: string[] = [];
   private lastProgress = performance.now();
 
   private constructor(
@@ -80,6 +85,8 @@ export class SoakRun implements AsyncDisposable {
   ) {
     publisher.on('disconnected', () => this.losses[0]++);
     consumer.on('disconnected', () => this.losses[1]++);
+    this.note('publisher', publisher);
+    this.note('consumer', consumer);
   }
 
   /** Connects, declares the queue and begins to consume. */
@@ -136,17 +143,33 @@ export class SoakRun implements AsyncDisposable {
     return this.watch(this.deliveryWatchers);
   }
 
+  /** Begins the minute without progress anew. */
+  goesOn(): void {
+    this.lastProgress = performance.now();
+  }
+
   /** Looks again and again; not so after a minute without any progress is a failure. */
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
     if (!(await this.comes(condition))) {
       const states = `publisher ${this.publisher.state}, consumer ${this.consumer.state}`;
-      throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}`);
+      throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}\n${this.told.join('\n')}`);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.publisher.close();
     await this.consumer.close();
+  }
+
+  private note(name: string, connection: Connection): void {
+    for (const event of ['disconnected', 'reconnected', 'reconnectFailed', 'restoreFailed'] as const) {
+      connection.on(event, (...causes: readonly unknown[]) => {
+        const seconds = ((performance.now() - this.started) / 1_000).toFixed(1);
+        const why = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join(', ');
+        this.told.push(`${seconds} s: ${name} ${event}: ${why}`);
+        if (this.told.length > TOLD) this.told.shift();
+      });
+    }
   }
 
   private async consume(): Promise<void> {

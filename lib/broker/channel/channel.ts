@@ -4,6 +4,7 @@ import { ContentAssembler } from '../../protocol/content.js';
 import { WireError } from '../../protocol/errors.js';
 import { readMethod } from '../../protocol/methods.js';
 import type { Method, MethodArguments } from '../../protocol/types.js';
+import type { Work } from '../control/turns.js';
 import type { ChannelHost } from './channel-host.js';
 import type { Consumer } from '../queue/consumer.js';
 import { Consuming } from './consuming.js';
@@ -46,7 +47,7 @@ export class Channel {
     this.topology = new TopologyMethods(host);
     this.content = new ContentAssembler((content, size) => {
       this.awaited = 'method';
-      this.publishing.publish(this.publish!, content, size);
+      host.transport.carryOut(this.publishing.publish(this.publish!, content, size));
     }, host.maxMessageSize);
   }
 
@@ -59,13 +60,13 @@ export class Channel {
     return this.state === 'closing';
   }
 
-  /** Ends what it does; the frames that are on their way are ignored from here on. */
-  shut(state: 'closing' | 'gone'): void {
+  /** Ends what it does; the frames that are on their way are ignored from here on. Returns what is left to do for it. */
+  shut(state: 'closing' | 'gone'): Work {
     const wasOpen = this.state === 'open';
     this.state = state;
-    if (!wasOpen) return;
+    if (!wasOpen) return nothing();
     this.publishing.close();
-    this.consuming.close();
+    return this.consuming.close();
   }
 
   /** Cancels consumers from the broker's side, where `fits`; returns how many. */
@@ -146,13 +147,15 @@ export class Channel {
         this.awaited = 'header';
         return this.content.begin();
       case 'basic.ack':
-        return this.consuming.settle(method.args.deliveryTag, method.args.multiple, 'ack');
+        return this.work(this.consuming.settle(method.args.deliveryTag, method.args.multiple, 'ack'));
       case 'basic.nack': {
         const { deliveryTag, multiple, requeue } = method.args;
-        return this.consuming.settle(deliveryTag, multiple, requeue ? 'requeue' : 'reject');
+        return this.work(this.consuming.settle(deliveryTag, multiple, requeue ? 'requeue' : 'reject'));
       }
       case 'basic.reject':
-        return this.consuming.settle(method.args.deliveryTag, false, method.args.requeue ? 'requeue' : 'reject');
+        return this.work(
+          this.consuming.settle(method.args.deliveryTag, false, method.args.requeue ? 'requeue' : 'reject'),
+        );
       case 'basic.qos':
         this.consuming.qos(method.args);
         return this.host.send('basic.qosOk', {});
@@ -166,11 +169,11 @@ export class Channel {
         return noWait ? undefined : this.host.send('basic.cancelOk', { consumerTag });
       }
       case 'basic.get':
-        return this.consuming.get(this.topology.queueName(method.args.queue), method.args.noAck);
+        return this.work(this.consuming.get(this.topology.queueName(method.args.queue), method.args.noAck));
       case 'basic.recover':
-        return this.consuming.recover(method.args.requeue, () => this.host.send('basic.recoverOk', {}));
+        return this.work(this.consuming.recover(method.args.requeue, () => this.host.send('basic.recoverOk', {})));
       case 'basic.recoverAsync':
-        return this.consuming.recover(method.args.requeue);
+        return this.work(this.consuming.recover(method.args.requeue));
       case 'confirm.select':
         this.publishing.confirmSelect();
         return method.args.noWait ? undefined : this.host.send('confirm.selectOk', {});
@@ -178,8 +181,7 @@ export class Channel {
         this.transaction.select(this.publishing.confirming);
         return this.host.send('tx.selectOk', {});
       case 'tx.commit':
-        this.transaction.commit();
-        return this.host.send('tx.commitOk', {});
+        return this.work(this.transaction.commit(), () => this.host.send('tx.commitOk', {}));
       case 'tx.rollback':
         this.transaction.rollback();
         return this.host.send('tx.rollbackOk', {});
@@ -192,12 +194,18 @@ export class Channel {
       case 'basic.cancelOk':
         return;
       case 'channel.close':
-        this.shut('gone');
-        this.host.send('channel.closeOk', {});
-        return this.owner.onClosed(this);
+        return this.work(this.shut('gone'), () => {
+          this.host.send('channel.closeOk', {});
+          this.owner.onClosed(this);
+        });
       default:
         if (!this.topology.carryOut(method)) throw new BrokerError('COMMAND_INVALID', 'unimplemented method');
     }
+  }
+
+  /** Does it, then `done`, before anything more of this connection is read. */
+  private work(work: Work, done: () => void = () => {}): void {
+    this.host.transport.carryOut(followedBy(work, done));
   }
 
   /** Publishes and settlements have entries of their own, with what became of them. */
@@ -206,6 +214,13 @@ export class Channel {
     const { connectionId: connection, channelId: channel } = this.host;
     this.host.journal.add('method', { connection, channel, name, args }, { own: size });
   }
+}
+
+function* nothing(): Work {}
+
+function* followedBy(work: Work, done: () => void): Work {
+  yield* work;
+  done();
 }
 
 function unexpected(text: string): BrokerError {

@@ -4,6 +4,7 @@ import type { ChannelHost } from './channel-host.js';
 import { Consumer, type ConsumerHost } from '../queue/consumer.js';
 import { accessRefused, BrokerError, notImplemented, preconditionFailed } from '../errors.js';
 import { JournalMessage } from '../control/journal.js';
+import type { Work } from '../control/turns.js';
 import { encodeProperties, type Message, type QueueEntry } from '../queue/message.js';
 import type { Queue } from '../queue/queue.js';
 import { integer } from '../queue/queue-arguments.js';
@@ -89,8 +90,9 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   }
 
   /** basic.get. @throws BrokerError */
-  get(queueName: string, noAck: boolean): void {
+  *get(queueName: string, noAck: boolean): Work {
     const queue = this.host.vhost.queue(queueName, this.host.connection);
+    yield* queue.expire();
     const entry = queue.get();
     if (!entry) return this.host.send('basic.getEmpty', {});
     const { message, redelivered } = entry;
@@ -104,9 +106,9 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   }
 
   /** basic.ack, basic.nack, basic.reject. @throws BrokerError when the tag is unknown */
-  settle(deliveryTag: number, multiple: boolean, settlement: Settlement): void {
+  settle(deliveryTag: number, multiple: boolean, settlement: Settlement): Work {
     const deliveries = this.unacked.take(deliveryTag, multiple);
-    this.transaction.carryOut(
+    return this.transaction.carryOut(
       () => this.carryOut(deliveries, settlement),
       () => this.unacked.restore(deliveries),
     );
@@ -118,10 +120,10 @@ export class Consuming implements ConsumerHost, ReplyTarget {
    * @param answer says recover-ok: RabbitMQ does so before it delivers again
    * @throws BrokerError
    */
-  recover(requeue: boolean, answer?: () => void): void {
+  recover(requeue: boolean, answer?: () => void): Work {
     if (!requeue) throw notImplemented('requeue=false');
     answer?.();
-    this.carryOut(this.unacked.takeAll(), 'requeue');
+    return this.carryOut(this.unacked.takeAll(), 'requeue');
   }
 
   /** The socket has room again, or a limit has changed. */
@@ -133,13 +135,13 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     for (const queue of [...queues.slice(first), ...queues.slice(0, first)]) queue.wakeOf(this);
   }
 
-  /** The channel is gone: its consumers end, and what is unacknowledged goes back. */
-  close(): void {
+  /** The channel is gone: its consumers end at once, and what is unacknowledged goes back by the work that this returns. */
+  close(): Work {
     this.closed = true;
     this.stopReplies();
     for (const tag of [...this.consumers.keys()]) this.cancel(tag);
     this.transaction.abandon();
-    this.carryOut(this.unacked.takeAll(), 'requeue');
+    return this.carryOut(this.unacked.takeAll(), 'requeue');
   }
 
   /** Cancels consumers from the broker's side, where `fits`; returns how many. */
@@ -234,10 +236,12 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     this.host.journal.add('delivered', delivered, entry);
   }
 
-  private carryOut(deliveries: readonly UnackedDelivery[], outcome: Settlement): void {
+  private *carryOut(deliveries: readonly UnackedDelivery[], outcome: Settlement): Work {
     const awake = new Set<Consumer>();
     const back = new Map<Queue, QueueEntry[]>();
+    let left = deliveries.length;
     for (const { deliveryTag, entry, queue, consumer } of deliveries) {
+      this.host.transport.spend(1);
       if (consumer) {
         consumer.unacked--;
         this.channelUnacked--;
@@ -254,7 +258,9 @@ export class Consuming implements ConsumerHost, ReplyTarget {
       const message = new JournalMessage(entry.message);
       const settled = { connection, channel, queue: queue.name, deliveryTag, outcome, message };
       this.host.journal.add('settled', settled, entry);
+      if (--left > 0) yield;
     }
+    // All at once: what comes behind them must not be delivered before them.
     for (const [queue, entries] of back) queue.requeue(entries);
     if (this.channelPrefetch > 0) {
       for (const { queue } of awake) this.limited.add(queue);

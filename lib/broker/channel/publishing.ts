@@ -6,6 +6,7 @@ import { ConfirmWriter } from './confirm-writer.js';
 import { accessRefused, notImplemented, preconditionFailed } from '../errors.js';
 import { typeName } from '../routing/field-values.js';
 import { JournalMessage, type JournalEntries } from '../control/journal.js';
+import type { Work } from '../control/turns.js';
 import { encodeProperties, Message } from '../queue/message.js';
 import type { Queue } from '../queue/queue.js';
 import { isReplyAddress, REPLY_TO, type ReplyTarget } from './reply-to.js';
@@ -49,8 +50,8 @@ export class Publishing {
     return this.confirms !== undefined;
   }
 
-  /** basic.publish has come whole. @throws BrokerError */
-  publish(args: PublishArguments, content: Content | undefined, bodySize: number): void {
+  /** basic.publish has come whole. Returns what is to do for it. @throws BrokerError */
+  publish(args: PublishArguments, content: Content | undefined, bodySize: number): Work {
     const { vhost, maxMessageSize } = this.host;
     if (!content) {
       throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${maxMessageSize}`);
@@ -77,13 +78,13 @@ export class Publishing {
     // Until it is committed it is kept here, and takes as much room as in a queue.
     const { size } = addressed;
     vhost.kept(size);
-    const commit = (): void => {
+    const commit = (): Work => {
       vhost.kept(-size);
       // It is routed already; of these queues it goes to those that are there now.
       const there = [...routed.queues].map(({ name }) => vhost.queues.get(name)).filter((queue) => queue !== undefined);
-      this.carryOut(routed, new Set(there));
+      return this.carryOut(routed, new Set(there));
     };
-    this.transaction.carryOut(commit, () => vhost.kept(-size));
+    return this.transaction.carryOut(commit, () => vhost.kept(-size));
   }
 
   /** The channel is over. */
@@ -91,16 +92,20 @@ export class Publishing {
     this.confirms?.close();
   }
 
-  private carryOut(routed: Routed, queues: ReadonlySet<Queue>): void {
+  private *carryOut(routed: Routed, queues: ReadonlySet<Queue>): Work {
     const { args, message, expiration, priority, sequence } = routed;
     const { faults, journal, connectionId, channelId } = this.host;
     const target = this.replyTarget(args);
-    this.host.transport.spend(queues.size);
     const fault = faults.onPublish(message, this.confirming, args.mandatory);
     let outcome: Outcome = fault ?? (queues.size > 0 || target ? 'routed' : 'unroutable');
     if (!fault) {
       target?.reply(message);
-      for (const queue of queues) if (!queue.publish(message, { expiration, priority })) outcome = 'refused';
+      let left = queues.size;
+      for (const queue of queues) {
+        this.host.transport.spend(1);
+        if (!queue.publish(message, { expiration, priority })) outcome = 'refused';
+        if (--left > 0) yield;
+      }
     }
     // A reply address is no queue: https://www.rabbitmq.com/docs/direct-reply-to#limitations.
     if (outcome === 'returned' || (!fault && queues.size === 0 && args.mandatory)) this.return(args, message);

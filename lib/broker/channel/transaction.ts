@@ -1,9 +1,10 @@
+import type { Work } from '../control/turns.js';
 import { preconditionFailed } from '../errors.js';
 
 /** What a transactional channel does at its next commit (section 1.9). On any other it is done at once. */
 export class Transaction {
   private selected = false;
-  private work: { readonly commit: () => void; readonly rollback: () => void }[] = [];
+  private steps: { readonly commit: () => Work; readonly rollback: () => void }[] = [];
 
   get active(): boolean {
     return this.selected;
@@ -15,14 +16,18 @@ export class Transaction {
     this.selected = true;
   }
 
-  carryOut(commit: () => void, rollback: () => void = () => {}): void {
-    if (this.selected) this.work.push({ commit, rollback });
-    else commit();
+  /** @param commit makes the work to do */
+  *carryOut(commit: () => Work, rollback: () => void = () => {}): Work {
+    if (this.selected) this.steps.push({ commit, rollback });
+    else yield* commit();
   }
 
   /** @throws BrokerError on a channel that is not transactional */
-  commit(): void {
-    for (const { commit } of this.take()) commit();
+  *commit(): Work {
+    for (const { commit } of this.take()) {
+      yield* commit();
+      yield;
+    }
   }
 
   /** @throws BrokerError on a channel that is not transactional */
@@ -32,11 +37,11 @@ export class Transaction {
 
   /** The channel is gone: what was not committed is undone. */
   abandon(): void {
-    for (const { rollback } of this.work.splice(0)) rollback();
+    for (const { rollback } of this.steps.splice(0)) rollback();
   }
 
-  private take(): typeof this.work {
+  private take(): typeof this.steps {
     if (!this.selected) throw preconditionFailed('channel is not transactional');
-    return this.work.splice(0);
+    return this.steps.splice(0);
   }
 }

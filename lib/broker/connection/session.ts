@@ -18,7 +18,7 @@ import type { ResolvedBrokerOptions } from '../options.js';
 import type { Message } from '../queue/message.js';
 import type { ReplyTargets } from '../channel/reply-to.js';
 import { Transport, type TransportHandler } from './transport.js';
-import type { Turns } from './turns.js';
+import type { Turns, Work } from '../control/turns.js';
 import type { Vhost } from '../routing/vhost.js';
 
 /** What a session needs of the broker. */
@@ -90,7 +90,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   close(error: BrokerError, method?: MethodName): void {
     if (this.closing || this.transport.ended) return;
     this.closing = true;
-    this.release();
+    const rest = this.release();
     const id = method === undefined ? 0 : methodId(method);
     const { replyCode, replyText } = error;
     this.host.journal.add('failed', { connection: this.id, channel: 0, replyCode, replyText });
@@ -98,6 +98,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     this.send(0, 'connection.close', { replyCode, replyText, classId: id >>> 16, methodId: id & 0xffff });
     this.cancelDeadline();
     this.cancelDeadline = this.deadline(CLOSE_TIMEOUT, 'the client did not answer connection.close');
+    this.host.turns.run(rest);
   }
 
   drop(how: DropKind): void {
@@ -199,7 +200,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
 
   onEnd(reason: string): void {
     this.cancelDeadline();
-    this.release();
+    this.host.turns.run(this.release());
     this.host.journal.add('disconnected', { connection: this.id, reason });
     this.host.options.log(`connection ${this.id} closed: ${reason}`);
     this.host.onEnd(this);
@@ -209,7 +210,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
 
   onError(channel: Channel, error: BrokerError, method: MethodName | undefined): void {
     if (error.scope === 'connection') return this.close(error, method);
-    channel.shut('closing');
+    this.transport.carryOut(channel.shut('closing'));
     const id = method === undefined ? 0 : methodId(method);
     const { replyCode, replyText } = error;
     this.host.journal.add('failed', { connection: this.id, channel: channel.id, replyCode, replyText });
@@ -243,9 +244,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     if (method.name === 'connection.closeOk') return this.transport.finish('closed by the broker');
     if (method.name === 'connection.close') {
       this.closing = true;
-      this.release();
-      this.send(0, 'connection.closeOk', {});
-      return this.transport.leave('closed by the client');
+      return this.transport.carryOut(this.leave(this.release()));
     }
     if (this.closing) return;
     try {
@@ -331,12 +330,24 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     return capabilities?.[capability] === true;
   }
 
-  /** Lets go of all that it held: channels, then its exclusive queues. */
-  private release(): void {
+  /** Its queues are gone when it says so: its client may use their names again. */
+  private *leave(rest: Work): Work {
+    yield* rest;
+    this.send(0, 'connection.closeOk', {});
+    this.transport.leave('closed by the client');
+  }
+
+  /** Ends its channels. Returns what is left to do: their deliveries go back, its exclusive queues go. */
+  private release(): Work {
     this.heartbeat?.stop();
-    for (const channel of this.channels.values()) channel.shut('gone');
+    const rest = [...this.channels.values()].map((channel) => channel.shut('gone'));
     this.channels.clear();
-    this.opened?.vhost.removeOwned(this);
+    return this.letGo(rest);
+  }
+
+  private *letGo(rest: readonly Work[]): Work {
+    for (const work of rest) yield* work;
+    if (this.opened) yield* this.opened.vhost.removeOwned(this);
   }
 }
 

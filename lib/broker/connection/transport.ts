@@ -4,7 +4,7 @@ import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { FRAME_OVERHEAD } from '../../protocol/spec.js';
 import { resetSocket } from './reset-socket.js';
-import type { Turns } from './turns.js';
+import type { Turns, Work } from '../control/turns.js';
 
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
@@ -54,6 +54,8 @@ export class Transport {
   /** What came and is not read yet: the broker does other work first. */
   private unread: Buffer[] = [];
   private waitsForTurn = false;
+  /** For what was read last: what comes behind it waits until it is done. */
+  private work: Work | undefined;
   /** Why the socket is gone, while something that came before is still to be read. */
   private lost: string | undefined;
 
@@ -126,6 +128,15 @@ export class Transport {
   /** So many pieces of work were done for it. */
   spend(pieces: number): void {
     this.turns.spend(pieces);
+  }
+
+  /**
+   * Does work for what was just read. What this turn has no room for is done in the turns that follow, also when the socket
+   * is gone meanwhile; nothing more is read until it is done. @throws what the work throws in this turn
+   */
+  carryOut(work: Work): void {
+    this.work = work;
+    this.workOn(work);
   }
 
   /** Runs `task` right before the next flush; what it appends goes out with it. */
@@ -215,13 +226,14 @@ export class Transport {
   /** Until nothing is left, or this turn has done its part. */
   private readOn(): void {
     this.waitsForTurn = false;
-    while (!this.dead && this.unread.length > 0) {
+    while (this.work || (!this.dead && this.unread.length > 0)) {
       if (this.turns.over) {
         this.waitsForTurn = true;
         this.hold('turn');
         return this.turns.later(() => this.readOn());
       }
-      this.readSome(this.unread.shift()!);
+      const { work } = this;
+      this.safely(() => (work ? this.workOn(work) : this.readSome(this.unread.shift()!)));
     }
     if (this.lost !== undefined) return this.end(this.lost);
     if (this.congested) this.hold('congested');
@@ -230,19 +242,33 @@ export class Transport {
 
   /** What has come is dealt with first, as if it had been read at once. */
   private lose(reason: string): void {
-    if (this.unread.length === 0) this.end(reason);
+    if (this.unread.length === 0 && !this.work) this.end(reason);
     else this.lost ??= reason;
   }
 
   private readSome(chunk: Buffer): void {
+    const rest = this.header ? this.readHeader(this.header, chunk) : chunk;
+    if (rest.length === 0) return;
+    const taken = this.reader.push(rest, () => {
+      this.turns.spend(1);
+      return !this.work && !this.turns.over;
+    });
+    if (taken < rest.length) this.unread.unshift(rest.subarray(taken));
+  }
+
+  private workOn(work: Work): void {
+    let done = true;
     try {
-      const rest = this.header ? this.readHeader(this.header, chunk) : chunk;
-      if (rest.length === 0) return;
-      const taken = this.reader.push(rest, () => {
-        this.turns.spend(1);
-        return !this.turns.over;
-      });
-      if (taken < rest.length) this.unread.unshift(rest.subarray(taken));
+      done = this.turns.advance(work);
+    } finally {
+      if (done && this.work === work) this.work = undefined;
+    }
+  }
+
+  /** What goes wrong ends this connection, and no other. */
+  private safely(step: () => void): void {
+    try {
+      step();
     } catch (error) {
       this.reader.stop();
       this.unread = [];

@@ -1,5 +1,6 @@
 import type { Vhost } from '../routing/vhost.js';
 import type { DropKind, FaultTarget } from './faults.js';
+import type { Turns } from './turns.js';
 
 /** How a broker comes back. */
 export interface RestartOptions {
@@ -21,12 +22,15 @@ export function restart(
   sessions: readonly FaultTarget[],
   vhosts: Iterable<Vhost>,
   { keep, how = 'reset' }: RestartOptions,
+  turns: Pick<Turns, 'finish'>,
 ): number {
   const all = [...vhosts];
   // First: what one connection gives back must not go to another that ends next.
   const queues = all.flatMap((vhost) => [...vhost.queues.values()]);
   for (const consumer of queues.flatMap(({ consumers }) => [...consumers])) consumer.cancelled = true;
   for (const session of sessions) session.drop(how);
+  // Before anything is dropped it has to be back in its queue.
+  turns.finish();
   for (const vhost of all) vhost.forget(keep);
   return sessions.length;
 }

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import type { BrokerClock } from '../control/clock.js';
+import type { Turns, Work } from '../control/turns.js';
 import type { Consumer, ConsumerHost } from './consumer.js';
 import { ConsumerRing } from './consumer-ring.js';
 import type { DeathReason } from './dead-letter.js';
@@ -19,6 +20,7 @@ export interface QueueProperties {
 /** What a queue needs of its virtual host. */
 export interface QueueHost {
   readonly clock: BrokerClock;
+  readonly turns: Turns;
   /** A message leaves the queue for its dead-letter exchange, or for nowhere when it has none. */
   died(queue: Queue, message: Message, reason: DeathReason): void;
   /** Unused for its x-expires, or without consumers and auto-delete. */
@@ -59,6 +61,7 @@ export class Queue {
   private expiryDue = Infinity;
   private cancelIdle: (() => void) | undefined;
   private delivering = false;
+  private resuming = false;
   private deleted = false;
 
   constructor(
@@ -101,10 +104,14 @@ export class Queue {
    */
   get(): QueueEntry | undefined {
     this.touch();
-    this.dropExpired();
     const entry = this.ready.shift();
     this.planExpiry();
     return entry;
+  }
+
+  /** Drops what has expired before `get`, however much that is. */
+  *expire(): Work {
+    while (!this.dropExpired()) yield;
   }
 
   /** It is with a client. What needs no acknowledgement is gone with that. */
@@ -156,8 +163,7 @@ export class Queue {
 
   /** Drops what is ready; returns how much that was. */
   purge(): number {
-    const count = this.ready.length;
-    while (this.drop());
+    const count = this.clear();
     this.planExpiry();
     return count;
   }
@@ -213,8 +219,7 @@ export class Queue {
     this.deleted = true;
     this.cancelExpiry?.();
     this.cancelIdle?.();
-    const count = this.ready.length;
-    while (this.drop());
+    const count = this.clear();
     for (const consumer of [...this.consumers]) consumer.cancel();
     return count;
   }
@@ -229,13 +234,13 @@ export class Queue {
   /** After something came in: consumers first, then the limits. */
   private settle(): void {
     this.handOut();
-    this.dropExpired();
-    this.dropOverflow();
+    if (this.dropExpired()) this.dropOverflow();
     this.planExpiry();
   }
 
   private handOut(): void {
     while (this.hasLiving()) {
+      if (this.host.turns.over && this.consumers.size > 0) return this.resume();
       const consumer = this.nextConsumer();
       if (!consumer) break;
       const entry = this.ready.shift()!;
@@ -248,8 +253,17 @@ export class Queue {
     const head = this.ready.peek();
     if (head === undefined) return false;
     if (head.expiresAt === Infinity || head.expiresAt > this.host.clock.now()) return true;
-    this.dropExpired();
-    return this.ready.length > 0;
+    return this.dropExpired() && this.ready.length > 0;
+  }
+
+  /** This turn has done its part: the queue goes on in a later one. */
+  private resume(): void {
+    if (this.resuming) return;
+    this.resuming = true;
+    this.host.turns.later(() => {
+      this.resuming = false;
+      if (!this.deleted) this.settle();
+    });
   }
 
   private nextConsumer(): Consumer | undefined {
@@ -276,20 +290,33 @@ export class Queue {
     const { maxLength, maxLengthBytes, overflow } = this.settings;
     if (overflow !== 'drop-head') return;
     while (this.ready.length > maxLength || this.ready.bytes > maxLengthBytes) {
-      this.host.died(this, this.drop()!.message, 'maxlen');
+      if (this.host.turns.over) return this.resume();
+      this.host.turns.spend(1);
+      const entry = this.ready.shift()!;
+      this.keep(entry, -1);
+      this.host.died(this, entry.message, 'maxlen');
     }
   }
 
-  private dropExpired(): void {
-    for (let entry; (entry = this.ready.shiftExpired(this.host.clock.now()));) {
+  /** False when more has expired than this turn has room for: the queue goes on in a later one. */
+  private dropExpired(): boolean {
+    const { clock, turns } = this.host;
+    while (this.ready.nextExpiry <= clock.now()) {
+      if (turns.over) {
+        this.resume();
+        return false;
+      }
+      const entry = this.ready.shiftExpired(clock.now())!;
+      turns.spend(1);
       this.keep(entry, -1);
       this.host.died(this, entry.message, 'expired');
     }
+    return true;
   }
 
   /** One timer a queue: for the head that expires next. */
   private planExpiry(): void {
-    const due = this.deleted ? Infinity : this.ready.nextExpiry;
+    const due = this.deleted || this.resuming ? Infinity : this.ready.nextExpiry;
     if (due === this.expiryDue) return;
     this.cancelExpiry?.();
     this.expiryDue = due;
@@ -313,11 +340,12 @@ export class Queue {
     this.settle();
   }
 
-  /** The next, not to be handed out. */
-  private drop(): QueueEntry | undefined {
-    const entry = this.ready.shift();
-    if (entry) this.keep(entry, -1);
-    return entry;
+  /** Drops what is ready; returns how much that was. */
+  private clear(): number {
+    const count = this.ready.length;
+    this.host.kept(-(this.ready.size + count * ENTRY_OVERHEAD));
+    this.ready.clear();
+    return count;
   }
 
   private keep({ message }: QueueEntry, sign: 1 | -1): void {

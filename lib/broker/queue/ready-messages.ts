@@ -31,13 +31,14 @@ class Level {
 
 /** The messages of a queue that wait for a consumer: by priority, then by position. */
 export class ReadyMessages {
-  private readonly levels: Level[];
+  private levels: Level[];
   private total = 0;
   private totalBytes = 0;
+  private totalSize = 0;
 
   /** @param maxPriority the highest level of a priority queue, 0 for a queue without (x-max-priority) */
-  constructor(maxPriority: number) {
-    this.levels = Array.from({ length: maxPriority + 1 }, () => new Level());
+  constructor(private readonly maxPriority: number) {
+    this.levels = this.emptyLevels();
   }
 
   get length(): number {
@@ -47,6 +48,11 @@ export class ReadyMessages {
   /** Bytes of the bodies: what x-max-length-bytes counts. */
   get bytes(): number {
     return this.totalBytes;
+  }
+
+  /** Bytes of properties and bodies. */
+  get size(): number {
+    return this.totalSize;
   }
 
   push(entry: QueueEntry): void {
@@ -66,6 +72,12 @@ export class ReadyMessages {
 
   shift(): QueueEntry | undefined {
     return this.total === 0 ? undefined : this.shiftFrom(this.highest());
+  }
+
+  /** Drops all, whatever their number. */
+  clear(): void {
+    this.levels = this.emptyLevels();
+    this.total = this.totalBytes = this.totalSize = 0;
   }
 
   /** Takes the heads of its levels as long as they have expired; messages expire at the head only, as in RabbitMQ. */
@@ -94,15 +106,21 @@ export class ReadyMessages {
     return this.levels.findLast(({ length }) => length > 0)!;
   }
 
+  private emptyLevels(): Level[] {
+    return Array.from({ length: this.maxPriority + 1 }, () => new Level());
+  }
+
   private add(entry: QueueEntry): void {
     this.total++;
     this.totalBytes += entry.message.body.length;
+    this.totalSize += entry.message.size;
   }
 
   private shiftFrom(level: Level): QueueEntry {
     const entry = level.shift()!;
     this.total--;
     this.totalBytes -= entry.message.body.length;
+    this.totalSize -= entry.message.size;
     return entry;
   }
 }

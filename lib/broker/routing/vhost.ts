@@ -7,6 +7,7 @@ import { Exchange, type ExchangeProperties } from './exchange.js';
 import { Fifo } from '../queue/fifo.js';
 import { difference, sameValue } from './field-values.js';
 import { JournalMessage, type Journal } from '../control/journal.js';
+import type { Turns, Work } from '../control/turns.js';
 import type { Message } from '../queue/message.js';
 import { comparedArguments, parseQueueArguments } from '../queue/queue-arguments.js';
 import { Queue, type QueueHost, type QueueProperties } from '../queue/queue.js';
@@ -28,6 +29,7 @@ export interface VhostHost {
   readonly clock: BrokerClock;
   readonly random: Random;
   readonly journal: Journal;
+  readonly turns: Turns;
   /** Bytes that its queues keep, more or (negative) fewer than before. */
   kept(bytes: number): void;
 }
@@ -62,6 +64,7 @@ export class Vhost {
     this.predeclare();
     this.queueHost = {
       clock: host.clock,
+      turns: host.turns,
       died: (from, message, reason) =>
         this.bury({ from, message, queue: from.name, reason, time: host.clock.wallTime() }),
       unneeded: (queue) => void this.removeQueue(queue),
@@ -111,6 +114,8 @@ export class Vhost {
 
   /** Declares a queue, or finds it as it is wanted; an empty name is replaced by one of the broker's. @throws BrokerError */
   declareQueue(name: string, properties: QueueProperties, user: object): Queue {
+    // The names that it has made up are reserved, too: such a queue is found by a passive declaration only.
+    refuseReserved('queue', name);
     const there = this.queues.get(name);
     if (there) {
       this.assertAccess(there, user);
@@ -118,7 +123,6 @@ export class Vhost {
       there.touch();
       return there;
     }
-    refuseReserved('queue', name);
     const queueName = name || `amq.gen-${this.host.random.bytes(16).toString('base64url')}`;
     const where = `queue '${queueName}' in vhost '${this.name}'`;
     const settings = parseQueueArguments(properties.arguments, where);
@@ -136,13 +140,19 @@ export class Vhost {
   removeQueue(queue: Queue): number {
     if (this.queues.get(queue.name) !== queue) return 0;
     this.queues.delete(queue.name);
-    this.dropBindings(this.inbound.get(queue));
+    const bindings = this.inbound.get(queue);
+    this.host.turns.spend(1 + (bindings?.size ?? 0));
+    this.dropBindings(bindings);
     return queue.delete();
   }
 
-  /** Deletes what a connection alone could use. */
-  removeOwned(owner: object): void {
-    for (const queue of [...this.queues.values()]) if (queue.properties.owner === owner) this.removeQueue(queue);
+  /** Deletes what a connection alone could use. Until it is its turn a queue is locked for the others, as on RabbitMQ. */
+  *removeOwned(owner: object): Work {
+    const owned = [...this.queues.values()].filter(({ properties }) => properties.owner === owner);
+    for (const queue of owned) {
+      this.removeQueue(queue);
+      yield;
+    }
   }
 
   /** Binding twice is binding once. @throws BrokerError */
@@ -237,6 +247,7 @@ export class Vhost {
   }
 
   private removeExchange(exchange: Exchange): void {
+    this.host.turns.spend(exchange.outbound.size);
     this.exchanges.delete(exchange.name);
     this.dropBindings(this.inbound.get(exchange));
     this.dropBindings(exchange.outbound);
@@ -261,14 +272,18 @@ export class Vhost {
     this.dying.push(death);
     if (this.burying) return;
     this.burying = true;
+    this.host.turns.run(this.buryAll());
+  }
+
+  private *buryAll(): Work {
     try {
-      for (let next; (next = this.dying.shift());) this.buryOne(next);
+      for (let next; (next = this.dying.shift());) yield* this.buryOne(next);
     } finally {
       this.burying = false;
     }
   }
 
-  private buryOne(death: Dying): void {
+  private *buryOne(death: Dying): Work {
     const { message, queue, reason } = death;
     const letter = this.letterOf(death);
     const targets = letter
@@ -285,7 +300,11 @@ export class Vhost {
     this.host.journal.add('died', died, { message, own: letter?.encoded.length ?? 0 });
     if (!letter) return;
     const { priority = 0 } = letter.properties;
-    for (const target of targets) target.publish(letter, { expiration: undefined, priority });
+    for (const target of targets) {
+      this.host.turns.spend(1);
+      target.publish(letter, { expiration: undefined, priority });
+      yield;
+    }
   }
 
   /** Undefined where nothing goes on. */

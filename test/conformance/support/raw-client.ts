@@ -11,7 +11,7 @@ import { methods, PROTOCOL_HEADER } from '../../../lib/protocol/spec.js';
 import type { MessageProperties, Method, MethodArguments, MethodName } from '../../../lib/protocol/types.js';
 
 /** Milliseconds that anything awaited here may take. */
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 /** A method that the broker sent, with its content where it has one; or a heartbeat. */
 export interface Received {
