@@ -9,6 +9,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { transformSync, type Options } from '@swc/core';
 import { mutants as coreMutants } from './mutants.js';
 import { mutants as nestMutants } from './nest/mutants.js';
 import { plant, type Mutant } from './mutant.js';
@@ -27,32 +28,38 @@ const { values } = parseArgs({
   },
 });
 const TABLE = 'docs/reliability.md';
+/** One file, as `tsconfig.json` has it compiled. */
+const SWC: Options = {
+  swcrc: false,
+  jsc: {
+    target: 'es2023',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, verbatimModuleSyntax: true },
+    keepClassNames: true,
+  },
+  module: { type: 'es6' },
+};
 const limit = Number(values.limit) * 1000;
 const mutants = values.world === 'nest' ? nestMutants : coreMutants;
 const BATCH = 10;
 
-/** A compiled tree of its own, and a process that runs seeds in it. */
+/** What this program was compiled to, with all that it runs. */
+const COMPILED = '.build/simulation';
+
+/** A copy of what is compiled, and a process that runs seeds in it. */
 class Tree {
   private worker: ChildProcess | undefined;
 
   constructor(readonly folder: string) {
-    for (const part of ['lib', 'src', 'test/simulation', 'package.json', 'tsconfig.json']) {
-      cpSync(part, join(folder, part), { recursive: true });
-    }
+    for (const part of [COMPILED, 'package.json']) cpSync(part, join(folder, part), { recursive: true });
     symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));
-    this.compile();
   }
 
-  /** Puts a defect in. Types may suffer: it is compiled all the same. */
+  /** Puts a file in place of the one that is there. Types may suffer: none are looked at. */
   plant(file: string, text: string): void {
-    writeFileSync(join(this.folder, file), text);
-    this.compile();
-  }
-
-  /** Takes it out again; the next compilation sees it. */
-  heal(file: string, text: string): void {
     this.stop();
-    writeFileSync(join(this.folder, file), text);
+    const { code } = transformSync(text, SWC);
+    writeFileSync(join(this.folder, COMPILED, file.replace(/\.ts$/, '.js')), code);
   }
 
   run(from: number, count: number): Promise<FromWorker> {
@@ -74,11 +81,6 @@ class Tree {
     this.worker?.removeAllListeners();
     this.worker?.kill('SIGKILL');
     this.worker = undefined;
-  }
-
-  private compile(): void {
-    const tsc = join(process.cwd(), 'node_modules/.bin/tsc');
-    spawnSync(tsc, ['-p', 'test/simulation/tsconfig.json'], { cwd: this.folder, stdio: 'pipe' });
   }
 }
 
@@ -176,7 +178,7 @@ for (const [index, number] of chosen.entries()) {
   const text = texts[index]!;
   broken.plant(mutant.file, text.broken);
   const { seeds, seconds, by } = await hunt(sound, broken);
-  broken.heal(mutant.file, text.sound);
+  broken.plant(mutant.file, text.sound);
   if (by === undefined) missed++;
   if (values.write) write({ mutant, seeds, seconds, by, limit: limit / 1000 });
   const verdict = by === undefined ? 'NOT FOUND' : `${seeds} seeds, ${seconds.toFixed(1)} s`;

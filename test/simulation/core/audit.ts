@@ -92,6 +92,55 @@ export function auditConsumers(scene: Scene, director: Director): void {
   }
 }
 
+/** The broker has open what the client has, and waits for no answer to its own channel.close. */
+export function auditChannels({ oracle, cluster, topology }: Scene, director: Director): void {
+  for (const { connection, wire, name, allChannels, restoreFailed } of director.allConnections) {
+    if (!wire || connection?.state !== 'open') continue;
+    const ids = new Set(
+      allChannels.filter(({ channel, ended }) => channel && !ended).map(({ channel }) => channel!.id),
+    );
+    // What is locked is tried again for as long as that takes, on channels of its own.
+    const locked = allChannels.some(({ allConsumers }) =>
+      allConsumers.some(({ queue }) => queue.startsWith('mine') && topology.declarers(queue).size > 1),
+    );
+    for (const { id, closing } of cluster.channelsOn(wire)) {
+      oracle.check(!closing, 'peace-channels', () => `${name}: the broker waits for close-ok on channel ${id}`);
+      const known = ids.has(id) || restoreFailed || locked;
+      oracle.check(known, 'peace-channels', () => `${name}: channel ${id} is open at the broker, and not here`);
+    }
+  }
+}
+
+/** Each consumer has the prefetch that its user has asked for: its own, or its channel's. */
+export function auditPrefetch({ oracle, cluster }: Scene, director: Director): void {
+  for (const { owner, user } of openChannels(director)) {
+    const there = owner.wire && cluster.channelsOn(owner.wire).find(({ id }) => id === user.channel!.id);
+    for (const { consumer, name, settings, looping } of user.allConsumers) {
+      const prefetch = there?.prefetches.get(looping ? name : (consumer?.consumerTag ?? ''));
+      if (prefetch === undefined) continue;
+      const allowed = settings.prefetch === undefined ? user.prefetchesAsked : [settings.prefetch];
+      const fits = allowed.includes(prefetch) || (looping && settings.prefetch === undefined);
+      oracle.check(fits, 'prefetch', () => `${name} has a prefetch of ${prefetch} at the broker; asked for was ${allowed.join(' or ')}`); // prettier-ignore
+    }
+  }
+}
+
+/** A few calls on each channel, right before the end: they are answered, and their timers go with the answer. */
+export function lastCalls({ promises, oracle }: Scene, director: Director): void {
+  for (const { user } of openChannels(director)) {
+    const { channel } = user;
+    if (!channel!.isOpen || user.closeAsked) continue;
+    promises.watch(
+      `lastCall on ${user.name}`,
+      () => channel!.channelFlow(true),
+      { within: 1_000 },
+      (error) => {
+        oracle.check(error === undefined, 'peace-open', () => `${user.name}: a call in peace fails: ${String(error)}`);
+      },
+    );
+  }
+}
+
 /** What is on record is at the broker, and what was deleted is not. */
 export function auditRecord(scene: Scene, director: Director): void {
   const { oracle, cluster, topology } = scene;

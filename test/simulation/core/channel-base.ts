@@ -10,6 +10,9 @@ export interface ChannelOwner {
   readonly connection: Connection | undefined;
   readonly wire: Wire | undefined;
   readonly bindings: BindingBook;
+  readonly closeAsked: boolean;
+  /** Something could not be declared again, and this was told. */
+  readonly restoreFailed: boolean;
 }
 
 /** One channel of the user's: what all that is done on it needs. */
@@ -22,6 +25,11 @@ export class ChannelBase {
     readonly name: string,
     readonly settings: ChannelSettings,
   ) {}
+
+  /** It has closed for good, or is asked to. */
+  get isOver(): boolean {
+    return false;
+  }
 
   /** Queues that the broker names have two names: the user's, which stays, and the broker's, which changes. */
   nameOnWire(queue: string): string {

@@ -10,7 +10,9 @@ import type { Wire } from '../engine/wire.js';
 import { bodyOf, propertiesOf } from './messages.js';
 import { nameOf } from './binding-book.js';
 import { keyOf, type Ledger } from './ledger.js';
-import { FAIR_WEATHER, type CoreSettings } from './steps.js';
+import { FAIR_WEATHER, type CoreSettings, type StepOf } from './steps.js';
+
+type RefuseStep = Pick<StepOf<'nackNext'> | StepOf<'returnNext'>, 'kind' | 'count' | 'after'>;
 
 /** What no user of the broker sees: its exchanges and bindings. */
 interface InnerVhost {
@@ -28,11 +30,25 @@ interface InnerBinding {
   readonly arguments: object;
 }
 
-/** What no user of the broker sees: a session, to close one of its channels. */
+/** What no user of the broker sees: a session, to close one of its channels, and to look at what is open there. */
 interface InnerSession {
   readonly transport: { readonly socket: unknown };
-  readonly channels: ReadonlyMap<number, { readonly closing: boolean }>;
-  onError(channel: { readonly closing: boolean }, error: Error, method: undefined): void;
+  readonly channels: ReadonlyMap<number, InnerChannel>;
+  onError(channel: InnerChannel, error: Error, method: undefined): void;
+}
+
+interface InnerChannel {
+  readonly closing: boolean;
+  readonly consuming: { readonly consumers: ReadonlyMap<string, { readonly prefetch: number }> };
+}
+
+/** A channel that the broker has open. */
+export interface ChannelThere {
+  readonly id: number;
+  /** It has sent channel.close, and waits for the answer. */
+  readonly closing: boolean;
+  /** Prefetch by consumer tag. */
+  readonly prefetches: ReadonlyMap<string, number>;
 }
 
 /** Reply codes by which a broker says that its client breaks the protocol. */
@@ -42,6 +58,7 @@ const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 5
 export class Cluster {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
+  private readonly refusals: { readonly step: RefuseStep; left: number }[] = [];
   private closeAtOnce: { left: number; how: 'close' | 'end' } = { left: 0, how: 'end' };
   private readonly wireOf = new Map<number, Wire>();
   private readonly nameOf = new Map<number, string>();
@@ -124,11 +141,44 @@ export class Cluster {
 
   /** The broker closes a channel, as for an acknowledgement that is overdue. */
   closeChannel(wire: Wire, channel: number): void {
-    const { clients } = this.broker as unknown as { clients: { all: readonly InnerSession[] } };
-    const session = clients.all.find(({ transport }) => transport.socket === wire.broker);
+    const session = this.session(wire);
     const there = session?.channels.get(channel);
     if (there && !there.closing)
       session!.onError(there, preconditionFailed('delivery acknowledgement timed out'), undefined);
+  }
+
+  /** What the broker has open on a wire. */
+  channelsOn(wire: Wire): readonly ChannelThere[] {
+    return [...(this.session(wire)?.channels ?? [])].map(([id, { closing, consuming }]) => ({
+      id,
+      closing,
+      prefetches: new Map([...consuming.consumers].map(([tag, { prefetch }]) => [tag, prefetch])),
+    }));
+  }
+
+  private session(wire: Wire): InnerSession | undefined {
+    const { clients } = this.broker as unknown as { clients: { all: readonly InnerSession[] } };
+    return clients.all.find(({ transport }) => transport.socket === wire.broker);
+  }
+
+  /** Refuses the publishes that come next, or those behind the next few. */
+  refuseNext(step: RefuseStep): void {
+    if (step.after !== undefined && step.after > 0) this.refusals.push({ step, left: step.after });
+    else if (step.kind === 'nackNext') this.broker.faults.nackNext(step.count);
+    else this.broker.faults.returnNext(step.count);
+  }
+
+  forgetFaults(): void {
+    this.refusals.length = 0;
+    this.broker.faults.clear();
+  }
+
+  private countRefusals(): void {
+    for (const refusal of [...this.refusals]) {
+      if (--refusal.left > 0) continue;
+      this.refusals.splice(this.refusals.indexOf(refusal), 1);
+      this.refuseNext({ kind: refusal.step.kind, count: refusal.step.count });
+    }
   }
 
   /** From now on it allows less, as another node may after a failover. */
@@ -159,6 +209,9 @@ export class Cluster {
         this.oracle.count(`method: ${entry.name}`);
         if (this.trace.wanted) this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
         const args = entry.args as Record<string, unknown>;
+        if (entry.name === 'channel.close') {
+          this.ledger.onClosing(`${wire}/${entry.channel}.${this.generation(wire, entry.channel)}`);
+        }
         return this.onMethod(entry.name, this.nameOf.get(entry.connection) ?? '', entry.channel, args);
       }
       case 'published': {
@@ -166,6 +219,7 @@ export class Cluster {
         const id = idIn(entry.message);
         this.trace.add('broker', `${wire}/${entry.channel} published ${id} ${entry.outcome} to ${entry.queues.join()}`);
         const opening = `${wire}/${entry.channel}.${this.generation(wire, entry.channel)}`;
+        this.countRefusals();
         return this.ledger.onPublish(id, entry.mandatory, entry.outcome, entry.queues, opening);
       }
       case 'delivered': {

@@ -1,4 +1,10 @@
-import { AlreadySettledError, type Consumer, type Delivery } from '../../../lib/client/index.js';
+import {
+  AlreadySettledError,
+  ConsumerCancelledError,
+  NotFoundError,
+  type Consumer,
+  type Delivery,
+} from '../../../lib/client/index.js';
 import type { DeliveryKey } from './ledger.js';
 import { UserError } from './promises.js';
 import type { ConsumeSettings, Treatment } from './steps.js';
@@ -16,6 +22,7 @@ export class UserConsumer {
   /** The client has told of its end. */
   closed = false;
   private running = 0;
+  private cancelling = 0;
   private count = 0;
   private gathered: Held[] = [];
   private readonly outstanding = new Set<DeliveryKey>();
@@ -37,8 +44,38 @@ export class UserConsumer {
     void registered.closed.then((reason) => {
       this.scene.trace.add('client', `${this.name} ended: ${reason?.message ?? 'by the user'}`);
       this.closed = true;
+      if (!this.over) this.checkEnd(reason);
       this.over ||= this.settings.noAck !== true;
     });
+  }
+
+  /** Handlers that a `close()` waits for. */
+  get handlersRunning(): number {
+    return this.treatment.settle === 'closeChannel' ? 0 : this.running;
+  }
+
+  /** It is registered, and nobody has ended it. */
+  get serves(): boolean {
+    return this.consumer !== undefined && !this.over && !this.closed && !this.cancelAsked;
+  }
+
+  /** A consumer that its user has not ended has a reason to end: not that a queue which it can declare again is missing. */
+  private checkEnd(reason: unknown): void {
+    const { scene, channel, queue } = this;
+    const { cause } = (reason ?? {}) as { readonly cause?: unknown };
+    if (!(reason instanceof ConsumerCancelledError) || !(cause instanceof NotFoundError)) return;
+    const { topology, oracle } = scene;
+    const there = topology.isOf(channel.owner.name, queue) && !channel.owner.restoreFailed;
+    oracle.check(!there, 'ended', () => `${this.name} of '${queue}', which can be declared again, has ended: ${reason.message}`); // prettier-ignore
+  }
+
+  /** No delivery waits for a handler while one may run. */
+  private checkWaiting(): void {
+    const { consumer, scene, settings } = this;
+    if (!consumer || this.over || this.closed || this.cancelling > 0) return;
+    const waiting = consumer.inFlight - this.running;
+    const full = this.running >= (settings.concurrency ?? Infinity);
+    scene.oracle.check(waiting <= 0 || full, 'waiting', () => `${this.name}: ${waiting} deliveries wait, and ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore
   }
 
   /** For `basicConsume`. */
@@ -46,6 +83,7 @@ export class UserConsumer {
     const { scene, settings, treatment } = this;
     const { oracle } = scene;
     const held = this.receive(delivery);
+    if (!settings.noAck) this.channel.checkFresh(held.key, this.name);
     oracle.check(
       !this.over || settings.noAck === true,
       'ended',
@@ -59,6 +97,7 @@ export class UserConsumer {
       oracle.count('handler throws');
       this.channel.hold(held);
       done();
+      scene.clock.in(0, () => this.checkWaiting());
       if (treatment.sync) throw new UserError('handler');
       return Promise.reject(new UserError('handler'));
     }
@@ -202,7 +241,10 @@ export class UserConsumer {
     const { signal, abortAfter } = scene.signalAfter(options.abortAfter);
     const call = { ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
     const within = Math.min(timeout ?? scene.settings.rpcTimeout, abortAfter);
+    this.cancelling++;
     scene.promises.watch(`cancel ${this.name}`, () => consumer.cancel(call), { within }, (error) => {
+      this.cancelling--;
+      if (error !== undefined) scene.clock.in(0, () => this.checkWaiting());
       // Without acknowledgement there is no way back for what had come: it is handled after all.
       if (error === undefined && !this.settings.noAck) this.over = true;
     }); // prettier-ignore

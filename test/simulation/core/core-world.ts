@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { PublishMessage } from '../../../lib/client/diagnostics.js';
 import { Oracle } from '../engine/oracle.js';
 import { Prng } from '../engine/prng.js';
 import { Trace } from '../engine/trace.js';
@@ -6,11 +8,14 @@ import type { RunOptions, RunResult, World } from '../engine/world.js';
 import { simulatedRun } from '../simulated-run.js';
 import {
   auditBindings,
+  auditChannels,
   auditConsumers,
   auditOpen,
+  auditPrefetch,
   auditRecord,
   auditRecovery,
   auditRest,
+  lastCalls,
   probe,
   takeAll,
 } from './audit.js';
@@ -29,6 +34,8 @@ const PEACE = 90_000;
 const RECOVERED_AFTER = 45_000;
 /** After so much of it publishes must be confirmed. */
 const PROBE_AFTER = 60_000;
+/** Before the end of peace, ms: calls whose timers must be gone by then. */
+const LAST_CALLS_BEFORE = 2_000;
 /** From the last `close()` until nothing may be left, ms. */
 const AFTER_CLOSE = 13_000;
 
@@ -52,8 +59,13 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
   const promises = new Promises(clock, oracle, trace);
   const scene = new Scene(settings, clock, random.split('users'), oracle, ledger, promises, cluster, trace);
   const director = new Director(scene);
-  cluster.onMethod = (name, connection, channel, args) => scene.onMethod(name, connection, channel, args);
+  cluster.onMethod = (name, connection, channel, args) => {
+    scene.onMethod(name, connection, channel, args);
+    director.onMethod(name, connection, channel);
+  };
   for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
+  const onWritten = (message: unknown): void => ledger.onWritten(message as PublishMessage);
+  subscribe('nest-amqp:publish', onWritten);
 
   return simulatedRun({ clock, trace, oracle, network: cluster.network }, async (phase) => {
     const { duration } = settings;
@@ -65,9 +77,12 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
       director.settleAll();
       probe(scene, director);
     });
+    await phase(duration + PEACE - LAST_CALLS_BEFORE, () => lastCalls(scene, director));
     await phase(duration + PEACE, () => {
       auditOpen(scene, director);
+      auditChannels(scene, director);
       auditConsumers(scene, director);
+      auditPrefetch(scene, director);
       auditRecord(scene, director);
       auditBindings(scene, director);
       for (const connection of director.allConnections) if (!connection.ended) connection.close(undefined);
@@ -84,5 +99,5 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
       if (found) ledger.audit(found);
       else oracle.fail('lost', 'the safe queues could not be read in time');
     });
-  });
+  }).finally(() => unsubscribe('nest-amqp:publish', onWritten));
 }

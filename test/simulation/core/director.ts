@@ -1,5 +1,6 @@
 import type { EmbeddedBroker } from '../../../lib/broker/index.js';
 import type { Wire, WireFault } from '../engine/wire.js';
+import { MethodTraps } from './method-traps.js';
 import type { Scene } from './scene.js';
 import { FAIR_WEATHER, type Step } from './steps.js';
 import { runTransaction } from './transactions.js';
@@ -19,8 +20,11 @@ export class Director {
   /** Until then the broker is down: the last that was said holds. */
   private downUntil = 0;
   private readonly until = new Map<string, number>();
+  private readonly traps: MethodTraps;
 
-  constructor(private readonly scene: Scene) {}
+  constructor(private readonly scene: Scene) {
+    this.traps = new MethodTraps(scene, this);
+  }
 
   private get broker(): EmbeddedBroker {
     return this.scene.cluster.broker;
@@ -50,11 +54,12 @@ export class Director {
         if (connection) scene.promises.watch('drainEvents', () => connection.drainEvents({ timeout: step.timeout }), { within: step.timeout }); // prettier-ignore
         return;
       }
-      case 'updateSecret': {
-        const connection = this.connections.get(step.conn)?.connection;
-        if (connection) scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within: scene.settings.rpcTimeout }); // prettier-ignore
-        return;
-      }
+      case 'updateSecret':
+        return this.connections.get(step.conn)?.updateSecret();
+      case 'trap':
+        return this.traps.add(step);
+      case 'putIn':
+        return scene.cluster.putIn(step.queue, step.count);
       case 'halfOpen':
       case 'reset':
       case 'fin':
@@ -177,9 +182,8 @@ export class Director {
         faults.block();
         return this.later('block', step.ms, () => faults.unblock());
       case 'nackNext':
-        return faults.nackNext(step.count);
       case 'returnNext':
-        return faults.returnNext(step.count);
+        return scene.cluster.refuseNext(step);
       case 'cancelConsumers':
         return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
       case 'drop':
@@ -199,6 +203,11 @@ export class Director {
         return scene.cluster.closeRightAfterHandshake(step.count, step.how);
       default:
     }
+  }
+
+  /** A client's method has reached the broker. */
+  onMethod(name: string, connection: string, channel: number): void {
+    this.traps.onMethod(name, connection, channel);
   }
 
   /** A peer that is silent is given up within two heartbeats of the last byte. */
@@ -241,7 +250,8 @@ export class Director {
     const { network } = scene.cluster;
     scene.peace = true;
     scene.trace.add('step', 'peace');
-    this.broker.faults.clear();
+    this.traps.clear();
+    scene.cluster.forgetFaults();
     scene.cluster.closeRightAfterHandshake(0, 'end');
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);

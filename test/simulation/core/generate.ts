@@ -1,5 +1,6 @@
 import { Prng } from '../engine/prng.js';
 import type { Weather } from '../engine/wire.js';
+import { drawSituations } from './situations.js';
 import {
   EXCHANGES,
   QUEUES,
@@ -13,8 +14,11 @@ import {
   type Treatment,
 } from './steps.js';
 
+/** What is drawn one by one; the others come in situations only. */
+type DrawnKind = Exclude<StepKind, 'putIn' | 'trap'>;
+
 /** How often each kind comes, before a seed favours some and leaves others out. */
-const WEIGHTS: Readonly<Record<StepKind, number>> = {
+const WEIGHTS: Readonly<Record<DrawnKind, number>> = {
   connect: 1, closeConnection: 1, openChannel: 6, closeChannel: 3, publish: 40, waitForConfirms: 2,
   declareQueue: 6, deleteQueue: 3, purgeQueue: 1, declareExchange: 2, deleteExchange: 1, bind: 4, unbind: 2,
   consume: 12, iterate: 4, cancel: 4, get: 5, settleHeld: 3, qos: 2, confirmSelect: 1, recover: 1, flow: 1,
@@ -30,9 +34,11 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
 }; // prettier-ignore
 
 /** Without these there is nothing to look at. */
-const ALWAYS: ReadonlySet<StepKind> = new Set(['publish', 'consume', 'openChannel', 'declareQueue'] as const);
+const ALWAYS: ReadonlySet<DrawnKind> = new Set(['publish', 'consume', 'openChannel', 'declareQueue'] as const);
 
 const KEYS = ['a', 'b', 'a.b'];
+/** Until then all is declared and consumes, and nothing breaks; ms. */
+const BEGINNING = 50;
 const CONNECTIONS = 2;
 const CHANNELS = 3;
 const CONSUMERS = 3;
@@ -44,7 +50,10 @@ export function generate(seed: number): CoreScenario {
   const steps = drawSteps(random.split('steps'), settings);
   // Each takes as long as dozens of other seeds.
   const mayFlood = seed % 16 === 12;
-  return { seed, settings, steps: mayFlood ? steps : steps.filter(({ kind }) => kind !== 'flood') };
+  // Of a generator of their own: what a seed means beside them stays what it is.
+  const { situations, calm } = drawSituations(new Prng(seed, 'situations'), steps, settings.duration);
+  const beside = steps.filter(({ at, kind }) => (mayFlood || kind !== 'flood') && (!calm || at < BEGINNING));
+  return { seed, settings, steps: [...beside, ...situations].sort((one, other) => one.at - other.at) };
 }
 
 function drawSettings(random: Prng): CoreSettings {
@@ -78,8 +87,8 @@ function drawWeather(random: Prng): Weather {
 }
 
 function drawSteps(random: Prng, settings: CoreSettings): Step[] {
-  const weights: Partial<Record<StepKind, number>> = {};
-  for (const kind of Object.keys(WEIGHTS) as StepKind[]) {
+  const weights: Partial<Record<DrawnKind, number>> = {};
+  for (const kind of Object.keys(WEIGHTS) as DrawnKind[]) {
     // Each seed has favourites: what only happens when two rare things meet would hardly ever happen otherwise.
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
     weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.has(kind) ? 1 : favour);
@@ -88,7 +97,7 @@ function drawSteps(random: Prng, settings: CoreSettings): Step[] {
   const count = random.pick([8, 15, 30, 60]);
   // Much happens at once, or right after something else; the rest is spread over the time that there is.
   const pauses = random.pick([0.2, 0.5, 0.8]);
-  let at = 50;
+  let at = BEGINNING;
   for (let index = 0; index < count; index++) {
     if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
     const kind = random.weighted(weights);
@@ -133,7 +142,7 @@ function drawBeginning(random: Prng): {
 
 function drawStep(
   random: Prng,
-  kind: StepKind,
+  kind: DrawnKind,
   at: number,
   queues: readonly string[],
   exchanges: readonly string[],

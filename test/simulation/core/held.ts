@@ -10,7 +10,7 @@ export interface Held {
 
 /** What a consumer needs of its channel. */
 export interface DeliveryOwner {
-  readonly owner: { readonly name: string };
+  readonly owner: { readonly name: string; readonly restoreFailed: boolean };
   readonly channel: Channel | undefined;
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   readonly prefetchAtMost: number;
@@ -23,6 +23,8 @@ export interface DeliveryOwner {
   isVoid(key: DeliveryKey): boolean;
   /** A multiple settlement of `last` takes `other` along. */
   covers(last: DeliveryKey, other: DeliveryKey): boolean;
+  /** Nothing of an opening that was lost reaches a handler. */
+  checkFresh(key: DeliveryKey, who: string): void;
   /** Closes it from within a handler. */
   closeInside(): Promise<void>;
 }

@@ -17,6 +17,11 @@ export function recordOf(connection: Connection): InnerRecord {
   return (connection as unknown as InnerConnection).topology;
 }
 
+/** As the client sees it: `open`, `closing`, … */
+export function stateOf(channel: Channel): string {
+  return (channel as unknown as { readonly current: string }).current;
+}
+
 /** Bytes that the client holds for its socket. */
 export function bufferedBytes(connection: Connection): number {
   return (connection as unknown as InnerConnection).liveLink?.transport.bufferedBytes ?? 0;

@@ -1,5 +1,8 @@
 import { Rate, type Oracle } from '../engine/oracle.js';
+import type { PublishMessage } from '../../../lib/client/diagnostics.js';
+import type { MessageProperties } from '../../../lib/client/index.js';
 import { SAFE_QUEUES } from './steps.js';
+import type { ConfirmWindow } from './window.js';
 
 /** A message that a user has published, or tried to. */
 export interface Published {
@@ -20,6 +23,10 @@ export interface Published {
   promise: 'pending' | 'confirmed' | 'handed' | 'not-sent' | 'other';
   /** What the broker made of it, each time that it came. */
   readonly outcomes: string[];
+  /** The client has written it. */
+  written?: boolean;
+  /** Its user ended it before it was written. */
+  over?: boolean;
 }
 
 /** A delivery as the broker knows it: wire, channel, how often that channel was opened, tag. */
@@ -43,13 +50,27 @@ interface Multiple {
   readonly outcome: 'ack' | 'reject' | 'requeue';
 }
 
+interface Intent {
+  readonly outcome: string;
+  /** When the user said so, ms. */
+  readonly at: number;
+  /** The channel was open: the broker must hear of it before the channel's end. */
+  firm: boolean;
+}
+
 /** Messages, deliveries and settlements: what the users did, held against what the broker saw. */
 export class Ledger {
   readonly messages = new Map<string, Published>();
   /** Consumers that may drop what comes without acknowledgement: loops that were left. */
   readonly lossyTags = new Set<string>();
   readonly deliveries = new Map<DeliveryKey, Delivered>();
-  private readonly intents = new Map<DeliveryKey, string>();
+  /** Deliveries without acknowledgement, by message, oldest first. */
+  private readonly noAckOf = new Map<number, DeliveryKey[]>();
+  private readonly intents = new Map<DeliveryKey, Intent>();
+  /** Deliveries that wait for their settlement, by the opening of their channel. */
+  private readonly unsettled = new Map<string, Set<DeliveryKey>>();
+  /** By channel. */
+  readonly windows = new Map<string, ConfirmWindow>();
   private readonly multiples = new Map<string, Multiple[]>();
   private readonly lastIndex = new Map<string, number>();
   private readonly requeues = new Rate(3_000, 60_000);
@@ -116,10 +137,7 @@ export class Ledger {
   /** The oldest no-ack delivery of this message that nobody has got, on this wire or an earlier one. */
   noAckDelivery(now: DeliveryKey, message: number): DeliveryKey | undefined {
     if (this.deliveries.get(now)?.message === message) return now;
-    for (const [key, delivered] of this.deliveries) {
-      if (delivered.noAck && !delivered.handed && delivered.message === message) return key;
-    }
-    return undefined;
+    return this.noAckOf.get(message)?.find((key) => !this.deliveries.get(key)!.handed);
   }
 
   /** First deliveries of one channel's publishes reach one consumer in order. */
@@ -132,8 +150,8 @@ export class Ledger {
   }
 
   /** The user has settled a delivery, or several up to it. */
-  intend(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue', multiple: boolean): void {
-    this.intents.set(key, outcome);
+  intend(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue', multiple: boolean, firm = false): void {
+    this.intents.set(key, { outcome, at: this.now(), firm });
     if (!multiple) return;
     const [opening, tag] = split(key);
     const list = this.multiples.get(opening) ?? [];
@@ -141,7 +159,31 @@ export class Ledger {
     this.multiples.set(opening, list);
   }
 
+  /** A channel has ended without grace: what was said in this very turn may be lost. */
+  onCutOff(opening: string): void {
+    for (const key of this.unsettled.get(opening) ?? []) {
+      const intent = this.intents.get(key);
+      if (intent?.at === this.now()) intent.firm = false;
+    }
+  }
+
+  /** The client writes a publish. */
+  onWritten({ properties }: PublishMessage): void {
+    const message = this.find(Number((properties as MessageProperties).headers?.['n'] ?? -1));
+    if (!message || message.twin) return;
+    message.written = true;
+    this.oracle.check(!message.over, 'not-sent', () => `${say(message)} was ended by its user before it was sent, and then sent`); // prettier-ignore
+  }
+
   // What the broker sees.
+
+  /** channel.close has come: what the user settled while the channel was open has come before it. */
+  onClosing(opening: string): void {
+    for (const key of this.unsettled.get(opening) ?? []) {
+      const intent = this.intents.get(key);
+      if (intent?.firm) this.oracle.fail('settlement', `delivery ${key}: its user said ${intent.outcome}, and its channel was closed without it`); // prettier-ignore
+    }
+  }
 
   onPublish(id: number, mandatory: boolean, outcome: string, queues: readonly string[], opening: string): void {
     const message = this.messages.get(nameOf(id, mandatory));
@@ -154,6 +196,7 @@ export class Ledger {
     const last = this.lastIndex.get(opening) ?? -1;
     this.oracle.check(message.index > last, 'order', () => `${say(message)} was sent after publish ${last} of the same channel`); // prettier-ignore
     this.lastIndex.set(opening, message.index);
+    this.windows.get(message.channel)?.arrived(opening, message.size);
     if (outcome !== 'routed' || !message.persistent) return;
     for (const queue of queues) this.keep(queue, id, 1);
   }
@@ -161,13 +204,22 @@ export class Ledger {
   onDelivered(key: DeliveryKey, delivered: Delivered): void {
     this.deliveries.set(key, delivered);
     this.oracle.count('delivered');
-    if (delivered.noAck) this.keep(delivered.queue, delivered.message, -1);
+    if (!delivered.noAck) {
+      const [opening] = split(key);
+      const unsettled = this.unsettled.get(opening) ?? new Set();
+      this.unsettled.set(opening, unsettled.add(key));
+      return;
+    }
+    const { message } = delivered;
+    this.noAckOf.set(message, [...(this.noAckOf.get(message) ?? []), key]);
+    this.keep(delivered.queue, message, -1);
   }
 
   onSettled(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue'): void {
     const delivered = this.deliveries.get(key);
     if (!delivered) return;
     delivered.settled = true;
+    this.unsettled.get(split(key)[0])?.delete(key);
     this.oracle.count(`settled: ${outcome}`);
     if (outcome === 'requeue') {
       const rate = this.requeues.hit(this.now());
@@ -177,7 +229,7 @@ export class Ledger {
     this.keep(delivered.queue, delivered.message, -1);
     const [opening, tag] = split(key);
     const meant =
-      this.intents.get(key) === outcome ||
+      this.intents.get(key)?.outcome === outcome ||
       this.multiples.get(opening)?.some((multiple) => multiple.tag >= tag && multiple.outcome === outcome) === true;
     this.oracle.check(meant, 'settlement', () => `delivery ${key} (message ${delivered.message} of '${delivered.queue}') got ${outcome}, which its user never said`); // prettier-ignore
   }

@@ -35,7 +35,11 @@ export class Scene {
     readonly cluster: Cluster,
     readonly trace: Trace,
   ) {
-    this.openings = new Openings(oracle, () => clock.now);
+    this.openings = new Openings(
+      oracle,
+      () => clock.now,
+      settings.reconnect === false ? 1_000 : settings.reconnect.maxDelay,
+    );
   }
 
   /** A client's method has reached the broker. */

@@ -47,10 +47,13 @@ export interface ChannelSettings {
   readonly restoreAttempts?: number;
   readonly publishTimeout?: number;
   readonly maxUnconfirmed?: number;
+  readonly maxUnconfirmedBytes?: number;
   readonly maxWaiting?: number;
   readonly maxWaitingBytes?: number;
   readonly whenUnavailable?: 'fail';
   readonly republishUnconfirmed?: boolean;
+  /** What a listener does when the channel is restored, or the connection unblocked. */
+  readonly listener?: 'abort' | 'publish' | 'throw' | 'close';
   readonly timeout?: number;
   readonly abortAfter?: number;
 }
@@ -70,6 +73,8 @@ export interface PublishSettings {
   /** The same content twice, first not mandatory, then mandatory. */
   readonly twins?: boolean;
 }
+
+export type TrapAct = 'stall' | 'reset' | 'freeze' | 'brokerClosesChannel';
 
 /** `conn`, `ch` and `slot` name whatever is there at that time; a step for something that is not there does nothing. */
 export type Step = TimedStep &
@@ -228,8 +233,18 @@ export type Step = TimedStep &
     | { readonly kind: 'shutDown'; readonly ms: number }
     | { readonly kind: 'smaller'; readonly channelMax: number; readonly frameMax: number }
     | { readonly kind: 'block'; readonly ms: number }
-    | { readonly kind: 'nackNext'; readonly count: number }
-    | { readonly kind: 'returnNext'; readonly count: number }
+    | { readonly kind: 'nackNext'; readonly count: number; readonly after?: number }
+    /** `after`: so many more are taken as they are before. */
+    | { readonly kind: 'returnNext'; readonly count: number; readonly after?: number }
+    | { readonly kind: 'putIn'; readonly queue: string; readonly count: number }
+    /** When such a method of this connection comes next, something breaks. */
+    | {
+        readonly kind: 'trap';
+        readonly conn: number;
+        readonly method: string;
+        readonly act: TrapAct;
+        readonly ms: number;
+      }
     | { readonly kind: 'cancelConsumers'; readonly queue?: string }
     | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
     | { readonly kind: 'stall'; readonly ms: number }

@@ -46,6 +46,13 @@ export class TopologyBook {
     return known?.last === 'deleted' && others.length === 0;
   }
 
+  /** This connection has asked for it, has got it, and is the only one that ever did. */
+  isOf(connection: string, queue: string): boolean {
+    const known = this.queues.get(queue);
+    if (known?.last !== 'declared' || this.isShared(queue)) return false;
+    return known.declarers.size === 1 && known.declarers.has(connection);
+  }
+
   /** A consumer was registered, or tried to be. */
   onConsuming(connection: string, queue: string): void {
     const known = this.known(queue);

@@ -3,7 +3,7 @@ import type { SimSocket } from '../engine/sim-socket.js';
 import { ChannelBase, type ChannelOwner } from './channel-base.js';
 import { iterate, UserConsumer } from './consumers.js';
 import type { DeliveryOwner, Held } from './held.js';
-import { currentName } from './internals.js';
+import { currentName, stateOf } from './internals.js';
 import { keyOf, say, type DeliveryKey } from './ledger.js';
 import { matches } from './messages.js';
 import { UserError } from './promises.js';
@@ -20,9 +20,16 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   readonly allConsumers: UserConsumer[] = [];
   ended: { readonly error: AmqpError | undefined } | undefined;
   closeAsked = false;
+  /** How often it was lost. */
+  private losses = 0;
+  /** The opening that was lost last: nothing of it may reach a handler any more. */
+  private lostOpening = '';
+  /** basic.recover was called: what came before it is void, and nobody can tell how much that is. */
+  private recovered = false;
   /** Every prefetch that was wished for; 0 once it was without limit. */
   private prefetches: number[];
   private held: Held[] = [];
+  private closes = 0;
   private consumerCount = 0;
 
   constructor(scene: Scene, owner: ChannelOwner, name: string, settings: ChannelSettings) {
@@ -30,14 +37,23 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     this.prefetches = [settings.prefetch ?? 0];
   }
 
+  /** Every prefetch that was wished for. */
+  get prefetchesAsked(): readonly number[] {
+    return this.prefetches;
+  }
+
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   get prefetchAtMost(): number {
     return this.prefetches.includes(0) ? 0 : Math.max(...this.prefetches);
   }
 
+  override get isOver(): boolean {
+    return this.closeAsked || this.ended !== undefined;
+  }
+
   open(connection: Connection, onOpen: () => void): void {
     const { scene, name } = this;
-    const { abortAfter, timeout, ...settings } = this.settings;
+    const { abortAfter, timeout, listener, ...settings } = this.settings;
     const { signal, abortAfter: aborted } = scene.signalAfter(abortAfter);
     const wait = timeout ?? scene.settings.rpcTimeout;
     const options = { ...settings, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
@@ -45,10 +61,19 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     scene.promises.watch(`openChannel ${name}`, () => connection.openChannel(options), { within, asked: timeout }, (_, channel) => {
       if (!channel) return;
       this.channel = channel;
-      channel.on('lost', (error) => scene.trace.add('client', `${name} lost: ${error.message}`));
+      this.publisher.adopt(channel);
+      channel.on('lost', (error) => {
+        this.losses++;
+        this.lostOpening = this.opening;
+        scene.trace.add('client', `${name} lost: ${error.message}`);
+      });
       channel.on('restored', () => {
         scene.oracle.count('channel restored');
         scene.trace.add('client', `${name} restored`);
+        this.listen(listener);
+      });
+      connection.on('unblocked', () => {
+        if (!this.ended) this.listen(listener);
       });
       channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
       channel.on('tooLarge', (info) => {
@@ -63,7 +88,40 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   private onClosed(error: AmqpError | undefined): void {
     this.scene.trace.add('client', `${this.name} closed: ${error?.message ?? 'by the user'}`);
     this.ended = { error };
+    this.scene.ledger.onCutOff(this.opening);
     for (const consumer of this.allConsumers) consumer.over = true;
+  }
+
+  /** What a user's listener does in the middle of the client's work. */
+  private listen(act: ChannelSettings['listener']): void {
+    const { scene } = this;
+    if (act === undefined || scene.peace || this.closeAsked) return;
+    scene.oracle.count(`listener: ${act}`);
+    switch (act) {
+      case 'abort':
+        return this.publisher.abortWaiting();
+      case 'publish':
+        return this.publisher.publish({ exchange: '', key: 'safe0', count: 1, size: 20 });
+      case 'close':
+        return this.close(undefined);
+      case 'throw':
+        throw new UserError('listener');
+    }
+  }
+
+  /** Of the channel on its wire, as the ledger names it. */
+  private get opening(): string {
+    return `${this.owner.wire!.id}/${this.channel!.id}.${this.generation}`;
+  }
+
+  /** Nothing of an opening that was lost reaches a handler. */
+  checkFresh(key: DeliveryKey, who: string): void {
+    const stale = key.startsWith(`${this.lostOpening}#`);
+    this.scene.oracle.check(
+      !stale,
+      'delivery',
+      () => `${who}: delivery ${key} was handed out though its channel was lost`,
+    );
   }
 
   private get generation(): number {
@@ -76,13 +134,23 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     this.closeAsked = true;
     const options = timeout === undefined ? {} : { timeout };
     const expected = { within: timeout ?? 10_000, invariant: 'close' };
-    this.scene.promises.watch(`closeChannel ${name} ${timeout ?? ''}`, () => channel.close(options), expected);
+    const { losses, scene } = this;
+    const begun = scene.clock.now;
+    const graceful = channel.isOpen && !this.owner.closeAsked && this.closes++ === 0;
+    const served = this.allConsumers.filter(({ serves }) => serves);
+    scene.promises.watch(`closeChannel ${name} ${timeout ?? ''}`, () => channel.close(options), expected, () => {
+      const cut = scene.clock.now - begun >= expected.within || this.losses > losses || this.ended?.error !== undefined;
+      if (!graceful || cut || this.closes > 1 || this.owner.closeAsked) return;
+      const busy = served.find(({ handlersRunning }) => handlersRunning > 0);
+      if (busy) scene.oracle.fail('close', `${name}: close() has not waited for the handler of ${busy.name}`);
+    }); // prettier-ignore
   }
 
   /** From a handler, which waits for it. */
   closeInside(): Promise<void> {
     const { channel, scene, name } = this;
     this.closeAsked = true;
+    this.closes++;
     let done = false;
     scene.promises.watch(`closeChannel ${name} from its own handler`, () => channel!.close(), { within: 10_000, invariant: 'close' }, () => {
       done = true;
@@ -232,7 +300,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     scene.trace.add('user', `${how}${multiple ? ' multiple' : ''} ${key}`);
     scene.oracle.count(`${how}${multiple ? ' multiple' : ''}`);
     if (this.isVoid(key)) scene.oracle.count(`stale ${how}`);
-    else scene.ledger.intend(key, outcome, multiple);
+    else scene.ledger.intend(key, outcome, multiple, stateOf(this.channel!) === 'open' && !this.recovered);
     for (const consumer of this.allConsumers) consumer.onSettled(key, multiple);
     try {
       if (how === 'ack') delivery.ack(multiple ? { multiple } : undefined);
@@ -270,6 +338,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   }
 
   recover(async: boolean | undefined): void {
+    this.recovered = true;
     this.call('recover', (channel) => (async ? channel.basicRecoverAsync() : channel.basicRecover()));
   }
 

@@ -12,6 +12,9 @@ import { UserChannel } from './user-channel.js';
 /** Attempts to connect that one connection may make within a minute, to each node. */
 const OPENINGS_A_MINUTE = 250;
 
+/** What a socket may take to close once its connection has, ms. */
+const LINGER = 2_100;
+
 /** One connection of the user's, from `connect()` to its end. */
 export class UserConnection implements ChannelOwner {
   connection: Connection | undefined;
@@ -27,6 +30,8 @@ export class UserConnection implements ChannelOwner {
   closeAsked = false;
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
+  /** Calls on channel 0 under way, and when they were made. */
+  private readonly controlCalls = new Map<number, number>();
   private readonly failures = new Map<string, Rate>();
   private count = 0;
 
@@ -97,6 +102,16 @@ export class UserConnection implements ChannelOwner {
     );
   }
 
+  updateSecret(): void {
+    const { connection, scene } = this;
+    if (!connection) return;
+    const id = ++this.count;
+    this.controlCalls.set(id, scene.clock.now);
+    scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within: scene.settings.rpcTimeout }, () => {
+      this.controlCalls.delete(id);
+    }); // prettier-ignore
+  }
+
   openChannel(step: StepOf<'openChannel'>): void {
     const { connection, scene } = this;
     if (!connection) return;
@@ -133,6 +148,12 @@ export class UserConnection implements ChannelOwner {
     connection.on('disconnected', (error) => {
       oracle.count('disconnected');
       trace.add('client', `${name} disconnected: ${error.message}`);
+      const lost = [...this.controlCalls.keys()];
+      // With the loss, and not with their deadlines.
+      scene.clock.in(0, () => {
+        const waits = lost.some((id) => this.controlCalls.has(id));
+        oracle.check(!waits, 'settles', () => `${name}: a call on channel 0 waits on though the connection was lost`);
+      });
       const { replyCode } = error;
       const confused = replyCode !== undefined && replyCode >= 501 && replyCode <= 505 && error.message.includes('not AMQP'); // prettier-ignore
       if (confused && !scene.cluster.bytesBroken) oracle.fail('protocol', `${name} does not understand the broker: ${error.message}`); // prettier-ignore
@@ -154,6 +175,10 @@ export class UserConnection implements ChannelOwner {
     });
     connection.on('blocked', () => oracle.count('blocked'));
     connection.on('closed', (error) => {
+      const { wire } = this;
+      scene.clock.in(LINGER, () => {
+        oracle.check(!wire?.live, 'leak', () => `${name}: its socket is open ${LINGER} ms after its end`);
+      });
       trace.add('client', `${name} closed: ${error?.message ?? 'by the user'}`);
       this.ended = { error };
     });

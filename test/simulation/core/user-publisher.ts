@@ -1,17 +1,24 @@
 import {
   ConfigurationError,
+  ConnectionLostError,
   EncodingError,
   MessageReturnedError,
   NotFoundError,
   PublishNackedError,
   PublishRefusedError,
+  PublishTimeoutError,
   TimeoutError,
 } from '../../../lib/client/index.js';
+import type { Channel } from './internals.js';
 import type { ChannelBase } from './channel-base.js';
 import { say, type Published } from './ledger.js';
 import { bodyOf, propertiesOf } from './messages.js';
 import { Aborted } from './promises.js';
 import type { PublishSettings } from './steps.js';
+import { ConfirmWindow } from './window.js';
+
+/** How the client ends a deadline that passed though the publish could have been sent. */
+const NOTHING_IN_THE_WAY = 'others were before it';
 
 /** Of a publish that was never on the wire. */
 function wasNotSent(error: unknown): boolean {
@@ -30,7 +37,30 @@ export class UserPublisher {
     behind: [],
   };
 
+  /** Publishes under way that a listener may end. */
+  private readonly abortable = new Map<AbortController, Published>();
+
   constructor(private readonly on: ChannelBase) {}
+
+  /** It is open. */
+  adopt(channel: Channel): void {
+    const { settings, scene, name } = this.on;
+    const { maxUnconfirmed = Infinity, maxUnconfirmedBytes = Infinity } = settings;
+    if (!settings.confirm || (maxUnconfirmed === Infinity && maxUnconfirmedBytes === Infinity)) return;
+    const window = new ConfirmWindow(name, { maxUnconfirmed, maxUnconfirmedBytes }, scene.oracle);
+    scene.ledger.windows.set(name, window);
+    channel.on('ack', (tag, multiple) => window.confirmed(tag, multiple));
+    channel.on('nack', (tag, multiple) => window.confirmed(tag, multiple));
+  }
+
+  /** Ends what waits, from within a listener: what has not been sent by now is not sent any more. */
+  abortWaiting(): void {
+    for (const [controller, message] of this.abortable) {
+      controller.abort(new Aborted('aborted by a listener'));
+      if (!message.written) message.over = true;
+    }
+    this.abortable.clear();
+  }
 
   publish(what: PublishSettings): void {
     for (let count = 0; count < what.count; count++) {
@@ -69,7 +99,8 @@ export class UserPublisher {
       outcomes: [],
     };
     ledger.add(message);
-    const { signal, abortAfter } = scene.signalAfter(what.abortAfter);
+    const { signal: own, abortAfter } = scene.signalAfter(what.abortAfter);
+    const signal = own ?? (settings.listener === 'abort' ? this.abortedByListener(message) : undefined);
     const { timeout } = what;
     const options = {
       ...properties,
@@ -94,6 +125,7 @@ export class UserPublisher {
         return oracle.check(!confirming, 'confirmed', () => `${say(message)} resolved with 0 though confirms are on`);
       }
       this.checkSiblings(message, error);
+      this.checkEnd(message, error);
       if (error instanceof MessageReturnedError) return ledger.onReturned(message);
       if (error instanceof PublishNackedError) return ledger.onNacked(message);
       if (error instanceof PublishRefusedError) this.checkRefusal(error, waiting, waitingBytes + body.length);
@@ -107,6 +139,39 @@ export class UserPublisher {
         const { waiting: underWay } = this;
         oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
       });
+  }
+
+  private abortedByListener(message: Published): AbortSignal {
+    const controller = new AbortController();
+    this.on.scene.signals.push(controller.signal);
+    this.abortable.set(controller, message);
+    return controller.signal;
+  }
+
+  /** What it was told fits what has happened to it, and to no other. */
+  private checkEnd(message: Published, error: unknown): void {
+    const { scene, settings, owner, name } = this.on;
+    const { oracle } = scene;
+    if (error instanceof NotFoundError) {
+      const [, missing] = /no exchange '(.*?)' in vhost/.exec(error.replyText ?? '') ?? [];
+      oracle.check(missing === message.exchange, 'culprit', () => `${say(message)} was told: ${error.message}`);
+    }
+    if (error instanceof PublishTimeoutError && error.outcome === 'not-sent') {
+      const free = error.message.endsWith(NOTHING_IN_THE_WAY);
+      oracle.check(!free, 'stuck', () => `${say(message)} has waited until its deadline, and nothing was in its way`);
+    }
+    if (error instanceof ConnectionLostError && settings.republishUnconfirmed && settings.confirm) {
+      const ends = owner.closeAsked || settings.restore === false || scene.settings.reconnect === false; // prettier-ignore
+      // Whoever has closed it is told in the same turn.
+      scene.clock.in(0, () => {
+        const over = ends || this.on.isOver || owner.connection?.state === 'closed';
+        oracle.check(
+          over,
+          'republish',
+          () => `${say(message)} on ${name}, which republishes, was told: ${error.message}`,
+        );
+      });
+    }
   }
 
   /** A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. */
