@@ -1,0 +1,237 @@
+import { Buffer } from 'node:buffer';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { MethodArguments, MethodName } from '../../protocol/types.js';
+import { Content } from '../../protocol/content.js';
+import { ConsumerSet, type ConsumerSetHost } from './consumer-set.js';
+import type { ConsumeOptions, Consumer } from './consumer.js';
+import { Delivery } from './delivery.js';
+import {
+  AccessRefusedError,
+  ConnectionLostError,
+  ConsumerCancelledError,
+  NotFoundError,
+  PreconditionFailedError,
+  ResourceLockedError,
+  TimeoutError,
+} from '../errors.js';
+import { Settlements } from './settlements.js';
+
+/** A call that the broker has not answered yet. */
+interface Asked {
+  readonly name: MethodName;
+  readonly args: Record<string, unknown>;
+  /** As the broker's answer: what is to happen in that moment happens. */
+  answer(args?: object): void;
+  /** The caller stops waiting; the answer may still come. */
+  leave(error: unknown): void;
+}
+
+const REFUSED = { method: 'basic.consume' } as const;
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('ConsumerSet', () => {
+  let set: ConsumerSet;
+  let asked: Asked[];
+  let told: string[];
+  let settled: string[];
+  let restoring: Promise<void>;
+  let declared: boolean;
+
+  const settlements = (): Settlements =>
+    new Settlements({
+      ack: (tag) => void settled.push(`ack ${tag}`),
+      nack: (tag, _, requeue) => void settled.push(`nack ${tag} ${requeue}`),
+      atFlush: (flush) => flush(),
+      logger: { warn: () => {} },
+    });
+  let outstanding: Settlements;
+  const deliver = (consumer: Consumer, deliveryTag: number, noAck = false): void => {
+    const info = { consumerTag: consumer.consumerTag, deliveryTag, redelivered: false, exchange: '', routingKey: 'q' };
+    outstanding.delivered(deliveryTag, noAck);
+    consumer.deliver(new Delivery(info, new Content(Buffer.alloc(2), 2, Buffer.alloc(10)), noAck, outstanding));
+  };
+
+  beforeEach(() => {
+    [asked, told, settled] = [[], [], []];
+    [restoring, declared] = [Promise.resolve(), true];
+    outstanding = settlements();
+    const call = (
+      name: MethodName,
+      args: MethodArguments<MethodName>,
+      _?: object,
+      onReply?: (reply: unknown) => unknown,
+    ) =>
+      new Promise((resolve, reject) => {
+        const answer = (reply: object = {}): void => {
+          const whole = { name, args: { consumerTag: `tag${asked.length}`, ...args, ...reply } };
+          resolve(onReply ? onReply(whole) : whole);
+        };
+        asked.push({ name, args: args as Record<string, unknown>, answer, leave: reject });
+      });
+    const host: ConsumerSetHost = {
+      call: call as never,
+      resolveQueue: (queue) => `now ${queue}`,
+      declaredHere: () => declared,
+      deletionOf: () => undefined,
+      started: ({ queue }) => void told.push(`started ${queue}`),
+      ended: ({ queue }) => void told.push(`ended ${queue}`),
+      restoreQueue: () => restoring,
+      defaultPrefetch: () => 7,
+      onConsumerCancelled: (error) => void told.push(error.message),
+      onHandlerError: (error) => void told.push(`handler: ${String(error)}`),
+      warn: () => {},
+    };
+    set = new ConsumerSet(host);
+  });
+
+  const add = async (
+    queue = 'q',
+    options: ConsumeOptions = {},
+    handler: (delivery: Delivery) => unknown = () => {},
+  ): Promise<Consumer> => {
+    const adding = set.add(queue, handler, options);
+    for (const each of asked.splice(0)) each.answer({ consumerTag: options.consumerTag ?? `tag of ${queue}` });
+    return adding;
+  };
+
+  it('asks for the queue by its present name, and sets a prefetch of its own for this consumer only', async () => {
+    void set.add('q', () => {}, { prefetch: 3, exclusive: true });
+    expect(asked.map(({ name, args }) => [name, args['prefetchCount'] ?? args['queue']])).toEqual([
+      ['basic.qos', 3],
+      ['basic.consume', 'now q'],
+      ['basic.qos', 7],
+    ]);
+    asked.splice(0).forEach(({ answer }) => answer());
+    await add('other');
+    expect(told).toEqual(['started q', 'started other']);
+  });
+
+  it('forgets a consumer that was cancelled: no loss of the channel brings it back', async () => {
+    const consumer = await add();
+    const cancelled = consumer.cancel();
+    asked.splice(0)[0]!.answer();
+    await cancelled;
+    expect(set.list()).toEqual([]);
+    expect(set.get(consumer.consumerTag)).toBeUndefined();
+    expect(told).toEqual(['started q', 'ended q']);
+    set.suspend();
+    await set.resume(true);
+    expect(asked).toEqual([]);
+    await expect(consumer.closed).resolves.toBeUndefined();
+  });
+
+  it('forgets one that was asked to end when its channel is lost before the broker has agreed', async () => {
+    const consumer = await add();
+    const cancelled = consumer.cancel();
+    set.suspend();
+    asked.splice(0)[0]!.leave(new ConnectionLostError('lost', 'unknown'));
+    await cancelled;
+    await set.resume(true);
+    expect([asked, set.list()]).toEqual([[], []]);
+  });
+
+  it('holds what comes while it is cancelled, requeues it with the answer, and handles it when there is none in time', async () => {
+    const handled: number[] = [];
+    const consumer = await add('q', {}, ({ deliveryTag }) => handled.push(deliveryTag));
+    const late = consumer.cancel({ timeout: 5 });
+    deliver(consumer, 1);
+    expect(handled).toEqual([]);
+    asked[0]!.leave(new TimeoutError('late'));
+    await expect(late).rejects.toThrow('late');
+    expect(handled).toEqual([1]);
+    const again = consumer.cancel();
+    deliver(consumer, 2);
+    asked.pop()!.answer();
+    await again;
+    expect([handled, settled]).toEqual([[1], ['nack 2 true']]);
+  });
+
+  it('cancels one whose caller has stopped waiting, once the broker has it, and gives back what comes meanwhile', async () => {
+    const handled: number[] = [];
+    const adding = set.add('q', ({ deliveryTag }) => handled.push(deliveryTag), {});
+    asked[0]!.leave(new TimeoutError('late'));
+    await expect(adding).rejects.toThrow('late');
+    asked.shift()!.answer({ consumerTag: 'unwanted' });
+    expect(asked.map(({ name, args }) => [name, args['consumerTag']])).toEqual([['basic.cancel', 'unwanted']]);
+    deliver(set.get('unwanted')!, 1);
+    asked.shift()!.answer();
+    expect([handled, settled, set.get('unwanted')]).toEqual([[], ['nack 1 true'], undefined]);
+  });
+
+  it('drops what waited when the channel is lost, and handles on what needs no acknowledgement', async () => {
+    const handled: string[] = [];
+    let done = (): void => {};
+    const wait = (name: string) => ({ deliveryTag }: Delivery): unknown => {
+      handled.push(`${name} ${deliveryTag}`);
+      return new Promise<void>((resolve) => (done = resolve));
+    }; // prettier-ignore
+    const acked = await add('q', { concurrency: 1 }, wait('acked'));
+    deliver(acked, 1);
+    deliver(acked, 2);
+    set.suspend();
+    done();
+    await tick();
+    expect(handled).toEqual(['acked 1']);
+    outstanding = settlements();
+    const automatic = await add('other', { concurrency: 1, noAck: true }, wait('automatic'));
+    deliver(automatic, 1, true);
+    deliver(automatic, 2, true);
+    set.suspend();
+    done();
+    await tick();
+    expect(handled).toEqual(['acked 1', 'automatic 1', 'automatic 2']);
+  });
+
+  it('registers each consumer once, though the broker has cancelled it and its channel is lost at the same time', async () => {
+    const consumer = await add('q', { consumerTag: 'mine' });
+    set.onCancelled('mine');
+    await tick();
+    // It is on its way back by itself when the channel comes back.
+    expect(asked.map(({ name }) => name)).toEqual(['basic.consume']);
+    await set.resume(true);
+    expect(asked).toHaveLength(1);
+    asked.splice(0)[0]!.answer({ consumerTag: 'mine' });
+    await tick();
+    await set.resume(true);
+    expect([asked, consumer.active]).toEqual([[], true]);
+  });
+
+  it.each([
+    ['locked for now, patiently or not', new ResourceLockedError('locked', REFUSED), {}, true, [true, true]],
+    [
+      'in exclusive use, by ours of before most likely',
+      new AccessRefusedError('in use', REFUSED),
+      { exclusive: true },
+      true,
+      [true, false],
+    ],
+    ['in exclusive use by another', new AccessRefusedError('in use', REFUSED), {}, true, [false, false]],
+    ['not there, though it was declared here', new NotFoundError('none', REFUSED), {}, true, [true, false]],
+    ['not there, and nobody here has declared it', new NotFoundError('none', REFUSED), {}, false, [false, false]],
+    ['refused for what it asks', new PreconditionFailedError('x-priority', REFUSED), {}, true, [false, false]],
+  ] as const)('keeps a consumer or ends it: %s', async (_, error, options, declaredHere, stays) => {
+    for (const [index, patient] of [true, false].entries()) {
+      declared = declaredHere;
+      const consumer = await add(`q${index}`, options);
+      set.suspend();
+      const resumed = set.resume(patient);
+      asked.splice(0)[0]!.leave(error);
+      await expect(resumed).rejects.toBe(error);
+      expect(set.list().includes(consumer)).toBe(stays[index]);
+      if (!stays[index]) await expect(consumer.closed).resolves.toBeInstanceOf(ConsumerCancelledError);
+      set.finish(undefined);
+    }
+  });
+
+  it('tells the bytes of what waits, and of nothing that is handled', async () => {
+    let done = (): void => {};
+    const consumer = await add('q', { concurrency: 1 }, () => new Promise<void>((resolve) => (done = resolve)));
+    deliver(consumer, 1);
+    expect(set.heldBytes).toBe(0);
+    deliver(consumer, 2);
+    expect(set.heldBytes).toBeGreaterThan(10);
+    done();
+    await tick();
+    expect(set.heldBytes).toBe(0);
+  });
+});
