@@ -30,6 +30,8 @@ export interface RequestChannel {
 export class RpcRequester {
   private readonly pending: PendingRequests;
   private readonly channel: RequestChannel;
+  /** It is closed, or about to be: why nothing is asked any more. */
+  private closing: ConnectionClosedError | undefined;
 
   /**
    * @param open makes the channel; `prepare` runs on each channel that it opens at the broker, before anything is published
@@ -51,6 +53,8 @@ export class RpcRequester {
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
     }
+    // Its replies are not listened for any more.
+    if (this.closing) throw this.closing;
     signal?.throwIfAborted();
     const late = (): Error =>
       new RpcTimeoutError(
@@ -77,8 +81,8 @@ export class RpcRequester {
 
   /** Gives up what is not answered yet. */
   async close(): Promise<void> {
-    const reason = new ConnectionClosedError('The application is shutting down: the reply will not be waited for.');
-    this.pending.failAll(reason);
+    this.closing = new ConnectionClosedError('The application is shutting down: the reply will not be waited for.');
+    this.pending.failAll(this.closing);
     await this.channel.close();
   }
 
