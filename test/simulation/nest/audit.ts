@@ -1,5 +1,4 @@
 import { getEventListeners } from 'node:events';
-import { connect } from '../../../lib/client/index.js';
 import { AmqpConsumerRegistry } from '../../../src/index.js';
 import type { Director } from './director.js';
 import { numberIn } from './messages.js';
@@ -10,8 +9,14 @@ export function auditPeace(scene: Scene, { apps, services }: Director): void {
   const { oracle, site } = scene;
   const consumers = new Map<string, number>();
   const expect = (queue: string): void => void consumers.set(queue, (consumers.get(queue) ?? 0) + 1);
-  for (const { name, context, isLive } of apps) {
+  for (const { name, context, isLive, handlers, due } of apps) {
     if (!isLive) continue;
+    const [heard, were] = [JSON.stringify(handlers.heard), JSON.stringify(due)];
+    oracle.check(
+      heard === were,
+      'listeners',
+      () => `${name}: its listeners have heard of ${heard}; there were ${were}`,
+    );
     for (const { queue, state, error } of context!.get(AmqpConsumerRegistry, { strict: false }).list()) {
       oracle.check(state === 'consuming', 'peace-consumers', () => `${name}: the consumer of '${queue}' is ${state} after all that time: ${String(error)}`); // prettier-ignore
       expect(queue);
@@ -45,16 +50,9 @@ export function auditRest(scene: Scene, { apps, services, clients }: Director): 
 }
 
 /** What all queues hold, by queue and number. */
-export async function takeAll({ site, clock, random }: Scene): Promise<Map<string, Map<number, number>>> {
+export async function takeAll({ site }: Scene): Promise<Map<string, Map<number, number>>> {
   const found = new Map<string, Map<number, number>>();
-  const connection = await connect({
-    urls: 'amqp://node0',
-    connectionName: 'auditor',
-    clock: clock.for('auditor'),
-    random: random.split('auditor'),
-    reconnect: false,
-    createSocket: async (_, signal) => (await site.network.connect(0, signal)).client,
-  });
+  const connection = await site.operator('auditor');
   const channel = await connection.openChannel();
   for (const { name, messages } of site.broker.queues) {
     const numbers = new Map<number, number>();

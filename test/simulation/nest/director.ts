@@ -153,9 +153,24 @@ export class Director {
         return faults.refuseLogins(step.count);
       case 'cancelConsumers':
         return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
+      case 'deleteQueue':
+        return void this.deleteQueue(step.queue);
       case 'drop':
         return void faults.drop(step.how);
       default:
+    }
+  }
+
+  /** Where the broker cannot be reached, nothing is deleted. */
+  private async deleteQueue(queue: string): Promise<void> {
+    try {
+      const connection = await this.scene.site.operator('operator');
+      const channel = await connection.openChannel();
+      const messageCount = await channel.queueDelete(queue);
+      this.scene.oracle.count('deleted messages', messageCount);
+      await connection.close();
+    } catch (error) {
+      this.scene.trace.add('operator', `cannot delete '${queue}': ${String(error)}`);
     }
   }
 

@@ -8,7 +8,7 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   boot: 2, shutDown: 2, publish: 40, request: 12, pause: 2, resume: 2, redrive: 3, listParked: 1, letGo: 2,
   serve: 2, closeServer: 1, emit: 10, send: 10, closeClient: 0.5,
   reset: 2, fin: 1, halfOpen: 1, blackHole: 1, truncate: 2, freeze: 1, weather: 1, crash: 1.5, stopBroker: 1, block: 1.5,
-  nackNext: 3, returnNext: 2, cancelConsumers: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
+  nackNext: 3, returnNext: 2, cancelConsumers: 2, deleteQueue: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
 }; // prettier-ignore
 
 /** Without it there is nothing to look at. */
@@ -38,10 +38,14 @@ function drawSettings(random: Prng): NestSettings {
     batch: { size, maxWait: random.pick([20, 200, 1_000]), concurrency: random.pick([1, 1, 3]) },
     publishTimeout: random.pick([2_000, 10_000, 30_000]),
     maxInFlight: random.pick([1, 5, 10_000]),
-    maxWaiting: random.pick([0, 5, 100_000, 100_000]),
+    maxWaiting: random.pick([0, 5, 100_000, 100_000, 100_000, 100_000]),
+    maxInFlightBytes: random.pick([200, 4_000, 67_108_864, 67_108_864, 67_108_864]),
+    maxWaitingBytes: random.pick([500, 5_000, 67_108_864, 67_108_864, 67_108_864, 67_108_864]),
     republishUnconfirmed: random.chance(0.3),
     whenUnavailable: random.pick(['wait', 'wait', 'fail']),
     quorum: random.chance(0.3),
+    listening: random.chance(0.3),
+    controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
   };
 }
@@ -64,7 +68,8 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   let at = 150;
   for (let index = 0; index < count; index++) {
     if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
-    steps.push(drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets, settings));
+    const step = drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets, settings);
+    steps.push(step, ...misfortunesOf(random, step));
   }
   return steps.sort((one, other) => one.at - other.at);
 }
@@ -82,6 +87,17 @@ function drawWeather(random: Prng): Weather {
 function aside(random: Prng, queue: Target, settings: NestSettings): string {
   const delays = [1, 2].flatMap((attempt) => delaysAfter(attempt, settings));
   return `${queue}.${random.pick(['parked', ...delays.map((ms) => `retry.${ms}`)])}`;
+}
+
+/** What goes wrong in the middle of a step: by chance alone it seldom would. */
+function misfortunesOf(random: Prng, step: Step): Step[] {
+  if (step.kind !== 'redrive' || random.chance(0.5)) return [];
+  const { at, app, queue } = step;
+  const kind = random.pick(['nackNext', 'returnNext', 'drop', 'reset'] as const);
+  if (kind === 'nackNext' || kind === 'returnNext') return [{ at, kind, count: 1, key: queue }];
+  const soon = at + random.pick([1, 3, 10, 50]);
+  if (kind === 'drop') return [{ at: soon, kind, how: 'reset' }];
+  return [0, 1].map((nth) => ({ at: soon, kind, app, nth }));
 }
 
 function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Target[], settings: NestSettings): Step {
@@ -139,9 +155,17 @@ function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Ta
       return { at, kind, count: random.pick([1, 1, 2, 5]) };
     case 'cancelConsumers':
       return { at, kind, ...(random.chance(0.5) ? { queue } : {}) };
+    case 'deleteQueue':
+      return { at, kind, queue: drawQueue(random, queue, settings) };
     case 'drop':
       return { at, kind, how: random.pick(['close', 'end', 'reset', 'mid-frame']) };
   }
+}
+
+/** One that messages come from, or one where they wait. */
+function drawQueue(random: Prng, queue: Target, settings: NestSettings): string {
+  const served = random.chance(0.3) || queue === 'mine' ? 'micro' : queue;
+  return random.chance(0.6) ? served : aside(random, served, settings);
 }
 
 function drawPublish(random: Prng, to: Target): PublishSettings {

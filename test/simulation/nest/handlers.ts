@@ -4,6 +4,8 @@ import {
   AmqpConsumer,
   AmqpRpc,
   Ctx,
+  OnConsumerCancelled,
+  OnReturn,
   Payload,
   exponential,
   fixed,
@@ -49,6 +51,8 @@ export class Handlers {
   over = false;
   /** Queues that are paused. */
   readonly paused = new Set<string>();
+  /** How often its listeners were called. */
+  readonly heard = { cancelled: 0, returned: 0 };
   /** How often each was paused or resumed. */
   private readonly switches = new Map<string, number>();
   private readonly times = new Map<string, number>();
@@ -182,6 +186,18 @@ export function providerOf(handlers: Handlers, settings: NestSettings): Type {
     @AmqpConsumer(mine, options)
     mine(@Payload(handlers.refusing(mine)) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
       return handlers.handle(mine, letter, context);
+    }
+
+    @OnConsumerCancelled()
+    onCancelled(): void {
+      handlers.heard.cancelled++;
+      throw new Error('a listener that throws');
+    }
+
+    @OnReturn()
+    async onReturned(): Promise<void> {
+      handlers.heard.returned++;
+      await Promise.reject(new Error('a listener that rejects'));
     }
   }
   return Consumers;

@@ -48,6 +48,9 @@ export interface Seen {
 /** Ms by which a retry may seem early: the network takes its time, and the broker's clock is in whole ms. */
 const EARLY = 50;
 
+/** What a queue's name has more where its messages wait or are kept. */
+const ASIDE = /\.(?:parked|retry\.\d+)$/;
+
 /** How long it may take to put a message aside, or to answer it, ms. */
 const SETTLING = 60_000;
 
@@ -59,6 +62,8 @@ export class Ledger {
   private readonly atBroker = new Map<number, Set<string>>();
   /** By message id. */
   private readonly numbers = new Map<string, number>();
+  /** Messages that were sent before their queue was deleted: they may be gone with it. */
+  private readonly deleted = new Set<number>();
   /** When applications began to shut down, by name. */
   private readonly shutDowns = new Map<string, number>();
   private lastNumber = 0;
@@ -141,6 +146,12 @@ export class Ledger {
     this.oracle.count(`fate: ${run.fate}`);
   }
 
+  /** A queue, or one of those where its messages wait, is deleted with all that is in it. */
+  onDeleted(name: string): void {
+    const queue = name.replace(ASIDE, '');
+    for (const sent of this.sent.values()) if (sent.queue === queue) this.deleted.add(sent.n);
+  }
+
   onShutDown(app: string): void {
     this.shutDowns.set(app, this.now());
   }
@@ -221,7 +232,7 @@ export class Ledger {
       const away = [...fates].some(
         (fate) => fate && isFinal(fate) && fate !== 'park' && (fate !== 'dead-letter' || to === 'micro'),
       );
-      const kept = given === 'discard' || away || parked + dead > 0;
+      const kept = given === 'discard' || away || parked + dead > 0 || this.deleted.has(n);
       oracle.check(kept, 'lost', () => `confirmed and lost: ${story()}`);
     }
   }

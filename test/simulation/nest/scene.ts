@@ -1,3 +1,4 @@
+import type { LoggerService } from '@nestjs/common';
 import type { Oracle } from '../engine/oracle.js';
 import type { Prng } from '../engine/prng.js';
 import type { Trace } from '../engine/trace.js';
@@ -28,8 +29,22 @@ export class Scene {
     readonly site: Site,
   ) {}
 
+  /** What an application has as its logger: its lines are in the trace. */
+  loggerOf(name: string): LoggerService {
+    const log = (level: string) => (line: unknown): void => this.trace.add('log', `${name} ${level} ${String(line)}`); // prettier-ignore
+    return { log: log('log'), warn: log('warn'), error: log('error'), debug: log('debug') };
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => void this.clock.in(ms, resolve));
+  }
+
+  /** It is closed: no timer of it waits, but for one of each socket whose peer has not closed yet. */
+  leavesNoTimer(user: { readonly name: string; readonly liveWires: readonly unknown[] }): void {
+    this.clock.in(1, () => {
+      const [timers, sockets] = [this.clock.waiting(user.name), user.liveWires.length];
+      this.oracle.check(timers <= sockets, 'leak', () => `${user.name} is closed with ${sockets} open sockets, and ${timers} of its timers wait`); // prettier-ignore
+    });
   }
 
   /** Handlers that hang wait for this. */

@@ -1,3 +1,6 @@
+import { Controller, Module, type INestMicroservice, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { AmqpClientProxy, AmqpRecordBuilder, AmqpServer, type AmqpRpcContext, type AmqpTransportOptions } from '../../../src/microservices/index.js'; // prettier-ignore
 import type { AmqpContext } from '../../../src/index.js';
@@ -12,6 +15,8 @@ import { toldBy } from './user-app.js';
 const QUEUE = 'micro';
 /** Replies, the channel, and the connection, each in its 10 s, and the last replies in their 1 s. */
 const FAREWELLS = 31_000;
+/** Until requests have heard that their connection is gone, and those that wait for another that it cannot be had, ms. */
+const REPLIES_LOST = 10_000;
 /** Until a client has connected, or has failed to, ms. */
 const CONNECTING = 60_000;
 
@@ -43,6 +48,8 @@ export class Service {
   state: 'starting' | 'running' | 'failed' | 'closing' | 'closed' = 'starting';
   private readonly handlers: Handlers;
   private readonly server: AmqpServer;
+  /** With controllers. */
+  private app: INestMicroservice | undefined;
 
   constructor(
     private readonly scene: Scene,
@@ -50,6 +57,7 @@ export class Service {
   ) {
     this.handlers = new Handlers(scene, name);
     this.server = new AmqpServer(optionsOf(scene, name, (wire) => this.wires.push(wire)));
+    if (scene.settings.controllers) return;
     this.server.addHandler('ask', (letter: Letter, context: AmqpRpcContext) => this.handle(letter, context), false);
     this.server.addHandler('event', (letter: Letter, context: AmqpRpcContext) => this.handle(letter, context), true);
   }
@@ -59,9 +67,11 @@ export class Service {
   }
 
   start(): void {
-    const listen = (): Promise<void> => new Promise((resolve, reject) => void this.server.listen((error) => (error ? reject(error as Error) : resolve()))); // prettier-ignore
+    const { scene, server } = this;
+    const alone = (): Promise<void> => new Promise((resolve, reject) => void server.listen((error) => (error ? reject(error as Error) : resolve()))); // prettier-ignore
     // It tries for as long as it takes; `close` ends that.
-    this.scene.promises.watch(`serve ${this.name}`, listen, { within: Infinity }, (error) => {
+    const listen = scene.settings.controllers ? () => this.listen() : alone;
+    scene.promises.watch(`serve ${this.name}`, listen, { within: Infinity }, (error) => {
       if (this.state === 'starting') this.state = error ? 'failed' : 'running';
     });
   }
@@ -74,14 +84,25 @@ export class Service {
     const within = scene.settings.gracePeriod + FAREWELLS;
     scene.promises.watch(
       `closeServer ${name}`,
-      () => server.close(),
+      async () => (this.app ?? server).close(),
       { within, invariant: 'shutdown' },
       (error) => {
         this.state = 'closed';
         handlers.over = true;
         scene.oracle.check(error === undefined, 'shutdown', () => `${name} fails to close: ${String(error)}`);
+        scene.leavesNoTimer(this);
       },
     );
+  }
+
+  private async listen(): Promise<void> {
+    @Module({ controllers: [controllerOf((letter, context) => this.handle(letter, context))] })
+    class App {}
+
+    const { server, scene, name } = this;
+    const options = { strategy: server, logger: scene.loggerOf(name), abortOnError: false };
+    this.app = await NestFactory.createMicroservice(App, options);
+    await this.app.listen();
   }
 
   private async handle(letter: Letter, context: AmqpRpcContext): Promise<unknown> {
@@ -93,17 +114,44 @@ export class Service {
   }
 }
 
+/** Nest makes an "Internal server error" of an error; in an `RpcException` it stays what it is. */
+function controllerOf(handle: (letter: Letter, context: AmqpRpcContext) => Promise<unknown>): Type {
+  const handled = async (letter: Letter, context: AmqpRpcContext): Promise<unknown> => {
+    try {
+      return await handle(letter, context);
+    } catch (error) {
+      throw letter.n % 2 === 0 && (error as Error).name === 'Error' ? error : new RpcException(error as Error);
+    }
+  };
+
+  @Controller()
+  class Micro {
+    @MessagePattern('ask')
+    ask(@Payload() letter: Letter, @Ctx() context: AmqpRpcContext): Promise<unknown> {
+      return handled(letter, context);
+    }
+
+    @EventPattern('event')
+    onEvent(@Payload() letter: Letter, @Ctx() context: unknown): Promise<unknown> {
+      return handled(letter, context as AmqpRpcContext);
+    }
+  }
+  return Micro;
+}
+
 /** A client of the microservice transport. */
 export class ServiceClient {
   readonly wires: Wire[] = [];
   closed = false;
   private readonly client: AmqpClientProxy;
+  /** Numbers of requests. */
+  private readonly unanswered = new Set<number>();
 
   constructor(
     private readonly scene: Scene,
     readonly name: string,
   ) {
-    this.client = new AmqpClientProxy(optionsOf(scene, name, (wire) => this.wires.push(wire)));
+    this.client = new AmqpClientProxy(optionsOf(scene, name, (wire) => this.onWire(wire)));
   }
 
   get liveWires(): Wire[] {
@@ -123,8 +171,10 @@ export class ServiceClient {
     const { scene } = this;
     for (let index = 0; index < what.count; index++) {
       const { sent, record } = this.write(what, true);
+      this.unanswered.add(sent.n);
       const within = CONNECTING + (what.timeout ?? scene.settings.publishTimeout);
       scene.promises.watch(`send ${this.name} ${sent.n}`, () => this.ask(record, leaveAfter), { within }, (error, reply) => {
+        this.unanswered.delete(sent.n);
         if (!error || error instanceof Answered) scene.ledger.onAnswer(sent, error as Answered | undefined, reply?.n);
       }); // prettier-ignore
     }
@@ -133,7 +183,21 @@ export class ServiceClient {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.scene.promises.watch(`closeClient ${this.name}`, () => this.client.close(), { within: 21_000 });
+    const { scene, name, client } = this;
+    scene.promises.watch(`closeClient ${name}`, () => client.close(), { within: 21_000 }, () => scene.leavesNoTimer(this)); // prettier-ignore
+  }
+
+  /** With its connection the replies to all requests are lost: none of them waits any longer. */
+  private onWire(wire: Wire): void {
+    this.wires.push(wire);
+    const { oracle, clock } = this.scene;
+    wire.client.once('close', () => {
+      const lost = [...this.unanswered];
+      clock.in(REPLIES_LOST, () => {
+        const waits = lost.filter((n) => this.unanswered.has(n));
+        oracle.check(waits.length === 0, 'settles', () => `${this.name}: requests ${waits.join()} wait for replies to a connection that is gone`); // prettier-ignore
+      });
+    });
   }
 
   private ask(record: unknown, leaveAfter: number | undefined): Promise<{ n: number }> {

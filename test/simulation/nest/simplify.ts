@@ -16,11 +16,18 @@ export const plainSettings = {
   publishTimeout: 10_000,
   maxInFlight: 10_000,
   maxWaiting: 100_000,
+  maxInFlightBytes: 67_108_864,
+  maxWaitingBytes: 67_108_864,
   republishUnconfirmed: false,
   whenUnavailable: 'wait',
   quorum: false,
+  listening: false,
+  controllers: false,
   duration: 5_000,
 } as const;
+
+/** Steps that are about one queue. */
+const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>(['redrive', 'listParked', 'deleteQueue']);
 
 /** Values that a step may have in place of its own: fewer, smaller, at once. */
 export function simplify(step: Step): readonly Step[] {
@@ -32,7 +39,7 @@ export function simplify(step: Step): readonly Step[] {
   if ('count' in step && step.count > 1) simpler.push({ ...step, count: 1 } as Step);
   if (step.kind === 'weather') simpler.push({ ...step, weather: { ...step.weather, chunk: 0, bandwidth: 0 } });
   for (const name of ['queue', 'limit', 'leaveAfter', 'key'] as const) {
-    if (name === 'queue' && (step.kind === 'redrive' || step.kind === 'listParked')) continue;
+    if (name === 'queue' && MUST_NAME.has(step.kind)) continue;
     if (name in step) {
       const { [name]: _, ...rest } = step as unknown as Record<string, unknown>;
       simpler.push(rest as unknown as Step);

@@ -1,6 +1,6 @@
 import type { EmbeddedBroker, JournalEntry } from '../../../lib/broker/index.js';
 import { simulatedBroker } from '../simulated-broker.js';
-import type { ConnectionOptions } from '../../../lib/client/index.js';
+import { connect, type Connection, type ConnectionOptions } from '../../../lib/client/index.js';
 import { Network } from '../engine/network.js';
 import type { Oracle } from '../engine/oracle.js';
 import type { Prng } from '../engine/prng.js';
@@ -52,11 +52,26 @@ export class Site {
     };
   }
 
+  /** A connection that looks after the broker, and belongs to no application. */
+  operator(name: string): Promise<Connection> {
+    return connect({
+      urls: 'amqp://node0',
+      connectionName: name,
+      clock: this.clock.for(name),
+      random: this.random.split(name),
+      reconnect: false,
+      createSocket: async (_, signal) => (await this.network.connect(0, signal)).client,
+    });
+  }
+
   private onEntry(entry: JournalEntry): void {
     if (this.trace.wanted) this.trace.add('broker', lineOf(entry));
     switch (entry.kind) {
       case 'connected':
         return this.oracle.count('connected');
+      case 'method':
+        if (entry.name === 'queue.delete') this.ledger.onDeleted((entry.args as { queue: string }).queue);
+        return;
       case 'published': {
         const { outcome, exchange, routingKey } = entry;
         const n = numberIn(entry.message.properties);

@@ -89,6 +89,8 @@ export type Step = TimedStep &
     | { readonly kind: 'nackNext'; readonly count: number; readonly key?: string }
     | { readonly kind: 'returnNext'; readonly count: number; readonly key?: string }
     | { readonly kind: 'cancelConsumers'; readonly queue?: Target }
+    /** By an operator, with all that is in it. */
+    | { readonly kind: 'deleteQueue'; readonly queue: string }
     | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
     | { readonly kind: 'stall'; readonly ms: number }
     | { readonly kind: 'lag'; readonly by: number; readonly ms: number }
@@ -117,10 +119,17 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly publishTimeout: number;
   readonly maxInFlight: number;
   readonly maxWaiting: number;
+  /** Bytes of bodies. */
+  readonly maxInFlightBytes: number;
+  readonly maxWaitingBytes: number;
   readonly republishUnconfirmed: boolean;
   readonly whenUnavailable: 'wait' | 'fail';
   /** The queues are quorum queues. */
   readonly quorum: boolean;
+  /** Applications listen, and may be shut down while they boot. */
+  readonly listening: boolean;
+  /** Handlers of services are methods of controllers. */
+  readonly controllers: boolean;
   /** Ms until peace comes. */
   readonly duration: number;
 }

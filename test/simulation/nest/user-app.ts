@@ -1,5 +1,6 @@
 import { Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Server } from '@nestjs/microservices';
 import {
   AmqpConsumerRegistry,
   AmqpModule,
@@ -14,7 +15,7 @@ import {
   type QueueDefinition,
   type TopologyOptions,
 } from '../../../src/index.js';
-import { MessageReturnedError, PublishNackedError } from '../../../lib/client/index.js';
+import { MessageReturnedError, PublishNackedError, PublishRefusedError } from '../../../lib/client/index.js';
 import type { Wire } from '../engine/wire.js';
 import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
@@ -49,12 +50,32 @@ function topologyOf(settings: NestSettings, mine: string): TopologyOptions {
   };
 }
 
+/** What listens to nothing: an application with it can be closed before it has booted. */
+class NoTransport extends Server {
+  listen(callback: () => void): void {
+    callback();
+  }
+
+  close(): void {}
+
+  on(): void {}
+
+  unwrap<T>(): T {
+    throw new Error('there is nothing behind it');
+  }
+}
+
 /** One Nest application, from its start to its end. */
 export class UserApp {
   readonly wires: Wire[] = [];
   readonly handlers: Handlers;
   state: 'starting' | 'running' | 'failed' | 'closing' | 'closed' = 'starting';
   context: INestApplicationContext | undefined;
+  /** What its listeners should have heard of. */
+  readonly due = { cancelled: 0, returned: 0 };
+  /** Publishes that are not settled, and the bytes of their bodies. */
+  private readonly underWay = { count: 0, bytes: 0 };
+  private largest = 0;
 
   constructor(
     private readonly scene: Scene,
@@ -78,23 +99,26 @@ export class UserApp {
     const { startup, startupTimeout, rpcTimeout } = settings;
     // Connecting is limited by `startupTimeout`; the consumers then have their own calls, one after the other.
     const within = startupTimeout + 12 * rpcTimeout + 10_000;
-    promises.watch(`boot ${name} ${startup}`, () => this.boot(), { within }, (error, context) => {
-      this.context = context;
+    promises.watch(`boot ${name} ${startup}`, () => this.boot(), { within }, (error) => {
+      if (this.state !== 'starting') return;
       this.state = error ? 'failed' : 'running';
     }); // prettier-ignore
   }
 
   shutDown(): void {
-    if (this.state !== 'running') return;
     const { scene, name, context } = this;
+    // Nobody has what could be closed while an application context boots.
+    if (!context || (this.state !== 'running' && this.state !== 'starting')) return;
+    if (this.state === 'starting') scene.oracle.count('shut down while booting');
     this.state = 'closing';
     scene.ledger.disturbed = true;
     scene.ledger.onShutDown(name);
     const within = scene.settings.gracePeriod + FAREWELLS;
-    scene.promises.watch(`shutDown ${name}`, () => context!.close(), { within, invariant: 'shutdown' }, (error) => {
+    scene.promises.watch(`shutDown ${name}`, () => context.close(), { within, invariant: 'shutdown' }, (error) => {
       this.state = 'closed';
       this.handlers.over = true;
       scene.oracle.check(error === undefined, 'shutdown', () => `${name} fails to shut down: ${String(error)}`);
+      scene.leavesNoTimer(this);
     }); // prettier-ignore
   }
 
@@ -146,10 +170,11 @@ export class UserApp {
     return [queue === 'mine' ? mine : queue];
   }
 
-  private async boot(): Promise<INestApplicationContext> {
+  private async boot(): Promise<void> {
     const { scene, name, handlers } = this;
     const { settings, site, ledger } = scene;
-    const { startup, startupTimeout, gracePeriod, publishTimeout, maxInFlight, maxWaiting, republishUnconfirmed, whenUnavailable } = settings; // prettier-ignore
+    const { startup, startupTimeout, gracePeriod, publishTimeout, listening } = settings;
+    const { maxInFlight, maxInFlightBytes, maxWaiting, maxWaitingBytes, republishUnconfirmed, whenUnavailable } = settings; // prettier-ignore
 
     @Module({
       imports: [
@@ -161,7 +186,7 @@ export class UserApp {
           startup,
           startupTimeout,
           gracePeriod,
-          publishing: { timeout: publishTimeout, maxInFlight, maxWaiting, republishUnconfirmed, whenUnavailable },
+          publishing: { timeout: publishTimeout, maxInFlight, maxInFlightBytes, maxWaiting, maxWaitingBytes, republishUnconfirmed, whenUnavailable }, // prettier-ignore
         }),
       ],
       providers: [
@@ -172,13 +197,23 @@ export class UserApp {
           inject: [AmqpConsumerRegistry],
           useFactory: ({ failures$ }: AmqpConsumerRegistry) => failures$.subscribe((failure) => ledger.onFailure(name, failure)), // prettier-ignore
         },
+        {
+          provide: 'cancels',
+          inject: [ConfirmingPublisher],
+          useFactory: ({ cancels$ }: ConfirmingPublisher) => cancels$.subscribe(() => this.due.cancelled++),
+        },
       ],
     })
     class App {}
 
-    const log = (level: string) => (line: unknown): void => scene.trace.add('log', `${name} ${level} ${String(line)}`); // prettier-ignore
-    const logger = { log: log('log'), warn: log('warn'), error: log('error'), debug: log('debug') };
-    return NestFactory.createApplicationContext(App, { logger, abortOnError: false });
+    const options = { logger: scene.loggerOf(name), abortOnError: false };
+    if (!listening) {
+      this.context = await NestFactory.createApplicationContext(App, options);
+      return;
+    }
+    const app = await NestFactory.createMicroservice(App, { ...options, strategy: new NoTransport() });
+    this.context = app;
+    await app.listen();
   }
 
   private send(
@@ -223,7 +258,38 @@ export class UserApp {
     const payload = what.bad ? NO_JSON : letterOf(sent.n, what);
     const options = this.optionsOf(what, sent);
     const timeout = what.timeout ?? scene.settings.publishTimeout;
-    scene.promises.watch(`publish ${this.name} ${sent.n} to '${exchange}' '${key}'`, () => context.get(ConfirmingPublisher, { strict: false }).publish(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error) => scene.ledger.tell(sent, toldBy(error))); // prettier-ignore
+    const { underWay } = this;
+    const before = { ...underWay };
+    const bytes = Buffer.isBuffer(payload) ? payload.length : JSON.stringify(payload).length;
+    underWay.count++;
+    underWay.bytes += bytes;
+    scene.promises.watch(`publish ${this.name} ${sent.n} to '${exchange}' '${key}'`, () => context.get(ConfirmingPublisher, { strict: false }).publish(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error) => {
+      underWay.count--;
+      underWay.bytes -= bytes;
+      if (error instanceof MessageReturnedError) this.due.returned++;
+      if (error instanceof PublishRefusedError) this.checkRefusal(error, before.count, before.bytes + bytes);
+      scene.ledger.tell(sent, toldBy(error));
+    }); // prettier-ignore
+    this.checkBytes(bytes);
+  }
+
+  /** "N publishes wait already" is said only where there are so many, or so many bytes. */
+  private checkRefusal({ message }: PublishRefusedError, count: number, bytes: number): void {
+    if (!message.includes('publishes wait already')) return;
+    const { maxWaiting, maxWaitingBytes } = this.scene.settings;
+    this.scene.oracle.count('refused for want of room');
+    this.scene.oracle.check(count >= maxWaiting || bytes > maxWaitingBytes, 'refused', () => `${this.name}: ${message}; only ${count} publishes with ${bytes} bytes are under way`); // prettier-ignore
+  }
+
+  /** What is refused at once is refused by then. One message is sent however large it is. */
+  private checkBytes(own: number): void {
+    const { oracle, clock, settings } = this.scene;
+    this.largest = Math.max(this.largest, own);
+    clock.in(0, () => {
+      const { bytes } = this.underWay;
+      const most = Math.max(settings.maxInFlightBytes, this.largest) + settings.maxWaitingBytes;
+      oracle.check(bytes <= most, 'bounds', () => `${this.name}: ${bytes} bytes are under way, ${most} may be`);
+    });
   }
 
   private requestOne(what: PublishSettings): void {
@@ -234,6 +300,7 @@ export class UserApp {
     const options = this.optionsOf(what, sent);
     const timeout = what.timeout ?? scene.settings.publishTimeout;
     scene.promises.watch(`request ${this.name} ${sent.n}`, () => context.get(ConfirmingPublisher, { strict: false }).request<{ n: number }>(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error, reply) => {
+      if (error instanceof MessageReturnedError) this.due.returned++;
       const answered = error === undefined || error instanceof RpcRemoteError;
       if (!answered) return;
       scene.ledger.onAnswer(sent, error as RpcRemoteError | undefined, reply?.n);
