@@ -5,7 +5,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { shapeOf, shrink } from './engine/shrink.js';
-import type { RunOptions } from './engine/world.js';
+import type { RunOptions, Violation } from './engine/world.js';
 import { Figures } from './figures.js';
 import { report } from './report.js';
 import { worldNamed } from './worlds.js';
@@ -66,6 +66,9 @@ async function one(seed: number): Promise<void> {
   console.log(`${report(world.name, shrunk.scenario, shrunk.result, values.trace)}\n(${steps})`);
 }
 
+/** Seeds for each line of a run that nobody watches. */
+const LINE_EVERY = 500;
+
 /** Many seeds, in processes of their own. */
 async function many(): Promise<void> {
   const seconds = whole('seconds', values.seconds) ?? Infinity;
@@ -84,9 +87,20 @@ async function many(): Promise<void> {
     next += count;
     return { world: world.name, from: next - count, count, only: values.only, except: values.except };
   };
+  let nextLine = LINE_EVERY;
   const progress = (): void => {
-    if (values.quiet || !process.stderr.isTTY) return;
-    process.stderr.write(`\r\u001b[K${figures.line()}${failures.length > 0 ? `, ${failures.length} failed` : ''}`);
+    if (values.quiet) return;
+    const line = `${figures.line()}${failures.length > 0 ? `, ${failures.length} failed` : ''}`;
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+    else if (figures.seeds >= nextLine) {
+      nextLine += LINE_EVERY;
+      console.log(line);
+    }
+  };
+  const fail = (seed: number, violation: Violation): void => {
+    failures.push({ seed, ...violation });
+    // A run of hours need not come to its end for that.
+    if (values['keep-going'] && !values.quiet) console.log(`seed ${seed}: ${violation.invariant}: ${violation.what.split('\n')[0]}`); // prettier-ignore
   };
   const workOff = (worker: ChildProcess): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -99,7 +113,7 @@ async function many(): Promise<void> {
         figures.cpu += results.cpu;
         for (const { virtualTime, counts, seed, violation } of results.runs) {
           figures.add(virtualTime, counts);
-          if (violation) failures.push({ seed, ...violation });
+          if (violation) fail(seed, violation);
         }
         progress();
         give();
