@@ -83,6 +83,24 @@ describe('StreamPosition', () => {
     expect(position.committed).toBe(11);
   });
 
+  it('does not count what was delivered before a loss and has not come again yet', () => {
+    const { position, begin, end } = positionAt(9);
+    begin(10, 11, 12);
+    position.abandon();
+    begin(10);
+    end(10);
+    expect(position.arguments()).toEqual({ 'x-stream-offset': 11 });
+  });
+
+  it('goes on with the first delivery when the channel is lost before anything is settled', () => {
+    const position = new StreamPosition('next');
+    for (const offset of [5, 6]) position.begin(new FakeDelivery(offset) as unknown as Delivery);
+    expect(position.arguments()).toEqual({ 'x-stream-offset': 5 });
+    position.abandon();
+    expect(position.arguments()).toEqual({ 'x-stream-offset': 5 });
+    expect(position.committed).toBeUndefined();
+  });
+
   it('ignores what comes from no stream', () => {
     const { position } = positionAt();
     const delivery = { settled: true, properties: {} } as Delivery;

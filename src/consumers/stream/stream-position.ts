@@ -10,7 +10,10 @@ const OFFSET = 'x-stream-offset';
 export class StreamPosition {
   /** Offsets that were delivered and not settled yet, as they came. */
   private pending = new Set<number>();
+  /** The highest offset since the last loss. */
   private last: number | undefined;
+  /** The offset that the stream's first delivery had: what stands before it was not asked for. */
+  private first: number | undefined;
 
   /** @param start where to begin as long as nothing is settled. @param settled everything up to here is, inclusively */
   constructor(
@@ -31,13 +34,14 @@ export class StreamPosition {
   /** The argument of basic.consume that has it begin, or go on. */
   arguments(): FieldTable {
     if (this.settled !== undefined) return { [OFFSET]: this.settled + 1 };
-    return { [OFFSET]: this.start ?? 'next' };
+    return { [OFFSET]: this.first ?? this.start ?? 'next' };
   }
 
   begin(delivery: Delivery): void {
     const offset = offsetOf(delivery);
     if (offset === undefined) return;
     this.pending.add(offset);
+    this.first ??= offset;
     this.last = Math.max(offset, this.last ?? offset);
   }
 
@@ -60,6 +64,7 @@ export class StreamPosition {
   /** The channel is lost: what is pending comes again. */
   abandon(): void {
     this.pending.clear();
+    this.last = this.settled;
   }
 }
 
