@@ -369,11 +369,17 @@ describe('K6.2 what a channel holds is bounded', () => {
     expect(await seen.take(2)).toEqual(['4', '5']);
     for (const tag of [5, 6]) confirm(tag);
     await Promise.all(publishes);
-    // One that is larger than the bound is not stuck.
+    // One that is larger than the bound is not stuck: it is sent alone.
+    const small = channel.publish('', 'small', Buffer.alloc(1));
     const large = channel.publish('', 'large', Buffer.alloc(10_000));
-    await seen.next();
+    expect(await seen.take(1)).toEqual(['small']);
+    await settled();
+    expect(seen.waiting).toBe(0);
     confirm(7);
-    expect(await large).toBe(7);
+    expect(await small).toBe(7);
+    expect(await seen.take(1)).toEqual(['large']);
+    confirm(8);
+    expect(await large).toBe(8);
   });
 
   it('K6.2 maxUnconfirmedBytes is a number of at least 1', async () => {

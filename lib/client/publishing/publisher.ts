@@ -126,7 +126,7 @@ export class Publisher {
       checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       const mandatory = options.mandatory === true;
-      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle();
+      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle(body.length);
       if (!waits && !this.host.confirming) {
         this.hand({ exchange, routingKey, mandatory, properties: options, body });
         return body.length < DIRECT_BODY_SIZE ? SENT : this.whenTaken(timeout, signal);
@@ -159,8 +159,10 @@ export class Publisher {
     // A confirm that comes from within a write finds the loop below under way.
     if (this.pumping) return;
     this.pumping = true;
-    while (this.taken < this.waiting.length && !this.obstacle()) {
-      const publish = this.waiting[this.taken++]!;
+    while (this.taken < this.waiting.length) {
+      const publish = this.waiting[this.taken]!;
+      if (this.obstacle(publish.body.length)) break;
+      this.taken++;
       this.waitingBytes -= publish.body.length;
       if (publish.settled) continue;
       try {
@@ -275,12 +277,15 @@ export class Publisher {
     return waiter.promise;
   }
 
-  private obstacle(): Obstacle | undefined {
+  /** Why a message of so many bytes cannot be sent now. */
+  private obstacle(size: number): Obstacle | undefined {
     const there = this.host.obstacle();
     if (there || !this.host.confirming) return there;
     const { maxUnconfirmed, maxUnconfirmedBytes } = this.options;
     const { count, span, bytes } = this.confirms;
-    const full = count >= maxUnconfirmed || span >= maxUnconfirmed * MAX_SPAN_FACTOR || bytes >= maxUnconfirmedBytes;
+    // One that is larger than the bound by itself is sent when there is no other.
+    const heavy = bytes > 0 && bytes + size > maxUnconfirmedBytes;
+    const full = heavy || count >= maxUnconfirmed || span >= maxUnconfirmed * MAX_SPAN_FACTOR;
     return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
@@ -387,7 +392,7 @@ export class Publisher {
       const message =
         outcome === 'unknown'
           ? 'no confirm within the deadline: whether the broker has the message is unknown'
-          : `not published within the deadline: ${this.obstacle()?.reason ?? 'others were before it'}`;
+          : `not published within the deadline: ${this.obstacle(publish.body.length)?.reason ?? 'others were before it'}`;
       fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
