@@ -1,0 +1,118 @@
+import { Buffer } from 'node:buffer';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { EncodingError, MessageReturnedError, PublishNackedError, type Delivery } from '../../../lib/client/index.js';
+import { BrokerDetour, type DetourConnection } from './broker-detour.js';
+import { RetryPolicy } from './retry-policy.js';
+import { RETRY_HEADER, type RetryState } from './retry-state.js';
+
+const delivery = {
+  exchange: 'orders',
+  routingKey: 'order.created',
+  body: Buffer.from('body'),
+  properties: { messageId: 'm-1' },
+  encodedHeaders: {},
+} as unknown as Delivery;
+const record = { message: 'Error: failed', stack: '    at somewhere', time: new Date(0) };
+const state: RetryState = { failed: 1, queue: 'q', exchange: 'orders', routingKey: 'order.created', firstFailure: record, lastFailure: record }; // prettier-ignore
+const returned = new MessageReturnedError({ replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey: 'q.parked', properties: {}, body: Buffer.alloc(0), bodySize: 0 }); // prettier-ignore
+
+describe('BrokerDetour', () => {
+  let log: string[];
+  /** What the next publishes end with; undefined: confirmed. */
+  let outcomes: unknown[];
+  let declaring: Promise<void>;
+
+  const detourOf = (declare: 'assert' | 'check' = 'assert'): BrokerDetour => {
+    const scratch = {
+      isOpen: true,
+      queueDeclare: async (name: string, { passive }: { passive?: boolean }) => {
+        log.push(`${passive ? 'look for' : 'declare'} ${name}`);
+        await declaring;
+        return { queue: name };
+      },
+      close: async () => void log.push('declared'),
+    };
+    const publisher = {
+      closed: new Promise(() => {}),
+      publish: async (_: string, key: string, __: Buffer, options: { mandatory?: boolean; headers?: Record<string, unknown> }) => {
+        const history = options.headers?.[RETRY_HEADER] as { 'last-failure': { stack?: string } };
+        log.push(`publish to ${key}${options.mandatory ? ', mandatory' : ''}${history['last-failure'].stack ? '' : ', no stack'}`);
+        const outcome = outcomes.shift();
+        if (outcome !== undefined) throw outcome;
+        return 1;
+      },
+    }; // prettier-ignore
+    const open = async (channel: object) => channel;
+    const connections = { consuming: { openChannel: () => open(scratch) }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
+    const named = { connections: { open: async () => connections }, options: { topology: { declare } } };
+    const policy = new RetryPolicy({ attempts: 3, backoff: () => [100] }, 'broker');
+    return new BrokerDetour(named as unknown as DetourConnection, { name: 'Billing.onOrder', queue: 'q' }, policy);
+  };
+
+  beforeEach(() => {
+    [log, outcomes, declaring] = [[], [], Promise.resolve()];
+  });
+
+  it('publishes to the delay queue or the parked queue, and must find it there', async () => {
+    const detour = detourOf();
+    await detour.retry(delivery, state, 100);
+    await detour.park(delivery, state);
+    expect(log).toEqual(['publish to q.retry.100, mandatory', 'publish to q.parked, mandatory']);
+  });
+
+  it('declares a queue that was deleted, waits until it is there, and then publishes again', async () => {
+    let declared = (): void => {};
+    declaring = new Promise((resolve) => (declared = resolve));
+    outcomes = [returned];
+    let done = false;
+    const parked = detourOf().park(delivery, state).then(() => (done = true)); // prettier-ignore
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([log, done]).toEqual([['publish to q.parked, mandatory', 'declare q.parked'], false]);
+    declared();
+    await parked;
+    expect(log.slice(2)).toEqual(['declared', 'publish to q.parked, mandatory']);
+    outcomes = [returned];
+    log = [];
+    await detourOf().retry(delivery, state, 100);
+    expect(log).toEqual(['publish to q.retry.100, mandatory', 'declare q.retry.100', 'declared', 'publish to q.retry.100, mandatory']); // prettier-ignore
+  });
+
+  it('fails when the queue cannot be had, or the second publish fails as well', async () => {
+    const nacked = new PublishNackedError('full');
+    outcomes = [returned, nacked];
+    await expect(detourOf().park(delivery, state)).rejects.toBe(nacked);
+    outcomes = [nacked];
+    log = [];
+    await expect(detourOf().park(delivery, state)).rejects.toBe(nacked);
+    expect(log).toEqual(['publish to q.parked, mandatory']);
+    outcomes = [returned];
+    declaring = Promise.reject(nacked);
+    await expect(detourOf().park(delivery, state)).rejects.toThrow('full');
+  });
+
+  it('leaves out stacks where headers do not fit into a frame', async () => {
+    outcomes = [new EncodingError('too large')];
+    await detourOf().park(delivery, state);
+    expect(log).toEqual(['publish to q.parked, mandatory', 'publish to q.parked, mandatory, no stack']);
+  });
+
+  it('takes the next longer delay of its ladder for one that a handler asks for, and declares it once', async () => {
+    const detour = detourOf();
+    await detour.retry(delivery, state, 1_500);
+    await detour.retry(delivery, state, 1_800);
+    await detour.retry(delivery, state, 1e9);
+    expect(log.filter((line) => line.startsWith('publish'))).toEqual([
+      'publish to q.retry.2000, mandatory',
+      'publish to q.retry.2000, mandatory',
+      'publish to q.retry.180000000, mandatory',
+    ]);
+    expect(log.filter((line) => line.startsWith('declare '))).toEqual(['declare q.retry.2000', 'declare q.retry.180000000']); // prettier-ignore
+  });
+
+  it('makes do with the delays that are there where it may not declare', async () => {
+    const detour = detourOf('check');
+    await detour.retry(delivery, state, 1);
+    await detour.retry(delivery, state, 5_000);
+    expect(log).toEqual(['publish to q.retry.100, mandatory', 'publish to q.retry.100, mandatory']);
+  });
+});
