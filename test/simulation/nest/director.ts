@@ -1,13 +1,8 @@
 import type { Wire, WireFault } from '../engine/wire.js';
 import type { Scene } from './scene.js';
 import { Service, ServiceClient } from './service.js';
-import { FAIR_WEATHER, type Of, type Step, type StepKind } from './steps.js';
+import { DURABLE, FAIR_WEATHER, USERS, type Of, type Step } from './steps.js';
 import { UserApp } from './user-app.js';
-
-/** Steps of users. All others break something. */
-const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
-  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
-]); // prettier-ignore
 
 type ToWire = Of<WireFault['kind']>;
 
@@ -89,6 +84,20 @@ export class Director {
     const served = this.services.some(({ state }) => state === 'running' || state === 'starting');
     if (!served && this.clients.length > 0) this.serve(0);
     for (const app of this.apps) if (app.isLive) app.resume({});
+  }
+
+  /** What is parked goes back; the first of each queue may fail to. */
+  redriveAll(app: UserApp | undefined): void {
+    const { site, settings } = this.scene;
+    const { faults, queues } = site.broker;
+    const there = new Set(queues.map(({ name }) => name));
+    for (const queue of DURABLE) {
+      if (!there.has(`${queue}.parked`)) continue;
+      const fault = { routingKey: queue };
+      if (settings.lastRedrive === 'nacked') faults.nackNext(1, fault);
+      if (settings.lastRedrive === 'returned') faults.returnNext(1, fault);
+      app?.redrive({ queue });
+    }
   }
 
   private boot(slot: number): void {

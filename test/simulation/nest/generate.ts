@@ -1,6 +1,7 @@
 import { Prng } from '../engine/prng.js';
 import type { Weather } from '../engine/wire.js';
 import { delaysAfter } from './table.js';
+import { USERS } from './steps.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
 /** How often each kind comes, before a seed favours some and leaves others out. */
@@ -44,6 +45,8 @@ function drawSettings(random: Prng): NestSettings {
     republishUnconfirmed: random.chance(0.3),
     whenUnavailable: random.pick(['wait', 'wait', 'fail']),
     quorum: random.chance(0.3),
+    calm: random.chance(0.12),
+    lastRedrive: random.pick(['well', 'nacked', 'returned']),
     listening: random.chance(0.3),
     controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
@@ -54,7 +57,8 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   const weights: Partial<Record<StepKind, number>> = {};
   for (const kind of Object.keys(WEIGHTS) as StepKind[]) {
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
-    weights[kind] = WEIGHTS[kind] * (favour === 0 && kind === ALWAYS ? 1 : favour);
+    const never = settings.calm && !USERS.has(kind);
+    weights[kind] = never ? 0 : WEIGHTS[kind] * (favour === 0 && kind === ALWAYS ? 1 : favour);
   }
   const targets = (['work', 'hand', 'batch', 'price', 'mine'] as const).filter(() => random.chance(0.6));
   if (targets.length === 0) targets.push('work');
@@ -62,14 +66,14 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   if (random.chance(0.3)) steps.push({ at: 0, kind: 'boot', app: 1 });
   if (random.chance(0.5)) steps.push({ at: 10, kind: 'serve', app: 0 });
   // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
-  steps.push({ at: 120, kind: 'weather', weather: drawWeather(random) });
+  if (!settings.calm) steps.push({ at: 120, kind: 'weather', weather: drawWeather(random) });
   const count = random.pick([8, 15, 30, 50]);
   const pauses = random.pick([0.2, 0.5, 0.8]);
   let at = 150;
   for (let index = 0; index < count; index++) {
     if (random.chance(pauses)) at += random.next() * random.pick([0, 1, 10, (3 * settings.duration) / count]);
     const step = drawStep(random, random.weighted(weights), Math.round(at * 8) / 8, targets, settings);
-    steps.push(step, ...misfortunesOf(random, step));
+    steps.push(step, ...(settings.calm ? [] : misfortunesOf(random, step)));
   }
   return steps.sort((one, other) => one.at - other.at);
 }

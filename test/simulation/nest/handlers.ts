@@ -27,6 +27,9 @@ export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions
   return { attempts, backoff: backoff === 'fixed' ? fixed(BACKOFF.fixed) : exponential(initial, max), then };
 }
 
+/** The log tells that the connection which is consumed on is lost, or still is. */
+const LOSS = /\(consuming\): (?!the broker|connected|reconnected|closed|.*(?:could not be restored|declared again))/;
+
 /** What an act throws; undefined when it returns. */
 function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error | undefined {
   switch (outcome) {
@@ -53,6 +56,10 @@ export class Handlers {
   readonly paused = new Set<string>();
   /** How often its listeners were called. */
   readonly heard = { cancelled: 0, returned: 0 };
+  /** When each letter of a batch has come. */
+  private readonly arrivals = new WeakMap<Letter, number>();
+  /** When the connection that is consumed on was lost. */
+  private lostAt = -1;
   /** How often each was paused or resumed. */
   private readonly switches = new Map<string, number>();
   private readonly times = new Map<string, number>();
@@ -75,6 +82,11 @@ export class Handlers {
     };
   }
 
+  /** A line of the application's log. */
+  onLine(line: string): void {
+    if (LOSS.test(line)) this.lostAt = this.scene.clock.now;
+  }
+
   /** A pipe that refuses letters, as `ValidationPipe` would. */
   refusing(queue: string): PipeTransform {
     return {
@@ -88,6 +100,7 @@ export class Handlers {
           ledger.end(run, 'refuse');
           throw new BadRequestException(`refused ${letter.n}`);
         }
+        this.arrivals.set(letter, this.scene.clock.now);
         return letter;
       },
     };
@@ -127,6 +140,9 @@ export class Handlers {
   }
 
   async handleBatch(queue: string, items: readonly AmqpBatchItem<Letter>[]): Promise<void> {
+    const { oracle, clock } = this.scene;
+    const stale = items.filter(({ payload }) => this.arrivals.get(payload)! < this.lostAt).map(({ payload }) => payload.n); // prettier-ignore
+    oracle.check(stale.length === 0 || clock.now === this.lostAt, 'ended', () => `${this.app}: a batch of '${queue}' has ${stale.join()}, which came before the connection was lost at ${this.lostAt} ms`); // prettier-ignore
     const taken = items.map((item) => ({ item, run: this.begin(queue, item.payload, item.context, true) }));
     const acts = await Promise.all(taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt)));
     const all = acts.some(({ outcome }) => outcome === 'throwAll');

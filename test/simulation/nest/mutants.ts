@@ -145,10 +145,10 @@ export const mutants: readonly Mutant[] = [
     why: 'events are not acknowledged',
   },
   {
-    file: 'src/microservices/server/server-session.ts',
-    search: '    this.settler.release();\n',
-    replace: '',
-    why: 'a server that closes does not give back what waits in the process',
+    file: 'src/microservices/server/amqp.server.ts',
+    search: '    await this.source.close();\n    if (session) this.events.disconnected();',
+    replace: '    if (session) this.events.disconnected();',
+    why: 'a server that closes leaves its connection open',
   },
   {
     file: 'src/microservices/server/amqp.server.ts',

@@ -14,7 +14,7 @@ import { Ledger } from './ledger.js';
 import { Scene } from './scene.js';
 import { plainSettings, simplify } from './simplify.js';
 import { Site } from './site.js';
-import { DURABLE, type NestScenario, type Step } from './steps.js';
+import type { NestScenario, Step } from './steps.js';
 
 /** After so much of peace, ms: what has failed to start is started again; all is handled and what is parked sent back; all is well. */
 const PEACE = { again: [20_000, 50_000], redrive: 90_000, over: 120_000 } as const;
@@ -58,8 +58,7 @@ async function run({ seed, settings, steps }: NestScenario, options: RunOptions)
       scene.healed = true;
       const app = director.apps.find(({ isLive }) => isLive);
       oracle.check(app !== undefined, 'peace-open', () => 'no application runs after all that time');
-      const parked = new Set(site.broker.queues.map(({ name }) => name));
-      for (const queue of DURABLE) if (parked.has(`${queue}.parked`)) app?.redrive({ queue });
+      director.redriveAll(app);
     });
     await phase(duration + PEACE.over, () => {
       auditPeace(scene, director);

@@ -30,8 +30,11 @@ export class Scene {
   ) {}
 
   /** What an application has as its logger: its lines are in the trace. */
-  loggerOf(name: string): LoggerService {
-    const log = (level: string) => (line: unknown): void => this.trace.add('log', `${name} ${level} ${String(line)}`); // prettier-ignore
+  loggerOf(name: string, onLine: (line: string) => void = () => {}): LoggerService {
+    const log = (level: string) => (line: unknown): void => {
+      this.trace.add('log', `${name} ${level} ${String(line)}`);
+      onLine(String(line));
+    }; // prettier-ignore
     return { log: log('log'), warn: log('warn'), error: log('error'), debug: log('debug') };
   }
 

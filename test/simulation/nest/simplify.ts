@@ -21,6 +21,8 @@ export const plainSettings = {
   republishUnconfirmed: false,
   whenUnavailable: 'wait',
   quorum: false,
+  calm: false,
+  lastRedrive: 'well',
   listening: false,
   controllers: false,
   duration: 5_000,

@@ -98,6 +98,12 @@ export type Step = TimedStep &
   );
 
 export type StepKind = Step['kind'];
+
+/** Steps of users. All others break something. */
+export const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
+  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
+]); // prettier-ignore
+
 export type Of<K extends StepKind> = Extract<Step, { readonly kind: K }>;
 
 /** Of all applications of a run. */
@@ -126,6 +132,10 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly whenUnavailable: 'wait' | 'fail';
   /** The queues are quorum queues. */
   readonly quorum: boolean;
+  /** Nothing breaks, but for what users do: then everybody has to be in time. */
+  readonly calm: boolean;
+  /** What happens to the first publish of each queue's last redrive. */
+  readonly lastRedrive: 'well' | 'nacked' | 'returned';
   /** Applications listen, and may be shut down while they boot. */
   readonly listening: boolean;
   /** Handlers of services are methods of controllers. */

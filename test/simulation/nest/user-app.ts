@@ -25,8 +25,8 @@ import { DEAD, type NestSettings, type Of, type PublishSettings } from './steps.
 
 /** What a step that has no deadline of its own may take, ms. */
 const LONG = 100_000;
-/** Closing a channel, what is published, and a connection, each in its 10 s. */
-const FAREWELLS = 30_000;
+/** Closing a channel, what is published, and a connection: each in its 10 s, or at once where nothing is broken, ms. */
+const FAREWELLS = { broken: 30_000, calm: 2_000 } as const;
 
 /** The exchange that queues are bound to by their names. */
 const EXCHANGE = 'letters';
@@ -113,7 +113,8 @@ export class UserApp {
     this.state = 'closing';
     scene.ledger.disturbed = true;
     scene.ledger.onShutDown(name);
-    const within = scene.settings.gracePeriod + FAREWELLS;
+    const { gracePeriod, calm } = scene.settings;
+    const within = gracePeriod + (calm ? FAREWELLS.calm : FAREWELLS.broken);
     scene.promises.watch(`shutDown ${name}`, () => context.close(), { within, invariant: 'shutdown' }, (error) => {
       this.state = 'closed';
       this.handlers.over = true;
@@ -206,7 +207,8 @@ export class UserApp {
     })
     class App {}
 
-    const options = { logger: scene.loggerOf(name), abortOnError: false };
+    const logger = scene.loggerOf(name, (line) => handlers.onLine(line));
+    const options = { logger, abortOnError: false };
     if (!listening) {
       this.context = await NestFactory.createApplicationContext(App, options);
       return;
