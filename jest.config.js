@@ -29,6 +29,8 @@ const shared = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',
+  // Copies of test/migrate/projects, whose package.json have the same names.
+  modulePathIgnorePatterns: ['<rootDir>/.build/migrate'],
 };
 
 export default {
@@ -42,14 +44,14 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{lib,src}/**/*.spec.ts', '<rootDir>/test/simulation/*.spec.ts'],
+      testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/simulation/*.spec.ts'],
     },
     {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       // Needs no RabbitMQ: project `embedded`.
-      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'simulation'].map(
+      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'simulation', 'migrate'].map(
         (path) => `<rootDir>/test/${path}`,
       ),
       globalSetup: '<rootDir>/test/support/global-setup.ts',

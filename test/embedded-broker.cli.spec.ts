@@ -7,7 +7,7 @@ import { connect } from '../lib/client/index.js';
 import { errorOf, eventually } from './client/support/client-harness.js';
 
 // Compiled by the setup of the Jest project `embedded`.
-const program = fileURLToPath(new URL('../.build/embedded/lib/broker/cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../.build/embedded/cli/main.js', import.meta.url));
 
 /** The program as its users see it. */
 class Cli {

@@ -87,7 +87,10 @@ const probes: Probe[] = [
   refused('src/consumers/sinks', '../../../lib/broker/index.js'),
   refused('src/consumers', '@nestjs/microservices'),
   refused('src/consumers', '@nestjs/testing'),
+  refused('cli/migrate', '../../src/index.js'),
+  refused('cli/broker', '../../lib/client/index.js'),
   // Past another part's index.ts.
+  refused('cli/broker', '../../lib/broker/server.js'),
   refused('src/rpc', '../../lib/client/thenable.js'),
   refused('src/consumers/sinks', '../../../lib/client/link/uri.js'),
   refused('src/rpc', '../../lib/environment/clock.js'),
@@ -95,6 +98,7 @@ const probes: Probe[] = [
   refused('lib/client/link', '../../environment/clock.js'),
   refused('lib/broker/queue', '../../environment/clock.js'),
   // What is allowed.
+  allowed('cli/broker', '../../lib/broker/index.js'),
   allowed('lib/client', '../protocol/spec.js'),
   allowed('lib/client/link', '../../environment/index.js'),
   allowed('lib/broker/queue', '../../protocol/spec.js'),

@@ -33,5 +33,6 @@ async function bundle(format, extension, input) {
 }
 
 rmSync(BUNDLED, { recursive: true, force: true });
-await bundle('esm', 'mjs', { ...inputs, cli: `${COMPILED}/lib/broker/cli/main.js` });
-await bundle('cjs', 'cjs', inputs);
+await bundle('esm', 'mjs', { ...inputs, cli: `${COMPILED}/cli/main.js` });
+// The Angular DevKit requires schematics.
+await bundle('cjs', 'cjs', { ...inputs, schematics: `${COMPILED}/cli/schematics/index.js` });

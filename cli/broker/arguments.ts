@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { BrokerOptions } from '../options.js';
+import type { BrokerOptions } from '../../lib/broker/index.js';
 
 export const USAGE = `usage: nest-amqp broker [--port 5672] [--host 127.0.0.1] [--vhost NAME]...
 
@@ -11,6 +11,8 @@ Runs the embedded AMQP 0-9-1 broker, for development: it keeps everything in mem
   --help          this text
 
 User and password are guest and guest.
+
+nest-amqp migrate --help tells how to move an application from other packages.
 `;
 
 const DEFAULT_PORT = 5672;

@@ -1,16 +1,16 @@
-#!/usr/bin/env node
 /** `npx nest-amqp broker`: the embedded broker as a program of its own, for clients in any language. */
-import { systemClock } from '../../environment/index.js';
-import { EmbeddedBroker } from '../server.js';
+import { EmbeddedBroker } from '../../lib/broker/index.js';
+import { systemClock } from '../../lib/environment/index.js';
 import { parseArguments, USAGE } from './arguments.js';
 
 /** The command line makes no sense, by the convention of shells. */
 const EXIT_USAGE = 2;
 
-async function run(): Promise<void> {
+/** @param args the command line, `broker` included */
+export async function broker(args: readonly string[]): Promise<void> {
   let options;
   try {
-    options = parseArguments(process.argv.slice(2));
+    options = parseArguments(args);
   } catch (error) {
     process.stderr.write(`nest-amqp: ${(error as Error).message}\n\n${USAGE}`);
     process.exitCode = EXIT_USAGE;
@@ -31,10 +31,10 @@ async function run(): Promise<void> {
   }
 }
 
-run().catch((error: NodeJS.ErrnoException & { port?: number; address?: string }) => {
+/** The text of what made the broker fail to start, with a way out where one is known. */
+export function brokerFailure(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
   const taken = error.code === 'EADDRINUSE';
   const hint = 'stop what listens there, or choose another with --port (0 for one that is free)';
   const text = taken ? `port ${error.port} of ${error.address} is in use: ${hint}` : error.message;
-  process.stderr.write(`nest-amqp broker: ${text}\n`);
-  process.exitCode = 1;
-});
+  return `nest-amqp broker: ${text}\n`;
+}

@@ -1,0 +1,151 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import * as library from 'ts-morph';
+import { useAstLibrary } from '../source/ast.js';
+import { Workspace } from '../source/workspace.js';
+import { migrateGolevelup } from './golevelup.js';
+import { GOLEVELUP_MODULES } from './names.js';
+
+beforeAll(() => useAstLibrary(library));
+
+function migrate(files: Record<string, string>) {
+  const workspace = Workspace.of(files, GOLEVELUP_MODULES);
+  migrateGolevelup(workspace);
+  const after = Object.fromEntries(workspace.changed().map(({ path, after }) => [path, after]));
+  return { files: { ...files, ...after }, changed: Object.keys(after), ...workspace.report };
+}
+
+const MODULE = `import { RabbitMQModule } from '@golevelup/nestjs-rabbitmq';
+import { Module } from '@nestjs/common';
+import { Billing } from './billing';
+
+@Module({
+  imports: [
+    RabbitMQModule.forRoot({
+      exchanges: [{ name: 'orders', type: 'topic' }],
+      uri: 'amqp://localhost',
+      channels: { slow: { prefetchCount: 2 } },
+    }),
+  ],
+  providers: [Billing],
+})
+export class AppModule {}
+`;
+
+describe('a project that is understood', () => {
+  const { files, left } = (() => {
+    useAstLibrary(library);
+    return migrate({
+      '/app.module.ts': MODULE,
+      '/names.ts': `export enum Key { Created = 'order.created' }\nexport const QUEUE = 'billing';\n`,
+      '/billing.ts': `import { AmqpConnection, MessageHandlerErrorBehavior, Nack, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { Injectable } from '@nestjs/common';
+import type { ConsumeMessage } from 'amqplib';
+import { Key, QUEUE } from './names';
+
+const TTL = 60_000;
+
+@Injectable()
+export class Billing {
+  constructor(private readonly amqp: AmqpConnection) {}
+
+  @RabbitSubscribe({
+    exchange: 'orders',
+    routingKey: [Key.Created, 'order.paid'],
+    queue: QUEUE,
+    queueOptions: { durable: true, channel: 'slow', messageTtl: TTL },
+    errorBehavior: MessageHandlerErrorBehavior.NACK,
+  })
+  async onOrder(order: { id: string }, message: ConsumeMessage): Promise<void | Nack> {
+    if (!order.id) return new Nack();
+    await this.amqp.publish('orders', message.fields.routingKey, { ...order, tenant: message.properties.headers?.tenant }, { persistent: true });
+  }
+}
+`,
+    });
+  })();
+
+  it('has nothing left', () => expect(left).toEqual([]));
+
+  it('declares in the module what its handlers use', () => {
+    expect(files['/app.module.ts'])
+      .toBe(`import { AmqpModule, bindQueue, classicQueue, topicExchange } from 'nest-amqp';
+import { Module } from '@nestjs/common';
+import { Billing, TTL } from './billing';
+import { Key, QUEUE } from './names';
+
+@Module({
+  imports: [
+    AmqpModule.forRoot({
+      url: 'amqp://localhost',
+      topology: {
+        exchanges: [
+          topicExchange('orders'),
+        ],
+        queues: [
+          classicQueue(QUEUE, { messageTtl: TTL }),
+        ],
+        bindings: [
+          bindQueue(QUEUE, 'orders', Key.Created),
+          bindQueue(QUEUE, 'orders', 'order.paid'),
+        ],
+      },
+    }),
+  ],
+  providers: [Billing],
+})
+export class AppModule {}
+`);
+  });
+
+  it('has handlers and publishers of nest-amqp', () => {
+    expect(files['/billing.ts']).toBe(`import {
+  AmqpConsumer,
+  AmqpContext,
+  ConfirmingPublisher,
+  Ctx,
+  Payload,
+  RejectMessage,
+} from 'nest-amqp';
+import { Injectable } from '@nestjs/common';
+import { Key, QUEUE } from './names';
+
+export const TTL = 60_000;
+
+@Injectable()
+export class Billing {
+  constructor(private readonly amqp: ConfirmingPublisher) {}
+
+  @AmqpConsumer(QUEUE, { prefetch: 2, retry: { attempts: 1, then: 'dead-letter' } })
+  async onOrder(@Payload() order: { id: string }, @Ctx() message: AmqpContext): Promise<void> {
+    if (!order.id) throw new RejectMessage();
+    await this.amqp.publish('orders', message.routingKey, { ...order, tenant: message.headers?.tenant }, { persistent: true });
+  }
+}
+`);
+  });
+});
+
+it('leaves a handler that it does not understand, and the old module beside the new one for it', () => {
+  const first = migrate({
+    '/app.module.ts': MODULE,
+    '/billing.ts': `import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { retry } from './retry';
+export class Billing {
+  @RabbitSubscribe({ exchange: 'orders', routingKey: '#', queue: 'audit' })
+  onAny(order: unknown) {}
+
+  @RabbitSubscribe({ exchange: 'orders', routingKey: 'order.*', queue: 'billing', errorHandler: retry })
+  onOrder(order: unknown) {}
+}
+`,
+  });
+  expect(first.left).toEqual([
+    { file: '/billing.ts', line: 7, text: expect.stringContaining('an error handler of your own') },
+  ]);
+  expect(first.files['/billing.ts']).toContain("@AmqpConsumer('audit')");
+  expect(first.files['/billing.ts']).toContain('errorHandler: retry');
+  expect(first.files['/app.module.ts']).toContain('    RabbitMQModule.forRoot({\n      exchanges');
+  expect(first.files['/app.module.ts']).toContain("classicQueue('audit')");
+  expect(first.files['/app.module.ts']).not.toContain("classicQueue('billing')");
+  expect(migrate(first.files).changed).toEqual([]);
+});

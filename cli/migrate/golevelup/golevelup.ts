@@ -1,0 +1,136 @@
+import { ast } from '../source/ast.js';
+import { Draft } from '../source/draft.js';
+import { remarkAt } from '../source/report.js';
+import type { Workspace } from '../source/workspace.js';
+import { connectionOf, draftHandler, readHandlers, type Handler } from './handlers.js';
+import { golevelupName } from './names.js';
+import { draftPublishing } from './publishing.js';
+import { readRegistrations, registrationText, type Registration } from './registrations.js';
+
+/**
+ * Moves modules, handlers and publishers of golevelup's. What is left of them goes on working: then the old module stays
+ * beside the new one.
+ */
+export function migrateGolevelup(workspace: Workspace): void {
+  const registrations = readRegistrations(workspace);
+  const handlers = readHandlers(workspace);
+  const usable = registrations.filter(({ draft, moved }) => !draft.isRefused && !moved);
+  for (const { draft, moved, call } of registrations) {
+    if (moved) draft.refuse(call, 'RabbitMQModule stands beside AmqpModule: take it out when nothing uses it any more');
+    if (draft.isRefused) draft.commit();
+  }
+  const twice = usable.find((one) => usable.some((other) => other !== one && nameOf(other) === nameOf(one)));
+  if (twice) {
+    workspace.report.left.push(
+      remarkAt(
+        twice.call,
+        'RabbitMQModule is registered more than once: run the codemod for one application at a time',
+      ),
+    );
+    return;
+  }
+  if (usable.length === 0) {
+    const what =
+      registrations.length === 0 ? 'no RabbitMQModule.forRoot() is found here' : 'its RabbitMQModule is left';
+    for (const handler of handlers) leave(handler, what);
+    if (registrations.length === 0) leavePublishing(workspace, what);
+    return;
+  }
+
+  const left = new Set<Registration>();
+  const sharedRpcQueues = queuesOfSeveral(handlers);
+  for (const handler of handlers) {
+    const name = connectionOf(handler);
+    const single = registrations.length === 1;
+    const home = single ? usable[0] : usable.find((one) => nameOf(one) === (name ?? 'default'));
+    const queue = handler.options?.get('queue')?.getText();
+    if (handler.kind === 'RabbitRPC' && queue !== undefined && sharedRpcQueues.has(queue)) {
+      handler.draft.refuse(handler.decorator, `several @RabbitRPC share queue ${queue}: give each a queue of its own`);
+    }
+    if (!home) handler.draft.refuse(handler.decorator, `its RabbitMQModule${name ? ` '${name}'` : ''} is left`);
+    else if (!handler.draft.isRefused) draftHandler(handler, home, single || name === 'default' ? undefined : name);
+    if (!handler.draft.commit()) for (const one of home ? [home] : usable) left.add(one);
+  }
+  for (const draft of draftPublishing(workspace, usable[0]?.config.rpcTimeout)) {
+    if (registrations.length > usable.length) {
+      draft.refuse(
+        registrations[0]?.call ?? usable[0]!.call,
+        'publishers of several connections, one of which is left',
+      );
+    }
+    if (!draft.commit()) for (const one of usable) left.add(one);
+  }
+  for (const registration of usable) place(registration, registrations.length === 1, left.has(registration));
+  migrateGuards(workspace);
+  if (left.size === 0) migrateModuleMentions(workspace);
+}
+
+const nameOf = ({ config }: Registration): string => config.name ?? 'default';
+
+function leave({ draft, decorator }: Handler, why: string): void {
+  draft.refuse(decorator, why);
+  draft.commit();
+}
+
+function leavePublishing(workspace: Workspace, why: string): void {
+  for (const draft of draftPublishing(workspace, undefined)) {
+    const [file] = workspace.all;
+    if (!draft.isRefused && file) draft.refuse(file.file, why);
+    draft.commit();
+  }
+}
+
+/** golevelup picks the handler of a request by its routing key; consumers of one queue compete. */
+function queuesOfSeveral(handlers: readonly Handler[]): Set<string> {
+  const names = handlers
+    .filter(({ kind }) => kind === 'RabbitRPC')
+    .flatMap(({ options }) => options?.get('queue')?.getText() ?? []);
+  return new Set(names.filter((name, at) => names.indexOf(name) !== at));
+}
+
+/** Puts the new module where the old one is, or before it. */
+function place(registration: Registration, single: boolean, keepOld: boolean): void {
+  const { draft, call, file } = registration;
+  const text = (): string => registrationText(registration, single);
+  if (keepOld) {
+    const line = file.getFullText().slice(0, call.getStart()).split('\n').at(-1) ?? '';
+    const indent = /^\s*$/.test(line) ? `\n${line}` : ' ';
+    draft.replaceRange(file, call.getStart(), call.getStart(), () => `${text()},${indent}`);
+  } else draft.replace(call, text);
+  draft.commit();
+}
+
+/** `isRabbitContext(context)`: messages have the type that Nest's own microservices have. */
+function migrateGuards(workspace: Workspace): void {
+  const { Node: Kind, SyntaxKind } = ast();
+  for (const { file } of workspace.all) {
+    for (const call of file.getDescendantsOfKind(SyntaxKind.CallExpression)) {
+      if (golevelupName(call.getExpression()) !== 'isRabbitContext') continue;
+      const draft = new Draft(workspace);
+      const [context] = call.getArguments();
+      if (!Kind.isIdentifier(context)) draft.refuse(call, 'isRabbitContext() of an expression');
+      else {
+        const parent = call.getParent();
+        const negated = Kind.isPrefixUnaryExpression(parent);
+        draft.replace(negated ? parent : call, `${context.getText()}.getType() ${negated ? '!==' : '==='} 'rpc'`);
+      }
+      draft.tell(call, "isRabbitContext(context) → context.getType() === 'rpc'");
+      draft.commit();
+    }
+  }
+}
+
+/** `imports: [RabbitMQModule]` and `exports: [RabbitMQModule]` name the module that is there now. */
+function migrateModuleMentions(workspace: Workspace): void {
+  const { Node: Kind, SyntaxKind } = ast();
+  for (const { file } of workspace.all) {
+    for (const name of file.getDescendantsOfKind(SyntaxKind.Identifier)) {
+      if (name.getText() !== 'RabbitMQModule' || golevelupName(name) !== 'RabbitMQModule') continue;
+      if (!Kind.isArrayLiteralExpression(name.getParent())) continue;
+      const draft = new Draft(workspace);
+      draft.replace(name, draft.need(file, 'nest-amqp', 'AmqpModule'));
+      draft.tell(name, 'RabbitMQModule → AmqpModule');
+      draft.commit();
+    }
+  }
+}

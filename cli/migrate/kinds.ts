@@ -1,0 +1,39 @@
+import { AMQPLIB_MODULES } from './amqplib/roles.js';
+import { migrateAmqplib } from './amqplib/amqplib.js';
+import { migrateGolevelup } from './golevelup/golevelup.js';
+import { GOLEVELUP_MODULES } from './golevelup/names.js';
+import type { Workspace } from './source/workspace.js';
+import { migrateTransport, TRANSPORT_MODULES } from './transport/transport-rmq.js';
+
+/** A way to move, from one of the packages that nest-amqp takes the place of. */
+export interface Kind {
+  /** Packages whose imports may go. */
+  readonly modules: readonly string[];
+  /** Packages that go out of package.json once nothing imports them. */
+  readonly packages: readonly string[];
+  readonly guide: string;
+  readonly migrate: (workspace: Workspace) => void;
+}
+
+const AMQP_PACKAGES = ['amqplib', 'amqp-connection-manager', '@types/amqplib'];
+
+export const kinds: Readonly<Record<string, Kind>> = {
+  golevelup: {
+    modules: GOLEVELUP_MODULES,
+    packages: ['@golevelup/nestjs-rabbitmq', ...AMQP_PACKAGES],
+    guide: 'docs/migrating-from-golevelup.md',
+    migrate: migrateGolevelup,
+  },
+  'transport-rmq': {
+    modules: TRANSPORT_MODULES,
+    packages: AMQP_PACKAGES,
+    guide: 'docs/migrating-from-transport-rmq.md',
+    migrate: migrateTransport,
+  },
+  amqplib: {
+    modules: AMQPLIB_MODULES,
+    packages: AMQP_PACKAGES,
+    guide: 'docs/migrating-from-amqplib.md',
+    migrate: migrateAmqplib,
+  },
+};

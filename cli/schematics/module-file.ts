@@ -1,0 +1,73 @@
+import { posix } from 'node:path';
+import { readText, type Context, type Tree } from './tree.js';
+
+/** A name to import into a module, and where it goes in `@Module({ … })`. */
+export interface ModuleEntry {
+  readonly list: 'imports' | 'providers' | 'controllers';
+  /** What stands in the list: a name, or a call. */
+  readonly element: string;
+  readonly imports: readonly { readonly names: readonly string[]; readonly from: string }[];
+}
+
+/** The module of a folder: in it, or in the nearest folder above that has one. */
+export function findModule(tree: Tree, folder: string): string | undefined {
+  for (let at: string | undefined = folder; at !== undefined; at = tree.getDir(at).parent?.path) {
+    const modules = tree
+      .getDir(at)
+      .subfiles.filter((file) => file.endsWith('.module.ts') && !file.includes('-routing'));
+    const [only] = modules;
+    if (only !== undefined && modules.length === 1) return posix.join(at, only);
+    if (modules.includes('app.module.ts')) return posix.join(at, 'app.module.ts');
+    if (at === '/') return undefined;
+  }
+  return undefined;
+}
+
+/** Adds to the one `@Module({ … })` of a file; one that is written in another way is left, with a word about it. */
+export function addToModule(tree: Tree, context: Context, path: string, entry: ModuleEntry): void {
+  const text = readText(tree, path);
+  const added = text === undefined ? undefined : withEntry(text, entry);
+  if (added === undefined) {
+    context.logger.warn(`${path}: add ${entry.element} to \`${entry.list}\` yourself`);
+    return;
+  }
+  tree.overwrite(path, withImports(added, entry.imports));
+}
+
+function withEntry(text: string, { list, element }: ModuleEntry): string | undefined {
+  const modules = [...text.matchAll(/@Module\(\{/g)];
+  const [module] = modules;
+  if (!module || modules.length > 1) return undefined;
+  const start = module.index + module[0].length;
+  const end = text.indexOf('})', start);
+  if (end < 0) return undefined;
+  const found = new RegExp(`\\b${list}:\\s*\\[(?<inside>\\s*)(?<close>\\])?`).exec(text.slice(start));
+  if (!found) {
+    const rest = text.slice(start);
+    const body = rest.startsWith('}') ? '\n' : '';
+    return `${text.slice(0, start)}\n  ${list}: [${element}],${body}${rest}`;
+  }
+  const at = start + found.index + found[0].length;
+  if (found.groups?.['close'] !== undefined) return `${text.slice(0, at - 1)}${element}${text.slice(at - 1)}`;
+  const inside = found.groups?.['inside'] ?? '';
+  return `${text.slice(0, at)}${element},${inside === '' ? ' ' : inside}${text.slice(at)}`;
+}
+
+function withImports(text: string, imports: ModuleEntry['imports']): string {
+  const lines = imports.map(({ names, from }) => `import { ${names.join(', ')} } from '${from}';\n`);
+  const last = [...text.matchAll(/^import\b[^;]*;[^\S\n]*\n/gm)].at(-1);
+  const at = last ? last.index + last[0].length : 0;
+  return text.slice(0, at) + lines.join('') + text.slice(at);
+}
+
+/** How one file of the tree imports another. */
+export function importPath(from: string, to: string, withExtension: boolean): string {
+  const path = posix.relative(posix.dirname(from), to).replace(/\.ts$/, withExtension ? '.js' : '');
+  return path.startsWith('.') ? path : `./${path}`;
+}
+
+/** Whether the project names files with their extension, as ES modules do. */
+export function usesExtensions(tree: Tree): boolean {
+  const manifest = readText(tree, '/package.json');
+  return manifest !== undefined && (JSON.parse(manifest) as { type?: string }).type === 'module';
+}

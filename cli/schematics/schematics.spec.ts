@@ -1,0 +1,126 @@
+import { describe, expect, it } from '@jest/globals';
+import { posix } from 'node:path';
+import { consumer, nestAdd, publisher } from './index.js';
+import type { Context, Tree } from './tree.js';
+
+/** The tree of the Angular DevKit, as far as it is used. */
+class MemoryTree implements Tree {
+  readonly warnings: string[] = [];
+  readonly context: Context = { logger: { info() {}, warn: (text) => void this.warnings.push(text) } };
+
+  constructor(readonly files: Record<string, string>) {}
+
+  exists = (path: string): boolean => path in this.files;
+  read = (path: string): Buffer | null => (path in this.files ? Buffer.from(this.files[path]!) : null);
+  overwrite = (path: string, content: string): void => void (this.files[path] = content);
+
+  create(path: string, content: string): void {
+    if (path in this.files) throw new Error(`${path} exists`);
+    this.files[path] = content;
+  }
+
+  getDir(path: string): ReturnType<Tree['getDir']> {
+    const subfiles = Object.keys(this.files)
+      .filter((file) => posix.dirname(file) === path)
+      .map((file) => posix.basename(file));
+    return { subfiles, parent: path === '/' ? null : { path: posix.dirname(path) } };
+  }
+}
+
+const APP = `import { Module } from '@nestjs/common';
+import { AppController } from './app.controller';
+
+@Module({
+  imports: [],
+  controllers: [AppController],
+})
+export class AppModule {}
+`;
+const BILLING = `import { Module } from '@nestjs/common';
+
+@Module({})
+export class BillingModule {}
+`;
+
+describe('consumer and publisher', () => {
+  it('are written with a test, and added to the module of their folder', () => {
+    const tree = new MemoryTree({ '/src/app.module.ts': APP, '/src/billing/billing.module.ts': BILLING });
+    consumer({ name: 'billing' })(tree, tree.context);
+    expect(Object.keys(tree.files)).toEqual([
+      '/src/app.module.ts',
+      '/src/billing/billing.module.ts',
+      '/src/billing/billing.consumer.ts',
+      '/src/billing/billing.consumer.spec.ts',
+    ]);
+    expect(tree.files['/src/billing/billing.consumer.ts']).toContain("@AmqpConsumer('billing')");
+    expect(tree.files['/src/billing/billing.module.ts']).toBe(`import { Module } from '@nestjs/common';
+import { BillingConsumer } from './billing.consumer';
+
+@Module({
+  providers: [BillingConsumer],
+})
+export class BillingModule {}
+`);
+    expect(tree.warnings).toEqual([]);
+  });
+
+  it('go to the nearest module above, and name files as ES modules do where the project is one', () => {
+    const tree = new MemoryTree({ '/package.json': '{ "type": "module" }', '/src/app.module.ts': APP });
+    publisher({ name: 'shop/OrderEvents', spec: false })(tree, tree.context);
+    expect(Object.keys(tree.files)).toContain('/src/shop/order-events/order-events.publisher.ts');
+    expect(Object.keys(tree.files)).not.toContain('/src/shop/order-events/order-events.publisher.spec.ts');
+    expect(tree.files['/src/app.module.ts']).toContain(
+      "import { OrderEventsPublisher } from './shop/order-events/order-events.publisher.js';\n\n@Module({\n  providers: [OrderEventsPublisher],",
+    );
+  });
+
+  it('overwrite nothing, and leave a module that is written in another way', () => {
+    const tree = new MemoryTree({
+      '/src/app.module.ts': 'export const AppModule = moduleOf({});\n',
+      '/src/billing/billing.consumer.ts': 'mine',
+    });
+    consumer({ name: 'billing', specFileSuffix: 'test' })(tree, tree.context);
+    expect(tree.files['/src/billing/billing.consumer.ts']).toBe('mine');
+    expect(Object.keys(tree.files)).toContain('/src/billing/billing.consumer.test.ts');
+    expect(tree.files['/src/app.module.ts']).toBe('export const AppModule = moduleOf({});\n');
+    expect(tree.warnings).toEqual([
+      '/src/billing/billing.consumer.ts is there already, and stays as it is',
+      '/src/app.module.ts: add BillingConsumer to `providers` yourself',
+    ]);
+  });
+
+  it('need a name that a class can have', () => {
+    const tree = new MemoryTree({});
+    expect(() => consumer({ name: '7up' })(tree, tree.context)).toThrow("'7up' is no name");
+  });
+});
+
+describe('nest-add', () => {
+  it('adds the module, a health route and its test, once', () => {
+    const tree = new MemoryTree({ '/src/app.module.ts': APP });
+    nestAdd({ url: 'amqp://rabbit' })(tree, tree.context);
+    const added = tree.files['/src/app.module.ts'];
+    expect(added).toBe(`import { Module } from '@nestjs/common';
+import { AppController } from './app.controller';
+import { AmqpModule } from 'nest-amqp';
+import { AmqpHealthController } from './health/amqp-health.controller';
+
+@Module({
+  imports: [AmqpModule.forRoot({ url: process.env['AMQP_URL'] ?? 'amqp://rabbit' })],
+  controllers: [AmqpHealthController, AppController],
+})
+export class AppModule {}
+`);
+    expect(Object.keys(tree.files)).toContain('/src/health/amqp-health.controller.spec.ts');
+    nestAdd({ url: 'amqp://rabbit' })(tree, tree.context);
+    expect(tree.files['/src/app.module.ts']).toBe(added);
+  });
+
+  it('refuses what is no URL, and warns of a password in the source', () => {
+    const tree = new MemoryTree({ '/src/app.module.ts': APP });
+    expect(() => nestAdd({ url: 'localhost' })(tree, tree.context)).toThrow("'localhost' is no AMQP URL");
+    nestAdd({ url: 'amqp://shop:secret@rabbit' })(tree, tree.context);
+    expect(tree.warnings).toEqual([expect.stringContaining('the URL has a password')]);
+    expect(tree.warnings.join()).not.toContain('secret');
+  });
+});
