@@ -210,3 +210,40 @@ exports.send = async (body) => {
     ['/send.js', 4],
   ]);
 });
+
+it('follows promises by then(), and leaves methods of the same name alone', () => {
+  const { files, left } = migrate({
+    '/send.ts': `import amqp from 'amqplib';
+export class Sender {
+  channel: amqp.Channel | undefined;
+  start() {
+    return amqp
+      .connect('amqp://localhost')
+      .then((connection) => {
+        connection.on('close', (error) => this.restart(error));
+        return connection.createChannel();
+      })
+      .then((channel) => {
+        this.channel = channel;
+        return channel.assertQueue('jobs');
+      });
+  }
+  createChannel() {}
+  restart(error: unknown) {
+    this.createChannel();
+  }
+}
+`,
+  });
+  expect(left).toEqual([]);
+  expect(files['/send.ts']).toContain(`    return connect('amqp://localhost')
+      .then((connection) => {
+        connection.on('closed', (error) => this.restart(error));
+        return connection.openChannel();
+      })
+      .then((channel) => {
+        this.channel = channel;
+        return channel.queueDeclare('jobs');
+      });`);
+  expect(files['/send.ts']).toContain('this.createChannel();');
+});

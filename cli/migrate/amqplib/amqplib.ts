@@ -161,6 +161,8 @@ function draftDirectUses(draft: Draft, file: SourceFile, roles: Roles): void {
 function draftMember(draft: Draft, whole: Node, access: PropertyAccessExpression, role: Role, roles: Roles): void {
   const { Node: Kind } = ast();
   const call = access.getParent();
+  // A promise of it: what the callback gets has the role.
+  if (['then', 'catch', 'finally'].includes(access.getName())) return;
   if (role === 'message') {
     draftMessage(draft, whole, access);
     return;
@@ -232,7 +234,7 @@ function draftEvent(draft: Draft, call: CallExpression, role: Role): void {
   const instead = name === undefined ? undefined : EVENTS[role]?.[name];
   const takesDetails =
     (Kind.isArrowFunction(listener) || Kind.isFunctionExpression(listener)) && listener.getParameters().length > 0;
-  if (!event || instead === undefined || ((role === 'manager' || name === 'close') && takesDetails)) {
+  if (!event || instead === undefined || (role === 'manager' && takesDetails)) {
     draft.refuse(call, `event ${event?.getText() ?? ''} of a ${role}`);
     return;
   }

@@ -94,7 +94,9 @@ export class Roles {
     return file.getDescendantsOfKind(SyntaxKind.PropertyAccessExpression).filter((access) => {
       const call = access.getParent();
       if (!Kind.isCallExpression(call) || call.getExpression() !== access) return false;
-      return TELLING.has(access.getName()) && this.of(access.getExpression()) === undefined;
+      // A method of the project's own that has such a name is declared somewhere.
+      const isOurs = access.getNameNode().getSymbol() !== undefined;
+      return TELLING.has(access.getName()) && !isOurs && this.of(access.getExpression()) === undefined;
     });
   }
 
@@ -119,10 +121,20 @@ export class Roles {
       if (owner === 'connection' && (member === 'createChannel' || member === 'createConfirmChannel')) return 'channel';
       if (owner === 'manager' && member === 'createChannel') return 'wrapper';
       if (owner === 'channel' && member === 'get') return 'message';
+      if (owner && member === 'then') return this.ofCallback(callee);
+      if (owner && (member === 'catch' || member === 'finally')) return owner;
     }
     const own = bare(callee);
     if (Kind.isArrowFunction(own) || Kind.isFunctionExpression(own)) return this.ofFunction([own]);
     return this.ofFunction(targetsOf(Kind.isPropertyAccessExpression(callee) ? callee.getNameNode() : callee));
+  }
+
+  /** `connect().then((connection) => connection.createChannel())` gives what the callback gives. */
+  private ofCallback(callee: Node): Role | undefined {
+    const { Node: Kind } = ast();
+    const call = callee.getParent();
+    const callback = Kind.isCallExpression(call) ? bare(call.getArguments()[0]) : undefined;
+    return callback ? this.ofFunction([callback]) : undefined;
   }
 
   /** What a function of the project gives. */
@@ -191,6 +203,7 @@ export class Roles {
       if ((role === 'channel' || role === 'wrapper') && member === 'consume') {
         this.note(firstParameter(call.getArguments()[1]), 'message');
       }
+      if (role && member === 'then') this.note(firstParameter(call.getArguments()[0]), role);
       if (role === 'wrapper' && member === 'addSetup') this.note(firstParameter(call.getArguments()[0]), 'channel');
       if (role === 'manager' && member === 'createChannel') {
         const options = bare(call.getArguments()[0]);

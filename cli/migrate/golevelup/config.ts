@@ -46,6 +46,18 @@ export class Topology {
     this.queues.add(text);
   }
 
+  /** Each queue's name with the text that declares it. */
+  named(): ReadonlyMap<string, string> {
+    return this.byName;
+  }
+
+  /** Takes over what another one declares. */
+  addAll(other: Topology): void {
+    for (const text of other.exchanges) this.exchanges.add(text);
+    for (const [name, text] of other.byName) this.addQueue(name, text);
+    for (const text of other.bindings) this.bindings.add(text);
+  }
+
   /** `topology: { … }` with a line for each declaration; empty when nothing is declared. */
   text(indent: string): string {
     const lists = Object.entries({ exchanges: this.exchanges, queues: this.queues, bindings: this.bindings })

@@ -149,3 +149,41 @@ export class Billing {
   expect(first.files['/app.module.ts']).not.toContain("classicQueue('billing')");
   expect(migrate(first.files).changed).toEqual([]);
 });
+
+it('makes one of several registrations of a connection, and leaves those that differ', () => {
+  const other = (uri: string) => `import { RabbitMQModule } from '@golevelup/nestjs-rabbitmq';
+import { EXCHANGE } from './names';
+@Module({
+  imports: [
+    RabbitMQModule.forRoot({ uri: '${uri}', exchanges: [{ name: EXCHANGE, type: 'fanout' }] }),
+    UsersModule,
+  ],
+})
+export class OtherModule {}
+`;
+  const first = MODULE.replace('      channels: { slow: { prefetchCount: 2 } },\n', '');
+  const names = `export const EXCHANGE = 'users';\n`;
+  const { files, left } = migrate({
+    '/app.module.ts': first,
+    '/names.ts': names,
+    '/other.module.ts': other('amqp://localhost'),
+  });
+  expect(left).toEqual([]);
+  expect(files['/app.module.ts']).toContain("topicExchange('orders'),\n          fanoutExchange(EXCHANGE),");
+  expect(files['/other.module.ts']).toBe(`import { EXCHANGE } from './names';
+@Module({
+  imports: [
+    UsersModule,
+  ],
+})
+export class OtherModule {}
+`);
+
+  const differing = migrate({
+    '/app.module.ts': first,
+    '/names.ts': names,
+    '/other.module.ts': other('amqp://elsewhere'),
+  });
+  expect(differing.changed).toEqual([]);
+  expect(differing.left).toEqual([{ file: '/app.module.ts', line: 7, text: expect.stringContaining('not alike') }]);
+});

@@ -5,7 +5,7 @@ import type { Workspace } from '../source/workspace.js';
 import { connectionOf, draftHandler, readHandlers, type Handler } from './handlers.js';
 import { golevelupName } from './names.js';
 import { draftPublishing } from './publishing.js';
-import { readRegistrations, registrationText, type Registration } from './registrations.js';
+import { readForFile, readRegistrations, registrationText, type Registration } from './registrations.js';
 
 /**
  * Moves modules, handlers and publishers of golevelup's. What is left of them goes on working: then the old module stays
@@ -14,7 +14,9 @@ import { readRegistrations, registrationText, type Registration } from './regist
 export function migrateGolevelup(workspace: Workspace): void {
   const registrations = readRegistrations(workspace);
   const handlers = readHandlers(workspace);
-  const usable = registrations.filter(({ draft, moved }) => !draft.isRefused && !moved);
+  const unmoved = registrations.filter(({ draft, moved }) => !draft.isRefused && !moved);
+  const doubles = doublesOf(workspace, unmoved);
+  const usable = unmoved.filter((registration) => !doubles.has(registration));
   for (const { draft, moved, call } of registrations) {
     if (moved) draft.refuse(call, 'RabbitMQModule stands beside AmqpModule: take it out when nothing uses it any more');
     if (draft.isRefused) draft.commit();
@@ -24,7 +26,7 @@ export function migrateGolevelup(workspace: Workspace): void {
     workspace.report.left.push(
       remarkAt(
         twice.call,
-        'RabbitMQModule is registered more than once: run the codemod for one application at a time',
+        'RabbitMQModule is registered more than once, and not alike: run the codemod for one application at a time',
       ),
     );
     return;
@@ -41,7 +43,7 @@ export function migrateGolevelup(workspace: Workspace): void {
   const sharedRpcQueues = queuesOfSeveral(handlers);
   for (const handler of handlers) {
     const name = connectionOf(handler);
-    const single = registrations.length === 1;
+    const single = registrations.length - doubles.size === 1;
     const home = single ? usable[0] : usable.find((one) => nameOf(one) === (name ?? 'default'));
     const queue = handler.options?.get('queue')?.getText();
     if (handler.kind === 'RabbitRPC' && queue !== undefined && sharedRpcQueues.has(queue)) {
@@ -52,7 +54,7 @@ export function migrateGolevelup(workspace: Workspace): void {
     if (!handler.draft.commit()) for (const one of home ? [home] : usable) left.add(one);
   }
   for (const draft of draftPublishing(workspace, usable[0]?.config.rpcTimeout)) {
-    if (registrations.length > usable.length) {
+    if (registrations.length - doubles.size > usable.length) {
       draft.refuse(
         registrations[0]?.call ?? usable[0]!.call,
         'publishers of several connections, one of which is left',
@@ -60,12 +62,46 @@ export function migrateGolevelup(workspace: Workspace): void {
     }
     if (!draft.commit()) for (const one of usable) left.add(one);
   }
-  for (const registration of usable) place(registration, registrations.length === 1, left.has(registration));
+  for (const registration of usable) {
+    place(registration, registrations.length - doubles.size === 1, left.has(registration));
+  }
+  if (left.size === 0) for (const double of doubles.values()) takeOut(double);
   migrateGuards(workspace);
   if (left.size === 0) migrateModuleMentions(workspace);
 }
 
 const nameOf = ({ config }: Registration): string => config.name ?? 'default';
+
+/**
+ * Registrations of a connection that another module registers likewise: golevelup makes them one, and the first module has
+ * what all of them declare. By the registration that goes.
+ */
+function doublesOf(workspace: Workspace, registrations: readonly Registration[]): Map<Registration, Registration> {
+  const doubles = new Map<Registration, Registration>();
+  for (const registration of registrations) {
+    const first = registrations.find((one) => nameOf(one) === nameOf(registration));
+    if (!first || first === registration) continue;
+    const there = readForFile(workspace, registration, first.file);
+    const alike = [...first.config.options].join() === [...there.config.options].join() && !there.draft.isRefused;
+    const contradicts = [...there.config.topology.named()].some(([name, text]) =>
+      first.config.topology.contradicts(name, text),
+    );
+    if (!alike || contradicts) continue;
+    first.config.topology.addAll(there.config.topology);
+    for (const [name, prefetch] of there.config.channels) first.config.channels.set(name, prefetch);
+    doubles.set(registration, there);
+  }
+  return doubles;
+}
+
+/** Takes a registration out of its module's imports: the one that is left is there for all modules. */
+function takeOut({ draft, call }: Registration): void {
+  const file = call.getSourceFile();
+  const behind = /^\s*,?[ \t]*(\r?\n[ \t]*)?/.exec(file.getFullText().slice(call.getEnd()))?.[0].length ?? 0;
+  draft.replaceRange(file, call.getStart(), call.getEnd() + behind, '');
+  draft.tell(call, 'RabbitMQModule is out: AmqpModule is registered once, and there for all modules');
+  draft.commit();
+}
 
 function leave({ draft, decorator }: Handler, why: string): void {
   draft.refuse(decorator, why);

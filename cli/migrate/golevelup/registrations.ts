@@ -37,14 +37,21 @@ export function readRegistrations(workspace: Workspace): Registration[] {
   });
 }
 
+/** The same registration, as the module of another file has it. */
+export function readForFile(workspace: Workspace, { call, moved }: Registration, file: SourceFile): Registration {
+  const callee = call.getExpression();
+  const isAsync = callee.getText().endsWith('forRootAsync');
+  return readRegistration(workspace, call, isAsync ? 'forRootAsync' : 'forRoot', moved, file);
+}
+
 function readRegistration(
   workspace: Workspace,
   call: CallExpression,
   method: 'forRoot' | 'forRootAsync',
   moved: boolean,
+  file = call.getSourceFile(),
 ): Registration {
   const draft = new Draft(workspace);
-  const file = call.getSourceFile();
   // Before its version 6 the module itself was the first argument.
   const given = call.getArguments().at(-1);
   const literal = method === 'forRoot' ? given : optionsOfFactory(draft, given, call);
