@@ -56,6 +56,8 @@
  */
 export { connect } from './connection/connect.js';
 export { Connection, type ConnectionEvents, type ConnectionState } from './connection/connection.js';
+/** @internal For the first connection of the Nest layer, which waits for its broker at the pace of a reconnect. */
+export { ReconnectPace } from './recovery/reconnect-pace.js';
 export type { ClientLogger } from './link/client-logger.js';
 export type { ConnectionOptions, ReconnectOptions, Urls } from './link/connection-options.js';
 export { Channel, type BindOptions, type QueueDeclared } from './channel/channel.js';

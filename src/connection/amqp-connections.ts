@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { Backoff, pause } from '../../lib/environment/index.js';
-import { ConfigurationError, connect, Connection, ConnectionClosedError } from '../../lib/client/index.js';
+import { pause } from '../../lib/environment/index.js';
+import { ConfigurationError, connect, Connection, ConnectionClosedError, ReconnectPace } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
@@ -23,8 +23,6 @@ export interface ConnectionPair {
 }
 
 const STARTUP_TIMEOUT = 10_000;
-/** Between attempts while the broker is away, ms: the first one at most, and in the end. */
-const RETRY_DELAY = { first: 200, max: { wait: 1_000, background: 30_000 } } as const;
 
 /** Opens the two connections of one name, with the topology declared, when first asked; logs what becomes of them. */
 export class AmqpConnections {
@@ -101,7 +99,7 @@ export class AmqpConnections {
     const { startup = 'wait' } = this.options;
     const { startupTimeout } = this;
     const { clock, random } = this.environment;
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max[startup], random);
+    const pace = new ReconnectPace(this.options.connection?.reconnect || {}, random);
     const end = new AbortController();
     const { signal } = end;
     this.stop.signal.addEventListener('abort', () => end.abort(this.stop.signal.reason), { once: true });
@@ -117,7 +115,7 @@ export class AmqpConnections {
           failure = error;
           for (const status of [this.publishing, this.consuming]) status.set('connecting', describe(error));
         }
-        const delay = backoff.next();
+        const delay = pace.afterFailure(failure);
         this.logger.warn(`${this.label}: ${describe(failure)}; next attempt in ${Math.round(delay)} ms`);
         await pause(clock, delay, signal);
       }

@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import { Backoff, pause } from '../../lib/environment/index.js';
-import { connect, Connection, ConnectionClosedError, type ConnectionOptions } from '../../lib/client/index.js';
+import { pause } from '../../lib/environment/index.js';
+import { connect, Connection, ConnectionClosedError, ReconnectPace, type ConnectionOptions } from '../../lib/client/index.js';
 import { environmentOf, type Environment } from '../common/environment.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
@@ -22,9 +22,6 @@ export interface TransportConnections {
   readonly consuming: Connection;
   readonly publishing: Connection;
 }
-
-/** Between attempts while the broker is away, ms: the first one at most, and in the end. */
-const RETRY_DELAY = { first: 200, max: 5_000 } as const;
 
 /** A connection of its own. It may be opened anew after it was closed. */
 export class OwnConnection implements ConnectionSource {
@@ -69,7 +66,7 @@ export class OwnConnection implements ConnectionSource {
 
   private async connect(signal: AbortSignal): Promise<TransportConnections> {
     const { clock, random } = this.environment;
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max, random);
+    const pace = new ReconnectPace(this.connection.reconnect || {}, random);
     for (let attempt = 1; ; attempt++) {
       try {
         const logger = {
@@ -81,7 +78,7 @@ export class OwnConnection implements ConnectionSource {
       } catch (error) {
         // A refused login, an unknown vhost or a wrong option stay what they are, however long one waits.
         if (signal.aborted || attempt >= this.attempts || !Connection.isRecoverable(error)) throw error;
-        const delay = backoff.next();
+        const delay = pace.afterFailure(error);
         const reason = error instanceof Error ? error.message : String(error);
         this.logger.warn(`${reason}; next attempt in ${Math.round(delay)} ms`);
         await pause(clock, delay, signal);

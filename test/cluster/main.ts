@@ -56,10 +56,12 @@ for (let run = 1; run <= times; run++) {
     say(`run ${run}: FAILED: ${error instanceof Error ? error.stack : String(error)}`);
     process.exitCode = 1;
   }
+  // After each: a run takes minutes, and those that are done count, whatever becomes of the next.
+  if (values.json && runs.length > 0)
+    await writeFile(values.json, `${JSON.stringify(report(rabbitmq, runs), undefined, 2)}\n`);
 }
 const result = report(rabbitmq, runs);
 console.log(`RabbitMQ ${rabbitmq}, Node ${process.version}\n\n${tables(result)}\n`);
 const { count, p50, max } = result.leaderDeath;
 console.log(`leader's death to first confirm, ${count} times: p50 ${p50} ms, max ${max} ms\n`);
 console.log(JSON.stringify(result));
-if (values.json) await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);

@@ -112,6 +112,9 @@ export interface ResolvedOptions {
 /** Seconds: tune-ok has two octets for it. */
 const LONGEST_HEARTBEAT = 0xffff;
 
+/** Waits between attempts, in ms, where the options say nothing. */
+export const reconnectDefaults = { initialDelay: 100, maxDelay: 30_000 } as const;
+
 const silent: ClientLogger = { warn() {} };
 
 /** @throws ConfigurationError that names the option */
@@ -136,8 +139,8 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
       reconnect === false
         ? false
         : {
-            initialDelay: reconnect?.initialDelay ?? 100,
-            maxDelay: reconnect?.maxDelay ?? 30_000,
+            initialDelay: reconnect?.initialDelay ?? reconnectDefaults.initialDelay,
+            maxDelay: reconnect?.maxDelay ?? reconnectDefaults.maxDelay,
             attempts: reconnect?.attempts ?? Infinity,
           },
     maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,

@@ -1,4 +1,5 @@
 import { Backoff, type Random } from '../../environment/index.js';
+import { reconnectDefaults, type ReconnectOptions } from '../link/connection-options.js';
 import { ConnectionForcedError, ConnectionLostError, InternalError, TimeoutError } from '../errors.js';
 
 /** ms that a connection has to stay open to have been a success. */
@@ -6,12 +7,6 @@ export const STABLE_TIME = 2_000;
 
 /** ms between attempts at most, while nobody answers: they cost a broker nothing, and it is used again soon after its return. */
 const SOON = 1_500;
-
-interface Limits {
-  readonly initialDelay: number;
-  readonly maxDelay: number;
-  readonly attempts: number;
-}
 
 /**
  * How long a connection waits before each attempt to reconnect. Waits double, each drawn with full jitter:
@@ -27,7 +22,12 @@ export class ReconnectPace {
   private readonly limit: number;
   private made = 0;
 
-  constructor({ initialDelay, maxDelay, attempts }: Limits, random: Pick<Random, 'next'>) {
+  constructor(options: ReconnectOptions, random: Pick<Random, 'next'>) {
+    const {
+      initialDelay = reconnectDefaults.initialDelay,
+      maxDelay = reconnectDefaults.maxDelay,
+      attempts = Infinity,
+    } = options;
     this.soon = new Backoff(initialDelay, Math.min(maxDelay, SOON), random);
     this.patient = new Backoff(initialDelay, maxDelay, random);
     this.limit = attempts;
