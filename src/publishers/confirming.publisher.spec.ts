@@ -14,7 +14,7 @@ function fakeChannel() {
   let end = (): void => {};
   const closed = new Promise<void>((resolve) => (end = resolve));
   const publish = jest.fn<Channel['publish']>().mockResolvedValue(1);
-  return { publish, closed, close: () => Promise.resolve(end()) };
+  return { publish, closed, on: () => {}, close: () => Promise.resolve(end()) };
 }
 
 function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: CheckedPublisherOptions = {}) {

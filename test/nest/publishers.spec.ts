@@ -144,6 +144,53 @@ describe('ConfirmingPublisher', () => {
     expect(await nest.ready(queue)).toBe(4);
   });
 
+  it('K5.4 a first publish to a missing exchange costs the others nothing', async () => {
+    const queue = nest.name();
+    const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
+    await publisher.sendToQueue(queue, 'first');
+    const payloads = Array.from({ length: 200 }, (_, index) => String(index));
+    const results = await Promise.allSettled(
+      payloads.map((payload, index) =>
+        index === 50 || index === 60
+          ? publisher.publish(`${queue}-missing`, 'any', payload)
+          : publisher.sendToQueue(queue, payload),
+      ),
+    );
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    expect(failed).toEqual([expect.any(NotFoundError), expect.any(NotFoundError)]);
+    // On the same channel all the time: its delivery tags go on.
+    expect((await publisher.sendToQueue(queue, 'last')).deliveryTag).toBe(200);
+    const texts: string[] = [];
+    for (let next; (next = await nest.channel.basicGet(queue, { noAck: true }));) texts.push(next.text());
+    expect(texts).toEqual(['first', ...payloads.filter((_, index) => index !== 50 && index !== 60), 'last']);
+    // It is asked for again: by now it may be there.
+    await nest.channel.exchangeDeclare(`${queue}-missing`, 'fanout');
+    await nest.channel.queueBind(queue, `${queue}-missing`, '');
+    await publisher.publish(`${queue}-missing`, 'any', 'found');
+    await nest.channel.exchangeDelete(`${queue}-missing`);
+  });
+
+  it('K5.4 publishes to an exchange that is new to it and to one that it knows keep their order', async () => {
+    const queue = nest.name();
+    const topology = {
+      queues: [classicQueue(queue)],
+      exchanges: [fanoutExchange(`${queue}-new`)],
+      bindings: [bindQueue(queue, `${queue}-new`)],
+    };
+    const publisher = publisherOf(await nest.start({}, { topology }));
+    await publisher.sendToQueue(queue, 0);
+    await Promise.all([
+      publisher.publish(`${queue}-new`, 'any', 1),
+      publisher.sendToQueue(queue, 2),
+      publisher.publish(`${queue}-new`, 'any', 3),
+      publisher.sendToQueue(queue, 4),
+    ]);
+    for (const number of [0, 1, 2, 3, 4]) {
+      expect((await nest.channel.basicGet(queue, { noAck: true }))!.json()).toBe(number);
+    }
+    await nest.channel.exchangeDelete(`${queue}-new`);
+  });
+
   it('has a connection of its own: while it stands still, consuming goes on', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
@@ -388,7 +435,12 @@ describe('request()', () => {
     const publisher = publisherOf(await nest.start({}));
     const concerned = failureOf(publisher.request('', queue, 1));
     await asked.next();
-    expect(await failureOf(publisher.request(`${queue}-missing`, 'any', 2))).toBeInstanceOf(NotFoundError);
+    // One that is missing is found to be so before it does harm; this one goes after it was there.
+    const exchange = `${queue}-gone`;
+    await nest.channel.exchangeDeclare(exchange, 'fanout');
+    expect(await failureOf(publisher.request(exchange, 'any', 2))).toBeInstanceOf(MessageReturnedError);
+    await nest.channel.exchangeDelete(exchange);
+    expect(await failureOf(publisher.request(exchange, 'any', 2))).toBeInstanceOf(NotFoundError);
     expect(await concerned).toBeInstanceOf(ChannelClosedError);
     expect(await concerned).toMatchObject({ outcome: 'unknown' });
   });
