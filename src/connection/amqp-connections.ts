@@ -1,7 +1,13 @@
 import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { pause } from '../../lib/environment/index.js';
-import { ConfigurationError, connect, Connection, ConnectionClosedError, ReconnectPace } from '../../lib/client/index.js';
+import {
+  ConfigurationError,
+  connect,
+  Connection,
+  ConnectionClosedError,
+  ReconnectPace,
+} from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';

@@ -1,6 +1,12 @@
 import type { Logger } from '@nestjs/common';
 import { pause } from '../../lib/environment/index.js';
-import { connect, Connection, ConnectionClosedError, ReconnectPace, type ConnectionOptions } from '../../lib/client/index.js';
+import {
+  connect,
+  Connection,
+  ConnectionClosedError,
+  ReconnectPace,
+  type ConnectionOptions,
+} from '../../lib/client/index.js';
 import { environmentOf, type Environment } from '../common/environment.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
