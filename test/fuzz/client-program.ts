@@ -1,4 +1,11 @@
-import type { Channel, ConsumeOptions, Consumer, Delivery } from '../../lib/client/index.js';
+import {
+  MessageReturnedError,
+  PublishNackedError,
+  type Channel,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+} from '../../lib/client/index.js';
 import { replyCodes } from '../../lib/protocol/spec.js';
 import { OWN, turn, type ClientWorld } from './client-world.js';
 
@@ -15,6 +22,7 @@ const bit = (arg: number, index: number): boolean => ((arg >> index) & 1) === 1;
 function handler(world: ClientWorld, arg: number): (delivery: Delivery) => unknown {
   const settle = (delivery: Delivery, how: number): void => {
     if (delivery.settled) return;
+    if (how <= 1) world.books.userAcks(delivery.routingKey, how === 1);
     if (how === 0) delivery.ack();
     else if (how === 1) delivery.ack({ multiple: true });
     else if (how === 2) delivery.nack({ multiple: true });
@@ -101,7 +109,9 @@ const user: readonly Step[] = [
     void world.call('cancel', () => of(world.consumers, arg)?.cancel(bit(arg, 7) ? { timeout: 200 } : {}));
   },
   function settleHeld(world, arg) {
-    void world.call('settle', () => world.held.splice(arg % 4, 1)[0]?.ack({ multiple: bit(arg, 3) }));
+    const [delivery] = world.held.splice(arg % 4, 1);
+    if (delivery && !delivery.settled) world.books.userAcks(delivery.routingKey, bit(arg, 3));
+    void world.call('settle', () => delivery?.ack({ multiple: bit(arg, 3) }));
   },
   function wake(world, arg) {
     for (const done of world.wakes.splice(0, 1 + (arg % 8))) done();
@@ -170,19 +180,36 @@ function onChannel(what: string, act: (world: ClientWorld, channel: Channel, arg
 function publish(world: ClientWorld, channel: Channel, arg: number): void {
   const signal = new AbortController();
   if (bit(arg, 2)) world.signals.push(signal);
+  const name = bit(arg, 3) ? world.books.newName('p') : undefined;
   void world.call('publish', () =>
-    channel.publish(
-      bit(arg, 5) ? 'x' : '',
-      bit(arg, 4) ? 'nowhere' : 'q',
-      Buffer.alloc(bit(arg, 6) ? 6_000 : arg, 'b'),
-      {
-        mandatory: bit(arg, 4),
-        ...(bit(arg, 3) && { messageId: `m${arg}` }),
-        ...(bit(arg, 2) && { signal: signal.signal }),
-        ...(bit(arg, 7) && { timeout: 300 }),
-      },
+    hear(
+      world,
+      name,
+      channel.publish(
+        bit(arg, 5) ? 'x' : '',
+        bit(arg, 4) ? 'nowhere' : 'q',
+        Buffer.alloc(bit(arg, 6) ? 6_000 : arg, 'b'),
+        {
+          mandatory: bit(arg, 4),
+          ...(name !== undefined && { messageId: `m${arg}`, correlationId: name }),
+          ...(bit(arg, 2) && { signal: signal.signal }),
+          ...(bit(arg, 7) && { timeout: 300 }),
+        },
+      ),
     ),
   );
+}
+
+/** What the user hears of a publish is what the broker has said. */
+async function hear({ books }: ClientWorld, name: string | undefined, publishing: Promise<number>): Promise<void> {
+  try {
+    const tag = await publishing;
+    if (name !== undefined && tag > 0) books.userHears(name, 'ack');
+  } catch (error) {
+    if (name !== undefined && error instanceof PublishNackedError) books.userHears(name, 'nack');
+    if (name !== undefined && error instanceof MessageReturnedError) books.userHears(name, 'return');
+    throw error;
+  }
 }
 
 function keep(world: ClientWorld, consumer: Consumer): void {
@@ -201,7 +228,8 @@ const broker: readonly Step[] = [
   function flood(world, arg) {
     deliverTo(world, arg, arg * 2);
   },
-  function deliverStrangely({ session }, arg) {
+  function deliverStrangely({ session, books }, arg) {
+    books.tainted = true;
     const args = {
       consumerTag: bit(arg, 0) ? 'nobody' : 'own-1',
       deliveryTag: arg,
@@ -313,7 +341,7 @@ const broker: readonly Step[] = [
     };
   },
   function junk({ session }, arg) {
-    session?.raw(Buffer.of(arg, 0, 1, 0, 0, 0, arg & 3, arg, arg, arg, 0xce));
+    session?.junk(Buffer.of(arg, 0, 1, 0, 0, 0, arg & 3, arg, arg, arg, 0xce));
   },
 ];
 
@@ -371,6 +399,9 @@ export const OP = {
   passLong: NAMES.length + 1,
   turns: NAMES.length + 2,
 } as Record<string, number>;
+
+/** The same step, in one turn with what follows. */
+export const inOneTurn = (op: number): number => op + STEPS.length * Math.ceil((128 - op) / STEPS.length);
 
 /** Steps that one program may take; what is behind them is not looked at. */
 const MAX_STEPS = 80;

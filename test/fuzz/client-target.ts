@@ -1,13 +1,16 @@
 import { ClientWorld } from './client-world.js';
-import { OP, play } from './client-program.js';
+import { inOneTurn, OP, play } from './client-program.js';
 import type { FuzzTarget } from './target.js';
 
 /** Steps by name, with their argument, to bytes. The first byte says how the connection is made. */
 function program(how: number, ...steps: readonly (readonly [name: string, arg: number])[]): Buffer {
   const bytes = steps.flatMap(([name, arg]) => {
-    const op = OP[name];
+    // With a `!`: in one turn with what follows.
+    const op = OP[name.replace('!', '')];
     if (op === undefined) throw new Error(`no step '${name}'`);
-    return [op, arg];
+    // What follows is on the channel: it has to be open by then.
+    const wait = name === 'openChannel' ? [OP['turns']!, 6] : [];
+    return [name.endsWith('!') ? inOneTurn(op) : op, arg, ...wait];
   });
   return Buffer.from([how, ...bytes]);
 }
@@ -36,6 +39,12 @@ function programs(): Buffer[] {
     program(0, ['openChannel', 0], ['topology', 0], ['topology', 3], ['consume', 8], ['turns', 5], ['refuseMethod', 0x2a], ['cancelConsumer', 0], ['passLong', 20], ['cut', 0], ['passLong', 50]),
     program(1, ['openChannel', 0x10], ['consume', 9], ['turns', 3], ['deliver', 3], ['deliverStrangely', 1], ['deliverStrangely', 6], ['turns', 2], ['cut', 0], ['openChannel', 0], ['publish', 1]),
     program(2, ['openChannel', 0], ['consume', 0b11], ['consume', 0b0001], ['turns', 3], ['flood', 60], ['flood', 61], ['turns', 5], ['pass', 250], ['wake', 7], ['cancel', 0], ['wake', 7], ['passLong', 9]),
+    // What is settled out of order, behind a gap, in one turn, after a loss, while basic.recover is under way.
+    program(0, ['openChannel', 0], ['consumeAgain', 6], ['turns', 3], ['deliver', 4], ['turns', 3], ['settleHeld', 2], ['settleHeld!', 1], ['settleHeld', 2], ['turns', 3]),
+    program(0, ['openChannel', 0], ['consumeAgain', 0], ['turns', 3], ['consumeAgain', 16], ['turns', 3], ['deliver!', 2], ['deliver', 1], ['turns', 5]),
+    program(0, ['openChannel', 0], ['consumeAgain', 6], ['turns', 3], ['deliver', 4], ['turns', 3], ['closeChannel', 1], ['turns', 7], ['pass', 250], ['turns', 7], ['settleHeld', 0], ['settleHeld', 8], ['turns', 3]),
+    program(0, ['openChannel', 0], ['consumeAgain', 0], ['turns', 3], ['deliver!', 2], ['mode', 2], ['turns', 5], ['deliver', 2], ['turns', 3]),
+    program(0, ['openChannel', 1], ['turns', 3], ['confirming', 0], ['publish', 8], ['publish', 12], ['turns', 3], ['cut', 0], ['pass', 250], ['turns', 7], ['publish', 8], ['publish', 8], ['turns', 3], ['confirm', 0], ['confirm', 8], ['turns', 3]),
     program(0x80, ['openChannel', 0], ['consume', 0], ['turns', 4], ['deliver', 2]),
   ]; // prettier-ignore
 }

@@ -8,6 +8,7 @@ import {
   type Delivery,
 } from '../../lib/client/index.js';
 import type { Clock } from '../../lib/environment/index.js';
+import { Books } from './books.js';
 import { ScriptedSession, type Behaviour } from './scripted-broker.js';
 
 /** What handlers and signals of the program end with: told back as it is. */
@@ -71,6 +72,7 @@ export class ClientWorld {
   readonly held: Delivery[] = [];
   readonly wakes: (() => void)[] = [];
   readonly problems: string[] = [];
+  readonly books = new Books();
   signals: AbortController[] = [];
   connection: Connection | undefined;
   session: ScriptedSession | undefined;
@@ -120,7 +122,7 @@ export class ClientWorld {
       this.behaviour.refusals--;
       return Promise.reject(new Error('ECONNREFUSED'));
     }
-    this.session = new ScriptedSession(this.behaviour);
+    this.session = new ScriptedSession(this.behaviour, this.books);
     return Promise.resolve(this.session.socket);
   }
 
@@ -167,7 +169,11 @@ export class ClientWorld {
    * @throws Error that says what is not so
    */
   async settle(): Promise<void> {
-    const { behaviour, connection } = this;
+    const { behaviour, connection, session } = this;
+    await this.quiet();
+    if (session?.alive && connection?.state === 'open') {
+      for (const { unsettled } of session.channels.values()) this.books.audit(unsettled);
+    }
     Object.assign(behaviour, {
       holding: false,
       confirming: true,
@@ -183,6 +189,7 @@ export class ClientWorld {
     if (this.pending.size > 0) this.problems.push(`never settled: ${[...this.pending.values()].join(', ')}`);
     if (this.clock.waiting > 0) this.problems.push(`${this.clock.waiting} timers are left`);
     if (this.session && !this.session.socket.destroyed) this.problems.push('the socket is still open');
+    this.problems.push(...this.books.problems);
     if (this.problems.length > 0) throw new Error(this.problems.join('\n'));
   }
 

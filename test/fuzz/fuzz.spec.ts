@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Books } from './books.js';
 import { clientTarget } from './client-target.js';
 import { ClientWorld } from './client-world.js';
 import { recordings } from './corpus.js';
@@ -127,6 +128,40 @@ describe('the client’s target', () => {
     expect(failed).toMatch(/the connection is open after close/);
     expect(failed).toMatch(/the socket is still open/);
     bad.session!.cut();
+  });
+});
+
+describe('the books of the client’s target', () => {
+  it('notice an ack that no user has said, one that never came, and a confirm that the broker has not said', () => {
+    const books = new Books();
+    const among = new Map<number, string>();
+    for (const tag of [1, 2, 3, 4]) books.delivered(`d${tag}`, tag, among);
+    books.userAcks('d2', false);
+    books.settled('ack', 2, true, among);
+    books.settled('ack', 2, false, among);
+    books.userAcks('d4', false);
+    books.settled('requeue', 3, false, among);
+    books.audit(among);
+    books.settled('requeue', 4, false, among);
+    books.confirmed('p1', 'nack');
+    books.userHears('p1', 'nack');
+    books.userHears('p1', 'ack');
+    expect(books.problems).toEqual([
+      'delivery d1 (tag 1) got ack with tag 2, and its user has not acked it',
+      'ack of delivery tag 2, which is not outstanding',
+      'the broker has not heard of the ack of delivery d4 (tag 4)',
+      'delivery d4 (tag 4) got requeue with tag 4, and its user has acked it',
+      "publish p1 was told as 'ack'; the broker has said: nack",
+    ]);
+  });
+
+  it('take an ack with multiple as the user has said it', () => {
+    const books = new Books();
+    const among = new Map<number, string>();
+    for (const tag of [1, 2, 3]) books.delivered(`d${tag}`, tag, among);
+    books.userAcks('d2', true);
+    books.settled('ack', 2, true, among);
+    expect([books.problems, [...among.values()]]).toEqual([[], ['d3']]);
   });
 });
 

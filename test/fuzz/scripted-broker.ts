@@ -7,6 +7,7 @@ import { readProperties } from '../../lib/protocol/properties.js';
 import { methods } from '../../lib/protocol/spec.js';
 import type { MessageProperties, Method, MethodArguments, MethodName } from '../../lib/protocol/types.js';
 import { seededRandom } from '../support/random.js';
+import type { Books, Unsettled } from './books.js';
 import { mutate } from './mutations.js';
 
 /** What was published last, to be returned. */
@@ -17,6 +18,10 @@ interface Published {
 }
 
 interface ServerChannel {
+  readonly unsettled: Unsettled;
+  readonly noAck: Set<string>;
+  /** Names of publishes, by their delivery tag. */
+  readonly names: Map<number, string>;
   readonly consumers: string[];
   nextTag: number;
   published: number;
@@ -75,9 +80,14 @@ export class ScriptedSession implements FrameHandler {
   private held: Buffer[] = [];
   private planned = false;
   private ended = false;
+  /** Of the basic.get that is answered now. */
+  private gettingNoAck = false;
   private publishing: { channel: number; missing: number; message: Published } | undefined;
 
-  constructor(private readonly behaviour: Behaviour) {
+  constructor(
+    private readonly behaviour: Behaviour,
+    private readonly books: Books,
+  ) {
     this.reader.frameMax = this.writer.frameMax = 0x7fff_ffff;
   }
 
@@ -94,6 +104,9 @@ export class ScriptedSession implements FrameHandler {
   }
 
   say<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
+    if (name === 'basic.ack' || name === 'basic.nack') {
+      this.noteConfirm(channel, name, args as MethodArguments<'basic.ack'>);
+    }
     this.writer.method(channel, name, args);
     this.speak();
   }
@@ -105,8 +118,42 @@ export class ScriptedSession implements FrameHandler {
     properties: MessageProperties,
     body: Uint8Array,
   ): void {
-    this.writer.content(channel, name, args, properties, body);
+    this.writer.content(channel, name, this.named(channel, name, args, properties), properties, body);
     this.speak();
+  }
+
+  /** A delivery gets a name, as its routing key; a return is noted under that of its publish. */
+  private named<N extends MethodName>(
+    id: number,
+    name: N,
+    args: MethodArguments<N>,
+    { correlationId }: MessageProperties,
+  ): MethodArguments<N> {
+    if (name === 'basic.return' && correlationId !== undefined) this.books.confirmed(correlationId, 'return');
+    if (name !== 'basic.deliver' && name !== 'basic.getOk') return args;
+    const { deliveryTag, consumerTag } = args as Partial<MethodArguments<'basic.deliver'>>;
+    const channel = this.channels.get(id);
+    const routingKey = this.books.newName('d');
+    const automatic = name === 'basic.getOk' ? this.gettingNoAck : channel?.noAck.has(consumerTag!) === true;
+    if (channel && !automatic) this.books.delivered(routingKey, deliveryTag!, channel.unsettled);
+    return { ...args, routingKey };
+  }
+
+  private noteConfirm(
+    id: number,
+    name: 'basic.ack' | 'basic.nack',
+    { deliveryTag, multiple }: { deliveryTag: number; multiple: boolean },
+  ): void {
+    for (const [tag, publish] of this.channels.get(id)?.names ?? []) {
+      const covered = tag === deliveryTag || (multiple && (tag < deliveryTag || deliveryTag === 0));
+      if (covered) this.books.confirmed(publish, name === 'basic.ack' ? 'ack' : 'nack');
+    }
+  }
+
+  /** What is said in no order, or is no AMQP. */
+  junk(bytes: Buffer): void {
+    this.books.tainted = true;
+    this.raw(bytes);
   }
 
   raw(bytes: Buffer): void {
@@ -173,6 +220,8 @@ export class ScriptedSession implements FrameHandler {
     if (!channel) return;
     channel.last = message;
     channel.published++;
+    const { correlationId } = message.properties;
+    if (correlationId !== undefined) channel.names.set(channel.published, correlationId);
     if (!channel.confirms || !this.behaviour.confirming) return;
     channel.confirmed = channel.published;
     this.say(id, 'basic.ack', {
@@ -185,6 +234,9 @@ export class ScriptedSession implements FrameHandler {
     if (name === 'channel.open') {
       const fresh = {
         consumers: [],
+        unsettled: new Map(),
+        noAck: new Set<string>(),
+        names: new Map(),
         nextTag: 1,
         published: 0,
         confirmed: 0,
@@ -195,7 +247,17 @@ export class ScriptedSession implements FrameHandler {
     }
     const channel = this.channels.get(id);
     if (name === 'channel.close' || name === 'channel.closeOk') this.channels.delete(id);
-    if (name === 'confirm.select' && channel) channel.confirms = true;
+    if (name === 'confirm.select' && channel) {
+      channel.confirms = true;
+      // They count from here on.
+      channel.published = channel.confirmed = 0;
+      channel.names.clear();
+    }
+    if (name === 'basic.ack') this.noteSettled(channel, 'ack', args.deliveryTag, args.multiple);
+    if (name === 'basic.nack') this.noteSettled(channel, args.requeue ? 'requeue' : 'reject', args.deliveryTag, args.multiple); // prettier-ignore
+    if (name === 'basic.reject')
+      this.noteSettled(channel, args.requeue ? 'requeue' : 'reject', args.deliveryTag, false);
+    if (name === 'basic.recover') channel?.unsettled.clear();
     if (name === 'basic.cancel') channel?.consumers.splice(channel.consumers.indexOf(args.consumerTag) >>> 0, 1);
     if (name === 'basic.publish')
       this.publishing = {
@@ -203,6 +265,15 @@ export class ScriptedSession implements FrameHandler {
         missing: 0,
         message: { args, properties: {}, body: Buffer.alloc(0) },
       };
+  }
+
+  private noteSettled(
+    channel: ServerChannel | undefined,
+    outcome: 'ack' | 'requeue' | 'reject',
+    tag: number,
+    multiple: boolean,
+  ): void {
+    if (channel) this.books.settled(outcome, tag, multiple, channel.unsettled);
   }
 
   private replyTo(id: number, method: Method): (() => void) | undefined {
@@ -234,12 +305,15 @@ export class ScriptedSession implements FrameHandler {
       case 'basic.consume': {
         const consumerTag = args.consumerTag || `tag-${id}-${channel?.consumers.length}`;
         channel?.consumers.push(consumerTag);
+        if (args.noAck) channel?.noAck.add(consumerTag);
+        else channel?.noAck.delete(consumerTag);
         return () => this.say(id, 'basic.consumeOk', { consumerTag });
       }
       case 'basic.cancel':
         return () => this.say(id, 'basic.cancelOk', { consumerTag: args.consumerTag });
       case 'basic.get':
         return () => {
+          this.gettingNoAck = args.noAck;
           if (!channel || args.queue === 'empty') return this.say(id, 'basic.getEmpty', {});
           const got = {
             deliveryTag: channel.nextTag++,
@@ -285,6 +359,7 @@ export class ScriptedSession implements FrameHandler {
     const { mutation } = this.behaviour;
     if (mutation !== undefined) {
       this.behaviour.mutation = undefined;
+      this.books.tainted = true;
       bytes = Buffer.from(mutate([bytes], seededRandom(mutation)));
     }
     if (this.behaviour.holding) this.held.push(bytes);
