@@ -82,6 +82,28 @@ export {
 export type { TopologyOptions } from './topology/topology.js';
 export { TopologyError, TopologyMismatchError } from './topology/topology.errors.js';
 
+export {
+  AccessRefusedError,
+  AlreadySettledError,
+  AmqpError,
+  ChannelClosedError,
+  ChannelError,
+  ConfigurationError,
+  ConnectionClosedError,
+  ConnectionError,
+  ConnectionLostError,
+  EncodingError,
+  MessageReturnedError,
+  NotFoundError,
+  PreconditionFailedError,
+  PublishNackedError,
+  PublishRefusedError,
+  PublishTimeoutError,
+  TimeoutError,
+  type Outcome,
+  type ReturnedMessage,
+} from '../lib/client/index.js';
+
 export type { ContentType } from './serialization/content-type.js';
 export type { MessageSerializer } from './serialization/message-serializer.js';
 export { SerializationError, UndecodableMessageError } from './serialization/serialization.errors.js';

@@ -4,9 +4,11 @@
  * publish, consume, request and reply. Needs a broker at AMQP_URL.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'rolldown';
+import { checkTypes, installCompilers } from './check-types.mjs';
 import { entries, specifierOf } from './entries.mjs';
 
 if (!process.env.AMQP_URL) throw new Error('AMQP_URL is not set: run it through with-broker (npm run test:package)');
@@ -22,13 +24,26 @@ const ok = (what) => {
   passed++;
   console.log(`ok: ${what}`);
 };
-const install = (...packages) => run('npm', ['install', '--no-fund', '--no-audit', ...packages], { cwd: folder });
+const npm = (cwd, ...packages) => run('npm', ['install', '--no-fund', '--no-audit', ...packages], { cwd });
+const install = (...packages) => npm(folder, ...packages);
 
 /** Runs a program of `test/package` beside the installed package. */
 function runProgram(name, what) {
   copyFileSync(join('test/package', `${name}.mjs`), join(folder, `${name}.mjs`));
   run('node', [`${name}.mjs`], { cwd: folder, timeout: 60_000 });
   ok(what);
+}
+
+/** As an application that bundles and minifies all of it. */
+async function minified() {
+  copyFileSync('test/package/minified.mjs', join(folder, 'minified.mjs'));
+  await build({
+    input: join(folder, 'minified.mjs'),
+    platform: 'node',
+    output: { file: join(folder, 'bundled.mjs'), format: 'esm', minify: true },
+  });
+  run('node', ['bundled.mjs'], { cwd: folder, timeout: 60_000 });
+  ok('errors keep their names in a minified bundle');
 }
 
 function loads(entry) {
@@ -59,13 +74,16 @@ try {
   judge('publint', ['run', tarball, '--strict']);
   judge('attw', [tarball, '--format', 'ascii']);
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
-  install(tarball, '@nestjs/common@12', '@nestjs/core@12', 'reflect-metadata', 'rxjs');
+  install(tarball, '@nestjs/common@12', '@nestjs/core@12', 'reflect-metadata', 'rxjs', '@types/node@20');
   // What needs an optional peer comes last, so that the others are seen to do without it.
   for (const entry of Object.keys(entries)) if (!(entry in optional)) loads(entry);
+  const compilers = installCompilers(join(folder, 'compilers'), npm);
+  checkTypes({ compilers, folder, nest: 12, program: 'main' }).forEach(ok);
   for (const [entry, peers] of Object.entries(optional)) {
     install(...peers);
     loads(entry);
   }
+  checkTypes({ compilers, folder, nest: 12, program: 'transport' }).forEach(ok);
   for (const name of Object.keys(manifest.bin)) {
     const usage = run(join(folder, 'node_modules/.bin', name), ['--help'], { cwd: folder }).toString();
     if (!usage.startsWith('usage:')) throw new Error(`${name} --help said: ${usage}`);
@@ -77,6 +95,14 @@ try {
   runProgram('transport', 'a request answered by the microservice transport, without amqplib');
   install('@nestjs/testing@12');
   runProgram('testing', 'a message parked after an hour that took no time, in a test of @nestjs/testing');
+  await minified();
+
+  const eleven = join(folder, 'eleven');
+  mkdirSync(eleven);
+  writeFileSync(join(eleven, 'package.json'), '{ "private": true }');
+  const peers = ['common', 'core', 'microservices'].map((name) => `@nestjs/${name}@11`);
+  npm(eleven, tarball, ...peers, 'reflect-metadata', 'rxjs', '@types/node@20');
+  for (const program of ['main', 'transport']) checkTypes({ compilers, folder: eleven, nest: 11, program }).forEach(ok);
   console.log(`${passed} passed, 0 failed`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

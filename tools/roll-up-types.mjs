@@ -40,9 +40,14 @@ mkdirSync(reports, { recursive: true });
 if (update || !existsSync(seal) || readFileSync(seal, 'utf8') !== digest()) rollUpAll();
 mkdirSync('dist', { recursive: true });
 for (const entry of Object.keys(entries)) {
-  const text = readFileSync(join(rolledUp, `${entry}.d.ts`), 'utf8');
-  const own = text.replaceAll(/'nest-amqp(?:\/(\w+))?'/g, (_, other = 'index') => `'./${other}.cjs'`);
-  writeFileSync(`dist/${entry}.d.cts`, own);
+  const text = readFileSync(join(rolledUp, `${entry}.d.ts`), 'utf8')
+    .replaceAll(/'nest-amqp(?:\/(\w+))?'/g, (_, other = 'index') => `'./${other}.cjs'`)
+    // Nest 12 is ES modules only: before TypeScript 5.8 a CommonJS file may import only types of it, and only so.
+    .replaceAll(
+      /^import (?:type )?(\{.*\}) from '(@nestjs\/.*)';$/gm,
+      "import type $1 from '$2' with { 'resolution-mode': 'import' };",
+    );
+  writeFileSync(`dist/${entry}.d.cts`, text);
   writeFileSync(`dist/${entry}.d.mts`, `export * from './${entry}.cjs';\n`);
 }
 

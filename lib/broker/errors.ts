@@ -6,6 +6,10 @@ import { AmqpError } from '../protocol/errors.js';
  * as the specification says for its code (section 1.2), and with RabbitMQ's words: `NOT_FOUND - no queue 'x' in vhost '/'`.
  */
 export class BrokerError extends AmqpError {
+  static {
+    this.prototype.name = 'BrokerError';
+  }
+
   readonly replyCode: number;
   readonly scope: 'channel' | 'connection';
   readonly replyText: string;

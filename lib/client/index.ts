@@ -82,4 +82,4 @@ export {
   type TypedKind,
 } from '../protocol/field-table.js';
 export { DistantDate } from '../protocol/timestamp.js';
-export type { MessageProperties } from '../protocol/types.js';
+export type { MessageProperties, OutgoingProperties } from '../protocol/types.js';

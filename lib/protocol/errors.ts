@@ -2,8 +2,8 @@ import { replyCodes, type ReplyCodeName } from './spec.js';
 
 /** The root of every error that this package throws. */
 export class AmqpError extends Error {
-  override get name(): string {
-    return this.constructor.name;
+  static {
+    this.prototype.name = 'AmqpError';
   }
 }
 
@@ -11,10 +11,18 @@ export class AmqpError extends Error {
  * What was to be sent cannot be written in AMQP: a short string over 255 bytes, a table value of an unknown type, a
  * header over one frame. Thrown before anything is written: channel and connection live on.
  */
-export class EncodingError extends AmqpError {}
+export class EncodingError extends AmqpError {
+  static {
+    this.prototype.name = 'EncodingError';
+  }
+}
 
 /** What was received is not AMQP 0-9-1. The connection is closed with `replyCode`. */
 export class WireError extends AmqpError {
+  static {
+    this.prototype.name = 'WireError';
+  }
+
   readonly replyCode: number;
 
   constructor(

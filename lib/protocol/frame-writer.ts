@@ -5,7 +5,7 @@ import { methodId, writeMethod } from './methods.js';
 import { writeProperties } from './properties.js';
 import { PublishTemplate } from './publish-template.js';
 import { BASIC_CLASS, FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
-import type { MessageProperties, MethodArguments, MethodName } from './types.js';
+import type { OutgoingProperties, MethodArguments, MethodName } from './types.js';
 import { writeUint32, writeUint64 } from './uint.js';
 
 /** Bytes to hand to the socket, in order, and the slabs to give back once they are written. */
@@ -86,7 +86,7 @@ export class FrameWriter {
     channel: number,
     name: N,
     args: MethodArguments<N>,
-    properties: MessageProperties,
+    properties: OutgoingProperties,
     body: Uint8Array,
   ): void {
     this.scratch.reset();
@@ -118,7 +118,7 @@ export class FrameWriter {
     exchange: string,
     routingKey: string,
     mandatory: boolean,
-    properties: MessageProperties,
+    properties: OutgoingProperties,
     body: Uint8Array,
   ): void {
     if (!(body instanceof Uint8Array)) throw new TypeError(`the body must be a Uint8Array, not ${describe(body)}`);

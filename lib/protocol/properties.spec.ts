@@ -7,9 +7,9 @@ import { typed } from './field-table.js';
 import { readEncodedHeaders, readProperties, writeProperties } from './properties.js';
 import { bytes, messageProperties } from './protocol.arbitraries.js';
 import { sizesNotRefused } from './receiver.arbitraries.js';
-import type { MessageProperties } from './types.js';
+import type { MessageProperties, OutgoingProperties } from './types.js';
 
-function encode(properties: MessageProperties): Buffer {
+function encode(properties: OutgoingProperties): Buffer {
   const writer = new ByteWriter(4);
   writeProperties(writer, properties);
   return writer.view();
@@ -61,6 +61,17 @@ describe('properties', () => {
     expect(decode(Buffer.from(hex, 'hex'))).toEqual(all);
   });
 
+  it('take a number for the expiration, and headers of any type', () => {
+    interface Trace {
+      readonly traceparent: string;
+    }
+    const headers: Trace = { traceparent: '00-1-2-01' };
+    expect(decode(encode({ expiration: 60_000, headers }))).toEqual({ expiration: '60000', headers });
+    expect(decode(encode({ expiration: 0 }))).toEqual({ expiration: '0' });
+    const unknown: Record<string, unknown> = { count: 1 };
+    expect(decode(encode({ headers: unknown }))).toEqual({ headers: unknown });
+  });
+
   it('take two bytes when there are none', () => {
     expect(encode({ type: undefined }).toString('hex')).toBe('0000');
     expect(decode(Buffer.alloc(2))).toEqual({});
@@ -75,7 +86,7 @@ describe('properties', () => {
   });
 
   it.each(Object.keys(all) as (keyof MessageProperties)[])('a wrong %s is named', (name) => {
-    for (const value of [Symbol('x'), null, [], -1, 256, 1.5, 'a'.repeat(256), '\ud800', () => 1]) {
+    for (const value of [Symbol('x'), null, [], -1, 2 ** 32, 1.5, 'a'.repeat(256), '\ud800', () => 1]) {
       const properties = { [name]: value } as unknown as MessageProperties;
       expect(() => encode(properties)).toThrow(EncodingError);
       expect(() => encode(properties)).toThrow(new RegExp(`^${name} `));
@@ -84,7 +95,10 @@ describe('properties', () => {
 
   it('say what they got, and where in the headers', () => {
     expect(() => encode({ priority: 256 })).toThrow('priority must be a whole number from 0 to 255, not 256');
-    expect(() => encode({ expiration: 60 as never })).toThrow('expiration must be a string, not number');
+    expect(() => encode({ type: 60 as never })).toThrow('type must be a string, not number');
+    expect(() => encode({ expiration: NaN })).toThrow(
+      'expiration must be a whole number of ms from 0 to 4294967295, not NaN',
+    );
     expect(() => encode({ headers: { a: [Symbol('s')] } as never })).toThrow(/^headers\.a\[0\] is a symbol/);
   });
 

@@ -4,7 +4,8 @@ import { EncodingError, WireError } from './errors.js';
 import { readEncodedTable, readTable, writeTable, type EncodedField } from './field-table.js';
 import { properties as spec } from './spec.js';
 import { readTimestamp, writeTimestamp } from './timestamp.js';
-import type { MessageProperties } from './types.js';
+import type { FieldTable } from './field-table.js';
+import type { MessageProperties, OutgoingProperties } from './types.js';
 
 type Name = keyof MessageProperties;
 
@@ -23,7 +24,7 @@ const flag = Object.fromEntries(fields.map((field) => [field.name, field.flag]))
  *
  * @throws EncodingError that names the property
  */
-export function writeProperties(writer: ByteWriter, properties: MessageProperties): void {
+export function writeProperties(writer: ByteWriter, properties: OutgoingProperties): void {
   const { contentType, contentEncoding, headers, deliveryMode, priority, correlationId, replyTo } = properties;
   const { expiration, messageId, timestamp, type, userId, appId, clusterId } = properties;
   const flagsAt = writer.length;
@@ -31,12 +32,12 @@ export function writeProperties(writer: ByteWriter, properties: MessagePropertie
   const flags =
     shortstr(writer, 'contentType', contentType) |
     shortstr(writer, 'contentEncoding', contentEncoding) |
-    (headers === undefined ? 0 : (writeTable(writer, headers, 'headers'), flag.headers)) |
+    (headers === undefined ? 0 : (writeTable(writer, headers as FieldTable, 'headers'), flag.headers)) |
     octet(writer, 'deliveryMode', deliveryMode) |
     octet(writer, 'priority', priority) |
     shortstr(writer, 'correlationId', correlationId) |
     shortstr(writer, 'replyTo', replyTo) |
-    shortstr(writer, 'expiration', expiration) |
+    shortstr(writer, 'expiration', typeof expiration === 'number' ? milliseconds(expiration) : expiration) |
     shortstr(writer, 'messageId', messageId) |
     (timestamp === undefined ? 0 : (writeTimestamp(writer, timestamp, 'timestamp'), flag.timestamp)) |
     shortstr(writer, 'type', type) |
@@ -50,6 +51,14 @@ function shortstr(writer: ByteWriter, name: Name, value: string | undefined): nu
   if (value === undefined) return 0;
   writer.messageShortstr(value, name);
   return flag[name];
+}
+
+/** The longest time that RabbitMQ takes. */
+const MAX_EXPIRATION = 0xffff_ffff;
+
+function milliseconds(expiration: number): string {
+  if (Number.isInteger(expiration) && expiration >= 0 && expiration <= MAX_EXPIRATION) return String(expiration);
+  throw new EncodingError(`expiration must be a whole number of ms from 0 to ${MAX_EXPIRATION}, not ${expiration}`);
 }
 
 function octet(writer: ByteWriter, name: Name, value: number | undefined): number {

@@ -4,7 +4,7 @@ import { isEmptyTable } from './field-table.js';
 import { methodId } from './methods.js';
 import { writeProperties } from './properties.js';
 import { BASIC_CLASS, FRAME_END, FrameType } from './spec.js';
-import type { MessageProperties } from './types.js';
+import type { OutgoingProperties } from './types.js';
 
 const PUBLISH = methodId('basic.publish');
 /** From the start of the header frame: frame header, class, weight, body size. */
@@ -34,12 +34,12 @@ export class PublishTemplate {
   private routingKey = '';
   private mandatory = false;
   /** Of the last message, those that may come again. */
-  private properties: MessageProperties | undefined;
+  private properties: OutgoingProperties | undefined;
   private readonly correlationId: IdPlace = { at: 0, size: 0 };
   private readonly messageId: IdPlace = { at: 0, size: 0 };
 
   /** Both frames, valid until the next call. @throws EncodingError that names what is wrong */
-  encode(exchange: string, routingKey: string, mandatory: boolean, properties: MessageProperties): Buffer {
+  encode(exchange: string, routingKey: string, mandatory: boolean, properties: OutgoingProperties): Buffer {
     const sameAddress =
       this.addressed && exchange === this.exchange && routingKey === this.routingKey && mandatory === this.mandatory;
     if (!sameAddress) this.writeAddress(exchange, routingKey, mandatory);
@@ -78,7 +78,7 @@ export class PublishTemplate {
     this.mandatory = mandatory;
   }
 
-  private writeProperties(properties: MessageProperties): void {
+  private writeProperties(properties: OutgoingProperties): void {
     const { writer, headerAt } = this;
     this.properties = undefined;
     writer.reset(headerAt + PROPERTIES_OFFSET);
@@ -92,7 +92,7 @@ export class PublishTemplate {
   }
 
   /** Whether there is nothing to do but to write the ids, which is done then. */
-  private differsByIds(properties: MessageProperties): boolean {
+  private differsByIds(properties: OutgoingProperties): boolean {
     return (
       this.properties !== undefined &&
       sameLiterals(properties, this.properties) &&
@@ -106,10 +106,10 @@ export class PublishTemplate {
     return typeof id === 'string' && id.length === size && size <= ASCII_MAX && putAscii(this.bytes, at, id);
   }
 
-  private findIds(properties: MessageProperties): void {
+  private findIds(properties: OutgoingProperties): void {
     const { bytes } = this;
     let at = this.headerAt + PROPERTIES_OFFSET + 2;
-    const skipShortstr = (value: string | undefined): void => {
+    const skipShortstr = (value: string | number | undefined): void => {
       if (value !== undefined) at += 1 + bytes[at]!;
     };
     const note = (place: IdPlace, id: string | undefined): void => {
@@ -130,12 +130,12 @@ export class PublishTemplate {
 }
 
 /** A table or a date may be changed in place, unseen; but an empty table is an empty table. */
-function mayComeAgain({ headers, timestamp }: MessageProperties): boolean {
+function mayComeAgain({ headers, timestamp }: OutgoingProperties): boolean {
   return timestamp === undefined && (headers === undefined || isEmptyTable(headers));
 }
 
 /** All but the ids. */
-function literalsOf(properties: MessageProperties): MessageProperties {
+function literalsOf(properties: OutgoingProperties): OutgoingProperties {
   const { contentType, contentEncoding, deliveryMode, priority, replyTo, expiration } = properties;
   const { type, userId, appId, clusterId } = properties;
   return {
@@ -156,7 +156,7 @@ function literalsOf(properties: MessageProperties): MessageProperties {
 const NO_HEADERS = {};
 
 /** Whether `given` has nothing but what `remembered` has, and ids. By value: callers build a new object each time. */
-function sameLiterals(given: MessageProperties, remembered: MessageProperties): boolean {
+function sameLiterals(given: OutgoingProperties, remembered: OutgoingProperties): boolean {
   return (
     mayComeAgain(given) &&
     (given.headers === undefined) === (remembered.headers === undefined) &&

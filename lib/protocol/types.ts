@@ -39,3 +39,11 @@ export type SynchronousMethod = { [N in MethodName]: ReplyOf<N> extends never ? 
 
 /** The properties of a message (class basic), every one optional. */
 export type MessageProperties = { [K in keyof typeof properties]?: KindTypes[(typeof properties)[K]] | undefined };
+
+/** The properties of a message to send: those of a received one, with a wider type for two of them. */
+export interface OutgoingProperties extends Omit<MessageProperties, 'headers' | 'expiration'> {
+  /** A plain object whose values are `FieldValue`s; any other value is an `EncodingError`. */
+  readonly headers?: object | undefined;
+  /** Longest time in the queue (https://www.rabbitmq.com/docs/ttl): ms from 0 to 4,294,967,295, as a number or as text. */
+  readonly expiration?: string | number | undefined;
+}

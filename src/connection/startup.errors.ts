@@ -2,6 +2,10 @@ import { AmqpError } from '../../lib/client/index.js';
 
 /** The broker could not be reached within `startupTimeout`; the last attempt's error is the `cause`. Nothing is left open. */
 export class AmqpStartupError extends AmqpError {
+  static {
+    this.prototype.name = 'AmqpStartupError';
+  }
+
   constructor(
     /** Name of the connection, `default` where it was given none. */
     readonly connection: string,

@@ -1,10 +1,18 @@
 import { AmqpError, NotFoundError } from '../../lib/client/index.js';
 
 /** A method that is decorated as a consumer and cannot be one. */
-export class InvalidConsumerError extends AmqpError {}
+export class InvalidConsumerError extends AmqpError {
+  static {
+    this.prototype.name = 'InvalidConsumerError';
+  }
+}
 
 /** A consumer that could not be started; the broker's own error is the `cause`. */
 export class ConsumerStartError extends AmqpError {
+  static {
+    this.prototype.name = 'ConsumerStartError';
+  }
+
   constructor(
     /** `BillingConsumer.onOrder` */
     readonly handler: string,
@@ -22,6 +30,10 @@ export class ConsumerStartError extends AmqpError {
 
 /** There is no such consumer to pause or resume. */
 export class UnknownConsumerError extends AmqpError {
+  static {
+    this.prototype.name = 'UnknownConsumerError';
+  }
+
   constructor(
     selector: { readonly queue?: string; readonly handler?: string },
     known: readonly { readonly name: string; readonly queue: string }[],

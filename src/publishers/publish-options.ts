@@ -1,4 +1,4 @@
-import type { MessageProperties } from '../../lib/client/index.js';
+import type { OutgoingProperties } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
 
 /**
@@ -6,7 +6,7 @@ import type { Duration } from '../common/duration.js';
  *
  * @publicApi
  */
-export interface PublishOptions extends Omit<MessageProperties, 'deliveryMode'> {
+export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'> {
   /** Default: a random UUID. It names the message in logs and receipts, and lets consumers recognise a duplicate. */
   readonly messageId?: string | undefined;
   /**

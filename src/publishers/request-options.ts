@@ -14,6 +14,6 @@ export interface RequestOptions extends Omit<PublishOptions, 'replyTo' | 'mandat
   readonly timeout?: Duration | undefined;
   /** Default: a random UUID. It has to be unique among the requests that are under way. */
   readonly correlationId?: string | undefined;
-  /** Milliseconds that the request may wait in its queue, as text. Default: its timeout; with one over 49 days it does not expire. */
-  readonly expiration?: string | undefined;
+  /** How long the request may wait in its queue: ms. Default: its timeout; with one over 49 days it does not expire. */
+  readonly expiration?: string | number | undefined;
 }

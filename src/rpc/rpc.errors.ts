@@ -2,6 +2,10 @@ import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
 /** The other side has handled the request, and failed. */
 export class RpcRemoteError extends AmqpError {
+  static {
+    this.prototype.name = 'RpcRemoteError';
+  }
+
   constructor(
     /** The other side's words. */
     message: string,
@@ -15,4 +19,8 @@ export class RpcRemoteError extends AmqpError {
 }
 
 /** No reply within the deadline. Whether the request was, or still will be, handled is unknown. */
-export class RpcTimeoutError extends TimeoutError {}
+export class RpcTimeoutError extends TimeoutError {
+  static {
+    this.prototype.name = 'RpcTimeoutError';
+  }
+}

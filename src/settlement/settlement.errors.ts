@@ -7,7 +7,9 @@ import type { Duration } from '../common/duration.js';
  * @publicApi
  */
 export class RejectMessage extends Error {
-  override readonly name = 'RejectMessage';
+  static {
+    this.prototype.name = 'RejectMessage';
+  }
 }
 
 /**
@@ -18,7 +20,9 @@ export class RejectMessage extends Error {
  * @publicApi
  */
 export class RequeueMessage extends Error {
-  override readonly name = 'RequeueMessage';
+  static {
+    this.prototype.name = 'RequeueMessage';
+  }
 }
 
 /**
@@ -28,7 +32,9 @@ export class RequeueMessage extends Error {
  * @publicApi
  */
 export class RetryMessage extends Error {
-  override readonly name = 'RetryMessage';
+  static {
+    this.prototype.name = 'RetryMessage';
+  }
 
   constructor(
     /** Milliseconds, or text such as `'10m'`. Default: what the consumer's backoff says for this attempt. */

@@ -1,5 +1,5 @@
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
-import type { MessageProperties } from '../../lib/client/index.js';
+import type { OutgoingProperties } from '../../lib/client/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
 import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
@@ -30,7 +30,7 @@ export interface HarnessOptions {
 }
 
 /** How a test publishes: the properties of the message, and where to. `messageId` is random unless it is given. */
-export interface HarnessPublishOptions extends MessageProperties {
+export interface HarnessPublishOptions extends OutgoingProperties {
   /** Name of the application's connection whose virtual host it is for, and whose serializers encode it. Default: that without a name. */
   readonly connection?: string;
 }

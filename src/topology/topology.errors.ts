@@ -2,6 +2,10 @@ import { AmqpError, NotFoundError, PreconditionFailedError } from '../../lib/cli
 
 /** An entity of the topology could not be declared, or with `declare: 'verify'` is not there; the broker's own error is the `cause`. Nothing was deleted. */
 export class TopologyError extends AmqpError {
+  static {
+    this.prototype.name = 'TopologyError';
+  }
+
   constructor(
     /** What it is about: `queue 'billing'`. */
     readonly entity: string,
@@ -18,6 +22,10 @@ export class TopologyError extends AmqpError {
  * It is there and different from what was asked. It was left as it is, and so was everything else.
  */
 export class TopologyMismatchError extends TopologyError {
+  static {
+    this.prototype.name = 'TopologyMismatchError';
+  }
+
   constructor(
     entity: string,
     cause: PreconditionFailedError,

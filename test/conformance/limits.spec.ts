@@ -115,7 +115,7 @@ describe('limits and times', () => {
     it('expiration: that message only', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel);
-      await channel.publish('', queue, 'short', { expiration: '50' });
+      await channel.publish('', queue, 'short', { expiration: 50 });
       await channel.publish('', queue, 'long');
       await eventually(async () => (await lab.count(channel, queue)) === 1);
       expect(await lab.drain(channel, queue)).toEqual(['long']);

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { MessageProperties } from '../../protocol/types.js';
+import type { OutgoingProperties } from '../../protocol/types.js';
 import { encodeProperties, Message } from '../queue/message.js';
 import type { Vhost } from '../routing/vhost.js';
 import { type Journal, JournalMessage } from './journal.js';
@@ -10,7 +10,7 @@ export interface MessageToPutIn {
   readonly exchange?: string;
   readonly routingKey: string;
   readonly body: Uint8Array;
-  readonly properties?: MessageProperties;
+  readonly properties?: OutgoingProperties;
   /** Default `/`. */
   readonly vhost?: string;
 }

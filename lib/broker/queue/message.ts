@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { ByteReader, ByteWriter } from '../../protocol/bytes.js';
 import { readEncodedHeaders, readProperties, writeProperties } from '../../protocol/properties.js';
-import type { MessageProperties } from '../../protocol/types.js';
+import type { MessageProperties, OutgoingProperties } from '../../protocol/types.js';
 
 /**
  * A message as it was published; the same object stands in every queue that it was routed to. Its properties stay
@@ -40,7 +40,7 @@ export class Message {
 }
 
 /** The wire's form of `properties`, in a buffer of its own. */
-export function encodeProperties(properties: MessageProperties): Buffer {
+export function encodeProperties(properties: OutgoingProperties): Buffer {
   const writer = new ByteWriter(256);
   writeProperties(writer, properties);
   return writer.view();

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import net from 'node:net';
-import tls from 'node:tls';
+import * as net from 'node:net';
+import * as tls from 'node:tls';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { Deferred } from '../timing/deferred.js';

@@ -60,7 +60,7 @@ function faultOf(text: string): Fault | undefined {
   const userId = /user_id property set to '(.*?)' but/.exec(text)?.[1];
   if (userId !== undefined) return { refused: ({ properties }) => properties.userId === userId };
   const expiration = /invalid expiration '(.*?)'/.exec(text)?.[1];
-  if (expiration !== undefined) return { refused: ({ properties }) => properties.expiration === expiration };
+  if (expiration !== undefined) return { refused: ({ properties }) => String(properties.expiration) === expiration };
   const size = /message size (\d+) is larger than/.exec(text)?.[1];
   if (size !== undefined) return { refused: ({ body }) => body.length === Number(size) };
   return undefined;

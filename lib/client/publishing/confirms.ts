@@ -1,11 +1,11 @@
-import type { MessageProperties } from '../../protocol/types.js';
+import type { OutgoingProperties } from '../../protocol/types.js';
 
 /** What goes on the wire. */
 export interface Message {
   readonly exchange: string;
   readonly routingKey: string;
   readonly mandatory: boolean;
-  readonly properties: MessageProperties;
+  readonly properties: OutgoingProperties;
   readonly body: Uint8Array;
   /** The routing key on the wire, where it is another: the present name of a queue that the broker has named. */
   writtenKey?: string;

@@ -1,10 +1,10 @@
-import type { MessageProperties } from '../../protocol/types.js';
+import type { OutgoingProperties } from '../../protocol/types.js';
 import { properties } from '../../protocol/spec.js';
 import { unknownOption } from '../../option-names/index.js';
 import { ConfigurationError } from '../errors.js';
 
 /** The message's properties, and how to publish it. */
-export interface PublishOptions extends MessageProperties {
+export interface PublishOptions extends OutgoingProperties {
   /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
   readonly mandatory?: boolean | undefined;
   /** Deadline from the call to the confirm, waits included; ms, Infinity for none. Default: the channel's `publishTimeout`. */
@@ -30,7 +30,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   message_id: 'messageId',
   user_id: 'userId',
   app_id: 'appId',
-  ttl: "expiration: '60000'",
+  ttl: 'expiration: 60_000',
   exchange: 'the first argument of publish()',
   routingKey: 'the second argument of publish()',
   arguments: 'headers',

@@ -21,7 +21,7 @@ import {
   outgoingPacket,
   recordSerializer,
   type OutgoingPacket,
-  type OutgoingProperties,
+  type MutableProperties,
 } from '../packets/outgoing-packet.js';
 import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import { PendingRequests, type ReplyPacket } from '../../rpc/pending-requests.js';
@@ -294,7 +294,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return queue === undefined ? `exchange '${exchange}'` : `queue '${queue}'`;
   }
 
-  private properties(options: AmqpRecordOptions, persistent: boolean): OutgoingProperties {
+  private properties(options: AmqpRecordOptions, persistent: boolean): MutableProperties {
     const { headers, mandatory = true } = this.options;
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }

@@ -82,7 +82,7 @@ export interface AmqpTransportOptions {
   /** Messages survive a restart of the broker. Default: events do, requests do not (`Transport.RMQ`: neither). */
   readonly persistent?: boolean;
   /** Headers of every message; those of a record win. */
-  readonly headers?: FieldTable;
+  readonly headers?: object;
   /** Messages that no queue takes are an error. Default true (`Transport.RMQ`: they are lost in silence). */
   readonly mandatory?: boolean;
   /**

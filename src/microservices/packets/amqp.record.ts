@@ -1,5 +1,4 @@
 import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
-import type { FieldTable } from '../../../lib/client/index.js';
 import type { Duration } from '../../common/duration.js';
 
 /**
@@ -8,7 +7,7 @@ import type { Duration } from '../../common/duration.js';
  * @publicApi
  */
 export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'> {
-  readonly headers?: FieldTable;
+  readonly headers?: object;
   /** Seconds since 1970, or the date. */
   readonly timestamp?: number | Date;
   /**

@@ -51,11 +51,11 @@ function hasOptions(serialized: unknown): serialized is Serialized {
 export interface MessageDefaults {
   readonly persistent: boolean;
   readonly mandatory: boolean;
-  readonly headers?: FieldTable | undefined;
+  readonly headers?: object | undefined;
 }
 
 /** The properties of one message, to be completed by whoever sends it. */
-export type OutgoingProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
+export type MutableProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
 
 /** What the core does not have, or in another form. */
 const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
@@ -71,8 +71,8 @@ const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
 ]);
 
 /** Properties in the words of amqplib, which records use, as the core takes them. */
-export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): OutgoingProperties {
-  const properties: OutgoingProperties & Record<string, unknown> = {
+export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): MutableProperties {
+  const properties: MutableProperties & Record<string, unknown> = {
     // Always there, as amqplib has it: handlers at the other side look into it without asking.
     headers: defaults.headers ?? NO_HEADERS,
     deliveryMode: modeOf(defaults.persistent),

@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { RmqContext, type PacketMetadata } from '@nestjs/microservices';
+import { RmqContext } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { Route } from './server-session.js';
@@ -44,7 +44,7 @@ export class AmqpRpcContext extends RmqContext {
   constructor(
     private readonly origin: AmqpContext,
     private readonly pattern: string,
-    private readonly packetMetadata: PacketMetadata | undefined,
+    private readonly packetMetadata: Record<string, string> | undefined,
     /** @internal */
     readonly route: Route,
   ) {
@@ -75,7 +75,7 @@ export class AmqpRpcContext extends RmqContext {
   }
 
   /** What the client's dispatch hook has attached to the packet, if anything. */
-  getMetadata(): PacketMetadata | undefined {
+  getMetadata(): Record<string, string> | undefined {
     return this.packetMetadata;
   }
 

@@ -7,6 +7,10 @@ import { AmqpError } from '../../../lib/client/index.js';
  * @publicApi
  */
 export class RedriveError extends AmqpError {
+  static {
+    this.prototype.name = 'RedriveError';
+  }
+
   constructor(
     readonly queue: string,
     /** Messages that are back in their queue. */

@@ -8,6 +8,10 @@ import type { QueueDefinition } from '../../topology/queues.js';
  * @publicApi
  */
 export class MissingQueueError extends AmqpError {
+  static {
+    this.prototype.name = 'MissingQueueError';
+  }
+
   /** The queue that is missing, as it has to be declared. */
   readonly definition: QueueDefinition;
 
