@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { connect } from '../lib/client/index.js';
+import { PRODUCT_VERSION } from '../lib/protocol/product.js';
 import { errorOf, eventually } from './client/support/client-harness.js';
 
 // Compiled by the setup of the Jest project `embedded`.
@@ -98,6 +99,12 @@ describe('nest-amqp broker', () => {
     expect(await cli.exited).toEqual([2, null]);
     expect(cli.errors).toContain(message);
     expect(cli.errors).toContain('usage: nest-amqp broker');
+  });
+
+  it('--version is that of the package', async () => {
+    const cli = run('--version');
+    expect(await cli.exited).toEqual([0, null]);
+    expect(cli.output).toBe(`${PRODUCT_VERSION}\n`);
   });
 
   it('--help tells what there is', async () => {

@@ -87,6 +87,8 @@ try {
   for (const name of Object.keys(manifest.bin)) {
     const usage = run(join(folder, 'node_modules/.bin', name), ['--help'], { cwd: folder }).toString();
     if (!usage.startsWith('usage:')) throw new Error(`${name} --help said: ${usage}`);
+    const version = run(join(folder, 'node_modules/.bin', name), ['--version'], { cwd: folder }).toString();
+    if (version !== `${manifest.version}\n`) throw new Error(`${name} --version said: ${version}`);
     ok(`the command ${name}`);
   }
   runProgram('embedded', 'a message through the embedded broker');

@@ -9,6 +9,7 @@ Runs the embedded AMQP 0-9-1 broker, for development: it keeps everything in mem
   --host ADDRESS  address to listen on. Default 127.0.0.1: other machines cannot connect
   --vhost NAME    a virtual host beside /; may be repeated
   --help          this text
+  --version       the version of this package
 
 User and password are guest and guest.
 
@@ -18,7 +19,7 @@ nest-amqp migrate --help tells how to move an application from other packages.
 const DEFAULT_PORT = 5672;
 
 /** What a command line asks for. @throws Error that says what is wrong with it */
-export function parseArguments(args: readonly string[]): BrokerOptions | 'help' {
+export function parseArguments(args: readonly string[]): BrokerOptions | 'help' | 'version' {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -27,9 +28,11 @@ export function parseArguments(args: readonly string[]): BrokerOptions | 'help' 
       host: { type: 'string' },
       vhost: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
     },
   });
   if (values.help) return 'help';
+  if (values.version) return 'version';
   const [command, ...more] = positionals;
   if (command !== 'broker') throw new Error(command === undefined ? 'no command' : `unknown command '${command}'`);
   if (more.length > 0) throw new Error(`unexpected argument '${more[0]}'`);

@@ -1,6 +1,7 @@
 /** `npx nest-amqp broker`: the embedded broker as a program of its own, for clients in any language. */
 import { EmbeddedBroker } from '../../lib/broker/index.js';
 import { systemClock } from '../../lib/environment/index.js';
+import { PRODUCT_VERSION } from '../../lib/protocol/product.js';
 import { parseArguments, USAGE } from './arguments.js';
 
 /** The command line makes no sense, by the convention of shells. */
@@ -17,6 +18,7 @@ export async function broker(args: readonly string[]): Promise<void> {
     return;
   }
   if (options === 'help') return void process.stdout.write(USAGE);
+  if (options === 'version') return void process.stdout.write(`${PRODUCT_VERSION}\n`);
   const log = (line: string): void =>
     void process.stdout.write(`${new Date(systemClock.wallTime()).toISOString()} ${line}\n`);
   // The journal is for tests in the process: nobody can look at this one.
