@@ -57,6 +57,20 @@ describe('EmbeddedBroker: faults on demand', () => {
     ]);
   });
 
+  it('drop (close): what one channel gives back is not offered to another of the same connection', async () => {
+    const other = await connection.openChannel();
+    const [held, second] = [new Inbox<unknown>(), new Inbox<unknown>()];
+    await channel.basicConsume('q', held.add);
+    await channel.publish('', 'q', 'x');
+    await held.next();
+    await other.basicConsume('q', second.add);
+    const back = eventOf(connection, 'reconnected');
+    broker.faults.drop('close');
+    await back;
+    const again = await Promise.race([held.next(), second.next()]);
+    expect(again).toMatchObject({ redelivered: true });
+  });
+
   it('drop one of several, by its name or number', async () => {
     const other = await connect(broker.url, { connectionName: 'other', reconnect: false });
     expect(broker.connections.map(({ name }) => name)).toEqual(['ours', 'other']);

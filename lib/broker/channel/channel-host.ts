@@ -25,6 +25,8 @@ export interface ChannelHost {
   readonly cancelNotify: boolean;
   /** Bytes; larger messages are refused. */
   readonly maxMessageSize: number;
+  /** What is sent now reaches the client: the connection is not over, and no close of it is under way. */
+  readonly isOpen: boolean;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
   /** A method with a message as it came. False when this connection's frames cannot hold it: that ends it, at once. */
   forward<N extends MethodName>(name: N, args: MethodArguments<N>, message: Pick<Message, 'encoded' | 'body'>): boolean;

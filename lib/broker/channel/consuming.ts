@@ -157,7 +157,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   // What consumers ask.
 
   canDeliver(consumer: Consumer): boolean {
-    if (this.host.transport.ended || this.closed) return false;
+    if (!this.host.isOpen || this.closed) return false;
     const full = this.channelPrefetch > 0 && this.channelUnacked >= this.channelPrefetch;
     if (!full && !this.host.transport.congested) return true;
     this.limited.add(consumer.queue);

@@ -270,7 +270,11 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
 
   private channelHost(channelId: number, { user, vhost }: Opened): ChannelHost {
     const { journal, faults, replyTargets, options } = this.host;
+    const isOpen = (): boolean => this.isOpen;
     return {
+      get isOpen() {
+        return isOpen();
+      },
       connection: this,
       connectionId: this.id,
       channelId,
