@@ -7,8 +7,10 @@ import {
   MessageReturnedError,
   PublishNackedError,
   PublishRefusedError,
+  TimeoutError,
   type Channel,
   type Connection,
+  type Delivery,
 } from '../lib/client/index.js';
 import { errorOf, eventOf, Inbox } from './client/support/client-harness.js';
 
@@ -69,6 +71,22 @@ describe('EmbeddedBroker: faults on demand', () => {
     await back;
     const again = await Promise.race([held.next(), second.next()]);
     expect(again).toMatchObject({ redelivered: true });
+  });
+
+  it('cancelConsumers while publishers are blocked: the consumer waits until the broker answers again', async () => {
+    const inbox = new Inbox<Delivery>();
+    const consumer = await channel.basicConsume('q', inbox.add);
+    const blocked = eventOf(connection, 'blocked');
+    broker.faults.block();
+    await blocked;
+    const waiting = eventOf(channel, 'consumerWaiting');
+    broker.faults.cancelConsumers();
+    expect(await waiting).toEqual([consumer, expect.any(TimeoutError)]);
+    const restored = eventOf(channel, 'consumerRestored');
+    broker.faults.unblock();
+    expect(await restored).toEqual([consumer]);
+    await channel.publish('', 'q', 'after');
+    expect((await inbox.next()).text()).toBe('after');
   });
 
   it('drop one of several, by its name or number', async () => {

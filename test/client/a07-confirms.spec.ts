@@ -45,6 +45,16 @@ describe('A7 publisher confirms', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(501);
   });
 
+  it('A7 a publish behind confirmSelect is confirmed, also before the answer to that has come', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    const selected = channel.confirmSelect();
+    const tags = await Promise.all([channel.publish('', queue, '1'), channel.publish('', queue, '2')]);
+    await selected;
+    expect([...tags, await channel.publish('', queue, '3')]).toEqual([1, 2, 3]);
+  });
+
   it('A7 waitForConfirms resolves once all are confirmed', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });

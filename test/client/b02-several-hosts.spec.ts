@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type net from 'node:net';
 import { resolveEndpoints } from '../../lib/client/link/endpoints.js';
-import { ConfigurationError } from '../../lib/client/index.js';
+import { ConfigurationError, TimeoutError } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 
 describe('B2 several hosts', () => {
@@ -47,6 +47,34 @@ describe('B2 several hosts', () => {
     for (let round = 0; round < 3; round++) {
       await harness.connect({ urls: [silent.url, `amqp://127.0.0.1:${good.port}`], connectTimeout: 300 });
     }
+  });
+
+  /** Leaves the hosts in the order in which they are given. */
+  const unshuffled = { next: () => 0.999_999, bytes: (size: number) => Buffer.alloc(size) };
+
+  it('B2 a host that accepts and never answers: the next is tried beside it, and the slow one is let go', async () => {
+    const abandoned: Promise<unknown>[] = [];
+    const silent = await harness.server((peer) => void abandoned.push(peer.closed));
+    const good = await harness.proxy();
+    const urls = [silent.url, silent.url, `amqp://127.0.0.1:${good.port}`];
+    const connection = await harness.connect({ urls, connectTimeout: Infinity, random: unshuffled });
+    expect((connection.socket as net.Socket).remotePort).toBe(good.port);
+    expect(abandoned).toHaveLength(2);
+    await Promise.all(abandoned);
+  });
+
+  it('B2 the host that has stopped answering has the last turn', async () => {
+    const [one, two] = [await harness.proxy(), await harness.proxy()];
+    const urls = [one, two].map(({ port }) => `amqp://127.0.0.1:${port}`);
+    const connection = await harness.connect({ urls, heartbeat: 1, random: unshuffled });
+    const portOf = (): number | undefined => (connection.socket as net.Socket).remotePort;
+    expect(portOf()).toBe(one.port);
+    // Two heartbeats without a byte.
+    const [lost, back] = [eventOf<[Error]>(connection, 'disconnected'), eventOf(connection, 'reconnected')];
+    one.stall('both');
+    expect((await lost)[0].cause).toBeInstanceOf(TimeoutError);
+    await back;
+    expect(portOf()).toBe(two.port);
   });
 
   it('B2 when all fail, the error is of one of them', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigurationError, connect, type Channel, type Connection } from '../../lib/client/index.js';
+import { ConfigurationError, connect, TimeoutError, type Channel, type Connection } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { ManualClock } from './support/manual-clock.js';
 
 /** Longer than a Node timer holds, and no end at all: Node takes both for 1 ms. */
 const LONG = [2 ** 31, 1e12, Infinity];
@@ -124,5 +125,43 @@ describe('K3.1 deadlines', () => {
       const attempt = connect({ urls: 'amqp://127.0.0.1:1', reconnect: { [option]: wrong } });
       expect(await errorOf(attempt)).toBeInstanceOf(ConfigurationError);
     }
+  });
+
+  it('K3.1 the timeout of openChannel holds for all of its methods together', async () => {
+    const clock = new ManualClock();
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      peer.agreeToClose();
+      const { channel } = await peer.expect('channel.open');
+      clock.advance(600);
+      peer.send(channel, 'channel.openOk', {});
+      await peer.expect('basic.qos');
+      clock.advance(399);
+      clock.advance(1);
+    });
+    const connection = await harness.connect({ urls: server.url, clock });
+    const error = await errorOf(connection.openChannel({ prefetch: 5, confirm: true, timeout: 1_000 }));
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(clock.now()).toBe(1_000);
+  });
+
+  it('K3.1 the wait for the connection is part of the timeout of openChannel', async () => {
+    const clock = new ManualClock();
+    let opened = 0;
+    const server = await harness.server(async (peer, index) => {
+      await peer.handshake();
+      if (index === 0) return peer.socket.destroy();
+      peer.agreeToClose();
+      // Answers nothing else.
+      await peer.expect('channel.open');
+      opened++;
+      return clock.advance(400);
+    });
+    const connection = await harness.connect({ urls: server.url, clock, reconnect: { initialDelay: 1, maxDelay: 1 } });
+    if (connection.state === 'open') await eventOf(connection, 'disconnected');
+    const opening = errorOf(connection.openChannel({ timeout: 1_000 }));
+    clock.advance(600);
+    expect(await opening).toBeInstanceOf(TimeoutError);
+    expect([opened, clock.now()]).toEqual([1, 1_000]);
   });
 });

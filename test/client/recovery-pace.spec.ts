@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConnectionClosedError, ConnectionLostError, NotAllowedError, type AmqpError } from '../../lib/client/index.js';
+import {
+  ConnectionClosedError,
+  ConnectionLostError,
+  EncodingError,
+  NotAllowedError,
+  type AmqpError,
+} from '../../lib/client/index.js';
 import { ReconnectPace } from '../../lib/client/recovery/reconnect-pace.js';
 import { errorOf, eventOf, eventually, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
@@ -309,5 +315,44 @@ describe('K3.3 failover to a broker with smaller limits', () => {
     expect((await large).name).toBe('EncodingError');
     expect(await body).toBe(1);
     expect(connection.frameMax).toBe(4_096);
+  });
+
+  it('K3.3 a queue and a consumer that no longer fit its frame-max are told; the rest comes back', async () => {
+    const large = { 'x-note': 'x'.repeat(5_000) };
+    let declared: string[] = [];
+    const server = await harness.server(async (peer, index) => {
+      await peer.handshake({ frameMax: index === 0 ? 131_072 : 4_096 });
+      const queues: string[] = [];
+      const accept = async (): Promise<void> => {
+        const { channel, args } = await peer.expect('queue.declare');
+        queues.push(args.queue);
+        peer.send(channel, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
+      };
+      await peer.acceptChannel();
+      if (index === 0) {
+        for (const _ of ['large', 'small']) await accept();
+        await peer.acceptConsumer('small');
+        await peer.acceptConsumer('large');
+        return peer.socket.destroy();
+      }
+      peer.agreeToClose();
+      await peer.acceptChannel();
+      await accept();
+      declared = queues;
+      await peer.acceptConsumer('small');
+      return peer.closed;
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const channel = await connection.openChannel();
+    const failed = eventOf<[string, Error]>(connection, 'restoreFailed');
+    const restored = eventOf(channel, 'restored');
+    await channel.queueDeclare('large', { arguments: large });
+    await channel.queueDeclare('small');
+    const small = await channel.basicConsume('small', () => {});
+    const consumer = await channel.basicConsume('small', () => {}, { arguments: large });
+    expect(await failed).toEqual(["queue 'large'", expect.any(EncodingError)]);
+    await restored;
+    expect([declared, small.active]).toEqual([['small'], true]);
+    expect(await consumer.closed).toMatchObject({ name: 'ConsumerCancelledError', cause: expect.any(EncodingError) });
   });
 });

@@ -98,6 +98,29 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(connection.topology.size).toBe(0);
   });
 
+  it('K1.1 it follows the broker also when the channel closes before the answer has come', async () => {
+    const { connection, channel } = await setUp();
+    const [own, queue] = [await connection.openChannel(), harness.name()];
+    await channel.queueDeclare(queue);
+    const deleting = errorOf(own.queueDelete(queue));
+    await own.close({ timeout: 0 });
+    expect(await deleting).toMatchObject({ name: 'ChannelClosedError', outcome: 'unknown' });
+    await eventually(() => Promise.resolve(connection.topology.size === 0));
+    expect(await gone('queue', queue)).toBe(true);
+  });
+
+  it('K1.2 an auto-delete queue goes with a consumer that was given up before consume-ok has come', async () => {
+    const { connection, channel } = await setUp();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { autoDelete: true });
+    const stop = new AbortController();
+    const consuming = channel.basicConsume(queue, () => {}, { signal: stop.signal });
+    stop.abort(new Error('in a hurry'));
+    expect((await errorOf(consuming)).message).toBe('in a hurry');
+    await eventually(() => Promise.resolve(connection.topology.size === 0));
+    expect(await gone('queue', queue)).toBe(true);
+  });
+
   it('K1.2 an auto-delete queue goes with its last consumer, and with it the exchanges that have no other binding', async () => {
     const { connection, channel, lose } = await setUp();
     const [outer, inner, lasting] = [harness.name('outer'), harness.name('inner'), harness.name('lasting')];
@@ -322,7 +345,43 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await restored.take(2)).sort()).toEqual([`queue '${busy}'`, `queue '${idle}'`]);
     for (const queue of [idle, busy]) await channel.publish('', queue, queue, { mandatory: true });
     expect((await inbox.next()).text()).toBe(busy);
-    expect([failed.all.length, restored.all]).toEqual([2, failed.all]);
+    expect([failed.all.length, restored.all.length]).toEqual([2, 2]);
+  });
+
+  it('K1 what is declared again is asked once more where the broker closes the channel for another reason', async () => {
+    const declared: string[] = [];
+    const server = await harness.server(async (peer, index) => {
+      await peer.handshake();
+      const answer = async (): Promise<void> => {
+        const { channel, args } = await peer.expect('queue.declare');
+        declared.push(args.queue);
+        peer.send(channel, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
+      };
+      await peer.acceptChannel();
+      if (index === 0) {
+        await answer();
+        await answer();
+        return peer.socket.destroy();
+      }
+      peer.agreeToClose();
+      const scratch = await peer.acceptChannel();
+      await answer();
+      await peer.expect('queue.declare');
+      const close = { replyCode: 406, replyText: 'PRECONDITION_FAILED - of its own', classId: 0, methodId: 0 };
+      peer.send(scratch, 'channel.close', close);
+      await peer.acceptChannel();
+      await answer();
+      return peer.closed;
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const failed = new Inbox<string>();
+    connection.on('restoreFailed', failed.add);
+    const channel = await connection.openChannel();
+    const back = eventOf(connection, 'reconnected');
+    await channel.queueDeclare('a');
+    await channel.queueDeclare('b');
+    await back;
+    expect([declared, failed.all]).toEqual([['a', 'b', 'a', 'b'], []]);
   });
 
   it('K6.5 with every channel in use, a topology that cannot be restored is told, and a cancelled consumer ends', async () => {

@@ -14,6 +14,7 @@ import type { ChannelHost } from './channel-host.js';
 import { Backoff, type Clock, type Random } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
+import { Deadline } from '../timing/deadline.js';
 import { Deferred, within } from '../timing/deferred.js';
 import { Delivery, type DeliveryInfo } from '../consuming/delivery.js';
 import type { ConnectionError } from '../errors.js';
@@ -132,6 +133,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       ended: (consumer) => topology.consumerEnded(consumer.queue, consumer),
       restoreQueue: (queue) => host.restoreQueue(queue),
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
+      clock,
+      random,
+      heartbeat: () => this.link?.negotiated.heartbeat ?? 0,
+      blocked: () => host.blocked,
+      onConsumerWaiting: (consumer, error) => this.report('consumerWaiting', consumer, error),
+      onConsumerRestored: (consumer) => this.report('consumerRestored', consumer),
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
       onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
       warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
@@ -164,8 +171,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   // Opening, and coming back.
 
-  /** @internal Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew. */
-  async attach(wait: CallOptions = {}): Promise<void> {
+  /**
+   * @internal Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew.
+   *
+   * @param wait.timeout for all of that, ms. Default: `rpcTimeout`
+   */
+  async attach({ timeout = this.host.options.rpcTimeout, ...wait }: CallOptions = {}): Promise<void> {
     // Whoever heard that it was lost may have closed it: its number is another's by now.
     if (this.current === 'closed') throw this.closedError('channel.open');
     if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
@@ -174,17 +185,18 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.settlements = this.newSettlements();
     this.lastLoss = undefined;
     this.flowStopped = false;
-    await this.rpc.call('channel.open', {}, wait);
+    const deadline = new Deadline(this.clock, { ...wait, timeout });
+    await this.rpc.call('channel.open', {}, deadline.left);
     for (const [scope, prefetchCount] of this.qos) {
-      await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, wait);
+      await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, deadline.left);
     }
-    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, wait);
+    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
   }
 
-  /** @internal Brings the consumers back; from here on it is open. `patient`: what is locked may be free later. */
-  async resume(patient = false): Promise<void> {
+  /** @internal Brings the consumers back; from here on it is open. */
+  async resume(): Promise<void> {
     const restored = this.current === 'restoring';
-    await this.consumers.resume(patient);
+    await this.consumers.resume();
     if (this.current !== 'opening' && this.current !== 'restoring') return;
     // It may have been lost in the very turn that it came up, when nothing waited on it.
     if (this.lastLoss) throw this.lastLoss;
@@ -203,7 +215,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
     this.link?.unregister(this.id);
     this.settlements.end();
-    this.rpc.fail(reason);
+    this.rpc.abandon(error ?? new ChannelClosedError(`channel ${this.id} was closed before the answer`, 'unknown'));
     const early = `channel ${this.id} was closed before the broker had confirmed`;
     this.publisher.onLost({ unknown: new ChannelClosedError(early, 'unknown', { cause: error }), goesOn: false });
     this.consumers.finish(error);
@@ -212,6 +224,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.atBroker = 'closed';
     this.end.resolve(error);
     this.report('closed', error);
+  }
+
+  /** @internal The answer to a call that was under way when it ended: the record follows the broker. */
+  onLateReply(method: Method): void {
+    this.rpc.settle(method.name, method);
   }
 
   /** @internal The connection was lost. */
@@ -231,10 +248,10 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (this.current === 'closing' || this.current === 'closed') throw this.closedError(what);
     if (this.current === 'open') return options;
     const { timeout = this.host.options.rpcTimeout, signal } = options;
-    const begun = this.clock.now();
+    const deadline = new Deadline(this.clock, { ...options, timeout });
     const late = `${what}: channel ${this.id} was not back within its deadline`;
     await within(this.opened.promise, this.clock, { timeout, signal }, late);
-    return { ...options, timeout: Math.max(0, timeout - (this.clock.now() - begun)) };
+    return deadline.left;
   }
 
   /** A synchronous method, once the channel is open. */
@@ -273,6 +290,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       this.atBroker = before;
       throw error;
     }
+    // The broker numbers what stands behind it, whenever its answer comes.
+    if (name === 'confirm.select') this.confirmMode = true;
   }
 
   protected onCloseOk(): void {
@@ -454,6 +473,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     await within(Promise.race([left, this.closed]), this.clock, wait, late).catch(hangs);
     if (this.current === 'closed') throw this.closedError('channel.open');
     this.atBroker = 'closed';
+    // What is not answered by now never is.
+    this.rpc.fail(this.closedError('channel.open'));
   }
 
   private onClosedByBroker(error: ChannelError): void {
@@ -475,8 +496,11 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.lastLoss = error;
     this.settlements.end();
     this.content.reset();
-    this.consumers.suspend();
-    const behindCall = this.rpc.fail(error, unknown, refusal?.error.method);
+    this.consumers.suspend(this.link?.alive !== true);
+    const answersMayCome = refusal === undefined && this.atBroker !== 'closed';
+    const behindCall = answersMayCome
+      ? this.rpc.abandon(unknown)
+      : this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     this.report('lost', error);
     // `closed` already, where a listener has closed it.

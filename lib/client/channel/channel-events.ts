@@ -1,3 +1,4 @@
+import type { Consumer } from '../consuming/consumer.js';
 import type { Delivery, DeliveryInfo } from '../consuming/delivery.js';
 import type { AmqpError, ChannelError, ConnectionError, ConsumerCancelledError, ReturnedMessage } from '../errors.js';
 
@@ -15,6 +16,14 @@ export type ChannelEvents = {
   nack: [deliveryTag: number, multiple: boolean];
   /** A returned message that no waiting `publish()` accounts for. */
   return: [message: ReturnedMessage];
+  /**
+   * A consumer cannot be registered for now: another connection has its queue or consumes from it exclusively, or the broker
+   * does not answer. It is tried again by itself, and nothing else on the channel waits for it. Told once, until
+   * `consumerRestored` or `consumerCancelled`.
+   */
+  consumerWaiting: [consumer: Consumer, error: AmqpError];
+  /** The consumer that `consumerWaiting` told of is registered. */
+  consumerRestored: [consumer: Consumer];
   /** A consumer was cancelled by the broker, and could not be restored. */
   consumerCancelled: [error: ConsumerCancelledError];
   /** A delivery handler threw, or rejected; the delivery is left unsettled. */

@@ -1,3 +1,4 @@
+import type { Method } from '../../protocol/types.js';
 import type { AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
@@ -12,8 +13,8 @@ export interface Restorable {
   readonly consumers: { list(): readonly { readonly queue: string }[] };
   /** Opens it anew, with its QoS and confirm mode. */
   attach(): Promise<void>;
-  /** Consumes again. @param patient a consumer that is locked out for now is kept for another attempt */
-  resume(patient?: boolean): Promise<void>;
+  /** Consumes again. */
+  resume(): Promise<void>;
   /** Closes it for good. */
   finish(error: AmqpError | undefined): void;
 }
@@ -22,6 +23,8 @@ export interface Restorable {
 export interface Leaving {
   readonly id: number;
   readonly atBroker: 'open' | 'closing' | 'closed';
+  /** The answer to a call that was under way. */
+  onLateReply(method: Method): void;
 }
 
 /** What a channel needs of its connection. */
@@ -36,8 +39,8 @@ export interface ChannelHost {
   readonly restoring: boolean;
   /** Brings one channel back after an error of its own. */
   restore(channel: Restorable): void;
-  /** Makes sure that a queue is there, declared again if it was declared here. @throws ChannelError */
-  restoreQueue(queue: string): Promise<void>;
+  /** Makes sure that a queue is there, declared again if it was declared here. @returns its consumers @throws ChannelError */
+  restoreQueue(queue: string): Promise<number>;
   /** Has the broker close a channel that is opened anew under its number. What comes before it is `left` is dropped. */
   leave(channel: Leaving, left: () => void): void;
   /** The channel is closed for good; its number is free. */

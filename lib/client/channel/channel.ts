@@ -4,11 +4,12 @@ import type { FieldTable } from '../../protocol/field-table.js';
 import { ChannelEndpoint } from './channel-endpoint.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { type ConsumeOptions, type DeliveryHandler } from '../consuming/consumer.js';
+import { Deadline } from '../timing/deadline.js';
 import { within } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
-import { ContentTooLargeError } from '../errors.js';
+import { ChannelError, ContentTooLargeError } from '../errors.js';
 import { textOf } from '../text-of.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
@@ -183,7 +184,7 @@ export class Channel extends ChannelEndpoint {
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
-    const left = await this.whenOpen('basic.consume', checked);
+    const left = this.isOpen ? checked : await this.whenOpen('basic.consume', checked);
     return this.consumers.add(this.queueMeant(queue), handler, left);
   }
 
@@ -238,7 +239,7 @@ export class Channel extends ChannelEndpoint {
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
   async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
-    const left = await this.whenOpen('basic.recover', options);
+    const left = this.isOpen ? options : await this.whenOpen('basic.recover', options);
     await this.recover(options.requeue !== false, left);
   }
 
@@ -248,7 +249,7 @@ export class Channel extends ChannelEndpoint {
    */
   async basicRecoverAsync(options: { readonly requeue?: boolean } = {}): Promise<void> {
     refuseUnknown('basicRecoverAsync', options, ['requeue']);
-    await this.whenOpen('basic.recover', {});
+    if (!this.isOpen) await this.whenOpen('basic.recover', {});
     // A loss of the channel gives everything back as well.
     this.recover(options.requeue !== false, {}).catch(() => {});
   }
@@ -279,8 +280,12 @@ export class Channel extends ChannelEndpoint {
   /** Publisher confirms on: from here on a publish resolves on the broker's ack (https://www.rabbitmq.com/docs/confirms). */
   async confirmSelect(options: CallOptions = {}): Promise<void> {
     if (this.confirming) return;
-    await this.call('confirm.select', { noWait: false }, options);
-    this.confirmMode = true;
+    try {
+      await this.call('confirm.select', { noWait: false }, options);
+    } catch (error) {
+      if (error instanceof ChannelError && error.method === 'confirm.select') this.confirmMode = false;
+      throw error;
+    }
   }
 
   /**
@@ -353,7 +358,7 @@ export class Channel extends ChannelEndpoint {
     const consumers = this.consumers.list();
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = this.host.blocked !== undefined;
-    if (unheard) this.consumers.suspend();
+    if (unheard) this.consumers.suspend(false);
     else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout: Infinity })));
     await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);
     await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
@@ -377,10 +382,11 @@ export class Channel extends ChannelEndpoint {
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
+    const deadline = new Deadline(this.clock, options);
     // Publishes that still wait for the socket are part of it.
-    await this.waitForConfirms(options);
+    await this.waitForConfirms(deadline.left);
     this.settlements.flush();
-    await this.call(name, {}, options);
+    await this.call(name, {}, deadline.left);
   }
 
   private async bind(binding: Binding, options: CallOptions): Promise<void> {

@@ -14,6 +14,16 @@ function bindingOf(
   return { kind, destination, source, routingKey: 'k', arguments: args };
 }
 
+const nothing: TopologyActions = {
+  declareExchange: async () => {},
+  declareQueue: async (queue) => ({ queue, consumerCount: 0 }),
+  findQueue: async () => undefined,
+  bind: async () => {},
+  renamed: () => {},
+  succeeded: () => {},
+  failed: () => {},
+};
+
 /** What a replay asks for, in order. */
 async function replayed(record: TopologyRecord, queue?: string, serverNames: string[] = []): Promise<string[]> {
   const log: string[] = [];
@@ -21,9 +31,9 @@ async function replayed(record: TopologyRecord, queue?: string, serverNames: str
     declareExchange: async (name) => void log.push(`exchange ${name}`),
     declareQueue: async (name) => {
       log.push(`queue ${name || '(server-named)'}`);
-      return name || serverNames.shift()!;
+      return { queue: name || serverNames.shift()!, consumerCount: 0 };
     },
-    queueExists: async () => false,
+    findQueue: async () => undefined,
     bind: async ({ kind, destination, source }) => void log.push(`${source} -> ${kind} ${destination}`),
     renamed: (known, name) => void log.push(`${known} is ${name}`),
     succeeded: () => {},
@@ -187,5 +197,70 @@ describe('TopologyRecord', () => {
     record.consumerStarted('third', record);
     record.consumerEnded('first', record);
     expect([record.size, record.resolve('first')]).toEqual([0, 'first']);
+  });
+
+  it('K1.3 two restores of a queue at once take turns: the broker names it once', async () => {
+    const [record, log] = [new TopologyRecord(), [] as string[]];
+    record.addQueue('first', queueOptions, true);
+    const there = new Set<string>();
+    const actions: TopologyActions = {
+      ...nothing,
+      declareQueue: async () => {
+        const queue = `gen-${there.size}`;
+        there.add(queue);
+        return { queue, consumerCount: 0 };
+      },
+      findQueue: async (queue) => (there.has(queue) ? { queue, consumerCount: 0 } : undefined),
+      renamed: (known, name) => void log.push(`${known} is ${name}`),
+    };
+    await Promise.all([record.replay(actions), record.replayOne(actions, 'first'), record.replay(actions)]);
+    expect([log, record.resolve('first'), there.size]).toEqual([['first is gen-0'], 'gen-0', 1]);
+    expect(record.size).toBe(2);
+  });
+
+  it('K1.3 a restore that fails gives its turn to the next', async () => {
+    const record = new TopologyRecord();
+    record.addQueue('q', queueOptions, false);
+    const lost: TopologyActions = {
+      ...nothing,
+      declareQueue: () => Promise.reject(new Error('lost')),
+      failed: (_entity, error) => {
+        throw error;
+      },
+    };
+    const [first, log] = await Promise.allSettled([record.replay(lost), replayed(record)]);
+    expect(first).toMatchObject({ status: 'rejected', reason: { message: 'lost' } });
+    expect(log).toMatchObject({ value: ['queue q'] });
+    expect(record.size).toBe(1);
+  });
+
+  it.each([
+    ['deleted', (record: TopologyRecord) => record.removeQueue('q')],
+    ['its last consumer ended', (record: TopologyRecord, consumer: object) => record.consumerEnded('q', consumer)],
+  ])('K1.2 what goes off the record while it is declared again (%s) is deleted', async (_, end) => {
+    const discarded: string[] = [];
+    const [record, consumer] = [new TopologyRecord((queue) => void discarded.push(queue)), {}];
+    record.addQueue('q', autoDelete, false);
+    record.consumerStarted('q', consumer);
+    const declareQueue = async (queue: string): Promise<{ queue: string; consumerCount: number }> => {
+      end(record, consumer);
+      return { queue, consumerCount: 0 };
+    };
+    await record.replay({ ...nothing, declareQueue });
+    expect([discarded, record.size]).toEqual([['q'], 0]);
+  });
+
+  it('K1.2 an auto-delete queue that was declared again for consumers goes with them if none came back', async () => {
+    const discarded: string[] = [];
+    const record = new TopologyRecord((queue) => void discarded.push(queue));
+    const [back, late] = [{}, {}];
+    for (const queue of ['back', 'late']) record.addQueue(queue, autoDelete, false);
+    record.consumerStarted('back', back);
+    record.consumerStarted('late', late);
+    expect(await replayed(record)).toEqual(['queue back', 'queue late']);
+    record.consumerStarted('back', back);
+    record.consumerEnded('back', back);
+    record.consumerEnded('late', late);
+    expect([discarded, record.size]).toEqual([['late'], 0]);
   });
 });

@@ -31,10 +31,10 @@ export interface QueueDeclareOptions {
 /** Carries a record out again. */
 export interface TopologyActions {
   declareExchange(name: string, type: string, options: ExchangeDeclareOptions): Promise<void>;
-  /** Resolves with the queue's name: a new one, where the broker names it. */
-  declareQueue(name: string, options: QueueDeclareOptions): Promise<string>;
-  /** A queue of this name is there, and ours to use. */
-  queueExists(name: string): Promise<boolean>;
+  /** Resolves with the queue: under a new name, where the broker names it. */
+  declareQueue(name: string, options: QueueDeclareOptions): Promise<DeclaredAgain>;
+  /** The queue of this name, where it is there and ours to use. */
+  findQueue(name: string): Promise<DeclaredAgain | undefined>;
   bind(binding: Binding): Promise<void>;
   /** The broker has given a queue, known by `queue`, a new name. */
   renamed(queue: string, name: string): void;
@@ -42,6 +42,12 @@ export interface TopologyActions {
   succeeded(entity: string, queue?: string): void;
   /** An entity could not be restored; the others are tried all the same. */
   failed(entity: string, error: unknown, queue?: string): void;
+}
+
+/** A queue, as the broker has it. */
+export interface DeclaredAgain {
+  readonly queue: string;
+  readonly consumerCount: number;
 }
 
 interface RecordedQueue {
@@ -66,11 +72,19 @@ export class TopologyRecord {
   private readonly names = new QueueNames();
   private readonly consumers = new Map<string, Set<object>>();
   private readonly deletions = new Map<string, Promise<boolean>>();
+  /** Restores of one queue take turns: each would have the broker give it a name. */
+  private readonly turns = new Map<string, Promise<unknown>>();
+  /** Auto-delete queues that were declared again for consumers of which none has come back yet. */
+  private readonly unconsumed = new Set<string>();
+
+  /** @param discard has the broker delete a queue that it has and that is not on record, if nobody uses it */
+  constructor(private readonly discard: (queue: string) => void = () => {}) {}
 
   /** Entries of every kind. */
   get size(): number {
-    const { exchanges, queues, bindings, names, consumers, deletions } = this;
-    return exchanges.size + queues.size + bindings.size + names.size + consumers.size + deletions.size;
+    const { exchanges, queues, bindings, names, consumers, deletions, turns, unconsumed } = this;
+    const all = [exchanges, queues, bindings, names, consumers, deletions, turns, unconsumed];
+    return all.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** What the broker calls this queue now. */
@@ -113,6 +127,7 @@ export class TopologyRecord {
     this.names.forget(known);
     // They were consumers of this queue, and not of another that may take its name.
     this.consumers.delete(known);
+    this.unconsumed.delete(known);
     this.removeBindingsTo('queue', known);
   }
 
@@ -125,6 +140,7 @@ export class TopologyRecord {
     const known = this.knownAs(queue);
     const consumers = this.consumers.get(known) ?? new Set();
     this.consumers.set(known, consumers.add(consumer));
+    this.unconsumed.delete(known);
   }
 
   /** It is over, and does not come back. One that never began is none. */
@@ -133,7 +149,11 @@ export class TopologyRecord {
     const consumers = this.consumers.get(known);
     if (!consumers?.delete(consumer) || consumers.size > 0) return;
     this.consumers.delete(known);
-    if (this.queues.get(known)?.options.autoDelete === true) this.removeQueue(known);
+    if (this.queues.get(known)?.options.autoDelete !== true) return;
+    const [current, left] = [this.resolve(known), this.unconsumed.has(known)];
+    this.removeQueue(known);
+    // The broker deletes it with a consumer that it has had; this one it has not had since the queue was declared again.
+    if (left) this.discard(current);
   }
 
   /** queue.delete is under way. @param deletion settles with the broker's answer, or the loss of it; not with a deadline */
@@ -191,6 +211,17 @@ export class TopologyRecord {
   }
 
   private async replayQueue(actions: TopologyActions, name: string): Promise<void> {
+    const before = this.turns.get(name);
+    const turn = Promise.allSettled([before]).then(() => this.replayQueueNow(actions, name));
+    this.turns.set(name, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.turns.get(name) === turn) this.turns.delete(name);
+    }
+  }
+
+  private async replayQueueNow(actions: TopologyActions, name: string): Promise<void> {
     await this.deletionOf(name);
     const queue = this.queues.get(name);
     if (!queue) return;
@@ -199,9 +230,14 @@ export class TopologyRecord {
       `queue '${name}'`,
       async () => {
         // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
-        if (queue.serverNamed && (await actions.queueExists(this.resolve(name)))) return;
-        const current = await actions.declareQueue(queue.serverNamed ? '' : name, queue.options);
-        if (this.queues.has(name) && this.names.rename(name, current)) actions.renamed(name, current);
+        const there = queue.serverNamed ? await actions.findQueue(this.resolve(name)) : undefined;
+        const declared = there ?? (await actions.declareQueue(queue.serverNamed ? '' : name, queue.options));
+        // Its last consumer has ended meanwhile, or it was deleted.
+        if (!this.queues.has(name)) return this.discard(declared.queue);
+        const unconsumed =
+          queue.options.autoDelete === true && declared.consumerCount === 0 && this.consumers.has(name);
+        if (unconsumed) this.unconsumed.add(name);
+        if (this.names.rename(name, declared.queue)) actions.renamed(name, declared.queue);
       },
       name,
     );

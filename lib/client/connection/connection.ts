@@ -5,6 +5,7 @@ import { Channel } from '../channel/channel.js';
 import type { ChannelHost, Leaving, Restorable } from '../channel/channel-host.js';
 import { ChannelIds } from './channel-ids.js';
 import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
+import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { connectToAny } from '../link/connector.js';
@@ -24,7 +25,7 @@ import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } 
 import { restore } from '../recovery/restore.js';
 import { PendingCalls, type CallOptions } from '../link/pending-calls.js';
 import { TopologyRecord } from '../channel/topology-record.js';
-import { TopologyRestorer } from '../recovery/topology-restorer.js';
+import { TopologyRestorer, type RestorerEvents } from '../recovery/topology-restorer.js';
 
 export type ConnectionEvents = {
   /** The connection was lost; it reconnects, unless `closed` follows. */
@@ -71,7 +72,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** @internal */
   readonly options: ResolvedOptions;
   /** @internal */
-  readonly topology = new TopologyRecord();
+  readonly topology = new TopologyRecord((queue) => this.restorer.discard(queue));
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly control: PendingCalls;
   private readonly ids = new ChannelIds();
@@ -106,14 +107,16 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       this.options.clock,
       this.options.rpcTimeout,
     );
-    this.restorer = new TopologyRestorer(this.topology, this, () => this.scratchChannel(), {
+    const tell: RestorerEvents = {
       renamed: (queue, name) => this.report('queueRenamed', queue, name),
       restored: (entity) => this.report('restored', entity),
       failed: (entity, error) => {
         this.options.logger.warn(`${entity} could not be restored: ${textOf(error)}`);
         this.report('restoreFailed', entity, error);
       },
-    });
+    };
+    const openScratch = (): Promise<Channel> => this.scratchChannel();
+    this.restorer = new TopologyRestorer(this.topology, this, openScratch, tell, this.stop.signal);
   }
 
   /** @internal */
@@ -177,13 +180,15 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     const resolved = resolveChannelOptions(options);
-    checkDuration('timeout', timeout);
-    const wait = { timeout: timeout ?? this.options.rpcTimeout, ...(signal && { signal }) };
+    const deadline = new Deadline(this.options.clock, {
+      timeout: timeout ?? this.options.rpcTimeout,
+      ...(signal && { signal }),
+    });
     if (this.closing || this.current === 'closed') {
       throw new ConnectionClosedError('openChannel: the connection is closed; open another with connect()');
     }
-    if (!this.link) await this.whenOpen(wait);
-    return this.startChannel(resolved, this.topology, wait);
+    if (!this.link) await this.whenOpen(deadline.left);
+    return this.startChannel(resolved, this.topology, deadline.left);
   }
 
   /**
@@ -258,8 +263,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
-  async restoreQueue(queue: string): Promise<void> {
-    await this.restorer.replayQueue(queue);
+  restoreQueue(queue: string): Promise<number> {
+    return this.restorer.replayQueue(queue);
   }
 
   /** @internal */
@@ -353,7 +358,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private async reconnect(error: ConnectionError): Promise<void> {
     const stopped = (): boolean => this.closing !== undefined || this.current === 'closed';
     try {
-      const loss = { error, openFor: this.options.clock.now() - this.openSince };
+      const loss = { error, openFor: this.options.clock.now() - this.openSince, endpoint: this.liveLink!.endpoint };
       const back = await reconnect(this.options, this.pace!, loss, this.stop.signal, (error, delay) => {
         if (!stopped()) this.report('reconnectFailed', error, delay);
       });
@@ -424,6 +429,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private async closeOnce(timeout: number): Promise<void> {
     if (this.current !== 'closed') {
       if (this.link) await Promise.all([...this.channels.values()].map((channel) => channel.close({ timeout })));
+      await this.deadline.race(this.restorer.discarded()).catch(() => {});
       this.current = 'closing';
       this.stop.abort(new ConnectionClosedError('the connection was closed'));
       await this.sayGoodbye();

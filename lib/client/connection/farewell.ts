@@ -1,20 +1,28 @@
 import type { Buffer } from 'node:buffer';
-import { methodId } from '../../protocol/methods.js';
+import { ByteReader } from '../../protocol/bytes.js';
+import { methodId, readMethod } from '../../protocol/methods.js';
 import type { Leaving } from '../channel/channel-host.js';
 import type { FrameReceiver, Link } from '../link/link.js';
 
 const CLOSE = methodId('channel.close');
 const CLOSE_OK = methodId('channel.closeOk');
+/** Their messages go back to their queue with the channel. */
+const WITH_CONTENT: ReadonlySet<number> = new Set([
+  methodId('basic.deliver'),
+  methodId('basic.getOk'),
+  methodId('basic.return'),
+]);
 
 /**
  * Ends a channel that the broker may still have open: a deadline of `close()` passed, or it was closed on its way back.
- * What still comes for it is dropped.
+ * What still comes for it is dropped, but for the answers to its calls: the record follows the broker.
  *
  * @param free called once its number may be used again
  */
-export function sayFarewell(link: Link | undefined, { id, atBroker }: Leaving, free: () => void): void {
+export function sayFarewell(link: Link | undefined, leaving: Leaving, free: () => void): void {
+  const { id, atBroker } = leaving;
   if (!link || atBroker === 'closed') return free();
-  link.register(id, new Farewell(link, id, free));
+  link.register(id, new Farewell(link, leaving, free));
   if (atBroker === 'open') {
     link.send(id, 'channel.close', { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 });
   }
@@ -26,15 +34,16 @@ class Farewell implements FrameReceiver {
 
   constructor(
     private readonly link: Link,
-    private readonly channel: number,
+    private readonly leaving: Leaving,
     private readonly free: () => void,
   ) {}
 
   onMethod(buffer: Buffer, start: number, end: number): void {
     const method = end - start < 4 ? 0 : buffer.readUInt32BE(start);
     // Both sides closed it: each still answers the other.
-    if (method === CLOSE) this.link.send(this.channel, 'channel.closeOk', {});
-    if (method === CLOSE_OK) this.onLinkGone();
+    if (method === CLOSE) this.link.send(this.leaving.id, 'channel.closeOk', {});
+    else if (method === CLOSE_OK) this.onLinkGone();
+    else if (!WITH_CONTENT.has(method)) this.leaving.onLateReply(readMethod(new ByteReader(buffer, start, end)));
   }
 
   onHeader(): void {}
@@ -42,7 +51,7 @@ class Farewell implements FrameReceiver {
   onBody(): void {}
 
   onLinkGone(): void {
-    this.link.unregister(this.channel);
+    this.link.unregister(this.leaving.id);
     this.free();
   }
 }

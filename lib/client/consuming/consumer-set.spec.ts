@@ -34,7 +34,9 @@ describe('ConsumerSet', () => {
   let asked: Asked[];
   let told: string[];
   let settled: string[];
-  let restoring: Promise<void>;
+  let restoring: Promise<number>;
+  /** Clock time, ms. */
+  let now: number;
   let declared: boolean;
 
   const settlements = (): Settlements =>
@@ -53,7 +55,7 @@ describe('ConsumerSet', () => {
 
   beforeEach(() => {
     [asked, told, settled] = [[], [], []];
-    [restoring, declared] = [Promise.resolve(), true];
+    [restoring, declared, now] = [Promise.resolve(0), true, 0];
     outstanding = settlements();
     const call = (
       name: MethodName,
@@ -77,6 +79,12 @@ describe('ConsumerSet', () => {
       ended: ({ queue }) => void told.push(`ended ${queue}`),
       restoreQueue: () => restoring,
       defaultPrefetch: () => 7,
+      clock: { now: () => now, wallTime: () => now, after: () => () => {}, afterPendingEvents: (run) => run() },
+      random: { next: () => 0.5, bytes: (size) => Buffer.alloc(size) },
+      heartbeat: () => 0,
+      blocked: () => undefined,
+      onConsumerWaiting: ({ queue }) => void told.push(`waiting ${queue}`),
+      onConsumerRestored: ({ queue }) => void told.push(`restored ${queue}`),
       onConsumerCancelled: (error) => void told.push(error.message),
       onHandlerError: (error) => void told.push(`handler: ${String(error)}`),
       warn: () => {},
@@ -114,8 +122,8 @@ describe('ConsumerSet', () => {
     expect(set.list()).toEqual([]);
     expect(set.get(consumer.consumerTag)).toBeUndefined();
     expect(told).toEqual(['started q', 'ended q']);
-    set.suspend();
-    await set.resume(true);
+    set.suspend(true);
+    await set.resume();
     expect(asked).toEqual([]);
     await expect(consumer.closed).resolves.toBeUndefined();
   });
@@ -123,10 +131,10 @@ describe('ConsumerSet', () => {
   it('forgets one that was asked to end when its channel is lost before the broker has agreed', async () => {
     const consumer = await add();
     const cancelled = consumer.cancel();
-    set.suspend();
+    set.suspend(true);
     asked.splice(0)[0]!.leave(new ConnectionLostError('lost', 'unknown'));
     await cancelled;
-    await set.resume(true);
+    await set.resume();
     expect([asked, set.list()]).toEqual([[], []]);
   });
 
@@ -168,7 +176,7 @@ describe('ConsumerSet', () => {
     const acked = await add('q', { concurrency: 1 }, wait('acked'));
     deliver(acked, 1);
     deliver(acked, 2);
-    set.suspend();
+    set.suspend(true);
     done();
     await tick();
     expect(handled).toEqual(['acked 1']);
@@ -176,7 +184,7 @@ describe('ConsumerSet', () => {
     const automatic = await add('other', { concurrency: 1, noAck: true }, wait('automatic'));
     deliver(automatic, 1, true);
     deliver(automatic, 2, true);
-    set.suspend();
+    set.suspend(true);
     done();
     await tick();
     expect(handled).toEqual(['acked 1', 'automatic 1', 'automatic 2']);
@@ -188,16 +196,16 @@ describe('ConsumerSet', () => {
     await tick();
     // It is on its way back by itself when the channel comes back.
     expect(asked.map(({ name }) => name)).toEqual(['basic.consume']);
-    await set.resume(true);
+    await set.resume();
     expect(asked).toHaveLength(1);
     asked.splice(0)[0]!.answer({ consumerTag: 'mine' });
     await tick();
-    await set.resume(true);
+    await set.resume();
     expect([asked, consumer.active]).toEqual([[], true]);
   });
 
   it.each([
-    ['locked for now, patiently or not', new ResourceLockedError('locked', REFUSED), {}, true, [true, true]],
+    ['locked, for as long as that lasts', new ResourceLockedError('locked', REFUSED), {}, true, [true, true]],
     [
       'in exclusive use, by ours of before most likely',
       new AccessRefusedError('in use', REFUSED),
@@ -205,22 +213,54 @@ describe('ConsumerSet', () => {
       true,
       [true, false],
     ],
-    ['in exclusive use by another', new AccessRefusedError('in use', REFUSED), {}, true, [false, false]],
+    ['in exclusive use by another', new AccessRefusedError('in use', REFUSED), {}, true, [false]],
     ['not there, though it was declared here', new NotFoundError('none', REFUSED), {}, true, [true, false]],
-    ['not there, and nobody here has declared it', new NotFoundError('none', REFUSED), {}, false, [false, false]],
-    ['refused for what it asks', new PreconditionFailedError('x-priority', REFUSED), {}, true, [false, false]],
-  ] as const)('keeps a consumer or ends it: %s', async (_, error, options, declaredHere, stays) => {
-    for (const [index, patient] of [true, false].entries()) {
+    ['not there, and nobody here has declared it', new NotFoundError('none', REFUSED), {}, false, [false]],
+    ['refused for what it asks', new PreconditionFailedError('x-priority', REFUSED), {}, true, [false]],
+  ] as const)(
+    'has a consumer wait or ends it: %s',
+    async (_, error, options, declaredHere, [atFirst, afterAMinute]) => {
       declared = declaredHere;
-      const consumer = await add(`q${index}`, options);
-      set.suspend();
-      const resumed = set.resume(patient);
+      const consumer = await add('q', options);
+      set.suspend(false);
+      const resumed = set.resume();
       asked.splice(0)[0]!.leave(error);
       await expect(resumed).rejects.toBe(error);
-      expect(set.list().includes(consumer)).toBe(stays[index]);
-      if (!stays[index]) await expect(consumer.closed).resolves.toBeInstanceOf(ConsumerCancelledError);
+      expect(set.list().includes(consumer)).toBe(atFirst);
+      expect(told.includes('waiting q')).toBe(atFirst);
+      set.suspend(false);
+      now += 61_000;
+      restoring = Promise.reject(error);
+      restoring.catch(() => {});
+      // The channel comes back without it.
+      await set.resume();
+      await tick();
+      expect([asked, set.list().includes(consumer)]).toEqual([[], afterAMinute ?? atFirst]);
+      if (set.list().length === 0) await expect(consumer.closed).resolves.toBeInstanceOf(ConsumerCancelledError);
       set.finish(undefined);
-    }
+    },
+  );
+
+  it('has one that waits come back beside its channel, and tells so', async () => {
+    const consumer = await add();
+    set.suspend(false);
+    const resumed = set.resume();
+    asked.splice(0)[0]!.leave(new ResourceLockedError('locked', REFUSED));
+    await expect(resumed).rejects.toThrow('locked');
+    set.suspend(false);
+    await set.resume();
+    await tick();
+    asked.splice(0)[0]!.answer({ consumerTag: 'again' });
+    expect([consumer.active, told]).toEqual([true, ['started q', 'waiting q', 'started q', 'restored q']]);
+  });
+
+  it('brings back or ends one that the broker cancels right behind consume-ok', async () => {
+    const adding = set.add('q', () => {}, {});
+    asked.splice(0)[0]!.answer({ consumerTag: 'brief' });
+    set.onCancelled('brief');
+    await adding;
+    await tick();
+    expect(asked.map(({ name }) => name)).toEqual(['basic.consume']);
   });
 
   it('tells the bytes of what waits, and of nothing that is handled', async () => {

@@ -1,13 +1,15 @@
+import { EncodingError } from '../../protocol/errors.js';
 import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js';
+import { Backoff, pause, type Clock, type Random } from '../../environment/index.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
 import {
   AccessRefusedError,
   ChannelError,
+  ConnectionClosedError,
+  ConnectionLostError,
   ConsumerCancelledError,
-  NotAllowedError,
   NotFoundError,
-  ResourceLockedError,
   TimeoutError,
   type AmqpError,
 } from '../errors.js';
@@ -32,15 +34,38 @@ export interface ConsumerSetHost {
   started(consumer: Consumer): void;
   /** It does not come back. */
   ended(consumer: Consumer): void;
-  /** Makes sure that the queue is there. @throws ChannelError */
-  restoreQueue(queue: string): Promise<void>;
+  /** Makes sure that the queue is there; on a channel of its own, which an error takes along. @returns its consumers @throws ChannelError */
+  restoreQueue(queue: string): Promise<number>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of the connection, in seconds; 0 for none. */
+  heartbeat(): number;
+  /** The broker's reason, while it has blocked the connection: it answers nothing then. */
+  blocked(): string | undefined;
   /** The channel's prefetch for consumers without their own. */
   defaultPrefetch(): number;
+  /** A consumer cannot be registered for now, and is tried again. */
+  onConsumerWaiting(consumer: Consumer, error: AmqpError): void;
+  /** It is registered after all. */
+  onConsumerRestored(consumer: Consumer): void;
   /** A consumer was cancelled by the broker, and could not be restored. */
   onConsumerCancelled(error: ConsumerCancelledError): void;
   /** A delivery handler threw, or rejected; the delivery is left unsettled. */
   onHandlerError(error: unknown, delivery: Delivery): void;
   warn(message: string): void;
+}
+
+/** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
+const ASSUMED_HEARTBEAT = 20;
+
+/** ms between attempts to register a consumer that is locked out; doubled, with full jitter. */
+const [FIRST_DELAY, MAX_DELAY] = [50, 5_000];
+
+/** A consumer that cannot be registered for now. */
+interface Waiting {
+  readonly backoff: Backoff;
+  /** Clock time, ms. */
+  since: number;
 }
 
 /** The consumers of one channel: registered, cancelled, suspended with the channel and resumed with it. */
@@ -49,6 +74,11 @@ export class ConsumerSet implements ConsumerHost {
   private readonly all = new Set<Consumer>();
   /** basic.consume is under way: a consumer that the broker cancelled may come back together with its channel. */
   private readonly starting = new Set<Consumer>();
+  /** Those that cannot be registered for now; they outlast losses of the channel. */
+  private readonly waiting = new Map<Consumer, Waiting>();
+  /** Those that come back beside their channel, in this generation of it. */
+  private readonly returning = new Set<Consumer>();
+  private generation = new AbortController();
 
   constructor(private readonly host: ConsumerSetHost) {}
 
@@ -105,8 +135,8 @@ export class ConsumerSet implements ConsumerHost {
     const consumer = this.byTag.get(consumerTag);
     if (!consumer) return;
     this.byTag.delete(consumerTag);
-    if (consumer.ended) return consumer.giveBack();
-    if (consumer.leaving) return this.remove(consumer, undefined);
+    if (consumer.ended) consumer.giveBack();
+    if (consumer.ended || consumer.leaving) return this.remove(consumer, undefined);
     const { queue } = consumer;
     const reason = `the broker cancelled consumer '${consumerTag}' of queue '${queue}': the queue was deleted or has moved`;
     const { onCancel } = consumer.options;
@@ -118,40 +148,52 @@ export class ConsumerSet implements ConsumerHost {
     this.host.warn(reason);
     consumer.giveBack();
     consumer.suspend();
-    void this.startAgain(consumer, reason);
+    void this.comeBack(consumer, reason);
   }
 
-  suspend(): void {
+  /** The channel is lost. @param withLink with its connection: what was locked may be free on the next, or locked by this one */
+  suspend(withLink: boolean): void {
+    this.generation.abort();
+    this.generation = new AbortController();
+    this.returning.clear();
+    if (withLink) for (const waiting of this.waiting.values()) waiting.since = this.host.clock.now();
     const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
     for (const consumer of here) {
       consumer.suspend();
-      if (consumer.leaving) this.remove(consumer, undefined);
+      if (consumer.leaving || consumer.ended) this.remove(consumer, undefined);
     }
   }
 
   /**
-   * Registers again whatever is suspended.
+   * Registers again whatever is suspended. What cannot be registered for now comes back by itself, later.
    *
-   * @param patient a consumer that is locked out for now is kept, for another attempt
-   * @throws ChannelError when the broker refuses one: that one has ended, and the channel must open anew for the others
+   * @throws ChannelError when the broker refuses one: that one has ended or waits, and the channel must open anew for the others
    */
-  async resume(patient: boolean): Promise<void> {
+  async resume(): Promise<void> {
     for (const consumer of this.all) {
       if (consumer.active || consumer.ended || this.starting.has(consumer)) continue;
+      const what = `consumer of queue '${consumer.queue}'`;
+      if (this.waiting.has(consumer)) {
+        void this.comeBack(consumer, what);
+        continue;
+      }
       try {
         await this.start(consumer, {});
       } catch (error) {
-        const refused = error instanceof ChannelError && error.method === 'basic.consume';
-        const waits = refused && (patient || error instanceof ResourceLockedError) && this.mayPass(consumer, error);
-        if (refused && !waits) this.cancelled(consumer, `consumer of queue '${consumer.queue}'`, error);
-        throw error;
+        // Nothing of it was written: the channel is as good as before.
+        if (error instanceof EncodingError) this.cancelled(consumer, what, error);
+        else {
+          if (error instanceof ChannelError && error.method === 'basic.consume') this.refused(consumer, what, error);
+          throw error;
+        }
       }
     }
   }
 
   finish(error: AmqpError | undefined): void {
-    for (const consumer of this.all) this.remove(consumer, error);
+    this.generation.abort();
+    for (const consumer of new Set([...this.all, ...this.byTag.values()])) this.remove(consumer, error);
   }
 
   private async start(consumer: Consumer, wait: CallOptions): Promise<void> {
@@ -181,27 +223,36 @@ export class ConsumerSet implements ConsumerHost {
     const back = own ? this.setPrefetch(this.host.defaultPrefetch(), limits) : undefined;
     this.starting.add(consumer);
     const [consumed] = await Promise.allSettled([consume, qos, back]);
-    this.starting.delete(consumer);
-    if (consumed.status === 'rejected') throw consumed.reason;
+    if (consumed.status === 'rejected') {
+      this.starting.delete(consumer);
+      throw consumed.reason;
+    }
     await qos;
   }
 
   /** At once, for deliveries may stand right behind consume-ok. */
   private onConsumeOk(consumer: Consumer, consumerTag: string): void {
+    // The broker may cancel it right behind that.
+    this.starting.delete(consumer);
     if (consumer.ended) {
       // Its caller had stopped waiting. What comes until cancel-ok is its own still: held, or dropped without acknowledgement.
       this.byTag.set(consumerTag, consumer);
       consumer.abandon();
+      // For a moment the queue has a consumer, and one that deletes itself goes with it.
+      this.host.started(consumer);
       const cancelled = (): void => {
         this.byTag.delete(consumerTag);
         consumer.giveBack();
+        this.host.ended(consumer);
       };
-      void this.cancelAt(consumerTag, {}, cancelled).catch(() => {});
+      // It is not cancelled where its channel has ended, and goes with that.
+      this.cancelAt(consumerTag, {}, cancelled).catch(cancelled);
       return;
     }
     this.byTag.set(consumerTag, consumer);
     consumer.activate(consumerTag);
     this.host.started(consumer);
+    if (this.waiting.delete(consumer)) this.host.onConsumerRestored(consumer);
   }
 
   /** basic.cancel. @param agreed runs in the moment that cancel-ok is read, also when nobody waits for it any more */
@@ -216,22 +267,55 @@ export class ConsumerSet implements ConsumerHost {
     return this.host.call('basic.qos', { prefetchSize: 0, prefetchCount, global: false }, wait);
   }
 
-  private async startAgain(consumer: Consumer, reason: string): Promise<void> {
-    if (await this.host.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
-    try {
-      // On a channel of its own: were the queue gone for good, the error would take this one along.
-      await this.host.restoreQueue(consumer.queue);
-      const done = consumer.ended || consumer.active || this.starting.has(consumer);
-      if (!done) await this.start(consumer, {});
-    } catch (error) {
-      // No channel to look on, or no answer there: this one goes on, without the consumer.
-      if (error instanceof NotAllowedError || error instanceof TimeoutError)
-        return this.cancelled(consumer, reason, error);
-      // A channel or connection that was lost meanwhile brings the consumer back with itself.
-      if (!(error instanceof ChannelError) || error.method === undefined) return;
-      if (error.method === 'basic.consume' && this.mayPass(consumer, error)) return;
-      this.cancelled(consumer, reason, error);
+  /**
+   * Brings one consumer back beside its channel, which does not wait for it: tries until the broker agrees, refuses for good,
+   * or takes the channel away, which brings the consumer back with itself.
+   */
+  private async comeBack(consumer: Consumer, reason: string): Promise<void> {
+    const { generation, returning } = this;
+    const { signal } = generation;
+    if (returning.has(consumer)) return;
+    returning.add(consumer);
+    const over = (): boolean => signal.aborted || consumer.ended || consumer.active || this.starting.has(consumer);
+    while (!over()) {
+      try {
+        if (await this.host.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
+        const blocked = this.host.blocked();
+        if (blocked !== undefined) throw new TimeoutError(`the broker has blocked the connection: ${blocked}`);
+        // On a channel of its own: were the queue gone for good, the error would take this one along.
+        const consumers = await this.host.restoreQueue(consumer.queue);
+        if (over()) break;
+        if (consumers > 0 && consumer.options.exclusive === true) throw othersConsume(consumer.queue, consumers);
+        // Nobody waits for it: it may take as long as the broker likes.
+        await this.start(consumer, { timeout: Infinity });
+      } catch (error) {
+        if (over()) break;
+        // A channel or connection that was lost meanwhile brings the consumer back with itself.
+        if (error instanceof ChannelError && error.method === undefined) break;
+        if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) break;
+        if (!this.refused(consumer, reason, error as AmqpError)) break;
+        await pause(this.host.clock, this.waiting.get(consumer)!.backoff.next(), signal);
+      }
     }
+    if (!signal.aborted) returning.delete(consumer);
+  }
+
+  /** Keeps a consumer that was refused, where that may pass, or else ends it. @returns whether it waits */
+  private refused(consumer: Consumer, reason: string, error: AmqpError): boolean {
+    if (consumer.ended) return false;
+    const known = this.waiting.get(consumer);
+    const { clock, random } = this.host;
+    const waiting = known ?? { backoff: new Backoff(FIRST_DELAY, MAX_DELAY, random), since: clock.now() };
+    if (!this.mayPass(consumer, error, clock.now() - waiting.since)) {
+      this.cancelled(consumer, reason, error);
+      return false;
+    }
+    this.waiting.set(consumer, waiting);
+    if (!known) {
+      this.host.warn(`the consumer of queue '${consumer.queue}' has to wait: ${error.message}`);
+      this.host.onConsumerWaiting(consumer, error);
+    }
+    return true;
   }
 
   private cancelled(consumer: Consumer, reason: string, cause?: AmqpError): void {
@@ -244,19 +328,33 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * The old connection holds exclusive queues and consumers until the broker notices that it is dead; and what was
-   * locked when it was to be declared again may be gone when it is consumed.
+   * Another connection may hold an exclusive queue for as long as it likes, and a broker that does not answer may do so
+   * later. All else lasts until the broker has noticed that our old connection is dead: that holds what is exclusive, and
+   * what was locked when it was to be declared again may be missing when it is consumed.
+   *
+   * @param waited ms
    */
-  private mayPass({ options, queue }: Consumer, error: ChannelError): boolean {
+  private mayPass({ options, queue }: Consumer, error: AmqpError, waited: number): boolean {
+    if (error instanceof TimeoutError) return true;
+    if (!(error instanceof ChannelError)) return false;
+    if (error.recoverable) return true;
+    if (waited > 3_000 * (this.host.heartbeat() || ASSUMED_HEARTBEAT)) return false;
     if (error instanceof NotFoundError) return this.host.declaredHere(queue);
-    return error.recoverable || (options.exclusive === true && error instanceof AccessRefusedError);
+    return options.exclusive === true && error instanceof AccessRefusedError;
   }
 
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
     // The tag may be another's: of one that was there before, and stays.
     if (this.byTag.get(consumer.consumerTag) === consumer) this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
+    this.waiting.delete(consumer);
     this.host.ended(consumer);
     consumer.finish(error);
   }
+}
+
+/** What the broker would say, and close the channel (RabbitMQ: 403, "in exclusive use"). */
+function othersConsume(queue: string, consumers: number): AccessRefusedError {
+  const message = `queue '${queue}' has ${consumers} other consumers, and this one is to be its only one`;
+  return new AccessRefusedError(message, { method: 'basic.consume', scope: 'channel' });
 }

@@ -1,6 +1,7 @@
-import { ConfigurationError, TimeoutError } from '../errors.js';
+import { ConfigurationError, ConnectionClosedError, TimeoutError } from '../errors.js';
 import { resolveEndpoints } from './endpoints.js';
-import { within } from '../timing/deferred.js';
+import { Deferred, within } from '../timing/deferred.js';
+import { onAbort } from '../timing/on-abort.js';
 import { Link } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { addressOf, type Endpoint } from './uri.js';
@@ -8,25 +9,64 @@ import { addressOf, type Endpoint } from './uri.js';
 /** Deadline over the search for brokers, and for each over DNS, TCP, TLS and handshake, in ms. */
 const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
+/** ms that a host has to complete its handshake alone; then the next is tried beside it. */
+const HEAD_START = 1_000;
+
+/** The host that a connection was on. */
+export interface Former {
+  readonly endpoint: Endpoint;
+  /** `first`: it was good; `last`: it had stopped answering. */
+  readonly turn: 'first' | 'last';
+}
+
 /**
- * Finds a broker: one round over all hosts, in random order, each with its own deadline.
+ * Finds a broker: one round over all hosts, in random order, each with its own deadline. The next is tried when one fails,
+ * and after a second beside one that has not answered; the first to complete its handshake is taken (RFC 8305, "happy
+ * eyeballs", with the AMQP handshake in place of TCP's).
  *
  * @param stop ends it, with the signal's reason
- * @throws the last host's error
+ * @param former where it was before
+ * @throws the error of the host that failed last
  */
-export async function connectToAny(options: ResolvedOptions, stop: AbortSignal): Promise<Link> {
-  let failure: unknown;
-  for (const endpoint of await findEndpoints(options, stop)) {
-    try {
-      return await connectTo(endpoint, options, stop);
-    } catch (error) {
-      stop.throwIfAborted();
-      // What is wrong with the options is wrong for every host.
-      if (error instanceof ConfigurationError) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
+export async function connectToAny(options: ResolvedOptions, stop: AbortSignal, former?: Former): Promise<Link> {
+  const endpoints = inOrder(await findEndpoints(options, stop), former);
+  stop.throwIfAborted();
+  const over = new AbortController();
+  const unwatch = onAbort(stop, () => over.abort(stop.reason));
+  const { promise, resolve, reject } = new Deferred<Link>();
+  let [running, next] = [0, 0];
+  let cancel = (): void => {};
+  let settled = false;
+  const settle = (how: () => void): void => {
+    settled = true;
+    cancel();
+    unwatch();
+    how();
+    over.abort(new ConnectionClosedError('another host has answered'));
+  };
+  const tryNext = (): void => {
+    cancel();
+    const endpoint = endpoints[next++];
+    if (!endpoint) return;
+    running++;
+    cancel = options.clock.after(HEAD_START, tryNext);
+    connectTo(endpoint, options, over.signal).then(
+      (link) => {
+        if (settled) link.leave('another host was faster');
+        else settle(() => resolve(link));
+      },
+      (error: unknown) => {
+        running--;
+        if (settled) return;
+        // What is wrong with the options is wrong for every host.
+        const last = running === 0 && next >= endpoints.length;
+        if (stop.aborted || last || error instanceof ConfigurationError) settle(() => reject(error));
+        else tryNext();
+      },
+    );
+  };
+  tryNext();
+  return promise;
 }
 
 /** The resolver is somebody else's code: it may take for ever. */
@@ -36,6 +76,13 @@ function findEndpoints(options: ResolvedOptions, stop: AbortSignal): Promise<End
   return within(resolveEndpoints(urls, random), clock, { timeout, signal: stop }, late);
 }
 
+function inOrder(endpoints: readonly Endpoint[], former: Former | undefined): readonly Endpoint[] {
+  if (!former) return endpoints;
+  const isFormer = (endpoint: Endpoint): boolean => addressOf(endpoint) === addressOf(former.endpoint);
+  const [same, others] = [endpoints.filter(isFormer), endpoints.filter((endpoint) => !isFormer(endpoint))];
+  return former.turn === 'first' ? [...same, ...others] : [...others, ...same];
+}
+
 async function connectTo(endpoint: Endpoint, options: ResolvedOptions, stop: AbortSignal): Promise<Link> {
   stop.throwIfAborted();
   const timeout = options.connectTimeout ?? endpoint.query.connectionTimeout ?? DEFAULT_CONNECT_TIMEOUT;
@@ -43,12 +90,11 @@ async function connectTo(endpoint: Endpoint, options: ResolvedOptions, stop: Abo
   const cancel = options.clock.after(timeout, () => {
     deadline.abort(new TimeoutError(`${addressOf(endpoint)} did not complete the handshake within ${timeout} ms`));
   });
-  const onStop = (): void => deadline.abort(stop.reason);
-  stop.addEventListener('abort', onStop, { once: true });
+  const unwatch = onAbort(stop, () => deadline.abort(stop.reason));
   try {
     return await Link.open(endpoint, options, deadline.signal);
   } finally {
     cancel();
-    stop.removeEventListener('abort', onStop);
+    unwatch();
   }
 }

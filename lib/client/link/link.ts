@@ -10,6 +10,7 @@ import {
   ConnectionClosedError,
   ConnectionError,
   ConnectionLostError,
+  TimeoutError,
   UnexpectedPeerError,
 } from '../errors.js';
 import { Deferred } from '../timing/deferred.js';
@@ -157,6 +158,12 @@ export class Link implements TransportHandler {
     this.transport.finish();
   }
 
+  /** Ends it in order, though nobody has used it. @param why for the broker's log */
+  leave(why: string): void {
+    this.send(0, 'connection.close', { replyCode: 200, replyText: why, classId: 0, methodId: 0 });
+    this.finish(new ConnectionClosedError(why));
+  }
+
   /** Ends it at once. */
   fail(error: Error, destroy = true): void {
     if (this.failure) return;
@@ -272,12 +279,7 @@ export class Link implements TransportHandler {
     // It may have died in the very turn that it opened: nothing would stop the heartbeat then.
     if (interval === 0 || !this.alive) return;
     this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
-      this.fail(
-        new ConnectionLostError(
-          `${this.describe()}: nothing came for ${Math.round(silence)} ms, two heartbeats are missing`,
-          'unknown',
-        ),
-      );
+      this.fail(new TimeoutError(`nothing came for ${Math.round(silence)} ms, two heartbeats are missing`));
     });
     if (!this.options.manualHeartbeat) this.heartbeat.start();
   }

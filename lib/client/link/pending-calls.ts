@@ -114,6 +114,11 @@ export class PendingCalls {
     return true;
   }
 
+  /** Nobody waits any more; the answers that still come are taken. */
+  abandon(error: unknown): undefined {
+    for (const { caller } of [...this.pending]) caller?.reject(error);
+  }
+
   /**
    * Fails everything that waits.
    *

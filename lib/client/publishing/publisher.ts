@@ -88,6 +88,7 @@ export class Publisher {
   private waiting: Publish[] = [];
   /** Refused, and to be sent again before what waits once the channel was opened anew. */
   private refused: Publish[] = [];
+  private refusedBytes = 0;
   private waitingBytes = 0;
   private dropPlanned = false;
   private pumping = false;
@@ -191,7 +192,7 @@ export class Publisher {
       if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'nack');
       const renewing = this.refusals.refused(publish);
       if (publish.settled) return;
-      if (renewing && this.options.republishUnconfirmed) return void this.refused.push(publish);
+      if (renewing && this.options.republishUnconfirmed) return this.keep(publish);
       fail(publish, nacked(publish));
     });
     this.pump();
@@ -243,6 +244,7 @@ export class Publisher {
       again.push(publish);
     });
     for (const publish of this.refused.splice(0)) fail(publish, nacked(publish));
+    this.refusedBytes = 0;
     this.exchanges.clear();
     this.lastExchange = undefined;
     if (!goesOn) this.refuseWaiting(() => true);
@@ -277,12 +279,19 @@ export class Publisher {
     return waiter.promise;
   }
 
+  private keep(publish: Publish): void {
+    this.refused.push(publish);
+    this.refusedBytes += publish.body.length;
+  }
+
   /** Why a message of so many bytes cannot be sent now. */
   private obstacle(size: number): Obstacle | undefined {
     const there = this.host.obstacle();
     if (there || !this.host.confirming) return there;
     const { maxUnconfirmed, maxUnconfirmedBytes } = this.options;
-    const { count, span, bytes } = this.confirms;
+    const { span } = this.confirms;
+    // What was refused and is sent again is kept here, as what is unconfirmed.
+    const [count, bytes] = [this.confirms.count + this.refused.length, this.confirms.bytes + this.refusedBytes];
     // One that is larger than the bound by itself is sent when there is no other.
     const heavy = bytes > 0 && bytes + size > maxUnconfirmedBytes;
     const full = heavy || count >= maxUnconfirmed || span >= maxUnconfirmed * MAX_SPAN_FACTOR;
@@ -408,6 +417,7 @@ export class Publisher {
     this.dropPlanned = false;
     this.removeTaken();
     this.refused = this.refused.filter(({ settled }) => !settled);
+    this.refusedBytes = this.refused.reduce((bytes, { body }) => bytes + body.length, 0);
     this.waiting = this.waiting.filter(({ settled }) => !settled);
     this.waitingBytes = this.waiting.reduce((bytes, { body }) => bytes + body.length, 0);
     this.notifySettled();

@@ -1,10 +1,22 @@
 import type { Channel } from '../channel/channel.js';
 import type { Link } from '../link/link.js';
 import type { ChannelHost, Restorable } from '../channel/channel-host.js';
-import { Backoff } from '../../environment/index.js';
-import { ChannelError, NotAllowedError, ResourceLockedError } from '../errors.js';
+import { Backoff, pause } from '../../environment/index.js';
+import {
+  ChannelClosedError,
+  ChannelError,
+  ConnectionError,
+  NotAllowedError,
+  ResourceLockedError,
+  TimeoutError,
+} from '../errors.js';
 import { textOf } from '../text-of.js';
 import type { TopologyActions, TopologyRecord } from '../channel/topology-record.js';
+
+/** Times that one thing is asked, on as many channels. */
+const ATTEMPTS = 3;
+
+type Ask = <A>(call: (on: Channel) => Promise<A>) => Promise<A>;
 
 /** What is told, one event for each change. */
 export interface RestorerEvents {
@@ -22,7 +34,11 @@ export interface RestorerEvents {
 export class TopologyRestorer {
   /** What was told to have failed, and is not there yet: told once, however often it is tried. */
   private readonly failing = new Set<string>();
-  private readonly locked = new Set<string>();
+  /** Queues that another connection holds. */
+  private readonly locked = new Map<string, ResourceLockedError>();
+  /** Queues that are not on record, and that the broker may have. */
+  private readonly left = new Set<string>();
+  private discarding: Promise<void> | undefined;
   private replayedOn: Link | undefined;
   private retryingOn: Link | undefined;
 
@@ -31,6 +47,8 @@ export class TopologyRestorer {
     private readonly host: Pick<ChannelHost, 'link' | 'options' | 'restoring'>,
     private readonly openScratch: () => Promise<Channel>,
     private readonly tell: RestorerEvents,
+    /** The connection is closed. */
+    private readonly stop: AbortSignal,
   ) {}
 
   /** Everything, after a lost connection. */
@@ -41,6 +59,7 @@ export class TopologyRestorer {
       this.locked.clear();
     }
     this.replayedOn = link;
+    if (this.left.size > 0) this.discarding ??= this.discardAll();
     await this.onScratch((actions) => this.record.replay(actions));
   }
 
@@ -54,57 +73,94 @@ export class TopologyRestorer {
     });
   }
 
-  /** One queue with its bindings. @throws ChannelError when it is not there and was not declared here */
-  async replayQueue(queue: string): Promise<void> {
-    if (this.record.hasQueue(queue)) {
-      await this.onScratch((actions) => this.record.replayOne(actions, queue));
-      return;
-    }
-    const scratch = await this.openScratch();
+  /**
+   * One queue with its bindings, where it is on record.
+   *
+   * @returns the number of its consumers
+   * @throws ChannelError when it is not there, or not ours to use
+   */
+  async replayQueue(queue: string): Promise<number> {
+    // One that is locked is tried again already.
+    const locked = this.record.hasQueue(queue) && this.locked.get(this.record.knownAs(queue));
+    if (locked) throw locked;
+    return this.onScratch(async (actions, ask) => {
+      await this.record.replayOne(actions, queue);
+      const { consumerCount } = await ask((on) => on.queueDeclare(this.record.resolve(queue), { passive: true }));
+      return consumerCount;
+    });
+  }
+
+  /** A queue that was declared again went off the record before it had a consumer: nobody else would ever delete it. */
+  discard(queue: string): void {
+    this.left.add(queue);
+    if (this.host.link) this.discarding ??= this.discardAll();
+  }
+
+  /** Resolves once nothing is being discarded. */
+  async discarded(): Promise<void> {
+    while (this.discarding) await this.discarding;
+  }
+
+  private async discardAll(): Promise<void> {
     try {
-      await scratch.queueDeclare(queue, { passive: true });
-    } finally {
-      await scratch.close();
+      await this.onScratch(async (_, ask) => {
+        for (const queue of this.left) {
+          // Declared again meanwhile, it is somebody's.
+          if (!this.record.hasQueue(queue))
+            await ask((on) => on.queueDelete(queue, { ifUnused: true })).catch(ifRefused);
+          this.left.delete(queue);
+        }
+      });
+      this.discarding = undefined;
+      // What came when the last had just been asked for.
+      if (this.left.size > 0) this.discarding = this.discardAll();
+    } catch (error) {
+      // With the next connection.
+      this.host.options.logger.warn(`queues that nobody consumes are left: ${textOf(error)}`);
+      this.discarding = undefined;
     }
   }
 
-  private async onScratch(work: (actions: TopologyActions) => Promise<void>): Promise<void> {
+  private async onScratch<R>(work: (actions: TopologyActions, ask: Ask) => Promise<R>): Promise<R> {
     let scratch: Channel | undefined;
     const channel = async (): Promise<Channel> => {
       if (!scratch?.isOpen) scratch = await this.openScratch();
       return scratch;
     };
+    /** A channel that is closed meanwhile, for no fault of what is asked here, answers nothing: then it is asked again. */
+    const ask: Ask = async (call) => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await call(await channel());
+        } catch (error) {
+          if (!(error instanceof ChannelClosedError) || attempt === ATTEMPTS) throw error;
+        }
+      }
+    };
     try {
-      await work({
-        declareExchange: async (name, type, options) => (await channel()).exchangeDeclare(name, type, options),
-        declareQueue: async (name, options) =>
-          (await (await channel()).queueDeclare(name, { ...options, passive: false })).queue,
-        queueExists: async (name) => {
-          try {
-            await (await channel()).queueDeclare(name, { passive: true });
-            return true;
-          } catch (error) {
-            if (error instanceof ChannelError) return false;
-            throw error;
-          }
-        },
-        bind: async ({ kind, destination, source, routingKey, arguments: args }) => {
-          const on = await channel();
-          if (kind === 'queue') await on.queueBind(destination, source, routingKey, { arguments: args });
-          else await on.exchangeBind(destination, source, routingKey, { arguments: args });
-        },
+      const actions: TopologyActions = {
+        declareExchange: (name, type, options) => ask((on) => on.exchangeDeclare(name, type, options)),
+        declareQueue: (name, options) => ask((on) => on.queueDeclare(name, { ...options, passive: false })),
+        findQueue: (name) => ask((on) => on.queueDeclare(name, { passive: true })).catch(ifRefused),
+        bind: ({ kind, destination, source, routingKey, arguments: args }) =>
+          ask((on) =>
+            kind === 'queue'
+              ? on.queueBind(destination, source, routingKey, { arguments: args })
+              : on.exchangeBind(destination, source, routingKey, { arguments: args }),
+          ),
         renamed: this.tell.renamed,
         succeeded: (entity, queue) => {
           if (queue !== undefined) this.locked.delete(queue);
           if (this.failing.delete(entity)) this.tell.restored(entity);
         },
         failed: (entity, error, queue) => {
-          // A lost connection ends the whole restore; only what the broker refuses is a failure of the entity.
-          if (!(error instanceof ChannelError)) throw error;
+          // A connection that is lost, or gives no answer, ends the whole restore; all else is a failure of the entity alone.
+          if (error instanceof ConnectionError || error instanceof TimeoutError) throw error;
           this.failed(entity, error);
-          if (queue !== undefined && error instanceof ResourceLockedError) this.retryLater(queue);
+          if (queue !== undefined && error instanceof ResourceLockedError) this.retryLater(queue, error);
         },
-      });
+      };
+      return await work(actions, ask);
     } catch (error) {
       // channel-max is used up: there is no channel to declare anything on.
       if (error instanceof NotAllowedError) this.failed('the topology', error);
@@ -121,8 +177,8 @@ export class TopologyRestorer {
   }
 
   /** A broker that has not noticed yet that the connection of before is dead keeps its exclusive queues locked. */
-  private retryLater(queue: string): void {
-    this.locked.add(queue);
+  private retryLater(queue: string, error: ResourceLockedError): void {
+    this.locked.set(queue, error);
     if (this.retryingOn !== this.host.link) void this.retryLocked();
   }
 
@@ -130,9 +186,9 @@ export class TopologyRestorer {
     const { link } = this.host;
     this.retryingOn = link;
     const { clock, random } = this.host.options;
-    const backoff = new Backoff(50, 2_000, random);
+    const backoff = new Backoff(50, 5_000, random);
     for (;;) {
-      await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+      await pause(clock, backoff.next(), this.stop);
       if (this.host.link !== link || !this.host.restoring) return;
       if (this.locked.size === 0) {
         this.retryingOn = undefined;
@@ -140,7 +196,7 @@ export class TopologyRestorer {
       }
       try {
         await this.onScratch(async (actions) => {
-          for (const queue of this.locked) {
+          for (const queue of this.locked.keys()) {
             await this.record.replayOne(actions, queue);
             if (!this.record.hasQueue(queue)) this.locked.delete(queue);
           }
@@ -150,4 +206,10 @@ export class TopologyRestorer {
       }
     }
   }
+}
+
+/** What the broker refuses is not there. */
+function ifRefused(error: unknown): undefined {
+  if (error instanceof ChannelError && !(error instanceof ChannelClosedError)) return undefined;
+  throw error;
 }

@@ -15,7 +15,7 @@ import type { RmqUrl, SocketOptions } from './socket-options.js';
  * @publicApi
  */
 export interface AmqpTransportOptions {
-  /** Brokers, tried in random order; also a function that finds them. Default `amqp://localhost`. */
+  /** Brokers, tried in random order, the next beside one that does not answer; also a function that finds them. Default `amqp://localhost`. */
   readonly urls?: Urls | readonly RmqUrl[];
   /** The queue to consume from and to send to. A server without one gets one of its own, named by the broker. */
   readonly queue?: string;

@@ -46,16 +46,13 @@ export function auditOpen(scene: Scene, director: Director): void {
   }
 }
 
-function auditChannel({ oracle, cluster, topology }: Scene, user: UserChannel): void {
+function auditChannel({ oracle, cluster }: Scene, user: UserChannel): void {
   if (!user.channel || user.closeAsked) return;
   const { restore, restoreAttempts } = user.settings;
   if (user.ended) {
     const mayEnd = restore === false || restoreAttempts !== undefined || cluster.channelMaxLowered;
     return oracle.check(mayEnd, 'peace-open', () => `${user.name} has closed: ${String(user.ended!.error)}`);
   }
-  // An exclusive queue that another connection has for good is waited for, and the channel with it.
-  const locked = user.allConsumers.some(({ queue }) => queue.startsWith('mine') && topology.declarers(queue).size > 1);
-  if (locked) return;
   oracle.check(user.channel.isOpen, 'peace-open', () => `${user.name} is not open after all that time`);
 }
 
@@ -154,6 +151,7 @@ export function auditRecord(scene: Scene, director: Director): void {
       const queue = [...scene.named].find(([key, value]) => value === name && key.startsWith(`${owner.name} `))?.[0].split(' ')[1] ?? name; // prettier-ignore
       // Somebody else may have deleted it, or has it locked.
       if (topology.declarers(queue).size > 1 || topology.isShared(queue)) continue;
+      if (queue.startsWith('auto') && topology.isConsumedBeside(queue, owner.name)) continue;
       const current = currentName(connection, name);
       oracle.check(there.has(current), 'peace-record', () => `queue '${current}' is on ${owner.name}'s record and not at the broker`); // prettier-ignore
     }

@@ -13,6 +13,7 @@ export interface ChannelOwner {
   readonly closeAsked: boolean;
   /** Something could not be declared again, and this was told. */
   readonly restoreFailed: boolean;
+  readonly queueNames: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** One channel of the user's: what all that is done on it needs. */
@@ -45,6 +46,6 @@ export class ChannelBase {
     const { channel, scene } = this;
     if (!channel) return;
     const wait = timeout ?? scene.settings.rpcTimeout;
-    scene.promises.watch(`${what} on ${this.name}`, () => call(channel), { within: 2 * wait, asked: timeout }, then);
+    scene.promises.watch(`${what} on ${this.name}`, () => call(channel), { within: wait, asked: timeout }, then);
   }
 }

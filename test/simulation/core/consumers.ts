@@ -102,7 +102,7 @@ export class UserConsumer {
       return Promise.reject(new UserError('handler'));
     }
     if (scene.peace || (treatment.asyncFirst ? this.count > 1 : treatment.sync)) {
-      const treated = this.treat(held);
+      const treated = this.treat(held, 'within the call');
       if (treated) return treated.finally(done);
       done();
       return undefined;
@@ -132,11 +132,11 @@ export class UserConsumer {
   async later(held: Held): Promise<void> {
     if (this.treatment.delay > 0 && !this.scene.peace) await this.scene.sleep(this.treatment.delay);
     else await Promise.resolve();
-    await this.treat(held);
+    await this.treat(held, 'later');
   }
 
   /** A promise where the handler waits for something. */
-  private treat(held: Held): Promise<void> | undefined {
+  private treat(held: Held, when: 'within the call' | 'later'): Promise<void> | undefined {
     const { scene, channel, treatment } = this;
     if (this.settings.noAck) return undefined;
     if (scene.peace) {
@@ -145,7 +145,9 @@ export class UserConsumer {
     }
     if (treatment.settle === 'closeChannel') {
       this.settle(held, 'ack');
-      return channel.closeInside();
+      const closed = channel.closeInside();
+      // Once a handler has awaited something, close() cannot tell who calls: there it is not awaited, as the documentation says.
+      return when === 'later' ? undefined : closed;
     }
     this.carryOut(held);
     return undefined;

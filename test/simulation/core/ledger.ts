@@ -125,13 +125,13 @@ export class Ledger {
   }
 
   /** A delivery has reached a handler, or a call of basicGet. */
-  onHanded(key: DeliveryKey, id: number, queue: string, what: string): void {
+  onHanded(key: DeliveryKey, id: number, queues: ReadonlySet<string>, what: string): void {
     const delivered = this.deliveries.get(key);
     if (!delivered) return this.oracle.fail('delivery', `${what}: the broker has made no delivery ${key}`);
     this.oracle.check(!delivered.handed, 'delivery', () => `${what}: delivery ${key} was handed out twice`);
     delivered.handed = true;
     this.oracle.check(delivered.message === id, 'delivery', () => `${what}: delivery ${key} is message ${delivered.message}, not ${id}`); // prettier-ignore
-    this.oracle.check(delivered.queue === queue, 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${queue}'`); // prettier-ignore
+    this.oracle.check(queues.has(delivered.queue), 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${[...queues].join()}'`); // prettier-ignore
   }
 
   /** The oldest no-ack delivery of this message that nobody has got, on this wire or an earlier one. */

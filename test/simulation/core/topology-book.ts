@@ -5,6 +5,8 @@ interface Known {
   /** The last call that has ended well, and nothing was under way beside it. */
   last: 'declared' | 'deleted' | 'unclear';
   underWay: number;
+  /** Two calls were under way at once: nobody knows which came first. */
+  atOnce: boolean;
   /** Since it was declared last. */
   consumed: boolean;
   readonly deleters: Set<string>;
@@ -19,8 +21,7 @@ export class TopologyBook {
   onDeclaring(connection: string, queue: string): void {
     const known = this.known(queue);
     known.declarers.add(connection);
-    known.underWay++;
-    known.last = 'unclear';
+    this.begin(known);
   }
 
   onDeclared(_connection: string, queue: string, error: unknown): void {
@@ -28,9 +29,7 @@ export class TopologyBook {
   }
 
   onDeleting(_connection: string, queue: string): void {
-    const known = this.known(queue);
-    known.underWay++;
-    known.last = 'unclear';
+    this.begin(this.known(queue));
   }
 
   onDeleted(connection: string, queue: string, error: unknown): void {
@@ -72,6 +71,11 @@ export class TopologyBook {
     return [...known.consumers].every((name) => known.declarers.has(name));
   }
 
+  /** Another connection has consumed it: where it deletes itself it may have gone with that, and nobody else was told. */
+  isConsumedBeside(queue: string, connection: string): boolean {
+    return [...(this.queues.get(queue)?.consumers ?? [])].some((name) => name !== connection);
+  }
+
   /** Somebody has deleted it who has never asked for it. */
   isShared(queue: string): boolean {
     const known = this.queues.get(queue);
@@ -82,11 +86,19 @@ export class TopologyBook {
     return this.queues.get(queue)?.declarers ?? new Set();
   }
 
+  private begin(known: Known): void {
+    known.atOnce ||= known.underWay > 0;
+    known.underWay++;
+    known.last = 'unclear';
+  }
+
   private over(queue: string, error: unknown, how: 'declared' | 'deleted'): void {
     const known = this.known(queue);
     known.underWay--;
-    if (how === 'declared' && error === undefined) known.consumed = false;
-    known.last = error === undefined && known.underWay === 0 ? how : 'unclear';
+    // The broker may have made it anew, also where its answer has not come.
+    if (how === 'declared') known.consumed = false;
+    known.last = error === undefined && !known.atOnce ? how : 'unclear';
+    if (known.underWay === 0) known.atOnce = false;
   }
 
   private known(queue: string): Known {
@@ -98,6 +110,7 @@ export class TopologyBook {
           declarers: new Set(),
           last: 'unclear',
           underWay: 0,
+          atOnce: false,
           consumed: false,
           deleters: new Set(),
           consumers: new Set(),

@@ -3,7 +3,7 @@ import type { SimSocket } from '../engine/sim-socket.js';
 import { ChannelBase, type ChannelOwner } from './channel-base.js';
 import { iterate, UserConsumer } from './consumers.js';
 import type { DeliveryOwner, Held } from './held.js';
-import { currentName, stateOf } from './internals.js';
+import { stateOf } from './internals.js';
 import { keyOf, say, type DeliveryKey } from './ledger.js';
 import { matches } from './messages.js';
 import { UserError } from './promises.js';
@@ -57,7 +57,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter: aborted } = scene.signalAfter(abortAfter);
     const wait = timeout ?? scene.settings.rpcTimeout;
     const options = { ...settings, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
-    const within = Math.min(5 * wait, aborted);
+    const within = Math.min(wait, aborted);
     scene.promises.watch(`openChannel ${name}`, () => connection.openChannel(options), { within, asked: timeout }, (_, channel) => {
       if (!channel) return;
       this.channel = channel;
@@ -185,8 +185,9 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { channel } = this;
     if (!channel) return;
     const name = this.nameOnWire(step.queue);
-    const within = Math.min(2 * wait, abortAfter);
+    const within = Math.min(wait, abortAfter);
     scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), { within, asked: timeout }, (error, registered) => {
+      if (error !== undefined && step.settings.noAck) scene.ledger.lossyTags.add(consumer.name);
       if (!registered) return;
       consumer.adopt(registered);
       this.consumers.set(step.slot, consumer);
@@ -225,7 +226,8 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter } = scene.signalAfter(after);
     const options = {
       ...own,
-      ...(tag ? { consumerTag: name } : {}),
+      // What comes for a consumer without acknowledgement that was given up has no other sign.
+      ...(tag || settings.noAck ? { consumerTag: name } : {}),
       ...(onCancel ? { onCancel: () => void (consumer.over = true) } : {}),
       ...(timeout === undefined ? {} : { timeout }),
       ...(signal ? { signal } : {}),
@@ -239,7 +241,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
     const { timeout, noAck = false } = step;
     const options = { noAck, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
-    const within = Math.min(2 * (timeout ?? scene.settings.rpcTimeout), abortAfter);
+    const within = Math.min(timeout ?? scene.settings.rpcTimeout, abortAfter);
     scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(this.nameOnWire(step.queue), options), { within, asked: timeout }, (_, delivery) => {
       if (!delivery) return;
       const held = this.receive(delivery, step.queue, 'get');
@@ -267,12 +269,14 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
       const same = message.exchange === delivery.exchange && sameKey && message.size === delivery.body.length; // prettier-ignore
       oracle.check(same, 'delivery', () => `${who}: delivery ${key}: ${say(message)} came with exchange '${delivery.exchange}', key '${delivery.routingKey}', ${delivery.body.length} bytes`); // prettier-ignore
     }
-    scene.ledger.onHanded(key, id, this.nameOnBroker(queue), who);
+    scene.ledger.onHanded(key, id, this.namesOnBroker(queue), who);
     return { delivery, key, id };
   }
 
-  private nameOnBroker(queue: string): string {
-    return this.owner.connection ? currentName(this.owner.connection, this.nameOnWire(queue)) : queue;
+  /** Those that it has had: a delivery may be handled long after the queue was lost and has come back. */
+  private namesOnBroker(queue: string): ReadonlySet<string> {
+    const known = this.nameOnWire(queue);
+    return this.owner.queueNames.get(known) ?? new Set([known]);
   }
 
   /** It is settled at the end, or when a step says so. */

@@ -28,6 +28,8 @@ export class UserConnection implements ChannelOwner {
   /** None of it could. */
   topologyFailed = false;
   closeAsked = false;
+  /** Names that the broker has given to each of its queues, by the one that the user knows. */
+  readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
   /** Calls on channel 0 under way, and when they were made. */
@@ -44,9 +46,10 @@ export class UserConnection implements ChannelOwner {
     this.sockets = new Rate(OPENINGS_A_MINUTE * scene.settings.nodes, 60_000);
   }
 
-  /** The wire that is used now, or was used last. */
+  /** The wire that is used now, or was made last: of several hosts that are tried at once one is taken. */
   get wire(): Wire | undefined {
-    return this.wires.at(-1);
+    const socket = this.connection?.socket;
+    return this.wires.find(({ client }) => client === socket) ?? this.wires.at(-1);
   }
 
   open(step: StepOf<'connect'>): void {
@@ -76,8 +79,10 @@ export class UserConnection implements ChannelOwner {
       logger: { warn: (message: string) => this.log(message) },
       ...(signal ? { signal } : {}),
     };
-    const rounds = settings.nodes + (step.resolver === undefined ? 0 : 1);
-    const within = Math.min(rounds * settings.connectTimeout, abortAfter);
+    // Each host has its own deadline, and a second of its own before the next is tried beside it.
+    const { connectTimeout, nodes } = settings;
+    const hosts = connectTimeout + (nodes - 1) * Math.min(1_000, connectTimeout);
+    const within = Math.min(hosts + (step.resolver === undefined ? 0 : connectTimeout), abortAfter);
     scene.promises.watch(`connect ${name}`, () => connect(options), { within }, (error, connection) => {
       if (connection) this.adopt(connection);
       else this.ended = { error: error as AmqpError };
@@ -172,6 +177,10 @@ export class UserConnection implements ChannelOwner {
       const failures = rate.hit(scene.clock.now);
       if (failures !== undefined) oracle.fail('storm', `${name}: restoreFailed is told ${failures} times for ${entity} within 10 s`); // prettier-ignore
       trace.add('client', `${name} restoreFailed ${entity}: ${String(error)}`);
+    });
+    connection.on('queueRenamed', (queue, current) => {
+      trace.add('client', `${name} queueRenamed ${queue} ${current}`);
+      this.queueNames.set(queue, (this.queueNames.get(queue) ?? new Set([queue])).add(current));
     });
     connection.on('blocked', () => oracle.count('blocked'));
     connection.on('closed', (error) => {
