@@ -54,7 +54,7 @@
  *
  * @packageDocumentation
  */
-export { connect } from './connection/connect.js';
+export { connect, createConnection } from './connection/connect.js';
 export { Connection, type ConnectionEvents, type ConnectionState } from './connection/connection.js';
 /** @internal For the first connection of the Nest layer, which waits for its broker at the pace of a reconnect. */
 export { ReconnectPace } from './recovery/reconnect-pace.js';

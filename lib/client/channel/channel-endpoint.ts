@@ -15,7 +15,7 @@ import { Backoff, type Clock, type Random } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
 import { Deadline } from '../timing/deadline.js';
-import { Deferred, within } from '../timing/deferred.js';
+import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { Delivery, type DeliveryInfo } from '../consuming/delivery.js';
 import type { ConnectionError } from '../errors.js';
 import {
@@ -95,9 +95,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private opened = new Deferred<void>();
   private cancelPlan: (() => void) | undefined;
 
+  private number = 0;
+
   constructor(
-    /** The channel number, from 1. */
-    readonly id: number,
     protected readonly host: ChannelHost,
     /** @internal */
     readonly channelOptions: ResolvedChannelOptions,
@@ -141,8 +141,13 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       onConsumerRestored: (consumer) => this.report('consumerRestored', consumer),
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
       onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
-      warn: (message) => host.options.logger.warn(`channel ${id}: ${message}`),
+      warn: (message) => host.options.logger.warn(`channel ${this.number}: ${message}`),
     });
+  }
+
+  /** The channel number, from 1; 0 as long as it was never open. */
+  get id(): number {
+    return this.number;
   }
 
   /** Publisher confirms are on. */
@@ -179,6 +184,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   async attach({ timeout = this.host.options.rpcTimeout, ...wait }: CallOptions = {}): Promise<void> {
     // Whoever heard that it was lost may have closed it: its number is another's by now.
     if (this.current === 'closed') throw this.closedError('channel.open');
+    if (this.number === 0) this.number = this.allocated();
     if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
     this.link = this.host.link;
     this.link?.register(this.id, this);
@@ -191,6 +197,23 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, deadline.left);
     }
     if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
+  }
+
+  /** @internal Resolves when it is open for the first time. @throws TimeoutError, the signal's reason, what has closed it */
+  async whenFirstOpen(wait: WaitOptions): Promise<void> {
+    const late = this.host.link
+      ? `channel.open: no answer within ${wait.timeout} ms`
+      : `openChannel: the connection was not back within ${wait.timeout} ms`;
+    await within(this.opened.promise, this.clock, wait, late);
+  }
+
+  private allocated(): number {
+    try {
+      return this.host.allocateId();
+    } catch (error) {
+      this.finish(error as AmqpError);
+      throw error;
+    }
   }
 
   /** @internal Brings the consumers back; from here on it is open. */
@@ -502,9 +525,14 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       ? this.rpc.abandon(unknown)
       : this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
+    if (wasOpening) {
+      // A new channel opens on the next connection; one that the broker refuses would be refused again.
+      if (refusal || !goesOn) this.finish(error);
+      return;
+    }
     this.report('lost', error);
-    // `closed` already, where a listener has closed it.
-    if (wasOpening || this.ended) return;
+    // A listener may have closed it.
+    if (this.ended) return;
     if (!goesOn) this.finish(error);
     else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
   }

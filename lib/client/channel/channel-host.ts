@@ -1,6 +1,7 @@
 import type { Method } from '../../protocol/types.js';
 import type { AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
+import type { CallOptions } from '../link/pending-calls.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import type { TopologyRecord } from './topology-record.js';
 
@@ -12,7 +13,7 @@ export interface Restorable {
   /** The consumers that come back with it. */
   readonly consumers: { list(): readonly { readonly queue: string }[] };
   /** Opens it anew, with its QoS and confirm mode. */
-  attach(): Promise<void>;
+  attach(wait?: CallOptions): Promise<void>;
   /** Consumes again. */
   resume(): Promise<void>;
   /** Closes it for good. */
@@ -21,6 +22,7 @@ export interface Restorable {
 
 /** A channel that has ended here, while the broker may still have it open. */
 export interface Leaving {
+  /** 0 when it never had a number. */
   readonly id: number;
   readonly atBroker: 'open' | 'closing' | 'closed';
   /** The answer to a call that was under way. */
@@ -43,6 +45,8 @@ export interface ChannelHost {
   restoreQueue(queue: string): Promise<number>;
   /** Has the broker close a channel that is opened anew under its number. What comes before it is `left` is dropped. */
   leave(channel: Leaving, left: () => void): void;
+  /** A number for a channel that opens for the first time. @throws NotAllowedError when channel-max are in use */
+  allocateId(): number;
   /** The channel is closed for good; its number is free. */
   release(channel: Leaving): void;
 }

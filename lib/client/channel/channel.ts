@@ -344,7 +344,9 @@ export class Channel extends ChannelEndpoint {
 
   private async closeOnce(): Promise<void> {
     try {
-      if (this.isOpen || this.current === 'renewing') await this.deadline.race<unknown>(this.drain(), this.closed);
+      // Publishes may wait for a channel that was never open.
+      const drains = this.isOpen || this.current === 'renewing' || (this.current === 'opening' && this.publisher.busy);
+      if (drains) await this.deadline.race<unknown>(this.drain(), this.closed);
     } catch (error) {
       this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${textOf(error)}`);
     }

@@ -9,12 +9,40 @@ import type { ConnectionOptions, Urls } from '../link/connection-options.js';
  * @throws ConnectionError (its `cause` is the socket's), AccessRefusedError with scope 'connection' for a refused
  *   login, NotAllowedError for a vhost, TimeoutError, UnexpectedPeerError, ConfigurationError
  */
-export function connect(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Promise<Connection> {
-  if (urls === undefined || typeof urls === 'string' || typeof urls === 'function' || Array.isArray(urls)) {
-    return Connection.open(urls === undefined ? options : { ...options, urls: urls as Urls });
+export async function connect(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Promise<Connection> {
+  return Connection.open(merged('connect', urls, options));
+}
+
+/**
+ * A connection that connects by itself, as it later reconnects: it tries until a broker answers, within the limits of
+ * `reconnect`. It can be used at once: channels, publishes and calls wait for it within their deadlines. `whenOpen()` waits for
+ * it; the event `reconnectFailed` tells of each attempt that fails, and `closed` of the end.
+ *
+ * @example
+ * ```ts
+ * const connection = createConnection('amqp://localhost');
+ * const channel = connection.channel({ confirm: true });
+ * await channel.publish('orders', 'order.created', body, { timeout: 60_000 });
+ * ```
+ *
+ * @param urls as of `connect()`
+ * @throws ConfigurationError for an option that does not exist or cannot work
+ */
+export function createConnection(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Connection {
+  return Connection.create(merged('createConnection', urls, options));
+}
+
+function merged(
+  what: string,
+  urls: Urls | ConnectionOptions | undefined,
+  options: ConnectionOptions,
+): ConnectionOptions {
+  if (urls === undefined) return options;
+  if (typeof urls === 'string' || typeof urls === 'function' || Array.isArray(urls)) {
+    return { ...options, urls: urls as Urls };
   }
   if (urls === null || typeof urls !== 'object') {
-    return Promise.reject(new ConfigurationError('connect() takes an AMQP URI, several of them, or options'));
+    throw new ConfigurationError(`${what}() takes an AMQP URI, several of them, or options`);
   }
-  return Connection.open({ ...(urls as ConnectionOptions), ...options });
+  return { ...(urls as ConnectionOptions), ...options };
 }

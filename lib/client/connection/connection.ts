@@ -4,9 +4,9 @@ import type { Method } from '../../protocol/types.js';
 import { Channel } from '../channel/channel.js';
 import type { ChannelHost, Leaving, Restorable } from '../channel/channel-host.js';
 import { ChannelIds } from './channel-ids.js';
-import { resolveChannelOptions, type ChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
-import { Deadline } from '../timing/deadline.js';
-import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
+import { resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
+import { Deferred, within } from '../timing/deferred.js';
+import { onAbort } from '../timing/on-abort.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { connectToAny } from '../link/connector.js';
 import type { ConnectionError } from '../errors.js';
@@ -19,7 +19,7 @@ import { SafeEmitter } from '../safe-emitter.js';
 import { sayFarewell } from './farewell.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
 import { resolveOptions, type ConnectionOptions, type ResolvedOptions } from '../link/connection-options.js';
-import { reconnect } from '../recovery/reconnect.js';
+import { reconnect, type Loss } from '../recovery/reconnect.js';
 import { ReconnectPace } from '../recovery/reconnect-pace.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { restore } from '../recovery/restore.js';
@@ -28,9 +28,11 @@ import { TopologyRecord } from '../channel/topology-record.js';
 import { TopologyRestorer, type RestorerEvents } from '../recovery/topology-restorer.js';
 
 export type ConnectionEvents = {
+  /** It is open for the first time. Only a connection of `createConnection()` has listeners by then. */
+  connected: [];
   /** The connection was lost; it reconnects, unless `closed` follows. */
   disconnected: [error: ConnectionError];
-  /** An attempt to reconnect failed; the next is `delay` ms away. */
+  /** An attempt to connect or reconnect failed; the next is `delay` ms away. */
   reconnectFailed: [error: AmqpError, delay: number];
   /** It is back: channels, topology and consumers are restored. */
   reconnected: [];
@@ -76,10 +78,11 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly control: PendingCalls;
   private readonly ids = new ChannelIds();
-  private readonly channels = new Map<number, Channel>();
+  private readonly channels = new Set<Channel>();
   private readonly restorer: TopologyRestorer;
   private readonly stop = new AbortController();
   private current: ConnectionState = 'connecting';
+  private wasOpen = false;
   private liveLink: Link | undefined;
   /** Clock time, ms. */
   private openSince = 0;
@@ -91,7 +94,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** Who waits until the connection is back. */
   private readonly opening = new Set<Deferred<void>>();
 
-  /** Use `connect()`. */
+  /** Use `connect()` or `createConnection()`. */
   private constructor(options: ConnectionOptions) {
     super();
     this.options = resolveOptions(options);
@@ -128,12 +131,25 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       const link = await connectToAny(connection.options, stop);
       // Before it is adopted: it may tell of its end at once.
       connection.current = 'open';
+      connection.wasOpen = true;
       connection.adopt(link);
       return connection;
     } catch (error) {
       connection.finish(error as AmqpError);
       throw error;
     }
+  }
+
+  /** @internal It connects by itself, as it reconnects. */
+  static create(options: ConnectionOptions): Connection {
+    const connection = new Connection(options);
+    const { signal } = options;
+    if (signal?.aborted) connection.finish(signal.reason as AmqpError);
+    else {
+      const unwatch = signal && onAbort(signal, () => connection.finish(signal.reason as AmqpError));
+      void connection.reconnect(undefined).finally(() => unwatch?.());
+    }
+    return connection;
   }
 
   get state(): ConnectionState {
@@ -174,21 +190,91 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /**
-   * Opens a channel (section 1.5.2.1).
+   * Resolves when it is open, with everything restored; at once when it is.
    *
+   * @param options.timeout ms; default the connection's `rpcTimeout`
+   * @throws TimeoutError, ConnectionClosedError, or the error that has closed it
+   */
+  async whenOpen({ timeout = this.options.rpcTimeout, signal }: CallOptions = {}): Promise<void> {
+    if (this.current === 'open') return;
+    if (this.current === 'closed') throw (await this.closed) ?? new ConnectionClosedError('the connection is closed');
+    const back = new Deferred<void>();
+    this.opening.add(back);
+    try {
+      const late = `the connection was not open within ${timeout} ms`;
+      await within(back.promise, this.options.clock, { timeout, signal }, late);
+    } finally {
+      this.opening.delete(back);
+    }
+  }
+
+  /**
+   * A channel that opens by itself, as soon as the connection is open; until then its publishes and calls wait, within their
+   * deadlines. A channel that the broker refuses closes with the broker's error (`channel.closed`).
+   *
+   * @example
+   * ```ts
+   * const channel = connection.channel({ confirm: true });
+   * await channel.publish('orders', 'order.created', body);
+   * ```
+   *
+   * @throws ConnectionClosedError, ConfigurationError
+   */
+  channel(options: ChannelOptions = {}): Channel {
+    const resolved = resolveChannelOptions(options);
+    if (this.closing || this.current === 'closed') {
+      throw new ConnectionClosedError('the connection is closed; open another with connect()');
+    }
+    const channel = new Channel(this, resolved);
+    this.channels.add(channel);
+    if (this.current === 'open') this.begin(channel);
+    return channel;
+  }
+
+  /**
+   * Opens a channel (section 1.5.2.1): as `channel()`, and resolves when it is open. A loss of the connection meanwhile is
+   * waited out.
+   *
+   * @param options.timeout ms; default the connection's `rpcTimeout`
    * @throws NotAllowedError when channel-max are open, ConnectionClosedError, ConfigurationError, TimeoutError
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
-    const resolved = resolveChannelOptions(options);
-    const deadline = new Deadline(this.options.clock, {
-      timeout: timeout ?? this.options.rpcTimeout,
-      ...(signal && { signal }),
-    });
-    if (this.closing || this.current === 'closed') {
-      throw new ConnectionClosedError('openChannel: the connection is closed; open another with connect()');
+    checkDuration('timeout', timeout);
+    signal?.throwIfAborted();
+    const channel = this.channel(options);
+    try {
+      await channel.whenFirstOpen({ timeout: timeout ?? this.options.rpcTimeout, signal });
+      return channel;
+    } catch (error) {
+      channel.finish(error as AmqpError);
+      throw error;
     }
-    if (!this.link) await this.whenOpen(deadline.left);
-    return this.startChannel(resolved, this.topology, deadline.left);
+  }
+
+  /**
+   * Does something on a channel of its own, which is closed afterwards and is not restored: a look at what may not be there,
+   * or a declaration that may be refused. Its error closes no other channel.
+   *
+   * @example
+   * ```ts
+   * const isThere = await connection.withScratchChannel((channel) =>
+   *   channel.queueDeclare('billing', { passive: true }).then(() => true, () => false),
+   * );
+   * ```
+   *
+   * @param options as of `openChannel`
+   * @throws as `openChannel`, or what `work` throws
+   */
+  async withScratchChannel<T>(
+    work: (channel: Channel) => Promise<T>,
+    options: ChannelOptions & CallOptions = {},
+  ): Promise<T> {
+    const channel = await this.openChannel({ ...options, restore: false });
+    try {
+      return await work(channel);
+    } finally {
+      await channel.close();
+    }
   }
 
   /**
@@ -236,7 +322,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       return Promise.reject(error);
     }
     this.deadline.within(timeout);
-    if (this.closing) for (const channel of this.channels.values()) void channel.close({ timeout });
+    if (this.closing) for (const channel of this.channels) void channel.close({ timeout });
     return (this.closing ??= this.closeOnce(timeout));
   }
 
@@ -273,9 +359,13 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** @internal */
+  allocateId(): number {
+    return this.ids.allocate(this.liveLink!.negotiated.channelMax);
+  }
+
+  /** @internal */
   release(channel: Leaving): void {
-    if (this.channels.get(channel.id) !== channel) return;
-    this.channels.delete(channel.id);
+    if (!this.channels.delete(channel as Channel) || channel.id === 0) return;
     sayFarewell(this.link, channel, () => this.ids.release(channel.id));
   }
 
@@ -307,7 +397,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.events.fail(reason);
     const goesOn = this.restoring;
     if (goesOn) this.current = 'reconnecting';
-    for (const channel of [...this.channels.values()]) channel.onLinkLost(reason);
+    for (const channel of [...this.channels]) channel.onLinkLost(reason);
     if (this.closing) return;
     this.options.logger.warn(reason.message);
     this.report('disconnected', reason);
@@ -330,19 +420,19 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** @internal */
   heldBytes(): number {
     let bytes = 0;
-    for (const { consumers } of this.channels.values()) bytes += consumers.heldBytes;
+    for (const { consumers } of this.channels) bytes += consumers.heldBytes;
     return bytes;
   }
 
   /** @internal */
   awaitsBroker(): boolean {
     if (this.control.waiting || this.events.any) return true;
-    for (const channel of this.channels.values()) if (channel.awaitsBroker) return true;
+    for (const channel of this.channels) if (channel.awaitsBroker) return true;
     return false;
   }
 
   private pumpAll(): void {
-    for (const channel of this.channels.values()) channel.onWritable();
+    for (const channel of this.channels) channel.onWritable();
   }
 
   private adopt(link: Link): void {
@@ -355,12 +445,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     link.attach(this);
   }
 
-  private async reconnect(error: ConnectionError): Promise<void> {
+  /** @param error of the loss; undefined when it was not open yet */
+  private async reconnect(error: ConnectionError | undefined): Promise<void> {
     const stopped = (): boolean => this.closing !== undefined || this.current === 'closed';
+    const { clock } = this.options;
     try {
-      const loss = { error, openFor: this.options.clock.now() - this.openSince, endpoint: this.liveLink!.endpoint };
-      const back = await reconnect(this.options, this.pace!, loss, this.stop.signal, (error, delay) => {
-        if (!stopped()) this.report('reconnectFailed', error, delay);
+      const loss = error && { error, openFor: clock.now() - this.openSince, endpoint: this.liveLink!.endpoint };
+      const back = await this.findLink(loss, (failure, delay) => {
+        if (!stopped()) this.report('reconnectFailed', failure, delay);
       });
       if (!back) return;
       // close() may have come in the very turn that the link came up: then nobody else would end it.
@@ -371,17 +463,30 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     }
     const link = this.link;
     this.dropChannelsOver(this.liveLink!.negotiated.channelMax);
-    await restore([...this.channels.values()], () => this.restorer.replayAll(), this);
+    const there = [...this.channels];
+    await restore(there, () => this.restorer.replayAll(), this);
     // Lost again meanwhile: that loss has begun a reconnect of its own.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
-    this.report('reconnected');
+    const first = !this.wasOpen;
+    this.wasOpen = true;
+    for (const channel of this.channels) if (!there.includes(channel)) this.begin(channel);
+    if (first) this.report('connected');
+    else this.report('reconnected');
     for (const waiter of this.opening) waiter.resolve();
+  }
+
+  private findLink(
+    loss: Loss | undefined,
+    onFailure: (error: AmqpError, delay: number) => void,
+  ): Promise<Link | undefined> {
+    const { signal } = this.stop;
+    return this.pace ? reconnect(this.options, this.pace, loss, signal, onFailure) : connectToAny(this.options, signal);
   }
 
   /** A failover may lead to a broker that allows fewer channels: it would close the connection for a higher number. */
   private dropChannelsOver(channelMax: number): void {
-    for (const channel of [...this.channels.values()]) {
+    for (const channel of [...this.channels]) {
       if (channel.id <= channelMax) continue;
       channel.finish(
         new NotAllowedError(
@@ -393,26 +498,19 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     }
   }
 
-  private async whenOpen(wait: WaitOptions): Promise<void> {
-    const back = new Deferred<void>();
-    this.opening.add(back);
-    try {
-      await within(back.promise, this.options.clock, wait, 'the connection was not back in time');
-    } finally {
-      this.opening.delete(back);
-    }
+  /** A channel opens as others are restored. Its opener sets the deadline: a broker that blocks answers late. */
+  private begin(channel: Channel): void {
+    void restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
   }
 
-  private async startChannel(
-    options: ResolvedChannelOptions,
-    record: TopologyRecord,
-    wait?: CallOptions,
-  ): Promise<Channel> {
+  /** For the restorer, which works on a link before the connection is open. */
+  private async scratchChannel(): Promise<Channel> {
     if (this.closing) throw new ConnectionClosedError('the connection is closed');
-    const channel = new Channel(this.ids.allocate(this.liveLink!.negotiated.channelMax), this, options, record);
-    this.channels.set(channel.id, channel);
+    // A record of its own: what is declared again is on record already.
+    const channel = new Channel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
+    this.channels.add(channel);
     try {
-      await channel.attach(wait);
+      await channel.attach();
       await channel.resume();
       return channel;
     } catch (error) {
@@ -421,14 +519,9 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     }
   }
 
-  private async scratchChannel(): Promise<Channel> {
-    // A record of its own: what is declared again is on record already.
-    return this.startChannel(resolveChannelOptions({ restore: false }), new TopologyRecord());
-  }
-
   private async closeOnce(timeout: number): Promise<void> {
     if (this.current !== 'closed') {
-      if (this.link) await Promise.all([...this.channels.values()].map((channel) => channel.close({ timeout })));
+      if (this.link) await Promise.all([...this.channels].map((channel) => channel.close({ timeout })));
       await this.deadline.race(this.restorer.discarded()).catch(() => {});
       this.current = 'closing';
       this.stop.abort(new ConnectionClosedError('the connection was closed'));
@@ -459,7 +552,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.stop.abort(reason);
     this.events.fail(reason);
     for (const waiter of this.opening) waiter.reject(reason);
-    for (const channel of [...this.channels.values()]) channel.finish(error);
+    for (const channel of [...this.channels]) channel.finish(error);
     this.end.resolve(error);
     this.report('closed', error);
   }

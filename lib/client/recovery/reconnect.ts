@@ -1,13 +1,13 @@
 import { connectToAny, type Former } from '../link/connector.js';
 import { pause } from '../../environment/index.js';
-import { ConnectionClosedError, TimeoutError, type AmqpError } from '../errors.js';
+import { ConfigurationError, ConnectionClosedError, TimeoutError, type AmqpError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { Endpoint } from '../link/uri.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import { STABLE_TIME, type ReconnectPace } from './reconnect-pace.js';
 
 /** A connection that was lost. */
-interface Loss {
+export interface Loss {
   readonly error: AmqpError;
   /** ms that it had been open. */
   readonly openFor: number;
@@ -16,40 +16,44 @@ interface Loss {
 }
 
 /**
- * Tries until a broker answers: rounds over all hosts, with a wait before each. The host that the connection was on has the
- * first turn, and the last where it has stopped answering.
+ * Tries until a broker answers: rounds over all hosts, with a wait before each but the very first. The host that the
+ * connection was on has the first turn, and the last where it has stopped answering.
  *
+ * @param loss undefined for a connection that was never open
  * @param pace of this connection, across its losses
  * @param stop ends it
  * @param onFailure an attempt failed; the next is `delay` ms away
  * @returns undefined once it was stopped
- * @throws ConnectionClosedError when the attempts are spent
+ * @throws ConnectionClosedError when the attempts are spent; ConfigurationError for options that cannot open any connection
  */
 export async function reconnect(
   options: ResolvedOptions,
   pace: ReconnectPace,
-  loss: Loss,
+  loss: Loss | undefined,
   stop: AbortSignal,
   onFailure: (error: AmqpError, delay: number) => void,
 ): Promise<Link | undefined> {
-  let delay = pace.afterLoss(loss.openFor);
-  let failure: AmqpError = loss.error;
+  const what = loss ? 'reconnect' : 'connect';
+  let delay = loss ? pace.afterLoss(loss.openFor) : 0;
+  let failure = loss?.error;
   for (;;) {
     if (pace.spent) {
-      const message = `gave up after ${pace.attempts} attempts to reconnect: ${failure.message}`;
+      const message = `gave up after ${pace.attempts} attempts to ${what}: ${failure?.message}`;
       throw new ConnectionClosedError(message, { cause: failure });
     }
-    if (failure !== loss.error) {
-      options.logger.warn(`reconnecting failed: ${failure.message}; next attempt in ${Math.round(delay)} ms`);
+    if (failure !== undefined && failure !== loss?.error) {
+      options.logger.warn(`${what}ing failed: ${failure.message}; next attempt in ${Math.round(delay)} ms`);
       onFailure(failure, delay);
     }
-    await pause(options.clock, delay, stop);
+    if (failure !== undefined) await pause(options.clock, delay, stop);
     if (stop.aborted) return undefined;
     pace.begin();
     try {
-      return await connectToAny(options, stop, formerOf(loss));
+      return await connectToAny(options, stop, loss && formerOf(loss));
     } catch (error) {
       if (stop.aborted) return undefined;
+      // A function that finds the hosts may find others next time, but not before it has found any.
+      if (!loss && error instanceof ConfigurationError) throw error;
       failure = error as AmqpError;
       delay = pace.afterFailure(error);
     }

@@ -3,24 +3,32 @@ import type { ChannelHost, Restorable } from '../channel/channel-host.js';
 import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
 import { textOf } from '../text-of.js';
 import type { Link } from '../link/link.js';
+import type { CallOptions } from '../link/pending-calls.js';
 
 /** Declares again what the channels need. It may fail: what can be consumed all the same is consumed. */
 type Replay = (channels: readonly Restorable[]) => Promise<void>;
 type Host = Pick<ChannelHost, 'link' | 'options'>;
 
 /**
- * The one restore path, of a channel after its own error and of all channels after a lost connection:
+ * The one path on which channels open: a new one, one after its own error, and all after a lost connection:
  *
  *     1. open anew, with QoS and confirm mode    2. topology    3. consumers; then what waited is published
  *
- * A channel that fails on the way starts again from 1, alone; one that keeps failing closes with the error. A consumer that
+ * A new channel that the broker refuses has closed. Another that fails on the way starts again from 1, alone; one that keeps failing closes with the error. A consumer that
  * is locked out holds up nobody: it waits by itself (`ConsumerSet`). When the connection is lost meanwhile everything here
  * ends: the next connection begins it anew.
+ *
+ * @param wait of the first attempt to open each. Default: the channel's own
  */
-export async function restore(channels: readonly Restorable[], replay: Replay, host: Host): Promise<void> {
+export async function restore(
+  channels: readonly Restorable[],
+  replay: Replay,
+  host: Host,
+  wait: CallOptions = {},
+): Promise<void> {
   const { link } = host;
   if (!link) return;
-  const attached = await keepSuccessful(channels, (channel) => answered(link, channel.attach()));
+  const attached = await keepSuccessful(channels, (channel) => answered(link, channel.attach(wait)));
   await replayed(attached, replay, host, link);
   // On a link that is dead nothing may be opened: its channels are the next one's to restore.
   if (host.link !== link) return;

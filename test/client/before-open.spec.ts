@@ -1,0 +1,186 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  ChannelClosedError,
+  ConfigurationError,
+  ConnectionClosedError,
+  createConnection,
+  NotAllowedError,
+  NotFoundError,
+  PublishRefusedError,
+  TimeoutError,
+  type Connection,
+  type ConnectionOptions,
+} from '../../lib/client/index.js';
+import { sharedRabbit } from '../support/shared-broker.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+
+/** Nobody listens on port 1. */
+const NOWHERE = 'amqp://127.0.0.1:1';
+
+const harness = useClientHarness();
+
+/** A connection to where there is no broker, until `begin()`. */
+function early(options: ConnectionOptions = {}): { connection: Connection; begin: () => void } {
+  let urls = NOWHERE;
+  const connection = harness.watch(
+    createConnection({
+      urls: () => Promise.resolve(urls),
+      reconnect: { initialDelay: 10, maxDelay: 50 },
+      clock: harness.clock,
+      logger: { warn: () => {} },
+      ...options,
+    }),
+  );
+  return { connection, begin: () => (urls = sharedRabbit().url) };
+}
+
+describe('A connection that is not open yet', () => {
+  it('connects by itself, and what waited for it is done in order', async () => {
+    const { connection, begin } = early();
+    expect(connection.state).toBe('connecting');
+    const queue = harness.name();
+    const channel = connection.channel({ confirm: true });
+    expect(channel).toMatchObject({ id: 0, isOpen: false });
+    const declared = channel.queueDeclare(queue);
+    const published = declared.then(() => Promise.all(['a', 'b'].map((body) => channel.publish('', queue, body))));
+    await eventOf(connection, 'reconnectFailed');
+    const connected = eventOf(connection, 'connected');
+    begin();
+    await connected;
+    await connection.whenOpen();
+    expect(await published).toEqual([1, 2]);
+    expect(channel.id).toBe(1);
+    expect((await channel.basicGet(queue, { noAck: true }))?.text()).toBe('a');
+  });
+
+  it('keeps publishes, and sends them when it is there', async () => {
+    const { connection, begin } = early();
+    const queue = harness.name();
+    const channel = connection.channel({ confirm: true });
+    const published = channel.publish('amq.direct', queue, 'x', { mandatory: true });
+    await eventOf(connection, 'reconnectFailed');
+    begin();
+    expect(await errorOf(published)).toMatchObject({ name: 'MessageReturnedError' });
+  });
+
+  it('refuses publishes at once with whenUnavailable: fail, and beyond the limits', async () => {
+    const { connection } = early();
+    const strict = connection.channel({ confirm: true, whenUnavailable: 'fail' });
+    expect(await errorOf(strict.publish('', 'q', 'x'))).toBeInstanceOf(PublishRefusedError);
+    const narrow = connection.channel({ confirm: true, maxWaiting: 1 });
+    const waiting = errorOf(narrow.publish('', 'q', 'x'));
+    expect(await errorOf(narrow.publish('', 'q', 'x'))).toBeInstanceOf(PublishRefusedError);
+    await connection.close();
+    expect(await waiting).toBeInstanceOf(PublishRefusedError);
+  });
+
+  it('holds each wait to its deadline', async () => {
+    const { connection } = early();
+    expect(await errorOf(connection.whenOpen({ timeout: 30 }))).toBeInstanceOf(TimeoutError);
+    expect(await errorOf(connection.openChannel({ timeout: 30 }))).toBeInstanceOf(TimeoutError);
+    const channel = connection.channel({ confirm: true });
+    expect(await errorOf(channel.queueDeclare('q', { timeout: 30 }))).toBeInstanceOf(TimeoutError);
+    expect(await errorOf(channel.publish('', 'q', 'x', { timeout: 30 }))).toMatchObject({
+      name: 'PublishTimeoutError',
+      outcome: 'not-sent',
+    });
+  });
+
+  it('may be closed, and tells all who wait', async () => {
+    const { connection } = early();
+    const channel = connection.channel();
+    const waits = [connection.whenOpen(), channel.queueDeclare('q'), connection.openChannel()].map((wait) =>
+      errorOf(wait),
+    );
+    await connection.close();
+    const [opening, declaring, opened] = await Promise.all(waits);
+    expect(opening).toBeInstanceOf(ConnectionClosedError);
+    expect(declaring).toBeInstanceOf(ChannelClosedError);
+    expect(opened).toBeInstanceOf(ChannelClosedError);
+    expect(await connection.closed).toBeUndefined();
+    expect(() => connection.channel()).toThrow(ConnectionClosedError);
+    expect(await errorOf(connection.whenOpen())).toBeInstanceOf(ConnectionClosedError);
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const stop = new AbortController();
+    const { connection } = early({ signal: stop.signal });
+    const reason = new ConnectionClosedError('not any more');
+    stop.abort(reason);
+    expect(await connection.closed).toBe(reason);
+    expect(await errorOf(connection.whenOpen())).toBe(reason);
+  });
+
+  it('gives up after its attempts, and at once where no attempt can help', async () => {
+    const { connection } = early({ reconnect: { initialDelay: 1, maxDelay: 1, attempts: 2 } });
+    const gaveUp = (await connection.closed)!;
+    expect(gaveUp).toBeInstanceOf(ConnectionClosedError);
+    expect(gaveUp.message).toMatch(/^gave up after 2 attempts to connect: .*127\.0\.0\.1:1/);
+    const once = early({ reconnect: false }).connection;
+    expect((await once.closed)!.message).toMatch(/127\.0\.0\.1:1/);
+    const wrong = early({ urls: () => Promise.resolve('http://host') }).connection;
+    expect(await wrong.closed).toBeInstanceOf(ConfigurationError);
+    expect(() => createConnection({ hartbeat: 1 } as never)).toThrow(ConfigurationError);
+  });
+});
+
+describe('A channel that is not open yet', () => {
+  it('can be used at once on an open connection', async () => {
+    const connection = await harness.connect();
+    const queue = harness.name();
+    const channel = connection.channel({ confirm: true });
+    await channel.queueDeclare(queue);
+    expect(await channel.publish('', queue, 'x', { mandatory: true })).toBe(1);
+  });
+
+  it('closes with the error when the connection has no number left', async () => {
+    const connection = await harness.connect({ channelMax: 1 });
+    await connection.openChannel();
+    const channel = connection.channel({ confirm: true });
+    const published = errorOf(channel.publish('', 'q', 'x'));
+    expect(await channel.closed).toBeInstanceOf(NotAllowedError);
+    expect(await published).toMatchObject({ name: 'ChannelClosedError', outcome: 'not-sent' });
+    expect(await errorOf(connection.openChannel())).toBeInstanceOf(NotAllowedError);
+  });
+
+  it('opens on the next connection when this one is lost meanwhile', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    proxy.stall();
+    const opening = connection.openChannel({ confirm: true });
+    const waiting = connection.channel({ confirm: true });
+    const published = waiting.publish('', harness.name(), 'x');
+    proxy.cut();
+    proxy.resume();
+    expect((await opening).isOpen).toBe(true);
+    expect(await published).toBe(1);
+  });
+
+  it('closes when what waits for it is sent', async () => {
+    const { connection, begin } = early();
+    const channel = connection.channel({ confirm: true });
+    const published = channel.publish('amq.fanout', '', 'x');
+    const closed = channel.close();
+    begin();
+    expect(await published).toBe(1);
+    await closed;
+    expect(connection.state).toBe('open');
+  });
+});
+
+describe('withScratchChannel', () => {
+  it('resolves with what the work makes, and leaves no channel', async () => {
+    const connection = await harness.connect({ channelMax: 1 });
+    const queue = harness.name();
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await connection.withScratchChannel((channel) => channel.queueDeclare(queue))).toMatchObject({ queue });
+    }
+  });
+
+  it('rejects with what the work throws; no other channel is closed', async () => {
+    const connection = await harness.connect();
+    const other = await connection.openChannel();
+    const looking = connection.withScratchChannel((channel) => channel.queueDeclare(harness.name(), { passive: true }));
+    expect(await errorOf(looking)).toBeInstanceOf(NotFoundError);
+    expect(other.isOpen).toBe(true);
+  });
+});
