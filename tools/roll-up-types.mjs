@@ -13,6 +13,8 @@ import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-ex
 import { entries, specifierOf } from './entries.mjs';
 
 const update = process.argv.includes('--update');
+/** For tests of work in progress: a face that differs is told, and the build goes on. */
+const unreviewed = process.argv.includes('--unreviewed');
 const compiled = resolve('.build/types');
 const staged = resolve('.build/rolled-up');
 const rolledUp = join(staged, 'node_modules/nest-amqp');
@@ -65,7 +67,7 @@ function rollUpAll() {
   console.error(
     `The public face of ${differ.map(([entry]) => entry).join(', ')} is not as in api/. Meant so? npm run api`,
   );
-  process.exit(1);
+  if (!unreviewed) process.exit(1);
 }
 
 /** The declarations that a file exports: the exported name to `file#name`. */
