@@ -186,11 +186,10 @@ export class AmqpConnections {
   }
 
   private async declare(consuming: Connection): Promise<void> {
-    if (!this.options.topology) return;
+    const { topology } = this.options;
+    if (!topology) return;
     // On the consuming connection, since nobody else may consume from its exclusive queues.
-    const channel = await consuming.openChannel({ restore: false });
-    await declareTopology(channel, this.options.topology, this.serverNames);
-    await channel.close();
+    await consuming.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames));
   }
 }
 

@@ -94,8 +94,7 @@ export class AttachedApps implements ConnectionTarget {
 
 /** Opens a channel and closes it: two methods. */
 async function ask(connection: Connection): Promise<number> {
-  const channel = await connection.openChannel({ restore: false });
-  await channel.close();
+  await connection.withScratchChannel(() => Promise.resolve());
   return 2;
 }
 

@@ -9,15 +9,13 @@ import type { TopologyOptions } from '../../topology/topology.js';
  *
  * @throws TopologyError, NotFoundError and whatever else the broker says
  */
-export async function restoreQueue(
+export function restoreQueue(
   connection: Connection,
   queue: string,
   { declare = 'assert', queues = [], bindings = [] }: TopologyOptions,
   names: ServerNames,
 ): Promise<void> {
-  // Of its own: what the broker refuses here closes the channel.
-  const channel = await connection.openChannel({ restore: false });
-  try {
+  return connection.withScratchChannel(async (channel) => {
     const definition = declare === 'assert' ? queues.find(({ name }) => name === queue) : undefined;
     if (!definition) {
       await channel.queueDeclare(queue, { passive: true });
@@ -29,7 +27,5 @@ export async function restoreQueue(
       ({ destination, destinationKind }) => destinationKind === 'queue' && destination === queue,
     );
     await declareTopology(channel, { queues: [definition], bindings: own }, names);
-  } finally {
-    await channel.close();
-  }
+  });
 }

@@ -23,15 +23,16 @@ export class BrokerOffsetStore implements StreamOffsetStore {
   async load(name: string): Promise<number | undefined> {
     const queue = this.queueOf(name);
     const { consuming } = await this.named.connections.open();
-    await using channel = await consuming.openChannel({ restore: false });
-    const passive = (this.named.options.topology?.declare ?? 'assert') !== 'assert';
-    await channel.queueDeclare(queue, passive ? { passive } : { durable: true, arguments: ARGUMENTS });
-    const kept = await channel.basicGet(queue);
-    if (!kept) return undefined;
-    // Back at its place: it is the latest until another one is saved.
-    kept.nack({ requeue: true });
-    const offset = Number(kept.text());
-    return Number.isSafeInteger(offset) ? offset : undefined;
+    return consuming.withScratchChannel(async (channel) => {
+      const passive = (this.named.options.topology?.declare ?? 'assert') !== 'assert';
+      await channel.queueDeclare(queue, passive ? { passive } : { durable: true, arguments: ARGUMENTS });
+      const kept = await channel.basicGet(queue);
+      if (!kept) return undefined;
+      // Back at its place: it is the latest until another one is saved.
+      kept.nack({ requeue: true });
+      const offset = Number(kept.text());
+      return Number.isSafeInteger(offset) ? offset : undefined;
+    });
   }
 
   async save(name: string, offset: number): Promise<void> {

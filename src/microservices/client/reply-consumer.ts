@@ -66,14 +66,10 @@ export class ReplyConsumer {
  * a reply queue each would get the other's replies.
  */
 async function declareReplyQueue(connection: Connection, queue: string): Promise<void> {
-  const look = await connection.openChannel({ restore: false });
   try {
-    await look.queueDeclare(queue, { passive: true });
-    await look.close();
+    await connection.withScratchChannel((channel) => channel.queueDeclare(queue, { passive: true }));
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    const declare = await connection.openChannel({ restore: false });
-    await declare.queueDeclare(queue, { exclusive: true });
-    await declare.close();
+    await connection.withScratchChannel((channel) => channel.queueDeclare(queue, { exclusive: true }));
   }
 }

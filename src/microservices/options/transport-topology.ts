@@ -25,7 +25,7 @@ export async function declareForServer(
   const { queue = '', queueOptions, routingKey } = options;
   const exchange = exchangeOf(options);
   const declaration = queueDeclaration(queue, queueOptions);
-  return onScratchChannel(connection, async (channel) => {
+  return connection.withScratchChannel(async (channel) => {
     let name = queue;
     // One that the broker names has to be declared, whatever `noAssert` says.
     const declared = queue === '' || !isTakenAsItIs(options);
@@ -49,7 +49,7 @@ export async function declareForServer(
  */
 export async function declareForClient(connection: Connection, options: AmqpTransportOptions): Promise<void> {
   const { queue = '', queueOptions, routingKey, exchange } = options;
-  await onScratchChannel(connection, async (channel) => {
+  await connection.withScratchChannel(async (channel) => {
     if (publishesToExchange(options)) return declareExchange(channel, exchangeOf(options)!, options);
     if (!isTakenAsItIs(options)) {
       const declaration = queueDeclaration(queue, queueOptions);
@@ -69,16 +69,6 @@ async function declareExchange(channel: Channel, exchange: string, options: Amqp
 async function bind(channel: Channel, queue: string, exchange: string, routingKey: string): Promise<void> {
   const entity = `binding of queue '${queue}' to exchange '${exchange}' with routing key '${routingKey}'`;
   await attempt(entity, () => channel.queueBind(queue, exchange, routingKey));
-}
-
-/** A declaration that the broker refuses closes its channel: it must be nobody else's. */
-async function onScratchChannel<T>(connection: Connection, declare: (channel: Channel) => Promise<T>): Promise<T> {
-  const channel = await connection.openChannel({ restore: false });
-  try {
-    return await declare(channel);
-  } finally {
-    await channel.close();
-  }
 }
 
 async function attempt(entity: string, declare: () => Promise<unknown>): Promise<void> {
