@@ -463,14 +463,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     }
     const link = this.link;
     this.dropChannelsOver(this.liveLink!.negotiated.channelMax);
-    const there = [...this.channels];
-    await restore(there, () => this.restorer.replayAll(), this);
+    await restore([...this.channels], () => this.restorer.replayAll(), this);
     // Lost again meanwhile: that loss has begun a reconnect of its own.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
     const first = !this.wasOpen;
     this.wasOpen = true;
-    for (const channel of this.channels) if (!there.includes(channel)) this.begin(channel);
+    // Those that came meanwhile, less the restorer's own.
+    for (const channel of this.channels) if (channel.id === 0) this.begin(channel);
     if (first) this.report('connected');
     else this.report('reconnected');
     for (const waiter of this.opening) waiter.resolve();
