@@ -242,7 +242,7 @@ function drawn(folder: string, name: string): Probe {
 /** What oxlint finds in the tree, a line each: it exits with 1 when that is anything. */
 function lint(tree: string): Promise<string> {
   const oxlint = join(root, 'node_modules/.bin/oxlint');
-  const options = ['--config', 'oxlint.config.mjs', '--deny-warnings', '--format', 'unix', 'src', 'lib'];
+  const options = ['--config', 'oxlint.config.mjs', '--deny-warnings', '--format', 'unix', 'cli', 'src', 'lib'];
   return new Promise((done) => {
     execFile(oxlint, options, { cwd: tree, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout) => done(stdout));
   });
