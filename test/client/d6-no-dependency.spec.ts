@@ -40,7 +40,8 @@ describe("D6 import 'nest-amqp/client'", () => {
       (url) =>
         !url.startsWith(`${ours}/client/`) &&
         !url.startsWith(`${ours}/protocol/`) &&
-        !url.startsWith(`${ours}/environment/`),
+        !url.startsWith(`${ours}/environment/`) &&
+        !url.startsWith(`${ours}/option-names/`),
     );
     expect(foreign.filter((url) => !url.startsWith('node:'))).toEqual([]);
   });

@@ -98,7 +98,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: 'void this.cancelAt(consumerTag, {}, cancelled).catch(() => {});',
+    search: 'this.cancelAt(consumerTag, {}, cancelled).catch(cancelled);',
     replace: '',
     why: 'a consumer whose caller has stopped waiting stays registered',
   },
@@ -154,8 +154,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/publishing/publisher.ts`,
-    search: 'const full = count >= maxUnconfirmed ||',
-    replace: 'const full =',
+    search: 'const full = heavy || count >= maxUnconfirmed ||',
+    replace: 'const full = heavy ||',
     why: 'maxUnconfirmed is not kept',
   },
   {
@@ -215,7 +215,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel-endpoint.ts`,
-    search: "    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, wait);",
+    search: "    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);",
     replace: '',
     why: 'confirm mode is not replayed',
   },
@@ -288,14 +288,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/connection/farewell.ts`,
-    search: "    if (method === CLOSE) this.link.send(this.channel, 'channel.closeOk', {});",
-    replace: '',
+    search: "    if (method === CLOSE) this.link.send(this.leaving.id, 'channel.closeOk', {});\n    else if",
+    replace: '    if',
     why: 'crossing closes: the broker waits for an answer',
   },
   {
     file: `${client}/connection/farewell.ts`,
-    search: '    if (method === CLOSE_OK) this.onLinkGone();',
-    replace: '    this.onLinkGone();',
+    search: '    else if (method === CLOSE_OK) this.onLinkGone();',
+    replace: '    else if (method !== 0) this.onLinkGone();',
     why: 'a channel number is used again before the broker has closed it',
   },
   // Link.
@@ -362,14 +362,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/recovery/restore.ts`,
-    search: '      if (error instanceof TimeoutError) return link.fail(error);',
+    search: '    if (error instanceof TimeoutError) link.fail(error);',
     replace: '',
     why: 'a silent broker closes channels for good',
   },
   {
-    file: `${client}/recovery/topology-restorer.ts`,
-    search: '            if (error instanceof ChannelError) return false;',
-    replace: '            if (error instanceof ChannelError) return true;',
+    file: `${client}/channel/topology-record.ts`,
+    search: 'await actions.findQueue(this.resolve(name)) : undefined;',
+    replace: '((await actions.findQueue(this.resolve(name))) ?? { queue: this.resolve(name) }) : undefined;',
     why: 'a server-named queue that is gone is taken to be there',
   },
 ];
