@@ -71,6 +71,11 @@ export class TopologyBook {
     return [...known.consumers].every((name) => known.declarers.has(name));
   }
 
+  /** A call to consume has failed: what became of it at the broker, on a connection that it takes for alive, nobody knows. */
+  onConsumeUnclear(queue: string): void {
+    this.known(queue).consumers.add('nobody knows who');
+  }
+
   /** Another connection has consumed it: where it deletes itself it may have gone with that, and nobody else was told. */
   isConsumedBeside(queue: string, connection: string): boolean {
     return [...(this.queues.get(queue)?.consumers ?? [])].some((name) => name !== connection);

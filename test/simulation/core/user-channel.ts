@@ -72,15 +72,17 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
         scene.trace.add('client', `${name} restored`);
         this.listen(listener);
       });
-      connection.on('unblocked', () => {
-        if (!this.ended) this.listen(listener);
-      });
+      const onUnblocked = (): void => this.listen(listener);
+      connection.on('unblocked', onUnblocked);
       channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
       channel.on('tooLarge', (info) => {
         const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
         scene.ledger.intend(key, 'reject', false);
       });
-      channel.on('closed', (error) => this.onClosed(error));
+      channel.on('closed', (error) => {
+        connection.off('unblocked', onUnblocked);
+        this.onClosed(error);
+      });
       onOpen();
     }); // prettier-ignore
   }
@@ -188,7 +190,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const within = Math.min(wait, abortAfter);
     scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), { within, asked: timeout }, (error, registered) => {
       if (error !== undefined && step.settings.noAck) scene.ledger.lossyTags.add(consumer.name);
-      if (!registered) return;
+      if (!registered) return scene.topology.onConsumeUnclear(step.queue);
       consumer.adopt(registered);
       this.consumers.set(step.slot, consumer);
     }); // prettier-ignore
