@@ -96,6 +96,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private cancelPlan: (() => void) | undefined;
 
   private number = 0;
+  private outlivesFirstLoss = true;
 
   constructor(
     protected readonly host: ChannelHost,
@@ -199,8 +200,14 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
   }
 
-  /** @internal Resolves when it is open for the first time. @throws TimeoutError, the signal's reason, what has closed it */
+  /**
+   * @internal Resolves when it is open for the first time. While somebody waits here a loss of the connection ends it, as any
+   * call under way.
+   *
+   * @throws TimeoutError, the signal's reason, what has closed it
+   */
   async whenFirstOpen(wait: WaitOptions): Promise<void> {
+    this.outlivesFirstLoss = false;
     const late = this.host.link
       ? `channel.open: no answer within ${wait.timeout} ms`
       : `openChannel: the connection was not back within ${wait.timeout} ms`;
@@ -527,7 +534,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     if (wasOpening) {
       // A new channel opens on the next connection; one that the broker refuses would be refused again.
-      if (refusal || !goesOn) this.finish(error);
+      const underWay = this.number !== 0;
+      if (refusal || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
       return;
     }
     this.report('lost', error);

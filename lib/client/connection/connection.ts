@@ -232,11 +232,12 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /**
-   * Opens a channel (section 1.5.2.1): as `channel()`, and resolves when it is open. A loss of the connection meanwhile is
-   * waited out.
+   * Opens a channel (section 1.5.2.1): as `channel()`, and resolves when it is open. It waits while the connection is not
+   * open; a loss while the broker opens the channel rejects.
    *
    * @param options.timeout ms; default the connection's `rpcTimeout`
-   * @throws NotAllowedError when channel-max are open, ConnectionClosedError, ConfigurationError, TimeoutError
+   * @throws NotAllowedError when channel-max are open, ConnectionLostError, ConnectionClosedError, ConfigurationError,
+   *   TimeoutError
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     checkDuration('timeout', timeout);
