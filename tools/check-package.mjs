@@ -66,10 +66,15 @@ function judge(command, args) {
   ok(command);
 }
 
+/** Behind what the build in `prepack` prints. */
+function jsonOf(output) {
+  return output.slice(output.search(/^\[$/m));
+}
+
 try {
   const tarball = join(
     folder,
-    JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder]).toString())[0].filename,
+    JSON.parse(jsonOf(run('npm', ['pack', '--json', '--pack-destination', folder]).toString()))[0].filename,
   );
   judge('publint', ['run', tarball, '--strict']);
   judge('attw', [tarball, '--format', 'ascii']);
