@@ -136,8 +136,7 @@ export class PublisherChannel {
     const told = this.missing.get(exchange);
     if (told) throw told;
     try {
-      await using look = await this.connection!.openChannel({ restore: false });
-      await look.exchangeDeclare(exchange, 'direct', { passive: true });
+      await this.connection!.withScratchChannel((look) => look.exchangeDeclare(exchange, 'direct', { passive: true }));
       this.found.add(exchange);
     } catch (error) {
       if (!(error instanceof NotFoundError)) return;
