@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { BindingElement, Identifier, MethodDeclaration, Node, SourceFile } from 'ts-morph';
+import type { BindingElement, Identifier, MethodDeclaration, Node, SourceFile, Symbol } from 'ts-morph';
 import { ast } from './ast.js';
 
 /** The export of a package that an expression names. */
@@ -26,25 +26,21 @@ export function originOf(node: Node | undefined): Origin | undefined {
 
 /** The one declaration of what a node names. */
 export function declarationOf(node: Node): Node | undefined {
-  const { Node: Kind } = ast();
-  const parent = node.getParent();
-  // `{ uri }` names both a property and a variable: the variable is meant.
-  const symbol =
-    Kind.isShorthandPropertyAssignment(parent) && parent.getNameNode() === node
-      ? parent.getValueSymbol()
-      : node.getSymbol();
-  return symbol?.getDeclarations()[0];
+  return symbolOf(node)?.getDeclarations()[0];
 }
 
 /** The same, through the imports of the project's own files. */
 export function originalDeclarationOf(node: Node): Node | undefined {
-  const { Node: Kind } = ast();
-  const parent = node.getParent();
-  const symbol =
-    Kind.isShorthandPropertyAssignment(parent) && parent.getNameNode() === node
-      ? parent.getValueSymbol()
-      : node.getSymbol();
+  const symbol = symbolOf(node);
   return (symbol?.getAliasedSymbol() ?? symbol)?.getDeclarations()[0] ?? symbol?.getDeclarations()[0];
+}
+
+function symbolOf(node: Node): Symbol | undefined {
+  const parent = node.getParent();
+  // `{ uri }` names both a property and a variable: the variable is meant.
+  return ast().Node.isShorthandPropertyAssignment(parent) && parent.getNameNode() === node
+    ? parent.getValueSymbol()
+    : node.getSymbol();
 }
 
 function importedAs(node: Identifier): Origin | undefined {
