@@ -5,44 +5,29 @@ import type { BatchOptions } from './batch-options.js';
 import type { ConsumerMetadata } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
 
-const MESSAGE = namesOf({
+/** The options of every kind of consumer. */
+const SHARED = {
   connection: 0,
   prefetch: 0,
   concurrency: 0,
   consumerTag: 0,
   exclusive: 0,
   priority: 0,
-  offset: 0,
-  trackOffset: 0,
   arguments: 0,
   retry: 0,
-  ack: 0,
-} satisfies Record<keyof ConsumerOptions, 0>);
+} as const;
 
-const BATCH = namesOf({
-  connection: 0,
-  prefetch: 0,
-  concurrency: 0,
-  consumerTag: 0,
-  exclusive: 0,
-  priority: 0,
-  offset: 0,
-  trackOffset: 0,
-  arguments: 0,
-  retry: 0,
-  size: 0,
-  maxWait: 0,
-  itemPipes: 0,
-} satisfies Record<keyof BatchOptions, 0>);
+/** The options of consumers that may read a stream. */
+const STREAMING = { ...SHARED, offset: 0, trackOffset: 0 } as const;
 
 const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
-  message: MESSAGE,
-  rpc: MESSAGE.filter((name) => name !== 'ack' && name !== 'offset' && name !== 'trackOffset'),
-  batch: BATCH,
+  message: namesOf({ ...STREAMING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
+  rpc: namesOf(SHARED satisfies Record<keyof Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>, 0>),
+  batch: namesOf({ ...STREAMING, size: 0, maxWait: 0, itemPipes: 0 } satisfies Record<keyof BatchOptions, 0>),
 };
 
 /**
- * What the types of the decorators say, for JavaScript and for options that come from a variable.
+ * Checks at start what the decorators' types check at compile time: JavaScript, and options from a variable, pass the types by.
  *
  * @param name `BillingConsumer.onOrder`. @throws ConfigurationError
  */
