@@ -176,6 +176,38 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     }
   });
 
+  it('K1.2 it goes with its consumer when the broker closes the channel of that, not before', async () => {
+    let closed: (() => void) | undefined;
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      const answer = async (): Promise<void> => {
+        const { channel, args } = await peer.expect('queue.declare');
+        peer.send(channel, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
+      };
+      await peer.acceptChannel();
+      await peer.acceptChannel();
+      await answer();
+      await peer.acceptConsumer();
+      // The queue is there still: this is nothing new to the broker.
+      await answer();
+      const { channel } = await peer.expect('channel.close');
+      closed = () => peer.send(channel, 'channel.closeOk', {});
+      peer.agreeToClose();
+      return peer.closed;
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const [channel, other] = [await connection.openChannel(), await connection.openChannel()];
+    await channel.queueDeclare('q', { autoDelete: true });
+    await channel.basicConsume('q', () => {});
+    const closing = channel.close({ timeout: 0 });
+    await other.queueDeclare('q', { autoDelete: true });
+    await closing;
+    expect(connection.topology.hasQueue('q')).toBe(true);
+    await eventually(() => Promise.resolve(closed !== undefined));
+    closed!();
+    await eventually(() => Promise.resolve(connection.topology.size === 0));
+  });
+
   it('K1.2 a channel that is not restored takes its auto-delete queues off the record', async () => {
     const { connection, channel, lose } = await setUp();
     const own = await connection.openChannel({ restore: false });

@@ -13,6 +13,7 @@ import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
 import { Backoff, type Clock, type Random } from '../../environment/index.js';
 import type { Message } from '../publishing/confirms.js';
+import type { Consumer } from '../consuming/consumer.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
@@ -88,6 +89,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private lastLoss: AmqpError | undefined;
   /** @internal What the broker knows of it on this link, as far as it was told; `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
+  /** Consumers that have ended here, and that the broker has until it closes the channel. */
+  private readonly endings = new Set<Consumer>();
   private readonly content: IncomingContent;
   private readonly names = new DeliverNames();
   private readonly reader = new ByteReader(Buffer.alloc(0));
@@ -132,6 +135,10 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       deletionOf: (queue) => topology.deletionOf(queue),
       started: (consumer) => topology.consumerStarted(consumer.queue, consumer),
       ended: (consumer) => topology.consumerEnded(consumer.queue, consumer),
+      endsWithChannel: (consumer) => {
+        this.endings.add(consumer);
+        if (this.atBroker === 'closed') this.onLeft();
+      },
       restoreQueue: (queue) => host.restoreQueue(queue),
       defaultPrefetch: () => this.qos.get('consumer') ?? 0,
       clock,
@@ -251,7 +258,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);
-    this.atBroker = 'closed';
+    if (this.atBroker === 'open') this.atBroker = 'closing';
     this.end.resolve(error);
     this.report('closed', error);
   }
@@ -261,10 +268,17 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.rpc.settle(method.name, method);
   }
 
+  /** @internal The broker has closed it, or the connection is lost: so have its consumers. */
+  onLeft(): void {
+    this.atBroker = 'closed';
+    for (const consumer of this.endings) this.topology.consumerEnded(consumer.queue, consumer);
+    this.endings.clear();
+  }
+
   /** @internal The connection was lost. */
   onLinkLost(error: ConnectionError): void {
     if (this.current === 'closed') return;
-    this.atBroker = 'closed';
+    this.onLeft();
     this.lose(error, error, undefined);
   }
 
@@ -322,10 +336,6 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
     // The broker numbers what stands behind it, whenever its answer comes.
     if (name === 'confirm.select') this.confirmMode = true;
-  }
-
-  protected onCloseOk(): void {
-    this.atBroker = 'closed';
   }
 
   // What the publisher asks.
@@ -419,7 +429,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
         this.link!.send(this.id, 'channel.closeOk', {});
         // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
         if (this.atBroker === 'open') {
-          this.atBroker = 'closed';
+          this.onLeft();
           this.link!.unregister(this.id);
         }
         return this.onClosedByBroker(closeError('channel', method.args) as ChannelError);
@@ -502,7 +512,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     const hangs = (error: unknown): void => link?.fail(error as Error);
     await within(Promise.race([left, this.closed]), this.clock, wait, late).catch(hangs);
     if (this.current === 'closed') throw this.closedError('channel.open');
-    this.atBroker = 'closed';
+    this.onLeft();
     // What is not answered by now never is.
     this.rpc.fail(this.closedError('channel.open'));
   }

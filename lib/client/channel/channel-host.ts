@@ -27,6 +27,8 @@ export interface Leaving {
   readonly atBroker: 'open' | 'closing' | 'closed';
   /** The answer to a call that was under way. */
   onLateReply(method: Method): void;
+  /** The broker has closed it, or the connection is lost. */
+  onLeft(): void;
 }
 
 /** What a channel needs of its connection. */

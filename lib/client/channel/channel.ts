@@ -107,15 +107,17 @@ export class Channel extends ChannelEndpoint {
     const { passive = false, exclusive = false, autoDelete = false } = options;
     const durable = options.durable ?? !exclusive;
     const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
-    const name = this.topology.resolve(queue);
-    const sent = { queue: name, passive, noWait: false, ...declared };
-    const { args } = await this.call('queue.declare', sent, options, (reply) => {
-      const known = queue || reply.args.queue;
-      if (!passive) this.topology.addQueue(known, declared, queue === '');
-      this.lastDeclared = this.topology.knownAs(known);
-      return reply;
+    return this.followed('queue.declare', options, (unlimited) => {
+      const args = { queue: this.topology.resolve(queue), passive, noWait: false, ...declared };
+      const declaration = this.rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
+        const known = queue || reply.args.queue;
+        if (!passive) this.topology.addQueue(known, declared, queue === '');
+        this.lastDeclared = this.topology.knownAs(known);
+        return { ...reply.args, queue: known };
+      });
+      if (!passive && queue !== '') this.topology.declaringQueue(queue, declaration);
+      return declaration;
     });
-    return { ...args, queue: queue || args.queue };
   }
 
   /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
@@ -149,19 +151,16 @@ export class Channel extends ChannelEndpoint {
   ): Promise<number> {
     refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
     const { ifUnused = false, ifEmpty = false } = options;
-    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
-    const left = this.isOpen ? options : await this.whenOpen('queue.delete', options);
-    const { signal, timeout = this.host.options.rpcTimeout } = left;
-    signal?.throwIfAborted();
-    const known = this.queueMeant(queue);
-    const args = { queue: this.topology.resolve(known), ifUnused, ifEmpty, noWait: false };
-    // It goes on at the broker when the caller has stopped waiting.
-    const deletion = this.rpc.call('queue.delete', args, { timeout: Infinity }, (reply: Reply<'queue.delete'>) => {
-      this.topology.removeQueue(known);
-      return reply.args.messageCount;
+    return this.followed('queue.delete', options, (unlimited) => {
+      const known = this.queueMeant(queue);
+      const args = { queue: this.topology.resolve(known), ifUnused, ifEmpty, noWait: false };
+      const deletion = this.rpc.call('queue.delete', args, unlimited, (reply: Reply<'queue.delete'>) => {
+        this.topology.removeQueue(known);
+        return reply.args.messageCount;
+      });
+      this.topology.deletingQueue(known, deletion);
+      return deletion;
     });
-    this.topology.deletingQueue(known, deletion);
-    return within(deletion, this.clock, { timeout, signal }, `queue.delete: no answer within ${timeout} ms`);
   }
 
   /**
@@ -293,8 +292,8 @@ export class Channel extends ChannelEndpoint {
    * ack; without, with 0 once the connection has taken it.
    *
    * @param body a string is sent as UTF-8. Bytes must not be changed until it settles: from 16 KiB on they are not
-   *   copied, and what waits (for a reconnect, or to be sent again) is not either. After a deadline or an abort the socket
-   *   may still be about to read them: use a buffer of your own for each message then
+   *   copied, and what waits (for a reconnect, or to be sent again) is not either. After a deadline, an abort, or an error
+   *   whose `outcome` is `'unknown'` the socket may still be about to read them: use a buffer of your own for each message
    * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
    *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
    */
@@ -373,7 +372,7 @@ export class Channel extends ChannelEndpoint {
     // finish() says goodbye for it, without waiting.
     if (this.host.blocked !== undefined) return;
     const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-    await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onCloseOk());
+    await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onLeft());
   }
 
   private async publishesSettled(timeout: number): Promise<void> {
@@ -381,6 +380,25 @@ export class Channel extends ChannelEndpoint {
     await within(this.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
       this.host.options.logger.warn(`channel ${this.id}: ${textOf(error)}`);
     });
+  }
+
+  /**
+   * A call that the record follows to its end: it goes on at the broker when its caller has stopped waiting.
+   *
+   * @param send makes the call, once the channel is open, without a deadline
+   */
+  private async followed<R>(
+    name: string,
+    options: CallOptions,
+    send: (unlimited: CallOptions) => Promise<R>,
+  ): Promise<R> {
+    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
+    const left = this.isOpen ? options : await this.whenOpen(name, options);
+    const { signal, timeout = this.host.options.rpcTimeout } = left;
+    checkDuration('timeout', timeout);
+    signal?.throwIfAborted();
+    const late = `${name}: no answer within ${timeout} ms`;
+    return within(send({ timeout: Infinity }), this.clock, { timeout, signal }, late);
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {

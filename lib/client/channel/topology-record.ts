@@ -61,9 +61,9 @@ interface RecordedQueue {
  *
  * The rule: on record is what the broker has of it, and nothing else. So the record changes in the moment that the broker's
  * answer is read, whether or not the caller still waits for it; a deletion under way holds back whoever would declare the
- * same again; and what the broker deletes by itself goes here too: a queue that is `autoDelete` with its last consumer, an
- * exchange that is with the last binding from it, and so on along the bindings. The names in here are those that the user
- * knows, see {@link QueueNames}.
+ * same again, and a declaration under way whoever would discard the queue; and what the broker deletes by itself goes here
+ * too: a queue that is `autoDelete` with its last consumer, an exchange that is with the last binding from it, and so on
+ * along the bindings. The names in here are those that the user knows, see {@link QueueNames}.
  */
 export class TopologyRecord {
   private readonly exchanges = new Map<string, { readonly type: string; readonly options: ExchangeDeclareOptions }>();
@@ -72,6 +72,7 @@ export class TopologyRecord {
   private readonly names = new QueueNames();
   private readonly consumers = new Map<string, Set<object>>();
   private readonly deletions = new Map<string, Promise<boolean>>();
+  private readonly declarations = new Map<string, Promise<unknown>>();
   /** Restores of one queue take turns: each would have the broker give it a name. */
   private readonly turns = new Map<string, Promise<unknown>>();
   /** Auto-delete queues that were declared again for consumers of which none has come back yet. */
@@ -82,8 +83,8 @@ export class TopologyRecord {
 
   /** Entries of every kind. */
   get size(): number {
-    const { exchanges, queues, bindings, names, consumers, deletions, turns, unconsumed } = this;
-    const all = [exchanges, queues, bindings, names, consumers, deletions, turns, unconsumed];
+    const { exchanges, queues, bindings, names, consumers, deletions, declarations, turns, unconsumed } = this;
+    const all = [exchanges, queues, bindings, names, consumers, deletions, declarations, turns, unconsumed];
     return all.reduce((sum, { size }) => sum + size, 0);
   }
 
@@ -154,6 +155,22 @@ export class TopologyRecord {
     this.removeQueue(known);
     // The broker deletes it with a consumer that it has had; this one it has not had since the queue was declared again.
     if (left) this.discard(current);
+  }
+
+  /** queue.declare of the user's is under way. @param declaration settles with the broker's answer, or the loss of it; not with a deadline */
+  declaringQueue(queue: string, declaration: Promise<unknown>): void {
+    const known = this.knownAs(queue);
+    const declared = Promise.allSettled([this.declarations.get(known), declaration]);
+    this.declarations.set(known, declared);
+    void declared.then(() => {
+      if (this.declarations.get(known) === declared) this.declarations.delete(known);
+    });
+  }
+
+  /** Resolves once the user declares this queue no more. */
+  async declarationsOf(queue: string): Promise<void> {
+    const known = this.knownAs(queue);
+    while (this.declarations.has(known)) await this.declarations.get(known);
   }
 
   /** queue.delete is under way. @param deletion settles with the broker's answer, or the loss of it; not with a deadline */

@@ -79,6 +79,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private readonly control: PendingCalls;
   private readonly ids = new ChannelIds();
   private readonly channels = new Set<Channel>();
+  /** Of channels that have ended here, and that the broker has not closed yet. */
+  private readonly farewells = new Set<Promise<void>>();
   private readonly restorer: TopologyRestorer;
   private readonly stop = new AbortController();
   private current: ConnectionState = 'connecting';
@@ -118,7 +120,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
         this.report('restoreFailed', entity, error);
       },
     };
-    const openScratch = (): Promise<Channel> => this.scratchChannel();
+    const openScratch = (whileClosing: boolean): Promise<Channel> => this.scratchChannel(whileClosing);
     this.restorer = new TopologyRestorer(this.topology, this, openScratch, tell, this.stop.signal);
   }
 
@@ -367,7 +369,13 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   /** @internal */
   release(channel: Leaving): void {
     if (!this.channels.delete(channel as Channel) || channel.id === 0) return;
-    sayFarewell(this.link, channel, () => this.ids.release(channel.id));
+    const left = new Deferred<void>();
+    this.farewells.add(left.promise);
+    sayFarewell(this.link, channel, () => {
+      this.ids.release(channel.id);
+      this.farewells.delete(left.promise);
+      left.resolve();
+    });
   }
 
   // What the link tells.
@@ -505,8 +513,9 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   }
 
   /** For the restorer, which works on a link before the connection is open. */
-  private async scratchChannel(): Promise<Channel> {
-    if (this.closing) throw new ConnectionClosedError('the connection is closed');
+  private async scratchChannel(whileClosing: boolean): Promise<Channel> {
+    if (this.closing && !(whileClosing && this.current !== 'closing'))
+      throw new ConnectionClosedError('the connection is closed');
     // A record of its own: what is declared again is on record already.
     const channel = new Channel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
     this.channels.add(channel);
@@ -523,13 +532,20 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
   private async closeOnce(timeout: number): Promise<void> {
     if (this.current !== 'closed') {
       if (this.link) await Promise.all([...this.channels].map((channel) => channel.close({ timeout })));
-      await this.deadline.race(this.restorer.discarded()).catch(() => {});
+      await this.deadline.race(this.queuesDiscarded()).catch(() => {});
       this.current = 'closing';
       this.stop.abort(new ConnectionClosedError('the connection was closed'));
       await this.sayGoodbye();
       this.finish(undefined);
     }
     this.deadline.end();
+  }
+
+  /** Queues that are left over are known once the broker has closed the channels of their consumers. */
+  private async queuesDiscarded(): Promise<void> {
+    // A broker that has blocked the connection closes nothing.
+    if (this.blocked === undefined) await Promise.all(this.farewells);
+    await this.restorer.discarded();
   }
 
   private async sayGoodbye(): Promise<void> {

@@ -21,7 +21,10 @@ const WITH_CONTENT: ReadonlySet<number> = new Set([
  */
 export function sayFarewell(link: Link | undefined, leaving: Leaving, free: () => void): void {
   const { id, atBroker } = leaving;
-  if (!link || atBroker === 'closed') return free();
+  if (!link || atBroker === 'closed') {
+    leaving.onLeft();
+    return free();
+  }
   link.register(id, new Farewell(link, leaving, free));
   if (atBroker === 'open') {
     link.send(id, 'channel.close', { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 });
@@ -52,6 +55,7 @@ class Farewell implements FrameReceiver {
 
   onLinkGone(): void {
     this.link.unregister(this.leaving.id);
+    this.leaving.onLeft();
     this.free();
   }
 }

@@ -77,6 +77,7 @@ describe('ConsumerSet', () => {
       deletionOf: () => undefined,
       started: ({ queue }) => void told.push(`started ${queue}`),
       ended: ({ queue }) => void told.push(`ended ${queue}`),
+      endsWithChannel: ({ queue }) => void told.push(`ends with its channel ${queue}`),
       restoreQueue: () => restoring,
       defaultPrefetch: () => 7,
       clock: { now: () => now, wallTime: () => now, after: () => () => {}, afterPendingEvents: (run) => run() },

@@ -32,8 +32,10 @@ export interface ConsumerSetHost {
   deletionOf(queue: string): Promise<boolean> | undefined;
   /** The broker has it registered. */
   started(consumer: Consumer): void;
-  /** It does not come back. */
+  /** It does not come back, and the broker does not have it. */
   ended(consumer: Consumer): void;
+  /** It does not come back. The broker has it until it closes the channel. */
+  endsWithChannel(consumer: Consumer): void;
   /** Makes sure that the queue is there; on a channel of its own, which an error takes along. @returns its consumers @throws ChannelError */
   restoreQueue(queue: string): Promise<number>;
   readonly clock: Clock;
@@ -161,7 +163,7 @@ export class ConsumerSet implements ConsumerHost {
     this.byTag.clear();
     for (const consumer of here) {
       consumer.suspend();
-      if (consumer.leaving || consumer.ended) this.remove(consumer, undefined);
+      if (consumer.leaving || consumer.ended) this.removeWithChannel(consumer, undefined);
     }
   }
 
@@ -193,7 +195,7 @@ export class ConsumerSet implements ConsumerHost {
 
   finish(error: AmqpError | undefined): void {
     this.generation.abort();
-    for (const consumer of new Set([...this.all, ...this.byTag.values()])) this.remove(consumer, error);
+    for (const consumer of new Set([...this.all, ...this.byTag.values()])) this.removeWithChannel(consumer, error);
   }
 
   private async start(consumer: Consumer, wait: CallOptions): Promise<void> {
@@ -240,13 +242,19 @@ export class ConsumerSet implements ConsumerHost {
       consumer.abandon();
       // For a moment the queue has a consumer, and one that deletes itself goes with it.
       this.host.started(consumer);
-      const cancelled = (): void => {
+      const forget = (): void => {
         this.byTag.delete(consumerTag);
         consumer.giveBack();
+      };
+      const cancelled = (): void => {
+        forget();
         this.host.ended(consumer);
       };
       // It is not cancelled where its channel has ended, and goes with that.
-      this.cancelAt(consumerTag, {}, cancelled).catch(cancelled);
+      this.cancelAt(consumerTag, {}, cancelled).catch(() => {
+        forget();
+        this.host.endsWithChannel(consumer);
+      });
       return;
     }
     this.byTag.set(consumerTag, consumer);
@@ -344,12 +352,23 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
+    this.forget(consumer);
+    this.host.ended(consumer);
+    consumer.finish(error);
+  }
+
+  /** The channel ends here; at the broker perhaps later. */
+  private removeWithChannel(consumer: Consumer, error: AmqpError | undefined): void {
+    this.forget(consumer);
+    this.host.endsWithChannel(consumer);
+    consumer.finish(error);
+  }
+
+  private forget(consumer: Consumer): void {
     // The tag may be another's: of one that was there before, and stays.
     if (this.byTag.get(consumer.consumerTag) === consumer) this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
     this.waiting.delete(consumer);
-    this.host.ended(consumer);
-    consumer.finish(error);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   NotAllowedError,
   ResourceLockedError,
   TimeoutError,
+  type AmqpError,
 } from '../errors.js';
 import { textOf } from '../text-of.js';
 import type { TopologyActions, TopologyRecord } from '../channel/topology-record.js';
@@ -34,8 +35,8 @@ export interface RestorerEvents {
 export class TopologyRestorer {
   /** What was told to have failed, and is not there yet: told once, however often it is tried. */
   private readonly failing = new Set<string>();
-  /** Queues that another connection holds. */
-  private readonly locked = new Map<string, ResourceLockedError>();
+  /** Queues that another connection holds, and why they could not be declared when they were tried last. */
+  private readonly locked = new Map<string, AmqpError>();
   /** Queues that are not on record, and that the broker may have. */
   private readonly left = new Set<string>();
   private discarding: Promise<void> | undefined;
@@ -45,7 +46,8 @@ export class TopologyRestorer {
   constructor(
     private readonly record: TopologyRecord,
     private readonly host: Pick<ChannelHost, 'link' | 'options' | 'restoring'>,
-    private readonly openScratch: () => Promise<Channel>,
+    /** @param whileClosing also when the connection is about to close */
+    private readonly openScratch: (whileClosing: boolean) => Promise<Channel>,
     private readonly tell: RestorerEvents,
     /** The connection is closed. */
     private readonly stop: AbortSignal,
@@ -103,14 +105,17 @@ export class TopologyRestorer {
 
   private async discardAll(): Promise<void> {
     try {
-      await this.onScratch(async (_, ask) => {
+      await this.onScratch(async (actions, ask) => {
         for (const queue of this.left) {
-          // Declared again meanwhile, it is somebody's.
-          if (!this.record.hasQueue(queue))
-            await ask((on) => on.queueDelete(queue, { ifUnused: true })).catch(ifRefused);
           this.left.delete(queue);
+          try {
+            await this.discardOne(queue, actions, ask);
+          } catch (error) {
+            this.left.add(queue);
+            throw error;
+          }
         }
-      });
+      }, true);
       this.discarding = undefined;
       // What came when the last had just been asked for.
       if (this.left.size > 0) this.discarding = this.discardAll();
@@ -121,10 +126,23 @@ export class TopologyRestorer {
     }
   }
 
-  private async onScratch<R>(work: (actions: TopologyActions, ask: Ask) => Promise<R>): Promise<R> {
+  /** Not where it is somebody's: a user may declare it again in the very moment. */
+  private async discardOne(queue: string, actions: TopologyActions, ask: Ask): Promise<void> {
+    await this.record.declarationsOf(queue);
+    if (this.record.hasQueue(queue)) return;
+    await ask((on) => on.queueDelete(queue, { ifUnused: true })).catch(ifRefused);
+    // Of a declaration that was sent meanwhile, on another channel, nobody knows which came first.
+    await this.record.declarationsOf(queue);
+    await this.record.replayOne(actions, queue);
+  }
+
+  private async onScratch<R>(
+    work: (actions: TopologyActions, ask: Ask) => Promise<R>,
+    whileClosing = false,
+  ): Promise<R> {
     let scratch: Channel | undefined;
     const channel = async (): Promise<Channel> => {
-      if (!scratch?.isOpen) scratch = await this.openScratch();
+      if (!scratch?.isOpen) scratch = await this.openScratch(whileClosing);
       return scratch;
     };
     /** A channel that is closed meanwhile, for no fault of what is asked here, answers nothing: then it is asked again. */
@@ -202,6 +220,8 @@ export class TopologyRestorer {
           }
         });
       } catch (error) {
+        // With every channel in use it is not even tried: consumers that wait for it end with that.
+        if (error instanceof NotAllowedError) for (const queue of this.locked.keys()) this.locked.set(queue, error);
         this.host.options.logger.warn(`what was locked was not declared again: ${textOf(error)}`);
       }
     }

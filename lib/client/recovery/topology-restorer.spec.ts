@@ -1,0 +1,121 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { systemClock } from '../../environment/index.js';
+import type { Channel } from '../channel/channel.js';
+import type { ChannelHost } from '../channel/channel-host.js';
+import { TopologyRecord } from '../channel/topology-record.js';
+import { NotAllowedError, ResourceLockedError } from '../errors.js';
+import { Deferred } from '../timing/deferred.js';
+import { TopologyRestorer } from './topology-restorer.js';
+
+const DURABLE = { durable: true, exclusive: false, autoDelete: false, arguments: {} };
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('TopologyRestorer', () => {
+  /** What is asked of the broker, and told. */
+  let log: string[];
+  let record: TopologyRecord;
+  let restorer: TopologyRestorer;
+  /** What opening a scratch channel comes to. */
+  let open: () => Promise<unknown>;
+  let declare: (queue: string) => Promise<unknown>;
+  let deleted: Deferred<number>;
+  let stop: AbortController;
+
+  beforeEach(() => {
+    log = [];
+    deleted = new Deferred<number>();
+    stop = new AbortController();
+    open = () => Promise.resolve();
+    declare = (queue) => Promise.resolve({ queue, messageCount: 0, consumerCount: 0 });
+    const scratch = {
+      isOpen: true,
+      queueDeclare: (queue: string) => {
+        log.push(`declare ${queue}`);
+        return declare(queue);
+      },
+      queueDelete: (queue: string) => {
+        log.push(`delete ${queue}`);
+        return deleted.promise;
+      },
+      close: () => Promise.resolve(),
+    };
+    const options = {
+      clock: systemClock,
+      random: { next: () => 0, bytes: () => undefined },
+      logger: { warn: () => {} },
+    };
+    const host = { link: {}, options, restoring: true } as unknown as ChannelHost;
+    const tell = {
+      renamed: () => {},
+      failed: (entity: string) => void log.push(`failed: ${entity}`),
+      restored: (entity: string) => void log.push(`restored: ${entity}`),
+    };
+    const openScratch = async (): Promise<Channel> => {
+      await open();
+      return scratch as unknown as Channel;
+    };
+    record = new TopologyRecord();
+    restorer = new TopologyRestorer(record, host, openScratch, tell, stop.signal);
+  });
+
+  it('discards a queue that nobody has on record', async () => {
+    restorer.discard('q');
+    deleted.resolve(0);
+    await restorer.discarded();
+    expect(log).toEqual(['delete q']);
+  });
+
+  it('does not discard a queue that a user is declaring in the moment', async () => {
+    const declared = new Deferred<void>();
+    record.declaringQueue('q', declared.promise);
+    restorer.discard('q');
+    await tick();
+    expect(log).toEqual([]);
+    record.addQueue('q', DURABLE, false);
+    declared.resolve();
+    await restorer.discarded();
+    expect([log, record.size]).toEqual([[], 1]);
+  });
+
+  it('discards it after all when that declaration fails', async () => {
+    const declared = new Deferred<void>();
+    record.declaringQueue('q', declared.promise);
+    restorer.discard('q');
+    deleted.resolve(0);
+    declared.reject(new Error('refused'));
+    await restorer.discarded();
+    expect([log, record.size]).toEqual([['delete q'], 0]);
+  });
+
+  it('declares a queue again that a user has declared while its deletion was under way', async () => {
+    restorer.discard('q');
+    await tick();
+    const declared = new Deferred<void>();
+    record.declaringQueue('q', declared.promise);
+    deleted.resolve(0);
+    record.addQueue('q', DURABLE, false);
+    declared.resolve();
+    await restorer.discarded();
+    expect(log).toEqual(['delete q', 'declare q']);
+  });
+
+  it('tells who waits for a locked queue that every channel is in use, and goes on trying', async () => {
+    record.addQueue('q', { ...DURABLE, exclusive: true }, false);
+    declare = () => Promise.reject(new ResourceLockedError('405'));
+    await restorer.replayAll();
+    await expect(restorer.replayQueue('q')).rejects.toThrow(ResourceLockedError);
+    const tried = new Deferred<void>();
+    open = () => {
+      tried.resolve();
+      return Promise.reject(new NotAllowedError('530'));
+    };
+    await tried.promise;
+    await tick();
+    await expect(restorer.replayQueue('q')).rejects.toThrow(NotAllowedError);
+    open = () => Promise.resolve();
+    declare = (queue) => Promise.resolve({ queue, messageCount: 0, consumerCount: 0 });
+    while (!log.includes("restored: queue 'q'")) await tick();
+    expect(await restorer.replayQueue('q')).toBe(0);
+    stop.abort();
+  });
+});
