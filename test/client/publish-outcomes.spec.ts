@@ -324,6 +324,19 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await mandatory).toBeInstanceOf(MessageReturnedError);
     expect(await plain).toBe(1);
   });
+
+  it('a message that was published before confirms were on is not the equal one behind them', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const [queue, returned] = [harness.name(), new Inbox<ReturnedMessage>()];
+    channel.on('return', returned.add);
+    // All in one write: it comes back when the other is on its way.
+    void channel.publish('', queue, 'equal', { mandatory: true });
+    const declared = channel.queueDeclare(queue, { exclusive: true });
+    const selected = channel.confirmSelect();
+    expect(await channel.publish('', queue, 'equal', { mandatory: true })).toBe(1);
+    await Promise.all([declared, selected]);
+    expect(returned.all).toMatchObject([{ routingKey: queue }]);
+  });
 });
 
 describe('K6.2 what a channel holds is bounded', () => {

@@ -481,7 +481,9 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private onReturn(args: MethodArguments<'basic.return'>, content: Content, bodySize: number): void {
     const properties = readProperties(content.propertiesReader());
     const returned = { ...args, properties, body: content.body, bodySize };
-    if (!this.publisher.onReturn(returned, content.properties)) this.report('return', returned);
+    // What comes before the answer to confirm.select was published before it, without a promise that waits.
+    const waitedFor = !this.rpc.awaits('confirm.select') && this.publisher.onReturn(returned, content.properties);
+    if (!waitedFor) this.report('return', returned);
   }
 
   // Losing it.

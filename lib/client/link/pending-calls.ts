@@ -99,6 +99,11 @@ export class PendingCalls {
     return this.pending.length > 0;
   }
 
+  /** The answer to this method is still to come. */
+  awaits(method: MethodName): boolean {
+    return this.pending.some((call) => call.method === method);
+  }
+
   /** Hands a reply to the first call that waits for one of its name. False when none does: the peer is confused. */
   settle(name: MethodName, reply: unknown): boolean {
     const index = this.pending.findIndex((call) => call.accepts.includes(name));
