@@ -59,6 +59,16 @@ describe('EmbeddedBroker: faults on demand', () => {
     ]);
   });
 
+  it('drop (mid-frame): a confirm that was about to be written comes before the half frame, and nothing behind it', async () => {
+    const lost = eventOf<[Error]>(connection, 'disconnected');
+    const unwatch = broker.journal.watch(({ kind }) => {
+      if (kind === 'published') queueMicrotask(() => broker.faults.drop('mid-frame'));
+    });
+    expect(await channel.publish('', 'q', 'x')).toBe(1);
+    expect((await lost)[0].message).not.toMatch(/not AMQP/);
+    unwatch();
+  });
+
   it('drop (close): what one channel gives back is not offered to another of the same connection', async () => {
     const other = await connection.openChannel();
     const [held, second] = [new Inbox<unknown>(), new Inbox<unknown>()];

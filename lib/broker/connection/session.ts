@@ -40,6 +40,9 @@ const CLOSE_TIMEOUT = 5_000;
 /** How long a client has for its handshake, ms, as RabbitMQ's handshake_timeout. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
+/** Of a method; see `BrokerFaults.drop`. */
+const HALF_A_FRAME = Uint8Array.of(FrameType.method, 0, 0, 0, 0, 0, 20, 0, 10);
+
 /**
  * One client's connection.
  *
@@ -106,8 +109,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
       case 'close':
         return this.close(new BrokerError('CONNECTION_FORCED', 'Closed via the embedded broker'));
       case 'mid-frame':
-        this.transport.writer.raw(Uint8Array.of(FrameType.method, 0, 0, 0, 0, 0, 20, 0, 10));
-        return this.transport.finish('dropped in the middle of a frame');
+        return this.transport.finish('dropped in the middle of a frame', HALF_A_FRAME);
       case 'end':
         return this.transport.finish('dropped');
       case 'reset':

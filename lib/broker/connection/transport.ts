@@ -151,7 +151,7 @@ export class Transport {
   }
 
   /** Also behind a write that is under way: what comes last must not be left behind. */
-  private writeOut(): void {
+  private writeOut(tail?: Uint8Array): void {
     if (this.beforeFlush.length > 0) {
       const tasks = this.beforeFlush;
       this.beforeFlush = [];
@@ -159,6 +159,7 @@ export class Transport {
       for (const task of tasks) task();
       this.planned = false;
     }
+    if (tail) this.writer.raw(tail);
     const batch = this.writer.take();
     if (!batch) return;
     this.writesUnderWay++;
@@ -180,10 +181,10 @@ export class Transport {
     if (last > 0) this.socket.uncork();
   }
 
-  /** Writes what has gathered, then ends it (FIN); the handler hears of it at once. */
-  finish(reason: string): void {
+  /** Writes what has gathered, then ends it (FIN); the handler hears of it at once. @param tail bytes behind all that */
+  finish(reason: string, tail?: Uint8Array): void {
     if (this.dead) return;
-    if (!this.stalled) this.writeOut();
+    if (!this.stalled) this.writeOut(tail);
     this.socket.end();
     this.end(reason, false);
   }
