@@ -72,7 +72,8 @@ export class UserConsumer {
   /** No delivery waits for a handler while one may run. */
   private checkWaiting(): void {
     const { consumer, scene, settings } = this;
-    if (!consumer || this.over || this.closed || this.cancelling > 0) return;
+    // A channel that closes cancels its consumers: what waits then goes back.
+    if (!consumer || this.over || this.closed || this.cancelling > 0 || this.channel.closeAsked) return;
     const waiting = consumer.inFlight - this.running;
     const full = this.running >= (settings.concurrency ?? Infinity);
     scene.oracle.check(waiting <= 0 || full, 'waiting', () => `${this.name}: ${waiting} deliveries wait, and ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore

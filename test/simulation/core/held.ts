@@ -12,6 +12,7 @@ export interface Held {
 export interface DeliveryOwner {
   readonly owner: { readonly name: string; readonly restoreFailed: boolean };
   readonly channel: Channel | undefined;
+  readonly closeAsked: boolean;
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   readonly prefetchAtMost: number;
   /** Notes a delivery that has come. */

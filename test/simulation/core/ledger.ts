@@ -134,10 +134,13 @@ export class Ledger {
     this.oracle.check(queues.has(delivered.queue), 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${[...queues].join()}'`); // prettier-ignore
   }
 
-  /** The oldest no-ack delivery of this message that nobody has got, on this wire or an earlier one. */
-  noAckDelivery(now: DeliveryKey, message: number): DeliveryKey | undefined {
+  /** The oldest no-ack delivery of this message, from one of these queues, that nobody has got, on this wire or an earlier one. */
+  noAckDelivery(now: DeliveryKey, message: number, queues: ReadonlySet<string>): DeliveryKey | undefined {
     if (this.deliveries.get(now)?.message === message) return now;
-    return this.noAckOf.get(message)?.find((key) => !this.deliveries.get(key)!.handed);
+    return this.noAckOf.get(message)?.find((key) => {
+      const { handed, queue } = this.deliveries.get(key)!;
+      return !handed && queues.has(queue);
+    });
   }
 
   /** First deliveries of one channel's publishes reach one consumer in order. */

@@ -2,9 +2,8 @@ import { Rate, type Oracle } from '../engine/oracle.js';
 
 /** Methods that a client may send within a minute, by far: a restore that goes round is over it in seconds. */
 const LIMITS: Readonly<Record<string, number>> = {
-  // Of a situation's channels, too: each of them, when it is locked out, is tried once a second.
-  'channel.open': 800,
-  'basic.consume': 800,
+  'channel.open': 400,
+  'basic.consume': 400,
   'queue.declare': 600,
 };
 

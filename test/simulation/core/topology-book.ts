@@ -59,6 +59,11 @@ export class TopologyBook {
     known.consumers.add(connection);
   }
 
+  /** A loop asks for its deliveries: nobody is told whether its consumer was registered. */
+  onLooping(connection: string, queue: string): void {
+    this.known(queue).consumers.add(connection);
+  }
+
   /** queue.delete has reached the broker. */
   onDeleteSeen(connection: string, queue: string): void {
     this.known(queue).deleters.add(connection);

@@ -72,19 +72,21 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
         scene.trace.add('client', `${name} restored`);
         this.listen(listener);
       });
-      const onUnblocked = (): void => this.listen(listener);
-      connection.on('unblocked', onUnblocked);
       channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
       channel.on('tooLarge', (info) => {
         const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
         scene.ledger.intend(key, 'reject', false);
       });
       channel.on('closed', (error) => {
-        connection.off('unblocked', onUnblocked);
         this.onClosed(error);
       });
       onOpen();
     }); // prettier-ignore
+  }
+
+  /** The broker takes publishes again. */
+  onUnblocked(): void {
+    if (this.channel && !this.ended) this.listen(this.settings.listener);
   }
 
   private onClosed(error: AmqpError | undefined): void {
@@ -197,7 +199,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   }
 
   iterate(step: StepOf<'iterate'>): void {
-    const { scene, channel } = this;
+    const { scene, channel, owner } = this;
     const { consumer, options } = this.newConsumer(step.queue, step.settings, step.treatment);
     if (!channel) return;
     const { onCancel: _, concurrency: __, ...rest } = options;
@@ -206,6 +208,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     scene.oracle.count('call: iterate');
     scene.trace.add('user', `iterate ${consumer.name} of ${step.queue}`);
     consumer.looping = true;
+    scene.topology.onLooping(owner.name, step.queue);
     iterate(consumer, channel.consume(this.nameOnWire(step.queue), own), step.breakAfter).then(
       () => {
         consumer.looping = false;
@@ -260,7 +263,8 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { id, wrong } = matches(delivery.body, delivery.properties);
     const now = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
     // What needs no acknowledgement may be handled long after its wire is gone.
-    const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id) ?? now) : now;
+    const queues = this.namesOnBroker(queue);
+    const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id, queues) ?? now) : now;
     scene.trace.add('user', `${who}: ${key} is message ${id}`);
     oracle.check(wrong === undefined, 'delivery', () => `${who}: delivery ${key}: ${wrong}`);
     const message = scene.ledger.find(id);
@@ -271,7 +275,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
       const same = message.exchange === delivery.exchange && sameKey && message.size === delivery.body.length; // prettier-ignore
       oracle.check(same, 'delivery', () => `${who}: delivery ${key}: ${say(message)} came with exchange '${delivery.exchange}', key '${delivery.routingKey}', ${delivery.body.length} bytes`); // prettier-ignore
     }
-    scene.ledger.onHanded(key, id, this.namesOnBroker(queue), who);
+    scene.ledger.onHanded(key, id, queues, who);
     return { delivery, key, id };
   }
 

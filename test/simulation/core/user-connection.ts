@@ -34,7 +34,8 @@ export class UserConnection implements ChannelOwner {
   private readonly sockets: Rate;
   /** Calls on channel 0 under way, and when they were made. */
   private readonly controlCalls = new Map<number, number>();
-  private readonly failures = new Map<string, Rate>();
+  /** Of what could not be declared again: the socket on which this was told. */
+  private readonly failures = new Map<string, unknown>();
   private count = 0;
 
   constructor(
@@ -172,17 +173,24 @@ export class UserConnection implements ChannelOwner {
       oracle.count('restoreFailed');
       this.restoreFailed = true;
       this.topologyFailed ||= entity === 'the topology';
-      const rate = this.failures.get(entity) ?? new Rate(5, 10_000);
-      this.failures.set(entity, rate);
-      const failures = rate.hit(scene.clock.now);
-      if (failures !== undefined) oracle.fail('storm', `${name}: restoreFailed is told ${failures} times for ${entity} within 10 s`); // prettier-ignore
+      const { socket } = connection;
+      const again = this.failures.get(entity) === socket && socket !== undefined;
+      this.failures.set(entity, socket);
+      oracle.check(!again, 'storm', () => `${name}: restoreFailed is told twice for ${entity} on one connection, and not that it is back`); // prettier-ignore
       trace.add('client', `${name} restoreFailed ${entity}: ${String(error)}`);
+    });
+    connection.on('restored', (entity) => {
+      this.failures.delete(entity);
+      trace.add('client', `${name} restored ${entity}`);
     });
     connection.on('queueRenamed', (queue, current) => {
       trace.add('client', `${name} queueRenamed ${queue} ${current}`);
       this.queueNames.set(queue, (this.queueNames.get(queue) ?? new Set([queue])).add(current));
     });
     connection.on('blocked', () => oracle.count('blocked'));
+    connection.on('unblocked', () => {
+      for (const channel of this.allChannels) channel.onUnblocked();
+    });
     connection.on('closed', (error) => {
       const { wire } = this;
       scene.clock.in(LINGER, () => {

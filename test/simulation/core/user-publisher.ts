@@ -116,8 +116,9 @@ export class UserPublisher {
     scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
       this.waiting--;
       this.waitingBytes -= body.length;
-      // It was the client's until now; what has only run out of time may still be on its way.
-      if (!(error instanceof TimeoutError || error instanceof Aborted)) body.fill(0);
+      // It was the client's until now; what has run out of time, or was given up, may still be on its way.
+      const unknown = (error as { outcome?: unknown } | undefined)?.outcome === 'unknown';
+      if (!(error instanceof TimeoutError || error instanceof Aborted || unknown)) body.fill(0);
       then(error);
       if (error === undefined) {
         if (tag! > 0) return ledger.onConfirmed(message);
