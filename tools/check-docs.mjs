@@ -6,7 +6,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...markdownBelow('docs'), ...markdownBelow('sample')];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'RELEASE.md',
+  'CHANGELOG.md',
+  ...markdownBelow('docs'),
+  ...markdownBelow('sample'),
+];
 const problems = [];
 // Inside the repository, so that the snippets find its node_modules and path mappings.
 const folder = resolve('.build/doc-snippets');
