@@ -375,6 +375,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
       this.ids.release(channel.id);
       this.farewells.delete(left.promise);
       left.resolve();
+      this.restorer.onChannelFree();
     });
   }
 

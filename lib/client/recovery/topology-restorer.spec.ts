@@ -99,6 +99,18 @@ describe('TopologyRestorer', () => {
     expect(log).toEqual(['delete q', 'declare q']);
   });
 
+  it('discards it with the next channel that is free, where every one was in use', async () => {
+    deleted.resolve(0);
+    open = () => Promise.reject(new NotAllowedError('530'));
+    restorer.discard('q');
+    await restorer.discarded();
+    open = () => Promise.resolve();
+    restorer.onChannelFree();
+    restorer.onChannelFree();
+    await restorer.discarded();
+    expect(log).toEqual(['failed: the topology', 'delete q']);
+  });
+
   it('tells who waits for a locked queue that every channel is in use, and goes on trying', async () => {
     record.addQueue('q', { ...DURABLE, exclusive: true }, false);
     declare = () => Promise.reject(new ResourceLockedError('405'));

@@ -40,6 +40,8 @@ export class TopologyRestorer {
   /** Queues that are not on record, and that the broker may have. */
   private readonly left = new Set<string>();
   private discarding: Promise<void> | undefined;
+  /** Every channel was in use when some of them were to be deleted. */
+  private wantsChannel = false;
   private replayedOn: Link | undefined;
   private retryingOn: Link | undefined;
 
@@ -98,6 +100,13 @@ export class TopologyRestorer {
     if (this.host.link) this.discarding ??= this.discardAll();
   }
 
+  /** A channel has ended, and its number is free. */
+  onChannelFree(): void {
+    if (!this.wantsChannel || !this.host.link) return;
+    this.wantsChannel = false;
+    this.discarding ??= this.discardAll();
+  }
+
   /** Resolves once nothing is being discarded. */
   async discarded(): Promise<void> {
     while (this.discarding) await this.discarding;
@@ -120,7 +129,8 @@ export class TopologyRestorer {
       // What came when the last had just been asked for.
       if (this.left.size > 0) this.discarding = this.discardAll();
     } catch (error) {
-      // With the next connection.
+      this.wantsChannel = error instanceof NotAllowedError;
+      // With the next connection, or the next channel.
       this.host.options.logger.warn(`queues that nobody consumes are left: ${textOf(error)}`);
       this.discarding = undefined;
     }

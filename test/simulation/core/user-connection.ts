@@ -28,6 +28,8 @@ export class UserConnection implements ChannelOwner {
   /** None of it could. */
   topologyFailed = false;
   closeAsked = false;
+  /** Its end came while it was lost, or when its deadline had passed: there was no more to be done at the broker. */
+  cutOff = false;
   /** Names that the broker has given to each of its queues, by the one that the user knows. */
   readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
@@ -94,18 +96,15 @@ export class UserConnection implements ChannelOwner {
     const { connection, name } = this;
     if (!connection) return;
     this.closeAsked = true;
+    const { clock, oracle, promises } = this.scene;
+    const begun = clock.now;
+    this.cutOff ||= connection.state !== 'open';
     const options = timeout === undefined ? {} : { timeout };
-    this.scene.promises.watch(
-      `closeConnection ${name} ${timeout ?? ''}`,
-      () => connection.close(options),
-      { within: timeout ?? 10_000, invariant: 'close' },
-      () =>
-        this.scene.oracle.check(
-          connection.state === 'closed',
-          'close',
-          () => `${name} is ${connection.state} after close()`,
-        ),
-    );
+    const within = timeout ?? 10_000;
+    promises.watch(`closeConnection ${name} ${timeout ?? ''}`, () => connection.close(options), { within, invariant: 'close' }, () => {
+      this.cutOff ||= clock.now - begun >= within;
+      oracle.check(connection.state === 'closed', 'close', () => `${name} is ${connection.state} after close()`);
+    }); // prettier-ignore
   }
 
   updateSecret(): void {
@@ -198,6 +197,7 @@ export class UserConnection implements ChannelOwner {
       });
       trace.add('client', `${name} closed: ${error?.message ?? 'by the user'}`);
       this.ended = { error };
+      this.cutOff ||= error !== undefined;
     });
     // It may have closed in the turn that it opened.
     if (connection.state === 'closed') this.ended ??= { error: undefined };
