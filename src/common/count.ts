@@ -1,22 +1,22 @@
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from './described-value.js';
 
-/** What a count may be. */
+/** The allowed range of a count. */
 export interface CountRange {
   readonly min: number;
-  /** Default: any. */
+  /** Default: no maximum. */
   readonly max?: number;
-  /** Infinity means no limit. Default true. */
+  /** Infinity is allowed and means no limit. Default true. */
   readonly unlimited?: boolean;
 }
 
-/** The largest prefetch that basic.qos can say. */
+/** The largest prefetch that basic.qos can encode. */
 export const PREFETCH_MAX = 0xffff;
 
-/** Of unacknowledged messages: 0, too, is no limit. */
+/** A number of unacknowledged messages; 0 also means no limit. */
 export const PREFETCH: CountRange = { min: 0, max: PREFETCH_MAX };
 
-/** A whole number within its range. @throws ConfigurationError */
+/** Checks that the value is a whole number in the range. @throws ConfigurationError */
 export function count(value: number, what: string, { min, max = Infinity, unlimited = true }: CountRange): number {
   if (unlimited && value === Infinity) return value;
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value;

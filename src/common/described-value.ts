@@ -1,7 +1,10 @@
-/** The most of a text that an error repeats. */
+/** Errors repeat at most this many characters of a text. */
 const LONGEST = 20;
 
-/** Type and value of a wrong option, for an error: `a string, '10 s'`. Of what is neither number nor text it says the type only. */
+/**
+ * Describes a wrong option for an error, such as `a string, '10 s'`. Values other than numbers and strings are
+ * described by their type only.
+ */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'number':

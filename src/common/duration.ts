@@ -2,26 +2,26 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from './described-value.js';
 
 /**
- * Milliseconds, or a number with a unit: `'500ms'`, `'1.5s'`, `'10m'`, `'2h'`, `'1d'`.
+ * A duration: a number of milliseconds, or a text with a unit: `'500ms'`, `'1.5s'`, `'10m'`, `'2h'`, `'1d'`.
  *
  * @publicApi
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
 const FACTORS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** The longest time that RabbitMQ takes, for a TTL: 32 bits, in ms. */
+/** The longest TTL that RabbitMQ accepts, in ms (32 bits). */
 export const LONGEST_TTL = 2 ** 32 - 1;
 
 const ALLOWED = "milliseconds from 0, or text such as '10s' (units ms, s, m, h, d)";
 
-/** A time that the broker counts, in whole ms. @throws ConfigurationError */
+/** Converts a time that the broker measures to whole ms. @throws ConfigurationError */
 export function milliseconds(duration: Duration, what: string): number {
   const ms = parse(duration);
   if (ms <= LONGEST_TTL) return Math.round(ms);
   throw new ConfigurationError(`${what} must be ${ALLOWED}, 49 days at most; it is ${describeValue(duration)}`);
 }
 
-/** A time that this process counts, in ms: a deadline or a wait. Infinity is no limit. @throws ConfigurationError */
+/** Converts a time that this process measures to ms; Infinity means no limit. @throws ConfigurationError */
 export function timeLimit(duration: Duration, what: string): number {
   const ms = parse(duration);
   if (ms >= 0) return ms;
@@ -30,7 +30,7 @@ export function timeLimit(duration: Duration, what: string): number {
   );
 }
 
-/** In ms; NaN for what is no duration. */
+/** Returns ms, or NaN if the value is not a duration. */
 function parse(duration: unknown): number {
   if (typeof duration === 'number') return duration >= 0 ? duration : NaN;
   if (typeof duration !== 'string') return NaN;

@@ -1,22 +1,22 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../../lib/environment/index.js';
 import { uniqueIds } from './unique-id.js';
 
-/** Time and chance of one connection and of all that works on it. */
+/** Clock and randomness of one connection and everything that uses it. */
 export interface Environment {
   readonly clock: Clock;
   readonly random: Random;
-  /** A random UUID. */
+  /** Returns a random UUID. */
   readonly uniqueId: () => string;
 }
 
-/** The machine's. */
+/** The system's clock and randomness. */
 export const systemEnvironment: Environment = {
   clock: systemClock,
   random: systemRandom,
   uniqueId: uniqueIds(systemRandom),
 };
 
-/** What a connection's options hand in; the machine's for what they do not. */
+/** Takes clock and randomness from the options, and the system's where the options have none. */
 export function environmentOf(given: { readonly clock?: Clock; readonly random?: Random } = {}): Environment {
   const { clock = systemClock, random } = given;
   if (!random) return { ...systemEnvironment, clock };

@@ -2,7 +2,8 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { unknownOption } from '../../lib/option-names/index.js';
 
 /**
- * The names of all options, which an interface and this list share: one that is missing or too many does not compile.
+ * Lists the names of all options. The list and the interface check each other: a missing or additional name does not
+ * compile.
  *
  * ```ts
  * const KNOWN = namesOf({ attempts: 0, then: 0 } satisfies Record<keyof Options, 0>);
@@ -13,10 +14,10 @@ export function namesOf(names: Record<string, 0>): readonly string[] {
 }
 
 /**
- * A misspelt option is an error, not a default.
+ * Refuses unknown option names, since a misspelt option would silently have its default.
  *
- * @param what place of the options, for the message: `@AmqpConsumer('billing') on Billing.onOrder`
- * @throws ConfigurationError that guesses which was meant and lists all
+ * @param what owner of the options, for the error: `@AmqpConsumer('billing') on Billing.onOrder`
+ * @throws ConfigurationError that suggests the nearest known name and lists all
  */
 export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
   const unknown = unknownOption(given, known);

@@ -1,4 +1,4 @@
-/** Whether it has to be awaited. */
+/** Returns true if the value must be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -1,16 +1,16 @@
 import { Buffer } from 'node:buffer';
 import type { Random } from '../../lib/environment/index.js';
 
-/** Bytes of an id, and of its text: 32 digits and 4 dashes. */
+/** Number of bytes of an id. Its text has 32 digits and 4 dashes. */
 const SIZE = 16;
 const TEXT_SIZE = 36;
 const DIGITS = Buffer.from('0123456789abcdef');
-/** Ids of one draw of random bytes: drawn one by one they would cost more than the rest. */
+/** Number of ids for which random bytes are drawn at once; single draws are slow. */
 const POOL = 256;
 
 /**
- * Makes random UUIDs (version 4, RFC 9562, section 5.4), as `crypto.randomUUID()` gives them. That one is a chain of forty
- * pieces of text, which become one when the id is written: that took as long as to write all other properties of a message.
+ * Creates random UUIDs (version 4, RFC 9562, section 5.4). A UUID of `crypto.randomUUID()` consists of forty linked
+ * strings that V8 joins when the id is written, which took as long as writing all other properties of a message.
  */
 export function uniqueIds(random: Pick<Random, 'bytes'>): () => string {
   const text = Buffer.alloc(TEXT_SIZE, '-');

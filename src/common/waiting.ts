@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/environment/index.js';
 
-/** Waits for the promise, but not beyond the signal. @throws the signal's reason, or the promise's own error */
+/** Waits for the promise until the signal is aborted. @throws the signal's reason, or the promise's own error */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -8,7 +8,7 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });
   });
-  // When it comes second, nobody waits for it any more.
+  // If the promise rejects after the signal, nobody handles its rejection.
   promise.catch(() => {});
   try {
     return await Promise.race([promise, aborted]);
@@ -17,7 +17,7 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
   }
 }
 
-/** Whether the work is done within so many ms; it goes on where it is not. @throws its own error */
+/** Returns true if the work is done within `ms`, else false; the work goes on. @throws the work's own error */
 export async function isDoneWithin(
   clock: Pick<Clock, 'after'>,
   timeout: number,

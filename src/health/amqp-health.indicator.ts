@@ -4,15 +4,15 @@ import type { ConsumerState } from '../consumers/lifecycle/consumer-status.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { ConnectionState, ConnectionStatus } from '../connection/connection-status.js';
 
-/** How one connection name is doing. */
+/** The state of the connections under one name. */
 export interface ConnectionHealth {
   readonly publishing: ConnectionState;
   readonly consuming: ConnectionState;
-  /** Why one of them is not open, without credentials. */
+  /** The reason why one of them is not open, without credentials. */
   readonly reason?: string;
 }
 
-/** A consumer that does not consume, and was not paused. */
+/** A consumer that does not consume although it was not paused. */
 export interface ConsumerHealth {
   readonly handler: string;
   readonly queue: string;
@@ -21,26 +21,27 @@ export interface ConsumerHealth {
 }
 
 /**
- * What {@link AmqpHealthIndicator} found.
+ * The result of {@link AmqpHealthIndicator}.
  *
  * @publicApi
  */
 export interface AmqpHealth {
   readonly status: 'up' | 'down';
-  /** By name of the connection. */
+  /** States by name of the connection. */
   readonly connections: Readonly<Record<string, ConnectionHealth>>;
-  /** How many consumers there are, in each state that there is one in. */
+  /** Number of consumers in each state. */
   readonly consumers: Readonly<Partial<Record<ConsumerState, number>>>;
-  /** Those that should consume and do not. */
+  /** Consumers that should consume and do not. */
   readonly failing: readonly ConsumerHealth[];
 }
 
 /**
- * Tells `@nestjs/terminus` whether messages flow: up when every connection is open and every consumer that was not paused
- * is consuming. It looks at the connections and consumers that are there; it opens none, and asks the broker nothing, so it
- * may be asked as often as one likes.
+ * Reports to `@nestjs/terminus` whether the application can publish and consume. The status is up when every connection
+ * is open and every consumer that was not paused is consuming. The indicator only reads the state of existing
+ * connections and consumers and sends nothing to the broker, so it is cheap to call.
  *
- * The answer has the form of terminus' own `HealthIndicatorService.check(key).up(…)` and `.down(…)`, and needs nothing of it.
+ * The result has the form of terminus' own `HealthIndicatorService.check(key).up(…)` and `.down(…)`; terminus itself is
+ * not needed.
  *
  * @example
  * ```ts
@@ -62,7 +63,7 @@ export class AmqpHealthIndicator {
     private readonly consumers: AmqpConsumerRegistry,
   ) {}
 
-  /** @param key under which the health is told */
+  /** @param key the key of the result */
   isHealthy<const Key extends string = 'amqp'>(key: Key = 'amqp' as Key): Record<Key, AmqpHealth> {
     const consumers = this.consumers.list();
     const connections = Object.fromEntries(

@@ -12,10 +12,12 @@ import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /**
- * The consumers: the last to start and the first to stop, so that what handlers use is there as long as they run.
+ * Starts the consumers last and stops them first, so that the providers that handlers use exist as long as handlers
+ * run.
  *
- * Nest orders lifecycle hooks by a module's distance from the root module, and there is no public way to ask for a
- * place in that order. Ours is nearer than the root itself (0), which boots last and is destroyed first.
+ * Nest orders lifecycle hooks by a module's distance from the root module and has no public way to ask for a place in
+ * that order. The distance of this module is smaller than that of the root (0), so it starts last and is destroyed
+ * first. See decision 3.
  */
 @Module({
   imports: [DiscoveryModule, AmqpRegistryModule],

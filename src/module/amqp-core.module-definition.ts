@@ -12,7 +12,7 @@ import { NamedConnection } from '../registry/named-connection.js';
 
 const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
 
-/** What users hand in becomes {@link AmqpModuleOptions} by {@link normalizeOptions}. */
+/** {@link normalizeOptions} converts the given options to {@link AmqpModuleOptions}. */
 export const {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN: GIVEN_OPTIONS,
@@ -30,7 +30,10 @@ export const {
   })
   .build();
 
-/** Each under a token of its connection, since the module is global and there may be several. */
+/**
+ * Provides everything under tokens with the connection's name, since the module is global and may be imported several
+ * times.
+ */
 function connectionProviders(name: string): FactoryProvider[] {
   const connection = getConnectionToken(name);
   return [
@@ -61,7 +64,7 @@ function withUrl<T extends object>(given: T | string | undefined): T | { readonl
   return typeof given === 'string' ? { url: given } : given;
 }
 
-/** @throws ConfigurationError when there is no URL, or an option that does not exist */
+/** @throws ConfigurationError if the URL is missing or an option is unknown */
 export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {
   const options = withUrl(given);
   const url = options?.url;
@@ -94,7 +97,7 @@ const TOPOLOGY = namesOf({ declare: 0, exchanges: 0, queues: 0, bindings: 0 } sa
   0
 >);
 
-/** TypeScript does not look at what a factory of `forRootAsync` returns beyond what it needs. */
+/** Checks the names of options, since TypeScript does not check a factory's result for unknown properties. */
 function checkNames(options: AmqpModuleOptions): void {
   refuseUnknown('AmqpModule.forRoot()', options, KNOWN);
   const { startup, topology = {} } = options;

@@ -6,8 +6,8 @@ import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 
 /**
- * There once in each application, however many connections it has; so two applications in one process stay apart. Global,
- * hence among the first to be initialised and the last to be shut down: everybody else may publish in their own hooks.
+ * Exists once in each application, so that two applications in one process stay separate. The module is global: it is
+ * among the first to be initialised and the last to be shut down, so other modules can publish in their own hooks.
  */
 @Global()
 @Module({

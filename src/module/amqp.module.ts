@@ -17,11 +17,11 @@ import {
 import { providePublisher } from '../publishers/publisher.tokens.js';
 
 /**
- * Connects a Nest application to RabbitMQ. Import it in the root module, once for each broker or vhost;
- * {@link ConfirmingPublisher} can then be injected and {@link AmqpConsumer} works everywhere.
+ * Connects a Nest application to RabbitMQ. Import it in the root module, once for each broker or virtual host. After
+ * that, {@link ConfirmingPublisher} can be injected and {@link AmqpConsumer} works in every module.
  *
- * When the application starts it connects, declares the topology, and starts the consumers last. When it stops, the
- * consumers stop first and finish what they are at; the connections are closed last.
+ * At the start, the module connects, declares the topology, and starts the consumers last. At the stop, the consumers
+ * stop first and let running handlers finish; the connections are closed last.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ import { providePublisher } from '../publishers/publisher.tokens.js';
  * export class AppModule {}
  * ```
  *
- * @example Several, by name:
+ * @example Several connections:
  * ```ts
  * imports: [AmqpModule.forRoot('amqp://localhost'), AmqpModule.forRoot({ name: 'billing', url: 'amqp://localhost/billing' })]
  * ```
@@ -38,14 +38,17 @@ import { providePublisher } from '../publishers/publisher.tokens.js';
  */
 @Module({})
 export class AmqpModule {
-  /** With the options, or just the broker's URL. */
+  /**
+   * Takes the options, or only the URL of the broker. @throws ConfigurationError for an unknown option or an invalid
+   * value
+   */
   static forRoot(options: (AmqpModuleOptions & ConnectionNameOptions) | string): DynamicModule {
     return facade(AmqpCoreModule.forRoot(typeof options === 'string' ? { url: options } : options));
   }
 
   /**
-   * With options that come from elsewhere: `useFactory` and `inject`, or `useClass` or `useExisting` with an
-   * {@link AmqpOptionsFactory}; `imports` for what they need.
+   * Takes options from a factory: `useFactory` with `inject`, or `useClass` or `useExisting` with an {@link
+   * AmqpOptionsFactory}; `imports` lists the modules that the factory needs.
    *
    * @example
    * ```ts
@@ -60,7 +63,9 @@ export class AmqpModule {
   }
 
   /**
-   * Publishers for one exchange each, in the module that uses them; inject them with {@link InjectPublisher}.
+   * Provides publishers, each for one exchange, in the module that imports it. Inject them with {@link
+   * InjectPublisher}.
+   *
    *
    * @example
    * ```ts

@@ -9,29 +9,33 @@ import type { SerializationOptions } from '../serialization/message-serializers.
  * @publicApi
  */
 export interface AmqpModuleOptions extends ConnectionSettings, SerializationOptions {
-  /** Unacknowledged messages at most, for each consumer that sets none of its own. 0 or Infinity: no limit. Default 10. */
+  /**
+   * Maximum number of unacknowledged messages of a consumer that sets no `prefetch` itself. 0 or Infinity: no limit.
+   * Default 10.
+   */
   readonly prefetch?: number;
   /**
-   * The time that handlers have to finish in when the application stops, and batches to fill: milliseconds, or text as
-   * `'10s'`; Infinity for no limit. What is not done then goes back to its queue, to be handled elsewhere. Default 10 s;
-   * less than your orchestrator waits until it kills.
+   * Time for running handlers to finish, and for batches to fill, when the application stops: ms, or a text such as
+   * `'10s'`; Infinity for no limit. Messages that are not settled by then return to their queue. Choose less than the
+   * time after which your platform kills the process. Default 10 s.
    */
   readonly gracePeriod?: Duration;
-  /** Deadline and limits of publishes, for each publisher that sets none of its own. */
+  /** Timeout and limits of publishes, for publishers that set none themselves. */
   readonly publishing?: PublisherOptions;
 }
 
-/** Which of an application's connections this is; said outside of a factory, since providers are named after it. */
+/** The name of a connection. It is given outside of the options factory, since it names the providers. */
 export interface ConnectionNameOptions {
   /**
-   * What consumers and publishers call it by: `@AmqpConsumer(queue, { connection: 'billing' })`. Default `default`, which
-   * is the one of those that name none.
+   * Name by which consumers and publishers refer to the connection: `@AmqpConsumer(queue, { connection: 'billing' })`.
+   * Default `default`, which is used where no name is given.
    */
   readonly name?: string;
 }
 
 /**
- * Makes the options, for `forRootAsync({ useClass })` and `{ useExisting }`.
+ * Creates the options, for `forRootAsync({ useClass })` and `{ useExisting }`.
+ *
  *
  * @publicApi
  */

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
 import type { NamedConnection } from './named-connection.js';
 
-/** The connections of one application, by name: opens them when it starts, and closes them when all else is done. */
+/** The connections of one application, by name. Opens them at the start, and closes them after everything else. */
 @Injectable()
 export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
   private readonly connections = new Map<string, NamedConnection>();
@@ -16,28 +16,29 @@ export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
     if (failed) await this.abandonStart(failed.reason);
   }
 
-  // Not onModuleDestroy: an HTTP server takes requests until after that, and they may publish.
+  // Not onModuleDestroy: until after that hook, an HTTP server accepts requests, which may publish.
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.all().map((connection) => connection.close()));
   }
 
   /**
-   * Closes everything and throws the error: an application that does not start is often not closed either, and what is
-   * open would keep its process alive.
+   * Closes everything and throws the error. An application whose start fails is often not closed, and open connections
+   * would keep its process alive.
    */
   async abandonStart(error: unknown): Promise<never> {
     await this.onApplicationShutdown();
     throw error;
   }
 
-  /** In the order of the imports. */
+  /** Returns all connections in the order of the imports. */
   all(): NamedConnection[] {
     return [...this.connections.values()];
   }
 
   /**
-   * @param asker who needs it, for the message: `@AmqpConsumer('billing') on Billing.onOrder`
-   * @throws ConfigurationError that lists the names that there are
+   * @param asker the class or decorator that needs the connection, for the error: `@AmqpConsumer('billing') on
+   * Billing.onOrder`
+   * @throws ConfigurationError that lists the existing names
    */
   get(name: string = DEFAULT_CONNECTION, asker?: string): NamedConnection {
     const connection = this.connections.get(name);
@@ -49,12 +50,14 @@ export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
     );
   }
 
-  /** It has to be there when the application starts; providers are made in any order, so that is when it is looked for. */
+  /**
+   * Requires the connection to exist at the start. Providers are created in any order, so it is looked up only then.
+   */
   expect(name: string = DEFAULT_CONNECTION, asker: string): void {
     this.expected.push({ name, asker });
   }
 
-  /** @throws ConfigurationError when the name is taken: one of the two would win everywhere, in silence */
+  /** @throws ConfigurationError if the name is taken, since one of the two connections would silently win */
   add(connection: NamedConnection): void {
     const { name } = connection;
     if (this.connections.has(name)) {

@@ -1,13 +1,13 @@
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 
 /**
- * Token of the {@link ConnectionTarget}, if there is one. Connections look for it by an optional injection: that reaches
- * all of them, by whatever name and from wherever their options come, and costs an application nothing. See decision 14.
+ * Token of an optional {@link ConnectionTarget}. Every connection injects it optionally, whatever its name and the
+ * source of its options; applications do not provide it. See decision 14.
  */
 export const CONNECTION_TARGET = Symbol('nest-amqp:connection-target');
 
-/** Leads the connections of an application somewhere else than their options say: to the broker of a test. */
+/** Redirects the connections of an application, for example to the broker of a test. */
 export interface ConnectionTarget {
-  /** The options to be used in place of these. */
+  /** Returns the options to use instead of the given ones. */
   direct(connection: string, options: AmqpModuleOptions | undefined): AmqpModuleOptions;
 }

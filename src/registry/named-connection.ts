@@ -10,24 +10,24 @@ import { ConnectionEvents } from '../connection/connection-events.js';
 import { checkedPublisherOptions, type CheckedPublisherOptions } from '../publishers/publisher-options.js';
 import type { Environment } from '../common/environment.js';
 
-/** Between attempts at what is to be done as soon as the broker is there, ms. */
+/** Delay before work that needs the broker is tried again, ms. */
 const RETRY_DELAY = { first: 1_000, max: 30_000 } as const;
 
 const DEFAULT_PREFETCH = 10;
-/** In ms. */
+/** ms. */
 const DEFAULT_GRACE_PERIOD = 10_000;
 
-/** All that one `AmqpModule.forRoot()` provides, under the name it was given. */
+/** Everything that one `AmqpModule.forRoot()` provides under its name. */
 export class NamedConnection {
   readonly connections: AmqpConnections;
   readonly serializers: MessageSerializers;
   readonly events = new ConnectionEvents();
   readonly publisher: ConfirmingPublisher;
-  /** Of publishers that are told nothing else. */
+  /** Defaults of publishers. */
   readonly publishing: CheckedPublisherOptions;
-  /** Of consumers that are told nothing else. */
+  /** Default prefetch of consumers. */
   readonly prefetch: number;
-  /** In ms. */
+  /** ms. */
   readonly gracePeriod: number;
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
@@ -47,18 +47,18 @@ export class NamedConnection {
     this.publisher = this.createPublisher();
   }
 
-  /** Time and chance, from the connection's options. */
+  /** Clock and randomness, from the connection's options. */
   get environment(): Environment {
     return this.connections.environment;
   }
 
-  /** @throws what {@link AmqpConnections.open} throws, unless it may take its time */
+  /** @throws the errors of {@link AmqpConnections.open}, with `startup: 'wait'` */
   async start(): Promise<void> {
     const opening = this.connections.open();
     if (this.options.startup !== 'background') await opening;
   }
 
-  /** A publisher with a channel of its own. What it is not told is the connection's. */
+  /** Creates a publisher with its own channel. The connection's options are its defaults. */
   createPublisher(options: CheckedPublisherOptions = {}): ConfirmingPublisher {
     const publisher = new ConfirmingPublisher(this, { ...this.publishing, ...options });
     this.publishers.push(publisher);
@@ -66,15 +66,16 @@ export class NamedConnection {
   }
 
   /**
-   * Does what needs the broker. With `startup: 'wait'` that is part of the application's start, and fails it. With
-   * `'background'` it resolves at once; the work is done when the broker is there, and again later when it fails.
+   * Runs work that needs the broker. With `startup: 'wait'` the work is part of the start, and its error fails the
+   * start. With `'background'` the method resolves at once; the work runs when the connection is open, and again later
+   * if it fails.
    */
   async whenOpen(work: () => Promise<void>): Promise<void> {
     if (this.options.startup === 'background') void this.inBackground(work);
     else await work();
   }
 
-  /** Confirms that are due are waited for, within their deadlines. May be called again. */
+  /** Waits for outstanding confirms, within their timeouts, then closes. May be called more than once. */
   async close(): Promise<void> {
     this.stop.abort();
     this.connections.giveUp();

@@ -1,20 +1,20 @@
 import { DeadlineTimer, type Clock } from '../../lib/environment/index.js';
 
-/** A reply, or the error that ends the request; Nest's `WritePacket` is one. */
+/** A reply, or the error that ends the request. Nest's `WritePacket` has this form. */
 export interface ReplyPacket {
   readonly err?: unknown;
   readonly response?: unknown;
-  /** No further reply follows. */
+  /** True for the last reply. */
   readonly isDisposed?: boolean;
 }
 
 type Callback = (packet: ReplyPacket) => void;
 
-/** What is known of a request when it begins. */
+/** The terms of a request. */
 export interface RequestTerms {
-  /** ms until it fails, counted anew from each reply; 0 or Infinity for no deadline. */
+  /** Time until the request fails, in ms, restarted by each reply; 0 or Infinity for no deadline. */
   readonly timeout: number;
-  /** The error of a request that is late. */
+  /** Creates the error of a request that reached its deadline. */
   readonly late: () => Error;
   /** Ends the request with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -22,23 +22,23 @@ export interface RequestTerms {
 
 interface Pending {
   readonly terms: RequestTerms;
-  /** Clock time in ms. */
+  /** Clock time, ms. */
   deadline: number;
-  /** The broker has the request: only a reply can still come of it. */
+  /** True when the broker has the request: only its reply is outstanding. */
   sent: boolean;
   /** Stops listening to the signal. */
   readonly unlisten: (() => void) | undefined;
 }
 
 /**
- * Requests that wait for replies, by correlation id. Each ends once: by its last reply, an error, its deadline, its signal,
- * or because nobody waits any more.
+ * Requests that wait for replies, by correlation id. A request ends once: by its last reply, an error, its deadline,
+ * its signal, or when its subscriber leaves.
  */
 export class PendingRequests {
   private readonly pending = new Map<string, Pending>();
   private readonly timer: DeadlineTimer;
 
-  /** @param callbacks who hears of replies, by correlation id; Nest's clients have this map as their `routingMap` */
+  /** @param callbacks receivers of replies, by correlation id; Nest's clients use this map as their `routingMap` */
   constructor(
     private readonly clock: Clock,
     private readonly callbacks = new Map<string, Callback>(),
@@ -63,18 +63,18 @@ export class PendingRequests {
     return this.callbacks.has(id);
   }
 
-  /** The broker has the request. */
+  /** Records that the broker has the request. */
   markSent(id: string): void {
     const pending = this.pending.get(id);
     if (pending) pending.sent = true;
   }
 
-  /** Hands a reply over, or the error that ends the request. Without effect when nobody waits. */
+  /** Delivers a reply or an error to the request. Has no effect if the request has ended. */
   settle(id: string, packet: ReplyPacket): void {
     this.callbacks.get(id)?.(packet);
   }
 
-  /** Nobody waits for it any more. */
+  /** Removes a request whose subscriber has left. */
   forget(id: string): void {
     this.callbacks.delete(id);
     this.pending.get(id)?.unlisten?.();
@@ -85,12 +85,12 @@ export class PendingRequests {
     for (const id of [...this.callbacks.keys()]) this.settle(id, { err, isDisposed: true });
   }
 
-  /** The ids of all that wait now. */
+  /** Returns the ids of all pending requests. */
   ids(): string[] {
     return [...this.pending.keys()];
   }
 
-  /** Fails those of `ids` that the broker has. What is not sent yet keeps waiting to be. */
+  /** Fails those of `ids` that the broker has. Requests that are not sent yet keep waiting. */
   failSent(ids: readonly string[], err: Error): void {
     for (const id of ids) if (this.pending.get(id)?.sent) this.settle(id, { err, isDisposed: true });
   }
@@ -107,7 +107,7 @@ export class PendingRequests {
     this.timer.by(pending.deadline);
   }
 
-  /** Fails what is late; returns the earliest deadline that is left. */
+  /** Fails the requests that have reached their deadline, and returns the earliest remaining deadline. */
   private sweep(now: number): number {
     let earliest = Infinity;
     for (const [id, { deadline, terms }] of [...this.pending]) {

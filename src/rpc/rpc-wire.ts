@@ -4,28 +4,28 @@ import type { MessageSerializers } from '../serialization/message-serializers.js
 import { RpcRemoteError } from './rpc.errors.js';
 
 /*
- * The form of requests and replies, which both sides keep to.
+ * The format of requests and replies, for both sides.
  *
- * A request is any message with `reply-to` and `correlation-id`. Its reply goes to the default exchange with `reply-to` as
- * routing key, carries the same `correlation-id`, and its body is what the handler returned, written by content type like
- * any other payload; nothing at all is an empty body without a content type. That much is what Spring AMQP and golevelup
- * do, so they understand each other's values.
+ * A request is any message with `reply-to` and `correlation-id`. Its reply goes to the default exchange with `reply-to`
+ * as the routing key and the same `correlation-id`. The body is the handler's result, encoded by content type as any
+ * payload is; a result of undefined is an empty body without a content type. Spring AMQP and golevelup use the same
+ * format for values.
  *
  * A failure is a reply with the header `x-rpc-error: true` and the JSON body { status: 'error', message, name, data? }.
- * The header is what makes it one, so that no value can be mistaken for a failure; the body is the one that golevelup's
- * replyErrorCallback and Nest's RPC exceptions have, so that other clients can read it.
+ * Only the header marks a failure, so a value is never mistaken for one. The body has the form of golevelup's
+ * replyErrorCallback and of Nest's RPC exceptions, so other clients can read it.
  */
 
 /** The header that marks a reply as a failure. */
 const ERROR_HEADER = 'x-rpc-error';
 
-/** A reply as it goes out; `reply-to` and `correlation-id` are the sender's to add. */
+/** An encoded reply. The sender adds `reply-to` and `correlation-id`. */
 export interface EncodedReply {
   readonly body: Uint8Array;
   readonly properties: Pick<MessageProperties, 'contentType' | 'headers'>;
 }
 
-/** What the handler returned. @throws SerializationError */
+/** Encodes the handler's result. @throws SerializationError */
 export function encodeReply(serializers: MessageSerializers, value: unknown): EncodedReply {
   if (value === undefined) return { body: new Uint8Array(), properties: {} };
   const { body, contentType } = serializers.encode(value);
@@ -33,8 +33,8 @@ export function encodeReply(serializers: MessageSerializers, value: unknown): En
 }
 
 /**
- * What the handler threw: name and message, and what an `RpcException` or `HttpException` says beyond that. Never its
- * stack, and nothing of a thrown value that is no error.
+ * Encodes the handler's error: its name, its message and the data of an `RpcException` or `HttpException`. The reply
+ * never contains the stack, and nothing of a thrown value that is not an error.
  */
 export function encodeErrorReply(error: unknown): EncodedReply {
   const name = error instanceof Error ? error.name : 'Error';
@@ -45,7 +45,7 @@ export function encodeErrorReply(error: unknown): EncodedReply {
   return { body: Buffer.from(stringify(reply) ?? stringify({ ...reply, data: undefined })!), properties };
 }
 
-/** Undefined for what JSON has no form for: a reply without data is better than none. */
+/** Returns undefined if JSON cannot encode the value: a reply without data is better than no reply. */
 function stringify(reply: object): string | undefined {
   try {
     return JSON.stringify(reply);
@@ -54,7 +54,7 @@ function stringify(reply: object): string | undefined {
   }
 }
 
-/** The value of a reply. @throws RpcRemoteError when it is a failure, UndecodableMessageError */
+/** Decodes the value of a reply. @throws RpcRemoteError if the reply is a failure @throws UndecodableMessageError */
 export function decodeReply(serializers: MessageSerializers, { body, properties }: Delivery): unknown {
   if (properties.headers?.[ERROR_HEADER] !== true) {
     return body.length === 0 && properties.contentType === undefined ? undefined : serializers.decode(body, properties);
@@ -63,7 +63,7 @@ export function decodeReply(serializers: MessageSerializers, { body, properties 
   throw new RpcRemoteError(String(reply?.['message']), String(reply?.['name'] ?? 'Error'), reply?.['data']);
 }
 
-/** Duck-typed, because `RpcException` is in an optional package. */
+/** Recognises `RpcException` by its methods, because its package is optional. */
 function dataOf(error: unknown): unknown {
   const { getError, getResponse } = (error ?? {}) as { getError?: unknown; getResponse?: unknown };
   const data: unknown = typeof getError === 'function' ? getError.call(error) : undefined;

@@ -1,24 +1,24 @@
 import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
-/** The other side has handled the request, and failed. */
+/** The handler of the other side failed. */
 export class RpcRemoteError extends AmqpError {
   static {
     this.prototype.name = 'RpcRemoteError';
   }
 
   constructor(
-    /** The other side's words. */
+    /** The message of the handler's error. */
     message: string,
-    /** Name of the error there: `NotFoundException`. */
+    /** The name of the handler's error, such as `NotFoundException`. */
     readonly remoteName: string,
-    /** What an `RpcException` or `HttpException` carried there. */
+    /** The data of an `RpcException` or `HttpException`. */
     readonly data: unknown,
   ) {
     super(message);
   }
 }
 
-/** No reply within the deadline. Whether the request was, or still will be, handled is unknown. */
+/** No reply arrived within the timeout. The request may have been handled, or may still be handled. */
 export class RpcTimeoutError extends TimeoutError {
   static {
     this.prototype.name = 'RpcTimeoutError';

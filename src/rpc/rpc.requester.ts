@@ -20,22 +20,26 @@ import { RpcTimeoutError } from './rpc.errors.js';
 /** ms. */
 const TIMEOUT = 30_000;
 
-/** Where requests are published. */
+/** The channel that sends requests. */
 export interface RequestChannel {
   publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Requests that are under way, on a channel of their own: replies come to the channel that has asked. */
+/**
+ * Sends requests and collects their replies, on its own channel: direct replies arrive on the channel that sent the
+ * request.
+ */
 export class RpcRequester {
   private readonly pending: PendingRequests;
   private readonly channel: RequestChannel;
-  /** It is closed, or about to be: why nothing is asked any more. */
+  /** Set when the requester is closing or closed; the error of new requests. */
   private closing: ConnectionClosedError | undefined;
 
   /**
-   * @param open makes the channel; `prepare` runs on each channel that it opens at the broker, before anything is published
-   * @param timeout of requests that have none of their own, ms
+   * @param open creates the channel; `prepare` runs on each channel that is opened on the broker, before the first
+   * publish
+   * @param timeout default timeout of a request, ms
    */
   constructor(
     open: (prepare: (channel: Channel) => Promise<void>) => RequestChannel,
@@ -53,14 +57,15 @@ export class RpcRequester {
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
     }
-    // Its replies are not listened for any more.
+    // Nobody listens for replies any more.
     if (this.closing) throw this.closing;
     signal?.throwIfAborted();
     const late = (): Error =>
       new RpcTimeoutError(
         `No reply from exchange '${exchange}' with routing key '${routingKey}' within ${timeout} ms.`,
       );
-    // A request that nobody waits for any more goes from its queue. One that is waited for longer than that does not expire.
+    // The request expires in its queue when the requester stops waiting. A timeout longer than RabbitMQ's maximum means
+    // no expiration.
     const expires = timeout <= LONGEST_TTL ? String(Math.ceil(timeout)) : undefined;
     const expiration = options.expiration ?? expires;
     const own = { timeout, correlationId, expiration, replyTo: DIRECT_REPLY_TO, mandatory: true };
@@ -72,14 +77,14 @@ export class RpcRequester {
       this.channel.publish(exchange, routingKey, body, properties).then(
         () => this.pending.markSent(correlationId),
         (err) => {
-          // The request's own deadline is the same, and its error has the better words.
+          // The request's own timeout ends at the same time, and its error is more specific.
           if (!(err instanceof PublishTimeoutError)) this.pending.settle(correlationId, { err, isDisposed: true });
         },
       );
     });
   }
 
-  /** Gives up what is not answered yet. */
+  /** Fails all unanswered requests. */
   async close(): Promise<void> {
     this.closing = new ConnectionClosedError('The application is shutting down: the reply will not be waited for.');
     this.pending.failAll(this.closing);
@@ -99,7 +104,7 @@ export class RpcRequester {
     try {
       ({ correlationId } = reply.properties);
     } catch {
-      // Malformed, so it says not whose it is: its request has its deadline.
+      // The reply is malformed, so its request is unknown and ends at its timeout.
     }
     if (correlationId === undefined || !this.pending.has(correlationId)) return;
     try {
@@ -109,7 +114,10 @@ export class RpcRequester {
     }
   }
 
-  /** Replies to a channel that is gone go nowhere. What was not sent yet keeps waiting to be. */
+  /**
+   * Fails the requests that were sent on the lost channel, since their replies cannot arrive. Requests that are not
+   * sent yet keep waiting.
+   */
   private onLost(cause: Error | undefined): void {
     const concerned = this.pending.ids();
     const message = `the reply can no longer come: ${cause?.message ?? 'the channel was closed'}`;
@@ -117,7 +125,7 @@ export class RpcRequester {
       cause instanceof ConnectionError
         ? new ConnectionLostError(message, 'unknown', { cause })
         : new ChannelClosedError(message, 'unknown', { cause });
-    // Confirms that came with the loss are taken in first.
+    // Confirms that arrived together with the loss are processed first.
     this.environment.clock.afterPendingEvents(() => this.pending.failSent(concerned, reason));
   }
 }

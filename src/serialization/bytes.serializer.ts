@@ -1,9 +1,9 @@
 import type { MessageSerializer } from './message-serializer.js';
 
 /**
- * Whatever nobody else accepts is taken as it is: an unknown type is to be treated as `application/octet-stream`
- * (RFC 2046, section 4.5.1), and so is a message that names no type. Bytes never get here on their way out, so what
- * does cannot be written.
+ * Handles the content types that no other serializer accepts, and delivers their bytes unchanged: an unknown type is
+ * treated as `application/octet-stream` (RFC 2046, section 4.5.1), and so is a message without a content type. Outgoing
+ * bytes never reach a serializer, so this one cannot write anything.
  */
 export const bytesSerializer: MessageSerializer = {
   accepts: () => true,

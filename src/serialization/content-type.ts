@@ -1,14 +1,14 @@
-/** A content type, taken apart. */
+/** A parsed content type. */
 export interface ContentType {
-  /** `application/json`: in lower case, without parameters. */
+  /** The type in lower case without parameters, such as `application/json`. */
   readonly mediaType: string;
-  /** The `charset` parameter, in lower case. */
+  /** The `charset` parameter in lower case. */
   readonly charset: string | undefined;
 }
 
 const CHARSET = /;\s*charset\s*=\s*(?:"([^"]*)"|([^\s;]*))/i;
 
-/** Reads a `content-type` property: `Application/JSON; charset=UTF-8`. */
+/** Parses a `content-type` property, such as `Application/JSON; charset=UTF-8`. */
 export function parseContentType(text: string): ContentType {
   const charset = CHARSET.exec(text);
   return {

@@ -3,7 +3,7 @@ import type { MessageSerializer } from './message-serializer.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** `application/json` and everything that says it is JSON underneath (`application/cloudevents+json`, RFC 6839). */
+/** Handles `application/json` and types based on JSON (`application/cloudevents+json`, RFC 6839). */
 export const jsonSerializer: MessageSerializer = {
   accepts: ({ mediaType }) => mediaType === 'application/json' || mediaType.endsWith('+json'),
 
@@ -13,6 +13,6 @@ export const jsonSerializer: MessageSerializer = {
     return Buffer.from(json);
   },
 
-  // JSON is UTF-8 (RFC 8259, section 8.1), so a charset parameter changes nothing.
+  // JSON is always UTF-8 (RFC 8259, section 8.1), so the charset parameter is ignored.
   deserialize: (body) => JSON.parse(utf8.decode(body)) as unknown,
 };

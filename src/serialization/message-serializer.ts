@@ -2,10 +2,11 @@ import type { Buffer } from 'node:buffer';
 import type { ContentType } from './content-type.js';
 
 /**
- * Turns payloads into message bodies and back, for the content types it accepts.
+ * Converts payloads to message bodies and back, for the content types that it accepts.
  *
- * Give your own in {@link AmqpModuleOptions.serializers}; they are asked before the built-in ones for JSON, text and
- * bytes, in the order given.
+ * Pass your own in {@link AmqpModuleOptions.serializers}. They are tried in the given order, before the built-in ones
+ * for JSON, text and bytes.
+ *
  *
  * @example
  * ```ts
@@ -19,10 +20,13 @@ import type { ContentType } from './content-type.js';
  * @publicApi
  */
 export interface MessageSerializer {
-  /** Whether messages of this content type are for this serializer. The answer is remembered. */
+  /** Returns true if this serializer handles messages of the content type. The result is cached. */
   accepts(contentType: ContentType): boolean;
-  /** The body of the message. What it throws rejects the publish, as the cause of a {@link SerializationError}. */
+  /**
+   * Returns the body of the message. An error rejects the publish and becomes the cause of a {@link
+   * SerializationError}.
+   */
   serialize(payload: unknown, contentType: ContentType): Uint8Array;
-  /** The payload of the message. What it throws makes the message undecodable: it is parked and never retried. */
+  /** Returns the payload of the message. An error makes the message undecodable: it is parked without retries. */
   deserialize(body: Buffer, contentType: ContentType): unknown;
 }

@@ -8,24 +8,25 @@ import type { MessageSerializer } from './message-serializer.js';
 import { SerializationError, UndecodableMessageError } from './serialization.errors.js';
 import { textSerializer } from './text.serializer.js';
 
-/** How an application's messages are serialized. */
+/** How the application's messages are serialized. */
 export interface SerializationOptions {
-  /** Asked before the built-in ones for JSON, text and bytes, in this order. */
+  /** Serializers, tried in this order before the built-in ones for JSON, text and bytes. Default: none. */
   readonly serializers?: readonly MessageSerializer[];
   /**
-   * The content type assumed when a message has none. Default: a body that is a JSON object or array is decoded, since most
-   * clients that name no content type send JSON; every other body stays bytes. `'application/octet-stream'` leaves all bytes.
+   * Content type assumed when a message has none. By default, a body that is a JSON object or array is parsed, since
+   * most clients that send no content type send JSON; any other body is delivered as bytes.
+   * `'application/octet-stream'` delivers every such body as bytes.
    */
   readonly defaultContentType?: string;
 }
 
-/** A payload as it goes out. */
+/** An encoded payload. */
 export interface EncodedPayload {
   readonly body: Uint8Array;
   readonly contentType: string;
 }
 
-/** A content type, and who serializes it. */
+/** A content type and its serializer. */
 interface Choice {
   readonly parsed: ContentType;
   readonly serializer: MessageSerializer;
@@ -36,7 +37,9 @@ const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
 
-/** A JSON object or array, decoded. Anything else stays bytes: a bare number or word may be text that means something else. */
+/**
+ * Parses a JSON object or array. Any other body stays bytes: a bare number or word may be text with another meaning.
+ */
 function jsonOrBytes(body: Buffer): unknown {
   const first = body.findIndex((byte) => !SPACES.has(byte));
   if (body[first] !== BRACE && body[first] !== BRACKET) return body;
@@ -47,14 +50,17 @@ function jsonOrBytes(body: Buffer): unknown {
   }
 }
 
-/** Content types whose serializer is remembered. Senders name them, so there is no end to how many there may be. */
+/** Limit of cached content types. Senders choose content types, so their number has no limit. */
 const MAX_CHOICES = 100;
 
-/** Chooses the serializer: on the way in by content type, on the way out by content type or else by the payload. */
+/**
+ * Chooses the serializer: for incoming messages by content type, for outgoing ones by content type or, without one, by
+ * payload.
+ */
 export class MessageSerializers {
   readonly #serializers: readonly MessageSerializer[];
   readonly #defaultContentType: string | undefined;
-  /** To take a content type apart and ask each serializer took as long as to write its JSON. */
+  /** Caches choices: parsing a content type and asking each serializer took as long as writing the JSON. */
   readonly #choices = new Map<string, Choice>();
 
   constructor(options: SerializationOptions) {
@@ -64,7 +70,7 @@ export class MessageSerializers {
 
   /** @throws SerializationError */
   encode(payload: unknown, contentType?: string): EncodedPayload {
-    // Bytes are encoded already, whatever type they are said to have.
+    // Bytes are sent unchanged, whatever their content type.
     if (types.isUint8Array(payload)) return { body: payload, contentType: contentType ?? 'application/octet-stream' };
     contentType ??= typeof payload === 'string' ? 'text/plain' : 'application/json';
     try {

@@ -1,6 +1,6 @@
 import { AmqpError } from '../../lib/client/index.js';
 
-/** A payload that its serializer cannot write. Nothing was sent. The serializer's own error is the `cause`. */
+/** The serializer cannot write the payload. Nothing was sent. `cause` is the serializer's error. */
 export class SerializationError extends AmqpError {
   static {
     this.prototype.name = 'SerializationError';
@@ -8,8 +8,8 @@ export class SerializationError extends AmqpError {
 }
 
 /**
- * A message whose body is not what its content type says. The reader's own error is the `cause`; the message of this
- * one leaves it out, because parsers like to quote what they read and a payload has no place in a log.
+ * The body of a message does not match its content type. `cause` is the parser's error. The text of this error does not
+ * repeat it: parsers quote their input, and a payload must not appear in logs.
  */
 export class UndecodableMessageError extends AmqpError {
   static {

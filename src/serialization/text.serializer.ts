@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import type { MessageSerializer } from './message-serializer.js';
 
 /**
- * Everything `text/…`. Without a charset it is UTF-8; other charsets are read where Node knows them, and not written:
- * whoever needs one encodes the text and sends the bytes.
+ * Handles `text/…`. Text without a charset is UTF-8. Other charsets are read if Node knows them; they are never
+ * written, so encode such text yourself and send the bytes.
  */
 export const textSerializer: MessageSerializer = {
   accepts: ({ mediaType }) => mediaType.startsWith('text/'),

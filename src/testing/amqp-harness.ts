@@ -9,7 +9,7 @@ import { PublishedMessages, type PublishedMatch, type PublishedMessage } from '.
 import { Quiet } from './quiet.js';
 import { HarnessPublishError, HarnessTimeoutError } from './testing.errors.js';
 
-/** Less than the 5 s that Jest and Vitest give a test: our error says more than theirs. In ms. */
+/** ms. It is shorter than the 5 s that Jest and Vitest give a test, since our error is more specific than theirs. */
 const DEFAULT_TIMEOUT = 4_000;
 
 /**
@@ -18,42 +18,52 @@ const DEFAULT_TIMEOUT = 4_000;
  * @publicApi
  */
 export interface HarnessOptions {
-  /** Until what a test waits for has to be there, in real time: ms, or `'4s'`. Default 4 s, less than a test has. */
+  /**
+   * Maximum real time of each wait: ms, or a text such as `'4s'`. Default 4 s, which is less than the timeout of a
+   * test.
+   */
   readonly timeout?: Duration;
   /**
-   * Virtual hosts of connections, by their names. Default: what their URLs say. Brokers are told apart by virtual host: give
-   * two that have the same one different ones here.
+   * Virtual hosts of connections, by the name of the connection. Default: the virtual host in the connection's URL. The
+   * harness has one broker, so two brokers of the application need different virtual hosts.
    */
   readonly vhosts?: Readonly<Record<string, string>>;
-  /** Of the {@link EmbeddedBroker}: `log`, `memoryLimit`, … */
+  /** Options of the {@link EmbeddedBroker}: `log`, `memoryLimit`, … */
   readonly broker?: Omit<BrokerOptions, 'vhosts'>;
 }
 
-/** How a test publishes: the properties of the message, and where to. `messageId` is random unless it is given. */
+/** Properties and destination of a message that a test publishes. Default `messageId`: a random UUID. */
 export interface HarnessPublishOptions extends OutgoingProperties {
-  /** Name of the application's connection whose virtual host it is for, and whose serializers encode it. Default: that without a name. */
+  /**
+   * Name of the application's connection whose virtual host and serializers are used. Default: the connection without a
+   * name.
+   */
   readonly connection?: string;
 }
 
 export interface DeliverOptions extends HarnessPublishOptions {
   /**
-   * What to do when the message waits for its retry. `skip`: move the broker's clock to its end. `stop`: resolve, as `waiting`;
-   * {@link AmqpHarness.advance} then moves the clock. Default `skip`.
+   * What happens when the message waits for a retry. `skip` (default) moves the broker's clock to the end of the delay.
+   * `stop` resolves with the result `waiting`; {@link AmqpHarness.advance} then moves the clock.
    */
   readonly delays?: 'skip' | 'stop';
-  /** Until its outcome has to be known, in real time: ms, or `'4s'`; Infinity for no limit. Default: the harness's. */
+  /**
+   * Maximum real time until the message is settled: ms, or a text such as `'4s'`; Infinity for no limit. Default: the
+   * harness's.
+   */
   readonly timeout?: Duration;
 }
 
-/** How long to wait. */
+/** The limit of a wait. */
 export interface WaitOptions {
-  /** In real time: ms, or `'4s'`; Infinity for no limit. Default: the harness's. */
+  /** Maximum real time: ms, or a text such as `'4s'`; Infinity for no limit. Default: the harness's. */
   readonly timeout?: Duration;
 }
 
 /**
- * An embedded broker and what a test asks of it. Import {@link AmqpTestingModule} beside the application's module: its
- * connections then lead here, over the real protocol, and all else of it runs as it is.
+ * An embedded broker with methods for tests. Import {@link AmqpTestingModule} beside the application's module: it
+ * connects the application to this broker, over the real protocol, and changes nothing else.
+ *
  *
  * @example
  * ```ts
@@ -68,16 +78,16 @@ export class AmqpHarness implements AsyncDisposable {
   readonly apps: AttachedApps;
   private readonly messages: PublishedMessages;
   private readonly quiet: Quiet;
-  /** Its waits are in real time, whatever clock the broker and the applications have. */
+  /** Waits use real time, whatever clocks the broker and the applications have. */
   private readonly environment: Environment = systemEnvironment;
   private readonly trails = new Set<MessageTrail>();
-  /** In ms. */
+  /** ms. */
   private readonly timeout: number;
-  /** What happens while a message is put in, which is known only afterwards. */
+  /** Journal entries of the publish that is running; its message is known only afterwards. */
   private meanwhile: JournalEntry[] | undefined;
 
   private constructor(
-    /** The broker: `faults` to break things, `journal` for what it saw, `queues` for what is where. */
+    /** The broker: `faults` breaks things, `journal` records events, `queues` shows where messages are. */
     readonly broker: EmbeddedBroker,
     options: HarnessOptions,
   ) {
@@ -93,25 +103,38 @@ export class AmqpHarness implements AsyncDisposable {
     });
   }
 
-  /** Starts one, with a broker on a free port of the loopback interface, which does not keep the process alive. */
+  /**
+   * Starts a harness with a broker on a free port of the loopback interface. The broker does not keep the process
+   * alive.
+   *
+   * @example
+   * ```ts
+   * await using harness = await AmqpHarness.start({ timeout: '2s' });
+   * ```
+   *
+   * @throws ConfigurationError for an invalid duration
+   */
   static async start(options: HarnessOptions = {}): Promise<AmqpHarness> {
     const broker = await EmbeddedBroker.start(options.broker);
     broker.unref();
     return new AmqpHarness(broker, options);
   }
 
-  /** The broker, for what makes connections of its own: `new AmqpServer({ urls: [harness.url], … })`. */
+  /**
+   * The URL of the broker, for connections that do not belong to a module: `new AmqpServer({ urls: [harness.url], …
+   * })`.
+   */
   get url(): string {
     return this.broker.url;
   }
 
   /**
-   * Puts a message into a queue and resolves with what became of it, after all its attempts: acked, parked, … Retry delays
-   * of the broker are skipped. Those of exclusive queues wait in the application, by the real clock.
+   * Puts a message into a queue and resolves with its outcome after all attempts: acked, parked, … Delays in the broker
+   * are skipped. Retries of exclusive queues wait in the application and use the real clock.
    *
-   * @param payload encoded as a publisher does: anything JSON can hold, a string, or bytes
-   * @throws HarnessPublishError: there is no such queue, or it is full
-   * @throws HarnessTimeoutError: no outcome in time; it says where the message is
+   * @param payload any JSON value, a string or bytes; encoded as a publisher does
+   * @throws HarnessPublishError if the queue does not exist or is full
+   * @throws HarnessTimeoutError if the message is not settled in time; it says where the message is
    * @throws SerializationError
    */
   async deliver(queue: string, payload: unknown, options: DeliverOptions = {}): Promise<DeliveryOutcome> {
@@ -140,10 +163,10 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   /**
-   * Publishes as some other service would, and returns the queues that the message went to: a test of bindings. Await
-   * {@link idle} for what comes of it.
+   * Publishes a message as another service does, and returns the names of the queues that got it. Await {@link idle} to
+   * see the consequences.
    *
-   * @throws HarnessPublishError: there is no such exchange, no queue is bound, or one is full
+   * @throws HarnessPublishError if the exchange does not exist, no queue is bound, or a queue is full
    * @throws SerializationError
    */
   publish(
@@ -156,8 +179,9 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   /**
-   * What the applications have published and the broker has seen, the oldest first: 10,000 entries of its journal. What is on
-   * its way to a retry or parked queue is not among it, nor what the test has put in.
+   * Returns the messages that the applications have published and the broker has received, oldest first, as far as the
+   * last 10,000 journal entries reach. Messages on their way to a retry or parked queue, and messages of the test, are
+   * left out.
    *
    * @throws TypeError for a property that messages do not have
    */
@@ -166,17 +190,18 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   /**
-   * The first such message: one that was published already, else the next that is.
+   * Resolves with the first matching message: one that was published already, else the next one.
    *
-   * @throws HarnessTimeoutError when none comes
+   * @throws HarnessTimeoutError if none is published in time
    */
   async whenPublished(match: PublishedMatch, { timeout }: WaitOptions = {}): Promise<PublishedMessage> {
     return this.messages.next(match, this.timeLimit(timeout));
   }
 
   /**
-   * Resolves when nothing is in flight: nothing unacknowledged, nothing ready that somebody consumes, no publish that the broker
-   * has not seen. What waits in delay queues needs {@link advance}; what your code does without a message it cannot know.
+   * Resolves when nothing is in flight: every delivery is settled, no queue with a consumer has a ready message, and
+   * the broker has received every publish. Messages in delay queues do not count; {@link advance} moves them. Work
+   * without a message, such as a timer, is unknown to the harness.
    *
    * @throws HarnessTimeoutError that says what is in flight
    */
@@ -185,24 +210,31 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   /**
-   * Moves the broker's clock forward, and resolves when all that was due meanwhile is dealt with: retries, TTLs, expiries.
+   * Moves the broker's clock forward, and resolves when everything that became due is handled: retries, TTLs, expiries.
    *
-   * @param time ms, or `'1m'`
-   * @throws HarnessTimeoutError, ConfigurationError for what is no duration
+   * @param time ms, or a text such as `'1m'`
+   * @throws HarnessTimeoutError if that takes too long
+   * @throws ConfigurationError for an invalid duration
    */
   async advance(time: Duration, options?: WaitOptions): Promise<void> {
     this.broker.advance(milliseconds(time, 'AmqpHarness.advance'));
     await this.idle(options);
   }
 
-  /** Between tests: drops every ready message, ends faults, forgets what was published. What is declared stays. */
+  /**
+   * Prepares for the next test: drops every ready message, ends all faults, and forgets published messages.
+   * Declarations stay.
+   */
   clear(): void {
     this.broker.faults.clear();
     this.broker.purge();
     this.broker.journal.clear();
   }
 
-  /** Closes the broker, after the applications. One that {@link AmqpTestingModule} has started is closed with the application. */
+  /**
+   * Closes the broker. Close the applications first. A broker that {@link AmqpTestingModule} started closes with its
+   * application.
+   */
   close(): Promise<void> {
     return this.broker.close();
   }
@@ -238,7 +270,7 @@ export class AmqpHarness implements AsyncDisposable {
     );
   }
 
-  /** Not in the middle of the broker's work, which is where we hear of it. */
+  /** Waits for the next turn, since this is called in the middle of the broker's work. */
   private skipTo(due: number): void {
     this.environment.clock.afterPendingEvents(() => this.broker.advance(Math.max(0, due - this.broker.now)));
   }

@@ -5,15 +5,16 @@ import { CONNECTION_TARGET } from '../registry/connection-target.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { AmqpHarness, type HarnessOptions } from './amqp-harness.js';
 
-/** Whose the harness is. */
+/** Records who owns the harness. */
 class GivenHarness {
   constructor(readonly byTheTest: boolean) {}
 }
 
 /**
- * Leads every `AmqpModule` connection of an application to an embedded broker: `forRoot` and `forRootAsync`, with a name and
- * without. Import it beside the application's own module, and get the {@link AmqpHarness}; all else of the application is as
- * it is: topology, retries, guards, pipes.
+ * Connects every `AmqpModule` connection of an application (`forRoot` and `forRootAsync`, named or not) to an embedded
+ * broker. Import it beside the application's own module, and get the {@link AmqpHarness}. Topology, retries, guards and
+ * pipes of the application run unchanged.
+ *
  *
  * @example
  * ```ts
@@ -37,8 +38,8 @@ export class AmqpTestingModule implements OnApplicationShutdown {
   }
 
   /**
-   * With a broker of its own, which is closed with the application; or with a harness that you have started and close
-   * yourself: for several applications on one broker, or one that is started again.
+   * Starts a broker that closes with the application, or uses a harness that you start and close yourself, for several
+   * applications on one broker or for restarts of an application.
    */
   static forRoot(given: AmqpHarness | HarnessOptions = {}): DynamicModule {
     const harness = given instanceof AmqpHarness ? given : undefined;
@@ -55,7 +56,7 @@ export class AmqpTestingModule implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    // Whichever of the two Nest shuts down first: the connections are closed before their broker is.
+    // The connections must close before their broker, whichever of the two Nest shuts down first.
     await this.registry.onApplicationShutdown();
     this.harness.apps.detach(this.registry);
     if (!this.given.byTheTest) await this.harness.close();

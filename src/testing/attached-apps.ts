@@ -10,21 +10,21 @@ import type { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { ConnectionTarget } from '../registry/connection-target.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 
-/** The applications under test: where their connections lead, and what they tell. */
+/** The applications under test: redirects their connections and receives their failures. */
 export class AttachedApps implements ConnectionTarget {
-  /** By the name of the connection. */
+  /** By name of the connection. */
   private readonly vhosts = new Map<string, string>();
   private readonly apps = new Map<ConnectionRegistry, Subscription>();
   private readonly builtIn = new MessageSerializers({});
 
-  /** @param given virtual hosts of connections, over those in their URLs */
+  /** @param given virtual hosts of connections; they take precedence over those in the URLs */
   constructor(
     private readonly broker: EmbeddedBroker,
     private readonly given: Readonly<Record<string, string>>,
     private readonly onFailure: (failure: ConsumerFailure) => void,
   ) {}
 
-  /** The options as they are, but for the way to the broker: address, virtual host, login, TLS. */
+  /** Replaces address, virtual host, login and TLS options; all other options stay. */
   direct(connection: string, options: AmqpModuleOptions | undefined): AmqpModuleOptions {
     const vhost = this.given[connection] ?? options?.connection?.vhost ?? vhostIn(options?.url);
     this.vhosts.set(connection, vhost);
@@ -57,13 +57,13 @@ export class AttachedApps implements ConnectionTarget {
     this.apps.delete(registry);
   }
 
-  /** Those of the connection to this virtual host, or the built-in ones. */
+  /** Returns the serializers of the connection to this virtual host, or the built-in ones. */
   serializersOf(vhost: string): MessageSerializers {
     const named = this.named().find(({ name }) => this.vhosts.get(name) === vhost);
     return named?.serializers ?? this.builtIn;
   }
 
-  /** The payload, or the bytes where they are no payload. */
+  /** Returns the payload, or the bytes if they cannot be decoded. */
   decode(vhost: string, body: Buffer, properties: MessageProperties): unknown {
     try {
       return this.serializersOf(vhost).decode(body, properties);
@@ -73,8 +73,9 @@ export class AttachedApps implements ConnectionTarget {
   }
 
   /**
-   * Resolves when the broker has seen all that was written so far, and the applications what it has answered: frames keep
-   * their order on a connection, so it is enough to ask something on each. Returns the number of methods that it took.
+   * Resolves when the broker has received everything that was written so far, and the applications have received the
+   * answers. Frames keep their order on a connection, so one request on each connection is enough. Returns the number
+   * of methods that it used.
    */
   async roundTrip(): Promise<number> {
     const open = this.named().filter(({ connections }) => connections.isOpen);
@@ -82,7 +83,7 @@ export class AttachedApps implements ConnectionTarget {
     const connections = pairs.flatMap((pair) =>
       pair.status === 'fulfilled' ? [pair.value.publishing, pair.value.consuming] : [],
     );
-    // One that has been closed has nothing more to say.
+    // A closed connection has nothing more to send.
     const asked = await Promise.allSettled(connections.map(ask));
     return asked.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
   }
@@ -98,7 +99,7 @@ async function ask(connection: Connection): Promise<number> {
   return 2;
 }
 
-/** That of the first URL; `/` where it cannot be told: there is none, or a function would find it. */
+/** Returns the virtual host of the first URL, or `/` if there is no URL or a function returns it. */
 function vhostIn(url: Urls | undefined): string {
   const first = Array.isArray(url) ? (url as readonly string[])[0] : url;
   return typeof first === 'string' && first !== '' ? parseUri(first).vhost : '/';

@@ -1,44 +1,46 @@
-/** How the way of a message ended. */
+/** How a message was settled. */
 export type DeliveryResult =
-  /** Handled, or settled by the handler itself; with `noAck` delivered. */
+  /** The handler returned or settled the message itself; with `noAck`, the message was delivered. */
   | 'acked'
-  /** Its attempts are spent, or it was refused: it is in `<queue>.parked`. */
+  /** All attempts failed, or the message was refused: it is in `<queue>.parked`. */
   | 'parked'
-  /** It went to the dead-letter exchange of its queue, and on to the queues in `movedTo`. */
+  /** The queue's dead-letter exchange sent it to the queues in `movedTo`. */
   | 'dead-lettered'
-  /** Rejected, and gone: its queue has no dead-letter exchange, or nothing is bound there. */
+  /** It was rejected and is gone: its queue has no dead-letter exchange, or nothing is bound to that exchange. */
   | 'rejected'
-  /** Acknowledged though it failed (`retry.then: 'discard'`). */
+  /** It failed and was acknowledged all the same (`retry.then: 'discard'`). */
   | 'discarded'
-  /** A request whose answer was the error. */
+  /** It was a request, and its error was sent as the reply. */
   | 'answered'
-  /** It is gone without having been handled: expired, over its queue's limit, or delivered too often. */
+  /** The broker removed it unhandled: it expired, or exceeded the queue's limit or delivery limit. */
   | 'dropped'
-  /** It waits for its retry; only with `delays: 'stop'`. */
+  /** It waits for a retry; only with `delays: 'stop'`. */
   | 'waiting';
 
 /**
- * What became of a message that a test has delivered.
+ * The outcome of a message that a test delivered.
  *
  * @publicApi
  */
 export interface DeliveryOutcome {
   readonly result: DeliveryResult;
-  /** The queue that it was delivered to. */
+  /** The queue that the test delivered to. */
   readonly queue: string;
   readonly messageId: string | undefined;
-  /** How often the handler was asked, its first time included; redeliveries do not count. */
+  /** Number of times the handler was called, including the first; redeliveries of an attempt do not count. */
   readonly attempts: number;
-  /** What came between the attempts, in ms. */
+  /** Delays between the attempts, in ms. */
   readonly delays: readonly number[];
-  /** How often the broker has delivered it: more than `attempts` when it was given back. */
+  /** Number of times the broker delivered the message; more than `attempts` if it was requeued. */
   readonly deliveries: number;
-  /** What the last attempt has thrown; undefined when it succeeded. */
+  /** The error of the last attempt; undefined if it succeeded. */
   readonly error: unknown;
-  /** What each attempt has thrown, the first one first. */
+  /** The error of each failed attempt, in order. */
   readonly errors: readonly unknown[];
-  /** `BillingConsumer.onOrder`; known when an attempt has failed. */
+  /** The failed consumer, such as `BillingConsumer.onOrder`; undefined if no attempt failed. */
   readonly consumer: string | undefined;
-  /** The queues where it is now: `['billing.parked']`, those of a dead letter, or a delay queue's. */
+  /**
+   * The queues where the message is now: `['billing.parked']`, the queues of a dead-lettered message, or a delay queue.
+   */
   readonly movedTo: readonly string[];
 }

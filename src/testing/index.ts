@@ -1,5 +1,5 @@
 /**
- * Tests of Nest applications without RabbitMQ: an embedded broker in the place of theirs, the real protocol in between.
+ * Tests of Nest applications without RabbitMQ: the application uses an embedded broker, over the real protocol.
  *
  * @packageDocumentation
  */

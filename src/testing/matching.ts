@@ -1,14 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { isDeepStrictEqual, types } from 'node:util';
 
-/** Whether the value is one of Jest's or Vitest's matchers, `expect.objectContaining(…)` for one. */
+/** Returns true for a matcher of Jest or Vitest, such as `expect.objectContaining(…)`. */
 function isMatcher(value: object): value is { asymmetricMatch(actual: unknown): boolean } {
   return 'asymmetricMatch' in value && typeof value.asymmetricMatch === 'function';
 }
 
 /**
- * Whether `actual` is what is expected: a function is asked, a RegExp is tried on text, matchers of Jest and Vitest do as
- * they do; of an object the properties that are given have to match, of an array all items; anything else is equal.
+ * Compares a value with an expectation: a function must return true, a RegExp must match a string, and matchers of Jest
+ * and Vitest work as usual. An object must contain the given properties, an array must match item by item, and any
+ * other value must be equal.
  */
 export function matches(actual: unknown, expected: unknown): boolean {
   if (typeof expected === 'function') return Boolean((expected as (value: unknown) => unknown)(actual));

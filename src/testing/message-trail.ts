@@ -6,32 +6,33 @@ import { stateOf, type RetryState } from '../settlement/retry/retry-state.js';
 import type { ConsumerFailure } from '../settlement/consumer-failure.js';
 import type { DeliveryOutcome, DeliveryResult } from './delivery-outcome.js';
 
-/** The message as its consumer has put it elsewhere. */
+/** A copy of the message in another queue. */
 interface Detour {
   readonly kind: 'retry' | 'park';
   readonly queue: string;
-  /** Broker clock, ms: when it comes back. */
+  /** Time of its return by the broker's clock, ms. */
   readonly due: number;
-  /** The delivery that failed. The broker still has it when it has the copy. */
+  /** The failed delivery. The broker still has it while it receives the copy. */
   readonly original: JournalMessage;
 }
 
-/** Follows one message through the broker's journal, from its first delivery to its end, across its retries. */
+/** Follows one message through the broker's journal, from its first delivery to its settlement, across retries. */
 export class MessageTrail {
   private readonly messageId: string | undefined;
   private deliveries = 0;
   private out = false;
   private detour: Detour | undefined;
-  /** By the attempt that failed, as all of these. */
+  /** By failed attempt, like the maps below. */
   private readonly delays = new Map<number, number>();
   private readonly records = new Map<number, FailureRecord>();
   private readonly failures = new Map<number, ConsumerFailure>();
   private movedTo: readonly string[] = [];
 
   /**
-   * @param current the message as it is now: a retry is another one
-   * @param onWaiting it waits for its retry, until then (broker clock, ms); undefined where the application's clock runs
-   * @param onEnd how it ended
+   * @param current the message now; each retry is another message
+   * @param onWaiting called when it waits for a retry, with the end of the wait (broker clock, ms); undefined if the
+   * application's clock decides
+   * @param onEnd called with the outcome
    */
   constructor(
     private readonly queue: string,
@@ -60,7 +61,7 @@ export class MessageTrail {
     };
   }
 
-  /** In words, for when it takes too long. */
+  /** Describes where the message is, for a timeout. */
   get whereabouts(): string {
     const { deliveries, detour, delays } = this;
     const retries = delays.size > 0 ? ` after ${delays.size} retries (${[...delays.values()].join(', ')} ms)` : '';
@@ -72,7 +73,7 @@ export class MessageTrail {
       : `it went back to its queue ${deliveries} times${retries}`;
   }
 
-  /** Takes a look at what happened in the broker; whether it was about this message. */
+  /** Processes a journal entry. Returns true if it concerns this message. */
   see(entry: JournalEntry): boolean {
     switch (entry.kind) {
       case 'delivered':
@@ -88,21 +89,24 @@ export class MessageTrail {
     }
   }
 
-  /** The application tells of a failure: it knows the error, the broker only its text. Whether it was about this message. */
+  /**
+   * Processes a failure that the application reports: it has the error itself, the broker only its text. Returns true
+   * if it concerns this message.
+   */
   hear(failure: ConsumerFailure): boolean {
     const { queue, messageId, attempt, decision, delay } = failure;
     if (queue !== this.queue || messageId !== this.messageId || this.failures.has(attempt)) return false;
     if (attempt > this.attempt) return false;
     this.failures.set(attempt, failure);
     if (decision === 'retry' && !this.delays.has(attempt)) {
-      // No queue of the broker has it: it waits in the process.
+      // No queue of the broker has the message: it waits in the process.
       this.delays.set(attempt, delay ?? 0);
       this.onWaiting(undefined);
     }
     return true;
   }
 
-  /** The attempt that is under way, or the last one. */
+  /** The running attempt, or the last one. */
   private get attempt(): number {
     return this.delays.size + 1;
   }
@@ -111,7 +115,7 @@ export class MessageTrail {
     if (queue !== this.queue || !message.is(this.current)) return false;
     this.deliveries++;
     this.out = true;
-    // Given back and here again: the same attempt, whose end is still to come.
+    // The message was requeued and delivered again: the same attempt, which has not ended yet.
     if (this.failures.get(this.attempt)?.decision === 'requeue') this.failures.delete(this.attempt);
     this.movedTo = [];
     if (noAck) this.end('acked');
@@ -147,14 +151,14 @@ export class MessageTrail {
     if (!message.is(this.current) || !this.out) return false;
     this.out = false;
     if (outcome === 'ack') this.end(this.acked());
-    // A rejected one has died before: that was the end.
+    // A rejected message ended earlier, when it was dead-lettered or dropped.
     return true;
   }
 
   private onDied({ message, queue, reason, deadLetter, queues }: EntryOf<'died'>): boolean {
     if (!message.is(this.current)) return false;
     if (queue !== this.queue && deadLetter && queues.includes(this.queue)) {
-      // Its delay is over.
+      // The delay is over.
       this.current = deadLetter;
       return true;
     }
@@ -175,7 +179,10 @@ export class MessageTrail {
     this.onEnd(result);
   }
 
-  /** The state that it carries, if it is this message: same id, same body. Twins are taken one for each. */
+  /**
+   * Returns the state in the header if this is a copy of the message (same id, same body). Each copy matches one
+   * message only.
+   */
   private stateOfCopy(message: JournalMessage): RetryState | undefined {
     const { properties } = message;
     const state = stateOf({ properties }, this.queue);
@@ -195,7 +202,7 @@ export class MessageTrail {
   }
 }
 
-/** What a record of `TypeError: …` tells of its error. */
+/** Rebuilds the error from a record such as `TypeError: …`. */
 function errorFrom({ message, stack }: FailureRecord): Error {
   const [, name, text] = /^(\w+): (.*)$/s.exec(message) ?? [];
   const error = new Error(text ?? message);

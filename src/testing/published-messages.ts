@@ -14,26 +14,28 @@ import { HarnessTimeoutError } from './testing.errors.js';
  * @publicApi
  */
 export interface PublishedMessage {
-  /** Empty for the default exchange. */
+  /** `''` for the default exchange. */
   readonly exchange: string;
   readonly routingKey: string;
-  /** Decoded by its content type; the bytes where that fails. */
+  /** Decoded by content type; the bytes if decoding fails. */
   readonly payload: unknown;
   readonly body: Buffer;
   readonly headers: NonNullable<MessageProperties['headers']>;
   readonly properties: MessageProperties;
   readonly mandatory: boolean;
-  /** The virtual host. */
+  /** Virtual host of the connection. */
   readonly vhost: string;
-  /** The queues that it went to. */
+  /** The queues that got the message. */
   readonly queues: readonly string[];
-  /** `unroutable`: no queue is bound. `refused`: one of the queues is full. `nacked`, `returned`: by a fault. */
+  /** `unroutable`: no queue is bound. `refused`: a queue is full. `nacked` and `returned`: caused by a fault. */
   readonly outcome: 'routed' | 'unroutable' | 'refused' | 'nacked' | 'returned';
 }
 
 /**
- * Which messages: all whose properties match those that are given. Text is equal, a RegExp fits, a function says yes,
- * matchers such as `expect.objectContaining()` do as they do; objects have at least the properties given.
+ * Selects messages whose properties match all given ones. A string must be equal, a RegExp must match, and a function
+ * must return true. Matchers such as `expect.objectContaining()` work as usual. An object must contain at least the
+ * given properties.
+ *
  *
  * @publicApi
  */
@@ -52,9 +54,9 @@ const MATCHED = Object.keys({
   outcome: 0,
 } satisfies Record<keyof PublishedMessage, 0>);
 
-/** What the applications have published, as the broker saw it. */
+/** The messages that applications have published, as the broker received them. */
 export class PublishedMessages {
-  /** By the number of the connection. */
+  /** By number of the connection. */
   private readonly vhosts = new Map<number, string>();
 
   constructor(
@@ -76,12 +78,15 @@ export class PublishedMessages {
       .filter((message) => matches(message, match));
   }
 
-  /** One that is there, else the next. @throws HarnessTimeoutError after so many ms, TypeError likewise */
+  /**
+   * Resolves with a message that exists, else with the next one. @throws HarnessTimeoutError after `timeout` ms @throws
+   * TypeError as `find` does
+   */
   async next(match: PublishedMatch, timeout: number): Promise<PublishedMessage> {
     const { journal } = this.broker;
     const end = this.clock.now() + timeout;
     for (;;) {
-      // Here and not in the middle of the broker's work: the test's own functions may throw.
+      // This runs outside of the broker's work, since functions of the test may throw.
       const [first] = this.find(match);
       if (first) return first;
       const after = journal.entries.at(-1)?.sequence ?? 0;
@@ -118,7 +123,7 @@ export class PublishedMessages {
   }
 }
 
-/** Not put in by the test, and not on its way to a retry or a parked queue: that is a message's outcome. */
+/** Excludes messages of the test, and copies on their way to a retry or parked queue, which belong to an outcome. */
 function isOfTheApplication({ connection, exchange, routingKey, message }: EntryOf<'published'>): boolean {
   if (connection === 0) return false;
   const state = exchange === '' ? message.properties.headers?.[RETRY_HEADER] : undefined;
@@ -127,7 +132,7 @@ function isOfTheApplication({ connection, exchange, routingKey, message }: Entry
   return routingKey !== parkedQueueName(queue) && !routingKey.startsWith(delayQueuePrefix(queue));
 }
 
-/** A misspelt one would match every message, or none. */
+/** Refuses misspelt properties, which would match every message or none. */
 function refuseUnknown(match: PublishedMatch): void {
   const unknown = Object.keys(match).find((name) => !MATCHED.includes(name));
   if (unknown !== undefined) {

@@ -3,9 +3,9 @@ import type { EmbeddedBroker } from '../../lib/broker/index.js';
 import type { AttachedApps } from './attached-apps.js';
 import { HarnessTimeoutError } from './testing.errors.js';
 
-/** Waits until nothing is in flight. It looks when the broker's journal has grown, and at no other time. */
+/** Waits until nothing is in flight. It checks only when the broker's journal has grown. */
 export class Quiet {
-  /** What clients have asked, and messages that moved. */
+  /** Counts requests of clients and moves of messages. */
   private steps = 0;
   private waiting: (() => void)[] = [];
   private planned = false;
@@ -21,7 +21,10 @@ export class Quiet {
     });
   }
 
-  /** @throws HarnessTimeoutError after so many ms, which says what is still in flight */
+  /**
+   * @param timeout ms
+   * @throws HarnessTimeoutError that says what is still in flight
+   */
   async wait(timeout: number): Promise<void> {
     let late = false;
     let cancel = (): void => {};
@@ -37,7 +40,7 @@ export class Quiet {
         while (this.busy.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
         const before = this.steps;
         const own = await this.apps.roundTrip();
-        // An application may be on its way to a publish, by opening a channel for it.
+        // An application that opens a channel may be about to publish.
         others = this.steps - before - own;
       } while (!late && (others !== 0 || this.busy.length > 0));
     };
@@ -48,7 +51,10 @@ export class Quiet {
     }
   }
 
-  /** Messages that somebody has, or is about to get. What nobody consumes waits for good, and delays go by the clock. */
+  /**
+   * Counts messages that a consumer has or is about to get. Messages without a consumer and messages in delay queues do
+   * not count.
+   */
   private get busy() {
     return this.broker.queues.filter(
       ({ messages, unacknowledged, consumers }) => unacknowledged > 0 || (messages > 0 && consumers > 0),
@@ -62,7 +68,7 @@ export class Quiet {
     return queues.join(', ') || 'the queues are, but a connection of the application does not answer';
   }
 
-  /** The journal is written in the middle of things: what has come of them is seen in the next turn. */
+  /** Checks in the next turn, since the journal is written in the middle of the broker's work. */
   private plan(): void {
     if (this.planned || this.waiting.length === 0) return;
     this.planned = true;

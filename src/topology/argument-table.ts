@@ -3,19 +3,20 @@ import { count } from '../common/count.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { milliseconds, type Duration } from '../common/duration.js';
 
-/** What the value of an option becomes as an argument; undefined leaves it out. @throws ConfigurationError */
+/** Converts the value of an option to an argument; undefined omits it. @throws ConfigurationError */
 type ToArgument = (value: never, what: string) => FieldTable[string] | undefined;
 
-/** The name of an argument, and what its value becomes. Without that it goes as it is. */
+/** The name of an argument, and the conversion of its value if it needs one. */
 type Named = string | readonly [argument: string, toArgument: ToArgument];
 
-/** Options that are arguments, by their names. */
+/** Maps options to the names of their arguments. */
 export type NamedArguments<O> = { readonly [K in keyof O]?: Named };
 
 /**
- * The named options under the names that RabbitMQ knows them by.
+ * Returns the given options under RabbitMQ's names.
  *
- * @param what whose options they are, for an error. @throws ConfigurationError
+ * @param what owner of the options, for errors
+ * @throws ConfigurationError
  */
 export function namedArguments<O extends object>(what: string, named: NamedArguments<O>, options: O): FieldTable {
   const table: FieldTable = {};
@@ -30,10 +31,11 @@ export function namedArguments<O extends object>(what: string, named: NamedArgum
 }
 
 /**
- * The arguments of a declaration: the named options, then whatever was given as `arguments`, which wins because it is the
- * more explicit of the two.
+ * Builds the arguments of a declaration: the named options, then those given as `arguments`, which take precedence
+ * because they are more explicit.
  *
- * @param flags options that are no arguments. @throws ConfigurationError
+ * @param flags options that are not arguments
+ * @throws ConfigurationError
  */
 export function argumentTable<O extends { readonly arguments?: FieldTable }>(
   what: string,
@@ -45,11 +47,11 @@ export function argumentTable<O extends { readonly arguments?: FieldTable }>(
   return { ...namedArguments(what, named, options), ...options.arguments };
 }
 
-/** A time, in ms. Infinity is no limit, as leaving it out. */
+/** A time in ms. Infinity means no limit and omits the argument. */
 export const duration: ToArgument = (value: Duration, what: string) =>
   value === Infinity ? undefined : milliseconds(value, what);
 
-/** A whole number from `min`. Infinity is no limit, as leaving it out. */
+/** A whole number from `min`. Infinity means no limit and omits the argument. */
 export const countFrom =
   (min: number): ToArgument =>
   (value: number, what: string) =>

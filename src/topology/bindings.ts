@@ -1,25 +1,27 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import { refuseUnknown } from '../common/known-options.js';
 
-/** A binding to make. Get one from {@link bindQueue} or {@link bindExchange}. */
+/** A binding to declare. {@link bindQueue} and {@link bindExchange} create it. */
 export interface BindingDefinition {
-  /** Where the messages go: the name of a queue or of an exchange. */
+  /** Name of the queue or exchange that receives the messages. */
   readonly destination: string;
   readonly destinationKind: 'queue' | 'exchange';
-  /** Where they come from: the name of an exchange. */
+  /** Name of the exchange that the messages come from. */
   readonly source: string;
   readonly routingKey: string;
   readonly arguments: FieldTable;
 }
 
-/** What a binding may be told apart from its ends and key. */
+/** Further options of a binding. */
 export interface BindingOptions {
-  /** For a headers exchange the headers to match and `x-match`: `all` (the default) or `any`. */
+  /** For a headers exchange: the headers to match, and `x-match` with `all` (default) or `any`. */
   readonly arguments?: FieldTable;
 }
 
 /**
- * Messages of `exchange` whose routing key fits go to `queue`. A fanout or headers exchange needs no key.
+ * Binds a queue: messages of `exchange` with a matching routing key go to `queue`. A fanout or headers exchange needs
+ * no key.
+ *
  *
  * @example
  * ```ts
@@ -39,8 +41,13 @@ export function bindQueue(
 }
 
 /**
- * Messages of the exchange `source` whose routing key fits go on to the exchange `destination`
+ * Binds an exchange to an exchange: messages of `source` with a matching routing key go to the exchange `destination`
  * (https://www.rabbitmq.com/docs/e2e).
+ *
+ * @example
+ * ```ts
+ * bindExchange('audit', 'orders', '#')
+ * ```
  *
  * @publicApi
  */

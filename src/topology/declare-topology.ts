@@ -5,12 +5,13 @@ import { topologyError } from './topology.errors.js';
 import type { TopologyOptions } from './topology.js';
 
 /**
- * Declares everything, one after the other: exchanges, then queues, then bindings, so that both ends of a binding are
- * there. One at a time because an error closes the channel, and what else was under way would fail with it: only so is
- * the entity that is named the one that is wrong.
+ * Declares exchanges, then queues, then bindings, so that both ends of a binding exist when it is declared.
+ * Declarations run one at a time: an error closes the channel and fails every pending call, so only a sequence shows
+ * which entity is wrong.
  *
- * @param names learns what the broker calls the queues that it names
- * @throws TopologyError at the first that the broker refuses, TopologyMismatchError where it is there and different
+ * @param names receives the names that the broker chooses for server-named queues
+ * @throws TopologyError for the first entity that the broker refuses
+ * @throws TopologyMismatchError if an entity exists with other arguments
  */
 export async function declareTopology(
   channel: Channel,
@@ -32,7 +33,7 @@ export async function declareTopology(
   }
 }
 
-/** Passive declarations: they fail for what is not there, and change nothing (section 1.7.2.1). */
+/** Checks with passive declarations, which fail for a missing entity and change nothing (section 1.7.2.1). */
 async function verifyTopology(channel: Channel, { exchanges = [], queues = [] }: TopologyOptions): Promise<void> {
   for (const { name, type } of exchanges) {
     await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, { passive: true }), 'find');

@@ -1,10 +1,10 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import { argumentTable } from './argument-table.js';
 
-/** An exchange to declare. Make one with {@link topicExchange} and its siblings. */
+/** An exchange to declare. {@link topicExchange} and the other functions of this file create it. */
 export interface ExchangeDefinition {
   readonly name: string;
-  /** `topic`, `direct`, `fanout`, `headers`, or what a plugin adds. */
+  /** `topic`, `direct`, `fanout`, `headers`, or the type of a plugin. */
   readonly type: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;
@@ -12,28 +12,35 @@ export interface ExchangeDefinition {
   readonly arguments: FieldTable;
 }
 
-/** What an exchange may be told apart from its name and type. */
+/** Further options of an exchange. */
 export interface ExchangeOptions {
-  /** Survives a restart of the broker. Default true. */
+  /** The exchange survives a restart of the broker. Default true. */
   readonly durable?: boolean;
-  /** Goes when its last binding goes. Default false. */
+  /** The exchange is deleted when its last binding is removed. Default false. */
   readonly autoDelete?: boolean;
-  /** Nobody can publish to it, it can only be bound to other exchanges. Default false. */
+  /** Clients cannot publish to the exchange; it only receives messages from other exchanges. Default false. */
   readonly internal?: boolean;
   /**
-   * Where messages go that this exchange can route nowhere (`alternate-exchange`,
-   * https://www.rabbitmq.com/docs/ae). They count as routed: a mandatory message is then not returned.
+   * Exchange that receives the messages that this exchange cannot route (`alternate-exchange`,
+   * https://www.rabbitmq.com/docs/ae). Such messages count as routed, so mandatory messages are not returned. Default:
+   * none.
    */
   readonly alternateExchange?: string;
-  /** Further arguments, as they are. */
+  /** Further arguments, sent unchanged. */
   readonly arguments?: FieldTable;
 }
 
 const named = { alternateExchange: 'alternate-exchange' } as const;
 
 /**
- * An exchange of any type, for those that plugins add (`x-delayed-message`, `x-consistent-hash`).
+ * An exchange of any type, for types that plugins add (`x-delayed-message`, `x-consistent-hash`).
  *
+ * @example
+ * ```ts
+ * exchange('by-customer', 'x-consistent-hash')
+ * ```
+ *
+ * @throws ConfigurationError for an unknown option
  * @publicApi
  */
 export function exchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeDefinition {
@@ -48,7 +55,7 @@ export function exchange(name: string, type: string, options: ExchangeOptions = 
 }
 
 /**
- * An exchange that routes by pattern: `*` stands for one word of the routing key, `#` for any number of them.
+ * A topic exchange: it routes by pattern. `*` stands for one word of the routing key, `#` for any number of words.
  *
  * @example
  * ```ts
@@ -61,7 +68,8 @@ export const topicExchange = (name: string, options?: ExchangeOptions): Exchange
   exchange(name, 'topic', options);
 
 /**
- * An exchange that routes by the routing key being equal.
+ * A direct exchange: it routes to queues whose binding key equals the routing key.
+ *
  *
  * @publicApi
  */
@@ -69,7 +77,8 @@ export const directExchange = (name: string, options?: ExchangeOptions): Exchang
   exchange(name, 'direct', options);
 
 /**
- * An exchange that routes to everything bound to it.
+ * A fanout exchange: it routes to everything that is bound to it.
+ *
  *
  * @publicApi
  */
@@ -77,7 +86,8 @@ export const fanoutExchange = (name: string, options?: ExchangeOptions): Exchang
   exchange(name, 'fanout', options);
 
 /**
- * An exchange that routes by headers: bind with `arguments: { 'x-match': 'all', … }`.
+ * A headers exchange: it routes by headers. Bind queues with `arguments: { 'x-match': 'all', … }`.
+ *
  *
  * @publicApi
  */

@@ -2,93 +2,110 @@ import type { FieldTable } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
 import { argumentTable, countFrom, duration, finiteFrom } from './argument-table.js';
 
-/** A queue to declare. Make one with {@link classicQueue}, {@link quorumQueue}, {@link streamQueue}, {@link serverNamedQueue}. */
+/**
+ * A queue to declare. {@link classicQueue}, {@link quorumQueue}, {@link streamQueue} and {@link serverNamedQueue}
+ * create it.
+ */
 export interface QueueDefinition {
   readonly name: string;
   readonly durable: boolean;
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
   readonly arguments: FieldTable;
-  /** The broker names it; `name` is what the application calls it. Default false. */
+  /** The broker chooses the queue's name; `name` is the application's name for it. Default false. */
   readonly serverNamed?: boolean;
 }
 
-/** What classic and quorum queues have in common. */
+/** Options of both classic and quorum queues. */
 export interface QueueOptions {
-  /** Where rejected, expired and dropped messages go (https://www.rabbitmq.com/docs/dlx). Default: nowhere. */
+  /**
+   * Exchange that receives rejected, expired and dropped messages (https://www.rabbitmq.com/docs/dlx). Default: none.
+   */
   readonly deadLetterExchange?: string;
-  /** Their routing key there. Default: the one they came with. */
+  /** Routing key of dead-lettered messages. Default: their own routing key. */
   readonly deadLetterRoutingKey?: string;
-  /** Until a message expires (https://www.rabbitmq.com/docs/ttl): ms, or text as `'10s'`. Default, or Infinity: never. */
+  /**
+   * Time after which a message expires (https://www.rabbitmq.com/docs/ttl): ms, or a text such as `'10s'`. Default and
+   * Infinity: never.
+   */
   readonly messageTtl?: Duration;
   /**
-   * Without consumers, gets and redeclarations until the queue is deleted, with all that is in it
-   * (https://www.rabbitmq.com/docs/ttl#queue-ttl): ms, or text as `'30m'`. Default, or Infinity: never.
+   * Time after which the broker deletes the unused queue with its messages. A consumer, a get and a declaration count
+   * as use (https://www.rabbitmq.com/docs/ttl#queue-ttl). ms, or a text such as `'30m'`. Default and Infinity: never.
    */
   readonly expires?: Duration;
-  /** Most ready messages (https://www.rabbitmq.com/docs/maxlength). Default, or Infinity: no limit. */
+  /** Maximum number of ready messages (https://www.rabbitmq.com/docs/maxlength). Default and Infinity: no limit. */
   readonly maxLength?: number;
-  /** Most bytes of ready messages. Default, or Infinity: no limit. */
+  /** Maximum size of all ready messages, in bytes. Default and Infinity: no limit. */
   readonly maxLengthBytes?: number;
-  /** What gives way when a limit is reached: the oldest message (`drop-head`, the default), or the new one. */
+  /**
+   * What happens at a limit: `drop-head` (default) drops the oldest message, `reject-publish` nacks the new one, and
+   * `reject-publish-dlx` nacks and dead-letters it.
+   */
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
   /**
-   * Deliver to one consumer only, and to the next when that one goes
+   * Deliver to one consumer at a time; when it ends, the next one takes over
    * (https://www.rabbitmq.com/docs/consumers#single-active-consumer). Default false.
    */
   readonly singleActiveConsumer?: boolean;
-  /** Further arguments, as they are. */
+  /** Further arguments, sent unchanged. */
   readonly arguments?: FieldTable;
 }
 
 /** Options of {@link classicQueue}. */
 export interface ClassicQueueOptions extends QueueOptions {
-  /** Survives a restart of the broker. Default true, unless exclusive. */
+  /** The queue survives a restart of the broker. Default true, unless it is exclusive. */
   readonly durable?: boolean;
-  /** Only for this connection, and gone with it. Default false. */
+  /** Only this connection can use the queue, and the queue is deleted with it. Default false. */
   readonly exclusive?: boolean;
-  /** Goes when its last consumer goes. Default false. */
+  /** The queue is deleted when its last consumer ends. Default false. */
   readonly autoDelete?: boolean;
-  /** Priorities from 0 to this, 10 at most in practice (https://www.rabbitmq.com/docs/priority). Default: no priorities. */
+  /**
+   * Highest priority, from 0; at most 10 is recommended (https://www.rabbitmq.com/docs/priority). Default: no
+   * priorities.
+   */
   readonly maxPriority?: number;
 }
 
-/** Options of {@link serverNamedQueue}, which is exclusive, and deleted when its connection closes. */
+/** Options of {@link serverNamedQueue}. Such a queue is exclusive and is deleted when its connection closes. */
 export type ServerNamedQueueOptions = Omit<ClassicQueueOptions, 'durable' | 'exclusive'>;
 
-/** Options of {@link quorumQueue}, which is always durable and never exclusive. */
+/** Options of {@link quorumQueue}. Such a queue is always durable and never exclusive. */
 export interface QuorumQueueOptions extends QueueOptions {
   readonly overflow?: 'drop-head' | 'reject-publish';
   /**
-   * Deliveries of a message until it is dead-lettered or dropped
-   * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Default: the broker's (RabbitMQ 4: 20, and
-   * -1 is no limit).
+   * Maximum number of deliveries of a message; then it is dead-lettered or dropped
+   * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). Default: the broker's (20 in RabbitMQ 4,
+   * where -1 means no limit).
    */
   readonly deliveryLimit?: number;
-  /** `at-least-once` needs `overflow: 'reject-publish'`. Default `at-most-once`. */
+  /** `at-least-once` dead-letters with confirms and needs `overflow: 'reject-publish'`. Default `at-most-once`. */
   readonly deadLetterStrategy?: 'at-most-once' | 'at-least-once';
-  /** Members of the queue at its declaration. Default: the broker's. */
+  /** Number of members of the queue at its declaration. Default: the broker's. */
   readonly initialGroupSize?: number;
   /**
-   * Where the queue's leader is put: on the node that declares it, or where the fewest are
+   * Node of the queue's leader: the node that declares the queue, or the one with the fewest leaders
    * (https://www.rabbitmq.com/docs/clustering#replica-placement). Default: the broker's.
    */
   readonly leaderLocator?: 'client-local' | 'balanced';
 }
 
-/** Options of {@link streamQueue}, which is always durable, never exclusive, and keeps what was consumed. */
+/** Options of {@link streamQueue}. A stream is always durable and never exclusive, and keeps consumed messages. */
 export interface StreamQueueOptions {
-  /** How long messages are kept: `7D`, `12h` (units Y, M, D, h, m, s). Default: no limit. */
+  /** Maximum age of messages: `7D`, `12h` (units Y, M, D, h, m, s). Default: no limit. */
   readonly maxAge?: string;
-  /** How many bytes are kept. Default: no limit. */
+  /** Maximum size of the stream in bytes. Default: no limit. */
   readonly maxLengthBytes?: number;
-  /** Size of one file of the log in bytes; limits are applied to whole files. Default: the broker's. */
+  /** Size of one file of the log in bytes; limits apply to whole files. Default: the broker's. */
   readonly maxSegmentSize?: number;
-  /** Members of the stream at its declaration. Default: the broker's. */
+  /** Number of members of the stream at its declaration. Default: the broker's. */
   readonly initialGroupSize?: number;
-  /** Where the stream's leader is put: on the node that declares it, or where the fewest are. Default: the broker's. */
+  /**
+   * Node of the stream's leader: the node that declares the stream, or the one with the fewest leaders. Default: the
+   * broker's.
+   */
   readonly leaderLocator?: 'client-local' | 'balanced';
-  /** Further arguments, as they are. */
+  /** Further arguments, sent unchanged. */
   readonly arguments?: FieldTable;
 }
 
@@ -120,8 +137,14 @@ const stream = {
 } as const;
 
 /**
- * A queue on one node: quick, not replicated (https://www.rabbitmq.com/docs/classic-queues).
+ * A classic queue: it lives on one node, is fast, and is not replicated (https://www.rabbitmq.com/docs/classic-queues).
  *
+ * @example
+ * ```ts
+ * classicQueue('previews', { messageTtl: '1m', maxLength: 10_000 })
+ * ```
+ *
+ * @throws ConfigurationError for an unknown option or an invalid value
  * @publicApi
  */
 export function classicQueue(name: string, options: ClassicQueueOptions = {}): QueueDefinition {
@@ -144,13 +167,15 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
 }
 
 /**
- * A replicated queue, the one to take for messages that matter (https://www.rabbitmq.com/docs/quorum-queues).
+ * A quorum queue: it is replicated, and the recommended type for important messages
+ * (https://www.rabbitmq.com/docs/quorum-queues).
  *
  * @example
  * ```ts
  * quorumQueue('billing', { deadLetterExchange: 'failed', deliveryLimit: 5 })
  * ```
  *
+ * @throws ConfigurationError for an unknown option or an invalid value
  * @publicApi
  */
 export function quorumQueue(name: string, options: QuorumQueueOptions = {}): QueueDefinition {
@@ -158,8 +183,14 @@ export function quorumQueue(name: string, options: QuorumQueueOptions = {}): Que
 }
 
 /**
- * A replicated log that consumers read without taking away (https://www.rabbitmq.com/docs/streams).
+ * A stream: a replicated log whose messages stay after they are consumed (https://www.rabbitmq.com/docs/streams).
  *
+ * @example
+ * ```ts
+ * streamQueue('audit', { maxAge: '7D' })
+ * ```
+ *
+ * @throws ConfigurationError for an unknown option or an invalid value
  * @publicApi
  */
 export function streamQueue(name: string, options: StreamQueueOptions = {}): QueueDefinition {
@@ -167,10 +198,10 @@ export function streamQueue(name: string, options: StreamQueueOptions = {}): Que
 }
 
 /**
- * A queue for this process alone: what is published to all instances, each of them gets. The broker makes up its name
- * (section 1.7.2.1 of the specification), and it goes with the connection: what it holds then is lost.
+ * A queue of this process alone, so that every instance of the application gets every message. The broker chooses its
+ * name (section 1.7.2.1 of the specification). The queue and its messages are deleted when the connection closes.
  *
- * @param name what the application calls it, in bindings and consumers; nobody else sees it
+ * @param name the application's name for the queue, used in bindings and consumers; the broker does not know it
  * @example
  * ```ts
  * topology: {
@@ -181,6 +212,7 @@ export function streamQueue(name: string, options: StreamQueueOptions = {}): Que
  * @AmqpConsumer('cache-updates')
  * ```
  *
+ * @throws ConfigurationError for an unknown option or an invalid value
  * @publicApi
  */
 export function serverNamedQueue(name: string, options: ServerNamedQueueOptions = {}): QueueDefinition {

@@ -1,6 +1,7 @@
 /**
- * What the broker calls the queues that it names: an application has a name of its own for each, since the broker's is
- * another one each time. Of one connection, as such queues are. The client keeps the name valid over reconnects.
+ * Maps the application's names of server-named queues to the names that the broker chose. The broker chooses a new name
+ * for each declaration; the client keeps the map valid over reconnects. There is one map for each connection, since
+ * such queues belong to one connection.
  */
 export class ServerNames {
   private readonly names = new Map<string, string>();
@@ -9,7 +10,7 @@ export class ServerNames {
     this.names.set(queue, serverName);
   }
 
-  /** The broker's name of a queue; its own name, where the broker has not given it another. */
+  /** Returns the broker's name of a queue, or the given name if the queue is not server-named. */
   resolve(queue: string): string {
     return this.names.get(queue) ?? queue;
   }

@@ -1,13 +1,16 @@
 import { AmqpError, NotFoundError, PreconditionFailedError } from '../../lib/client/index.js';
 
-/** An entity of the topology could not be declared, or with `declare: 'verify'` is not there; the broker's own error is the `cause`. Nothing was deleted. */
+/**
+ * The broker refused to declare an entity of the topology, or, with `declare: 'verify'`, the entity does not exist.
+ * `cause` is the broker's error. Nothing was deleted.
+ */
 export class TopologyError extends AmqpError {
   static {
     this.prototype.name = 'TopologyError';
   }
 
   constructor(
-    /** What it is about: `queue 'billing'`. */
+    /** The entity, such as `queue 'billing'`. */
     readonly entity: string,
     cause: unknown,
     aim: 'declare' | 'find' = 'declare',
@@ -18,9 +21,7 @@ export class TopologyError extends AmqpError {
   }
 }
 
-/**
- * It is there and different from what was asked. It was left as it is, and so was everything else.
- */
+/** The entity exists with other arguments than the topology asks for. It was not changed. */
 export class TopologyMismatchError extends TopologyError {
   static {
     this.prototype.name = 'TopologyMismatchError';
@@ -29,11 +30,17 @@ export class TopologyMismatchError extends TopologyError {
   constructor(
     entity: string,
     cause: PreconditionFailedError,
-    /** What differs: `x-message-ttl`, `durable`, `type`. Where several do, the first that the broker has found. */
+    /**
+     * The argument or property that differs: `x-message-ttl`, `durable`, `type`. If several differ, the broker names
+     * only the first.
+     */
     readonly argument: string,
-    /** What the topology asks for, as the broker writes it: `none` where nothing is; undefined where it does not say. */
+    /**
+     * The value in the topology, as the broker writes it; `none` if it is not set, undefined if the broker does not
+     * say.
+     */
     readonly expected: string | undefined,
-    /** What is there, likewise. */
+    /** The value on the broker, written in the same way. */
     readonly actual: string | undefined,
   ) {
     const difference =
@@ -50,7 +57,7 @@ export class TopologyMismatchError extends TopologyError {
   }
 }
 
-/** The error for an entity that the broker refused. */
+/** Makes the error for an entity that the broker refused. */
 export function topologyError(entity: string, cause: unknown, aim: 'declare' | 'find'): TopologyError {
   const mismatch = cause instanceof PreconditionFailedError ? readMismatch(cause.replyText ?? '') : undefined;
   if (!mismatch) return new TopologyError(entity, cause, aim);
@@ -67,9 +74,9 @@ interface Mismatch {
 const INEQUIVALENT = /inequivalent arg '([^']+)' for (?:.*: received (.+) but current is (.+)$)?/s;
 
 /**
- * What RabbitMQ writes: `inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received the value '1000' of type
- * 'signedint' but current is none`. For arguments other than `x-…` it is `received 'true' but current is 'false'`.
- * Of a reply text that was cut (it has 255 bytes at most) the argument is read, and the rest unknown.
+ * Reads RabbitMQ's text `inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received the value '1000' of type
+ * 'signedint' but current is none`. For arguments that do not begin with `x-` the text is `received 'true' but current
+ * is 'false'`. A reply text has at most 255 bytes; from a shortened text only the argument is read.
  */
 export function readMismatch(replyText: string): Mismatch | undefined {
   const [, argument, received, current] = INEQUIVALENT.exec(replyText) ?? [];

@@ -2,12 +2,18 @@ import type { BindingDefinition } from './bindings.js';
 import type { ExchangeDefinition } from './exchanges.js';
 import type { QueueDefinition } from './queues.js';
 
-/** What the application needs on the broker. Declared when it starts, before its consumers do. */
+/**
+ * The exchanges, queues and bindings that the application needs. They are declared at the start, before consumers
+ * start.
+ */
 export interface TopologyOptions {
   /**
-   * `assert`: declare what is missing; what is there and different fails the start, and stays as it is. `verify`: create
-   * nothing, and fail the start when an exchange or a queue is missing; for applications that have no permission to
-   * configure. AMQP can look neither at bindings nor at arguments. `none`: leave the broker alone. Default `assert`.
+   * How the topology is declared. Default `assert`.
+   *
+   * - `assert` declares it. An exchange or queue that exists with other arguments fails the start and is not changed.
+   * - `verify` creates nothing and fails the start if an exchange or queue is missing; it needs no configure
+   * permission. AMQP can check neither bindings nor arguments in this way.
+   * - `none` does nothing.
    */
   readonly declare?: 'assert' | 'verify' | 'none';
   readonly exchanges?: readonly ExchangeDefinition[];
