@@ -98,8 +98,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: 'this.cancelAt(consumerTag, {}, cancelled).catch(cancelled);',
-    replace: '',
+    search: 'this.cancelAt(consumerTag, {}, cancelled).catch(() => {',
+    replace: 'Promise.reject(cancelled).catch(() => {',
     why: 'a consumer whose caller has stopped waiting stays registered',
   },
   {
