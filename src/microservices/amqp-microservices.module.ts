@@ -11,7 +11,7 @@ import { AmqpService } from './amqp.service.js';
 @Module({ imports: [AmqpRegistryModule], providers: [AmqpService], exports: [AmqpService] })
 export class AmqpMicroservicesModule {
   constructor(modules: ModulesContainer) {
-    // Stops first, as the consumers do and by the same means: see AmqpConsumersModule.
+    // Stops first, in the same way as AmqpConsumersModule.
     for (const module of modules.values()) if (module.metatype === AmqpMicroservicesModule) module.distance = -1;
   }
 }

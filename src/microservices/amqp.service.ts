@@ -7,7 +7,8 @@ import type { ConnectionSource, TransportConnections } from './connection-source
 import type { AmqpTransportOptions } from './options/transport-options.js';
 
 /**
- * Options of what shares the module's connections.
+ * Options of servers and clients that share the module's connections.
+ *
  *
  * @publicApi
  */
@@ -15,14 +16,15 @@ export interface SharedTransportOptions extends Omit<
   AmqpTransportOptions,
   'urls' | 'socketOptions' | 'connection' | 'connectionName' | 'maxConnectionAttempts'
 > {
-  /** Name of the connection, see `AmqpModule.forRoot`. Default: the one without a name. */
+  /** Name of the connection, as in `AmqpModule.forRoot`. Default: the connection without a name. */
   readonly connection?: string;
 }
 
 /**
- * Makes servers and clients that share the connections of `AmqpModule`. Import {@link AmqpMicroservicesModule} to have it.
+ * Creates servers and clients that share the connections of `AmqpModule`. {@link AmqpMicroservicesModule} provides it.
  *
- * The servers stop with the consumers, before the providers that their handlers use are destroyed.
+ * Servers stop together with consumers, before the providers that their handlers use are destroyed.
+ *
  *
  * @example
  * ```ts
@@ -42,10 +44,10 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
   constructor(private readonly connections: ConnectionRegistry) {}
 
   /**
-   * Consumes on the consuming connection, and replies on the publishing one. An unknown name of a connection fails the
-   * application's start.
+   * Creates a server that consumes on the consuming connection and replies on the publishing connection. An unknown
+   * connection name fails the application's start.
    *
-   * @throws ConfigurationError for an option that is not known or cannot work
+   * @throws ConfigurationError for an unknown option or an invalid value
    */
   createServer(options: SharedTransportOptions = {}): AmqpServer {
     const server = new AmqpServer(...this.shared('AmqpService.createServer()', options));
@@ -53,14 +55,16 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
     return server;
   }
 
-  /** On the publishing connection. @throws ConfigurationError likewise */
+  /**
+   * Creates a client on the publishing connection. @throws ConfigurationError for an unknown option or an invalid value
+   */
   createClient(options: SharedTransportOptions): AmqpClientProxy {
     const client = new AmqpClientProxy(...this.shared('AmqpService.createClient()', options));
     this.clients.push(client);
     return client;
   }
 
-  /** Nest closes them again, later, and that is without effect. */
+  /** Nest closes servers and clients again later, which has no effect. */
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.close()));
   }
@@ -73,13 +77,13 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
     asker: string,
     { connection, ...options }: SharedTransportOptions,
   ): [AmqpTransportOptions, ConnectionSource] {
-    // In a constructor it may be too early for the connection to be there.
+    // In a constructor, the connection may not exist yet.
     this.connections.expect(connection, asker);
     return [options, new SharedConnection(() => this.connections.get(connection, asker))];
   }
 }
 
-/** The module's: it opens them, and closes them when all else is done. */
+/** The module's connections. The module opens them, and closes them after everything else. */
 class SharedConnection implements ConnectionSource {
   constructor(private readonly named: () => NamedConnection) {}
 

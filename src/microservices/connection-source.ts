@@ -11,32 +11,32 @@ import { environmentOf, type Environment } from '../common/environment.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
 
-/** Where a server or client gets its connections from: its own, or the module's. */
+/** The source of a server's or client's connections: its own connection, or the module's. */
 export interface ConnectionSource {
-  /** Of all that works on them. */
+  /** Clock and randomness of everything on the connections. */
   readonly environment: Environment;
-  /** What is declared on them, and whether anything may be. */
+  /** The topology of the connections, and whether anything may be declared. */
   readonly topology: TopologyOptions;
-  /** @throws ConnectionError and its kind; ConnectionClosedError after `close()` */
+  /** @throws ConnectionError or a subclass; ConnectionClosedError after `close()` */
   open(): Promise<TransportConnections>;
-  /** Done with them: own ones are closed. */
+  /** Releases the connections; own ones are closed. */
   close(): Promise<void>;
 }
 
-/** May be one and the same. */
+/** Both may be the same connection. */
 export interface TransportConnections {
   readonly consuming: Connection;
   readonly publishing: Connection;
 }
 
-/** A connection of its own. It may be opened anew after it was closed. */
+/** A connection of its own. It can be opened again after it was closed. */
 export class OwnConnection implements ConnectionSource {
   private opening: Promise<TransportConnections> | undefined;
   private stop = new AbortController();
 
   readonly environment: Environment;
   readonly topology: TopologyOptions;
-  /** Rounds over all brokers until `open()` rejects. */
+  /** Number of attempts before `open()` rejects; each attempt tries all brokers. */
   private readonly attempts: number;
 
   constructor(
@@ -65,7 +65,7 @@ export class OwnConnection implements ConnectionSource {
     this.opening = undefined;
     this.stop.abort(new ConnectionClosedError('closed while it was connecting'));
     this.stop = new AbortController();
-    // What could not be opened was reported to whoever asked for it.
+    // The caller of `open()` got the error of a connection that failed to open.
     const opened = await opening?.catch(() => undefined);
     await opened?.consuming.close();
   }
@@ -82,7 +82,7 @@ export class OwnConnection implements ConnectionSource {
         const connection = await connect({ ...this.connection, logger, signal });
         return { consuming: connection, publishing: connection };
       } catch (error) {
-        // A refused login, an unknown vhost or a wrong option stay what they are, however long one waits.
+        // Waiting cannot solve a refused login, an unknown vhost or an invalid option.
         if (signal.aborted || attempt >= this.attempts || !Connection.isRecoverable(error)) throw error;
         const delay = pace.afterFailure(error);
         const reason = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-/** The microservice transport: in place of `Transport.RMQ`, on either side. */
+/** The microservice transport: servers and clients that replace `Transport.RMQ`. */
 export { AMQP_TRANSPORT, AmqpServer } from './server/amqp.server.js';
 export { AmqpClientProxy } from './client/amqp.client-proxy.js';
 export type { AmqpTransportOptions } from './options/transport-options.js';

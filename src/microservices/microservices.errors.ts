@@ -1,6 +1,6 @@
 import { AmqpError, TimeoutError, type Outcome } from '../../lib/client/index.js';
 
-/** No reply within the deadline. Whether the request was handled is unknown; a reply that still comes is dropped. */
+/** No reply arrived within the timeout. The request may have been handled; a late reply is dropped. */
 export class RequestTimeoutError extends TimeoutError {
   static {
     this.prototype.name = 'RequestTimeoutError';
@@ -10,7 +10,7 @@ export class RequestTimeoutError extends TimeoutError {
 
   constructor(
     readonly pattern: string,
-    /** ms */
+    /** ms. */
     readonly timeout: number,
   ) {
     super(
@@ -20,28 +20,28 @@ export class RequestTimeoutError extends TimeoutError {
   }
 }
 
-/** What a handler returned cannot be written. The requester is told so; the serializer's own error is the `cause`. */
+/** The handler's result cannot be encoded. The requester gets an error reply. `cause` is the serializer's error. */
 export class ReplyEncodingError extends AmqpError {
   static {
     this.prototype.name = 'ReplyEncodingError';
   }
 }
 
-/** The server closes before the handler is done. */
+/** The server closed before the handler finished. */
 export class ServerClosingError extends AmqpError {
   static {
     this.prototype.name = 'ServerClosingError';
   }
 }
 
-/** No handler for the pattern of a message, or no pattern at all. */
+/** The message has no pattern, or no handler has its pattern. */
 export class UnhandledPatternError extends AmqpError {
   static {
     this.prototype.name = 'UnhandledPatternError';
   }
 }
 
-/** The handler of an event has failed; in Nest's words, which the handler's exception filters have chosen. */
+/** The handler of an event failed. The text is what Nest's exception filters made of the error. */
 export class EventFailedError extends AmqpError {
   static {
     this.prototype.name = 'EventFailedError';

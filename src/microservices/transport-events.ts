@@ -2,30 +2,35 @@ import { EventEmitter } from 'node:events';
 import type { Connection } from '../../lib/client/index.js';
 
 /**
- * What `status` of a server or client tells.
+ * The values of `status` of a server or client.
+ *
  *
  * @publicApi
  */
 export type AmqpStatus = 'connected' | 'disconnected' | 'blocked' | 'unblocked';
 
 /**
- * What `on()` of a server or client takes, as with `Transport.RMQ`.
+ * The events of `on()` of a server or client, as with `Transport.RMQ`.
+ *
  *
  * @publicApi
  */
 export type AmqpTransportEvents = {
-  /** It cannot go on: the connection has given up, or the consumer is gone for good. */
+  /** The server or client cannot continue: the connection has given up, or the consumer has ended for good. */
   error: (error: Error) => void;
-  /** Connected, and connected again: consumers are back. */
+  /** Connected, also after a reconnect: consumers are restored. */
   connect: () => void;
-  /** Lost; it reconnects. */
+  /** The connection is lost; the client reconnects. */
   disconnect: (event: { readonly err: Error }) => void;
-  /** The broker takes no messages for now (https://www.rabbitmq.com/docs/connection-blocked). */
+  /** The broker accepts no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
   blocked: (event: { readonly reason: string }) => void;
   unblocked: () => void;
 };
 
-/** Tells of a connection, by event and as status. Listeners may come before there is one, and stay when it is replaced. */
+/**
+ * Reports the state of a connection by events and as a status. Listeners can be added before the connection exists, and
+ * stay when it is replaced.
+ */
 export class TransportEvents {
   private readonly emitter = new EventEmitter();
   private forget: (() => void) | undefined;
@@ -36,7 +41,7 @@ export class TransportEvents {
     this.emitter.on(event, listener);
   }
 
-  /** Begins to listen; `connected()` follows once all is set up. */
+  /** Starts to listen to a connection; `connected()` is called when everything is set up. */
   watch(connection: Connection): void {
     this.unwatch();
     const onDisconnected = (err: Error): void => this.tell('disconnected', 'disconnect', { err });
@@ -67,7 +72,10 @@ export class TransportEvents {
     this.tell('connected', 'connect');
   }
 
-  /** It does not go on by itself. Without a listener nothing happens: an `error` that nobody awaits would end the process. */
+  /**
+   * Reports a final error. Without a listener nothing is emitted, since an unhandled `error` event would end the
+   * process.
+   */
   failed(error: Error): void {
     if (this.emitter.listenerCount('error') > 0) this.emitter.emit('error', error);
   }

@@ -5,32 +5,39 @@ import type { Duration } from '../../common/duration.js';
 import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } from '../../topology/argument-table.js';
 
 /**
- * How a queue is declared, under the names that amqplib has for it.
+ * Declaration of a queue, with amqplib's names.
+ *
  *
  * @publicApi
  */
 export interface QueueOptions {
-  /** Survives a restart of the broker. Default true. */
+  /** The queue survives a restart of the broker. Default true. */
   readonly durable?: boolean;
-  /** For this connection only, and gone with it. Default: where the broker names the queue. */
+  /**
+   * Only this connection can use the queue, and the queue is deleted with it. Default: true for server-named queues,
+   * else false.
+   */
   readonly exclusive?: boolean;
-  /** Deleted with its last consumer. Default false. */
+  /** The queue is deleted when its last consumer ends. Default false. */
   readonly autoDelete?: boolean;
-  /** How long a message lives in the queue: ms, or text as `'10s'`. Default, or Infinity: for good. */
+  /** Time after which a message expires: ms, or a text such as `'10s'`. Default and Infinity: never. */
   readonly messageTtl?: Duration;
-  /** Without use until the queue is deleted: ms, or text as `'30m'`. Default, or Infinity: it is not. */
+  /** Time after which the unused queue is deleted: ms, or a text such as `'30m'`. Default and Infinity: never. */
   readonly expires?: Duration;
   readonly deadLetterExchange?: string;
   readonly deadLetterRoutingKey?: string;
-  /** Messages at most. */
+  /** Maximum number of ready messages. Default: no limit. */
   readonly maxLength?: number;
-  /** Makes it a priority queue (https://www.rabbitmq.com/docs/priority). */
+  /**
+   * Highest priority; makes the queue a priority queue (https://www.rabbitmq.com/docs/priority). Default: no
+   * priorities.
+   */
   readonly maxPriority?: number;
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
   readonly queueMode?: 'default' | 'lazy';
-  /** Further arguments, as they are: `{ 'x-queue-type': 'quorum' }`. */
+  /** Further arguments, sent unchanged: `{ 'x-queue-type': 'quorum' }`. */
   readonly arguments?: FieldTable;
-  /** As the option of that name beside `queueOptions`. */
+  /** Same as the option `noAssert` beside `queueOptions`. */
   readonly noAssert?: boolean;
 }
 
@@ -48,10 +55,11 @@ const ARGUMENTS = {
 const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
 
 /**
- * As amqplib would declare it, or the two could not share a queue; but a queue that the broker names is exclusive unless
- * it says otherwise: nobody else knows its name, and one more would be left behind at each start.
+ * Builds the same declaration as amqplib does, so that both can share a queue. One exception: a server-named queue is
+ * exclusive unless the options say otherwise, since nobody else knows its name, and each start would leave a queue
+ * behind.
  *
- * @throws ConfigurationError for an option that is not known, or a value that makes no sense
+ * @throws ConfigurationError for an unknown option or an invalid value
  */
 export function queueDeclaration(queue: string, options: QueueOptions = {}): QueueDeclareOptions {
   const unknown = unknownOption(options, [...FLAGS, ...Object.keys(ARGUMENTS)]);

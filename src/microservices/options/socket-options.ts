@@ -2,21 +2,22 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { RmqOptions } from '@nestjs/microservices';
 
 /**
- * What `Transport.RMQ` hands to amqp-connection-manager, and that to amqplib.
+ * The options that `Transport.RMQ` passes to amqp-connection-manager, which passes them to amqplib.
+ *
  *
  * @publicApi
  */
 export interface SocketOptions {
   /** Seconds. */
   readonly heartbeatIntervalInSeconds?: number;
-  /** Seconds between attempts to reconnect, at most. Default: from 0.1 s doubling up to 30 s. */
+  /** Maximum time between attempts to reconnect, in seconds. Default: starts at 0.1 s and doubles up to 30 s. */
   readonly reconnectTimeInSeconds?: number;
-  /** Finds the brokers, instead of `urls`. */
+  /** Returns the URLs of the brokers, instead of `urls`. */
   readonly findServers?: () => string | readonly string[] | Promise<string | readonly string[]>;
   readonly clientProperties?: ClientProperties;
-  /** TLS options, the timeout of an attempt (ms), credentials, client properties. */
+  /** TLS options, timeout of an attempt (ms), credentials, client properties. */
   readonly connectionOptions?: ConnectionSettings;
-  /** Others are left alone: sockets are without delay, and kept alive by heartbeats. */
+  /** Other options are ignored: sockets send without delay, and heartbeats keep them alive. */
   readonly [other: string]: unknown;
 }
 
@@ -34,5 +35,5 @@ interface ClientProperties {
   readonly [other: string]: unknown;
 }
 
-/** A URL in parts, as amqplib takes it. */
+/** A URL as an object, as amqplib accepts it. */
 export type RmqUrl = Exclude<NonNullable<NonNullable<RmqOptions['options']>['urls']>[number], string>;

@@ -9,90 +9,122 @@ import type { QueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 
 /**
- * What server and client have in common, under the names that `Transport.RMQ` has for it. Both take each other's options,
- * so that one object can serve both.
+ * Options of servers and clients, with the names of `Transport.RMQ`. Both accept all options, so one object can serve
+ * both.
+ *
  *
  * @publicApi
  */
 export interface AmqpTransportOptions {
-  /** Brokers, tried in random order, the next beside one that does not answer; also a function that finds them. Default `amqp://localhost`. */
+  /**
+   * URLs of the brokers, or a function that returns them. They are tried in random order; if one does not answer, the
+   * next is tried in parallel. Default `amqp://localhost`.
+   */
   readonly urls?: Urls | readonly RmqUrl[];
-  /** The queue to consume from and to send to. A server without one gets one of its own, named by the broker. */
+  /**
+   * The queue that the server consumes and the client publishes to. Default for a server: a queue that the broker
+   * names.
+   */
   readonly queue?: string;
-  /** How the queue is declared, in the words of amqplib. */
+  /** Declaration of the queue, with amqplib's names. */
   readonly queueOptions?: QueueOptions;
-  /** Take the queue as it is, do not declare it. Default false. */
+  /** Use the queue without declaring it. Default false. */
   readonly noAssert?: boolean;
-  /** The exchange to bind the queue to. With `wildcards` it is the queue's name when it is not given. */
+  /** The exchange that the queue is bound to. Default with `wildcards`: the name of the queue. */
   readonly exchange?: string;
-  /** Default `topic`. With `fanout` clients publish to the exchange, and every server's queue gets a copy. */
+  /**
+   * Type of the exchange. With `fanout`, clients publish to the exchange and the queue of every server gets a copy.
+   * Default `topic`.
+   */
   readonly exchangeType?: 'direct' | 'fanout' | 'topic' | 'headers' | (string & {});
-  /** Arguments of the exchange: `alternate-exchange`, … */
+  /** Arguments of the exchange: `alternate-exchange`, … Default: none. */
   readonly exchangeArguments?: FieldTable;
-  /** Binds the queue to the exchange. */
+  /** Routing key of the binding between queue and exchange. */
   readonly routingKey?: string;
   /**
-   * Clients publish to the topic exchange with the pattern as routing key, and servers bind their queue by their handlers'
-   * patterns, in which `*` is one word and `#` any number of them. Default false.
+   * Clients publish to the topic exchange with the pattern as routing key. Servers bind their queue by the patterns of
+   * their handlers, where `*` stands for one word and `#` for any number of words. Default false.
    */
   readonly wildcards?: boolean;
-  /** Heartbeat, reconnecting, TLS, … as amqp-connection-manager calls them; {@link connection} has more. */
+  /**
+   * Heartbeat, reconnecting and TLS, with the names of amqp-connection-manager. {@link connection} has more options.
+   */
   readonly socketOptions?: SocketOptions;
-  /** What else there is to say about the connection, over everything above. */
+  /** Options of the client core. They take precedence over the options above. */
   readonly connection?: Omit<ConnectionOptions, 'urls' | 'connectionName' | 'logger' | 'signal'>;
-  /** Shown by RabbitMQ. Default `nest-amqp server` or `nest-amqp client`, and the queue. */
+  /**
+   * Name of the connection, shown in RabbitMQ's management pages. Default: `nest-amqp server` or `nest-amqp client`,
+   * with the queue.
+   */
   readonly connectionName?: string;
-  /** Makes the packet that goes out. Default: takes records apart, else leaves it as it is. */
+  /** Creates the outgoing packet. Default: takes the data of a record, and leaves other values unchanged. */
   readonly serializer?: Serializer;
-  /** Makes a packet of what came in: of the JSON, or of the text where it is none. */
+  /** Creates a packet from the received JSON, or from the text if it is not JSON. */
   readonly deserializer?: Deserializer;
 
-  // Of servers.
+  // Options of servers:
 
   /**
-   * Unacknowledged messages at most, and so messages handled at the same time. 0 or Infinity: no limit. Default 100 (`Transport.RMQ`:
-   * no limit).
+   * Maximum number of unacknowledged messages, and so of handlers that run at once. 0 or Infinity: no limit. Default
+   * 100 (`Transport.RMQ`: no limit).
    */
   readonly prefetchCount?: number;
-  /** Accepted and without effect: a server has one consumer on its channel, so both mean the same. */
+  /** Accepted without effect: a server has one consumer on its channel, so both values mean the same. */
   readonly isGlobalPrefetchCount?: boolean;
-  /** Messages are gone when they are delivered, whatever becomes of them. Default false (`Transport.RMQ`: true). */
+  /**
+   * Messages count as settled when they are delivered, whether or not they are handled. Default false (`Transport.RMQ`:
+   * true).
+   */
   readonly noAck?: boolean;
-  /** Names the consumer. Default: the broker does. */
+  /** The consumer tag. Default: the broker chooses it. */
   readonly consumerTag?: string;
-  /** Attempts to connect until `listen()` fails; -1 or Infinity for no end. What waiting does not mend fails at once. Default -1. */
+  /**
+   * Number of attempts to connect before `listen()` fails; -1 or Infinity for no limit. Errors that waiting cannot
+   * solve fail at once. Default -1.
+   */
   readonly maxConnectionAttempts?: number;
-  /** `manual`: only the handler settles, by its context. Default `auto`: what it leaves open is settled by its outcome. */
+  /**
+   * `manual`: only the handler settles a message, through its context. Default `auto`: the server settles messages that
+   * the handler has not settled.
+   */
   readonly ack?: 'auto' | 'manual';
   /**
-   * What happens to events whose handler fails; requests are answered instead. Default: three attempts, then parked in
-   * `<queue>.parked`; with `noAssert`, which lets nothing be declared, rejected at once.
+   * Retries of events whose handler fails; requests are answered instead. Default: three attempts, then parked in
+   * `<queue>.parked`. With `noAssert`, which forbids declarations, the default is to reject at once.
    */
   readonly retry?: RetryOptions | false;
-  /** For running handlers to end when the server closes: ms, or text as `'10s'`; Infinity for no limit. Default 10 s. */
+  /**
+   * Time for running handlers to finish when the server closes: ms, or a text such as `'10s'`; Infinity for no limit.
+   * Default 10 s.
+   */
   readonly gracePeriod?: Duration;
 
-  // Of clients.
+  // Options of clients:
 
   /**
-   * Where replies come in. A queue that is not there is declared, exclusive. Default `amq.rabbitmq.reply-to`
+   * Queue that receives replies. If it does not exist, it is declared as exclusive. Default `amq.rabbitmq.reply-to`
    * (https://www.rabbitmq.com/docs/direct-reply-to).
    */
   readonly replyQueue?: string;
-  /** Messages survive a restart of the broker. Default: events do, requests do not (`Transport.RMQ`: neither). */
+  /**
+   * Messages survive a restart of the broker. Default: true for events, false for requests (`Transport.RMQ`: false for
+   * both).
+   */
   readonly persistent?: boolean;
-  /** Headers of every message; those of a record win. */
+  /** Headers of every message; headers of a record take precedence. */
   readonly headers?: object;
-  /** Messages that no queue takes are an error. Default true (`Transport.RMQ`: they are lost in silence). */
+  /**
+   * A message that is routed to no queue is an error. Default true (`Transport.RMQ`: such a message is lost silently).
+   */
   readonly mandatory?: boolean;
   /**
-   * Without a reply until a request fails; each reply of a stream begins it anew: ms, or text as `'10s'`; 0 or Infinity for no
-   * limit. Default 30 s.
+   * Time until a request without a reply fails; each reply of a stream restarts it: ms, or a text such as `'10s'`; 0 or
+   * Infinity for no limit. Default 30 s.
    */
   readonly requestTimeout?: Duration;
   /**
-   * From an event to its confirm, a lost connection's absence included: ms, or text as `'10s'`; Infinity for no limit.
-   * Default 30 s.
+   * Time until an event must be confirmed, including waits for a lost connection: ms, or a text such as `'10s'`;
+   * Infinity for no limit. Default 30 s.
    */
   readonly publishTimeout?: Duration;
 }
@@ -131,7 +163,10 @@ const KNOWN = namesOf({
 const COUNTS = { prefetchCount: PREFETCH, maxConnectionAttempts: { min: -1 } } as const;
 const DURATIONS = ['gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
 
-/** `ClientsModule` and JavaScript take options of any kind; a misspelt one must not be a default. @throws ConfigurationError */
+/**
+ * Refuses unknown options: `ClientsModule` and JavaScript accept any name, and a misspelt option would silently have
+ * its default. @throws ConfigurationError
+ */
 export function checkOptions(what: string, options: AmqpTransportOptions): void {
   refuseUnknown(what, options, KNOWN);
   for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
@@ -147,7 +182,7 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
   }
 }
 
-/** The queue is there, and is not ours to declare: because the options say so, or else those of the connection. */
+/** Returns true if the queue exists and must not be declared, because of these options or of the connection's. */
 export function isTakenAsItIs(
   { noAssert, queueOptions }: AmqpTransportOptions,
   { declare = 'assert' }: TopologyOptions = {},
@@ -155,12 +190,12 @@ export function isTakenAsItIs(
   return noAssert ?? queueOptions?.noAssert ?? declare !== 'assert';
 }
 
-/** Clients publish to the exchange, by the pattern; else to the queue. */
+/** Returns true if clients publish to the exchange, by pattern; otherwise they publish to the queue. */
 export function publishesToExchange({ wildcards, exchangeType }: AmqpTransportOptions): boolean {
   return wildcards === true || exchangeType === 'fanout';
 }
 
-/** The exchange, where there is one. @throws ConfigurationError when it has no name */
+/** Returns the name of the exchange, if there is one. @throws ConfigurationError if it has no name */
 export function exchangeOf(options: AmqpTransportOptions): string | undefined {
   if (!options.exchange && !publishesToExchange(options)) return undefined;
   const exchange = options.exchange || options.queue;

@@ -2,7 +2,8 @@ import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
 import type { Duration } from '../../common/duration.js';
 
 /**
- * How one message is sent: what `RmqRecord` knows, and more.
+ * Options of one message: those of `RmqRecord`, and more.
+ *
  *
  * @publicApi
  */
@@ -11,15 +12,16 @@ export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 't
   /** Seconds since 1970, or the date. */
   readonly timestamp?: number | Date;
   /**
-   * For a request without a reply until it fails, for an event until the broker has to have confirmed it: ms, or text as
-   * `'10s'`; Infinity for no limit. Default: the client's `requestTimeout` and `publishTimeout`.
+   * Time until a request without a reply fails, or until an event must be confirmed: ms, or a text such as `'10s'`;
+   * Infinity for no limit. Default: the client's `requestTimeout` or `publishTimeout`.
    */
   readonly timeout?: Duration;
 }
 
 /**
- * Data with options for the message that carries it: headers, priority, expiration, message id, … Make one with
- * {@link AmqpRecordBuilder}. An `RmqRecord` of `@nestjs/microservices` does as well.
+ * Data with options for its message: headers, priority, expiration, message id, … Create one with {@link
+ * AmqpRecordBuilder}. An `RmqRecord` of `@nestjs/microservices` works, too.
+ *
  *
  * @publicApi
  */
@@ -55,7 +57,7 @@ export class AmqpRecordBuilder<TData> {
     return this;
   }
 
-  /** Adds to the options so far; headers replace headers. */
+  /** Adds options; `headers` replaces earlier headers. */
   setOptions(options: AmqpRecordOptions): this {
     this.options = { ...this.options, ...options };
     return this;

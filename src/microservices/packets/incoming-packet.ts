@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 
-/** The body as `Transport.RMQ` hands it to deserializers: what its JSON says, or its text where it is none. */
+/** Returns the body as `Transport.RMQ` passes it to deserializers: the parsed JSON, or the text if it is not JSON. */
 export function parseBody(body: Buffer): unknown {
   const text = body.toString();
   try {
@@ -11,8 +11,8 @@ export function parseBody(body: Buffer): unknown {
 }
 
 /**
- * A pattern as text. It came from elsewhere: one that is nested without end has no text, and is like one that nobody
- * handles.
+ * Returns a pattern as text. Patterns come from clients: a pattern that is nested too deeply has no text and is treated
+ * as a pattern without a handler.
  */
 export function patternText(pattern: unknown): string | undefined {
   if (typeof pattern === 'string') return pattern;

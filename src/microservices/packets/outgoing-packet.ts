@@ -4,10 +4,10 @@ import type { FieldTable, PublishOptions } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
-/** What a serializer may make of a packet: the packet, and how to send it. */
+/** A serializer's result: the packet, and options for sending it. */
 type Serialized = Record<string, unknown> & { readonly options?: AmqpRecordOptions };
 
-/** A packet as it goes out. */
+/** An encoded packet. */
 export interface OutgoingPacket {
   readonly body: Buffer;
   readonly options: AmqpRecordOptions;
@@ -16,7 +16,7 @@ export interface OutgoingPacket {
 const NO_OPTIONS: AmqpRecordOptions = {};
 const NO_HEADERS: FieldTable = {};
 
-/** Takes records apart, as `Transport.RMQ` does. */
+/** Takes the data and options of records, as `Transport.RMQ` does. */
 export const recordSerializer: Serializer<ReadPacket, unknown> = {
   serialize(packet) {
     if (!(packet.data instanceof RmqRecord)) return packet;
@@ -26,9 +26,9 @@ export const recordSerializer: Serializer<ReadPacket, unknown> = {
 };
 
 /**
- * At once, unless the serializer takes its time.
+ * Encodes a packet, synchronously unless the serializer is asynchronous.
  *
- * @throws what the serializer throws, and TypeError for what JSON has no form for
+ * @throws the serializer's errors, and TypeError for a value that JSON cannot encode
  */
 export function outgoingPacket(serializer: Serializer, packet: unknown): OutgoingPacket | Promise<OutgoingPacket> {
   const serialized: unknown = serializer.serialize(packet);
@@ -38,7 +38,7 @@ export function outgoingPacket(serializer: Serializer, packet: unknown): Outgoin
 function written(serialized: unknown): OutgoingPacket {
   if (!hasOptions(serialized)) return { body: Buffer.from(JSON.stringify(serialized)), options: NO_OPTIONS };
   const { options = NO_OPTIONS } = serialized;
-  // What is undefined JSON leaves out.
+  // JSON omits undefined properties.
   const packet = Object.assign({}, serialized, { options: undefined });
   return { body: Buffer.from(JSON.stringify(packet)), options };
 }
@@ -54,10 +54,10 @@ export interface MessageDefaults {
   readonly headers?: object | undefined;
 }
 
-/** The properties of one message, to be completed by whoever sends it. */
+/** The properties of one message; the sender completes them. */
 export type MutableProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
 
-/** What the core does not have, or in another form. */
+/** Options that the core does not have, or has in another form. */
 const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
   'CC',
   'BCC',
@@ -70,10 +70,10 @@ const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
   'timeout',
 ]);
 
-/** Properties in the words of amqplib, which records use, as the core takes them. */
+/** Converts properties with amqplib's names, which records use, to those of the core. */
 export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): MutableProperties {
   const properties: MutableProperties & Record<string, unknown> = {
-    // Always there, as amqplib has it: handlers at the other side look into it without asking.
+    // Always present, as in amqplib, since handlers of the other side read it without a check.
     headers: defaults.headers ?? NO_HEADERS,
     deliveryMode: modeOf(defaults.persistent),
     mandatory: defaults.mandatory,

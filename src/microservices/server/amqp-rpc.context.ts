@@ -4,13 +4,13 @@ import type { Delivery, FieldTable, MessageProperties } from '../../../lib/clien
 import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { Route } from './server-session.js';
 
-/** A delivery in the form that amqplib gives it, which handlers written for `Transport.RMQ` expect. */
+/** A delivery in amqplib's form, for handlers that were written for `Transport.RMQ`. */
 export interface RmqMessage {
   readonly content: Buffer;
   readonly fields: Readonly<Pick<Delivery, 'consumerTag' | 'deliveryTag' | 'redelivered' | 'exchange' | 'routingKey'>>;
   readonly properties: Readonly<
     Omit<MessageProperties, 'headers' | 'timestamp'> & {
-      /** Empty where the publisher set none. */
+      /** Empty if the publisher set none. */
       headers: FieldTable;
       /** Seconds since 1970. */
       timestamp: number | undefined;
@@ -19,8 +19,8 @@ export interface RmqMessage {
 }
 
 /**
- * What handlers written for `Transport.RMQ` do with its channel: settle their message. Each call settles the message of its
- * own context, and a second time is without effect.
+ * The part of amqplib's channel that handlers of `Transport.RMQ` use to settle their message. Each call settles the
+ * message of its own context; a second call has no effect.
  */
 export interface RmqChannelRef {
   ack(message: RmqMessage): void;
@@ -31,8 +31,9 @@ export interface RmqChannelRef {
 }
 
 /**
- * What is known of a message beside its payload. Handlers get it by `@Ctx()`; it is an `RmqContext`, so those that take
- * one go on working.
+ * Everything about a message except its payload. Handlers get it by `@Ctx()`. It extends `RmqContext`, so handlers that
+ * take an `RmqContext` keep working.
+ *
  *
  * @publicApi
  */
@@ -40,7 +41,7 @@ export class AmqpRpcContext extends RmqContext {
   private message: RmqMessage | undefined;
   private channel: RmqChannelRef | undefined;
 
-  /** @param route its way back: how it is settled and answered */
+  /** @param route how the message is settled and answered */
   constructor(
     private readonly origin: AmqpContext,
     private readonly pattern: string,
@@ -48,7 +49,7 @@ export class AmqpRpcContext extends RmqContext {
     /** @internal */
     readonly route: Route,
   ) {
-    // Made when asked for: most handlers ask for none of it.
+    // Created on demand, since most handlers use none of it.
     super([] as never);
   }
 
@@ -64,32 +65,32 @@ export class AmqpRpcContext extends RmqContext {
     return this.pattern;
   }
 
-  /** As an amqplib consumer would have got it. */
+  /** Returns the message in amqplib's form. */
   override getMessage(): RmqMessage {
     return (this.message ??= toRmqMessage(this.origin));
   }
 
-  /** For code that acknowledges by the channel; {@link ack}, {@link nack} and {@link reject} are shorter. */
+  /** Returns a channel for code that settles by channel; {@link ack}, {@link nack} and {@link reject} are shorter. */
   override getChannelRef(): RmqChannelRef {
     return (this.channel ??= channelRef(this.getMessage(), this.origin));
   }
 
-  /** What the client's dispatch hook has attached to the packet, if anything. */
+  /** Returns the metadata that the client's dispatch hook attached to the packet; undefined if there is none. */
   getMetadata(): Record<string, string> | undefined {
     return this.packetMetadata;
   }
 
-  /** The message as it was delivered. */
+  /** The message as delivered. */
   get delivery(): Delivery {
     return this.origin.delivery;
   }
 
-  /** The queue it came from. */
+  /** The queue that the message was consumed from. */
   get queue(): string {
     return this.origin.queue;
   }
 
-  /** Which attempt at the message this is: 1, and one more for each retry. Redeliveries do not count. */
+  /** Number of the attempt, from 1. Each retry adds one; redeliveries do not count. */
   get attempt(): number {
     return this.origin.attempt;
   }
@@ -99,27 +100,33 @@ export class AmqpRpcContext extends RmqContext {
     return this.origin.properties;
   }
 
-  /** The headers, empty where the publisher set none. */
+  /** The headers; empty if the publisher set none. */
   get headers(): FieldTable {
     return this.origin.headers;
   }
 
-  /** It is settled, or needs no settling (`noAck`). */
+  /** True if the message is settled, or needs no settlement (`noAck`). */
   get settled(): boolean {
     return this.delivery.settled;
   }
 
-  /** Done with it. Without effect once it is settled. */
+  /** Acknowledges the message. Has no effect if it is settled. */
   ack(): void {
     this.origin.ack();
   }
 
-  /** Not done with it. Without effect once it is settled. @param options.requeue default true */
+  /**
+   * Returns the message to the queue, or dead-letters it. Has no effect if it is settled. @param options.requeue
+   * default true
+   */
   nack(options: { readonly requeue?: boolean } = {}): void {
     this.origin.nack(options);
   }
 
-  /** Refuses it: dead-lettered where the queue says so, else dropped. @param options.requeue default false */
+  /**
+   * Rejects the message: it is dead-lettered if the queue has a dead-letter exchange, else dropped. @param
+   * options.requeue default false
+   */
   reject(options: { readonly requeue?: boolean } = {}): void {
     this.origin.nack({ requeue: options.requeue === true });
   }
@@ -140,7 +147,7 @@ function toRmqMessage({ delivery, exchange, routingKey, properties }: AmqpContex
 }
 
 function channelRef(own: RmqMessage, origin: AmqpContext): RmqChannelRef {
-  // Another handler's message is not this one's to settle: its own context has its own channel.
+  // A handler settles only its own message; another message has its own context and channel.
   const nack = (message: RmqMessage, requeue: boolean): void => {
     if (message === own) origin.nack({ requeue });
   };

@@ -11,19 +11,22 @@ import { TransportEvents, type AmqpTransportEvents } from '../transport-events.j
 import { checkOptions, type AmqpTransportOptions } from '../options/transport-options.js';
 
 /**
- * Tells handlers apart by transport: `@EventPattern('order.created', AMQP_TRANSPORT)` is for this transport only.
+ * Selects this transport for a handler: `@EventPattern('order.created', AMQP_TRANSPORT)` is called by this transport
+ * only.
+ *
  *
  * @publicApi
  */
 export const AMQP_TRANSPORT = Symbol('amqp');
 
-/** Between attempts to consume again, ms: after the first, which comes at once. */
+/** Waits between attempts to consume again, ms. The first attempt is immediate. */
 const RECOVERY = { first: 500, max: 15_000 } as const;
 
 /**
- * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ: in place of `Transport.RMQ`, whose options, wire
- * format and handlers it takes as they are. Messages are acknowledged after their handlers; see
- * docs/migrating-from-transport-rmq.md for what else is different.
+ * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ. It replaces `Transport.RMQ` and has the same
+ * options, wire format and handlers. Messages are acknowledged after their handlers;
+ * docs/migrating-from-transport-rmq.md lists the other differences.
+ *
  *
  * @example
  * ```ts
@@ -44,8 +47,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   private said = false;
 
   /**
-   * @param source of its connections; {@link AmqpService} gives that of the module. Default: one of its own
-   * @throws ConfigurationError for an option that is not known or cannot work
+   * @param source source of connections; {@link AmqpService} passes the module's. Default: its own connection
+   * @throws ConfigurationError for an unknown option or an invalid value
    */
   constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
     super(options);
@@ -54,8 +57,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   }
 
   /**
-   * Connects, declares and consumes. Nest calls it in `app.listen()`, which rejects with what it hands to the callback:
-   * ConnectionError and its kind, TopologyError, NotFoundError for a queue that is not there, ConfigurationError.
+   * Connects, declares and consumes. Nest calls it in `app.listen()`, which rejects with the error that the callback
+   * gets: a ConnectionError or a subclass, TopologyError, NotFoundError for a missing queue, ConfigurationError.
    */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     let failure: unknown;
@@ -72,8 +75,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   }
 
   /**
-   * Takes no more messages, waits `gracePeriod` ms for the handlers that run, then closes. What has no answer by then is
-   * requeued; a stream that has begun is ended with an error. May be called again.
+   * Stops consuming, waits up to `gracePeriod` for running handlers, then closes. Messages without a reply by then are
+   * requeued; a stream that has begun ends with an error. May be called more than once.
    */
   close(): Promise<void> {
     return (this.closing ??= this.closeOnce().finally(() => (this.closing = undefined)));
@@ -86,7 +89,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     this.events.on(event, callback);
   }
 
-  /** The {@link Connection} that it consumes on. @throws Error before it listens */
+  /** Returns the {@link Connection} that consumes. @throws Error before the server listens */
   unwrap<T = Connection>(): T {
     if (!this.session) {
       throw new Error('AmqpServer has no connection yet: call listen() or startAllMicroservices() before unwrap()');
@@ -98,7 +101,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     const { signal } = this.stop;
     const session = await ServerSession.open(this.source, this.host());
     if (signal.aborted) {
-      // Closed while it was about to begin.
+      // The server was closed while it was starting.
       await session.drain(new ServerClosingError('the service is shutting down'));
       throw signal.reason;
     }
@@ -123,7 +126,10 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     };
   }
 
-  /** Its queue was deleted and is not ours to declare, say, or the connection has given up. */
+  /**
+   * Consumes again after an error, for example when its queue was deleted and may not be declared here, or when the
+   * connection has given up.
+   */
   private async recover(session: ServerSession, error: Error): Promise<void> {
     const { signal } = this.stop;
     if (signal.aborted || this.session !== session) return;

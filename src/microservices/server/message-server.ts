@@ -28,12 +28,14 @@ import type { Route } from './server-session.js';
 import type { AmqpStatus, AmqpTransportEvents } from '../transport-events.js';
 import type { AmqpTransportOptions } from '../options/transport-options.js';
 
-/** What clients of Nest know as the answer to a pattern that nobody handles. */
+/** The error reply to a request without a handler, as Nest's clients know it. */
 const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';
 
-/** Patterns whose handler is remembered. */
+/** Limit of patterns whose handler is cached. */
 const MAX_KNOWN = 1_000;
-/** Bytes of a routing key, and so of a pattern that wildcards match (AMQP 0-9-1, short string). */
+/**
+ * Maximum length of a routing key in bytes, and so of a pattern that wildcards can match (AMQP 0-9-1, short string).
+ */
 const MAX_PATTERN = 255;
 
 /** A handler whose pattern has wildcards. */
@@ -45,20 +47,25 @@ interface WildcardRoute {
 type Packet = ReadPacket & Partial<IncomingRequest>;
 
 /**
- * A message's way from its delivery to its settlement: packet, pattern, handler, replies.
+ * Handles a message from its delivery to its settlement: packet, pattern, handler, replies.
  *
- *     event handled, or request answered (with an error, too) ─▶ ack
- *     event failed ─▶ retried, then parked      no packet, no pattern, no handler ─▶ parked at once
- *     reply lost with its channel ─▶ requeue    ack(), nack(), reject() of the context ─▶ as they say
+ * ```
+ * event handled, or request answered (also by an error) ─▶ ack
+ * event failed ─▶ retried, then parked      no packet, no pattern, no handler ─▶ parked at once
+ * reply lost with its channel ─▶ requeue    ack(), nack(), reject() of the context ─▶ as called
+ * ```
  */
 export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStatus> {
   protected override readonly logger = new Logger('AmqpServer');
-  /** Failures of event handlers are seen here, and logged: Nest need not log them as well. */
+  /** Failures of event handlers are logged here, so Nest need not log them. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly running = new Set<ReplyStream>();
-  /** By pattern as it came: to look for a handler takes parsing the pattern, and throwing where it is no JSON. */
+  /**
+   * Handlers by pattern as received. A lookup parses the pattern, and throws internally if it is not JSON, so results
+   * are cached.
+   */
   private readonly known = new Map<string, MessageHandler>();
-  /** In the order of registration; undefined until the next message asks. */
+  /** In the order of registration; undefined until the next message needs them. */
   private wildcardRoutes: readonly WildcardRoute[] | undefined;
 
   constructor(protected readonly options: AmqpTransportOptions) {
@@ -74,8 +81,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   }
 
   /**
-   * By the pattern itself, else by the first with wildcards that it matches, in the order of registration. A pattern of more
-   * than 255 bytes matches no wildcards, as no routing key is longer.
+   * Finds a handler by its exact pattern, else the first registered pattern with wildcards that matches. A pattern of
+   * more than 255 bytes matches no wildcards, since no routing key is longer.
    */
   override getHandlerByPattern(pattern: string): MessageHandler | null {
     const known = this.known.get(pattern);
@@ -83,7 +90,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     const exact = super.getHandlerByPattern(pattern);
     if (Buffer.byteLength(pattern) > MAX_PATTERN) return exact;
     const handler = exact ?? this.handlerByWildcards(pattern);
-    // Clients may send as many patterns as they like.
+    // Clients can send any number of patterns.
     if (this.known.size >= MAX_KNOWN) this.known.clear();
     if (handler) this.known.set(pattern, handler);
     return handler;
@@ -98,7 +105,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     return this.wildcardRoutes.find((route) => matchesWords(route.words, words))?.handler ?? null;
   }
 
-  /** Handles one message. Never rejects: whatever happens is settled. */
+  /** Handles one message. Never rejects: every outcome is settled. */
   protected async handleDelivery(delivery: Delivery, route: Route): Promise<void> {
     const { settler } = route;
     let packet: Packet;
@@ -109,14 +116,14 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       const pattern = patternText(packet.pattern) ?? '';
       context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
     } catch (error) {
-      // Its headers are malformed, or the deserializer has thrown: so it will be each time.
+      // The headers are malformed or the deserializer threw, which would happen again at each attempt.
       return settler.settle(delivery, { ok: false, error, refused: true });
     }
     try {
       if (packet.id === undefined) await this.handleEvent(context.getPattern(), packet, context);
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
-      // A processing hook has thrown, most likely: the message must not stay where it is.
+      // Probably a processing hook threw; the message must be settled all the same.
       await settler.settle(delivery, { ok: false, error, refused: false });
     }
   }
@@ -127,7 +134,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     if (!handler) return settler.settle(context.delivery, { ok: false, error: unhandled(pattern), refused: true });
     return this.process(context, async () => {
       try {
-        // Of several handlers of one event all have to succeed.
+        // If an event has several handlers, all must succeed.
         const result: unknown = await handler(packet.data, context);
         if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
         await settler.settle(context.delivery, DONE);
@@ -138,7 +145,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     });
   }
 
-  /** Ends what is still being answered: the channel is lost, or the server closes. */
+  /** Ends running replies, because the channel is lost or the server closes. */
   protected abandonReplies(reason: Error): void {
     for (const stream of [...this.running]) stream.abandon(reason);
   }
@@ -164,11 +171,11 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     await context.route.replies
       .send(reply, context.properties)
       .catch((error: unknown) => this.logUnsent(context, error));
-    // Answered is done, whoever settles the others.
+    // An answered request is done, whatever else is not settled.
     context.ack();
   }
 
-  /** One value is one reply: what `Server.send` makes of it, without its queue. */
+  /** Sends a single value as one reply, as `Server.send` does, but without its queue. */
   private async answer(response: unknown, context: AmqpRpcContext): Promise<void> {
     const { replies, settler } = context.route;
     try {
@@ -194,7 +201,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       await stream.start((respond) => this.send(response$, respond)).done;
     } catch (error) {
       const closing = error instanceof ServerClosingError;
-      // Nobody has an answer yet, or who has it is unknown: another server, or this one, may handle it again.
+      // No reply has reached the requester, or it is unknown: this or another server may handle the message again.
       if (isLoss(error) || (closing && !stream.begun)) return context.nack({ requeue: true });
       if (closing) {
         const end = { err: { status: 'error', message: error.message }, isDisposed: true };
@@ -209,7 +216,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   private read({ properties, exchange, routingKey, body }: Delivery): unknown {
     const origin: Record<string, unknown> = {
-      // What is no packet of Nest gets `channel` as its pattern: in a topic exchange that is what the routing key is.
+      // If the message is not a packet of Nest, its pattern is read from `channel`; in a topic exchange, that is the
+      // routing key.
       channel: this.options.wildcards ? routingKey : undefined,
       fields: { exchange, routingKey },
       content: body,
@@ -218,7 +226,9 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     return this.deserializer.deserialize(parseBody(body), origin);
   }
 
-  /** Runs between the hooks of Nest. A hook of the user's need not return what it is given: so that is awaited here. */
+  /**
+   * Runs the handler between Nest's hooks. A user's hook need not return its argument's promise, so it is awaited here.
+   */
   private process(context: AmqpRpcContext, run: () => Promise<void>): Promise<void> {
     let running: Promise<void> | undefined;
     let whenRunning: ((work: Promise<void>) => void) | undefined;
@@ -250,7 +260,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   }
 }
 
-/** What a deserializer may make of anything, as a packet. */
+/** Returns a deserializer's result as a packet, whatever it is. */
 function packetOf(read: unknown): Packet {
   return typeof read === 'object' && read !== null ? (read as Packet) : { pattern: undefined, data: undefined };
 }
@@ -263,7 +273,7 @@ function isLoss(error: unknown): boolean {
   );
 }
 
-/** A pattern is the client's text: on one line, and of bounded length. */
+/** Quotes a pattern on one line with limited length, since it is text of a client. */
 function quoted(pattern: string): string {
   return JSON.stringify(pattern.length > 200 ? `${pattern.slice(0, 200)}…` : pattern);
 }
@@ -273,7 +283,10 @@ function unhandled(pattern: string): UnhandledPatternError {
   return new UnhandledPatternError(`${what}; does another service share the queue?`);
 }
 
-/** Nest has made `{ status, message }` of what the handler threw; what else is thrown may be the payload. */
+/**
+ * Returns the message of `{ status, message }`, which Nest makes of a handler's error. Any other thrown value may be
+ * the payload.
+ */
 function wordsOf(thrown: unknown): string {
   const { message } = (thrown ?? {}) as { message?: unknown };
   return typeof message === 'string' ? message : `a thrown ${typeof thrown}`;

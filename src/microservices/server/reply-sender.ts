@@ -6,16 +6,16 @@ import { ReplyEncodingError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 
-/** Where a reply goes: what the request said of that. */
+/** The properties of a request that say where its reply goes. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;
 
-/** A reply, written. */
+/** An encoded reply. */
 export interface Reply extends OutgoingPacket {
-  /** It could not be written: this is what the requester is told instead. */
+  /** Set if the reply could not be encoded; the requester gets this error instead. */
   readonly failure?: ReplyEncodingError;
 }
 
-/** Sends replies, in the form of `Transport.RMQ`: through the default exchange, to the queue that the request names. */
+/** Sends replies as `Transport.RMQ` does: through the default exchange, to the queue that the request names. */
 export class ReplySender {
   constructor(
     private readonly channel: Channel,
@@ -23,7 +23,10 @@ export class ReplySender {
     private readonly logger: Logger,
   ) {}
 
-  /** At once, unless the serializer takes its time. Never fails: what cannot be written is a {@link Reply.failure}. */
+  /**
+   * Encodes a reply, synchronously unless the serializer is asynchronous. Never fails: {@link Reply.failure} reports an
+   * encoding error.
+   */
   write(packet: WritePacket): Reply | Promise<Reply> {
     try {
       const made = outgoingPacket(this.serializer, withPlainError(packet));
@@ -33,7 +36,10 @@ export class ReplySender {
     }
   }
 
-  /** Resolves when the broker has it, at once where no reply is wanted. @throws as `Channel.publish` */
+  /**
+   * Resolves when the broker has the reply, or at once if the request wants none. @throws the errors of
+   * `Channel.publish`
+   */
   async publish({ body, options }: Reply, address: ReplyAddress): Promise<void> {
     const { replyTo, correlationId } = address;
     if (!replyTo) return;
@@ -48,20 +54,20 @@ export class ReplySender {
     }
   }
 
-  /** A reply by itself. */
+  /** Encodes and sends one reply. */
   async send(packet: WritePacket, address: ReplyAddress): Promise<void> {
     await this.publish(await this.write(packet), address);
   }
 }
 
-/** The serializer's own words may tell of the reply, which is not for the requester. */
+/** Hides the serializer's error text, since it may quote the reply, which is not for the requester. */
 function unwritable(cause: unknown): Reply {
   const failure = new ReplyEncodingError('the reply cannot be written', { cause });
   const substitute = { err: { status: 'error', message: failure.message }, isDisposed: true };
   return { body: Buffer.from(JSON.stringify(substitute)), options: {}, failure };
 }
 
-/** Of an error itself JSON has nothing to tell; its stack is not for others. */
+/** Converts an error to a plain object: JSON cannot encode an error, and its stack must not leave the service. */
 function withPlainError(packet: WritePacket): WritePacket {
   const { err } = packet as { err?: unknown };
   return err instanceof Error ? { ...packet, err: { status: 'error', ...err, message: err.message } } : packet;

@@ -2,25 +2,25 @@ import type { WritePacket } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import type { Reply } from './reply-sender.js';
 
-/** One reply's way: written, then sent. */
+/** Encodes and publishes one reply. */
 export interface ReplyPath {
   write(packet: WritePacket): Reply | Promise<Reply>;
-  /** Resolves when the broker has it. */
+  /** Resolves when the broker has the reply. */
   publish(reply: Reply): Promise<void>;
 }
 
 /**
- * The replies to one request, in order, from the first to the one that says it is the last. `done` resolves when the broker
- * has all of them, and rejects at the first that it has not; nothing more is asked of the handler then.
+ * The replies to one request, in order, up to the one that is marked as the last. `done` resolves when the broker has
+ * all of them, and rejects when the first one fails; the handler is then unsubscribed.
  */
 export class ReplyStream {
   readonly done: Promise<void>;
-  /** A reply is at the other side already, or on its way there. */
+  /** A reply has been sent, or is being sent. */
   begun = false;
   private resolve!: () => void;
   private reject!: (error: unknown) => void;
   private subscription: Subscription | undefined;
-  /** Replies are written one after the other, for a serializer may take its time. */
+  /** Replies are encoded one after the other, since a serializer may be asynchronous. */
   private writing: Promise<void> = Promise.resolve();
   private unsent = 0;
   private state: 'open' | 'complete' | 'ended' = 'open';
@@ -32,17 +32,17 @@ export class ReplyStream {
     });
   }
 
-  /** @param send begins to send: `Server.send`, which decides what goes into one packet */
+  /** @param send starts to send: `Server.send`, which groups replies into packets */
   start(send: (respond: (packet: WritePacket) => void) => Subscription): this {
     this.subscription = send((packet) => {
       if (this.state === 'open') this.writing = this.writing.then(() => this.pass(packet));
     });
-    // It may have failed before there was a subscription to end.
+    // The stream may have failed before its subscription existed.
     if (this.state === 'ended') this.subscription.unsubscribe();
     return this;
   }
 
-  /** Sends nothing more, and rejects with the reason. */
+  /** Stops sending, and rejects with the reason. */
   abandon(reason: unknown): void {
     if (this.state === 'ended') return;
     this.state = 'ended';
@@ -56,7 +56,7 @@ export class ReplyStream {
       const reply = await this.path.write(packet);
       if (this.state !== 'open') return;
       if (packet.isDisposed || reply.failure) this.state = 'complete';
-      // Not awaited: the next one need not wait for this one's confirm.
+      // Not awaited: the next reply need not wait for this one's confirm.
       void this.send(reply);
     } catch (error) {
       this.abandon(error);

@@ -13,30 +13,30 @@ import { declareForServer, type ServerQueue } from '../options/transport-topolog
 
 const DEFAULT_PREFETCH = 100;
 const DEFAULT_GRACE = 10_000;
-/** For the last replies to leave, ms. */
+/** Time for the last replies to be sent, ms. */
 const FAREWELL = 1_000;
 
-/** Where messages come from, how they are settled, and where replies go. */
+/** The source of messages, their settlement, and the path of replies. */
 export interface Route {
   readonly queue: string;
   readonly settler: Settler;
   readonly replies: ReplySender;
 }
 
-/** The server, as it consumes. */
+/** The server, as its session sees it. */
 export interface SessionHost {
   readonly options: AmqpTransportOptions;
   readonly serializer: Serializer;
   readonly logger: Logger;
-  /** Of its handlers. */
+  /** Patterns of the server's handlers. */
   patterns(): Iterable<string>;
-  /** Never rejects. */
+  /** Handles one message. Never rejects. */
   handle(delivery: Delivery, route: Route): Promise<void>;
-  /** The broker has given its messages to others: what is still being answered is not to be answered here. */
+  /** Ends running replies, since the broker has given the messages to other consumers. */
   abandon(reason: Error): void;
 }
 
-/** A server that consumes its queue: until it is drained, or until its consumer is gone for good. */
+/** A server that consumes its queue, until it is drained or its consumer has ended for good. */
 export class ServerSession {
   private constructor(
     private readonly host: SessionHost,
@@ -49,7 +49,7 @@ export class ServerSession {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws ConnectionError and its kind, TopologyError, ChannelError, ConfigurationError */
+  /** @throws ConnectionError or a subclass, TopologyError, ChannelError, ConfigurationError */
   static async open(source: ConnectionSource, host: SessionHost): Promise<ServerSession> {
     const { prefetchCount = DEFAULT_PREFETCH, noAck = false, consumerTag } = host.options;
     const connections = await source.open();
@@ -97,16 +97,20 @@ export class ServerSession {
     }
   }
 
-  /** Resolves when nothing comes any more: with the reason, unless it was asked for. */
+  /** Resolves when no more messages arrive: with the reason, or with undefined after `drain`. */
   get ended(): Promise<Error | undefined> {
     return this.consumer.closed;
   }
 
-  /** No more messages, then the running handlers to their end, within `gracePeriod`; what is not done then is requeued. */
+  /**
+   * Stops consuming, waits up to `gracePeriod` for running handlers, and requeues messages that are not settled by
+   * then.
+   */
   async drain(closing: Error): Promise<void> {
     const { consumer, channel, host, clock } = this;
     const gracePeriod = timeLimit(host.options.gracePeriod ?? DEFAULT_GRACE, 'AmqpServer: gracePeriod');
-    // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
+    // If the connection breaks here, the broker requeues. Closing the channel prevents the consumer from being
+    // restored.
     await consumer.cancel().catch(() => channel.close());
     this.settler.release();
     if (!(await isDoneWithin(clock, gracePeriod, consumer.idle()))) {
@@ -121,7 +125,7 @@ export class ServerSession {
 
   async close(): Promise<void> {
     await this.replyChannel.close();
-    // On a connection that lives on it would be left behind.
+    // On a connection that stays open, the queue would be left behind.
     if (this.queue.exclusive && this.channel.isOpen) await this.channel.queueDelete(this.queue.name).catch(() => {});
     await this.channel.close();
     this.settler.abandon();

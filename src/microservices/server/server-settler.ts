@@ -6,14 +6,16 @@ import type { ConnectionSource } from '../connection-source.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
 import type { ServerQueue } from '../options/transport-topology.js';
 
-/** What it needs of the server's consumer, which comes later. */
+/** The part of the server's consumer that the settler uses; the consumer is created later. */
 export interface SettledServer {
   consumer(): Consumer | undefined;
-  /** Ends the consumer of a stream, before the message that failed. */
+  /** Ends the consumer of a stream before the failed message. */
   stop(cause: unknown): void;
 }
 
-/** The {@link Settler} of a server's queue: events that fail are retried and parked like any consumer's messages. */
+/**
+ * Creates the {@link Settler} of a server's queue. Failed events are retried and parked like messages of any consumer.
+ */
 export function serverSettler(
   source: ConnectionSource,
   { name, exclusive }: ServerQueue,

@@ -1,34 +1,35 @@
-/** One word of a routing key, and any number of them. */
+/** `*` stands for one word of a routing key, `#` for any number of words. */
 const ONE = '*';
 const ANY = '#';
 
-/** Whether a pattern has wildcards, as whole words; `a*` is a word like any other. */
+/** Returns true if the pattern has wildcards as whole words; `a*` is an ordinary word. */
 export function hasWildcards(pattern: string): boolean {
   return pattern.split('.').some((word) => word === ONE || word === ANY);
 }
 
 /**
- * Whether a topic exchange would route the key to a binding by this pattern
- * (https://www.rabbitmq.com/docs/exchanges#topic): `*` is exactly one word, `#` none or more, wherever they stand. Empty
- * words count, and an empty key or pattern has no word at all.
+ * Returns true if a topic exchange would route the key to a binding with this pattern
+ * (https://www.rabbitmq.com/docs/exchanges#topic): `*` matches exactly one word, `#` none or more, at any position.
+ * Empty words count; an empty key or pattern has no words.
  */
 export function matchesTopic(pattern: string, routingKey: string): boolean {
   return matchesWords(toWords(pattern), toWords(routingKey));
 }
 
-/** The words of a pattern or routing key. */
+/** Splits a pattern or routing key into words. */
 export function toWords(key: string): readonly string[] {
   return key === '' ? [] : key.split('.');
 }
 
 /**
- * As {@link matchesTopic}, of words. Each `#` takes as few words as it can; where the rest does not fit, the last `#` takes
- * one word more. An earlier `#` never has to: what stands between the two fits where it stood first.
+ * Does the same as {@link matchesTopic} for words. Each `#` takes as few words as possible. If the rest does not match,
+ * the last `#` takes one word more. An earlier `#` never has to take more: the words between both match where they
+ * matched first.
  */
 export function matchesWords(pattern: readonly string[], words: readonly string[]): boolean {
   let part = 0;
   let word = 0;
-  /** Behind the last `#`, and the first word that it has not taken. */
+  /** Position after the last `#`, and the first word that it has not taken. */
   let behindAny = -1;
   let untaken = 0;
   while (word < words.length) {
