@@ -25,7 +25,16 @@ export type { QueueFactory, QueueSource } from './consumers/options/queue-source
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
 export type { ConsumerState, ConsumerStatus } from './consumers/lifecycle/consumer-status.js';
 export type { ConsumerFailure } from './settlement/consumer-failure.js';
-export { RejectMessage, RequeueMessage, RetryMessage } from './settlement/settlement.errors.js';
+export {
+  DeliveryLimitError,
+  HandlerTimeoutError,
+  MessageTooLargeError,
+  RejectMessage,
+  RequeueMessage,
+  RetryMessage,
+  StaleDeliveryError,
+} from './settlement/settlement.errors.js';
+export type { SlowHandlers } from './settlement/handlings.js';
 export {
   ParkingLot,
   type ListOptions,
@@ -113,4 +122,5 @@ export {
   type AmqpHealth,
   type ConnectionHealth,
   type ConsumerHealth,
+  type StuckMessages,
 } from './health/amqp-health.indicator.js';

@@ -1,19 +1,24 @@
 import type { Delivery } from '../../lib/client/index.js';
+import { reasonOf } from './reason.js';
 
+/** Characters of a name, a routing key for one. */
 const MAX_LENGTH = 300;
+/** Characters of a reason, with all of its causes. */
+const MAX_REASON = 1_000;
 // oxlint-disable-next-line no-control-regex -- they are what is to be kept out
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
 /** Puts foreign text on one log line of limited length. */
-function oneLine(text: string): string {
+function oneLine(text: string, max = MAX_LENGTH): string {
   const line = text.replace(CONTROL, ' ').trim();
-  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line;
+  return line.length > max ? `${line.slice(0, max)}…` : line;
 }
 
-/** Describes an error for a log line. A thrown value that is not an error is left out, since it may be the payload. */
-export function describeError(error: unknown): string {
-  return error instanceof Error ? oneLine(`${error.name}: ${error.message}`) : `a thrown ${typeof error}`;
-}
+/** Describes the reason of a failure for a log line, see {@link reasonOf}. */
+export const describeError = (error: unknown): string => inLog(reasonOf(error));
+
+/** Puts a reason on a log line. */
+export const inLog = (reason: string): string => oneLine(reason, MAX_REASON);
 
 /** Names a message for a log line: by its id or, without one, by the values that the broker adds. */
 export function describeMessage(delivery: Delivery): string {

@@ -1,4 +1,4 @@
-import type { Channel } from '../../lib/client/index.js';
+import type { Channel, ChannelOptions } from '../../lib/client/index.js';
 import type { AmqpConnections } from './amqp-connections.js';
 
 /**
@@ -8,11 +8,16 @@ import type { AmqpConnections } from './amqp-connections.js';
 export class ConfirmChannel {
   private channel: Promise<Channel> | undefined;
 
-  constructor(private readonly connections: Pick<AmqpConnections, 'open'>) {}
+  constructor(
+    private readonly connections: Pick<AmqpConnections, 'open'>,
+    private readonly options: Omit<ChannelOptions, 'confirm'> = {},
+  ) {}
 
   open(): Promise<Channel> {
     if (this.channel) return this.channel;
-    const channel = this.connections.open().then(({ publishing }) => publishing.openChannel({ confirm: true }));
+    const channel = this.connections
+      .open()
+      .then(({ publishing }) => publishing.openChannel({ ...this.options, confirm: true }));
     const forget = (): void => {
       if (this.channel === channel) this.channel = undefined;
     };

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
-import type { ConsumerState } from '../consumers/lifecycle/consumer-status.js';
+import type { ConsumerState, ConsumerStatus } from '../consumers/lifecycle/consumer-status.js';
+import type { SlowHandlers } from '../settlement/handlings.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { ConnectionState, ConnectionStatus } from '../connection/connection-status.js';
 
@@ -20,6 +21,16 @@ export interface ConsumerHealth {
   readonly reason?: string;
 }
 
+/** A consumer that consumes, some of whose messages do not get on. */
+export interface StuckMessages {
+  readonly handler: string;
+  readonly queue: string;
+  /** Messages that failed and can be neither retried nor parked at the moment: the broker does not take them. */
+  readonly held?: number;
+  /** Handlers that have been running for a minute and longer. */
+  readonly slow?: SlowHandlers;
+}
+
 /**
  * The result of {@link AmqpHealthIndicator}.
  *
@@ -33,6 +44,8 @@ export interface AmqpHealth {
   readonly consumers: Readonly<Partial<Record<ConsumerState, number>>>;
   /** Consumers that should consume and do not. */
   readonly failing: readonly ConsumerHealth[];
+  /** Those of whose messages some do not get on; it does not make the status `down`. Only where there are any. */
+  readonly stuck?: readonly StuckMessages[];
 }
 
 /**
@@ -78,9 +91,21 @@ export class AmqpHealthIndicator {
     const states: Partial<Record<ConsumerState, number>> = {};
     for (const { state } of consumers) states[state] = (states[state] ?? 0) + 1;
     const status = open && failing.length === 0 ? 'up' : 'down';
-    const health: AmqpHealth = { status, connections, consumers: states, failing };
+    const stuck = consumers.flatMap(stuckMessages);
+    const health: AmqpHealth = {
+      status,
+      connections,
+      consumers: states,
+      failing,
+      ...(stuck.length > 0 && { stuck }),
+    };
     return { [key]: health } as Record<Key, AmqpHealth>;
   }
+}
+
+function stuckMessages({ handler, queue, held, slow }: ConsumerStatus): StuckMessages[] {
+  if (held === 0 && !slow) return [];
+  return [{ handler, queue, ...(held > 0 && { held }), ...(slow && { slow }) }];
 }
 
 function healthOf(publishing: ConnectionStatus, consuming: ConnectionStatus): ConnectionHealth {

@@ -1,7 +1,8 @@
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
 import { originalProperties } from './retry/original-properties.js';
+import { Handling } from './handling.js';
 import type { FailureRecord } from './retry/failure-record.js';
-import { stateOf, type RetryState } from './retry/retry-state.js';
+import type { RetryState } from './retry/retry-state.js';
 
 /**
  * What is known of a message beside its payload. Handlers get it by {@link Ctx}; guards, interceptors and filters by
@@ -14,18 +15,34 @@ import { stateOf, type RetryState } from './retry/retry-state.js';
  */
 export class AmqpContext {
   private original: MessageProperties | undefined;
+  /** @internal Its time in the handler; shared by the messages of a batch. */
+  handling = new Handling();
 
   constructor(
     /** The message as it was delivered. Its settlement follows from the handler's outcome. */
     readonly delivery: Delivery,
     /** The queue it came from. */
     readonly queue: string,
-    private readonly state: RetryState | undefined = stateOf(delivery, queue),
+    private readonly state: RetryState | undefined,
   ) {}
 
   /** Which attempt at the message this is: 1, and one more for each retry. Redeliveries do not count. */
   get attempt(): number {
     return (this.state?.failed ?? 0) + 1;
+  }
+
+  /**
+   * Aborted when what the handler does no longer counts: after the consumer's `timeout` (`HandlerTimeoutError`), when the
+   * channel is lost and the broker delivers the message again, and when the application has stopped and its grace period
+   * is over (`StaleDeliveryError`).
+   *
+   * @example
+   * ```ts
+   * await fetch(url, { signal: context.signal });
+   * ```
+   */
+  get signal(): AbortSignal {
+    return this.handling.signal;
   }
 
   /** Why the first attempt failed; undefined in the first. */
@@ -61,9 +78,9 @@ export class AmqpContext {
     return this.properties.headers ?? {};
   }
 
-  /** Done with it (basic.ack). For `ack: 'manual'`. Without effect when it is settled already. */
+  /** Done with it (basic.ack). For `ack: 'manual'`. Without effect when it is settled, or {@link signal} aborted, already. */
   ack(): void {
-    if (!this.delivery.settled) this.delivery.ack();
+    if (this.open) this.delivery.ack();
   }
 
   /**
@@ -72,7 +89,7 @@ export class AmqpContext {
    * @param options.requeue back to its queue, at once: mind the loop. False: as `reject()`. Default true
    */
   nack(options: { readonly requeue?: boolean } = {}): void {
-    if (!this.delivery.settled) this.delivery.nack({ requeue: options.requeue !== false });
+    if (this.open) this.delivery.nack({ requeue: options.requeue !== false });
   }
 
   /**
@@ -80,6 +97,11 @@ export class AmqpContext {
    * when it is settled already.
    */
   reject(): void {
-    if (!this.delivery.settled) this.delivery.reject({ requeue: false });
+    if (this.open) this.delivery.reject({ requeue: false });
+  }
+
+  /** It can be settled by hand: it is not settled, and the handler's time is not over. */
+  private get open(): boolean {
+    return !this.delivery.settled && this.handling.over === undefined;
   }
 }

@@ -15,6 +15,8 @@ export interface ConsumerFailure {
   readonly attempt: number;
   /** What was thrown. */
   readonly cause: unknown;
+  /** The same in words, with its own causes; never the payload, nor a credential. */
+  readonly reason: string;
   /** What was done about it: the broker has it so, when you hear of it. */
   readonly decision: Decision['kind'];
   /** Milliseconds until the message comes again; for `retry` only. */

@@ -22,11 +22,22 @@ export type Decision =
   /** The handler has settled it before it failed. */
   | { readonly kind: 'settled' };
 
-/** The table of settlements, for what failed. @param attempt the one that has failed, from 1 */
-export function decide({ error, refused, answered }: Failure, attempt: number, policy: RetryPolicy): Decision {
+/**
+ * The table of settlements, for what failed.
+ *
+ * @param attempt the one that has failed, from 1
+ * @param returns how often the queue takes the message back and delivers it again; it drops the message beyond that
+ */
+export function decide(
+  { error, refused, answered }: Failure,
+  attempt: number,
+  policy: RetryPolicy,
+  returns: number,
+): Decision {
   if (answered) return { kind: 'answer' };
   if (error instanceof RejectMessage) return { kind: 'dead-letter' };
-  if (error instanceof RequeueMessage) return { kind: 'requeue' };
+  // The last return is left to losses of the connection, which nobody decides.
+  if (error instanceof RequeueMessage) return { kind: returns > 1 ? 'requeue' : policy.end };
   if (error instanceof RetryMessage) return { kind: 'retry', delay: askedDelay(error, attempt, policy) };
   if (!refused && attempt < policy.attempts) return { kind: 'retry', delay: policy.delayAfter(attempt) };
   return { kind: policy.end };

@@ -17,6 +17,11 @@ export class HeldDeliveries {
     this.timers.set(delivery, cancel);
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.timers.size;
+  }
+
   /** Forgets all of them. */
   end(): readonly Delivery[] {
     const waiting = [...this.timers.keys()];

@@ -1,3 +1,6 @@
+import { isReadable, reasonOf } from '../common/reason.js';
+import { UnreadableError } from './settlement.errors.js';
+
 /** A message that was not handled. */
 export interface Failure {
   readonly ok: false;
@@ -11,5 +14,15 @@ export interface Failure {
 
 /** How the handling of one message ended. */
 export type Outcome = { readonly ok: true } | Failure;
+
+/**
+ * The failure of a message.
+ *
+ * @param thrown anything: a value that throws when it is looked at is replaced by an error that says what it is
+ * @param refused a guard or a pipe refused the message, or it cannot be decoded
+ */
+export function failureOf(thrown: unknown, refused: boolean): Failure {
+  return { ok: false, error: isReadable(thrown) ? thrown : new UnreadableError(reasonOf(thrown)), refused };
+}
 
 export const DONE: Outcome = { ok: true };

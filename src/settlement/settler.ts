@@ -2,16 +2,23 @@ import { Logger } from '@nestjs/common';
 import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 import { AmqpContext } from './amqp-context.js';
-import { describeError, describeMessage } from '../common/log-text.js';
+import type { ConsumerFailure } from './consumer-failure.js';
+import { decide, type Decision } from './decision.js';
+import { deliveriesBefore } from './delivery-limit.js';
+import { Departures, type DepartureEnd } from './departures.js';
+import type { BrokerFacts, Detour } from './detour.js';
+import { FailureLog, type FailureReport } from './failure-log.js';
+import { failureReason } from './failure-reason.js';
+import type { Handling } from './handling.js';
+import { Handlings, type SlowHandlers } from './handlings.js';
+import { HeldDeliveries } from './held-deliveries.js';
+import { failureOf, type Failure, type Outcome } from './outcome.js';
 import { recordOf } from './retry/failure-record.js';
+import { CannotRetryError } from './retry/retry.errors.js';
 import { parkedQueueName } from './retry/settlement-queue-names.js';
 import type { RetryPolicy } from './retry/retry-policy.js';
 import { afterFailure, initialState, stateOf, type RetryState } from './retry/retry-state.js';
-import type { ConsumerFailure } from './consumer-failure.js';
-import { decide, type Decision } from './decision.js';
-import { RequeueMessage } from './settlement.errors.js';
-import type { Failure, Outcome } from './outcome.js';
-import { HeldDeliveries } from './held-deliveries.js';
+import { DeliveryLimitError, MessageTooLargeError, StaleDeliveryError } from './settlement.errors.js';
 
 /** The consumer, as its settlements need it. */
 export interface SettledConsumer {
@@ -19,6 +26,8 @@ export interface SettledConsumer {
   readonly name: string;
   readonly queue: string;
   readonly ack: 'auto' | 'manual';
+  /** Ms that a handler may run; undefined for no limit. */
+  readonly timeout: number | undefined;
   /**
    * Hands an unsettled delivery to the handler once more, within the consumer's concurrency: for queues whose retries
    * wait in the process. `Settler.contextOf` tells the attempt. False: there is no consumer now, it is paused or being
@@ -27,23 +36,24 @@ export interface SettledConsumer {
   redeliver(delivery: Delivery): boolean;
   /** Ends the consumer of a stream, before the message that failed. */
   stop(cause: unknown): void;
+  /** One more message cannot leave its queue, and is held unsettled. */
+  onHeld(): void;
 }
 
-/** Takes messages out of their queue, and knows when the broker has them. */
-export interface Detour {
-  /** Sees to it that the queues are there. @throws MissingQueueError, TopologyError */
-  prepare(): Promise<void>;
-  /** @throws AmqpError when the broker does not have it, or may not have it */
-  retry(delivery: Delivery, state: RetryState, delay: number): Promise<void>;
-  /** @throws likewise */
-  park(delivery: Delivery, state: RetryState): Promise<void>;
+/** What a handler is given: a message, or the messages of a batch. */
+export interface Work {
+  readonly handling: Handling;
+  readonly contexts: readonly AmqpContext[];
 }
 
-/** Until a message goes back that was redelivered already, or could not be put aside: it could go round hot. ms. */
-const PAUSE = { first: 1_000, max: 30_000 } as const;
+/** Delay (ms) before requeueing a redelivered message; requeueing at once would spin. */
+const REQUEUE_PAUSE = 1_000;
 
 /** Of what is settled at once: the same for all. */
 const SETTLED = Promise.resolve();
+
+/** Before `prepare()`: nothing is believed, and no limit is known. */
+const UNKNOWN: BrokerFacts = { user: undefined, deliveryLimit: Infinity };
 
 /**
  * The one place where the messages of a consumer are settled, whatever kind of consumer it is: one by one, as items of a
@@ -52,90 +62,215 @@ const SETTLED = Promise.resolve();
  */
 export class Settler {
   private readonly logger = new Logger('AmqpConsumer');
+  private readonly log: FailureLog;
   private readonly waiting: HeldDeliveries;
+  private readonly departures: Departures;
+  private readonly handlings: Handlings<Work>;
   /** Of messages that wait for their retry in the process. */
   private readonly retryStates = new WeakMap<Delivery, RetryState>();
-  private pause: number = PAUSE.first;
+  /** Their channel was lost while they were handled. */
+  private readonly staleDeliveries = new WeakSet<Delivery>();
+  private facts = UNKNOWN;
+  private staleCount = 0;
 
   constructor(
     private readonly consumer: SettledConsumer,
     private readonly policy: RetryPolicy,
     private readonly detour: Detour,
-    private readonly report: (failure: ConsumerFailure) => void,
+    report: (failure: ConsumerFailure) => void,
     private readonly clock: Clock,
   ) {
+    this.log = new FailureLog(this.logger, consumer, policy.attempts, report);
     this.waiting = new HeldDeliveries(clock);
+    this.departures = new Departures(clock, () => consumer.onHeld());
+    this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
   }
 
   /** Sees to it that delay and parked queues are there: before the consumer starts. @throws MissingQueueError, TopologyError */
   async prepare(): Promise<void> {
-    await this.detour.prepare();
+    this.facts = await this.detour.prepare();
   }
 
   /** What the handler gets with the message: make it here, for it knows the attempts of those that wait in the process. */
   contextOf(delivery: Delivery): AmqpContext {
-    return new AmqpContext(delivery, this.consumer.queue, this.retryStates.get(delivery));
+    const { queue } = this.consumer;
+    return new AmqpContext(delivery, queue, this.stateBefore(delivery));
+  }
+
+  /** Why the message must not get to its handler; undefined when it may. */
+  refusalOf(delivery: Delivery): Failure | undefined {
+    const { deliveryLimit } = this.facts;
+    if (deliveryLimit === Infinity || !delivery.redelivered || delivery.settled) return undefined;
+    const before = deliveriesBefore(delivery);
+    if (before < deliveryLimit) return undefined;
+    return failureOf(new DeliveryLimitError(before, deliveryLimit), true);
+  }
+
+  /**
+   * Calls the handler and waits for it within the consumer's `timeout`.
+   *
+   * @throws HandlerTimeoutError, or what the handler throws
+   */
+  async inTime<T>(work: Work, handler: () => Promise<T>): Promise<T> {
+    this.handlings.begin(work);
+    try {
+      return await this.handlings.inTime(work, handler());
+    } finally {
+      this.handlings.end(work);
+    }
   }
 
   /**
    * Carries out what the table says. Never rejects. Resolves when the message is settled, or when it waits for its time
-   * in the process; a message that the handler has settled itself is left alone.
+   * in the process; a message that the handler has settled itself is left alone, and so is one that is stale.
    */
   settle(delivery: Delivery, outcome: Outcome): Promise<void> {
+    if (this.isStale(delivery)) return SETTLED;
     if (!outcome.ok) return this.settleFailure(delivery, outcome);
     if (this.consumer.ack === 'auto') this.finish(delivery);
     return SETTLED;
   }
 
-  /** The channel was lost: what waits here, the broker delivers again. */
-  abandon(): void {
+  /** The message was delivered without its body, which is over the connection's `maxMessageSize`. Never rejects. */
+  async settleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {
+    await this.settle(delivery, failureOf(new MessageTooLargeError(size, limit), true));
+  }
+
+  /** Its channel was lost while it was handled: what its handler comes to does not count. */
+  isStale(delivery: Delivery): boolean {
+    return this.staleDeliveries.has(delivery);
+  }
+
+  /** Messages that became stale since the start. */
+  get stale(): number {
+    return this.staleCount;
+  }
+
+  /** Messages that failed and cannot leave their queue yet. */
+  get held(): readonly Delivery[] {
+    return this.departures.held;
+  }
+
+  /** Messages that wait in the process for their retry. */
+  get retrying(): number {
+    return this.waiting.count;
+  }
+
+  /** Handlers that have been running for a minute and longer; undefined when there are none. */
+  get slow(): SlowHandlers | undefined {
+    return this.handlings.slow;
+  }
+
+  /** Resolves when no copy of a message is on its way to a delay or parked queue. */
+  idle(): Promise<void> {
+    return this.departures.idle();
+  }
+
+  /**
+   * The channel was lost: the broker delivers again what waits here and what is being handled.
+   *
+   * @param reason undefined when it was closed after the grace period of a stop
+   */
+  abandon(reason?: Error): void {
     this.waiting.end();
+    this.departures.end('lost');
+    const words = reason ? 'its channel was lost while it was handled' : 'the application stopped while it was handled';
+    const error = new StaleDeliveryError(words, reason && { cause: reason });
+    const contexts = this.handlings
+      .abandon(error)
+      .flatMap((work) => work.contexts)
+      .filter(({ delivery }) => !delivery.settled);
+    this.handlings.close();
+    if (contexts.length === 0) return;
+    this.staleCount += contexts.length;
+    for (const { delivery } of contexts) this.staleDeliveries.add(delivery);
+    this.log.stale(contexts, error);
   }
 
   /** The consumer is paused, or stops: what waits here goes back at once. */
   release(): void {
     for (const delivery of this.waiting.end()) this.requeue(delivery);
+    this.departures.end('given-back');
+  }
+
+  private stateBefore(delivery: Delivery): RetryState | undefined {
+    return this.retryStates.get(delivery) ?? stateOf(delivery, this.consumer.queue, this.facts.user);
   }
 
   private async settleFailure(delivery: Delivery, outcome: Failure): Promise<void> {
-    const state =
-      this.retryStates.get(delivery) ??
-      stateOf(delivery, this.consumer.queue) ??
-      initialState(this.consumer.queue, delivery);
-    const attempt = state.failed + 1;
-    const decision: Decision = delivery.settled ? { kind: 'settled' } : decide(outcome, attempt, this.policy);
-    const record = recordOf(outcome.error, new Date(this.clock.wallTime()));
-    try {
-      await this.carryOut(delivery, decision, afterFailure(state, record), outcome.error);
-      this.announce(delivery, outcome, attempt, decision, describeDecision(decision, this.consumer.queue));
-    } catch (error) {
-      this.announce(delivery, outcome, attempt, { kind: 'requeue' }, this.postpone(delivery, outcome, decision, error));
-    }
+    const before = this.stateBefore(delivery) ?? initialState(this.consumer.queue, delivery);
+    const attempt = before.failed + 1;
+    const reason = failureReason(outcome.error, delivery.body);
+    const record = recordOf(outcome.error, reason, new Date(this.clock.wallTime()));
+    const state = { ...afterFailure(before, record), ...bodySizeOf(outcome) };
+    const decision: Decision = delivery.settled
+      ? { kind: 'settled' }
+      : decide(outcome, attempt, this.policy, this.facts.deliveryLimit - deliveriesBefore(delivery));
+    const report = { delivery, outcome, attempt, reason, decision };
+    const leaves = decision.kind === 'park' || (decision.kind === 'retry' && this.policy.place === 'broker');
+    if (leaves) return this.depart(report, state);
+    this.carryOut(delivery, decision, state, outcome);
+    this.log.failure(report, describeDecision(decision, this.consumer.queue));
   }
 
-  private async carryOut(delivery: Delivery, decision: Decision, state: RetryState, cause: unknown): Promise<void> {
+  /** Carries out a decision by which the message does not leave for another queue. */
+  private carryOut(delivery: Delivery, decision: Decision, state: RetryState, { error }: Failure): void {
     switch (decision.kind) {
       case 'discard':
       case 'answer':
         return this.finish(delivery);
-      case 'settled':
-        return;
       case 'dead-letter':
         return this.reject(delivery);
       case 'requeue':
         return this.giveBack(delivery);
       case 'stop':
-        return this.consumer.stop(cause);
-      case 'park':
-        await this.detour.park(delivery, state);
-        break;
+        return this.consumer.stop(error);
       case 'retry':
-        if (this.policy.place !== 'broker') return this.hold(delivery, state, decision.delay);
-        await this.detour.retry(delivery, state, decision.delay);
-        break;
+        return this.hold(delivery, state, decision.delay);
+      case 'settled':
+      case 'park':
     }
-    this.pause = PAUSE.first;
-    this.finish(delivery);
+  }
+
+  /** Has a copy of the message published to its delay or parked queue; then the message itself is acknowledged. */
+  private async depart(first: FailureReport, state: RetryState): Promise<void> {
+    const { delivery, outcome } = first;
+    let report = first;
+    let why = '';
+    const departure = {
+      delivery,
+      publish: async (): Promise<void> => {
+        const { decision } = report;
+        try {
+          if (decision.kind === 'retry') return await this.detour.retry(delivery, state, decision.delay);
+        } catch (error) {
+          if (!(error instanceof CannotRetryError)) throw error;
+          report = { ...report, decision: { kind: this.policy.end } };
+          why = `, for it cannot be retried: ${error.message}`;
+        }
+        if (report.decision.kind === 'park') await this.detour.park(delivery, state);
+      },
+      heldUp: (error: unknown) => this.log.heldUp(report, error),
+      ended: (how: DepartureEnd) => {
+        const { decision } = report;
+        const copied = decision.kind === 'retry' || decision.kind === 'park';
+        if (how === 'given-back') this.requeue(delivery);
+        if (how === 'left' && copied) this.leave(delivery, outcome);
+        if (how === 'left' && !copied) this.carryOut(delivery, decision, state, outcome);
+        const told = how === 'left' ? describeDecision(decision, this.consumer.queue) + why : NOT_LEFT[how];
+        const carriedOut: Decision = how === 'left' ? decision : { kind: how === 'settled' ? 'settled' : 'requeue' };
+        this.log.failure({ ...report, decision: carriedOut }, told);
+      },
+    };
+    // Nothing is handled past a message of a stream: its position could not be told.
+    await this.departures.begin(departure, this.policy.place === 'stream');
+  }
+
+  /** Its copy is in another queue. */
+  private leave(delivery: Delivery, { error }: Failure): void {
+    // The copy lacks the body: a dead-letter exchange of the queue, where it has one, gets the whole message.
+    if (error instanceof MessageTooLargeError) this.reject(delivery);
+    else this.finish(delivery);
   }
 
   private finish(delivery: Delivery): void {
@@ -164,50 +299,21 @@ export class Settler {
 
   private giveBack(delivery: Delivery): void {
     if (this.policy.place === 'stream') {
-      this.waiting.add(delivery, PAUSE.first, () => this.handleAgain(delivery));
+      this.waiting.add(delivery, REQUEUE_PAUSE, () => this.handleAgain(delivery));
     } else if (delivery.redelivered) {
-      this.waiting.add(delivery, PAUSE.first, () => this.requeue(delivery));
+      this.waiting.add(delivery, REQUEUE_PAUSE, () => this.requeue(delivery));
     } else this.requeue(delivery);
   }
+}
 
-  /** The broker does not have it elsewhere, as far as we know: so it stays, and is tried again later. */
-  private postpone(delivery: Delivery, outcome: Failure, decision: Decision, error: unknown): string {
-    const { pause } = this;
-    this.pause = Math.min(2 * pause, PAUSE.max);
-    const stream = this.policy.place === 'stream';
-    this.waiting.add(delivery, pause, () => {
-      if (stream) void this.settle(delivery, outcome);
-      else this.requeue(delivery);
-    });
-    const aim = decision.kind === 'park' ? 'parked' : 'put aside for its retry';
-    const way = stream ? 'is tried again' : 'goes back to its queue';
-    return `could not be ${aim} (${describeError(error)}) and ${way} in ${pause} ms`;
-  }
+const NOT_LEFT: Readonly<Record<Exclude<DepartureEnd, 'left'>, string>> = {
+  'given-back': 'requeued, for the consumer is paused or stops',
+  lost: 'delivered again, for its channel was lost meanwhile',
+  settled: 'settled by the handler',
+};
 
-  private announce(
-    delivery: Delivery,
-    { error: cause }: Failure,
-    attempt: number,
-    decision: Decision,
-    consequence: string,
-  ): void {
-    const { name, queue } = this.consumer;
-    const line =
-      `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}, attempt ${attempt} of ` +
-      `${this.policy.attempts}: ${describeError(cause)}; ${consequence}`;
-    if (decision.kind === 'retry' || cause instanceof RequeueMessage) this.logger.warn(line);
-    else this.logger.error(line);
-    const delay = decision.kind === 'retry' ? decision.delay : undefined;
-    this.report({
-      consumer: name,
-      queue,
-      messageId: messageIdOf(delivery),
-      attempt,
-      cause,
-      decision: decision.kind,
-      delay,
-    });
-  }
+function bodySizeOf({ error }: Failure): Pick<RetryState, 'bodySize'> {
+  return error instanceof MessageTooLargeError ? { bodySize: error.size } : {};
 }
 
 function describeDecision(decision: Decision, queue: string): string {
@@ -230,14 +336,3 @@ function describeDecision(decision: Decision, queue: string): string {
       return 'settled by the handler';
   }
 }
-
-function messageIdOf(delivery: Delivery): string | undefined {
-  try {
-    return delivery.properties.messageId;
-  } catch {
-    // Malformed properties: that may be what has failed.
-    return undefined;
-  }
-}
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { EntryOf, JournalEntry, JournalMessage } from '../../lib/broker/index.js';
 import type { FailureRecord } from '../settlement/retry/failure-record.js';
 import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
-import { stateOf, type RetryState } from '../settlement/retry/retry-state.js';
+import { historyOf, type RetryState } from '../settlement/retry/retry-state.js';
 import type { ConsumerFailure } from '../settlement/consumer-failure.js';
 import type { DeliveryOutcome, DeliveryResult } from './delivery-outcome.js';
 
@@ -185,7 +185,7 @@ export class MessageTrail {
    */
   private stateOfCopy(message: JournalMessage): RetryState | undefined {
     const { properties } = message;
-    const state = stateOf({ properties }, this.queue);
+    const state = historyOf({ properties }, this.queue);
     const same = properties.messageId === this.messageId && Buffer.compare(message.body, this.current.body) === 0;
     return same && state?.failed === this.attempt ? state : undefined;
   }

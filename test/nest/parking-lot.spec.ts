@@ -98,7 +98,7 @@ describe('ParkingLot', () => {
     let broken = true;
     const { app, seen, exchange } = await parked(queue, ['a', 'b'], () => broken);
     broken = false;
-    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 2, kept: 0 });
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 2, kept: 0, failed: 0 });
     const contexts = await seen.take(2);
     expect(contexts.map(({ properties }) => properties.messageId)).toEqual(['a', 'b']);
     for (const context of contexts) {
@@ -120,14 +120,14 @@ describe('ParkingLot', () => {
     await expect(lotOf(app).redrive(queue, { filter, limit: 3 })).resolves.toMatchObject({ redriven: 3 });
     expect((await seen.take(3)).map(({ properties }) => properties.messageId)).toEqual(['a1', 'a2', 'a3']);
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b1', 'b2', 'a4']);
-    await expect(lotOf(app).redrive(queue, { scan: 1 })).resolves.toEqual({ redriven: 1, kept: 0 });
+    await expect(lotOf(app).redrive(queue, { scan: 1 })).resolves.toEqual({ redriven: 1, kept: 0, failed: 0 });
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b2', 'a4']);
   });
 
   it('ends where what it sends back fails and is parked again meanwhile', async () => {
     const queue = newQueue();
     const { app, failures } = await parked(queue, ['a', 'b', 'c']);
-    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 3, kept: 0 });
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 3, kept: 0, failed: 0 });
     for (let count = 0; count < 3; count++) await untilParked(failures);
     const messages = await lotOf(app).list(queue);
     expect(idsOf(messages).toSorted()).toEqual(['a', 'b', 'c']);
@@ -144,7 +144,7 @@ describe('ParkingLot', () => {
       late.push(nest.channel.publish('', `${queue}.parked`, '1', { messageId: `late ${late.length}` }));
       return true;
     };
-    await expect(lotOf(app).redrive(queue, { filter })).resolves.toEqual({ redriven: 3, kept: 0 });
+    await expect(lotOf(app).redrive(queue, { filter })).resolves.toEqual({ redriven: 3, kept: 0, failed: 0 });
     await Promise.all(late);
     expect((await seen.take(3)).map(({ properties }) => properties.messageId)).toEqual(['a', 'b', 'c']);
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['late 0', 'late 1', 'late 2']);

@@ -14,6 +14,7 @@ import { firstValueFrom } from 'rxjs';
 import {
   AmqpConsumer,
   AmqpConsumerRegistry,
+  AmqpHealthIndicator,
   bindQueue,
   classicQueue,
   ConsumerStartError,
@@ -251,15 +252,15 @@ describe('retry', () => {
     });
     const common = { consumer: 'Billing.onOrder', queue, messageId: 'm-1', cause: expect.any(TypeError) };
     expect(await failures.take(3)).toEqual([
-      { ...common, attempt: 1, decision: 'retry', delay: 50 },
-      { ...common, attempt: 2, decision: 'retry', delay: 50 },
-      { ...common, attempt: 3, decision: 'park', delay: undefined },
+      { ...common, attempt: 1, reason: 'TypeError: failure 1', decision: 'retry', delay: 50 },
+      { ...common, attempt: 2, reason: 'TypeError: failure 2', decision: 'retry', delay: 50 },
+      { ...common, attempt: 3, reason: 'TypeError: failure 3', decision: 'park', delay: undefined },
     ]);
     const where = `Message 'm-1' of queue '${queue}' failed in Billing.onOrder, attempt`;
-    expect(nest.lines.with('m-1')).toEqual([
-      `WARN ${where} 1 of 3: TypeError: failure 1; retried in 50 ms`,
+    expect(nest.lines.with('m-1').map((line) => line.replace(/\n {4}at [^]*$/, ' with its stack'))).toEqual([
+      `WARN ${where} 1 of 3: TypeError: failure 1; retried in 50 ms with its stack`,
       `WARN ${where} 2 of 3: TypeError: failure 2; retried in 50 ms`,
-      `ERROR ${where} 3 of 3: TypeError: failure 3; parked in '${queue}.parked'`,
+      `ERROR ${where} 3 of 3: TypeError: failure 3; parked in '${queue}.parked' with its stack`,
     ]);
   });
 
@@ -622,30 +623,32 @@ describe('retry', () => {
     expect((await only(`${queue}.parked`)).text()).toBe('x');
   });
 
-  it('a queue that cannot take the message costs nothing: it goes back, after a pause, and is put aside later', async () => {
+  it('N1 1.1: a queue that cannot take the message costs nothing: it is held, and put aside when that works', async () => {
     const queue = queueWith();
     nest.sweep(`${queue}.parked`);
-    const times: number[] = [];
-    const again = new Inbox();
-    const billing = consumerOf(queue, { retry: false }, () => {
-      times.push(performance.now());
-      again.add(times.length);
-      throw new Error('no');
+    const seen = new Inbox();
+    const billing = consumerOf(queue, { retry: false, prefetch: 1 }, (payload) => {
+      seen.add(payload);
+      if (payload === 'bad') throw new Error('no');
     });
     // A parked queue that is full: it refuses every publish.
     await nest.channel.queueDeclare(`${queue}.parked`, {
       arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' },
     });
     const app = await nest.start({ providers: [billing] }, quorum(queue));
-    await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
-    await again.take(2);
-    expect(times[1]! - times[0]!).toBeGreaterThan(990);
-    await nest.lines.until('goes back to its queue in 2000 ms');
-    // Now, and not while a publish is under way: RabbitMQ confirms what is deleted with its queue.
-    expect(nest.lines.with('could not be parked')[0]).toContain('goes back to its queue in 1000 ms');
+    const publisher = publisherOf(app);
+    await publisher.sendToQueue(queue, 'bad', { messageId: 'm' });
+    await nest.lines.until('could not be parked yet (PublishNackedError');
+    for (const payload of [1, 2, 3]) await publisher.sendToQueue(queue, payload);
+    // Past the one that is held, whose place was the only one.
+    expect(await seen.take(4)).toEqual(['bad', 1, 2, 3]);
+    expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp).toMatchObject({ status: 'up', stuck: [{ queue, held: 1 }] }); // prettier-ignore
     await nest.channel.queueDelete(`${queue}.parked`);
     await nest.channel.queueDeclare(`${queue}.parked`);
-    expect((await only(`${queue}.parked`)).text()).toBe('x');
+    expect((await only(`${queue}.parked`)).text()).toBe('bad');
+    await nest.lines.until("parked in '");
+    expect(nest.lines.with('could not be parked')).toHaveLength(1);
+    expect(seen.all).toHaveLength(4);
   });
 
   it("an exponential backoff's delays are its queues", async () => {

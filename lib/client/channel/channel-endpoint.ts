@@ -444,7 +444,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private onContent({ method, args }: Announced, content: Content | undefined, size: number, header: Content): void {
     switch (method) {
       case 'basic.deliver':
-        return this.onDelivery(args, content, size);
+        return this.onDelivery(args, content, size, header);
       case 'basic.return':
         return this.onReturn(args, header, size);
       case 'basic.getOk':
@@ -452,8 +452,14 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
   }
 
-  private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number): void {
+  private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number, header: Content): void {
     const consumer = this.consumers.get(info.consumerTag);
+    const { onTooLarge, noAck = false } = consumer?.options ?? {};
+    if (!content && onTooLarge && !noAck) {
+      this.settlements.delivered(info.deliveryTag, noAck);
+      this.report('tooLarge', info, size);
+      return onTooLarge(new Delivery(info, header, noAck, this.settlements), size, this.host.options.maxMessageSize);
+    }
     const delivery = this.receive(info, content, size, consumer?.options.noAck === true);
     if (!delivery) return;
     if (consumer) consumer.deliver(delivery);

@@ -25,7 +25,7 @@ const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'argum
 const BIND_OPTIONS = ['arguments', ...CALL_OPTIONS];
 const GET_OPTIONS = ['noAck', ...CALL_OPTIONS];
 const QUEUE_OPTIONS = ['passive', 'durable', 'exclusive', 'autoDelete', 'arguments', ...CALL_OPTIONS];
-const CONSUME_OPTIONS = ['consumerTag', 'noAck', 'exclusive', 'noLocal', 'arguments', 'prefetch', 'concurrency', 'onCancel', ...CALL_OPTIONS]; // prettier-ignore
+const CONSUME_OPTIONS = ['consumerTag', 'noAck', 'exclusive', 'noLocal', 'arguments', 'prefetch', 'concurrency', 'onCancel', 'onTooLarge', ...CALL_OPTIONS]; // prettier-ignore
 
 export interface BindOptions extends CallOptions {
   /** For headers exchanges: `x-match` and the headers. */
@@ -360,7 +360,9 @@ export class Channel extends ChannelEndpoint {
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = this.host.blocked !== undefined;
     if (unheard) this.consumers.suspend(false);
-    else await Promise.all(consumers.map((consumer) => consumer.cancel({ timeout: Infinity })));
+    // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
+    const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
+    await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
     await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);
     await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
     // Its deadline may have passed meanwhile: then the number is another channel's, or free.

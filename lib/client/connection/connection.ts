@@ -181,6 +181,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     return this.liveLink?.negotiated.serverProperties ?? {};
   }
 
+  /**
+   * The user that it has logged in as, whom the broker vouches for as `userId` of a message. Undefined for a login by
+   * certificate or by a mechanism of your own, and before the first login.
+   */
+  get user(): string | undefined {
+    return this.liveLink?.negotiated.user;
+  }
+
   /** The largest frame, in bytes, as negotiated. */
   get frameMax(): number {
     return this.liveLink?.negotiated.frameMax ?? 0;

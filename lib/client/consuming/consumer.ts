@@ -32,6 +32,11 @@ export interface ConsumeOptions extends CallOptions {
    * `ConsumerCancelledError`.
    */
   readonly onCancel?: (reason: string) => void;
+  /**
+   * Gets a message over the connection's `maxMessageSize`: with its properties and an empty body, to be settled like any
+   * other. Default: it is rejected. The channel tells of it as `tooLarge` in either case.
+   */
+  readonly onTooLarge?: (delivery: Delivery, size: number, limit: number) => void;
 }
 
 /** What a consumer needs of its channel. */
@@ -73,6 +78,7 @@ export class Consumer {
   private cancelling = 0;
   /** Nobody is left who would take its deliveries. */
   private abandoned = false;
+  private begunOnly = false;
   /** What comes waits: requeued before cancel-ok it would come again, and count as delivered. */
   private holding = false;
   private taking = false;
@@ -122,6 +128,11 @@ export class Consumer {
     return this.running + this.backlog.size;
   }
 
+  /** Deliveries that wait for a handler. */
+  get waiting(): number {
+    return this.backlog.size;
+  }
+
   /**
    * Stops deliveries: resolves once the broker has agreed (basic.cancel-ok), or once the channel is lost and the consumer
    * with it. Deliveries that no handler has begun are requeued, and so are those that still come; handlers that run go
@@ -147,6 +158,18 @@ export class Consumer {
       this.decideHolding();
       this.takeWaiting();
     }
+  }
+
+  /** Begins no more handlers: deliveries wait until `cancel()`, or until the channel closes and the broker requeues them in order. */
+  hold(): void {
+    this.begunOnly = true;
+    this.decideHolding();
+    this.notifyIdle();
+  }
+
+  /** @internal After `hold()`. */
+  get heldBack(): boolean {
+    return this.begunOnly && !this.noAck;
   }
 
   /** @internal Nobody takes its deliveries any more, not even those that come without acknowledgement. */
@@ -209,7 +232,7 @@ export class Consumer {
   }
 
   private get isIdle(): boolean {
-    return this.inFlight === this.excused;
+    return (this.heldBack ? this.running : this.inFlight) === this.excused;
   }
 
   private keep(delivery: Delivery): void {
@@ -218,7 +241,7 @@ export class Consumer {
 
   private decideHolding(): void {
     // Without acknowledgement there is no way back for what comes: then it is handled after all.
-    this.holding = this.abandoned || (this.cancelling > 0 && !this.noAck);
+    this.holding = this.abandoned || this.heldBack || (this.cancelling > 0 && !this.noAck);
   }
 
   private run(delivery: Delivery): void {

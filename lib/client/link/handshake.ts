@@ -22,6 +22,8 @@ export interface Negotiated {
   /** Seconds; 0 is none. */
   readonly heartbeat: number;
   readonly serverProperties: FieldTable;
+  /** The name that it has logged in with; undefined where a certificate or a mechanism of the user's own says it. */
+  readonly user: string | undefined;
 }
 
 /** What a handshake needs of its link. */
@@ -51,7 +53,7 @@ export async function handshake(
 ): Promise<Negotiated> {
   link.transport.writer.raw(PROTOCOL_HEADER);
   const start = await greeting(link, endpoint);
-  const mechanism = chooseMechanism(text(start.args.mechanisms), endpoint, options);
+  const { mechanism, user } = chooseMechanism(text(start.args.mechanisms), endpoint, options);
   link.send(0, 'connection.startOk', {
     clientProperties: clientProperties(options),
     mechanism: mechanism.name,
@@ -59,8 +61,9 @@ export async function handshake(
     locale: text(start.args.locales).split(' ')[0] || 'en_US',
   });
   const tune = await authenticate(link, mechanism);
-  const negotiated = { ...negotiate(tune, endpoint, options), serverProperties: start.args.serverProperties };
-  link.send(0, 'connection.tuneOk', negotiated);
+  const limits = negotiate(tune, endpoint, options);
+  const negotiated = { ...limits, serverProperties: start.args.serverProperties, user };
+  link.send(0, 'connection.tuneOk', limits);
   link.tune(negotiated.frameMax, tune.frameMax);
   const vhost = options.vhost ?? endpoint.vhost;
   link.send(0, 'connection.open', { virtualHost: vhost });
@@ -129,7 +132,11 @@ async function expect<N extends MethodName>(
   throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was due`);
 }
 
-function chooseMechanism(offered: string, endpoint: Endpoint, options: ResolvedOptions): SaslMechanism {
+function chooseMechanism(
+  offered: string,
+  endpoint: Endpoint,
+  options: ResolvedOptions,
+): { readonly mechanism: SaslMechanism; readonly user: string | undefined } {
   const given = options.credentials ?? {
     username: endpoint.username ?? 'guest',
     password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
@@ -140,7 +147,7 @@ function chooseMechanism(offered: string, endpoint: Endpoint, options: ResolvedO
   const ours = wanted ? able.filter(({ name }) => name === wanted) : able;
   const theirs = offered.split(' ');
   const chosen = ours.find(({ name }) => theirs.includes(name));
-  if (chosen) return chosen;
+  if (chosen) return { mechanism: chosen, user: options.mechanisms ? undefined : credentials.username };
   throw new AccessRefusedError(
     `no common login mechanism: the broker offers ${theirs.join(', ')}; here are ${ours.map(({ name }) => name).join(', ') || 'none'}`,
     { scope: 'connection' },
@@ -151,7 +158,7 @@ function negotiate(
   tune: MethodArguments<'connection.tune'>,
   { query }: Endpoint,
   options: ResolvedOptions,
-): Omit<Negotiated, 'serverProperties'> {
+): Pick<Negotiated, 'frameMax' | 'channelMax' | 'heartbeat'> {
   const frameMax = smaller(options.frameMax ?? query.frameMax ?? DEFAULT_FRAME_MAX, tune.frameMax);
   if (frameMax < FRAME_MIN_SIZE) {
     throw new ConfigurationError(`a frame-max of ${frameMax} bytes: AMQP needs at least ${FRAME_MIN_SIZE}`);

@@ -1,3 +1,5 @@
+import type { SlowHandlers } from '../../settlement/handlings.js';
+
 /**
  * What a consumer is doing:
  *
@@ -31,6 +33,12 @@ export interface ConsumerStatus {
   readonly handled: number;
   /** Of these, the ones whose handling failed; each attempt of a message counts. */
   readonly failed: number;
+  /** Messages whose channel was lost while they were handled: the broker delivers them again. Neither handled nor failed. */
+  readonly stale: number;
+  /** Messages that failed and are held unacknowledged, because they can be neither retried nor parked at the moment. */
+  readonly held: number;
+  /** Handlers that have been running for a minute and longer; undefined when there are none. */
+  readonly slow: SlowHandlers | undefined;
   /** Messages handled each second, over the last ten. */
   readonly handledPerSecond: number;
   /** Likewise those that failed. */

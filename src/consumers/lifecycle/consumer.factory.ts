@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { count, PREFETCH } from '../../common/count.js';
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { timeLimit } from '../../common/duration.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { batchLimits } from '../options/batch-options.js';
@@ -40,8 +42,10 @@ export class ConsumerFactory {
       ack: ('ack' in options ? options.ack : undefined) ?? 'auto',
       retry: options.retry,
       arguments: consume.arguments(),
+      timeout: timeoutOf(discovered),
       redeliver: (delivery) => supervised.redeliver(delivery),
       stop: (cause) => void supervised.giveUp(cause),
+      onHeld: () => supervised.renewWindow(),
     });
     const sink = this.sinkOf(discovered, connection, settler);
     const supervised = new SupervisedConsumer(discovered, consume, sink, {
@@ -87,6 +91,14 @@ export class ConsumerFactory {
     const replies = new PublisherChannel(connection.connections, connection.publishing);
     return new RpcSink({ name, queue, runner, settler, serializers, replies, clock });
   }
+}
+
+/** Ms. @throws ConfigurationError */
+function timeoutOf({ name, options: { timeout } }: DiscoveredConsumer): number | undefined {
+  if (timeout === undefined) return undefined;
+  const ms = timeLimit(timeout, `${name}: timeout`);
+  if (ms >= 1) return ms === Infinity ? undefined : ms;
+  throw new ConfigurationError(`${name}: timeout must be at least 1 ms, not ${timeout}`);
 }
 
 /** Messages of a batch are taken as they come: what runs at the same time is batches. */

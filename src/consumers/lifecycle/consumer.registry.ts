@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { defer, merge, type Observable } from 'rxjs';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import type { ConsumerCancelledEvent } from '../../connection/connection-events.js';
+import { ConfigurationError } from '../../../lib/client/index.js';
 import { UnknownConsumerError } from '../consumer.errors.js';
 import type { ConsumerStatus } from './consumer-status.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
@@ -9,8 +10,8 @@ import { SettlerFactory } from '../../settlement/settler.factory.js';
 import type { SupervisedConsumer } from './supervised-consumer.js';
 
 /**
- * Which consumers are meant: those of this queue, this handler (`BillingConsumer.onOrder`), or both. All, when nothing
- * is given.
+ * Which consumers are meant: those of this queue, of this handler (`BillingConsumer.onOrder`), or of both. All consumers are
+ * meant only where no selector is given at all: one that is empty, misspelt or undefined is an error.
  *
  * @publicApi
  */
@@ -46,8 +47,12 @@ export class AmqpConsumerRegistry {
     this.cancels$ = defer(() => merge(...connections.all().map(({ events }) => events.cancels)));
   }
 
-  /** What each consumer is at this moment, in no particular order. Empty until the application has started. */
-  list(selector: ConsumerSelector = {}): readonly ConsumerStatus[] {
+  /**
+   * What each consumer is at this moment, in no particular order. Empty until the application has started.
+   *
+   * @throws ConfigurationError for a selector that selects nothing
+   */
+  list(selector?: ConsumerSelector): readonly ConsumerStatus[] {
     return this.select(selector).map(({ status }) => status);
   }
 
@@ -55,19 +60,19 @@ export class AmqpConsumerRegistry {
    * Stops deliveries until {@link resume}, across reconnects. Resolves once the broker delivers nothing more; handlers
    * that run go on, and what was delivered and not begun goes back to its queue. Pausing what is paused does nothing.
    *
-   * @throws UnknownConsumerError when the selector fits none
+   * @throws UnknownConsumerError when the selector fits none, ConfigurationError for a selector that selects nothing
    */
-  async pause(selector: ConsumerSelector = {}): Promise<void> {
+  async pause(selector?: ConsumerSelector): Promise<void> {
     await settleAll(this.known(selector).map((consumer) => consumer.pause()));
   }
 
   /**
    * Goes on with deliveries.
    *
-   * @throws UnknownConsumerError when the selector fits none; ConsumerStartError when one cannot consume its queue: that
-   * one stays paused
+   * @throws UnknownConsumerError when the selector fits none; ConfigurationError for a selector that selects nothing;
+   * ConsumerStartError when one cannot consume its queue: that one stays paused
    */
-  async resume(selector: ConsumerSelector = {}): Promise<void> {
+  async resume(selector?: ConsumerSelector): Promise<void> {
     await settleAll(this.known(selector).map((consumer) => consumer.resume()));
   }
 
@@ -81,21 +86,54 @@ export class AmqpConsumerRegistry {
     await settleAll(this.consumers.map((consumer) => consumer.stop()));
   }
 
-  private known(selector: ConsumerSelector): readonly SupervisedConsumer[] {
+  private known(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
     const consumers = this.select(selector);
-    if (consumers.length > 0 || Object.keys(selector).length === 0) return consumers;
+    if (consumers.length > 0 || selector === undefined) return consumers;
     throw new UnknownConsumerError(
       selector,
       this.consumers.map(({ discovered }) => discovered),
     );
   }
 
-  private select({ queue, handler }: ConsumerSelector): SupervisedConsumer[] {
+  private select(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
+    if (selector === undefined) return this.consumers;
+    checkSelector(selector);
+    const { queue, handler } = selector;
     return this.consumers.filter(
       ({ discovered }) =>
         (queue === undefined || discovered.queue === queue) && (handler === undefined || discovered.name === handler),
     );
   }
+}
+
+const SELECTORS: readonly string[] = ['queue', 'handler'];
+
+/** JavaScript and computed selectors: a mistake must not mean every consumer. @throws ConfigurationError */
+function checkSelector(selector: unknown): void {
+  if (typeof selector !== 'object' || selector === null || Array.isArray(selector)) {
+    throw new ConfigurationError(
+      `AmqpConsumerRegistry: a selector is an object, { queue: 'billing' } for instance, not ${describeType(selector)}`,
+    );
+  }
+  const given = Object.entries(selector);
+  const unknown = given.find(([name]) => !SELECTORS.includes(name));
+  if (unknown) {
+    throw new ConfigurationError(
+      `AmqpConsumerRegistry: unknown selector '${unknown[0]}'; known are: ${SELECTORS.join(', ')}`,
+    );
+  }
+  const wrong = given.find(([, value]) => typeof value !== 'string' || value === '');
+  if (wrong) {
+    throw new ConfigurationError(`AmqpConsumerRegistry: ${wrong[0]} has to be a name, not ${describeType(wrong[1])}`);
+  }
+  if (given.length === 0) {
+    throw new ConfigurationError('AmqpConsumerRegistry: an empty selector; leave it out for all consumers');
+  }
+}
+
+function describeType(value: unknown): string {
+  if (value === '') return 'an empty text';
+  return value === null || Array.isArray(value) ? `a ${value === null ? 'null' : 'list'}` : `a ${typeof value}`;
 }
 
 /** All of it, then the first error. */

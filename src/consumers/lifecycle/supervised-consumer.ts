@@ -22,6 +22,9 @@ import type { StreamPosition } from '../stream/stream-position.js';
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 
+/** Messages that are held unacknowledged beside the prefetch, at most. */
+const MAX_HELD = 1_000;
+
 /** What a supervised consumer needs. */
 export interface SupervisionHost {
   readonly clock: Clock;
@@ -56,6 +59,9 @@ export class SupervisedConsumer {
   private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
   private started = false;
   private error: Error | undefined;
+  /** Held messages that take no place of the prefetch: they came before the consumer was registered anew. */
+  private readonly beside = new WeakSet<Delivery>();
+  private renewing = false;
   private channel: Channel | undefined;
   private consumer: Consumer | undefined;
   /** Steps wait for one another: attach, pause, stop. */
@@ -70,16 +76,19 @@ export class SupervisedConsumer {
 
   get status(): ConsumerStatus {
     const { name, queue } = this.discovered;
-    const { inFlight, handled, failed } = this.sink;
+    const { inFlight, handled, failed, settler } = this.sink;
     return {
       handler: name,
       queue,
       state: this.state,
       error: this.error,
       consumerTag: this.consumer?.active ? this.consumer.consumerTag : undefined,
-      inFlight,
+      inFlight: inFlight + (this.consumer?.waiting ?? 0),
       handled: handled.total,
       failed: failed.total,
+      stale: settler.stale,
+      held: settler.held.length,
+      slow: settler.slow,
       handledPerSecond: handled.perSecond,
       failedPerSecond: failed.perSecond,
     };
@@ -154,7 +163,7 @@ export class SupervisedConsumer {
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
       await this.channel?.close();
-      this.abandon();
+      this.abandon(undefined);
       await this.host.position?.save();
       this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
       return;
@@ -166,14 +175,53 @@ export class SupervisedConsumer {
     // What this turn has acknowledged leaves with it.
     await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
     await this.channel?.close({ timeout: 1 });
-    this.abandon();
+    this.abandon(undefined);
     await this.host.position?.save();
   }
 
   private async drain(): Promise<void> {
-    await this.inTurn(() => this.detach());
+    await this.inTurn(() => this.leave());
     this.sink.flush();
     await this.sink.idle();
+  }
+
+  /**
+   * Begins nothing more. Where one message is handled after the other, order matters: what has not begun is kept until the
+   * channel closes, when the broker requeues all of it at its place before the next consumer gets anything.
+   */
+  private async leave(): Promise<void> {
+    if (this.options.concurrency === 1) this.consumer?.hold();
+    else await this.detach();
+  }
+
+  /**
+   * A message cannot leave its queue, and takes a place of the prefetch as long as it is held. When half of the places are
+   * taken the consumer is registered anew, with all of them. Beyond {@link MAX_HELD} held messages it consumes no faster
+   * than they leave.
+   */
+  renewWindow(): void {
+    const { prefetch } = this.options;
+    const { held } = this.sink.settler;
+    const inWindow = held.filter((delivery) => !this.beside.has(delivery)).length;
+    if (prefetch === 0 || 2 * inWindow < prefetch || held.length > MAX_HELD) return;
+    if (this.renewing || this.wanted !== 'consuming' || !this.consumer?.active) return;
+    this.renewing = true;
+    void this.registerAnew();
+  }
+
+  private async registerAnew(): Promise<void> {
+    try {
+      await this.inTurn(async () => {
+        if (this.wanted !== 'consuming' || !this.consumer?.active) return;
+        for (const delivery of this.sink.settler.held) this.beside.add(delivery);
+        await this.detach();
+        await this.attach();
+      });
+    } catch (error) {
+      if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.renewing = false;
+    }
   }
 
   /** Hands an unsettled delivery to the handler once more, when it is its turn. False: nothing is consumed now. */
@@ -192,8 +240,8 @@ export class SupervisedConsumer {
   private readonly handle = (delivery: Delivery): Promise<void> => this.sink.handle(delivery, this.host.position);
 
   /** What is not settled yet, the broker has requeued. */
-  private abandon(): void {
-    this.sink.abandon();
+  private abandon(reason: Error | undefined): void {
+    this.sink.abandon(reason);
     this.host.position?.abandon();
   }
 
@@ -215,6 +263,9 @@ export class SupervisedConsumer {
       },
       // It is restored here: the client would do so in silence, and once only.
       onCancel: () => {},
+      onTooLarge: (delivery, size, limit) => {
+        void this.sink.handleTooLarge(delivery, size, limit, this.host.position);
+      },
     });
     this.consumer = consumer;
     this.started = true;
@@ -240,7 +291,7 @@ export class SupervisedConsumer {
     if (this.channel) return this.channel;
     const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = await connection.openChannel({ prefetch: this.options.prefetch });
-    channel.on('lost', () => this.abandon());
+    channel.on('lost', (error) => this.abandon(error));
     void channel.closed.then(() => {
       if (this.channel === channel) this.channel = undefined;
     });

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../../lib/client/index.js';
+import type { Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 
 import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.js';
@@ -35,6 +36,12 @@ export interface ConsumerOptions {
    * 1 s to 30 s apart, then parked in `<queue>.parked`.
    */
   readonly retry?: RetryOptions | false;
+  /**
+   * Milliseconds that the handler may run, or text as `'30s'`; of a batch consumer for the batch. Then `context.signal` is
+   * aborted, the message fails with `HandlerTimeoutError`, and what the handler does no longer counts. Default: no limit;
+   * a handler that runs for a minute is told of in the log and in the details of health.
+   */
+  readonly timeout?: Duration;
   /**
    * `auto`: settled by the outcome of the handler. `manual`: the handler settles, by the {@link AmqpContext}, when it
    * likes; one that throws before has it settled as with `auto`. Default `auto`.

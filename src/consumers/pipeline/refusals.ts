@@ -1,5 +1,6 @@
 import type { ExternalContextCreator } from '@nestjs/core';
 import { isThenable } from '../../common/thenable.js';
+import { isRefusal } from '../../settlement/refusal.js';
 
 /** Of messages that a guard or a pipe has refused. Keyed by what the handler is called with: its context. */
 const refused = new WeakSet<object>();
@@ -69,15 +70,4 @@ function withoutPipes(params: readonly Param[]): PipesFn {
 function note(context: unknown, error: unknown): never {
   if (typeof context === 'object' && context !== null && isRefusal(error)) refused.add(context);
   throw error;
-}
-
-/**
- * What says that the message is at fault: an HttpException of 4xx, or an RpcException. Anything else is a guard or pipe
- * that could not do its work, a database that is away, say; that may pass.
- */
-export function isRefusal(error: unknown): boolean {
-  const { getStatus, getError } = (error ?? {}) as { readonly getStatus?: unknown; readonly getError?: unknown };
-  if (typeof getStatus !== 'function') return typeof getError === 'function';
-  const status: unknown = getStatus.call(error);
-  return typeof status === 'number' && status >= 400 && status < 500;
 }

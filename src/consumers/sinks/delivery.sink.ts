@@ -1,5 +1,6 @@
 import type { Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
+import type { Settler } from '../../settlement/settler.js';
 import { RateMeter } from './rate-meter.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
@@ -15,14 +16,17 @@ export abstract class DeliverySink {
   private running = 0;
   private waiters: (() => void)[] = [];
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(
+    clock: Pick<Clock, 'now'>,
+    readonly settler: Settler,
+  ) {
     this.handled = new RateMeter(clock);
     this.failed = new RateMeter(clock);
   }
 
-  /** Deliveries that were taken and are not settled yet. */
+  /** Deliveries that were taken and are not settled yet, and those that wait in the process for their retry. */
   get inFlight(): number {
-    return this.running;
+    return this.running + this.settler.retrying;
   }
 
   /**
@@ -30,12 +34,28 @@ export abstract class DeliverySink {
    *
    * @param position is told of it, for streams
    */
-  async handle(delivery: Delivery, position?: StreamPosition): Promise<void> {
+  handle(delivery: Delivery, position?: StreamPosition): Promise<void> {
+    return this.count(delivery, position, () => this.process(delivery));
+  }
+
+  /** Takes a delivery that came without its body, which is too large; likewise. */
+  handleTooLarge(delivery: Delivery, size: number, limit: number, position?: StreamPosition): Promise<void> {
+    return this.count(delivery, position, async () => {
+      await this.settler.settleTooLarge(delivery, size, limit);
+      return 'failed';
+    });
+  }
+
+  private async count(
+    delivery: Delivery,
+    position: StreamPosition | undefined,
+    process: () => Promise<Result>,
+  ): Promise<void> {
     this.running++;
     position?.begin(delivery);
     try {
-      const result = await this.process(delivery);
-      if (result === 'abandoned') return;
+      const result = await process();
+      if (result === 'abandoned' || this.settler.isStale(delivery)) return;
       this.handled.add();
       if (result === 'failed') this.failed.add();
       position?.end(delivery);
@@ -46,16 +66,24 @@ export abstract class DeliverySink {
   }
 
   /** Resolves when everything that was taken is settled. */
-  idle(): Promise<void> {
-    if (this.running === 0) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push(resolve));
+  async idle(): Promise<void> {
+    if (this.running > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
+    await this.settler.idle();
   }
 
-  /** Nothing more comes: what waits for others is handled now. */
-  flush(): void {}
+  /** Nothing more comes: what waits for others is handled now, and what waits for a retry goes back. */
+  flush(): void {
+    this.settler.release();
+  }
 
-  /** The channel is lost, and what waits was requeued by the broker: it comes again. */
-  abandon(): void {}
+  /**
+   * The channel is lost, and what waits was requeued by the broker: it comes again.
+   *
+   * @param reason undefined when it was closed after the grace period of a stop
+   */
+  abandon(reason?: Error): void {
+    this.settler.abandon(reason);
+  }
 
   /** Settles a delivery. Never rejects. */
   protected abstract process(delivery: Delivery): Promise<Result>;

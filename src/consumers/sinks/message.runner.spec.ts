@@ -40,7 +40,11 @@ class FakeDelivery {
 
 describe('MessageRunner', () => {
   const serializers = new MessageSerializers({});
-  const nowhere = { prepare: async () => {}, park: async () => {}, retry: async () => {} };
+  const nowhere = {
+    prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),
+    park: async () => {},
+    retry: async () => {},
+  };
   let errors: string[];
 
   beforeEach(() => {
@@ -57,8 +61,10 @@ describe('MessageRunner', () => {
       name: 'Billing.onOrder',
       queue: 'billing',
       ack: 'auto' as const,
+      timeout: undefined,
       redeliver: () => true,
       stop() {},
+      onHeld() {},
     };
     const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
@@ -96,7 +102,8 @@ describe('MessageRunner', () => {
     expect(delivery.settlements).toEqual(['reject']);
     expect(errors).toEqual([
       "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: " +
-        "UndecodableMessageError: its 13 bytes are not valid 'application/json'; rejected",
+        "UndecodableMessageError: its 13 bytes are not valid 'application/json' ← SyntaxError: Unterminated string in " +
+        'JSON at position 13; rejected',
     ]);
   });
 

@@ -2,7 +2,7 @@ import type { Delivery } from '../../../lib/client/index.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
 import { wasRefused } from '../pipeline/refusals.js';
-import type { Failure } from '../../settlement/outcome.js';
+import { failureOf, type Failure } from '../../settlement/outcome.js';
 import type { Settler } from '../../settlement/settler.js';
 
 /** How the handling of a message ended, with what the handler returned. */
@@ -16,23 +16,28 @@ export class MessageRunner {
   constructor(
     private readonly serializers: MessageSerializers,
     private readonly handler: MessageHandler,
-    private readonly settler: Pick<Settler, 'contextOf'>,
+    private readonly settler: Pick<Settler, 'contextOf' | 'refusalOf' | 'inTime'>,
   ) {}
 
   /** Whatever happens is the outcome of this message; rejects only with what `conclude` does. */
   async handle<R>(delivery: Delivery, conclude: Conclude<R>): Promise<R> {
+    const { settler } = this;
+    const refusal = settler.refusalOf(delivery);
+    if (refusal) return conclude(refusal, delivery);
     let payload: unknown;
     try {
       payload = this.serializers.decode(delivery.body, delivery.properties);
     } catch (error) {
-      return conclude({ ok: false, error, refused: true }, delivery);
+      return conclude(failureOf(error, true), delivery);
     }
-    const context = this.settler.contextOf(delivery);
+    const context = settler.contextOf(delivery);
+    const { handling } = context;
     let handled: Handled;
     try {
-      handled = { ok: true, value: await this.handler(payload, context) };
+      const value = await settler.inTime({ handling, contexts: [context] }, () => this.handler(payload, context));
+      handled = { ok: true, value };
     } catch (error) {
-      handled = { ok: false, error, refused: wasRefused(context) };
+      handled = failureOf(error, wasRefused(context));
     }
     return conclude(handled, delivery);
   }

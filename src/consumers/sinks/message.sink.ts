@@ -8,18 +8,10 @@ import type { Settler } from '../../settlement/settler.js';
 export class MessageSink extends DeliverySink {
   constructor(
     private readonly runner: MessageRunner,
-    private readonly settler: Settler,
+    settler: Settler,
     clock: Clock,
   ) {
-    super(clock);
-  }
-
-  override flush(): void {
-    this.settler.release();
-  }
-
-  override abandon(): void {
-    this.settler.abandon();
+    super(clock, settler);
   }
 
   protected process(delivery: Delivery): Promise<Result> {

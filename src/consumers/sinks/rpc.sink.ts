@@ -8,7 +8,7 @@ import type { MessageSerializers } from '../../serialization/message-serializers
 import { DeliverySink, type Result } from './delivery.sink.js';
 import { describeError, describeMessage } from '../../common/log-text.js';
 import type { Handled, MessageRunner } from './message.runner.js';
-import type { Outcome } from '../../settlement/outcome.js';
+import { failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
 import type { Settler } from '../../settlement/settler.js';
 
@@ -35,15 +35,7 @@ export class RpcSink extends DeliverySink {
   private readonly logger = new Logger('AmqpConsumer');
 
   constructor(private readonly parts: RpcParts) {
-    super(parts.clock);
-  }
-
-  override flush(): void {
-    this.parts.settler.release();
-  }
-
-  override abandon(): void {
-    this.parts.settler.abandon();
+    super(parts.clock, parts.settler);
   }
 
   protected process(delivery: Delivery): Promise<Result> {
@@ -51,6 +43,8 @@ export class RpcSink extends DeliverySink {
   }
 
   private readonly conclude = async (handled: Handled, delivery: Delivery): Promise<Result> => {
+    // The request comes again, and is answered then.
+    if (this.settler.isStale(delivery)) return 'abandoned';
     const request = this.requestOf(delivery);
     const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
     await this.parts.settler.settle(delivery, outcome);
@@ -75,7 +69,7 @@ export class RpcSink extends DeliverySink {
       reply = handled.ok ? encodeReply(this.parts.serializers, handled.value) : encodeErrorReply(handled.error);
     } catch (error) {
       // The value cannot be sent: that is the answer.
-      outcome = { ok: false, error, refused: false };
+      outcome = failureOf(error, false);
       reply = encodeErrorReply(error);
     }
     await this.send(request, reply, delivery);

@@ -17,7 +17,7 @@ import {
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { describeError, describeMessage } from '../../common/log-text.js';
-import { DONE } from '../../settlement/outcome.js';
+import { DONE, failureOf } from '../../settlement/outcome.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from '../packets/incoming-packet.js';
 import { EventFailedError, ServerClosingError, UnhandledPatternError } from '../microservices.errors.js';
@@ -116,22 +116,22 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       const pattern = patternText(packet.pattern) ?? '';
       context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
     } catch (error) {
-      // The headers are malformed or the deserializer threw, which would happen again at each attempt.
-      return settler.settle(delivery, { ok: false, error, refused: true });
+      // Its headers are malformed, or the deserializer has thrown: so it will be each time.
+      return settler.settle(delivery, failureOf(error, true));
     }
     try {
       if (packet.id === undefined) await this.handleEvent(context.getPattern(), packet, context);
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
-      // Probably a processing hook threw; the message must be settled all the same.
-      await settler.settle(delivery, { ok: false, error, refused: false });
+      // A processing hook has thrown, most likely: the message must not stay where it is.
+      await settler.settle(delivery, failureOf(error, false));
     }
   }
 
   override handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
     const { settler } = context.route;
     const handler = this.getHandlerByPattern(pattern);
-    if (!handler) return settler.settle(context.delivery, { ok: false, error: unhandled(pattern), refused: true });
+    if (!handler) return settler.settle(context.delivery, failureOf(unhandled(pattern), true));
     return this.process(context, async () => {
       try {
         // If an event has several handlers, all must succeed.
@@ -140,7 +140,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         await settler.settle(context.delivery, DONE);
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new EventFailedError(`${quoted(pattern)}: ${wordsOf(thrown)}`);
-        await settler.settle(context.delivery, { ok: false, error, refused: false });
+        await settler.settle(context.delivery, failureOf(error, false));
       }
     });
   }

@@ -62,11 +62,12 @@ export class ServerSession {
     const settler = serverSettler(source, queue, options, {
       consumer: () => consumer,
       stop: () => void consumer?.cancel(),
+      onHeld: () => {},
     });
     try {
       if (!noAck) await settler.prepare();
       channel.on('lost', (error) => {
-        settler.abandon();
+        settler.abandon(error);
         host.abandon(error);
       });
       const route = {

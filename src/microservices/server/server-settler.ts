@@ -11,6 +11,8 @@ export interface SettledServer {
   consumer(): Consumer | undefined;
   /** Ends the consumer of a stream before the failed message. */
   stop(cause: unknown): void;
+  /** One more message cannot leave its queue, and is held unsettled. */
+  onHeld(): void;
 }
 
 /**
@@ -28,6 +30,7 @@ export function serverSettler(
     name: 'AmqpServer',
     queue: name,
     ack: options.ack ?? 'auto',
+    timeout: undefined,
     redeliver: (delivery: Delivery) => {
       const running = server.consumer();
       if (!running || running.ended) return false;
@@ -35,6 +38,7 @@ export function serverSettler(
       return true;
     },
     stop: (cause: unknown) => server.stop(cause),
+    onHeld: () => server.onHeld(),
   };
   const connection = { connections: source, options: { topology: source.topology } };
   return new Settler(consumer, policy, new BrokerDetour(connection, consumer, policy), () => {}, clock);

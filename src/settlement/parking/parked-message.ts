@@ -3,7 +3,7 @@ import type { Delivery, MessageProperties } from '../../../lib/client/index.js';
 import type { FailureRecord } from '../retry/failure-record.js';
 import { DELIVERY_HEADERS } from '../retry/forwarded-properties.js';
 import { originalProperties } from '../retry/original-properties.js';
-import { stateOf } from '../retry/retry-state.js';
+import { historyOf } from '../retry/retry-state.js';
 
 /**
  * A message in a parked queue, as its publisher has sent it, and why it is there.
@@ -28,7 +28,7 @@ export interface ParkedMessage {
 
 /** @param queue the one it was consumed from */
 export function parkedMessage(delivery: Delivery, queue: string): ParkedMessage {
-  const state = stateOf(delivery, queue);
+  const state = historyOf(delivery, queue);
   const { headers, ...others } = originalProperties(delivery, state);
   const published = { ...headers };
   for (const name of DELIVERY_HEADERS) delete published[name];

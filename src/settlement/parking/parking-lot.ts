@@ -1,12 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { type Channel, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
-import { encodedHeaders, forwardedProperties } from '../retry/forwarded-properties.js';
+import { describeError, describeMessage } from '../../common/log-text.js';
 import { parkedQueueName } from '../retry/settlement-queue-names.js';
-import { startedAnew, stateOf } from '../retry/retry-state.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
 import { RedriveError } from './parking.errors.js';
+import { concernsTheMessage, SendBack } from './send-back.js';
 
 const DEFAULT_LIST_LIMIT = 100;
 const DEFAULT_SCAN = 10_000;
@@ -37,8 +37,10 @@ export interface RedriveOptions extends ParkingOptions {
 export interface RedriveResult {
   /** Messages that are back in their queue. */
   readonly redriven: number;
-  /** Messages that were looked at and stay. */
+  /** Messages that were looked at and stay, because of the filter. */
   readonly kept: number;
+  /** Messages that stay because they cannot be sent back; the log says of each why. */
+  readonly failed: number;
 }
 
 /**
@@ -58,6 +60,8 @@ export interface RedriveResult {
  */
 @Injectable()
 export class ParkingLot {
+  private readonly logger = new Logger('ParkingLot');
+
   constructor(private readonly connections: ConnectionRegistry) {}
 
   /**
@@ -77,18 +81,20 @@ export class ParkingLot {
    * Sends messages back to their queue, as they were published, for as many attempts as a new message gets. Each leaves
    * the parked queue only when the broker has confirmed it in the other: cut anywhere, nothing is lost, and a message or
    * two may come twice. Ends with the messages that were there when it began, also where they fail and are parked again
-   * meanwhile.
+   * meanwhile. A message that cannot be sent back, one that is over the broker's `max_message_size` for instance, stays
+   * and does not stop the others.
    *
-   * @throws RedriveError when a message could not be sent back, or the filter threw
+   * @throws RedriveError when the queue or the broker takes no messages, or the filter threw
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
     const parked = parkedQueueName(queue);
-    return this.onChannel(connection, async (channel) => {
+    return this.onChannel(connection, async (channel, sendBack) => {
       let redriven = 0;
       const kept: Delivery[] = [];
+      const failed: Delivery[] = [];
       // How many there are, the first one tells: a declaration does not count yet what was given back just now.
       let deliveries = await fetch(channel, parked, 1);
       let left = Math.min(deliveries[0]?.messageCount ?? 0, scan - 1);
@@ -97,20 +103,23 @@ export class ParkingLot {
           // What the filter throws on, and what follows it, is not settled: it stays.
           const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue)));
           kept.push(...deliveries.filter((_, index) => !chosen[index]));
-          const sent = await Promise.allSettled(
-            deliveries.filter((_, index) => chosen[index]).map((delivery) => sendBack(channel, queue, delivery)),
-          );
+          const wanted = deliveries.filter((_, index) => chosen[index]);
+          const sent = await Promise.allSettled(wanted.map((delivery) => sendBack.send(queue, delivery)));
           redriven += sent.filter(({ status }) => status === 'fulfilled').length;
-          const failed = sent.find((result) => result.status === 'rejected');
-          if (failed) throw failed.reason;
+          for (const [index, result] of sent.entries()) {
+            if (result.status === 'fulfilled') continue;
+            if (!concernsTheMessage(result.reason)) throw result.reason;
+            failed.push(wanted[index]!);
+            this.tellFailed(queue, wanted[index]!, result.reason);
+          }
           deliveries = await fetch(channel, parked, Math.min(left, limit - redriven, WINDOW));
           left -= deliveries.length;
         }
       } catch (error) {
         throw new RedriveError(queue, redriven, error);
       }
-      putBack(kept);
-      return { redriven, kept: kept.length };
+      putBack([...kept, ...failed]);
+      return { redriven, kept: kept.length, failed: failed.length };
     });
   }
 
@@ -119,13 +128,24 @@ export class ParkingLot {
     return this.onChannel(connection, (channel) => channel.queuePurge(parkedQueueName(queue)));
   }
 
-  /** One of its own: when it is closed, whatever is unsettled on it goes back. */
-  private async onChannel<T>(connection: string | undefined, work: (channel: Channel) => Promise<T>): Promise<T> {
+  private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
+    this.logger.error(
+      `The parked ${describeMessage(delivery)} cannot be sent back to queue '${queue}', and stays: ${describeError(error)}`,
+    );
+  }
+
+  /** Channels of its own: when they are closed, whatever is unsettled on them goes back. */
+  private async onChannel<T>(
+    connection: string | undefined,
+    work: (channel: Channel, sendBack: SendBack) => Promise<T>,
+  ): Promise<T> {
     const { publishing } = await this.connections.get(connection, 'ParkingLot').connections.open();
-    const channel = await publishing.openChannel({ confirm: true, restore: false });
+    const channel = await publishing.openChannel({ restore: false });
+    const sendBack = new SendBack(publishing);
     try {
-      return await work(channel);
+      return await work(channel, sendBack);
     } finally {
+      await sendBack.close();
       await channel.close();
     }
   }
@@ -144,14 +164,4 @@ async function fetch(channel: Channel, queue: string, most: number): Promise<Del
 
 function putBack(deliveries: readonly Delivery[]): void {
   for (const delivery of deliveries) delivery.nack({ requeue: true });
-}
-
-async function sendBack(channel: Channel, queue: string, delivery: Delivery): Promise<void> {
-  const state = stateOf(delivery, queue);
-  // What somebody else has parked goes back as it is.
-  const properties = state
-    ? { ...forwardedProperties(delivery, startedAnew(state)), expiration: state.expiration }
-    : { ...delivery.properties, headers: encodedHeaders(delivery) };
-  await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });
-  delivery.ack();
 }

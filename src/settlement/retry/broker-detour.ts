@@ -1,16 +1,23 @@
-import { ConfigurationError, EncodingError, MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
+import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from '../../registry/amqp-module.options.js';
 import { ConfirmChannel } from '../../connection/confirm-channel.js';
-import type { Detour } from '../settler.js';
-import { forwardedProperties } from './forwarded-properties.js';
+import { deliveryLimitOf } from '../delivery-limit.js';
+import type { BrokerFacts, Detour } from '../detour.js';
+import { publishCopy } from './publish-copy.js';
 import { delayQueueName, parkedQueueName } from './settlement-queue-names.js';
+import { CannotRetryError } from './retry.errors.js';
 import type { RetryPolicy } from './retry-policy.js';
-import { withoutStacks, type RetryState } from './retry-state.js';
+import { withoutCopies, withoutStacks, type RetryState } from './retry-state.js';
 import { provideQueues } from './settlement-queues.js';
 
+const DAY = 86_400_000;
 /** Delays that handlers may ask for, in ms, where they are not declared: each asked for is a queue on the broker. */
-const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).sort((a, b) => a - b); // prettier-ignore
+const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).filter((ms) => ms < DAY).sort((a, b) => a - b); // prettier-ignore
+/** Bytes of what the broker writes about the delay queue when the delay is over: it has to fit into the frame as well. */
+const DEATH_HEADERS = 2_000;
+/** Ms until a message counts as not taken. Long: while the broker is slow the first copy is still on its way, and a second would be one too many. */
+const CONFIRM_TIMEOUT = 300_000;
 
 /** What of a connection it needs. */
 export interface DetourConnection {
@@ -18,7 +25,10 @@ export interface DetourConnection {
   readonly options: Pick<AmqpModuleOptions, 'topology'>;
 }
 
-/** Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. */
+/**
+ * Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. A
+ * connection that is blocked or lost refuses it at once.
+ */
 export class BrokerDetour implements Detour {
   private readonly levels: Set<number>;
   private readonly channel: ConfirmChannel;
@@ -28,61 +38,68 @@ export class BrokerDetour implements Detour {
     private readonly consumer: { readonly name: string; readonly queue: string },
     private readonly policy: RetryPolicy,
   ) {
-    this.channel = new ConfirmChannel(named.connections);
+    this.channel = new ConfirmChannel(named.connections, { whenUnavailable: 'fail', publishTimeout: CONFIRM_TIMEOUT });
     this.levels = new Set(policy.place === 'broker' ? policy.levels : []);
   }
 
   /** Sees to it that the queues are there. @throws MissingQueueError, TopologyError */
-  async prepare(): Promise<void> {
+  async prepare(): Promise<BrokerFacts> {
     await this.provide([...this.levels], this.policy.end === 'park');
+    const { consuming } = await this.named.connections.open();
+    const { topology = {} } = this.named.options;
+    return { user: consuming.user, deliveryLimit: deliveryLimitOf(this.consumer.queue, topology, consuming) };
   }
 
   async retry(delivery: Delivery, state: RetryState, delay: number): Promise<void> {
     const level = await this.levelFor(delay);
-    await this.forward(delivery, state, delayQueueName(this.consumer.queue, level), () => this.provide([level], false));
+    // Without its history it would be attempt 1 for ever.
+    const histories = [state, withoutStacks(state)];
+    const { publishing } = await this.named.connections.open();
+    // 0: no limit.
+    const room = (publishing.frameMax || Infinity) - DEATH_HEADERS;
+    const queue = delayQueueName(this.consumer.queue, level);
+    await this.forward(delivery, histories, queue, () => this.provide([level], false), room);
   }
 
   async park(delivery: Delivery, state: RetryState): Promise<void> {
-    await this.forward(delivery, state, parkedQueueName(this.consumer.queue), () => this.provide([], true));
+    const histories = [state, withoutStacks(state), withoutCopies(state), undefined];
+    await this.forward(delivery, histories, parkedQueueName(this.consumer.queue), () => this.provide([], true));
   }
 
-  /** The delay, where it has its queue; else the next longer one that may be had, else the longest. */
+  /** The delay where it has its queue; else the next longer one that may be had. @throws CannotRetryError */
   private async levelFor(delay: number): Promise<number> {
     if (this.levels.has(delay)) return delay;
     if ((this.named.options.topology?.declare ?? 'assert') === 'assert') {
-      const rung = LADDER.find((ms) => ms >= delay) ?? LADDER.at(-1)!;
+      const rung = LADDER.find((ms) => ms >= delay) ?? Math.ceil(delay / DAY) * DAY;
       if (!this.levels.has(rung)) await this.provide([rung], false);
       this.levels.add(rung);
       return rung;
     }
     const sorted = [...this.levels].sort((a, b) => a - b);
-    const level = sorted.find((ms) => ms >= delay) ?? sorted.at(-1);
+    const level = sorted.find((ms) => ms >= delay);
     if (level !== undefined) return level;
-    throw new ConfigurationError(
-      `a retry in ${delay} ms needs a delay queue, and none is declared: give the consumer \`retry.delays\``,
+    const longest = sorted.at(-1);
+    const there = longest === undefined ? 'none is declared' : `the longest that is declared has ${longest} ms`;
+    throw new CannotRetryError(
+      `a retry in ${delay} ms needs a delay queue, and ${there}: give the consumer \`retry.delays\``,
     );
   }
 
   private async forward(
     delivery: Delivery,
-    state: RetryState,
+    histories: readonly (RetryState | undefined)[],
     queue: string,
     restore: () => Promise<void>,
+    room = Infinity,
   ): Promise<void> {
     const channel = await this.channel.open();
-    const publish = (history: RetryState): Promise<number> =>
-      channel.publish('', queue, delivery.body, { ...forwardedProperties(delivery, history), mandatory: true });
     try {
-      await publish(state);
+      await publishCopy(channel, queue, delivery, histories, { room });
     } catch (error) {
-      // Headers have to fit into one frame, and the publisher's may fill it.
-      if (error instanceof EncodingError) await publish(withoutStacks(state));
-      else if (!(error instanceof MessageReturnedError)) throw error;
-      else {
-        // Deleted meanwhile.
-        await restore();
-        await publish(state);
-      }
+      if (!(error instanceof MessageReturnedError)) throw error;
+      // Deleted meanwhile.
+      await restore();
+      await publishCopy(channel, queue, delivery, histories, { room });
     }
   }
 

@@ -24,6 +24,12 @@ export function deathsOf(headers: FieldTable, queue: string): FieldTable | undef
   return table;
 }
 
+/** Whether the broker says that the message has come out of a delay queue of `queue`, where only its consumers put messages. */
+export function wasInDelayQueue(headers: FieldTable, queue: string): boolean {
+  const deaths = headers['x-death'];
+  return Array.isArray(deaths) && deaths.some((death: FieldValue) => isOfDelayQueue(death, queue));
+}
+
 function isOfDelayQueue(death: FieldValue, queue: string): boolean {
   return isTable(death) && isDelayQueue(death['queue'], queue);
 }

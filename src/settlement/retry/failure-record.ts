@@ -1,25 +1,24 @@
 import type { FieldTable, FieldValue } from '../../../lib/client/index.js';
+import { framesOf } from '../../common/reason.js';
 
 /** A failure as it travels with its message. */
 export interface FailureRecord {
-  /** `TypeError: …`; of what is thrown and is no error only the type, for it may be the payload. */
+  /** The reason, with its causes: `TypeError: fetch failed ← Error: connect ECONNREFUSED …`. Never the payload. */
   readonly message: string;
-  /** Undefined for what is no error. */
+  /** The frames of the error's stack; undefined for what has none. */
   readonly stack?: string;
   readonly time: Date;
 }
 
-/** Bytes of text: with two failures, and all else that headers hold, well below a frame of 4,096. */
-const MAX_MESSAGE = 300;
+/** Bytes of text: with two failures, and all else that headers hold, below a frame of 4,096. */
+const MAX_MESSAGE = 600;
 const MAX_STACK = 900;
 
-/** What is known of an error, of bounded size. */
-export function recordOf(error: unknown, time: Date): FailureRecord {
-  if (!(error instanceof Error)) return { message: `a thrown ${typeof error}`, time };
-  const message = bounded(`${error.name}: ${error.message}`, MAX_MESSAGE);
-  // The message stands there already.
-  const frames = error.stack?.slice(error.stack.indexOf('\n    at ') + 1) ?? '';
-  return frames.startsWith('    at ') ? { message, stack: bounded(frames, MAX_STACK), time } : { message, time };
+/** A failure, of bounded size. @param reason in words, see `failureReason` */
+export function recordOf(error: unknown, reason: string, time: Date): FailureRecord {
+  const message = bounded(reason, MAX_MESSAGE);
+  const stack = framesOf(error);
+  return stack === undefined ? { message, time } : { message, stack: bounded(stack, MAX_STACK), time };
 }
 
 export function toTable({ message, stack, time }: FailureRecord): FieldTable {

@@ -8,16 +8,20 @@ export const DELIVERY_HEADERS: readonly string[] = ['x-delivery-count', 'x-strea
 /**
  * The properties of a message on its way to a delay or parked queue: as they came, the publisher's headers byte for
  * byte, with its history, and without what cannot go along (see {@link RetryState}).
+ *
+ * @param state undefined for a message that cannot carry any: headers that were put aside in it are lost then, but for
+ *   `x-death`, which stays as it came
  */
-export function forwardedProperties(delivery: Delivery, state: RetryState): MessageProperties {
-  const history = { [RETRY_HEADER]: tableOf(state) };
+export function forwardedProperties(delivery: Delivery, state: RetryState | undefined): MessageProperties {
+  const history = state && { [RETRY_HEADER]: tableOf(state) };
+  const leftOut = state ? isHistory : (name: string): boolean => name === RETRY_HEADER;
   try {
     const { expiration: _, userId: __, headers: ___, ...properties } = delivery.properties;
-    const kept = encodedHeaders(delivery, (name) => name === 'CC' || isHistory(name));
+    const kept = encodedHeaders(delivery, (name) => name === 'CC' || leftOut(name));
     return { ...properties, headers: { ...kept, ...history } };
   } catch {
     // They cannot be read: what can be kept is the body.
-    return { headers: history };
+    return { headers: { ...history } };
   }
 }
 

@@ -8,9 +8,11 @@ export function originalProperties(
   state?: RetryState,
 ): MessageProperties {
   if (!state) return properties;
-  const headers = originalHeaders(properties.headers ?? {}, state);
+  // The `userId` of a redriven message is that of whoever has redriven it.
+  const { userId: _, headers: sent = {}, ...others } = properties;
+  const headers = originalHeaders(sent, state);
   const { expiration } = state;
-  return { ...properties, headers, ...(expiration === undefined ? {} : { expiration }) };
+  return { ...others, headers, ...(expiration === undefined ? {} : { expiration }) };
 }
 
 function originalHeaders(headers: FieldTable, { deaths, cc }: RetryState): FieldTable {

@@ -1,9 +1,12 @@
 import type { Delivery, FieldTable, FieldValue, MessageProperties } from '../../../lib/client/index.js';
-import { deathsOf } from './death-headers.js';
+import { deathsOf, wasInDelayQueue } from './death-headers.js';
 import { fromTable, isTable, toTable, type FailureRecord } from './failure-record.js';
 
 /** The header in which a message carries its history, as one table. Only on messages that were retried or parked. */
 export const RETRY_HEADER = 'x-nest-amqp-retry';
+
+/** Ms, of 32 bits. */
+const MAX_EXPIRATION = 2 ** 32 - 1;
 
 /** What a message keeps of its past, on its ways through delay and parked queues. */
 export interface RetryState {
@@ -24,6 +27,8 @@ export interface RetryState {
   readonly cc?: FieldValue;
   /** The `x-death` headers and their kind that are not of our delay queues. */
   readonly deaths?: FieldTable;
+  /** Bytes of a body that was too large to be read, and that is not on the message therefore. */
+  readonly bodySize?: number;
   readonly firstFailure?: FailureRecord;
   readonly lastFailure?: FailureRecord;
 }
@@ -49,16 +54,36 @@ export function initialState(
 }
 
 /**
- * What the header says; undefined when there is none, or none of ours: a message that was dead-lettered from another
- * queue brings the history that it had there.
+ * The history of a delivery, where it is ours to believe: the message has been in one of the delay queues of its queue
+ * (`x-death`), or it was redriven by the same user, for whom the broker vouches (`user-id`). Anybody who may publish can
+ * send the header; believed without more it would skip retries and claim another exchange and routing key.
+ *
+ * @param user the one that the consumer has logged in as; undefined where that is not known
  */
-export function stateOf(delivery: Pick<Delivery, 'properties'>, ofQueue: string): RetryState | undefined {
+export function stateOf(
+  delivery: Pick<Delivery, 'properties'>,
+  queue: string,
+  user: string | undefined,
+): RetryState | undefined {
+  const state = historyOf(delivery, queue);
+  if (!state) return undefined;
+  const { headers = {}, userId } = readable(delivery);
+  if (wasInDelayQueue(headers, queue)) return state;
+  return state.failed === 0 && userId !== undefined && userId === user ? state : undefined;
+}
+
+/**
+ * The history in the header of a message; undefined when there is none, or none of this queue: a message that was
+ * dead-lettered from another queue brings the history that it had there.
+ */
+export function historyOf(delivery: Pick<Delivery, 'properties'>, ofQueue: string): RetryState | undefined {
   const { headers = {} } = readable(delivery);
   const table = headers[RETRY_HEADER];
   if (!isTable(table)) return undefined;
   const { failed, queue, exchange, expiration, cc } = table;
   const routingKey = table['routing-key'];
   const userId = table['user-id'];
+  const bodySize = table['body-size'];
   const valid = typeof failed === 'number' && Number.isInteger(failed) && failed >= 0;
   if (!valid || queue !== ofQueue || typeof exchange !== 'string' || typeof routingKey !== 'string') {
     return undefined;
@@ -71,18 +96,25 @@ export function stateOf(delivery: Pick<Delivery, 'properties'>, ofQueue: string)
     queue,
     exchange,
     routingKey,
-    ...(typeof expiration === 'string' ? { expiration } : {}),
+    ...(isExpiration(expiration) ? { expiration } : {}),
     ...(typeof userId === 'string' ? { userId } : {}),
     ...(cc === undefined ? {} : { cc }),
     ...(isTable(deaths) ? { deaths } : {}),
+    ...(typeof bodySize === 'number' ? { bodySize } : {}),
     ...(firstFailure && { firstFailure }),
     ...(lastFailure && { lastFailure }),
   };
 }
 
+/** Milliseconds as the broker takes them (https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers): it refuses any other text. */
+function isExpiration(value: FieldValue): value is string {
+  return typeof value === 'string' && /^\d{1,10}$/.test(value) && Number(value) <= MAX_EXPIRATION;
+}
+
 /** The header's value. */
 export function tableOf(state: RetryState): FieldTable {
-  const { failed, queue, exchange, routingKey, expiration, userId, cc, deaths, firstFailure, lastFailure } = state;
+  const { failed, queue, exchange, routingKey, expiration, userId, cc, deaths, bodySize, firstFailure, lastFailure } =
+    state;
   return {
     failed,
     queue,
@@ -92,6 +124,7 @@ export function tableOf(state: RetryState): FieldTable {
     'user-id': userId,
     cc,
     deaths,
+    'body-size': bodySize,
     'first-failure': firstFailure && toTable(firstFailure),
     'last-failure': lastFailure && toTable(lastFailure),
   };
@@ -112,6 +145,12 @@ export function withoutStacks(state: RetryState): RetryState {
     ...(firstFailure && { firstFailure: short(firstFailure) }),
     ...(lastFailure && { lastFailure: short(lastFailure) }),
   };
+}
+
+/** Its history in short, without the copies of headers that cannot stay on the message. */
+export function withoutCopies(state: RetryState): RetryState {
+  const { cc: _, deaths: __, ...rest } = withoutStacks(state);
+  return rest;
 }
 
 /** As if it came from its publisher; where that sent it stays known. */

@@ -26,3 +26,6 @@ export class MissingQueueError extends AmqpError {
     this.definition = definition;
   }
 }
+
+/** A message cannot be retried, however often that is tried: it goes where messages go whose attempts are spent. */
+export class CannotRetryError extends AmqpError {}

@@ -1,4 +1,4 @@
-import type { ConsumerFailure, FailureRecord } from '../../../src/index.js';
+import { StaleDeliveryError, type ConsumerFailure, type FailureRecord } from '../../../src/index.js';
 import type { Oracle } from '../engine/oracle.js';
 import { delaysAfter, fateOf, isFinal, type Fate, type Outcome } from './table.js';
 import { DURABLE, type NestSettings, type Target } from './steps.js';
@@ -162,6 +162,7 @@ export class Ledger {
     const n = this.numbers.get(messageId ?? '') ?? -1;
     const what = `${app}: failure of message ${n} (${String(messageId)}) of '${queue}', attempt ${attempt}: ${String(cause)}; ${decision}`;
     oracle.count(`decision: ${decision}`);
+    if (cause instanceof StaleDeliveryError) return this.onStale(app, n, attempt, what);
     const sent = this.sent.get(n);
     if (sent?.bad) {
       const due = sent.asked ? 'answer' : this.settings.then;
@@ -180,6 +181,15 @@ export class Ledger {
     const asked = run.outcome === 'retry';
     const known = asked || delaysAfter(attempt, this.settings).includes(delay ?? -1);
     oracle.check(known, 'table', () => `${what} in ${String(delay)} ms`);
+  }
+
+  /** The channel of a message was lost while it was handled: it comes again, whatever its handler comes to. */
+  private onStale(app: string, n: number, attempt: number, what: string): void {
+    const run = this.runs
+      .get(n)
+      ?.findLast((run) => run.app === app && run.attempt === attempt && !run.announced && run.outcome === undefined);
+    if (!run) return this.oracle.fail('table', `${what}; no handler was running`);
+    run.announced = true;
   }
 
   /** A request was answered: with an error, or the number of the message that its handler had. */

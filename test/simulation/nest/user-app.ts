@@ -137,7 +137,7 @@ export class UserApp {
     const queues = this.queuesOf(queue);
     scene.ledger.disturbed = true;
     const arePaused = handlers.onSwitch(queues);
-    scene.promises.watch(`pause ${this.name} ${queue ?? 'all'}`, () => context.get(AmqpConsumerRegistry, { strict: false }).pause(queue ? { queue: queues[0]! } : {}), { within: LONG }, (error) => {
+    scene.promises.watch(`pause ${this.name} ${queue ?? 'all'}`, () => context.get(AmqpConsumerRegistry, { strict: false }).pause(queue ? { queue: queues[0]! } : undefined), { within: LONG }, (error) => {
       if (!error) arePaused();
     }); // prettier-ignore
   }
@@ -147,7 +147,7 @@ export class UserApp {
     if (!context) return;
     const queues = this.queuesOf(queue);
     handlers.onSwitch(queues);
-    scene.promises.watch(`resume ${this.name} ${queue ?? 'all'}`, () => context.get(AmqpConsumerRegistry, { strict: false }).resume(queue ? { queue: queues[0]! } : {}), { within: LONG }); // prettier-ignore
+    scene.promises.watch(`resume ${this.name} ${queue ?? 'all'}`, () => context.get(AmqpConsumerRegistry, { strict: false }).resume(queue ? { queue: queues[0]! } : undefined), { within: LONG }); // prettier-ignore
   }
 
   redrive({ queue, limit }: Pick<Of<'redrive'>, 'queue' | 'limit'>): void {

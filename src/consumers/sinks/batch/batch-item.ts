@@ -1,5 +1,6 @@
 import type { AmqpContext } from '../../../settlement/amqp-context.js';
-import { DONE, type Outcome } from '../../../settlement/outcome.js';
+import { Handling } from '../../../settlement/handling.js';
+import { DONE, failureOf, type Outcome } from '../../../settlement/outcome.js';
 
 /**
  * One message of a batch.
@@ -27,7 +28,7 @@ export class AmqpBatchItem<T = unknown> {
    * effect when it is settled already.
    */
   fail(error: unknown): void {
-    this.end({ ok: false, error, refused: false });
+    this.end(failureOf(error, false));
   }
 
   /** @internal The batch as a whole ended so. */
@@ -44,8 +45,16 @@ export class AmqpBatchItem<T = unknown> {
  * @publicApi
  */
 export class AmqpBatchContext<T = unknown> {
+  /** @internal */
+  readonly handling = new Handling();
+
   constructor(
     readonly queue: string,
     readonly items: readonly AmqpBatchItem<T>[],
   ) {}
+
+  /** Aborted when what the handler does no longer counts, as {@link AmqpContext.signal}. */
+  get signal(): AbortSignal {
+    return this.handling.signal;
+  }
 }

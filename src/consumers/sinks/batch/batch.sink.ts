@@ -4,8 +4,9 @@ import type { Delivery } from '../../../../lib/client/index.js';
 import type { MessageSerializers } from '../../../serialization/message-serializers.js';
 import { DeliverySink, type Result } from '../delivery.sink.js';
 import type { MessageHandler } from '../../pipeline/handler.factory.js';
-import { isRefusal, wasRefused } from '../../pipeline/refusals.js';
-import { DONE, type Failure } from '../../../settlement/outcome.js';
+import { wasRefused } from '../../pipeline/refusals.js';
+import { isRefusal } from '../../../settlement/refusal.js';
+import { DONE, failureOf, type Failure } from '../../../settlement/outcome.js';
 import type { Settler } from '../../../settlement/settler.js';
 import { BatchCollector } from './batch-collector.js';
 import { AmqpBatchContext, AmqpBatchItem } from './batch-item.js';
@@ -33,7 +34,7 @@ export class BatchSink extends DeliverySink {
   private readonly collector: BatchCollector<Waiting>;
 
   constructor(private readonly parts: BatchParts) {
-    super(parts.clock);
+    super(parts.clock, parts.settler);
     this.collector = new BatchCollector(parts.clock, parts.limits, (batch) =>
       this.handleBatch(batch.map(({ item }) => item)),
     );
@@ -41,16 +42,21 @@ export class BatchSink extends DeliverySink {
 
   override flush(): void {
     this.collector.flush();
-    this.parts.settler.release();
+    super.flush();
   }
 
-  override abandon(): void {
+  override abandon(reason?: Error): void {
     for (const { abandon } of this.collector.clear()) abandon();
-    this.parts.settler.abandon();
+    super.abandon(reason);
   }
 
   protected async process(delivery: Delivery): Promise<Result> {
     const { settler } = this.parts;
+    const refusal = settler.refusalOf(delivery);
+    if (refusal) {
+      await settler.settle(delivery, refusal);
+      return 'failed';
+    }
     let payload: unknown;
     try {
       payload = await this.payloadOf(delivery);
@@ -73,7 +79,7 @@ export class BatchSink extends DeliverySink {
     try {
       payload = this.parts.serializers.decode(delivery.body, delivery.properties);
     } catch (error) {
-      throw failure(error, true);
+      throw failureOf(error, true);
     }
     try {
       for (const pipe of this.parts.itemPipes) {
@@ -81,21 +87,20 @@ export class BatchSink extends DeliverySink {
       }
       return payload;
     } catch (error) {
-      throw failure(error, isRefusal(error));
+      throw failureOf(error, isRefusal(error));
     }
   }
 
   private async handleBatch(items: readonly AmqpBatchItem[]): Promise<void> {
     const context = new AmqpBatchContext(this.parts.queue, items);
+    const { handling } = context;
+    const contexts = items.map((item) => item.context);
+    for (const one of contexts) one.handling = handling;
     try {
-      await this.parts.handler([...items], context);
+      await this.parts.settler.inTime({ handling, contexts }, () => this.parts.handler([...items], context));
       for (const item of items) item.end(DONE);
     } catch (error) {
-      for (const item of items) item.end(failure(error, wasRefused(context)));
+      for (const item of items) item.end(failureOf(error, wasRefused(context)));
     }
   }
-}
-
-function failure(error: unknown, refused: boolean): Failure {
-  return { ok: false, error, refused };
 }

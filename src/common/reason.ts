@@ -1,0 +1,182 @@
+import { types } from 'node:util';
+
+/** Causes of causes that are named; a chain may be a circle. */
+const MAX_DEPTH = 5;
+/** Parts of an AggregateError and messages of a validation that are named, each. */
+const MAX_PARTS = 10;
+/** Characters of one text that are looked at: what is cut here is far beyond what is shown. */
+const MAX_TEXT = 8_192;
+
+/**
+ * The reason of a failure, in words: name and message of an error, the messages of a validation, the parts of an
+ * AggregateError, then its causes. Reads any thrown value and never throws: getters that throw, Proxies and values without
+ * a form of their own are described by what can be read of them.
+ *
+ * Credentials in URLs are masked, and what a JSON parser quotes of its text is left out: that is the payload. A thrown
+ * object that is no error is described by its `message`, `name`, `code` and `status` alone, for it may be the payload.
+ *
+ * @example `TypeError: fetch failed ← Error: connect ECONNREFUSED 127.0.0.1:80`
+ */
+export function reasonOf(thrown: unknown): string {
+  return withoutSecrets(chainOf(thrown, new Set()));
+}
+
+/** The frames of an error's stack, without its message: undefined for what has none. */
+export function framesOf(thrown: unknown): string | undefined {
+  const stack = isObject(thrown) ? textIn(thrown, 'stack') : undefined;
+  const begin = stack?.search(/^ {4}at /m) ?? -1;
+  return begin < 0 ? undefined : withoutSecrets(stack!.slice(begin));
+}
+
+/** Whether the value is an error, of this realm or of another. False where it cannot be told. */
+export function isError(value: unknown): value is Error {
+  return attempt(() => value instanceof Error || types.isNativeError(value)) ?? false;
+}
+
+/** Whether the value can be looked at as errors are: its prototype, its name, message and stack, and as text. */
+export function isReadable(thrown: unknown): boolean {
+  try {
+    if (!isObject(thrown)) return true;
+    const { name, message, stack } = thrown as Record<'name' | 'message' | 'stack', unknown>;
+    return [thrown instanceof Error, name, message, stack, String(thrown)].length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function chainOf(thrown: unknown, seen: Set<unknown>): string {
+  if (!isObject(thrown)) return primitive(thrown);
+  seen.add(thrown);
+  const own = [nameAndMessage(thrown), ...details(thrown), ...parts(thrown, seen)].join('');
+  const cause = read(thrown, 'cause');
+  if (cause === undefined || cause === null || seen.size > MAX_DEPTH || seen.has(cause)) return own;
+  return `${own} ← ${chainOf(cause, seen)}`;
+}
+
+/** `TypeError: fetch failed`; without the colon where there is no message. */
+function nameAndMessage(thrown: object): string {
+  const error = isError(thrown);
+  const name = error ? errorName(thrown) : `a thrown ${typeName(thrown)}`;
+  const message = textIn(thrown, 'message') ?? '';
+  const code = read(thrown, 'code') ?? (error ? undefined : read(thrown, 'status'));
+  const shown = typeof code === 'string' || typeof code === 'number' ? String(code) : '';
+  const told = shown === '' || message.includes(shown) ? '' : ` (${shown})`;
+  return `${name}${message === '' ? '' : `: ${withoutQuotedJson(message)}`}${told}`;
+}
+
+/** What an HttpException or an RpcException says beyond its message. Told by their methods: their packages may be missing. */
+function details(thrown: object): string[] {
+  const said = call(thrown, 'getResponse') ?? call(thrown, 'getError');
+  const message = textIn(thrown, 'message') ?? '';
+  const messages = messagesIn(said).filter((text) => text !== message);
+  const code = isObject(said) && messages.length === 0 ? read(said, 'code') : undefined;
+  if (typeof code === 'string' || typeof code === 'number') messages.push(`code ${code}`);
+  if (messages.length === 0) return [];
+  const more = messages.length > MAX_PARTS ? '; and more' : '';
+  return [` (${messages.slice(0, MAX_PARTS).join('; ')}${more})`];
+}
+
+/**
+ * The texts under `message`, `errors` and `issues` and the constraints of class-validator, each with its path; never the
+ * values that were refused.
+ */
+function messagesIn(said: unknown, path = '', depth = 0): string[] {
+  if (typeof said === 'string') return [path === '' ? said : `${path}: ${said}`];
+  if (!isObject(said) || depth > MAX_DEPTH) return [];
+  const list = items(said);
+  if (list) return list.flatMap((item) => messagesIn(item, path, depth + 1));
+  const where = joined(path, read(said, 'path') ?? read(said, 'property'));
+  const constraints = read(said, 'constraints');
+  const told = isObject(constraints) ? valuesOf(constraints) : [];
+  const nested = ['message', 'errors', 'issues', 'children'].map((key) => read(said, key));
+  return [...told, ...nested].flatMap((item) => messagesIn(item, where, depth + 1));
+}
+
+function joined(path: string, next: unknown): string {
+  const steps = isObject(next) ? (items(next) ?? []) : [next];
+  const named = steps.map((step) => (isObject(step) ? read(step, 'key') : step));
+  return [path, ...named.filter((step) => typeof step === 'string' || typeof step === 'number')]
+    .filter((step) => step !== '')
+    .join('.');
+}
+
+/** The errors of an AggregateError. */
+function parts(thrown: object, seen: Set<unknown>): string[] {
+  if (!isError(thrown)) return [];
+  const errors = read(thrown, 'errors');
+  const list = isObject(errors) ? items(errors) : undefined;
+  if (!list || list.length === 0 || !list.every((part) => isError(part))) return [];
+  const named = list.slice(0, MAX_PARTS).map((part) => (seen.has(part) ? '…' : chainOf(part, new Set(seen))));
+  if (list.length > MAX_PARTS) named.push('and more');
+  return [` [${named.join('; ')}]`];
+}
+
+function primitive(thrown: unknown): string {
+  if (typeof thrown === 'string') return `a thrown string: ${thrown.slice(0, MAX_TEXT)}`;
+  if (thrown === undefined || thrown === null) return `a thrown ${String(thrown)}`;
+  return `a thrown ${typeof thrown}: ${String(thrown)}`;
+}
+
+/** The name that it gives itself, else that of its class: Nest's RpcException is an `Error` by name. */
+function errorName(error: Error): string {
+  const name = textIn(error, 'name') ?? 'Error';
+  if (name !== 'Error') return name;
+  const own = typeName(error);
+  return /(Error|Exception)$/.test(own) ? own : name;
+}
+
+function typeName(thrown: object): string {
+  const name: unknown = attempt(() => thrown.constructor.name);
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? name : typeof thrown;
+}
+
+// Reading what may be hostile.
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+function read(from: object, key: string): unknown {
+  return attempt(() => (from as Record<string, unknown>)[key]);
+}
+
+/** The text of a property: undefined for what is no text. */
+function textIn(from: object, key: string): string | undefined {
+  const value = read(from, key);
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT) : undefined;
+}
+
+function call(on: object, method: string): unknown {
+  const found = read(on, method);
+  return typeof found === 'function' ? attempt(() => found.call(on) as unknown) : undefined;
+}
+
+/** The first items of an array: more are never shown. Undefined for what is no array. */
+function items(value: object): unknown[] | undefined {
+  return attempt(() => (Array.isArray(value) ? Array.from((value as unknown[]).slice(0, MAX_PARTS + 1)) : undefined));
+}
+
+function valuesOf(value: object): unknown[] {
+  return attempt(() => Object.values(value)) ?? [];
+}
+
+// What has no place in a log.
+
+const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi;
+
+function withoutSecrets(text: string): string {
+  return text.slice(0, 4 * MAX_TEXT).replace(CREDENTIALS, '$1***@');
+}
+
+/** `Unexpected token 'c', "card 4111" is not valid JSON`: V8 quotes the text. */
+function withoutQuotedJson(message: string): string {
+  return message.endsWith(' is not valid JSON') ? 'the text is not valid JSON' : message;
+}

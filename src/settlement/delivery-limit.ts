@@ -1,0 +1,32 @@
+import type { Connection, Delivery } from '../../lib/client/index.js';
+import type { TopologyOptions } from '../topology/topology.js';
+
+/** RabbitMQ from 4.0 on (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
+const DEFAULT_LIMIT = 20;
+
+/**
+ * Deliveries that a quorum queue gives a message beside the first; when it comes back after them the broker drops or
+ * dead-letters it. Infinity for none, and for a limit that only a policy of the broker says.
+ *
+ * @param queue as it is declared in the topology
+ */
+export function deliveryLimitOf(queue: string, { queues = [] }: TopologyOptions, connection: Connection): number {
+  const declared = queues.find(({ name }) => name === queue)?.arguments ?? {};
+  const limit = Number(declared['x-delivery-limit'] ?? (hasDefault(connection) ? DEFAULT_LIMIT : -1));
+  return limit >= 0 ? limit : Infinity;
+}
+
+function hasDefault({ serverProperties: { product, version } }: Connection): boolean {
+  return product === 'RabbitMQ' && Number.parseInt(String(version), 10) >= 4;
+}
+
+/** How often a quorum queue has delivered the message before. 0 for other queues, which do not count. */
+export function deliveriesBefore(delivery: Pick<Delivery, 'properties'>): number {
+  try {
+    const count = delivery.properties.headers?.['x-delivery-count'];
+    return typeof count === 'number' || typeof count === 'bigint' ? Number(count) : 0;
+  } catch {
+    // Malformed headers: nothing of it can be told.
+    return 0;
+  }
+}

@@ -1,0 +1,138 @@
+import type { Clock } from '../../lib/environment/index.js';
+import type { Delivery } from '../../lib/client/index.js';
+
+/** Ms until a copy that the broker has not confirmed counts as held up, and others are let past it. */
+const PATIENCE = 1_000;
+/** Ms until the next attempt to publish a copy: at first, and at most. */
+const PAUSE = { first: 1_000, max: 30_000 } as const;
+
+/**
+ * How a departure ended. `left`: the broker has the copy. `given-back`: the consumer is paused or stops. `lost`: the
+ * channel of the message was lost, so the broker delivers it again. `settled`: somebody has settled it by hand.
+ */
+export type DepartureEnd = 'left' | 'given-back' | 'lost' | 'settled';
+
+/** A message that leaves its queue for another. */
+export interface Departure {
+  readonly delivery: Delivery;
+  /** Publishes the copy; resolves when the broker has it. */
+  publish(): Promise<void>;
+  /** The first attempt has failed, and others follow. */
+  heldUp(error: unknown): void;
+  ended(how: DepartureEnd): void;
+}
+
+interface Entry {
+  readonly departure: Departure;
+  /** Resolves `begin()`. */
+  readonly release: () => void;
+  /** The copy is being published; else the next attempt is waited for. */
+  publishing: boolean;
+  /** Others are let past it. */
+  held: boolean;
+  /** What it ends with when the attempt under way fails. */
+  ending: DepartureEnd | undefined;
+  /** Ends the wait for the next attempt. */
+  wake: (() => void) | undefined;
+}
+
+/**
+ * The messages of one consumer that leave for a delay or parked queue. A message is settled when the broker has
+ * confirmed its copy; until then it stays here, unsettled, and its copy is published again and again. The broker may
+ * block publishers for as long as it likes: a message that cannot leave within a second holds up no other.
+ */
+export class Departures {
+  private readonly entries = new Set<Entry>();
+  private idleWaiters: (() => void)[] = [];
+
+  /** @param onHeld one more message is held up */
+  constructor(
+    private readonly clock: Pick<Clock, 'after'>,
+    private readonly onHeld: () => void,
+  ) {}
+
+  /** The messages that are held up. */
+  get held(): readonly Delivery[] {
+    return [...this.entries].filter(({ held }) => held).map(({ departure }) => departure.delivery);
+  }
+
+  /** Resolves when it has ended or is held up; never rejects. @param patient wait for its end in any case */
+  begin(departure: Departure, patient: boolean): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const entry: Entry = { departure, release: resolve, publishing: true, held: false, ending: undefined, wake: undefined }; // prettier-ignore
+      this.entries.add(entry);
+      const cancel = patient ? () => {} : this.clock.after(PATIENCE, () => this.hold(entry), { keepAlive: false });
+      void this.run(entry, patient).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when no copy is on its way. */
+  idle(): Promise<void> {
+    if (this.isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Ends all of them, as soon as the copies that are on their way are confirmed or have failed. */
+  end(how: DepartureEnd): void {
+    for (const entry of this.entries) {
+      entry.ending ??= how;
+      entry.wake?.();
+    }
+  }
+
+  private get isIdle(): boolean {
+    return [...this.entries].every(({ publishing }) => !publishing);
+  }
+
+  private async run(entry: Entry, patient: boolean): Promise<void> {
+    const { departure } = entry;
+    for (let wait: number = PAUSE.first; ; wait = Math.min(2 * wait, PAUSE.max)) {
+      entry.publishing = true;
+      try {
+        await departure.publish();
+        return this.finish(entry, 'left');
+      } catch (error) {
+        if (wait === PAUSE.first) departure.heldUp(error);
+      }
+      entry.publishing = false;
+      this.notifyIdle();
+      if (!patient) this.hold(entry);
+      if (entry.ending === undefined) await this.pause(entry, wait);
+      if (departure.delivery.settled) return this.finish(entry, 'settled');
+      if (entry.ending !== undefined) return this.finish(entry, entry.ending);
+    }
+  }
+
+  private pause(entry: Entry, ms: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const cancel = this.clock.after(ms, () => {
+        entry.wake = undefined;
+        resolve();
+      });
+      entry.wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  private hold(entry: Entry): void {
+    if (entry.held || !this.entries.has(entry)) return;
+    entry.held = true;
+    entry.release();
+    this.onHeld();
+  }
+
+  private finish(entry: Entry, how: DepartureEnd): void {
+    this.entries.delete(entry);
+    this.notifyIdle();
+    entry.departure.ended(how);
+  }
+
+  private notifyIdle(): void {
+    if (this.idleWaiters.length > 0 && this.isIdle) for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,126 @@
+import type { LoggerService } from '@nestjs/common';
+import type { Delivery } from '../../lib/client/index.js';
+import { describeError, describeMessage, inLog } from '../common/log-text.js';
+import { framesOf } from '../common/reason.js';
+import type { AmqpContext } from './amqp-context.js';
+import type { ConsumerFailure } from './consumer-failure.js';
+import type { Decision } from './decision.js';
+import type { Failure } from './outcome.js';
+import { RejectMessage, RequeueMessage, RetryMessage, type StaleDeliveryError } from './settlement.errors.js';
+
+/** Messages that one line names. */
+const MAX_NAMED = 5;
+/** Characters of a stack. */
+const MAX_STACK = 4_000;
+
+/** A failure, and what became of its message. */
+export interface FailureReport {
+  readonly delivery: Delivery;
+  readonly outcome: Failure;
+  /** From 1. */
+  readonly attempt: number;
+  /** Why it failed, in words. */
+  readonly reason: string;
+  readonly decision: Decision;
+}
+
+/** Tells of the failures of one consumer: a line in the log for each, and an event. */
+export class FailureLog {
+  constructor(
+    private readonly logger: Required<Pick<LoggerService, 'warn' | 'error'>>,
+    private readonly consumer: { readonly name: string; readonly queue: string },
+    private readonly attempts: number,
+    private readonly report: (failure: ConsumerFailure) => void,
+  ) {}
+
+  /** @param consequence what became of the message, in words */
+  failure(report: FailureReport, consequence: string): void {
+    const { outcome, reason, decision } = report;
+    const { error: cause } = outcome;
+    const line = `${this.describe(report)}: ${inLog(reason)}; ${consequence}${this.stackOf(report)}`;
+    if (decision.kind === 'retry' || isAsked(cause)) this.logger.warn(line);
+    else this.logger.error(line);
+    const delay = decision.kind === 'retry' ? decision.delay : undefined;
+    this.tell(report.delivery, report.attempt, cause, reason, decision.kind, delay);
+  }
+
+  /** The message cannot leave its queue yet. */
+  heldUp(report: FailureReport, error: unknown): void {
+    const aim = report.decision.kind === 'retry' ? 'put aside for its retry' : 'parked';
+    this.logger.error(
+      `${this.describe(report)}: ${inLog(report.reason)}; could not be ${aim} yet (${describeError(error)}): it is held ` +
+        'unacknowledged, and tried again and again',
+    );
+  }
+
+  /** The channel of these messages was lost while they were handled. */
+  stale(contexts: readonly AmqpContext[], error: StaleDeliveryError): void {
+    const { name, queue } = this.consumer;
+    this.logger.warn(
+      `The channel of queue '${queue}' was lost while ${name} handled ${named(contexts)}: the broker delivers that again, ` +
+        `and what the handler does no longer counts (${describeError(error)})`,
+    );
+    for (const { delivery, attempt } of contexts) {
+      this.tell(delivery, attempt, error, describeError(error), 'requeue', undefined);
+    }
+  }
+
+  /** The handler has been running for so many ms. */
+  slow(contexts: readonly AmqpContext[], ms: number): void {
+    const { name, queue } = this.consumer;
+    this.logger.warn(
+      `${capital(named(contexts))} of queue '${queue}': the handler ${name} has been running for ${Math.round(ms / 1_000)} s ` +
+        'and goes on; a `timeout` of the consumer would end it',
+    );
+  }
+
+  private describe({ delivery, attempt }: FailureReport): string {
+    const { name, queue } = this.consumer;
+    return (
+      `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}, attempt ${attempt} of ` +
+      `${this.attempts}`
+    );
+  }
+
+  /** At the first failure and at the end, not at each retry; nor where the message says all there is to say. */
+  private stackOf({ outcome: { error, refused }, attempt, decision }: FailureReport): string {
+    const final = decision.kind !== 'retry' && decision.kind !== 'requeue';
+    if (refused || isAsked(error) || !(attempt === 1 || final)) return '';
+    const frames = framesOf(error);
+    return frames === undefined ? '' : `\n${frames.slice(0, MAX_STACK)}`;
+  }
+
+  private tell(
+    delivery: Delivery,
+    attempt: number,
+    cause: unknown,
+    reason: string,
+    decision: Decision['kind'],
+    delay: number | undefined,
+  ): void {
+    const { name, queue } = this.consumer;
+    this.report({ consumer: name, queue, messageId: messageIdOf(delivery), attempt, cause, reason, decision, delay });
+  }
+}
+
+/** Thrown to say what is to become of the message: nothing is wrong with the handler. */
+function isAsked(error: unknown): boolean {
+  return error instanceof RejectMessage || error instanceof RequeueMessage || error instanceof RetryMessage;
+}
+
+function named(contexts: readonly AmqpContext[]): string {
+  const names = contexts.slice(0, MAX_NAMED).map(({ delivery }) => describeMessage(delivery));
+  if (contexts.length > MAX_NAMED) names.push(`and ${contexts.length - MAX_NAMED} more`);
+  return names.join(', ');
+}
+
+function messageIdOf(delivery: Delivery): string | undefined {
+  try {
+    return delivery.properties.messageId;
+  } catch {
+    // Malformed properties: that may be what has failed.
+    return undefined;
+  }
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

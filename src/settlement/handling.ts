@@ -1,0 +1,27 @@
+/**
+ * One message in its handler. It is over before the handler returns when the handler took too long, or when the broker
+ * has given the message to somebody else; the handler's outcome does not count then.
+ */
+export class Handling {
+  private controller: AbortController | undefined;
+  private reason: Error | undefined;
+
+  /** Aborted once it is over; the reason is the error. Made when first asked for: most handlers never ask. */
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.reason) this.controller.abort(this.reason);
+    return this.controller.signal;
+  }
+
+  /** Why the handler's outcome does not count; undefined as long as it does. */
+  get over(): Error | undefined {
+    return this.reason;
+  }
+
+  /** Ends it. Only the first reason counts. */
+  end(reason: Error): void {
+    if (this.reason) return;
+    this.reason = reason;
+    this.controller?.abort(reason);
+  }
+}
