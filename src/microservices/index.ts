@@ -10,4 +10,4 @@ export { AmqpRecord, AmqpRecordBuilder, type AmqpRecordOptions } from './packets
 export { RequestTimeoutError } from './microservices.errors.js';
 export { AmqpMicroservicesModule } from './amqp-microservices.module.js';
 export { AmqpService, type SharedTransportOptions } from './amqp.service.js';
-export { EventFailedError, UnhandledPatternError } from './microservices.errors.js';
+export { EventFailedError, ReplyRefusedError, UnhandledPatternError } from './microservices.errors.js';

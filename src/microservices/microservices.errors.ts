@@ -41,9 +41,16 @@ export class UnhandledPatternError extends AmqpError {
   }
 }
 
-/** The handler of an event failed. The text is what Nest's exception filters made of the error. */
+/** The handler of an event has failed with something that is no error. */
 export class EventFailedError extends AmqpError {
   static {
     this.prototype.name = 'EventFailedError';
+  }
+}
+
+/** The broker does not take a reply, since it is too large for instance; what the broker says is the `cause`. */
+export class ReplyRefusedError extends AmqpError {
+  static {
+    this.prototype.name = 'ReplyRefusedError';
   }
 }

@@ -1,5 +1,4 @@
-import type { Connection, Delivery } from '../../lib/client/index.js';
-import type { TopologyOptions } from '../topology/topology.js';
+import type { Connection, Delivery, FieldTable } from '../../lib/client/index.js';
 
 /** RabbitMQ from 4.0 on (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
 const DEFAULT_LIMIT = 20;
@@ -8,11 +7,11 @@ const DEFAULT_LIMIT = 20;
  * Deliveries that a quorum queue gives a message beside the first; when it comes back after them the broker drops or
  * dead-letters it. Infinity for none, and for a limit that only a policy of the broker says.
  *
- * @param queue as it is declared in the topology
+ * @param queueArguments those that the queue was declared with; undefined where they are not known
  */
-export function deliveryLimitOf(queue: string, { queues = [] }: TopologyOptions, connection: Connection): number {
-  const declared = queues.find(({ name }) => name === queue)?.arguments ?? {};
-  const limit = Number(declared['x-delivery-limit'] ?? (hasDefault(connection) ? DEFAULT_LIMIT : -1));
+export function deliveryLimitOf(queueArguments: FieldTable | undefined, connection: Connection): number {
+  const declared = queueArguments?.['x-delivery-limit'];
+  const limit = Number(declared ?? (hasDefault(connection) ? DEFAULT_LIMIT : -1));
   return limit >= 0 ? limit : Infinity;
 }
 

@@ -27,7 +27,9 @@ export class SettlerFactory implements OnApplicationShutdown {
   create(named: NamedConnection, consumer: SettlementOptions): Settler {
     const { clock, random } = named.environment;
     const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer), random);
-    const detour = new BrokerDetour(named, consumer, policy);
+    const { name, queue } = consumer;
+    const queueArguments = named.options.topology?.queues?.find((one) => one.name === queue)?.arguments;
+    const detour = new BrokerDetour(named, { name, queue, queueArguments }, policy);
     return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), clock);
   }
 

@@ -8,6 +8,7 @@ export const notOnEmbedded = {
   'client/k6-large-headers.spec.ts': 'headers over the frame-max, which this broker does not send',
   'client/restore-broker.spec.ts': 'kills a RabbitMQ of its own',
   'microservices/broker-kill.spec.ts': 'kills a RabbitMQ of its own',
+  'microservices/large-replies.spec.ts': 'a RabbitMQ of its own, which takes small messages only',
   'nest/connections.spec.ts': 'asks rabbitmqctl about connections, and has it close one',
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',

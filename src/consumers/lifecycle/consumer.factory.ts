@@ -45,7 +45,7 @@ export class ConsumerFactory {
       timeout: timeoutOf(discovered),
       redeliver: (delivery) => supervised.redeliver(delivery),
       stop: (cause) => void supervised.giveUp(cause),
-      onHeld: () => supervised.renewWindow(),
+      onHeld: () => supervised.onHeld(),
     });
     const sink = this.sinkOf(discovered, connection, settler);
     const supervised = new SupervisedConsumer(discovered, consume, sink, {

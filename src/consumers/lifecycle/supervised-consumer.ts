@@ -15,15 +15,13 @@ import { ConsumerStartError } from '../consumer.errors.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
+import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import { describeError } from '../../common/log-text.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
 /** Milliseconds between attempts to bring a consumer back: after the first, which comes at once. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
-
-/** Messages that are held unacknowledged beside the prefetch, at most. */
-const MAX_HELD = 1_000;
 
 /** What a supervised consumer needs. */
 export interface SupervisionHost {
@@ -59,9 +57,7 @@ export class SupervisedConsumer {
   private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
   private started = false;
   private error: Error | undefined;
-  /** Held messages that take no place of the prefetch: they came before the consumer was registered anew. */
-  private readonly beside = new WeakSet<Delivery>();
-  private renewing = false;
+  private readonly window: ConsumerWindow;
   private channel: Channel | undefined;
   private consumer: Consumer | undefined;
   /** Steps wait for one another: attach, pause, stop. */
@@ -72,7 +68,14 @@ export class SupervisedConsumer {
     private readonly options: ConsumeArguments,
     private readonly sink: DeliverySink,
     private readonly host: SupervisionHost,
-  ) {}
+  ) {
+    this.window = new ConsumerWindow({
+      prefetch: options.prefetch,
+      held: () => sink.settler.held,
+      isConsuming: () => this.wanted === 'consuming' && this.consumer?.active === true,
+      registerAnew: () => this.registerAnew(),
+    });
+  }
 
   get status(): ConsumerStatus {
     const { name, queue } = this.discovered;
@@ -194,33 +197,20 @@ export class SupervisedConsumer {
     else await this.detach();
   }
 
-  /**
-   * A message cannot leave its queue, and takes a place of the prefetch as long as it is held. When half of the places are
-   * taken the consumer is registered anew, with all of them. Beyond {@link MAX_HELD} held messages it consumes no faster
-   * than they leave.
-   */
-  renewWindow(): void {
-    const { prefetch } = this.options;
-    const { held } = this.sink.settler;
-    const inWindow = held.filter((delivery) => !this.beside.has(delivery)).length;
-    if (prefetch === 0 || 2 * inWindow < prefetch || held.length > MAX_HELD) return;
-    if (this.renewing || this.wanted !== 'consuming' || !this.consumer?.active) return;
-    this.renewing = true;
-    void this.registerAnew();
+  /** One more message cannot leave its queue, and is held unacknowledged. */
+  onHeld(): void {
+    void this.window.onHeld();
   }
 
   private async registerAnew(): Promise<void> {
     try {
       await this.inTurn(async () => {
         if (this.wanted !== 'consuming' || !this.consumer?.active) return;
-        for (const delivery of this.sink.settler.held) this.beside.add(delivery);
         await this.detach();
         await this.attach();
       });
     } catch (error) {
       if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      this.renewing = false;
     }
   }
 

@@ -94,9 +94,12 @@ export interface AmqpTransportOptions {
    */
   readonly retry?: RetryOptions | false;
   /**
-   * Time for running handlers to finish when the server closes: ms, or a text such as `'10s'`; Infinity for no limit.
-   * Default 10 s.
+   * How long a handler may run: ms, or text as `'30s'`; of a stream of replies until it begins. Then `context.signal` is
+   * aborted, an event fails, a request is answered with an error, and what the handler does no longer counts. Default, or
+   * Infinity: no limit.
    */
+  readonly timeout?: Duration;
+  /** For running handlers to end when the server closes: ms, or text as `'10s'`; Infinity for no limit. Default 10 s. */
   readonly gracePeriod?: Duration;
 
   // Options of clients:
@@ -151,6 +154,7 @@ const KNOWN = namesOf({
   maxConnectionAttempts: 0,
   ack: 0,
   retry: 0,
+  timeout: 0,
   gracePeriod: 0,
   replyQueue: 0,
   persistent: 0,
@@ -161,7 +165,7 @@ const KNOWN = namesOf({
 } satisfies Record<keyof AmqpTransportOptions, 0>);
 
 const COUNTS = { prefetchCount: PREFETCH, maxConnectionAttempts: { min: -1 } } as const;
-const DURATIONS = ['gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
+const DURATIONS = ['timeout', 'gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
 
 /**
  * Refuses unknown options: `ClientsModule` and JavaScript accept any name, and a misspelt option would silently have

@@ -43,7 +43,8 @@ export class AmqpRpcContext extends RmqContext {
 
   /** @param route how the message is settled and answered */
   constructor(
-    private readonly origin: AmqpContext,
+    /** @internal */
+    readonly origin: AmqpContext,
     private readonly pattern: string,
     private readonly packetMetadata: Record<string, string> | undefined,
     /** @internal */
@@ -93,6 +94,11 @@ export class AmqpRpcContext extends RmqContext {
   /** Number of the attempt, from 1. Each retry adds one; redeliveries do not count. */
   get attempt(): number {
     return this.origin.attempt;
+  }
+
+  /** Aborted when what the handler does no longer counts, see {@link AmqpContext.signal}. */
+  get signal(): AbortSignal {
+    return this.origin.signal;
   }
 
   /** Content type, message id, correlation id, reply-to, … as the publisher set them. */

@@ -1,8 +1,11 @@
 import type { CustomTransportStrategy } from '@nestjs/microservices';
+import { Subject, type Observable } from 'rxjs';
 import { Backoff, pause } from '../../../lib/environment/index.js';
 import { ConnectionLostError, type Connection } from '../../../lib/client/index.js';
 import { describeError } from '../../common/log-text.js';
+import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
+import { watchHandlerFailures } from './handler-failures.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
 import { ServerSession, type SessionHost } from './server-session.js';
@@ -41,6 +44,9 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   override transportId: symbol = AMQP_TRANSPORT;
   private readonly source: ConnectionSource;
   private readonly events = new TransportEvents((status) => this._status$.next(status));
+  private readonly failures = new Subject<ConsumerFailure>();
+  /** Every event that was not handled: its attempt, the cause, and what became of it. */
+  readonly failures$: Observable<ConsumerFailure> = this.failures.asObservable();
   private session: ServerSession | undefined;
   private stop = new AbortController();
   private closing: Promise<void> | undefined;
@@ -52,6 +58,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
    */
   constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
     super(options);
+    watchHandlerFailures();
     checkOptions('AmqpServer', options);
     this.source = source ?? new OwnConnection(options, connectionOptions(options, 'server'), this.logger);
   }
@@ -119,6 +126,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
       logger,
       patterns: () => this.messageHandlers.keys(),
       handle: (delivery, route) => this.handleDelivery(delivery, route),
+      failed: (failure) => this.failures.next(failure),
       abandon: (reason) => {
         const closing = reason instanceof ServerClosingError;
         this.abandonReplies(closing ? reason : new ConnectionLostError(reason.message, 'unknown', { cause: reason }));

@@ -17,10 +17,19 @@ import {
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { describeError, describeMessage } from '../../common/log-text.js';
-import { DONE, failureOf } from '../../settlement/outcome.js';
+import { isError, reasonOf } from '../../common/reason.js';
+import { DONE, failureOf, type Outcome } from '../../settlement/outcome.js';
+import { RequeueMessage } from '../../settlement/settlement.errors.js';
+import type { Work } from '../../settlement/settler.js';
+import { failureIn } from './handler-failures.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from '../packets/incoming-packet.js';
-import { EventFailedError, ServerClosingError, UnhandledPatternError } from '../microservices.errors.js';
+import {
+  EventFailedError,
+  ReplyRefusedError,
+  ServerClosingError,
+  UnhandledPatternError,
+} from '../microservices.errors.js';
 import { recordSerializer } from '../packets/outgoing-packet.js';
 import { ReplyStream } from './reply-stream.js';
 import { hasWildcards, matchesWords, toWords } from './topic-pattern.js';
@@ -108,6 +117,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   /** Handles one message. Never rejects: every outcome is settled. */
   protected async handleDelivery(delivery: Delivery, route: Route): Promise<void> {
     const { settler } = route;
+    const refusal = settler.refusalOf(delivery);
+    if (refusal) return settler.settle(delivery, refusal);
     let packet: Packet;
     let context: AmqpRpcContext;
     try {
@@ -120,7 +131,9 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       return settler.settle(delivery, failureOf(error, true));
     }
     try {
-      if (packet.id === undefined) await this.handleEvent(context.getPattern(), packet, context);
+      // Nobody waits for the answer of a request without a reply-to: it is an event.
+      const isEvent = packet.id === undefined || !context.properties.replyTo;
+      if (isEvent) await this.handleEvent(context.getPattern(), packet, context);
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
       // A processing hook has thrown, most likely: the message must not stay where it is.
@@ -133,15 +146,20 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     const handler = this.getHandlerByPattern(pattern);
     if (!handler) return settler.settle(context.delivery, failureOf(unhandled(pattern), true));
     return this.process(context, async () => {
+      let outcome: Outcome = DONE;
       try {
-        // If an event has several handlers, all must succeed.
-        const result: unknown = await handler(packet.data, context);
-        if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-        await settler.settle(context.delivery, DONE);
+        await settler.inTime(workOf(context), async () => {
+          // Of several handlers of one event all have to succeed.
+          const result: unknown = await handler(packet.data, context);
+          if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+        });
       } catch (thrown) {
-        const error = thrown instanceof Error ? thrown : new EventFailedError(`${quoted(pattern)}: ${wordsOf(thrown)}`);
-        await settler.settle(context.delivery, failureOf(error, false));
+        const inPipeline = failureIn(context);
+        // Nest has made an object of words of what no filter of the user's own has answered with an error.
+        const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
+        outcome = failureOf(error, inPipeline?.refused ?? false);
       }
+      await settler.settle(context.delivery, outcome);
     });
   }
 
@@ -156,7 +174,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     return this.process(context, async () => {
       let result: unknown;
       try {
-        result = await handler(packet.data, context);
+        result = await context.route.settler.inTime(workOf(context), () => handler(packet.data, context));
       } catch (error) {
         result = throwError(() => error);
       }
@@ -184,8 +202,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       await replies.publish(reply, context.properties);
       if (reply.failure) this.logUnsent(context, reply.failure);
     } catch (error) {
-      if (isLoss(error)) return context.nack({ requeue: true });
-      this.logUnsent(context, error);
+      if (isLoss(error)) return this.giveBack(context, error);
+      await this.tellUnsent(context, error);
     }
     await settler.settle(context.delivery, DONE);
   }
@@ -201,13 +219,9 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       await stream.start((respond) => this.send(response$, respond)).done;
     } catch (error) {
       const closing = error instanceof ServerClosingError;
-      // No reply has reached the requester, or it is unknown: this or another server may handle the message again.
-      if (isLoss(error) || (closing && !stream.begun)) return context.nack({ requeue: true });
-      if (closing) {
-        const end = { err: { status: 'error', message: error.message }, isDisposed: true };
-        await replies.send(end, context.properties).catch(() => {});
-      }
-      this.logUnsent(context, error);
+      // Nobody has an answer yet, or who has it is unknown: another server, or this one, may handle it again.
+      if (isLoss(error) || (closing && !stream.begun)) return await this.giveBack(context, error);
+      await this.tellUnsent(context, error);
     } finally {
       this.running.delete(stream);
     }
@@ -254,6 +268,20 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     }
   }
 
+  /** Its answer is lost, or was not begun: the request goes back, after a pause where it came back already. */
+  private giveBack(context: AmqpRpcContext, error: unknown): Promise<void> {
+    const requeue = new RequeueMessage('the request could not be answered', { cause: error });
+    return context.route.settler.settle(context.delivery, failureOf(requeue, false));
+  }
+
+  /** The answer cannot be sent; where it is the answer that is at fault the requester gets an error in its place. */
+  private async tellUnsent(context: AmqpRpcContext, error: unknown): Promise<void> {
+    this.logUnsent(context, error);
+    if (!(error instanceof ServerClosingError || error instanceof ReplyRefusedError)) return;
+    const end = { err: { status: 'error', message: error.message }, isDisposed: true };
+    await context.route.replies.send(end, context.properties).catch(() => {});
+  }
+
   private logUnsent(context: AmqpRpcContext, error: unknown): void {
     const pattern = quoted(context.getPattern());
     this.logger.warn(`No reply to ${describeMessage(context.delivery)}, pattern ${pattern}: ${describeError(error)}`);
@@ -283,11 +311,10 @@ function unhandled(pattern: string): UnhandledPatternError {
   return new UnhandledPatternError(`${what}; does another service share the queue?`);
 }
 
-/**
- * Returns the message of `{ status, message }`, which Nest makes of a handler's error. Any other thrown value may be
- * the payload.
- */
-function wordsOf(thrown: unknown): string {
-  const { message } = (thrown ?? {}) as { message?: unknown };
-  return typeof message === 'string' ? message : `a thrown ${typeof thrown}`;
+function eventFailed(pattern: string, thrown: unknown): EventFailedError {
+  return new EventFailedError(`${quoted(pattern)}: ${reasonOf(thrown)}`);
+}
+
+function workOf({ origin }: AmqpRpcContext): Work {
+  return { handling: origin.handling, contexts: [origin] };
 }

@@ -1,8 +1,16 @@
 import { Logger } from '@nestjs/common';
 import type { Serializer, WritePacket } from '@nestjs/microservices';
-import { MessageReturnedError, type Channel, type MessageProperties } from '../../../lib/client/index.js';
+import {
+  ChannelClosedError,
+  ChannelError,
+  MessageReturnedError,
+  type Channel,
+  type Connection,
+  type MessageProperties,
+  type PublishOptions,
+} from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
-import { ReplyEncodingError } from '../microservices.errors.js';
+import { ReplyEncodingError, ReplyRefusedError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 
@@ -15,9 +23,18 @@ export interface Reply extends OutgoingPacket {
   readonly failure?: ReplyEncodingError;
 }
 
-/** Sends replies as `Transport.RMQ` does: through the default exchange, to the queue that the request names. */
+/**
+ * Sends replies, in the form of `Transport.RMQ`: through the default exchange, to the queue that the request names. The
+ * broker closes the channel on a reply that it refuses: those that were on their way with it are sent again, one by one on
+ * a channel of their own, so that each such reply takes none with it but itself.
+ */
 export class ReplySender {
+  private alone: Promise<Channel> | undefined;
+  /** One by one. */
+  private turn: Promise<unknown> = Promise.resolve();
+
   constructor(
+    private readonly connection: Pick<Connection, 'openChannel'>,
     private readonly channel: Channel,
     private readonly serializer: Serializer,
     private readonly logger: Logger,
@@ -46,11 +63,42 @@ export class ReplySender {
     const properties = messageProperties(options, { persistent: false, mandatory: tellsUndelivered(replyTo) });
     try {
       properties.correlationId = correlationId;
-      await this.channel.publish('', replyTo, body, properties);
+      await this.publishOn(this.channel, replyTo, body, properties);
     } catch (error) {
       if (error instanceof MessageReturnedError)
         this.logger.debug('The queue of a requester is gone: its reply is dropped');
-      throw error;
+      if (!(error instanceof ChannelClosedError && error.cause instanceof ChannelError)) throw error;
+      await this.publishAlone(replyTo, body, properties);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.channel.close();
+    const alone = await this.alone?.catch(() => undefined);
+    await alone?.close();
+  }
+
+  private publishAlone(replyTo: string, body: Uint8Array, properties: PublishOptions): Promise<void> {
+    const turn = this.turn.then(async () => {
+      this.alone ??= this.connection.openChannel({ confirm: true });
+      await this.publishOn(await this.alone, replyTo, body, properties);
+    });
+    this.turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** @throws ReplyRefusedError when the broker closes the channel on this one, and as `Channel.publish` */
+  private async publishOn(
+    channel: Channel,
+    replyTo: string,
+    body: Uint8Array,
+    properties: PublishOptions,
+  ): Promise<void> {
+    try {
+      await channel.publish('', replyTo, body, properties);
+    } catch (error) {
+      if (!(error instanceof ChannelError) || error instanceof ChannelClosedError) throw error;
+      throw new ReplyRefusedError(`the broker refused the reply of ${body.length} bytes`, { cause: error });
     }
   }
 

@@ -4,6 +4,8 @@ import type { Channel, Consumer, Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import { timeLimit } from '../../common/duration.js';
 import { isDoneWithin } from '../../common/waiting.js';
+import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
+import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ConnectionSource, TransportConnections } from '../connection-source.js';
 import { ReplySender } from './reply-sender.js';
@@ -32,75 +34,115 @@ export interface SessionHost {
   patterns(): Iterable<string>;
   /** Handles one message. Never rejects. */
   handle(delivery: Delivery, route: Route): Promise<void>;
-  /** Ends running replies, since the broker has given the messages to other consumers. */
+  /** An event was not handled. */
+  failed(failure: ConsumerFailure): void;
+  /** The broker has given its messages to others: what is still being answered is not to be answered here. */
   abandon(reason: Error): void;
 }
 
 /** A server that consumes its queue, until it is drained or its consumer has ended for good. */
 export class ServerSession {
+  /** Resolves when nothing comes any more: with the reason, unless it was asked for. */
+  readonly ended: Promise<Error | undefined>;
+  private resolveEnded!: (reason: Error | undefined) => void;
+  private readonly settler: Settler;
+  private readonly route: Route;
+  private readonly window: ConsumerWindow;
+  private readonly clock: Clock;
+  private readonly prefetch: number;
+  private consumer: Consumer | undefined;
+  private state: 'consuming' | 'renewing' | 'draining' = 'consuming';
+
   private constructor(
     private readonly host: SessionHost,
+    source: ConnectionSource,
     readonly connections: TransportConnections,
     private readonly queue: ServerQueue,
     private readonly channel: Channel,
-    private readonly replyChannel: Channel,
-    private readonly consumer: Consumer,
-    private readonly settler: Settler,
-    private readonly clock: Clock,
-  ) {}
+    replyChannel: Channel,
+    options: AmqpTransportOptions,
+  ) {
+    this.ended = new Promise((resolve) => (this.resolveEnded = resolve));
+    this.clock = source.environment.clock;
+    this.prefetch = options.prefetchCount ?? DEFAULT_PREFETCH;
+    const server = {
+      consumer: () => this.consumer,
+      stop: () => void this.consumer?.cancel(),
+      onHeld: () => void this.window.onHeld(),
+    };
+    this.settler = serverSettler(source, queue, options, server, (failure) => host.failed(failure));
+    const replies = new ReplySender(connections.publishing, replyChannel, host.serializer, host.logger);
+    this.route = { queue: queue.name, settler: this.settler, replies };
+    this.window = new ConsumerWindow({
+      prefetch: this.prefetch,
+      held: () => this.settler.held,
+      isConsuming: () => this.state === 'consuming' && this.consumer?.active === true,
+      registerAnew: () => this.registerAnew(),
+    });
+    channel.on('lost', (error) => {
+      this.settler.abandon(error);
+      host.abandon(error);
+    });
+  }
 
   /** @throws ConnectionError or a subclass, TopologyError, ChannelError, ConfigurationError */
   static async open(source: ConnectionSource, host: SessionHost): Promise<ServerSession> {
-    const { prefetchCount = DEFAULT_PREFETCH, noAck = false, consumerTag } = host.options;
+    const { prefetchCount = DEFAULT_PREFETCH } = host.options;
     const connections = await source.open();
     const { consuming, publishing } = connections;
     const options = { ...host.options, noAssert: isTakenAsItIs(host.options, source.topology) };
     const queue = await declareForServer(consuming, options, host.patterns());
     const channel = await consuming.openChannel({ prefetch: prefetchCount });
     const replyChannel = await publishing.openChannel({ confirm: true });
-    let consumer: Consumer | undefined;
-    const settler = serverSettler(source, queue, options, {
-      consumer: () => consumer,
-      stop: () => void consumer?.cancel(),
-      onHeld: () => {},
-    });
+    const session = new ServerSession(host, source, connections, queue, channel, replyChannel, options);
     try {
-      if (!noAck) await settler.prepare();
-      channel.on('lost', (error) => {
-        settler.abandon(error);
-        host.abandon(error);
-      });
-      const route = {
-        queue: queue.name,
-        settler,
-        replies: new ReplySender(replyChannel, host.serializer, host.logger),
-      };
-      consumer = await channel.basicConsume(queue.name, (delivery) => host.handle(delivery, route), {
-        noAck,
-        ...(consumerTag === undefined ? {} : { consumerTag }),
-      });
-      const prefetch =
-        prefetchCount === 0 || prefetchCount === Infinity || noAck ? 'without limit' : `${prefetchCount} at a time`;
-      host.logger.log(`Consuming queue '${queue.name}', ${prefetch}`);
-      return new ServerSession(
-        host,
-        connections,
-        queue,
-        channel,
-        replyChannel,
-        consumer,
-        settler,
-        source.environment.clock,
-      );
+      await session.start();
+      return session;
     } catch (error) {
       await Promise.all([channel.close(), replyChannel.close()]);
       throw error;
     }
   }
 
-  /** Resolves when no more messages arrive: with the reason, or with undefined after `drain`. */
-  get ended(): Promise<Error | undefined> {
-    return this.consumer.closed;
+  private async start(): Promise<void> {
+    const { host, queue, prefetch } = this;
+    const { noAck = false } = host.options;
+    if (!noAck) await this.settler.prepare();
+    await this.consume();
+    const limit = prefetch === 0 || prefetch === Infinity || noAck ? 'without limit' : `${prefetch} at a time`;
+    host.logger.log(`Consuming queue '${queue.name}', ${limit}`);
+  }
+
+  private async consume(): Promise<void> {
+    const { noAck = false, consumerTag } = this.host.options;
+    const handle = (delivery: Delivery): Promise<void> => this.host.handle(delivery, this.route);
+    const consumer = await this.channel.basicConsume(this.queue.name, handle, {
+      noAck,
+      ...(consumerTag === undefined ? {} : { consumerTag }),
+      onTooLarge: (delivery, size, limit) => void this.settler.settleTooLarge(delivery, size, limit),
+    });
+    this.consumer = consumer;
+    void consumer.closed.then((error) => {
+      if (this.consumer === consumer && this.state !== 'renewing') this.resolveEnded(error);
+    });
+  }
+
+  /** With all places of its prefetch, though messages are held. */
+  private async registerAnew(): Promise<void> {
+    this.state = 'renewing';
+    try {
+      await this.consumer?.cancel();
+      if (this.draining) return;
+      await this.consume();
+      if (!this.draining) this.state = 'consuming';
+    } catch (error) {
+      this.resolveEnded(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** A getter, since it changes while others are waited for. */
+  private get draining(): boolean {
+    return this.state === 'draining';
   }
 
   /**
@@ -108,25 +150,31 @@ export class ServerSession {
    * then.
    */
   async drain(closing: Error): Promise<void> {
-    const { consumer, channel, host, clock } = this;
+    const { channel, host, clock } = this;
+    this.state = 'draining';
     const gracePeriod = timeLimit(host.options.gracePeriod ?? DEFAULT_GRACE, 'AmqpServer: gracePeriod');
-    // If the connection breaks here, the broker requeues. Closing the channel prevents the consumer from being
-    // restored.
-    await consumer.cancel().catch(() => channel.close());
+    // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
+    await this.consumer?.cancel().catch(() => channel.close());
     this.settler.release();
-    if (!(await isDoneWithin(clock, gracePeriod, consumer.idle()))) {
+    if (!(await isDoneWithin(clock, gracePeriod, this.idle()))) {
       host.logger.warn(
         `Handlers of queue '${this.queue.name}' still run after ${gracePeriod} ms: their messages go back`,
       );
       host.abandon(closing);
-      await isDoneWithin(clock, FAREWELL, consumer.idle());
+      await isDoneWithin(clock, FAREWELL, this.idle());
     }
     await this.close();
   }
 
+  /** No handler runs, and no message is on its way to another queue. */
+  private async idle(): Promise<void> {
+    await this.consumer?.idle();
+    await this.settler.idle();
+  }
+
   async close(): Promise<void> {
-    await this.replyChannel.close();
-    // On a connection that stays open, the queue would be left behind.
+    await this.route.replies.close();
+    // On a connection that lives on it would be left behind.
     if (this.queue.exclusive && this.channel.isOpen) await this.channel.queueDelete(this.queue.name).catch(() => {});
     await this.channel.close();
     this.settler.abandon();

@@ -1,4 +1,6 @@
 import type { Consumer, Delivery } from '../../../lib/client/index.js';
+import { timeLimit } from '../../common/duration.js';
+import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
 import { RetryPolicy, type RetryPlace } from '../../settlement/retry/retry-policy.js';
 import { Settler } from '../../settlement/settler.js';
@@ -23,6 +25,7 @@ export function serverSettler(
   { name, exclusive }: ServerQueue,
   options: AmqpTransportOptions,
   server: SettledServer,
+  report: (failure: ConsumerFailure) => void,
 ): Settler {
   const { clock, random } = source.environment;
   const policy = new RetryPolicy(retryOf(options), placeOf(options, exclusive), random);
@@ -30,7 +33,7 @@ export function serverSettler(
     name: 'AmqpServer',
     queue: name,
     ack: options.ack ?? 'auto',
-    timeout: undefined,
+    timeout: handlerTimeout(options),
     redeliver: (delivery: Delivery) => {
       const running = server.consumer();
       if (!running || running.ended) return false;
@@ -41,7 +44,23 @@ export function serverSettler(
     onHeld: () => server.onHeld(),
   };
   const connection = { connections: source, options: { topology: source.topology } };
-  return new Settler(consumer, policy, new BrokerDetour(connection, consumer, policy), () => {}, clock);
+  return new Settler(
+    consumer,
+    policy,
+    new BrokerDetour(
+      connection,
+      { name: 'AmqpServer', queue: name, queueArguments: options.queueOptions?.arguments },
+      policy,
+    ),
+    report,
+    clock,
+  );
+}
+
+/** Ms; undefined for no limit. */
+function handlerTimeout({ timeout }: AmqpTransportOptions): number | undefined {
+  const ms = timeout === undefined ? Infinity : timeLimit(timeout, 'AmqpServer: timeout');
+  return ms === Infinity ? undefined : ms;
 }
 
 function retryOf(options: AmqpTransportOptions): AmqpTransportOptions['retry'] {

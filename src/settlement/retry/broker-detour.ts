@@ -1,4 +1,4 @@
-import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
+import { MessageReturnedError, type Delivery, type FieldTable } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from '../../registry/amqp-module.options.js';
 import { ConfirmChannel } from '../../connection/confirm-channel.js';
@@ -25,6 +25,14 @@ export interface DetourConnection {
   readonly options: Pick<AmqpModuleOptions, 'topology'>;
 }
 
+/** Whose messages take it. */
+export interface DetouredConsumer {
+  readonly name: string;
+  readonly queue: string;
+  /** Those that the queue was declared with; undefined where they are not known. */
+  readonly queueArguments: FieldTable | undefined;
+}
+
 /**
  * Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. A
  * connection that is blocked or lost refuses it at once.
@@ -35,7 +43,7 @@ export class BrokerDetour implements Detour {
 
   constructor(
     private readonly named: DetourConnection,
-    private readonly consumer: { readonly name: string; readonly queue: string },
+    private readonly consumer: DetouredConsumer,
     private readonly policy: RetryPolicy,
   ) {
     this.channel = new ConfirmChannel(named.connections, { whenUnavailable: 'fail', publishTimeout: CONFIRM_TIMEOUT });
@@ -46,8 +54,7 @@ export class BrokerDetour implements Detour {
   async prepare(): Promise<BrokerFacts> {
     await this.provide([...this.levels], this.policy.end === 'park');
     const { consuming } = await this.named.connections.open();
-    const { topology = {} } = this.named.options;
-    return { user: consuming.user, deliveryLimit: deliveryLimitOf(this.consumer.queue, topology, consuming) };
+    return { user: consuming.user, deliveryLimit: deliveryLimitOf(this.consumer.queueArguments, consuming) };
   }
 
   async retry(delivery: Delivery, state: RetryState, delay: number): Promise<void> {
