@@ -23,13 +23,14 @@ export const staircases = {
 /** The parts of the repository, and which others each may import. A part with an `index.ts` is imported through it alone. */
 export const parts = {
   cli: ['lib/broker', 'lib/environment', 'lib/protocol'],
-  src: ['lib/client', 'lib/environment', 'lib/option-names'],
-  'src/testing': ['lib/client', 'lib/environment', 'lib/option-names', 'lib/broker'],
-  'lib/client': ['lib/protocol', 'lib/environment', 'lib/option-names'],
+  src: ['lib/client', 'lib/environment', 'lib/option-names', 'lib/shown'],
+  'src/testing': ['lib/client', 'lib/environment', 'lib/option-names', 'lib/shown', 'lib/broker'],
+  'lib/client': ['lib/protocol', 'lib/environment', 'lib/option-names', 'lib/shown'],
   'lib/broker': ['lib/protocol', 'lib/environment', 'lib/option-names'],
   'lib/protocol': [],
   'lib/environment': [],
   'lib/option-names': [],
+  'lib/shown': [],
 };
 
 /** Circles that are one idea each: these files may know each other's types. */

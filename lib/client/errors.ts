@@ -344,6 +344,11 @@ export interface ReturnedMessage {
   readonly bodySize: number;
 }
 
+/** Makes one whose body `console.log` and `JSON.stringify` do not show. */
+export function returnedMessage({ body, ...visible }: ReturnedMessage): ReturnedMessage {
+  return Object.defineProperty(visible, 'body', { value: body, writable: true, configurable: true }) as ReturnedMessage;
+}
+
 /** A mandatory message that no queue is bound for (312 NO_ROUTE). */
 export class MessageReturnedError extends AmqpError {
   static {

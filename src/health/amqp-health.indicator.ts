@@ -1,3 +1,4 @@
+import { showAs } from '../../lib/shown/index.js';
 import { Injectable } from '@nestjs/common';
 import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
 import type { ConsumerState, ConsumerStatus } from '../consumers/lifecycle/consumer-status.js';
@@ -112,3 +113,5 @@ function healthOf(publishing: ConnectionStatus, consuming: ConnectionStatus): Co
   const reason = publishing.reason ?? consuming.reason;
   return { publishing: publishing.state, consuming: consuming.state, ...(reason === undefined ? {} : { reason }) };
 }
+
+showAs(AmqpHealthIndicator, (health) => health.isHealthy());

@@ -1,3 +1,4 @@
+import { showAs } from '../../lib/shown/index.js';
 import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { NamedConnection } from '../registry/named-connection.js';
@@ -101,3 +102,5 @@ class SharedConnection implements ConnectionSource {
 
   async close(): Promise<void> {}
 }
+
+showAs(AmqpService, () => ({}));

@@ -1,3 +1,4 @@
+import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
 import {
   MessageReturnedError,
@@ -73,6 +74,12 @@ export class ConfirmingPublisher {
       serializers,
       options.timeout,
     );
+  }
+
+  /** @internal For `console.log`. */
+  get shown(): object {
+    const { name, publishing } = this.connection.connections;
+    return { connection: name, state: publishing.state };
   }
 
   /**
@@ -208,3 +215,5 @@ function completed(
   if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');
   return all;
 }
+
+showAs(ConfirmingPublisher, (publisher) => publisher.shown);

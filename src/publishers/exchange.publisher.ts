@@ -1,3 +1,4 @@
+import { showAs } from '../../lib/shown/index.js';
 import type { RequestOptions } from './request-options.js';
 import type { ConfirmingPublisher } from './confirming.publisher.js';
 import type { PublishOptions } from './publish-options.js';
@@ -37,6 +38,11 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     private readonly open: () => ConfirmingPublisher,
   ) {}
 
+  /** @internal For `console.log`. */
+  get shown(): object {
+    return { exchange: this.definition.exchange };
+  }
+
   /** Resolves once the broker has confirmed the message. @throws as {@link ConfirmingPublisher.publish} */
   async publish<Key extends RoutingKey<Events>>(
     routingKey: Key,
@@ -67,3 +73,5 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     return Object.assign(completed, { headers: Object.assign({}, defaults.headers, options?.headers) });
   }
 }
+
+showAs(ExchangePublisher, (publisher) => publisher.shown);

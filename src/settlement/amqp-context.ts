@@ -1,3 +1,4 @@
+import { showAs } from '../../lib/shown/index.js';
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
 import { originalProperties } from './retry/original-properties.js';
 import { Handling } from './handling.js';
@@ -105,3 +106,5 @@ export class AmqpContext {
     return !this.delivery.settled && this.handling.over === undefined;
   }
 }
+
+showAs(AmqpContext, ({ queue, attempt, delivery }) => ({ queue, attempt, delivery }));

@@ -69,7 +69,7 @@ describe('An event', () => {
   ])('N1 1.8: that %s refuses is parked at once, with the real reason', async (_, decorator, reason) => {
     @Controller()
     class Service {
-      @EventPattern('told')
+      @EventPattern<string>('told')
       @(decorator as MethodDecorator)
       told(@Payload() _data: unknown): void {}
     }
@@ -85,7 +85,7 @@ describe('An event', () => {
 
     @Controller()
     class Service {
-      @EventPattern('told')
+      @EventPattern<string>('told')
       @UseGuards(new Throwing(() => (asked++, new HttpException('later', status))))
       told(_data: unknown): void {}
     }
@@ -98,7 +98,7 @@ describe('An event', () => {
   it("N1 1.8: a handler's own error is told with its name, its causes and its stack, and has its retries", async () => {
     @Controller()
     class Service {
-      @EventPattern('told')
+      @EventPattern<string>('told')
       told(_data: unknown): void {
         throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
       }
@@ -114,7 +114,7 @@ describe('An event', () => {
   it('RejectMessage rejects, also without an RpcException around it', async () => {
     @Controller()
     class Service {
-      @EventPattern('told')
+      @EventPattern<string>('told')
       told(_data: unknown): void {
         throw new RejectMessage('nothing to do');
       }
@@ -144,7 +144,7 @@ describe('An event', () => {
 
     @Controller()
     class Service {
-      @EventPattern('told')
+      @EventPattern<string>('told')
       async told(@Payload() _data: unknown, @Ctx() { signal }: AmqpRpcContext): Promise<void> {
         await new Promise<void>((resolve) => {
           signal.addEventListener('abort', () => resolve());

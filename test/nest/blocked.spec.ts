@@ -3,12 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom } from 'rxjs';
 import {
   AmqpConsumer,
+  AmqpConsumerRegistry,
   AmqpHealthIndicator,
   AmqpModule,
   classicQueue,
   ExchangePublisher,
   getPublisherToken,
+  ParkingLot,
   Payload,
+  quorumQueue,
 } from 'nest-amqp';
 import { PublishRefusedError } from 'nest-amqp/client';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
@@ -77,4 +80,43 @@ describe('a broker that blocks the publishing connection', () => {
     gates.shift()!();
     expect(nest.lines.with('the broker takes publishes again')).toHaveLength(1);
   }, 60_000);
+
+  it('N1 1.2: failing messages hold up none behind them, and are parked once each when it takes publishes again', async () => {
+    const good = new Inbox();
+    const failed = new Inbox();
+
+    @Injectable()
+    class Payments {
+      @AmqpConsumer('payments', { prefetch: 10, retry: false })
+      onPayment(@Payload() payment: unknown): void {
+        if (payment !== 'bad') return good.add(payment);
+        failed.add(payment);
+        throw new Error('no');
+      }
+    }
+
+    const app = await nest.start({
+      imports: [AmqpModule.forRoot({ url: rabbit.url, topology: { queues: [quorumQueue('payments')] } })],
+      providers: [Payments],
+    });
+    const registry = app.get(AmqpConsumerRegistry, { strict: false });
+    const publisher = publisherOf(app);
+    await registry.pause();
+    for (let bad = 0; bad < 10; bad++) await publisher.sendToQueue('payments', 'bad');
+    for (let n = 0; n < 5; n++) await publisher.sendToQueue('payments', n);
+    const blocked = firstValueFrom(publisher.state$.pipe(filter((state) => state === 'blocked')));
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.0001');
+    const probe = publisher.sendToQueue('payments', 'probe');
+    await blocked;
+    await registry.resume();
+    expect(await good.take(5)).toEqual([0, 1, 2, 3, 4]);
+    await failed.take(10);
+    while (registry.list()[0]!.held < 10) await new Promise(setImmediate);
+    expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp.stuck).toMatchObject([{ held: 10 }]);
+    await rabbit.ctl('set_vm_memory_high_watermark', '0.4');
+    await probe;
+    while (registry.list()[0]!.held > 0) await new Promise(setImmediate);
+    expect(await app.get(ParkingLot, { strict: false }).list('payments')).toHaveLength(10);
+    expect(failed.all).toHaveLength(10);
+  }, 120_000);
 });

@@ -10,6 +10,8 @@ export const notOnEmbedded = {
   'microservices/broker-kill.spec.ts': 'kills a RabbitMQ of its own',
   'microservices/large-replies.spec.ts': 'a RabbitMQ of its own, which takes small messages only',
   'nest/connections.spec.ts': 'asks rabbitmqctl about connections, and has it close one',
+  'nest/consumer-timeout.spec.ts': 'a RabbitMQ of its own, with a short consumer_timeout',
+  'nest/handover.spec.ts': 'this broker lets the next consumer begin before it requeues what a closed channel had',
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',
   'nest/retry.spec.ts': 'retries from streams',

@@ -24,6 +24,7 @@ import {
   closeError,
   ConnectionLostError,
   PublishNackedError,
+  returnedMessage,
   type AmqpError,
   type ChannelError,
 } from '../errors.js';
@@ -486,7 +487,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   private onReturn(args: MethodArguments<'basic.return'>, content: Content, bodySize: number): void {
     const properties = readProperties(content.propertiesReader());
-    const returned = { ...args, properties, body: content.body, bodySize };
+    const returned = returnedMessage({ ...args, properties, body: content.body, bodySize });
     // What comes before the answer to confirm.select was published before it, without a promise that waits.
     const waitedFor = !this.rpc.awaits('confirm.select') && this.publisher.onReturn(returned, content.properties);
     if (!waitedFor) this.report('return', returned);

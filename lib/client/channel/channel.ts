@@ -1,3 +1,4 @@
+import { showAs } from '../../shown/index.js';
 import { Buffer } from 'node:buffer';
 import { EncodingError } from '../../protocol/errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
@@ -454,3 +455,5 @@ export class Channel extends ChannelEndpoint {
     return this.rpc.call('basic.recover', { requeue }, options, () => settlements.endRecover());
   }
 }
+
+showAs(Channel, ({ id, isOpen, confirming }) => ({ id, isOpen, confirming }));

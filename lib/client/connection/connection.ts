@@ -1,3 +1,4 @@
+import { showAs } from '../../shown/index.js';
 import type { Duplex } from 'node:stream';
 import type { FieldTable } from '../../protocol/field-table.js';
 import type { Method } from '../../protocol/types.js';
@@ -583,3 +584,5 @@ export class Connection extends SafeEmitter<ConnectionEvents> implements Channel
     this.report('closed', error);
   }
 }
+
+showAs(Connection, ({ state, options: { connectionName }, blocked }) => ({ state, connectionName, blocked }));

@@ -1,3 +1,4 @@
+import { showAs } from '../../shown/index.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
 import type { DeliverMessage, Delivery } from './delivery.js';
@@ -322,3 +323,11 @@ export class Consumer {
     for (const waiter of this.idleWaiters.splice(0)) waiter.resolve();
   }
 }
+
+showAs(Consumer, ({ queue, consumerTag, active, ended, inFlight }) => ({
+  queue,
+  consumerTag,
+  active,
+  ended,
+  inFlight,
+}));

@@ -1,3 +1,4 @@
+import { showAs } from '../../shown/index.js';
 import type { Buffer } from 'node:buffer';
 import type { Content } from '../../protocol/content.js';
 import type { EncodedField } from '../../protocol/field-table.js';
@@ -150,3 +151,13 @@ export class Delivery {
     }
   }
 }
+
+showAs(Delivery, ({ consumerTag, deliveryTag, redelivered, exchange, routingKey, settled, body }) => ({
+  consumerTag,
+  deliveryTag,
+  redelivered,
+  exchange,
+  routingKey,
+  settled,
+  bodySize: body.length,
+}));

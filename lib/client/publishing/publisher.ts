@@ -11,6 +11,7 @@ import {
   PublishRefusedError,
   PublishTimeoutError,
   TimeoutError,
+  returnedMessage,
   type AmqpError,
   type ChannelError,
   type ReturnedMessage,
@@ -203,7 +204,7 @@ export class Publisher {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
     if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
-    const told = { ...returned, routingKey: publish.routingKey };
+    const told = returnedMessage({ ...returned, body: returned.body, routingKey: publish.routingKey });
     fail(publish, new MessageReturnedError(told, earlierOutcome(publish)));
     return true;
   }

@@ -1,3 +1,4 @@
+import { showAs } from '../../../lib/shown/index.js';
 import { Injectable } from '@nestjs/common';
 import { defer, merge, type Observable } from 'rxjs';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
@@ -141,3 +142,5 @@ async function settleAll(work: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected');
   if (failed) throw (failed as PromiseRejectedResult).reason;
 }
+
+showAs(AmqpConsumerRegistry, (registry) => ({ consumers: registry.list() }));

@@ -15,6 +15,7 @@ const SHARED = {
   priority: 0,
   arguments: 0,
   retry: 0,
+  timeout: 0,
 } as const;
 
 /** The options of consumers that may read a stream. */

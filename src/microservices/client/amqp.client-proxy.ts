@@ -1,3 +1,4 @@
+import { showAs } from '../../../lib/shown/index.js';
 import { AsyncResource } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { Observable } from 'rxjs';
@@ -241,6 +242,11 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return undefined as T;
   }
 
+  /** @internal For `console.log`. */
+  get shown(): object {
+    return { ...this.target, connected: this.session !== undefined };
+  }
+
   private async sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
     if (!this.session) await this.connect();
     return this.dispatchEvent<T>(this.packetOf(pattern, data));
@@ -367,3 +373,5 @@ function lostBeforeReply(cause: Error): ConnectionLostError {
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
 }
+
+showAs(AmqpClientProxy, (client) => client.shown);

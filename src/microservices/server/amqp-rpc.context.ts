@@ -1,3 +1,4 @@
+import { showAs } from '../../../lib/shown/index.js';
 import type { Buffer } from 'node:buffer';
 import { RmqContext } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
@@ -165,3 +166,5 @@ function channelRef(own: RmqMessage, origin: AmqpContext): RmqChannelRef {
     reject: (message, requeue = true) => nack(message, requeue),
   };
 }
+
+showAs(AmqpRpcContext, ({ queue, attempt, delivery }) => ({ queue, attempt, delivery }));

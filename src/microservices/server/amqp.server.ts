@@ -1,3 +1,4 @@
+import { showAs } from '../../../lib/shown/index.js';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { Subject, type Observable } from 'rxjs';
 import { Backoff, pause } from '../../../lib/environment/index.js';
@@ -104,6 +105,11 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     return this.session.connections.consuming as T;
   }
 
+  /** @internal For `console.log`. */
+  get shown(): object {
+    return { queue: this.options.queue, consuming: this.session !== undefined };
+  }
+
   private async consume(): Promise<void> {
     const { signal } = this.stop;
     const session = await ServerSession.open(this.source, this.host());
@@ -183,3 +189,5 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     );
   }
 }
+
+showAs(AmqpServer, (server) => server.shown);

@@ -1,3 +1,4 @@
+import { showAs } from '../../../lib/shown/index.js';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Channel, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
@@ -165,3 +166,5 @@ async function fetch(channel: Channel, queue: string, most: number): Promise<Del
 function putBack(deliveries: readonly Delivery[]): void {
   for (const delivery of deliveries) delivery.nack({ requeue: true });
 }
+
+showAs(ParkingLot, () => ({}));

@@ -185,9 +185,7 @@ export class Ledger {
 
   /** The channel of a message was lost while it was handled: it comes again, whatever its handler comes to. */
   private onStale(app: string, n: number, attempt: number, what: string): void {
-    const run = this.runs
-      .get(n)
-      ?.findLast((run) => run.app === app && run.attempt === attempt && !run.announced && run.outcome === undefined);
+    const run = this.runs.get(n)?.findLast((run) => run.app === app && run.attempt === attempt && !run.announced);
     if (!run) return this.oracle.fail('table', `${what}; no handler was running`);
     run.announced = true;
   }

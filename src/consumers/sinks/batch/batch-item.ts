@@ -1,3 +1,4 @@
+import { showAs } from '../../../../lib/shown/index.js';
 import type { AmqpContext } from '../../../settlement/amqp-context.js';
 import { Handling } from '../../../settlement/handling.js';
 import { DONE, failureOf, type Outcome } from '../../../settlement/outcome.js';
@@ -58,3 +59,6 @@ export class AmqpBatchContext<T = unknown> {
     return this.handling.signal;
   }
 }
+
+showAs(AmqpBatchItem, ({ context }) => ({ context }));
+showAs(AmqpBatchContext, ({ queue, items }) => ({ queue, items: items.length }));

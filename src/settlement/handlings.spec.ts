@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Clock } from '../../lib/environment/index.js';
+import { Handling } from './handling.js';
+import { Handlings } from './handlings.js';
+
+/** Time that the test turns. */
+class TurnedClock implements Clock {
+  private time = 0;
+  private timers: { readonly at: number; readonly run: () => void }[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  wallTime(): number {
+    return this.time;
+  }
+
+  after(delay: number, run: () => void): () => void {
+    const timer = { at: this.time + delay, run };
+    this.timers.push(timer);
+    return () => void (this.timers = this.timers.filter((other) => other !== timer));
+  }
+
+  afterPendingEvents(run: () => void): void {
+    setImmediate(run);
+  }
+
+  turn(ms: number): void {
+    const end = this.time + ms;
+    for (;;) {
+      const due = this.timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.timers = this.timers.filter((other) => other !== due);
+      this.time = due.at;
+      due.run();
+    }
+    this.time = end;
+  }
+}
+
+const work = () => ({ handling: new Handling() });
+
+describe('Handlings', () => {
+  it('N2 2.4: tells once of each handler that runs for a minute, and shows it as long as it runs', () => {
+    const clock = new TurnedClock();
+    const told: [unknown, number][] = [];
+    const handlings = new Handlings<ReturnType<typeof work>>(clock, undefined, (one, ms) => told.push([one, ms]));
+    const [first, second, quick] = [work(), work(), work()];
+    handlings.begin(first);
+    clock.turn(30_000);
+    handlings.begin(second);
+    handlings.begin(quick);
+    clock.turn(20_000);
+    handlings.end(quick);
+    expect([told, handlings.slow]).toEqual([[], undefined]);
+    clock.turn(10_000);
+    expect(told).toEqual([[first, 60_000]]);
+    expect(handlings.slow).toEqual({ count: 1, longest: 60_000 });
+    clock.turn(600_000);
+    expect(told).toEqual([[first, 60_000], [second, 60_000]]); // prettier-ignore
+    expect(handlings.slow).toEqual({ count: 2, longest: 660_000 });
+    handlings.end(first);
+    handlings.end(second);
+    expect(handlings.slow).toBeUndefined();
+    handlings.begin(work());
+    clock.turn(60_000);
+    expect(told).toHaveLength(3);
+  });
+
+  it('ends what runs when the channel is lost, each once', () => {
+    const handlings = new Handlings<ReturnType<typeof work>>(new TurnedClock(), undefined, () => {});
+    const [first, second] = [work(), work()];
+    handlings.begin(first);
+    handlings.begin(second);
+    const { signal } = first.handling;
+    const reason = new Error('lost');
+    expect(handlings.abandon(reason)).toEqual([first, second]);
+    expect(signal.reason).toBe(reason);
+    // Also for whoever asks later.
+    expect(second.handling.signal.reason).toBe(reason);
+    expect(handlings.abandon(new Error('again'))).toEqual([]);
+    expect(first.handling.over).toBe(reason);
+  });
+});
