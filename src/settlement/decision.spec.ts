@@ -12,6 +12,8 @@ const failed = (error: unknown, more: Partial<Failure> = {}): Failure => ({
   ...more,
 });
 const ERROR = new Error('failed');
+/** How often the queue still takes a message back. */
+const OFTEN = 20;
 
 describe('decide', () => {
   /** Three attempts, after 100 ms and 200 ms. */
@@ -33,28 +35,31 @@ describe('decide', () => {
     ['RetryMessage beyond the attempts', failed(new RetryMessage('1m')), 99, { kind: 'retry', delay: 60_000 }],
     ['RetryMessage at once', failed(new RetryMessage(0)), 1, { kind: 'retry', delay: 1 }],
     ['RetryMessage by a pipe', failed(new RetryMessage(5), { refused: true }), 1, { kind: 'retry', delay: 5 }],
-    [
-      'RetryMessage with a delay that is none',
-      failed(new RetryMessage('soon' as '1m')),
-      1,
-      { kind: 'retry', delay: 100 },
-    ],
     ['whoever asked was told the error', failed(ERROR, { answered: true }), 1, { kind: 'answer' }],
     ['whoever asked was told to requeue', failed(new RequeueMessage('x'), { answered: true }), 1, { kind: 'answer' }],
   ];
 
   it.each(TABLE)('%s', (_, failure, attempt, decision) => {
-    expect(decide(failure, attempt, policy())).toEqual(decision);
+    expect(decide(failure, attempt, policy(), OFTEN)).toEqual(decision);
   });
 
   it.each(['park', 'dead-letter', 'discard'] as const)('ends as the policy says: %s', (end) => {
-    expect(decide(failed(ERROR), 3, policy(end))).toEqual({ kind: end });
-    expect(decide(failed(ERROR, { refused: true }), 1, policy(end))).toEqual({ kind: end });
+    expect(decide(failed(ERROR), 3, policy(end), OFTEN)).toEqual({ kind: end });
+    expect(decide(failed(ERROR, { refused: true }), 1, policy(end), OFTEN)).toEqual({ kind: end });
+  });
+
+  it('does not requeue what the queue would drop: that ends as the policy says', () => {
+    const requeue = failed(new RequeueMessage('later'));
+    expect([2, 1, 0].map((returns) => decide(requeue, 1, policy(), returns))).toEqual([
+      { kind: 'requeue' },
+      { kind: 'park' },
+      { kind: 'park' },
+    ]);
   });
 
   it('has no retry where one attempt is all, unless the handler asks for it', () => {
     const once = new RetryPolicy(false, 'broker');
-    expect(decide(failed(ERROR), 1, once)).toEqual({ kind: once.end });
-    expect(decide(failed(new RetryMessage()), 1, once)).toEqual({ kind: 'retry', delay: 1_000 });
+    expect(decide(failed(ERROR), 1, once, OFTEN)).toEqual({ kind: once.end });
+    expect(decide(failed(new RetryMessage()), 1, once, OFTEN)).toEqual({ kind: 'retry', delay: 1_000 });
   });
 });

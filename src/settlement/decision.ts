@@ -44,11 +44,5 @@ export function decide(
 }
 
 function askedDelay({ delay }: RetryMessage, attempt: number, policy: RetryPolicy): number {
-  if (delay === undefined) return policy.delayAfter(attempt);
-  try {
-    return Math.max(1, milliseconds(delay, 'RetryMessage'));
-  } catch {
-    // A delay that is none must not cost the message.
-    return policy.delayAfter(attempt);
-  }
+  return delay === undefined ? policy.delayAfter(attempt) : Math.max(1, milliseconds(delay, 'RetryMessage'));
 }

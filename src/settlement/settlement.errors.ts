@@ -51,10 +51,18 @@ export class RetryMessage extends Error {
 }
 
 /** Stands for what a handler has thrown and what throws itself when it is looked at: a Proxy, or an error whose getters throw. */
-export class UnreadableError extends AmqpError {}
+export class UnreadableError extends AmqpError {
+  static {
+    this.prototype.name = 'UnreadableError';
+  }
+}
 
 /** The handler of a message has run longer than the consumer's `timeout`. It is what `context.signal` is aborted with. */
 export class HandlerTimeoutError extends TimeoutError {
+  static {
+    this.prototype.name = 'HandlerTimeoutError';
+  }
+
   constructor(
     /** Ms that it had. */
     readonly timeout: number,
@@ -67,10 +75,18 @@ export class HandlerTimeoutError extends TimeoutError {
  * The channel of a message was lost, or closed when the application stopped, while its handler ran: the broker delivers
  * the message again, to any consumer. It is what `context.signal` is aborted with; the reason is the `cause`.
  */
-export class StaleDeliveryError extends AmqpError {}
+export class StaleDeliveryError extends AmqpError {
+  static {
+    this.prototype.name = 'StaleDeliveryError';
+  }
+}
 
 /** A quorum queue drops the message when it comes back once more: it was delivered as often as its limit allows. */
 export class DeliveryLimitError extends AmqpError {
+  static {
+    this.prototype.name = 'DeliveryLimitError';
+  }
+
   constructor(
     /** Deliveries before this one. */
     readonly deliveries: number,
@@ -86,6 +102,10 @@ export class DeliveryLimitError extends AmqpError {
 
 /** A message over the connection's `maxMessageSize`: it was not read, and no handler has seen it. */
 export class MessageTooLargeError extends AmqpError {
+  static {
+    this.prototype.name = 'MessageTooLargeError';
+  }
+
   constructor(
     /** Bytes of its body. */
     readonly size: number,

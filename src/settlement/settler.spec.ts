@@ -1,14 +1,17 @@
+import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { systemClock } from '../../lib/environment/index.js';
 import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import type { ConsumerFailure } from './consumer-failure.js';
+import type { Detour } from './detour.js';
 import { DONE } from './outcome.js';
 import { RetryPolicy, type RetryPlace } from './retry/retry-policy.js';
 import type { RetryOptions } from './retry/retry-options.js';
+import { CannotRetryError } from './retry/retry.errors.js';
 import type { RetryState } from './retry/retry-state.js';
 import { RejectMessage, RequeueMessage } from './settlement.errors.js';
-import { Settler, type Detour, type SettledConsumer } from './settler.js';
+import { Settler, type SettledConsumer } from './settler.js';
 
 /** A delivery that notes how it was settled. */
 class FakeDelivery {
@@ -16,6 +19,7 @@ class FakeDelivery {
   readonly exchange = 'orders';
   readonly routingKey = 'order.created';
   readonly properties = { messageId: 'm-1' };
+  readonly body = Buffer.from('body');
 
   constructor(
     readonly deliveryTag: number,
@@ -63,18 +67,24 @@ describe('Settler', () => {
       name: 'Billing.onOrder',
       queue: 'billing',
       ack,
+      timeout: undefined,
       redeliver: ({ deliveryTag }) => {
         if (there) again.push(deliveryTag);
         return there;
       },
       stop: (cause) => void stopped.push(cause),
+      onHeld: () => {},
     };
     const put = (what: string) => async ({ deliveryTag }: Delivery, { failed }: RetryState): Promise<void> => {
       const outcome = outcomes.shift();
       if (outcome) throw outcome;
       aside.push(`${what} ${deliveryTag}, failed ${failed}`);
     }; // prettier-ignore
-    const detour: Detour = { prepare: async () => {}, retry: put('retry'), park: put('park') };
+    const detour: Detour = {
+      prepare: async () => ({ user: 'guest', deliveryLimit: Infinity }),
+      retry: put('retry'),
+      park: put('park'),
+    };
     const policy = new RetryPolicy({ attempts: 2, backoff: () => [50], ...options }, place);
     return new Settler(consumer, policy, detour, (each) => told.push(each), systemClock);
   };
@@ -110,41 +120,51 @@ describe('Settler', () => {
     const settled = settle(settler, one);
     await jest.advanceTimersByTimeAsync(60_000);
     expect([held.mock.calls.length, one.settlements, told]).toEqual([1, [], []]);
-    confirm();
     await settled;
+    confirm();
+    await jest.advanceTimersByTimeAsync(0);
     expect([one.settlements, told.map(({ decision, delay }) => [decision, delay])]).toEqual([['ack'], [['retry', 50]]]);
   });
 
-  it('waits longer each time that a message cannot be put aside, and begins anew when one could', async () => {
-    const settler = settlerOf();
-    const waits: number[] = [];
-    for (const outcome of [LOST, LOST, undefined, LOST]) {
-      outcomes.push(outcome);
-      const one = delivery();
-      await settle(settler, one);
-      const begun = Date.now();
-      while (!one.settled) await jest.advanceTimersByTimeAsync(100);
-      waits.push(Date.now() - begun);
-      expect(one.settlements).toEqual([outcome ? 'requeue' : 'ack']);
-    }
-    expect(waits).toEqual([1_000, 2_000, 0, 1_000]);
-    expect(told.map(({ decision }) => decision)).toEqual(['requeue', 'requeue', 'retry', 'requeue']);
+  it('publishes a copy again and again, later each time, until the broker has it', async () => {
+    outcomes = [LOST, LOST, LOST];
+    const one = delivery();
+    const begun = Date.now();
+    await settle(settlerOf(), one);
+    while (!one.settled) await jest.advanceTimersByTimeAsync(100);
+    expect([one.settlements, Date.now() - begun]).toEqual([['ack'], 1_000 + 2_000 + 4_000]);
+    expect([aside, told.map(({ decision }) => decision)]).toEqual([['retry 1, failed 1'], ['retry']]);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('waits for thirty seconds at most', async () => {
+    outcomes = Array.from({ length: 9 }, () => LOST);
+    const one = delivery();
+    await settle(settlerOf(), one);
+    await jest.advanceTimersByTimeAsync(31_000);
+    while (outcomes.length > 0) await jest.advanceTimersByTimeAsync(1_000);
+    await jest.advanceTimersByTimeAsync(29_000);
+    expect(one.settled).toBe(false);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(one.settlements).toEqual(['ack']);
+  });
+
+  it('ends as its policy says what cannot be retried', async () => {
+    outcomes = [new CannotRetryError('too long')];
+    const one = delivery();
+    await settle(settlerOf(), one);
+    expect([one.settlements, aside]).toEqual([['ack'], ['park 1, failed 1']]);
+  });
+
+  it('gives back what cannot leave when its consumer pauses', async () => {
     const settler = settlerOf();
-    for (let attempt = 0; attempt < 8; attempt++) {
-      outcomes.push(LOST);
-      await settle(settler, delivery());
-    }
-    outcomes.push(LOST);
-    const last = delivery();
-    await settle(settler, last);
-    await jest.advanceTimersByTimeAsync(29_900);
-    expect(last.settled).toBe(false);
-    await jest.advanceTimersByTimeAsync(100);
-    expect(last.settlements).toEqual(['requeue']);
-    expect(jest.getTimerCount()).toBe(0);
+    outcomes = [LOST];
+    const one = delivery();
+    await settle(settler, one);
+    expect([settler.held.length, one.settlements]).toEqual([1, []]);
+    settler.release();
+    await jest.advanceTimersByTimeAsync(0);
+    expect([settler.held.length, one.settlements, aside, jest.getTimerCount()]).toEqual([0, ['requeue'], [], 0]);
   });
 
   it('hands a message out again in the process, with its attempt, and gives it back when nobody takes it', async () => {

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { EncodingError, MessageReturnedError, PublishNackedError, type Delivery } from '../../../lib/client/index.js';
 import { BrokerDetour, type DetourConnection } from './broker-detour.js';
+import { CannotRetryError } from './retry.errors.js';
 import { RetryPolicy } from './retry-policy.js';
 import { RETRY_HEADER, type RetryState } from './retry-state.js';
 
@@ -46,7 +47,11 @@ describe('BrokerDetour', () => {
     const connections = { consuming: { openChannel: () => open(scratch) }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
     const named = { connections: { open: async () => connections }, options: { topology: { declare } } };
     const policy = new RetryPolicy({ attempts: 3, backoff: () => [100] }, 'broker');
-    return new BrokerDetour(named as unknown as DetourConnection, { name: 'Billing.onOrder', queue: 'q' }, policy);
+    return new BrokerDetour(
+      named as unknown as DetourConnection,
+      { name: 'Billing.onOrder', queue: 'q', queueArguments: undefined },
+      policy,
+    );
   };
 
   beforeEach(() => {
@@ -104,15 +109,15 @@ describe('BrokerDetour', () => {
     expect(log.filter((line) => line.startsWith('publish'))).toEqual([
       'publish to q.retry.2000, mandatory',
       'publish to q.retry.2000, mandatory',
-      'publish to q.retry.180000000, mandatory',
+      'publish to q.retry.1036800000, mandatory',
     ]);
-    expect(log.filter((line) => line.startsWith('declare '))).toEqual(['declare q.retry.2000', 'declare q.retry.180000000']); // prettier-ignore
+    expect(log.filter((line) => line.startsWith('declare '))).toEqual(['declare q.retry.2000', 'declare q.retry.1036800000']); // prettier-ignore
   });
 
-  it('makes do with the delays that are there where it may not declare', async () => {
+  it('takes the next longer delay that is there where it may not declare, and refuses what is longer than all', async () => {
     const detour = detourOf('check');
     await detour.retry(delivery, state, 1);
-    await detour.retry(delivery, state, 5_000);
-    expect(log).toEqual(['publish to q.retry.100, mandatory', 'publish to q.retry.100, mandatory']);
+    await expect(detour.retry(delivery, state, 5_000)).rejects.toThrow(CannotRetryError);
+    expect(log).toEqual(['publish to q.retry.100, mandatory']);
   });
 });

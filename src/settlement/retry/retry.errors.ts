@@ -28,4 +28,8 @@ export class MissingQueueError extends AmqpError {
 }
 
 /** A message cannot be retried, however often that is tried: it goes where messages go whose attempts are spent. */
-export class CannotRetryError extends AmqpError {}
+export class CannotRetryError extends AmqpError {
+  static {
+    this.prototype.name = 'CannotRetryError';
+  }
+}
