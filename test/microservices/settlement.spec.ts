@@ -74,7 +74,7 @@ describe('An event', () => {
       () => {
         throw new TypeError('a bug');
       },
-      'Internal server error',
+      'TypeError: a bug',
     ],
     [
       'throws an RpcException',
@@ -83,7 +83,7 @@ describe('An event', () => {
       },
       'no such order',
     ],
-    ['rejects', () => Promise.reject(new RpcException({ code: 7 })), 'a thrown object'],
+    ['rejects', () => Promise.reject(new RpcException({ code: 7 })), 'RpcException: Rpc Exception (code 7)'],
     [
       'fails after a value',
       () =>

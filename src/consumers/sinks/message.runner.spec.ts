@@ -89,9 +89,12 @@ describe('MessageRunner', () => {
     const delivery = new FakeDelivery('{"card":"4111"}');
     await run(delivery, () => Promise.reject(new Error('no funds')));
     expect(delivery.settlements).toEqual(['reject']);
-    expect(errors).toEqual([
+    expect(errors).toHaveLength(1);
+    const [line, ...frames] = errors[0]!.split('\n');
+    expect(line).toBe(
       "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: Error: no funds; rejected",
-    ]);
+    );
+    expect(frames[0]).toMatch(/^ {4}at .*message\.runner\.spec/);
   });
 
   it('rejects what cannot be decoded, without the handler and without the payload in the log', async () => {

@@ -13,7 +13,7 @@ describe('the options', () => {
       "AmqpServer: unknown option 'prefetch'; did you mean 'prefetchCount'? Known are: urls, queue,",
     );
     expect(() => new AmqpServer({ quue: 'orders' } as object)).toThrow(ConfigurationError);
-    expect(() => new AmqpClientProxy({ queue: 'orders', timeout: 5 } as object)).toThrow("unknown option 'timeout'");
+    expect(() => new AmqpClientProxy({ queue: 'orders', timeuot: 5 } as object)).toThrow("unknown option 'timeuot'");
     expect(() => queueDeclaration('orders', { ttl: 5 } as object)).toThrow("queueOptions: unknown option 'ttl'");
   });
 

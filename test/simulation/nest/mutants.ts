@@ -7,14 +7,14 @@ const consumers = 'src/consumers';
 export const mutants: readonly Mutant[] = [
   {
     file: `${settlement}/settler.ts`,
-    search: '        await this.detour.retry(delivery, state, decision.delay);',
-    replace: '        this.finish(delivery);\n        await this.detour.retry(delivery, state, decision.delay);',
+    search: "          if (decision.kind === 'retry') return await this.detour",
+    replace: "          this.finish(delivery);\n          if (decision.kind === 'retry') return await this.detour",
     why: 'a retry is acked before the broker has confirmed it in its delay queue',
   },
   {
     file: `${settlement}/settler.ts`,
-    search: '        await this.detour.park(delivery, state);',
-    replace: '        void this.detour.park(delivery, state).catch(() => {});',
+    search: "if (report.decision.kind === 'park') await this.detour.park(delivery, state);",
+    replace: "if (report.decision.kind === 'park') void this.detour.park(delivery, state).catch(() => {});",
     why: 'a parked message is acked before its confirm',
   },
   {
@@ -25,9 +25,27 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${settlement}/settler.ts`,
-    search: '      else this.requeue(delivery);\n    });',
-    replace: '    });',
-    why: 'what could not be put aside stays unacknowledged',
+    search: "        if (how === 'given-back') this.requeue(delivery);\n",
+    replace: '',
+    why: 'what could not leave its queue stays unacknowledged when its consumer is paused',
+  },
+  {
+    file: `${settlement}/departures.ts`,
+    search: '        entry.wake = undefined;\n        resolve();',
+    replace: '        entry.wake = undefined;',
+    why: 'what could not leave its queue is not tried again',
+  },
+  {
+    file: `${settlement}/departures.ts`,
+    search: '        cancel();\n        resolve();\n      };',
+    replace: '        resolve();\n      };',
+    why: 'the timer of what could not leave its queue is left behind',
+  },
+  {
+    file: `${settlement}/settler.ts`,
+    search: '    for (const { delivery } of contexts) this.staleDeliveries.add(delivery);\n',
+    replace: '',
+    why: 'what the handler of a stale message comes to counts',
   },
   {
     file: `${settlement}/decision.ts`,
@@ -55,15 +73,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${settlement}/retry/broker-detour.ts`,
-    search: '        await restore();\n        await publish(state);',
-    replace: '        await restore();',
+    search: '      await restore();\n      await publishCopy(channel, queue, delivery, histories, { room });',
+    replace: '      await restore();',
     why: 'a retry that came back is taken for done',
   },
   {
-    file: `${settlement}/parking/parking-lot.ts`,
-    search: "  await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });\n  delivery.ack();",
-    replace:
-      "  delivery.ack();\n  await channel.publish('', queue, delivery.body, { ...properties, mandatory: true });",
+    file: `${settlement}/parking/send-back.ts`,
+    search: 'this.connection.openChannel({ confirm: true })',
+    replace: 'this.connection.openChannel()',
     why: 'a redriven message leaves the parked queue before it is confirmed in its own',
   },
   {
@@ -140,8 +157,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/microservices/server/message-server.ts',
-    search: '        await settler.settle(context.delivery, DONE);\n      } catch',
-    replace: '        void settler;\n      } catch',
+    search: '      await settler.settle(context.delivery, outcome);',
+    replace: '      if (!outcome.ok) await settler.settle(context.delivery, outcome);',
     why: 'events are not acknowledged',
   },
   {
