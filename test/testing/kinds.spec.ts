@@ -47,6 +47,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
       classicQueue('batches'),
       classicQueue('mine', { exclusive: true }),
       quorumQueue('hot', { deliveryLimit: 1 }),
+      quorumQueue('foreign', { deliveryLimit: 1 }),
     ];
     const amqp = AmqpModule.forRoot({ url: '', topology: { queues } });
     module = await Test.createTestingModule({
@@ -81,9 +82,17 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     expect(await harness.deliver('mine', 'bad', { delays: 'stop' })).toMatchObject({ result: 'waiting', delays: [20] });
   });
 
-  it('dropped by the delivery limit of its queue', async () => {
-    expect(await harness.deliver('hot', 'x')).toMatchObject({ result: 'dropped', deliveries: 2, attempts: 1 });
-    expect(module.get(Consumers).attempts).toBe(2);
+  it('parked before the delivery limit of its queue would drop it', async () => {
+    expect(await harness.deliver('hot', 'x')).toMatchObject({ result: 'parked', deliveries: 1, attempts: 1 });
+    expect(module.get(Consumers).attempts).toBe(1);
+  });
+
+  it('dropped by the delivery limit of its queue, where another client gives it back each time', async () => {
+    const connection = await connect(harness.url);
+    const channel = await connection.openChannel();
+    await channel.basicConsume('foreign', (delivery) => delivery.nack({ requeue: true }));
+    expect(await harness.deliver('foreign', 'x')).toMatchObject({ result: 'dropped', deliveries: 2, attempts: 1 });
+    await connection.close();
   });
 
   it('acked as it is delivered, to whoever takes it without acknowledgement', async () => {

@@ -64,6 +64,8 @@ export class Ledger {
   private readonly numbers = new Map<string, number>();
   /** Messages that were sent before their queue was deleted: they may be gone with it. */
   private readonly deleted = new Set<number>();
+  /** Messages whose channel was lost on their way through the pipes, so that `failures$` told of them before their handler began. */
+  private readonly lostOnTheWay = new Map<string, string>();
   /** When applications began to shut down, by name. */
   private readonly shutDowns = new Map<string, number>();
   private lastNumber = 0;
@@ -117,6 +119,7 @@ export class Ledger {
   /** A handler gets a message, or a pipe does. */
   begin(app: string, queue: string, n: number, seen: Seen): Run {
     const run: Run = { n, queue, app, attempt: seen.attempt, began: this.now(), ended: undefined, outcome: undefined, fate: undefined, error: undefined, announced: false }; // prettier-ignore
+    run.announced = this.lostOnTheWay.delete(this.wayOf(app, n, seen.attempt));
     const before = this.runs.get(n) ?? [];
     this.runs.set(n, [...before, run]);
     const { oracle } = this;
@@ -186,8 +189,12 @@ export class Ledger {
   /** The channel of a message was lost while it was handled: it comes again, whatever its handler comes to. */
   private onStale(app: string, n: number, attempt: number, what: string): void {
     const run = this.runs.get(n)?.findLast((run) => run.app === app && run.attempt === attempt && !run.announced);
-    if (!run) return this.oracle.fail('table', `${what}; no handler was running`);
-    run.announced = true;
+    if (run) run.announced = true;
+    else if (!this.sent.get(n)?.bad) this.lostOnTheWay.set(this.wayOf(app, n, attempt), what);
+  }
+
+  private wayOf(app: string, n: number, attempt: number): string {
+    return `${app} ${n} ${attempt} ${this.now()}`;
   }
 
   /** A request was answered: with an error, or the number of the message that its handler had. */
@@ -208,6 +215,7 @@ export class Ledger {
   audit(found: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
     const { oracle } = this;
     const count = (queue: string, n: number): number => found.get(queue)?.get(n) ?? 0;
+    for (const what of this.lostOnTheWay.values()) oracle.fail('table', `${what}; no handler was running`);
     for (const sent of this.sent.values()) {
       const { n, to, queue, told } = sent;
       const runs = this.runs.get(n) ?? [];
