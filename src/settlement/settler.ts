@@ -72,6 +72,7 @@ export class Settler {
   private readonly staleDeliveries = new WeakSet<Delivery>();
   private facts = UNKNOWN;
   private staleCount = 0;
+  private lossCount = 0;
 
   constructor(
     private readonly consumer: SettledConsumer,
@@ -141,6 +142,11 @@ export class Settler {
     return this.staleDeliveries.has(delivery);
   }
 
+  /** Channels that were lost since the start: what came on one of them, and has not begun yet, must not begin. */
+  get losses(): number {
+    return this.lossCount;
+  }
+
   /** Messages that became stale since the start. */
   get stale(): number {
     return this.staleCount;
@@ -172,6 +178,7 @@ export class Settler {
    * @param reason undefined when it was closed after the grace period of a stop
    */
   abandon(reason?: Error): void {
+    this.lossCount++;
     this.waiting.end();
     this.departures.end('lost');
     const words = reason ? 'its channel was lost while it was handled' : 'the application stopped while it was handled';

@@ -45,6 +45,7 @@ describe('MessageRunner', () => {
     park: async () => {},
     retry: async () => {},
   };
+  const sinks: MessageSink[] = [];
   let errors: string[];
 
   beforeEach(() => {
@@ -52,6 +53,8 @@ describe('MessageRunner', () => {
     jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void errors.push(String(line)));
   });
   afterEach(() => {
+    // Ends their timers.
+    for (const sink of sinks.splice(0)) sink.abandon();
     jest.restoreAllMocks();
   });
 
@@ -69,6 +72,7 @@ describe('MessageRunner', () => {
     const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
     const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler, systemClock);
+    sinks.push(sink);
     return sink.handle(delivery as unknown as Delivery);
   };
 

@@ -121,15 +121,19 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     if (refusal) return settler.settle(delivery, refusal);
     let packet: Packet;
     let context: AmqpRpcContext;
+    const { losses } = settler;
     try {
       const read = this.read(delivery);
       packet = packetOf(isThenable(read) ? await read : read);
       const pattern = patternText(packet.pattern) ?? '';
       context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
     } catch (error) {
+      if (losses !== settler.losses) return;
       // Its headers are malformed, or the deserializer has thrown: so it will be each time.
       return settler.settle(delivery, failureOf(error, true));
     }
+    // Its channel was lost meanwhile: the broker delivers it again.
+    if (losses !== settler.losses) return;
     try {
       // Nobody waits for the answer of a request without a reply-to: it is an event.
       const isEvent = packet.id === undefined || !context.properties.replyTo;

@@ -57,14 +57,17 @@ export class BatchSink extends DeliverySink {
       await settler.settle(delivery, refusal);
       return 'failed';
     }
+    const { losses } = settler;
     let payload: unknown;
     try {
       payload = await this.payloadOf(delivery);
     } catch (failure) {
+      if (losses !== settler.losses) return 'abandoned';
       // Alone: the others of its batch are none the worse.
       await settler.settle(delivery, failure as Failure);
       return 'failed';
     }
+    if (losses !== settler.losses) return 'abandoned';
     return new Promise<Result>((resolve) => {
       const item = new AmqpBatchItem(payload, settler.contextOf(delivery), (outcome) => {
         void settler.settle(delivery, outcome).then(() => resolve(outcome.ok ? 'done' : 'failed'));
