@@ -28,7 +28,8 @@ export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions
 }
 
 /** The log tells that the connection which is consumed on is lost, or still is. */
-const LOSS = /\(consuming\): (?!the broker|connected|reconnected|closed|.*(?:could not be restored|declared again|has to wait))/;
+const LOSS =
+  /\(consuming\): (?!the broker|connected|reconnected|closed|.*(?:could not be restored|declared again|has to wait))/;
 
 /** What an act throws; undefined when it returns. */
 function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error | undefined {
