@@ -35,7 +35,7 @@ const shared = {
 
 export default {
   // Jest takes it here only, not in a project. In ms: brokers that start on a busy machine take their time.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   // Jest does not give back the memory of ES modules. In processes of their own, which are replaced when they have grown,
   // all suites fit; in the main process, where Jest runs them when there are few cores, they came to 3.4 GB.
   maxWorkers: '100%',

@@ -47,7 +47,7 @@ function restricted(files, patterns) {
   return { files, excludeFiles: SPECS, rules: { 'no-restricted-imports': ['error', { paths, patterns: known }] } };
 }
 
-const coreParts = ['lib/protocol', 'lib/environment', 'lib/broker', 'lib/client'];
+const coreParts = Object.keys(parts).filter((part) => part.startsWith('lib/'));
 
 const importRules = [
   restricted(

@@ -93,7 +93,7 @@ beforeAll(async () => {
   });
   await rabbit.ctl('eval', 'rabbit_auth_backend_internal:add_user(<<"tls-user">>, <<"unused">>, <<"test">>), ' +
     'rabbit_auth_backend_internal:set_permissions(<<"tls-user">>, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"test">>).'); // prettier-ignore
-}, 60_000);
+});
 
 afterAll(async () => {
   await rabbit?.stop();

@@ -9,7 +9,7 @@ let rabbit: RabbitMq;
 
 beforeAll(async () => {
   rabbit = await startRabbitMq({ source: 'local' });
-}, 60_000);
+});
 afterAll(() => rabbit?.stop());
 
 /** rabbitmqctl takes a second or two. */

@@ -13,7 +13,7 @@ describe("RabbitMQ's consumer_timeout", () => {
     rabbit = await startRabbitMq({ source: 'local', config: { consumer_timeout: 1_000 } });
     // The timeout is looked at with each tick of a channel.
     await rabbit.ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 500).');
-  }, 120_000);
+  });
   afterAll(() => rabbit?.stop());
 
   it('N2 2.1: is told, aborts the signal, counts nothing as handled, and ends in the parked queue', async () => {
@@ -39,5 +39,5 @@ describe("RabbitMQ's consumer_timeout", () => {
     await failing.untilStatus(app, { handled: 1, failed: 1, stale: 2, inFlight: 0 });
     expect(await failing.parked(app, 'billing')).toMatchObject([{ messageId: 'm-1' }]);
     expect(nest.lines.with('was lost while')).toHaveLength(2);
-  }, 120_000);
+  });
 });

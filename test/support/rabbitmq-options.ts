@@ -13,11 +13,11 @@ export interface RabbitMqOptions {
   env?: Record<string, string>;
   /** Take this source and no other. By default the first that works, in the order of `BrokerSource`. */
   source?: BrokerSource;
-  /** Milliseconds until the broker has to answer. Default 60 000. */
+  /** Milliseconds until the broker has to answer. Default 150 000: a start takes 10 s of processor time, and others may keep the machine busy. */
   startTimeout?: number;
 }
 
-export const DEFAULT_START_TIMEOUT = 60_000;
+export const DEFAULT_START_TIMEOUT = 150_000;
 
 export function configLines({ config }: RabbitMqOptions): string[] {
   if (!config) return [];
