@@ -99,7 +99,10 @@ export interface AmqpTransportOptions {
    * Infinity: no limit.
    */
   readonly timeout?: Duration;
-  /** For running handlers to end when the server closes: ms, or text as `'10s'`; Infinity for no limit. Default 10 s. */
+  /**
+   * Time for running handlers to finish when the server closes: ms, or a text such as `'10s'`; Infinity for no limit.
+   * Default 10 s.
+   */
   readonly gracePeriod?: Duration;
 
   // Options of clients:

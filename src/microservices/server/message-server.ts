@@ -129,7 +129,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
     } catch (error) {
       if (losses !== settler.losses) return;
-      // Its headers are malformed, or the deserializer has thrown: so it will be each time.
+      // The headers are malformed or the deserializer threw, which would happen again at each attempt.
       return settler.settle(delivery, failureOf(error, true));
     }
     // Its channel was lost meanwhile: the broker delivers it again.
@@ -140,7 +140,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       if (isEvent) await this.handleEvent(context.getPattern(), packet, context);
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
-      // A processing hook has thrown, most likely: the message must not stay where it is.
+      // Probably a processing hook threw; the message must be settled all the same.
       await settler.settle(delivery, failureOf(error, false));
     }
   }
@@ -153,7 +153,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       let outcome: Outcome = DONE;
       try {
         await settler.inTime(workOf(context), async () => {
-          // Of several handlers of one event all have to succeed.
+          // If an event has several handlers, all must succeed.
           const result: unknown = await handler(packet.data, context);
           if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
         });
@@ -223,7 +223,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       await stream.start((respond) => this.send(response$, respond)).done;
     } catch (error) {
       const closing = error instanceof ServerClosingError;
-      // Nobody has an answer yet, or who has it is unknown: another server, or this one, may handle it again.
+      // No reply has reached the requester, or it is unknown: this or another server may handle the message again.
       if (isLoss(error) || (closing && !stream.begun)) return await this.giveBack(context, error);
       await this.tellUnsent(context, error);
     } finally {
