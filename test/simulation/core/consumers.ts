@@ -120,7 +120,10 @@ export class UserConsumer {
     const message = scene.ledger.find(held.id);
     if (message) scene.ledger.onConsumed(this.name, message, delivery.redelivered);
     if (this.settings.noAck) return held;
-    for (const key of this.outstanding) if (channel.isVoid(key)) this.outstanding.delete(key);
+    // basic.recover gives back what has come, and what was on its way.
+    const isVoid = (key: DeliveryKey): boolean =>
+      channel.isVoid(key) || scene.ledger.deliveries.get(key)?.settled === true;
+    for (const key of this.outstanding) if (isVoid(key)) this.outstanding.delete(key);
     this.outstanding.add(held.key);
     const limit = this.settings.prefetch ?? channel.prefetchAtMost;
     // The broker may cancel a consumer that has deliveries, and it is registered again: then these count no more.
