@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../lib/client/index.js';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
 
 describe('A11 basic.recover', () => {
   const harness = useClientHarness();
@@ -53,6 +53,20 @@ describe('A11 basic.recover', () => {
     await channel.basicQos(0);
     expect(lost).toBe(0);
     expect(new Set(inbox.all.map((delivery) => delivery.text()))).toEqual(new Set(['a', 'b', 'c']));
+  });
+
+  it('A11 one that is given up before it is sent leaves what comes to be settled', async () => {
+    const connection = await harness.connect();
+    const [channel, other] = [await connection.openChannel(), await connection.openChannel({ confirm: true })];
+    const [queue, inbox] = [harness.name(), new Inbox<Delivery>()];
+    await other.queueDeclare(queue, { exclusive: true });
+    const signal = AbortSignal.abort(new Error('too late'));
+    expect((await errorOf(channel.basicRecover({ signal }))).message).toBe('too late');
+    await channel.basicConsume(queue, inbox.add);
+    await other.publish('', queue, 'a');
+    (await inbox.next()).ack();
+    await channel.close();
+    expect((await other.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
   });
 
   it('A11 basicRecoverAsync redelivers without an answer', async () => {

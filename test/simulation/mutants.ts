@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'this.recovering ? DONE : OUTSTANDING',
+    search: 'this.recovers > 0 ? DONE : OUTSTANDING',
     replace: 'OUTSTANDING',
     why: 'what comes before recover-ok can be settled: 406',
   },

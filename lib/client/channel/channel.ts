@@ -239,8 +239,7 @@ export class Channel extends ChannelEndpoint {
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
   async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
-    const left = this.isOpen ? options : await this.whenOpen('basic.recover', options);
-    await this.recover(options.requeue !== false, left);
+    await this.recover(options.requeue !== false, options);
   }
 
   /**
@@ -386,9 +385,9 @@ export class Channel extends ChannelEndpoint {
   }
 
   /**
-   * A call that the record follows to its end: it goes on at the broker when its caller has stopped waiting.
+   * A call whose answer counts also when its caller has stopped waiting, for it goes on at the broker.
    *
-   * @param send makes the call, once the channel is open, without a deadline
+   * @param send makes the call, without a deadline, once the channel is open; not where the options end it before
    */
   private async followed<R>(
     name: string,
@@ -450,9 +449,11 @@ export class Channel extends ChannelEndpoint {
   }
 
   private recover(requeue: boolean, options: CallOptions): Promise<unknown> {
-    const { settlements } = this;
-    settlements.beginRecover();
-    return this.rpc.call('basic.recover', { requeue }, options, () => settlements.endRecover());
+    return this.followed('basic.recover', options, (unlimited) => {
+      const { settlements } = this;
+      settlements.beginRecover();
+      return this.rpc.call('basic.recover', { requeue }, unlimited, () => settlements.endRecover());
+    });
   }
 }
 

@@ -105,6 +105,19 @@ describe('Settlements', () => {
     expect(notes).toHaveLength(2);
   });
 
+  it('takes none before the answer to the last of several basic.recover', () => {
+    settlements.beginRecover();
+    settlements.beginRecover();
+    settlements.endRecover();
+    deliver(1);
+    ack(1);
+    settlements.endRecover();
+    deliver(2);
+    ack(2);
+    flush();
+    expect(written).toEqual(['ack 2']);
+  });
+
   it('leaves out what comes without acknowledgement, whatever its tag', () => {
     deliver(1);
     settlements.delivered(2, true);

@@ -36,7 +36,8 @@ export class Settlements {
   private lastTag = 0;
   private acked: number[] = [];
   private stale = false;
-  private recovering = false;
+  /** Calls of basic.recover under way. */
+  private recovers = 0;
 
   constructor(private readonly sink: SettlementSink) {}
 
@@ -52,7 +53,7 @@ export class Settlements {
       throw new WireError('COMMAND_INVALID', `delivery tag ${deliveryTag} behind ${this.lastTag}`);
     }
     this.lastTag = deliveryTag;
-    this.append(deliveryTag, this.recovering ? DONE : OUTSTANDING);
+    this.append(deliveryTag, this.recovers > 0 ? DONE : OUTSTANDING);
   }
 
   ack(deliveryTag: number, multiple: boolean): void {
@@ -108,11 +109,11 @@ export class Settlements {
   /** basic.recover is being sent: what comes before its answer left the broker before it, and goes back as well. */
   beginRecover(): void {
     this.forgetAll();
-    this.recovering = true;
+    this.recovers++;
   }
 
   endRecover(): void {
-    this.recovering = false;
+    this.recovers--;
   }
 
   /** The generation is over. */
