@@ -268,7 +268,7 @@ describe('EmbeddedBroker: journal and time', () => {
     expect((await broker.journal.next('connected')).name).toBe('ours');
     const [last] = broker.journal.entries.slice(-1);
     await expect(broker.journal.next('connected', undefined, { after: last!.sequence, timeout: 20 })).rejects.toThrow(
-      "the broker saw no fitting 'connected' within 20 ms; the last it saw: connected",
+      /'connected' within 20 ms.*: connected/,
     );
     broker.journal.clear();
     expect(broker.journal.entries).toEqual([]);

@@ -24,7 +24,7 @@ export async function broker(args: readonly string[]): Promise<void> {
   // The journal is for tests in the process: nobody can look at this one.
   const broker = await EmbeddedBroker.start({ ...options, journalSize: 0, log });
   log(`the embedded broker of nest-amqp listens on ${broker.url}`);
-  log('it is for development only: everything is in memory, and gone when it ends');
+  log('it is for development only: it keeps everything in memory and loses it when it ends');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       log(`${signal}: closing`);

@@ -134,7 +134,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   publish(message: MessageToPutIn): PutIn {
     const { vhost: name = '/' } = message;
     const vhost = this.vhosts.get(name);
-    if (!vhost) throw new RangeError(`EmbeddedBroker: there is no virtual host '${name}'`);
+    if (!vhost) throw new RangeError(`EmbeddedBroker: virtual host '${name}' does not exist`);
     return putIn(vhost, this.journal, message);
   }
 

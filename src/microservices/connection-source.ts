@@ -63,7 +63,7 @@ export class OwnConnection implements ConnectionSource {
   async close(): Promise<void> {
     const { opening } = this;
     this.opening = undefined;
-    this.stop.abort(new ConnectionClosedError('closed while it was connecting'));
+    this.stop.abort(new ConnectionClosedError('the connection was closed while it was opening'));
     this.stop = new AbortController();
     // The caller of `open()` got the error of a connection that failed to open.
     const opened = await opening?.catch(() => undefined);

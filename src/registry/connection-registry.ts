@@ -62,8 +62,8 @@ export class ConnectionRegistry implements OnModuleInit, OnApplicationShutdown {
     const { name } = connection;
     if (this.connections.has(name)) {
       throw new ConfigurationError(
-        `AmqpModule.forRoot() is called twice for the connection '${name}'. Call it once, in the root module: what it ` +
-          "provides is there for all modules. For a second broker or vhost, give one of them a name: { name: 'billing', url }.",
+        `AmqpModule.forRoot() is called twice for the connection '${name}'. Call it once, in the root module; ` +
+          "all modules can use its providers. For a second broker or vhost, give one of them a name: { name: 'billing', url }.",
       );
     }
     this.connections.set(name, connection);

@@ -55,7 +55,7 @@ export class RpcRequester {
   async request(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<unknown> {
     const { timeout = this.timeout, correlationId = this.environment.uniqueId(), signal } = options;
     if (this.pending.has(correlationId)) {
-      throw new ConfigurationError(`A request with the correlation id '${correlationId}' is under way already.`);
+      throw new ConfigurationError(`A request with the correlation id '${correlationId}' is already pending.`);
     }
     // Nobody listens for replies any more.
     if (this.closing) throw this.closing;
@@ -86,7 +86,9 @@ export class RpcRequester {
 
   /** Fails all unanswered requests. */
   async close(): Promise<void> {
-    this.closing = new ConnectionClosedError('The application is shutting down: the reply will not be waited for.');
+    this.closing = new ConnectionClosedError(
+      'The request was ended without a reply: the application is shutting down.',
+    );
     this.pending.failAll(this.closing);
     await this.channel.close();
   }
@@ -120,7 +122,7 @@ export class RpcRequester {
    */
   private onLost(cause: Error | undefined): void {
     const concerned = this.pending.ids();
-    const message = `the reply can no longer come: ${cause?.message ?? 'the channel was closed'}`;
+    const message = `the reply cannot arrive any more: ${cause?.message ?? 'the channel was closed'}`;
     const reason =
       cause instanceof ConnectionError
         ? new ConnectionLostError(message, 'unknown', { cause })

@@ -10,7 +10,7 @@ export const bytesSerializer: MessageSerializer = {
 
   serialize(payload, { mediaType }) {
     throw new TypeError(
-      `no serializer writes '${mediaType}' from ${typeof payload}: add one to the module's serializers, or send bytes`,
+      `no serializer accepts '${mediaType}', and the payload is ${typeof payload}: add a serializer to the module, or send bytes`,
     );
   },
 

@@ -9,7 +9,7 @@ export const jsonSerializer: MessageSerializer = {
 
   serialize(payload) {
     const json: string | undefined = JSON.stringify(payload);
-    if (json === undefined) throw new TypeError(`JSON has no form for ${typeof payload}: send null, or an object`);
+    if (json === undefined) throw new TypeError(`JSON cannot encode ${typeof payload}; send null or an object`);
     return Buffer.from(json);
   },
 

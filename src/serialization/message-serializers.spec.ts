@@ -47,16 +47,16 @@ describe('MessageSerializers', () => {
   });
 
   it.each([
-    ['undefined', undefined, undefined, /JSON has no form for undefined/],
+    ['undefined', undefined, undefined, /JSON.*undefined/],
     ['a bigint', 1n, undefined, /BigInt/],
-    ['an object as text', {}, 'text/plain', /text is a string, and the payload is object/],
-    ['text in a charset that it does not write', 'ä', 'text/plain; charset=iso-8859-1', /encode it as iso-8859-1/],
+    ['an object as text', {}, 'text/plain', /string.*payload is object/],
     [
-      'an object of a type that nobody writes',
-      {},
-      'application/x-protobuf',
-      /no serializer writes 'application\/x-protobuf'/,
+      'text in a charset that it does not write',
+      'ä',
+      'text/plain; charset=iso-8859-1',
+      /UTF-8.*iso-8859-1.*send the bytes/,
     ],
+    ['an object of a type that nobody writes', {}, 'application/x-protobuf', /'application\/x-protobuf'/],
   ])('refuses to send %s and says why', (_, payload, contentType, message) => {
     expect(() => serializersWith().encode(payload, contentType)).toThrow(SerializationError);
     expect(() => serializersWith().encode(payload, contentType)).toThrow(message);

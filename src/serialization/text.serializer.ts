@@ -9,9 +9,10 @@ export const textSerializer: MessageSerializer = {
   accepts: ({ mediaType }) => mediaType.startsWith('text/'),
 
   serialize(payload, { charset = 'utf-8' }) {
-    if (typeof payload !== 'string') throw new TypeError(`text is a string, and the payload is ${typeof payload}`);
+    if (typeof payload !== 'string')
+      throw new TypeError(`a text message needs a string; the payload is ${typeof payload}`);
     if (charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
-      throw new TypeError(`text is written as UTF-8: encode it as ${charset} yourself and send the bytes`);
+      throw new TypeError(`text is written as UTF-8; for ${charset}, encode the text yourself and send the bytes`);
     }
     return Buffer.from(payload);
   },

@@ -66,11 +66,9 @@ export class MessageTrail {
     const { deliveries, detour, delays } = this;
     const retries = delays.size > 0 ? ` after ${delays.size} retries (${[...delays.values()].join(', ')} ms)` : '';
     if (this.out)
-      return `it was delivered ${deliveries} times and is unacknowledged: its handler runs, or holds it${retries}`;
+      return `it was delivered ${deliveries} times and is unacknowledged: its handler has not settled it${retries}`;
     if (detour) return `it is in '${detour.queue}'${retries}`;
-    return deliveries === 0
-      ? 'nobody has taken it from its queue'
-      : `it went back to its queue ${deliveries} times${retries}`;
+    return deliveries === 0 ? 'no consumer has received it' : `it was requeued ${deliveries} times${retries}`;
   }
 
   /** Processes a journal entry. Returns true if it concerns this message. */

@@ -65,7 +65,7 @@ export class Quiet {
     const queues = this.busy.map(
       ({ name, messages, unacknowledged }) => `'${name}' has ${messages} ready and ${unacknowledged} unacknowledged`,
     );
-    return queues.join(', ') || 'the queues are, but a connection of the application does not answer';
+    return queues.join(', ') || 'the queues are idle, but a connection of the application does not answer';
   }
 
   /** Checks in the next turn, since the journal is written in the middle of the broker's work. */

@@ -46,8 +46,8 @@ async function verifyTopology(channel: Channel, { exchanges = [], queues = [] }:
 
 function unverifiable(queue: string): string {
   return (
-    `Queue '${queue}' is named by the broker, so nobody can have declared it before: it does not go with ` +
-    `declare: 'verify'. Take a queue with a name, or declare: 'assert'.`
+    `Queue '${queue}' is named by the broker and cannot exist before the start, so declare: 'verify' cannot find it. ` +
+    `Use a queue with a name, or declare: 'assert'.`
   );
 }
 

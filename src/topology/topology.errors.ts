@@ -51,8 +51,8 @@ export class TopologyMismatchError extends TopologyError {
       entity,
       cause,
       'declare',
-      `${difference} It exists and is different, and stays as it is: make the definition in the topology equal to what is ` +
-        'there, or choose another name, or delete it by hand once its messages are dealt with.',
+      `${difference} It exists with other arguments and was not changed. Make the topology match it, choose another ` +
+        'name, or delete it by hand after its messages are handled.',
     );
   }
 }

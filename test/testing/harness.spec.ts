@@ -169,7 +169,7 @@ describe('AmqpHarness', () => {
     it('says where the message is when there is no outcome in time', async () => {
       const unread = harness.deliver('undertaker', {}, { timeout: 20 });
       await expect(unread).rejects.toThrow(HarnessTimeoutError);
-      await expect(unread).rejects.toThrow("in 'undertaker' after 20 ms: nobody has taken it from its queue");
+      await expect(unread).rejects.toThrow(/'undertaker' after 20 ms.*no consumer/);
     });
   });
 

@@ -42,7 +42,7 @@ export class BrokerClock {
 
   /** Moves time forward by `ms`, and runs what became due meanwhile, in order of its due time. */
   advance(ms: number): void {
-    if (!(ms >= 0)) throw new RangeError('time moves forward only: advance(ms) takes 0 or more');
+    if (!(ms >= 0)) throw new RangeError('advance(ms): ms must be 0 or more, since time moves only forward');
     const end = this.offset + ms;
     for (;;) {
       const next = this.earliest();

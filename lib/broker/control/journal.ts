@@ -180,7 +180,9 @@ export class Journal {
       const stop = this.time.after(timeout, () => {
         this.waiters = this.waiters.filter((other) => other !== waiter);
         const kinds = this.entries.slice(-10).map((entry) => entry.kind);
-        reject(new Error(`the broker saw no fitting '${kind}' within ${timeout} ms; the last it saw: ${kinds.join()}`));
+        reject(
+          new Error(`the journal got no matching '${kind}' within ${timeout} ms; its last entries: ${kinds.join()}`),
+        );
       });
       const waiter: Waiter = {
         accepts,

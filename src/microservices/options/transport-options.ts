@@ -185,7 +185,9 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
     if (value !== undefined) timeLimit(value, `${what}: ${name}`);
   }
   if (options.ack === 'manual' && options.noAck === true) {
-    throw new ConfigurationError(`${what}: with noAck there is nothing to settle; leave out ack: 'manual', or noAck`);
+    throw new ConfigurationError(
+      `${what}: ack: 'manual' cannot be combined with noAck, since such messages need no settlement; remove one of both`,
+    );
   }
 }
 
@@ -207,5 +209,7 @@ export function exchangeOf(options: AmqpTransportOptions): string | undefined {
   if (!options.exchange && !publishesToExchange(options)) return undefined;
   const exchange = options.exchange || options.queue;
   if (exchange) return exchange;
-  throw new ConfigurationError('the exchange has no name: give `exchange`, or a `queue` whose name it shall have');
+  throw new ConfigurationError(
+    'the exchange has no name: set `exchange`, or set `queue` to give the exchange the same name',
+  );
 }

@@ -184,8 +184,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     const { noAck, queue = '' } = this.options;
     if (noAck !== undefined) return;
     this.logger.log(
-      `Messages of queue '${queue}' are acknowledged after their handlers. Transport.RMQ, without noAck, acknowledges ` +
-        'them when they are delivered: say noAck: true for that, or noAck: false to have this line gone',
+      `Messages of queue '${queue}' are acknowledged after their handlers. Transport.RMQ acknowledges them when they ` +
+        'are delivered; set noAck: true for that, or noAck: false to remove this line',
     );
   }
 }

@@ -66,7 +66,7 @@ export class ReplySender {
       await this.publishOn(this.channel, replyTo, body, properties);
     } catch (error) {
       if (error instanceof MessageReturnedError)
-        this.logger.debug('The queue of a requester is gone: its reply is dropped');
+        this.logger.debug('Dropped a reply: the queue of its requester does not exist any more');
       if (!(error instanceof ChannelClosedError && error.cause instanceof ChannelError)) throw error;
       await this.publishAlone(replyTo, body, properties);
     }

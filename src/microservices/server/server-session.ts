@@ -158,7 +158,7 @@ export class ServerSession {
     this.settler.release();
     if (!(await isDoneWithin(clock, gracePeriod, this.idle()))) {
       host.logger.warn(
-        `Handlers of queue '${this.queue.name}' still run after ${gracePeriod} ms: their messages go back`,
+        `Handlers of queue '${this.queue.name}' still run after ${gracePeriod} ms; their messages are requeued`,
       );
       host.abandon(closing);
       await isDoneWithin(clock, FAREWELL, this.idle());
