@@ -1,6 +1,4 @@
 import { AmqpError } from '../protocol/errors.js';
-import { methodName } from '../protocol/methods.js';
-import { replyCodes, type ReplyCodeName } from '../protocol/spec.js';
 import type { MessageProperties, MethodName } from '../protocol/types.js';
 
 export { AmqpError, EncodingError, WireError } from '../protocol/errors.js';
@@ -187,47 +185,6 @@ export class InternalError extends ConnectionError {
   }
 }
 
-const byReplyName = {
-  CONTENT_TOO_LARGE: ContentTooLargeError,
-  NO_ROUTE: NoRouteError,
-  NO_CONSUMERS: NoConsumersError,
-  CONNECTION_FORCED: ConnectionForcedError,
-  INVALID_PATH: InvalidPathError,
-  ACCESS_REFUSED: AccessRefusedError,
-  NOT_FOUND: NotFoundError,
-  RESOURCE_LOCKED: ResourceLockedError,
-  PRECONDITION_FAILED: PreconditionFailedError,
-  FRAME_ERROR: FrameError,
-  SYNTAX_ERROR: AmqpSyntaxError,
-  COMMAND_INVALID: CommandInvalidError,
-  CHANNEL_ERROR: ChannelInvalidError,
-  UNEXPECTED_FRAME: UnexpectedFrameError,
-  RESOURCE_ERROR: ResourceError,
-  NOT_ALLOWED: NotAllowedError,
-  NOT_IMPLEMENTED: NotImplementedError,
-  INTERNAL_ERROR: InternalError,
-} as const satisfies Record<ReplyCodeName, typeof ConnectionError | typeof ChannelError>;
-
-/** What connection.close and channel.close carry. */
-export interface CloseArguments {
-  readonly replyCode: number;
-  readonly replyText: string;
-  readonly classId: number;
-  readonly methodId: number;
-}
-
-/** The typed error for a close that came from the peer. */
-export function closeError(scope: 'connection' | 'channel', close: CloseArguments): ConnectionError | ChannelError {
-  const { replyCode, replyText } = close;
-  const method = methodName(close.classId, close.methodId);
-  const details = { replyCode, replyText, method, scope };
-  const message = `${replyCode} ${replyText}${method ? ` (caused by ${method})` : ''}`;
-  for (const [name, { code }] of Object.entries(replyCodes)) {
-    if (code === replyCode) return new byReplyName[name as ReplyCodeName](message, details);
-  }
-  return scope === 'connection' ? new ConnectionError(message, details) : new ChannelError(message, details);
-}
-
 /** The bytes that came are not AMQP 0-9-1: another protocol's port, most often. */
 export class UnexpectedPeerError extends ConnectionError {
   static {
@@ -342,11 +299,6 @@ export interface ReturnedMessage {
   readonly body: Buffer;
   /** Bytes. */
   readonly bodySize: number;
-}
-
-/** Makes one whose body `console.log` and `JSON.stringify` do not show. */
-export function returnedMessage({ body, ...visible }: ReturnedMessage): ReturnedMessage {
-  return Object.defineProperty(visible, 'body', { value: body, writable: true, configurable: true }) as ReturnedMessage;
 }
 
 /** A mandatory message that no queue is bound for (312 NO_ROUTE). */

@@ -55,7 +55,8 @@
  * @packageDocumentation
  */
 export { connect, createConnection } from './connection/connect.js';
-export { Connection, type ConnectionEvents, type ConnectionState } from './connection/connection.js';
+export { Connection } from './connection/connection.js';
+export type { ConnectionEvents, ConnectionState } from './connection/connection-events.js';
 /** @internal For the first connection of the Nest layer, which waits for its broker at the pace of a reconnect. */
 export { ReconnectPace } from './recovery/reconnect-pace.js';
 export type { ClientLogger } from './link/client-logger.js';

@@ -1,6 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 
+/** Tells the listeners of an emitter. */
+export type Report<Events extends Record<keyof Events, unknown[]>> = <K extends keyof Events & string>(
+  event: K,
+  ...args: Events[K]
+) => void;
+
 /**
  * An emitter whose listeners cannot harm it: what a listener throws surfaces as an uncaught exception of the process,
  * as with any emitter, but never inside the frame parser that caused the event. No event is called `error`, so none

@@ -4,6 +4,7 @@ import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
+import { connectionEndpointOf } from '../support/client-internals.js';
 
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 
@@ -43,7 +44,7 @@ describe('A5 heartbeats', () => {
 
   /** Has the peer send a heartbeat, and waits until the client has read it. */
   async function hear({ clock, connection, peer }: Quiet): Promise<void> {
-    const link = connection.link!;
+    const link = connectionEndpointOf(connection).link!;
     const before = link.transport.lastReceived;
     peer().socket.write(heartbeatFrame);
     if (clock.now() !== before) await eventually(() => link.transport.lastReceived === clock.now());
@@ -67,11 +68,14 @@ describe('A5 heartbeats', () => {
     const before = heartbeats();
     for (let n = 1; n <= 5; n++) {
       clock.advance(2_400);
-      connection.link!.send(0, 'connection.updateSecret', { newSecret: Buffer.alloc(1), reason: '' });
+      connectionEndpointOf(connection).link!.send(0, 'connection.updateSecret', {
+        newSecret: Buffer.alloc(1),
+        reason: '',
+      });
       const { bytes } = peer();
       await eventually(() => peer().bytes.length > bytes.length);
       peer().socket.write(heartbeatFrame);
-      await eventually(() => connection.link!.transport.lastReceived === clock.now());
+      await eventually(() => connectionEndpointOf(connection).link!.transport.lastReceived === clock.now());
     }
     expect(peer().bytes.subarray(-200).includes(heartbeatFrame)).toBe(false);
     expect(heartbeats()).toBeGreaterThan(before);
@@ -95,7 +99,7 @@ describe('A5 heartbeats', () => {
     for (const byte of heartbeatFrame) {
       clock.advance(15_000);
       peer().socket.write(Buffer.of(byte));
-      await eventually(() => connection.link!.transport.lastReceived === clock.now());
+      await eventually(() => connectionEndpointOf(connection).link!.transport.lastReceived === clock.now());
       await systemTurns();
       expect(connection.state).toBe('open');
     }
@@ -108,7 +112,7 @@ describe('A5 heartbeats', () => {
     [7, undefined, 7],
   ])('A5 of %p (the broker’s) and %p (ours) the smaller that is not zero counts', async (theirs, ours, negotiated) => {
     const { connection, peer } = await quiet(theirs, ours === undefined ? {} : { heartbeat: ours });
-    expect(connection.link!.negotiated.heartbeat).toBe(negotiated);
+    expect(connectionEndpointOf(connection).link!.negotiated.heartbeat).toBe(negotiated);
     // tune-ok tells the broker the same: its last two octets are the interval.
     const at = peer().bytes.indexOf(Buffer.from([0, 10, 0, 31]));
     expect(peer().bytes.readUInt16BE(at + 10)).toBe(negotiated);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as client from '../../lib/client/index.js';
-import { closeError } from '../../lib/client/errors.js';
+import { closeError } from '../../lib/client/close-error.js';
 import { replyCodes } from '../../lib/protocol/spec.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, useClientHarness } from './support/client-harness.js';

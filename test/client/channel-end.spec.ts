@@ -3,6 +3,7 @@ import { TimeoutError, type Channel, type Connection } from '../../lib/client/in
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
+import { endpointOf } from '../support/client-internals.js';
 
 const getOk = { deliveryTag: 1, redelivered: false, exchange: '', routingKey: 'q', messageCount: 0 };
 
@@ -121,7 +122,7 @@ describe('K2 the end of a channel', () => {
       });
       await steps.next();
       // The consumer is cancelled: from here on only the handlers are waited for.
-      await eventually(() => channel.consumers.list().length === 0);
+      await eventually(() => endpointOf(channel).consumers.list().length === 0);
       expect(steps.all).toEqual(['other begins']);
       release.resolve();
       await steps.take(2);

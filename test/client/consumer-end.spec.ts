@@ -4,6 +4,7 @@ import { TimeoutError, type Channel, type ConsumeOptions, type Delivery } from '
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
+import { endpointOf } from '../support/client-internals.js';
 
 const deliver = (peer: Peer, channel: number, deliveryTag: number, body = `${deliveryTag}`): void =>
   peer.content(
@@ -59,7 +60,7 @@ describe('K2 the end of a consumer', () => {
 
   it('K2.1 cancel() while the channel is lost before the answer: likewise', async () => {
     const { peer, channel, number } = await consuming(() => undefined);
-    const [consumer] = channel.consumers.list();
+    const [consumer] = endpointOf(channel).consumers.list();
     const cancelled = consumer!.cancel();
     await peer.expect('basic.cancel');
     peer.send(number, 'channel.close', { replyCode: 406, replyText: 'PRECONDITION_FAILED', classId: 0, methodId: 0 });
@@ -90,7 +91,7 @@ describe('K2 the end of a consumer', () => {
       const { consumerCount, messageCount } = await channel.queueDeclare(queue, { passive: true });
       return consumerCount === 0 && messageCount === 3;
     });
-    expect(channel.consumers.list()).toEqual([]);
+    expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
   it('K2.1 return() while the loop waits for its consumer: it does not begin any more', async () => {
@@ -112,7 +113,7 @@ describe('K2 the end of a consumer', () => {
   it('K2.1 cancel() that times out: what waits is handled, the late answer ends it', async () => {
     const inbox = new Inbox<string>();
     const { peer, channel, number } = await consuming((delivery) => (inbox.add(delivery.text()), delivery.ack()));
-    const [consumer] = channel.consumers.list();
+    const [consumer] = endpointOf(channel).consumers.list();
     const late = errorOf(consumer!.cancel({ timeout: 50 }));
     await peer.expect('basic.cancel');
     deliver(peer, number, 1);
@@ -121,7 +122,7 @@ describe('K2 the end of a consumer', () => {
     expect(consumer!.ended).toBe(false);
     peer.send(number, 'basic.cancelOk', { consumerTag: 'tag' });
     expect(await consumer!.closed).toBeUndefined();
-    expect(channel.consumers.list()).toEqual([]);
+    expect(endpointOf(channel).consumers.list()).toEqual([]);
     peer.agreeToClose();
   });
 
@@ -131,7 +132,7 @@ describe('K2 the end of a consumer', () => {
     await channel.queueDeclare(queue, { durable: false });
     const consumer = await channel.basicConsume(queue, () => undefined);
     await consumer.cancel();
-    expect(channel.consumers.list()).toEqual([]);
+    expect(endpointOf(channel).consumers.list()).toEqual([]);
     const restored = eventOf(channel, 'restored');
     await errorOf(channel.queueDeclare(harness.name(), { passive: true }));
     await restored;
@@ -215,7 +216,7 @@ describe('K2 the end of a consumer', () => {
         await release.promise;
       };
       const { peer, channel, number } = await consuming(handler, { concurrency: 1, noAck: true });
-      const [consumer] = channel.consumers.list();
+      const [consumer] = endpointOf(channel).consumers.list();
       for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
       await eventually(() => consumer!.inFlight === 4);
       if (what === 'the link is lost') peer.socket.destroy();
@@ -242,11 +243,11 @@ describe('K2 the end of a consumer', () => {
     });
     const channel = await (await harness.connect({ urls: server.url })).openChannel();
     for await (const delivery of channel.consume('q', { noAck: true })) {
-      await eventually(() => channel.consumers.list()[0]!.inFlight === 20_000);
+      await eventually(() => endpointOf(channel).consumers.list()[0]!.inFlight === 20_000);
       expect(delivery.text()).toBe('x');
       break;
     }
-    expect(channel.consumers.list()).toEqual([]);
+    expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
   it('K4.1 a handler that is asynchronous once and then not, with 30,000 deliveries', async () => {
@@ -255,7 +256,7 @@ describe('K2 the end of a consumer', () => {
     const handler = (): Promise<void> | undefined => (handled++ === 0 ? release.promise : undefined);
     const { peer, channel, number } = await consuming(handler, { noAck: true, concurrency: 1 });
     for (let tag = 1; tag <= 30_000; tag++) deliver(peer, number, tag, 'x');
-    const [consumer] = channel.consumers.list();
+    const [consumer] = endpointOf(channel).consumers.list();
     await eventually(() => consumer!.inFlight === 30_000);
     release.resolve();
     await consumer!.idle();
@@ -282,7 +283,7 @@ describe('K2 the end of a consumer', () => {
     deliver(peer, number, 2);
     await errors.take(2);
     expect(channel.isOpen).toBe(true);
-    expect(channel.consumers.list()[0]!.inFlight).toBe(0);
+    expect(endpointOf(channel).consumers.list()[0]!.inFlight).toBe(0);
     peer.agreeToClose();
   });
 });

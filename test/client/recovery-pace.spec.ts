@@ -9,6 +9,7 @@ import {
 import { ReconnectPace } from '../../lib/client/recovery/reconnect-pace.js';
 import { errorOf, eventOf, eventually, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
+import { connectionEndpointOf } from '../support/client-internals.js';
 
 const LIMITS = { initialDelay: 100, maxDelay: 30_000, attempts: Infinity };
 const REFUSED = new ConnectionLostError('connect ECONNREFUSED', 'unknown');
@@ -227,7 +228,7 @@ describe('K3.4 a silent peer', () => {
       const connection = await harness.connect({ urls: server.url, clock, reconnect: false });
       clock.advance(at);
       server.peers[0]!.socket.write(Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]));
-      await eventually(() => connection.link!.transport.lastReceived === at);
+      await eventually(() => connectionEndpointOf(connection).link!.transport.lastReceived === at);
       clock.advance(3_999);
       await turns();
       expect(connection.state).toBe('open');
@@ -255,7 +256,7 @@ describe('K3.4 a silent peer', () => {
     for (let at = 10; at <= 300; at += 10) {
       clock.advance(10);
       server.peers[0]!.socket.write(Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]));
-      await eventually(() => connection.link!.transport.lastReceived === at);
+      await eventually(() => connectionEndpointOf(connection).link!.transport.lastReceived === at);
     }
     expect(timers).toBe(before);
   });

@@ -4,6 +4,7 @@ import { connect, NotFoundError } from '../../lib/client/index.js';
 import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { connectionEndpointOf, endpointOf } from '../support/client-internals.js';
 
 describe('K1 what is on record is what the broker has, and nothing else', () => {
   const harness = useClientHarness();
@@ -50,9 +51,9 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       expect((await cancelled)[0]).toBe(await consumer.closed);
       expect(await gone('queue', queue)).toBe(true);
     }
-    expect(connection.topology.size).toBe(0);
+    expect(connectionEndpointOf(connection).topology.size).toBe(0);
     await lose();
-    expect(channel.consumers.list()).toEqual([]);
+    expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
   it('K1.1 a queue deleted and at once declared again is on record', async () => {
@@ -60,7 +61,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
     await Promise.all([channel.queueDelete(queue), channel.queueDeclare(queue, { exclusive: true })]);
-    expect(connection.topology.size).toBe(1);
+    expect(connectionEndpointOf(connection).topology.size).toBe(1);
     await lose();
     await channel.publish('', queue, 'there', { mandatory: true });
   });
@@ -93,9 +94,9 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
     // Behind the others on the same channel.
     await channel.queueDeclare(queue, { passive: true });
-    expect(connection.topology.size).toBe(3);
+    expect(connectionEndpointOf(connection).topology.size).toBe(3);
     await Promise.all([channel.queueDelete(queue), channel.exchangeDelete(exchange, { timeout: 60_000 })]);
-    expect(connection.topology.size).toBe(0);
+    expect(connectionEndpointOf(connection).topology.size).toBe(0);
   });
 
   it('K1.1 it follows the broker also when the channel closes before the answer has come', async () => {
@@ -105,7 +106,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     const deleting = errorOf(own.queueDelete(queue));
     await own.close({ timeout: 0 });
     expect(await deleting).toMatchObject({ name: 'ChannelClosedError', outcome: 'unknown' });
-    await eventually(() => Promise.resolve(connection.topology.size === 0));
+    await eventually(() => Promise.resolve(connectionEndpointOf(connection).topology.size === 0));
     expect(await gone('queue', queue)).toBe(true);
   });
 
@@ -117,7 +118,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     const consuming = channel.basicConsume(queue, () => {}, { signal: stop.signal });
     stop.abort(new Error('in a hurry'));
     expect((await errorOf(consuming)).message).toBe('in a hurry');
-    await eventually(() => Promise.resolve(connection.topology.size === 0));
+    await eventually(() => Promise.resolve(connectionEndpointOf(connection).topology.size === 0));
     expect(await gone('queue', queue)).toBe(true);
   });
 
@@ -139,7 +140,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await channel.publish(outer, '', 'the chain is back', { mandatory: true });
     await consumers[1]!.cancel();
     await eventually(() => gone('exchange', outer));
-    expect(connection.topology.size).toBe(1);
+    expect(connectionEndpointOf(connection).topology.size).toBe(1);
     await lose();
     expect([await gone('queue', queue), await gone('exchange', inner), await gone('exchange', outer)]).toEqual([
       true,
@@ -171,7 +172,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       await channel.queueDeclare(queue, { autoDelete: true });
       await end(own, queue);
       await eventually(() => gone('queue', queue));
-      expect(connection.topology.size).toBe(0);
+      expect(connectionEndpointOf(connection).topology.size).toBe(0);
       await own.close();
     }
   });
@@ -215,7 +216,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await channel.queueDeclare(queue, { autoDelete: true });
     await own.basicConsume(queue, () => {});
     await lose();
-    expect(connection.topology.size).toBe(0);
+    expect(connectionEndpointOf(connection).topology.size).toBe(0);
     expect(await gone('queue', queue)).toBe(true);
   });
 
@@ -226,13 +227,13 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await channel.queueDeclare(queue, { autoDelete: true, durable: false });
     await channel.queueUnbind(queue, exchange, 'never bound');
     await errorOf(channel.basicConsume(queue, () => {}, { arguments: { 'x-priority': 'text' } }));
-    expect(connection.topology.size).toBe(2);
+    expect(connectionEndpointOf(connection).topology.size).toBe(2);
     await lose();
     await channel.queueBind(queue, exchange, 'k');
     await channel.publish(exchange, 'k', 'there', { mandatory: true });
     await channel.queueUnbind(queue, exchange, 'k');
     await eventually(() => gone('exchange', exchange));
-    expect(connection.topology.size).toBe(1);
+    expect(connectionEndpointOf(connection).topology.size).toBe(1);
   });
 
   it('K1.2 an auto-delete exchange goes with its last binding, whatever takes that', async () => {
@@ -255,7 +256,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       await eventually(() => gone('exchange', source));
       await channel.queueDelete(queue);
       await channel.exchangeDelete(inner);
-      expect(connection.topology.size).toBe(0);
+      expect(connectionEndpointOf(connection).topology.size).toBe(0);
     }
   });
 
@@ -285,7 +286,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       const consumer = await channel.basicConsume(queue, () => {}, { noAck: true });
       await consumer.cancel();
     }
-    expect(connection.topology.size).toBe(1);
+    expect(connectionEndpointOf(connection).topology.size).toBe(1);
     await lose();
     expect((await errorOf(channel.publish(exchange, '', 'x', { mandatory: true }))).name).toBe('MessageReturnedError');
   });
@@ -338,7 +339,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     ]);
     expect(refused).toMatchObject({ status: 'rejected', reason: { routingKey: queue } });
     await channel.exchangeDelete(exchange);
-    expect(connection.topology.size).toBe(0);
+    expect(connectionEndpointOf(connection).topology.size).toBe(0);
   });
 
   it('K1.3 an empty name means the queue declared last, after a loss too', async () => {

@@ -1,39 +1,23 @@
-import { Buffer } from 'node:buffer';
-import { ByteReader } from '../../protocol/bytes.js';
-import type { Content } from '../../protocol/content.js';
-import { WireError } from '../../protocol/errors.js';
-import { ACK, DELIVER, NACK, readDeliver, readDeliveryTag, readMultiple } from '../../protocol/hot-methods.js';
-import { readMethod } from '../../protocol/methods.js';
-import { DeliverNames } from '../../protocol/name-cache.js';
-import { readProperties } from '../../protocol/properties.js';
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../../protocol/types.js';
-import { readUint32 } from '../../protocol/uint.js';
-import type { ResolvedChannelOptions } from './channel-options.js';
-import type { ChannelEvents } from './channel-events.js';
-import type { ChannelHost } from './channel-host.js';
 import { Backoff, type Clock, type Random } from '../../environment/index.js';
-import type { Message } from '../publishing/confirms.js';
+import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
+import { Settlements } from '../consuming/settlements.js';
+import { ChannelClosedError, ConnectionLostError, PublishNackedError, type AmqpError } from '../errors.js';
+import type { ChannelError, ConnectionError } from '../errors.js';
+import type { Link } from '../link/link.js';
+import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
+import type { Message } from '../publishing/confirms.js';
+import { Publisher, type Ending, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
+import type { Report } from '../safe-emitter.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
-import { Delivery, type DeliveryInfo } from '../consuming/delivery.js';
-import type { ConnectionError } from '../errors.js';
-import {
-  ChannelClosedError,
-  closeError,
-  ConnectionLostError,
-  PublishNackedError,
-  returnedMessage,
-  type AmqpError,
-  type ChannelError,
-} from '../errors.js';
-import { SafeEmitter } from '../safe-emitter.js';
-import { IncomingContent, type Announced } from './incoming-content.js';
-import type { FrameReceiver, Link } from '../link/link.js';
-import { Publisher, type Ending, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
-import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
-import { Settlements } from '../consuming/settlements.js';
+import { ChannelClosing, type ClosingChannel } from './channel-closing.js';
+import type { ChannelEvents } from './channel-events.js';
+import type { ChannelHost } from './channel-host.js';
+import type { ResolvedChannelOptions } from './channel-options.js';
+import { ChannelReceiver, type ReceivingChannel } from './channel-receiver.js';
 import type { TopologyRecord } from './topology-record.js';
 
 /** channel.close from the broker. */
@@ -54,7 +38,7 @@ const RETURN_DELAY = { first: 50, max: 2_000 } as const;
 const LEAVE_TIMEOUT = 5_000;
 
 /**
- * The wire's side of a channel: its states, its frames, and its way back after a loss.
+ * The broker's side of a channel: its states, what it sends, and its way back after a loss.
  *
  *     opening ──▶ open ◀──────── attach, resume ────────┐
  *                  │ channel.close, link lost           │
@@ -64,21 +48,19 @@ const LEAVE_TIMEOUT = 5_000;
  *                  │ close()                            │ not to be restored, or attempts spent
  *                  ├──▶ closing ──────▶ closed ◀────────┘
  */
-export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> implements FrameReceiver, PublisherHost {
+export class ChannelEndpoint implements PublisherHost, ReceivingChannel, ClosingChannel {
   /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
   readonly closed: Promise<AmqpError | undefined>;
   readonly clock: Clock;
-  /** @internal */
   readonly random: Random;
-  /** @internal */
   readonly consumers: ConsumerSet;
-  protected readonly rpc: PendingCalls;
-  protected readonly publisher: Publisher;
-  protected settlements: Settlements;
-  protected current: ChannelState = 'opening';
+  readonly rpc: PendingCalls;
+  readonly publisher: Publisher;
+  settlements: Settlements;
+  current: ChannelState = 'opening';
   /** Replayed when the channel opens anew. */
-  protected readonly qos = new Map<'consumer' | 'channel', number>();
-  protected confirmMode: boolean;
+  readonly qos = new Map<'consumer' | 'channel', number>();
+  confirmMode: boolean;
   private link: Link | undefined;
   private flowStopped = false;
   /** Clock time, ms. */
@@ -88,13 +70,12 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private readonly backoff: Backoff;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
-  /** @internal What the broker knows of it on this link, as far as it was told; `closing`: channel.close is under way. */
+  /** What the broker knows of it on this link, as far as it was told; `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
   /** Consumers that have ended here, and that the broker has until it closes the channel. */
   private readonly endings = new Set<Consumer>();
-  private readonly content: IncomingContent;
-  private readonly names = new DeliverNames();
-  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private readonly receiver: ChannelReceiver;
+  private readonly closing: ChannelClosing;
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
   private cancelPlan: (() => void) | undefined;
@@ -103,20 +84,19 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   private outlivesFirstLoss = true;
 
   constructor(
-    protected readonly host: ChannelHost,
-    /** @internal */
+    private readonly host: ChannelHost,
     readonly channelOptions: ResolvedChannelOptions,
+    readonly report: Report<ChannelEvents>,
     /** What is declared here is recorded there, to be declared again. */
-    protected readonly topology: TopologyRecord = host.topology,
+    readonly topology: TopologyRecord = host.topology,
   ) {
-    super();
-    const { clock, random, rpcTimeout, maxMessageSize } = host.options;
+    const { clock, random, rpcTimeout, logger } = host.options;
     this.clock = clock;
     this.random = random;
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
-    this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, host.options.random);
+    this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, random);
     this.rpc = new PendingCalls(
       (name, args) => this.send(name, args),
       clock,
@@ -124,10 +104,8 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       () => this.publisher.confirms.nextTag,
     );
     this.publisher = new Publisher(this, channelOptions);
-    this.content = new IncomingContent(
-      (announced, content, size, header) => this.onContent(announced, content, size, header),
-      maxMessageSize,
-    );
+    this.receiver = new ChannelReceiver(this, host.options);
+    this.closing = new ChannelClosing(this, clock, logger);
     this.settlements = this.newSettlements();
     this.consumers = new ConsumerSet({
       call: (name, args, options, onReply) => this.rpc.call(name, args, options, onReply),
@@ -150,7 +128,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
       onConsumerRestored: (consumer) => this.report('consumerRestored', consumer),
       onConsumerCancelled: (error) => this.report('consumerCancelled', error),
       onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
-      warn: (message) => host.options.logger.warn(`channel ${this.number}: ${message}`),
+      warn: (message) => logger.warn(`channel ${this.number}: ${message}`),
     });
   }
 
@@ -169,24 +147,42 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return this.current === 'open';
   }
 
-  /** @internal An answer to a call or a confirm is still to come. */
+  /** An answer to a call or a confirm is still to come. */
   get awaitsBroker(): boolean {
     return this.rpc.waiting || this.publisher.busy;
   }
 
-  /** @internal */
   get lost(): boolean {
     return this.current === 'restoring';
   }
 
-  private get ended(): boolean {
+  /** Nothing may be begun on it any more. */
+  get isOver(): boolean {
+    return this.current === 'closing' || this.current === 'closed';
+  }
+
+  private get isClosed(): boolean {
     return this.current === 'closed';
+  }
+
+  /** ms */
+  get rpcTimeout(): number {
+    return this.host.options.rpcTimeout;
+  }
+
+  get blocked(): string | undefined {
+    return this.host.blocked;
+  }
+
+  // Publishes may wait for a channel that was never open.
+  get drains(): boolean {
+    return this.isOpen || this.current === 'renewing' || (this.current === 'opening' && this.publisher.busy);
   }
 
   // Opening, and coming back.
 
   /**
-   * @internal Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew.
+   * Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew.
    *
    * @param wait.timeout for all of that, ms. Default: `rpcTimeout`
    */
@@ -196,7 +192,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (this.number === 0) this.number = this.allocated();
     if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
     this.link = this.host.link;
-    this.link?.register(this.id, this);
+    this.link?.register(this.id, this.receiver);
     this.settlements = this.newSettlements();
     this.lastLoss = undefined;
     this.flowStopped = false;
@@ -209,7 +205,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /**
-   * @internal Resolves when it is open for the first time. While somebody waits here a loss of the connection ends it, as any
+   * Resolves when it is open for the first time. While somebody waits here a loss of the connection ends it, as any
    * call under way.
    *
    * @throws TimeoutError, the signal's reason, what has closed it
@@ -231,7 +227,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
   }
 
-  /** @internal Brings the consumers back; from here on it is open. */
+  /** Brings the consumers back; from here on it is open. */
   async resume(): Promise<void> {
     const restored = this.current === 'restoring';
     await this.consumers.resume();
@@ -245,7 +241,23 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.publisher.pump();
   }
 
-  /** @internal Closed for good. */
+  /** Closes it gracefully. @param timeout ms; of several calls the earliest deadline counts */
+  close(timeout: number): Promise<void> {
+    return this.closing.close(timeout);
+  }
+
+  async sayGoodbye(): Promise<void> {
+    this.current = 'closing';
+    this.settlements.flush();
+    // What is not settled by now goes back to its queue with the channel.
+    this.settlements.end();
+    // finish() says goodbye for it, without waiting.
+    if (this.host.blocked !== undefined) return;
+    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
+    await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onLeft());
+  }
+
+  /** Closed for good. */
   finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
@@ -264,33 +276,33 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.report('closed', error);
   }
 
-  /** @internal The answer to a call that was under way when it ended: the record follows the broker. */
+  /** The answer to a call that was under way when it ended: the record follows the broker. */
   onLateReply(method: Method): void {
     this.rpc.settle(method.name, method);
   }
 
-  /** @internal The broker has closed it, or the connection is lost: so have its consumers. */
+  /** The broker has closed it, or the connection is lost: so have its consumers. */
   onLeft(): void {
     this.atBroker = 'closed';
     for (const consumer of this.endings) this.topology.consumerEnded(consumer.queue, consumer);
     this.endings.clear();
   }
 
-  /** @internal The connection was lost. */
+  /** The connection was lost. */
   onLinkLost(error: ConnectionError): void {
     if (this.current === 'closed') return;
     this.onLeft();
     this.lose(error, error, undefined);
   }
 
-  /** @internal The socket has room again, or the connection is no longer blocked. */
+  /** The socket has room again, or the connection is no longer blocked. */
   onWritable(): void {
     this.publisher.pump();
   }
 
   /** Waits, if need be, until the channel is back. @returns the options, with what is left of the deadline */
-  protected async whenOpen<O extends CallOptions>(what: string, options: O): Promise<O> {
-    if (this.current === 'closing' || this.current === 'closed') throw this.closedError(what);
+  async whenOpen<O extends CallOptions>(what: string, options: O): Promise<O> {
+    if (this.isOver) throw this.closedError(what);
     if (this.current === 'open') return options;
     const { timeout = this.host.options.rpcTimeout, signal } = options;
     const deadline = new Deadline(this.clock, { ...options, timeout });
@@ -300,7 +312,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
   }
 
   /** A synchronous method, once the channel is open. */
-  protected async call<N extends SynchronousMethod, R = Reply<N>>(
+  async call<N extends SynchronousMethod, R = Reply<N>>(
     name: N,
     args: MethodArguments<N>,
     options: CallOptions = {},
@@ -310,7 +322,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return this.rpc.call<N, R>(name, args, left, onReply);
   }
 
-  protected closedError(what: string): ChannelClosedError {
+  closedError(what: string): ChannelClosedError {
     return new ChannelClosedError(
       `${what}: channel ${this.id} is closed; open another with connection.openChannel()`,
       'not-sent',
@@ -322,7 +334,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
    * channel.close the broker takes nothing but close-ok, and before channel.open nothing at all: it would close the
    * connection (504).
    */
-  protected send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
+  send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
     if (!this.link?.alive)
       throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent', { method: name });
     if (this.atBroker !== (name === 'channel.open' ? 'closed' : 'open')) throw this.closedError(name);
@@ -341,7 +353,6 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
 
   // What the publisher asks.
 
-  /** @internal */
   obstacle(): Obstacle | undefined {
     if (this.current !== 'open') return { kind: 'unavailable', reason: `channel ${this.id} is ${this.current}` };
     const { blocked } = this.host;
@@ -353,7 +364,6 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
   }
 
-  /** @internal */
   write(message: Message): void {
     const { exchange, routingKey, mandatory, properties, body } = message;
     const key = exchange === '' ? this.topology.resolve(routingKey) : routingKey;
@@ -361,136 +371,37 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
   }
 
-  /** @internal */
   whenWritten(): Promise<void> {
     return this.link?.transport.whenWritten() ?? Promise.resolve();
   }
 
-  /** @internal */
   renewIn(delay: number): boolean {
     if (!this.channelOptions.restore || this.current !== 'open') return false;
     this.cancelPlan = this.clock.after(delay, () => void this.renew());
     return true;
   }
 
-  // What the link brings.
+  // What its receiver tells.
 
-  /** @internal */
-  get midContent(): boolean {
-    return !this.content.idle;
+  onFlow(active: boolean): void {
+    this.flowStopped = !active;
+    if (this.atBroker === 'open') this.send('channel.flowOk', { active });
+    this.publisher.pump();
   }
 
-  /** @internal */
-  onMethod(buffer: Buffer, start: number, end: number): void {
-    if (!this.content.idle) throw new WireError('UNEXPECTED_FRAME', 'a method where content was due');
-    if (end - start < 4) throw new WireError('SYNTAX_ERROR', 'a truncated method');
-    switch (readUint32(buffer, start)) {
-      case DELIVER:
-        return this.content.expect({ method: 'basic.deliver', args: readDeliver(buffer, start, end, this.names) });
-      case ACK: {
-        const deliveryTag = readDeliveryTag(buffer, start, end);
-        const multiple = readMultiple(buffer, start);
-        this.publisher.onAck(deliveryTag, multiple);
-        return this.report('ack', deliveryTag, multiple);
-      }
-      case NACK: {
-        const deliveryTag = readDeliveryTag(buffer, start, end);
-        const multiple = readMultiple(buffer, start);
-        this.publisher.onNack(deliveryTag, multiple);
-        return this.report('nack', deliveryTag, multiple);
-      }
-      default:
-        return this.onColdMethod(readMethod(this.reader.over(buffer, start, end)));
+  onCloseByBroker(close: CloseArguments): void {
+    this.link!.send(this.id, 'channel.closeOk', {});
+    // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
+    if (this.atBroker === 'open') {
+      this.onLeft();
+      this.link!.unregister(this.id);
     }
-  }
-
-  /** @internal */
-  onHeader(buffer: Buffer, start: number, end: number, limit: number): void {
-    this.content.onHeader(buffer, start, end, limit);
-  }
-
-  /** @internal */
-  onBody(buffer: Buffer, start: number, end: number): void {
-    this.content.onBody(buffer, start, end);
-  }
-
-  private onColdMethod(method: Method): void {
-    switch (method.name) {
-      case 'basic.getOk':
-        return this.content.expect({ method: method.name, args: { consumerTag: '', ...method.args } });
-      case 'basic.return':
-        return this.content.expect({ method: method.name, args: method.args });
-      case 'basic.cancel':
-        return this.consumers.onCancelled(method.args.consumerTag);
-      case 'channel.flow':
-        this.flowStopped = !method.args.active;
-        if (this.atBroker === 'open') this.send('channel.flowOk', { active: method.args.active });
-        return this.publisher.pump();
-      case 'channel.close':
-        this.link!.send(this.id, 'channel.closeOk', {});
-        // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
-        if (this.atBroker === 'open') {
-          this.onLeft();
-          this.link!.unregister(this.id);
-        }
-        return this.onClosedByBroker(closeError('channel', method.args) as ChannelError);
-      default:
-        break;
-    }
-    if (!this.rpc.settle(method.name, method)) {
-      throw new WireError('COMMAND_INVALID', `${method.name}, which nothing here waits for`);
-    }
-  }
-
-  private onContent({ method, args }: Announced, content: Content | undefined, size: number, header: Content): void {
-    switch (method) {
-      case 'basic.deliver':
-        return this.onDelivery(args, content, size, header);
-      case 'basic.return':
-        return this.onReturn(args, header, size);
-      case 'basic.getOk':
-        this.rpc.settle(method, (noAck: boolean) => this.receive(args, content, size, noAck));
-    }
-  }
-
-  private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number, header: Content): void {
-    const consumer = this.consumers.get(info.consumerTag);
-    const { onTooLarge, noAck = false } = consumer?.options ?? {};
-    if (!content && onTooLarge && !noAck) {
-      this.settlements.delivered(info.deliveryTag, noAck);
-      this.report('tooLarge', info, size);
-      return onTooLarge(new Delivery(info, header, noAck, this.settlements), size, this.host.options.maxMessageSize);
-    }
-    const delivery = this.receive(info, content, size, consumer?.options.noAck === true);
-    if (!delivery) return;
-    if (consumer) consumer.deliver(delivery);
-    // Sent before the broker knew that nobody waits for it any more.
-    else delivery.nack({ requeue: true });
-  }
-
-  private receive(
-    info: DeliveryInfo,
-    content: Content | undefined,
-    size: number,
-    noAck: boolean,
-  ): Delivery | undefined {
-    this.settlements.delivered(info.deliveryTag, noAck);
-    if (content) return new Delivery(info, content, noAck, this.settlements);
-    if (!noAck) this.settlements.nack(info.deliveryTag, false, false);
-    const limit = this.host.options.maxMessageSize;
-    this.host.options.logger.warn(
-      `channel ${this.id}: rejected a message of ${size} bytes; maxMessageSize is ${limit}`,
-    );
-    this.report('tooLarge', info, size);
-    return undefined;
-  }
-
-  private onReturn(args: MethodArguments<'basic.return'>, content: Content, bodySize: number): void {
-    const properties = readProperties(content.propertiesReader());
-    const returned = returnedMessage({ ...args, properties, body: content.body, bodySize });
-    // What comes before the answer to confirm.select was published before it, without a promise that waits.
-    const waitedFor = !this.rpc.awaits('confirm.select') && this.publisher.onReturn(returned, content.properties);
-    if (!waitedFor) this.report('return', returned);
+    const error = closeError('channel', close);
+    const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
+    const message = `channel ${this.id} was closed by the broker meanwhile: ${error.message}`;
+    const unknown = new ChannelClosedError(message, 'unknown', details);
+    const notThere = new ChannelClosedError(message, 'not-sent', details);
+    this.lose(error, unknown, { error, notThere });
   }
 
   // Losing it.
@@ -526,15 +437,6 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.rpc.fail(this.closedError('channel.open'));
   }
 
-  private onClosedByBroker(error: ChannelError): void {
-    const { id } = this;
-    const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
-    const message = `channel ${id} was closed by the broker meanwhile: ${error.message}`;
-    const unknown = new ChannelClosedError(message, 'unknown', details);
-    const notThere = new ChannelClosedError(message, 'not-sent', details);
-    this.lose(error, unknown, { error, notThere });
-  }
-
   private lose(error: ConnectionError | ChannelError, unknown: AmqpError, refusal: Refusal | undefined): void {
     const goesOn = this.channelOptions.restore && this.host.restoring && this.current !== 'closing';
     const restoringAlready = this.current === 'restoring';
@@ -544,7 +446,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     this.cancelPlan?.();
     this.lastLoss = error;
     this.settlements.end();
-    this.content.reset();
+    this.receiver.reset();
     this.consumers.suspend(this.link?.alive !== true);
     const answersMayCome = refusal === undefined && this.atBroker !== 'closed';
     const behindCall = answersMayCome
@@ -559,7 +461,7 @@ export abstract class ChannelEndpoint extends SafeEmitter<ChannelEvents> impleme
     }
     this.report('lost', error);
     // A listener may have closed it.
-    if (this.ended) return;
+    if (this.isClosed) return;
     if (!goesOn) this.finish(error);
     else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
   }

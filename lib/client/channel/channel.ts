@@ -3,23 +3,22 @@ import { Buffer } from 'node:buffer';
 import { EncodingError } from '../../protocol/errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { ChannelEndpoint } from './channel-endpoint.js';
+import type { ChannelEvents } from './channel-events.js';
+import type { ChannelHost } from './channel-host.js';
+import type { ResolvedChannelOptions } from './channel-options.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { type ConsumeOptions, type DeliveryHandler } from '../consuming/consumer.js';
 import { Deadline } from '../timing/deadline.js';
 import { within } from '../timing/deferred.js';
-import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
-import { ChannelError, ContentTooLargeError } from '../errors.js';
-import { textOf } from '../text-of.js';
+import { ChannelError, ContentTooLargeError, type AmqpError } from '../errors.js';
+import { SafeEmitter } from '../safe-emitter.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding } from './bindings.js';
-import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
-
-/** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
-const BLOCKED_GRACE = 1_000;
+import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
 
 const CALL_OPTIONS = ['timeout', 'signal'];
 const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'arguments', ...CALL_OPTIONS];
@@ -42,6 +41,16 @@ export interface QueueDeclared {
 }
 
 /**
+ * Makes a channel that is not open yet. For the connection, which opens it: see `endpointOf`.
+ *
+ * @param topology what is declared here is recorded there. Default: the connection's
+ */
+export let createChannel: (host: ChannelHost, options: ResolvedChannelOptions, topology?: TopologyRecord) => Channel;
+
+/** The broker's side of a channel, which users cannot reach. */
+export let endpointOf: (channel: Channel) => ChannelEndpoint;
+
+/**
  * One channel of a connection. Its methods are the specification's, class and method in one word. It survives channel
  * errors and lost connections: whatever was pending then fails with a typed error, and the same object opens anew, with
  * its QoS, confirm mode and consumers.
@@ -50,10 +59,40 @@ export interface QueueDeclared {
  * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, or `EncodingError` for what AMQP
  * cannot carry.
  */
-export class Channel extends ChannelEndpoint {
-  private closing: Promise<void> | undefined;
+export class Channel extends SafeEmitter<ChannelEvents> {
+  static {
+    createChannel = (host, options, topology) => new Channel(host, options, topology);
+    endpointOf = (channel) => channel.#endpoint;
+  }
+
+  readonly #endpoint: ChannelEndpoint;
   private lastDeclared = '';
-  private readonly deadline = new EarliestDeadline(this.clock, 'its deadline has passed');
+
+  /** Use `connection.openChannel()` or `connection.channel()`. */
+  private constructor(host: ChannelHost, options: ResolvedChannelOptions, topology?: TopologyRecord) {
+    super();
+    this.#endpoint = new ChannelEndpoint(host, options, (event, ...args) => this.report(event, ...args), topology);
+  }
+
+  /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
+  get closed(): Promise<AmqpError | undefined> {
+    return this.#endpoint.closed;
+  }
+
+  /** The channel number, from 1; 0 as long as it was never open. */
+  get id(): number {
+    return this.#endpoint.id;
+  }
+
+  /** Publisher confirms are on. */
+  get confirming(): boolean {
+    return this.#endpoint.confirming;
+  }
+
+  /** It can be used now. */
+  get isOpen(): boolean {
+    return this.#endpoint.isOpen;
+  }
 
   /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
   async exchangeDeclare(
@@ -65,18 +104,23 @@ export class Channel extends ChannelEndpoint {
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
     // On record without deadline and signal: these were of this call.
     const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
-    await this.call('exchange.declare', { exchange, type, passive, noWait: false, ...declared }, options, (reply) => {
-      if (!passive) this.topology.addExchange(exchange, type, declared);
-      return reply;
-    });
+    await this.#endpoint.call(
+      'exchange.declare',
+      { exchange, type, passive, noWait: false, ...declared },
+      options,
+      (reply) => {
+        if (!passive) this.#endpoint.topology.addExchange(exchange, type, declared);
+        return reply;
+      },
+    );
   }
 
   /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
   async exchangeDelete(exchange: string, options: { readonly ifUnused?: boolean } & CallOptions = {}): Promise<void> {
     refuseUnknown('exchangeDelete', options, ['ifUnused', ...CALL_OPTIONS]);
     const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
-    await this.call('exchange.delete', args, options, (reply) => {
-      this.topology.removeExchange(exchange);
+    await this.#endpoint.call('exchange.delete', args, options, (reply) => {
+      this.#endpoint.topology.removeExchange(exchange);
       return reply;
     });
   }
@@ -91,8 +135,14 @@ export class Channel extends ChannelEndpoint {
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('exchangeUnbind', options, BIND_OPTIONS);
     const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
-    await this.call('exchange.unbind', args, options, (reply) => {
-      this.topology.removeBinding({ kind: 'exchange', destination, source, routingKey, arguments: args.arguments });
+    await this.#endpoint.call('exchange.unbind', args, options, (reply) => {
+      this.#endpoint.topology.removeBinding({
+        kind: 'exchange',
+        destination,
+        source,
+        routingKey,
+        arguments: args.arguments,
+      });
       return reply;
     });
   }
@@ -108,15 +158,16 @@ export class Channel extends ChannelEndpoint {
     const { passive = false, exclusive = false, autoDelete = false } = options;
     const durable = options.durable ?? !exclusive;
     const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
+    const { rpc, topology } = this.#endpoint;
     return this.followed('queue.declare', options, (unlimited) => {
-      const args = { queue: this.topology.resolve(queue), passive, noWait: false, ...declared };
-      const declaration = this.rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
+      const args = { queue: topology.resolve(queue), passive, noWait: false, ...declared };
+      const declaration = rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
         const known = queue || reply.args.queue;
-        if (!passive) this.topology.addQueue(known, declared, queue === '');
-        this.lastDeclared = this.topology.knownAs(known);
+        if (!passive) topology.addQueue(known, declared, queue === '');
+        this.lastDeclared = topology.knownAs(known);
         return { ...reply.args, queue: known };
       });
-      if (!passive && queue !== '') this.topology.declaringQueue(queue, declaration);
+      if (!passive && queue !== '') topology.declaringQueue(queue, declaration);
       return declaration;
     });
   }
@@ -131,17 +182,21 @@ export class Channel extends ChannelEndpoint {
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueUnbind', options, BIND_OPTIONS);
     const binding = this.queueBinding(queue, exchange, routingKey, options);
-    const name = this.topology.resolve(binding.destination);
+    const name = this.#endpoint.topology.resolve(binding.destination);
     const args = { queue: name, exchange, routingKey: binding.routingKey, arguments: binding.arguments };
-    await this.call('queue.unbind', args, options, (reply) => {
-      this.topology.removeBinding(binding);
+    await this.#endpoint.call('queue.unbind', args, options, (reply) => {
+      this.#endpoint.topology.removeBinding(binding);
       return reply;
     });
   }
 
   /** Drops the queue's ready messages; resolves with their number. */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
-    const { args } = await this.call('queue.purge', { queue: this.currentName(queue), noWait: false }, options);
+    const { args } = await this.#endpoint.call(
+      'queue.purge',
+      { queue: this.currentName(queue), noWait: false },
+      options,
+    );
     return args.messageCount;
   }
 
@@ -152,14 +207,15 @@ export class Channel extends ChannelEndpoint {
   ): Promise<number> {
     refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
     const { ifUnused = false, ifEmpty = false } = options;
+    const { rpc, topology } = this.#endpoint;
     return this.followed('queue.delete', options, (unlimited) => {
       const known = this.queueMeant(queue);
-      const args = { queue: this.topology.resolve(known), ifUnused, ifEmpty, noWait: false };
-      const deletion = this.rpc.call('queue.delete', args, unlimited, (reply: Reply<'queue.delete'>) => {
-        this.topology.removeQueue(known);
+      const args = { queue: topology.resolve(known), ifUnused, ifEmpty, noWait: false };
+      const deletion = rpc.call('queue.delete', args, unlimited, (reply: Reply<'queue.delete'>) => {
+        topology.removeQueue(known);
         return reply.args.messageCount;
       });
-      this.topology.deletingQueue(known, deletion);
+      topology.deletingQueue(known, deletion);
       return deletion;
     });
   }
@@ -174,8 +230,8 @@ export class Channel extends ChannelEndpoint {
     refuseUnknown('basicQos', options, ['global', ...CALL_OPTIONS]);
     const global = options.global === true;
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
-    await this.call('basic.qos', { prefetchSize: 0, prefetchCount: limit, global }, options);
-    this.qos.set(global ? 'channel' : 'consumer', limit);
+    await this.#endpoint.call('basic.qos', { prefetchSize: 0, prefetchCount: limit, global }, options);
+    this.#endpoint.qos.set(global ? 'channel' : 'consumer', limit);
   }
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
@@ -184,8 +240,8 @@ export class Channel extends ChannelEndpoint {
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
-    const left = this.isOpen ? checked : await this.whenOpen('basic.consume', checked);
-    return this.consumers.add(this.queueMeant(queue), handler, left);
+    const left = this.isOpen ? checked : await this.#endpoint.whenOpen('basic.consume', checked);
+    return this.#endpoint.consumers.add(this.queueMeant(queue), handler, left);
   }
 
   /**
@@ -199,7 +255,7 @@ export class Channel extends ChannelEndpoint {
     queue: string,
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
-    const bounded = iteratorOptions(options, this.qos.get('consumer') ?? 0);
+    const bounded = iteratorOptions(options, this.#endpoint.qos.get('consumer') ?? 0);
     return new DeliveryIterator((handler, stop) => {
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });
@@ -208,13 +264,13 @@ export class Channel extends ChannelEndpoint {
 
   /** Tags of the consumers whose deliveries need no acknowledgement. */
   get noAckConsumers(): ReadonlySet<string> {
-    const noAck = this.consumers.list().filter(({ active, options }) => active && options.noAck === true);
+    const noAck = this.#endpoint.consumers.list().filter(({ active, options }) => active && options.noAck === true);
     return new Set(noAck.map(({ consumerTag }) => consumerTag));
   }
 
   /** Ends a consumer by its tag; see `Consumer.cancel`. A tag that is not known is nothing to cancel. */
   async basicCancel(consumerTag: string, options: CallOptions = {}): Promise<void> {
-    await this.consumers.get(consumerTag)?.cancel(options);
+    await this.#endpoint.consumers.get(consumerTag)?.cancel(options);
   }
 
   /** Fetches one message (basic.get); undefined when the queue is empty. @throws ContentTooLargeError over `maxMessageSize` */
@@ -223,7 +279,7 @@ export class Channel extends ChannelEndpoint {
     options: { readonly noAck?: boolean } & CallOptions = {},
   ): Promise<Delivery | undefined> {
     refuseUnknown('basicGet', options, GET_OPTIONS);
-    const left = this.isOpen ? options : await this.whenOpen('basic.get', options);
+    const left = this.isOpen ? options : await this.#endpoint.whenOpen('basic.get', options);
     const noAck = options.noAck === true;
     type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
     const onReply = (reply: Fetched, abandoned: boolean): Delivery | undefined => {
@@ -233,7 +289,7 @@ export class Channel extends ChannelEndpoint {
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;
     };
-    return this.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, left, onReply);
+    return this.#endpoint.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, left, onReply);
   }
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
@@ -248,14 +304,14 @@ export class Channel extends ChannelEndpoint {
    */
   async basicRecoverAsync(options: { readonly requeue?: boolean } = {}): Promise<void> {
     refuseUnknown('basicRecoverAsync', options, ['requeue']);
-    if (!this.isOpen) await this.whenOpen('basic.recover', {});
+    if (!this.isOpen) await this.#endpoint.whenOpen('basic.recover', {});
     // A loss of the channel gives everything back as well.
     this.recover(options.requeue !== false, {}).catch(() => {});
   }
 
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
-    return (await this.call('channel.flow', { active }, options)).args.active;
+    return (await this.#endpoint.call('channel.flow', { active }, options)).args.active;
   }
 
   /**
@@ -263,7 +319,7 @@ export class Channel extends ChannelEndpoint {
    * together with confirms, and not replayed when the channel is restored: what was not committed is lost then.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
-    await this.call('tx.select', {}, options);
+    await this.#endpoint.call('tx.select', {}, options);
   }
 
   /** Carries out what was published and acked since the last commit or rollback. */
@@ -280,9 +336,9 @@ export class Channel extends ChannelEndpoint {
   async confirmSelect(options: CallOptions = {}): Promise<void> {
     if (this.confirming) return;
     try {
-      await this.call('confirm.select', { noWait: false }, options);
+      await this.#endpoint.call('confirm.select', { noWait: false }, options);
     } catch (error) {
-      if (error instanceof ChannelError && error.method === 'confirm.select') this.confirmMode = false;
+      if (error instanceof ChannelError && error.method === 'confirm.select') this.#endpoint.confirmMode = false;
       throw error;
     }
   }
@@ -303,19 +359,24 @@ export class Channel extends ChannelEndpoint {
     body: Uint8Array | string,
     options: PublishOptions = {},
   ): Promise<number> {
-    if (this.current === 'closing' || this.current === 'closed') return Promise.reject(this.closedError('publish'));
+    if (this.#endpoint.isOver) return Promise.reject(this.#endpoint.closedError('publish'));
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!(bytes instanceof Uint8Array))
       return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
     // To the default exchange it goes by the queue's name: the one that stays, until it is written.
-    const key = exchange === '' ? this.topology.knownAs(routingKey) : routingKey;
-    return this.publisher.publish(exchange, key, bytes, options);
+    const key = exchange === '' ? this.#endpoint.topology.knownAs(routingKey) : routingKey;
+    return this.#endpoint.publisher.publish(exchange, key, bytes, options);
   }
 
   /** Resolves once every publish so far has its outcome. @param options.timeout ms; default the channel's `publishTimeout` */
   async waitForConfirms(options: CallOptions = {}): Promise<void> {
-    const wait = { timeout: options.timeout ?? this.channelOptions.publishTimeout, signal: options.signal };
-    await within(this.publisher.whenSettled(), this.clock, wait, 'waitForConfirms: some are still missing');
+    const wait = { timeout: options.timeout ?? this.#endpoint.channelOptions.publishTimeout, signal: options.signal };
+    await within(
+      this.#endpoint.publisher.whenSettled(),
+      this.#endpoint.clock,
+      wait,
+      'waitForConfirms: some are still missing',
+    );
   }
 
   /**
@@ -332,56 +393,11 @@ export class Channel extends ChannelEndpoint {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.consumers.excuseCaller();
-    this.deadline.within(timeout);
-    return (this.closing ??= this.closeOnce());
+    return this.#endpoint.close(timeout);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  private async closeOnce(): Promise<void> {
-    try {
-      // Publishes may wait for a channel that was never open.
-      const drains = this.isOpen || this.current === 'renewing' || (this.current === 'opening' && this.publisher.busy);
-      if (drains) await this.deadline.race<unknown>(this.drain(), this.closed);
-    } catch (error) {
-      this.host.options.logger.warn(`channel ${this.id}: closed at once, not gracefully: ${textOf(error)}`);
-    }
-    this.deadline.end();
-    this.finish(undefined);
-  }
-
-  /** Without a deadline of its own: whatever it waits for ends with the channel. */
-  private async drain(): Promise<void> {
-    if (!this.isOpen) await this.whenOpen('close', { timeout: Infinity });
-    const consumers = this.consumers.list();
-    // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
-    const unheard = this.host.blocked !== undefined;
-    if (unheard) this.consumers.suspend(false);
-    // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
-    const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
-    await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
-    await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);
-    await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
-    // Its deadline may have passed meanwhile: then the number is another channel's, or free.
-    if (!this.isOpen) return;
-    this.current = 'closing';
-    this.settlements.flush();
-    // What is not settled by now goes back to its queue with the channel.
-    this.settlements.end();
-    // finish() says goodbye for it, without waiting.
-    if (this.host.blocked !== undefined) return;
-    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-    await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onLeft());
-  }
-
-  private async publishesSettled(timeout: number): Promise<void> {
-    const late = 'publishes have no outcome yet, and get none from here on';
-    await within(this.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
-      this.host.options.logger.warn(`channel ${this.id}: ${textOf(error)}`);
-    });
   }
 
   /**
@@ -395,35 +411,45 @@ export class Channel extends ChannelEndpoint {
     send: (unlimited: CallOptions) => Promise<R>,
   ): Promise<R> {
     // Calls of one tick go out in their order: no turn is waited for while the channel is open.
-    const left = this.isOpen ? options : await this.whenOpen(name, options);
-    const { signal, timeout = this.host.options.rpcTimeout } = left;
+    const left = this.isOpen ? options : await this.#endpoint.whenOpen(name, options);
+    const { signal, timeout = this.#endpoint.rpcTimeout } = left;
     checkDuration('timeout', timeout);
     signal?.throwIfAborted();
     const late = `${name}: no answer within ${timeout} ms`;
-    return within(send({ timeout: Infinity }), this.clock, { timeout, signal }, late);
+    return within(send({ timeout: Infinity }), this.#endpoint.clock, { timeout, signal }, late);
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
-    const deadline = new Deadline(this.clock, options);
+    const deadline = new Deadline(this.#endpoint.clock, options);
     // Publishes that still wait for the socket are part of it.
     await this.waitForConfirms(deadline.left);
-    this.settlements.flush();
-    await this.call(name, {}, deadline.left);
+    this.#endpoint.settlements.flush();
+    await this.#endpoint.call(name, {}, deadline.left);
   }
 
   private async bind(binding: Binding, options: CallOptions): Promise<void> {
     const { kind, routingKey, source } = binding;
     const rest = { routingKey, noWait: false, arguments: binding.arguments };
     const bound = <R>(reply: R): R => {
-      this.topology.addBinding(binding);
+      this.#endpoint.topology.addBinding(binding);
       return reply;
     };
     if (kind === 'queue') {
-      const queue = this.topology.resolve(binding.destination);
-      await this.call('queue.bind', { ...rest, queue, exchange: source }, options, bound<Reply<'queue.bind'>>);
+      const queue = this.#endpoint.topology.resolve(binding.destination);
+      await this.#endpoint.call(
+        'queue.bind',
+        { ...rest, queue, exchange: source },
+        options,
+        bound<Reply<'queue.bind'>>,
+      );
     } else {
       const { destination } = binding;
-      await this.call('exchange.bind', { ...rest, destination, source }, options, bound<Reply<'exchange.bind'>>);
+      await this.#endpoint.call(
+        'exchange.bind',
+        { ...rest, destination, source },
+        options,
+        bound<Reply<'exchange.bind'>>,
+      );
     }
   }
 
@@ -435,24 +461,24 @@ export class Channel extends ChannelEndpoint {
   ): Binding {
     const destination = this.queueMeant(queue);
     // Neither given: the name is the routing key as well.
-    const key = queue === '' && routingKey === '' ? this.topology.resolve(destination) : routingKey;
+    const key = queue === '' && routingKey === '' ? this.#endpoint.topology.resolve(destination) : routingKey;
     return { kind: 'queue', destination, source, routingKey: key, arguments: args };
   }
 
   /** An empty name means the queue declared last on this channel. The broker would forget which, with the channel. */
   private queueMeant(queue: string): string {
-    return queue === '' ? this.lastDeclared : this.topology.knownAs(queue);
+    return queue === '' ? this.lastDeclared : this.#endpoint.topology.knownAs(queue);
   }
 
   private currentName(queue: string): string {
-    return this.topology.resolve(this.queueMeant(queue));
+    return this.#endpoint.topology.resolve(this.queueMeant(queue));
   }
 
   private recover(requeue: boolean, options: CallOptions): Promise<unknown> {
     return this.followed('basic.recover', options, (unlimited) => {
-      const { settlements } = this;
+      const { rpc, settlements } = this.#endpoint;
       settlements.beginRecover();
-      return this.rpc.call('basic.recover', { requeue }, unlimited, () => settlements.endRecover());
+      return rpc.call('basic.recover', { requeue }, unlimited, () => settlements.endRecover());
     });
   }
 }

@@ -1,6 +1,6 @@
-import { Connection } from './connection.js';
+import { connectionEndpointOf, newConnection, type Connection } from './connection.js';
 import { ConfigurationError } from '../errors.js';
-import type { ConnectionOptions, Urls } from '../link/connection-options.js';
+import { resolveOptions, type ConnectionOptions, type Urls } from '../link/connection-options.js';
 
 /**
  * Opens a connection: tries every host once, in random order, each with its own deadline.
@@ -10,7 +10,10 @@ import type { ConnectionOptions, Urls } from '../link/connection-options.js';
  *   login, NotAllowedError for a vhost, TimeoutError, UnexpectedPeerError, ConfigurationError
  */
 export async function connect(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Promise<Connection> {
-  return Connection.open(merged('connect', urls, options));
+  const merged = mergedOptions('connect', urls, options);
+  const connection = newConnection(resolveOptions(merged));
+  await connectionEndpointOf(connection).open(merged.signal);
+  return connection;
 }
 
 /**
@@ -29,10 +32,13 @@ export async function connect(urls?: Urls | ConnectionOptions, options: Connecti
  * @throws ConfigurationError for an option that does not exist or cannot work
  */
 export function createConnection(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Connection {
-  return Connection.create(merged('createConnection', urls, options));
+  const merged = mergedOptions('createConnection', urls, options);
+  const connection = newConnection(resolveOptions(merged));
+  connectionEndpointOf(connection).openInBackground(merged.signal);
+  return connection;
 }
 
-function merged(
+function mergedOptions(
   what: string,
   urls: Urls | ConnectionOptions | undefined,
   options: ConnectionOptions,

@@ -6,13 +6,13 @@ import { replyCodes } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import {
   AmqpError,
-  closeError,
   ConnectionClosedError,
   ConnectionError,
   ConnectionLostError,
   TimeoutError,
   UnexpectedPeerError,
 } from '../errors.js';
+import { closeError } from '../close-error.js';
 import { Deferred } from '../timing/deferred.js';
 import { handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';

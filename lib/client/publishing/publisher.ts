@@ -11,14 +11,15 @@ import {
   PublishRefusedError,
   PublishTimeoutError,
   TimeoutError,
-  returnedMessage,
   type AmqpError,
   type ChannelError,
+  type ConnectionError,
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
 import { checkPublishOptions, type PublishOptions } from './publish-options.js';
 import { Refusals } from './refusals.js';
+import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
 
 export interface PublisherOptions {
@@ -60,7 +61,7 @@ export interface Ending {
   readonly refusal?:
     | undefined
     | {
-        readonly error: ChannelError;
+        readonly error: ConnectionError | ChannelError;
         /** The error of a publish that the broker certainly does not have, where it is not sent again. */
         readonly notThere: AmqpError;
         /** The delivery tag from which on publishes stand behind the call that is to blame. */

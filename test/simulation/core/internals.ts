@@ -1,11 +1,7 @@
 import type { Channel, Connection } from '../../../lib/client/index.js';
+import { connectionEndpointOf, endpointOf } from '../../support/client-internals.js';
 
 /** What the oracle looks at and users cannot: kept in one place, for it hangs on how the client is built. */
-interface InnerConnection {
-  readonly topology: InnerRecord;
-  readonly liveLink?: { readonly transport: { readonly bufferedBytes: number } } | undefined;
-}
-
 interface InnerRecord {
   readonly exchanges: ReadonlyMap<string, unknown>;
   readonly queues: ReadonlyMap<string, unknown>;
@@ -14,17 +10,17 @@ interface InnerRecord {
 }
 
 export function recordOf(connection: Connection): InnerRecord {
-  return (connection as unknown as InnerConnection).topology;
+  return connectionEndpointOf(connection).topology as unknown as InnerRecord;
 }
 
 /** As the client sees it: `open`, `closing`, … */
 export function stateOf(channel: Channel): string {
-  return (channel as unknown as { readonly current: string }).current;
+  return endpointOf(channel).current;
 }
 
 /** Bytes that the client holds for its socket. */
 export function bufferedBytes(connection: Connection): number {
-  return (connection as unknown as InnerConnection).liveLink?.transport.bufferedBytes ?? 0;
+  return connectionEndpointOf(connection).lastLink?.transport.bufferedBytes ?? 0;
 }
 
 /** What the broker calls a queue now. */

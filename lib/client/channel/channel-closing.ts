@@ -1,0 +1,84 @@
+import type { Clock } from '../../environment/index.js';
+import type { ConsumerSet } from '../consuming/consumer-set.js';
+import type { ClientLogger } from '../link/client-logger.js';
+import type { CallOptions } from '../link/pending-calls.js';
+import type { Publisher } from '../publishing/publisher.js';
+import { textOf } from '../text-of.js';
+import { within } from '../timing/deferred.js';
+import { EarliestDeadline } from '../timing/earliest-deadline.js';
+
+/** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
+const BLOCKED_GRACE = 1_000;
+
+/** The channel, as its graceful end sees it. */
+export interface ClosingChannel {
+  readonly id: number;
+  readonly isOpen: boolean;
+  /** It has publishes that wait, or consumers: something is to be done before it closes. */
+  readonly drains: boolean;
+  readonly closed: Promise<unknown>;
+  /** The broker's reason, while it has blocked the connection. */
+  readonly blocked: string | undefined;
+  readonly consumers: ConsumerSet;
+  readonly publisher: Publisher;
+  whenOpen(what: string, options: CallOptions): Promise<unknown>;
+  /** Flushes the settlements and closes the channel at the broker. */
+  sayGoodbye(): Promise<void>;
+  finish(error: undefined): void;
+}
+
+/** The graceful end of a channel: consumers cancelled, running handlers and confirms awaited, acks flushed. */
+export class ChannelClosing {
+  private readonly deadline: EarliestDeadline;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly channel: ClosingChannel,
+    private readonly clock: Clock,
+    private readonly logger: ClientLogger,
+  ) {
+    this.deadline = new EarliestDeadline(clock, 'its deadline has passed');
+  }
+
+  /** @param timeout ms for all of it; of several calls the earliest deadline counts */
+  close(timeout: number): Promise<void> {
+    this.channel.consumers.excuseCaller();
+    this.deadline.within(timeout);
+    return (this.closing ??= this.closeOnce());
+  }
+
+  private async closeOnce(): Promise<void> {
+    const { channel } = this;
+    try {
+      if (channel.drains) await this.deadline.race<unknown>(this.drain(), channel.closed);
+    } catch (error) {
+      this.logger.warn(`channel ${channel.id}: closed at once, not gracefully: ${textOf(error)}`);
+    }
+    this.deadline.end();
+    channel.finish(undefined);
+  }
+
+  /** Without a deadline of its own: whatever it waits for ends with the channel. */
+  private async drain(): Promise<void> {
+    const { channel } = this;
+    if (!channel.isOpen) await channel.whenOpen('close', { timeout: Infinity });
+    const consumers = channel.consumers.list();
+    // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
+    const unheard = channel.blocked !== undefined;
+    if (unheard) channel.consumers.suspend(false);
+    // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
+    const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
+    await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
+    await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);
+    await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
+    // Its deadline may have passed meanwhile: then the number is another channel's, or free.
+    if (channel.isOpen) await channel.sayGoodbye();
+  }
+
+  private async publishesSettled(timeout: number): Promise<void> {
+    const late = 'publishes have no outcome yet, and get none from here on';
+    await within(this.channel.publisher.whenSettled(), this.clock, { timeout }, late).catch((error: unknown) => {
+      this.logger.warn(`channel ${this.channel.id}: ${textOf(error)}`);
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { methodName } from '../protocol/methods.js';
+import { replyCodes, type ReplyCodeName } from '../protocol/spec.js';
+import {
+  AccessRefusedError,
+  AmqpSyntaxError,
+  ChannelError,
+  ChannelInvalidError,
+  CommandInvalidError,
+  ConnectionError,
+  ConnectionForcedError,
+  ContentTooLargeError,
+  FrameError,
+  InternalError,
+  InvalidPathError,
+  NoConsumersError,
+  NoRouteError,
+  NotAllowedError,
+  NotFoundError,
+  NotImplementedError,
+  PreconditionFailedError,
+  ResourceError,
+  ResourceLockedError,
+  UnexpectedFrameError,
+} from './errors.js';
+
+const byReplyName = {
+  CONTENT_TOO_LARGE: ContentTooLargeError,
+  NO_ROUTE: NoRouteError,
+  NO_CONSUMERS: NoConsumersError,
+  CONNECTION_FORCED: ConnectionForcedError,
+  INVALID_PATH: InvalidPathError,
+  ACCESS_REFUSED: AccessRefusedError,
+  NOT_FOUND: NotFoundError,
+  RESOURCE_LOCKED: ResourceLockedError,
+  PRECONDITION_FAILED: PreconditionFailedError,
+  FRAME_ERROR: FrameError,
+  SYNTAX_ERROR: AmqpSyntaxError,
+  COMMAND_INVALID: CommandInvalidError,
+  CHANNEL_ERROR: ChannelInvalidError,
+  UNEXPECTED_FRAME: UnexpectedFrameError,
+  RESOURCE_ERROR: ResourceError,
+  NOT_ALLOWED: NotAllowedError,
+  NOT_IMPLEMENTED: NotImplementedError,
+  INTERNAL_ERROR: InternalError,
+} as const satisfies Record<ReplyCodeName, typeof ConnectionError | typeof ChannelError>;
+
+/** What connection.close and channel.close carry. */
+export interface CloseArguments {
+  readonly replyCode: number;
+  readonly replyText: string;
+  readonly classId: number;
+  readonly methodId: number;
+}
+
+/**
+ * The typed error for a close that came from the broker. The reply code decides its class, whichever of both was closed;
+ * `scope` says which.
+ */
+export function closeError(scope: 'connection' | 'channel', close: CloseArguments): ConnectionError | ChannelError {
+  const { replyCode, replyText } = close;
+  const method = methodName(close.classId, close.methodId);
+  const details = { replyCode, replyText, method, scope };
+  const message = `${replyCode} ${replyText}${method ? ` (caused by ${method})` : ''}`;
+  for (const [name, { code }] of Object.entries(replyCodes)) {
+    if (code === replyCode) return new byReplyName[name as ReplyCodeName](message, details);
+  }
+  return scope === 'connection' ? new ConnectionError(message, details) : new ChannelError(message, details);
+}

@@ -1,0 +1,87 @@
+import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
+import type { Leaving } from '../channel/channel-host.js';
+import { NotAllowedError } from '../errors.js';
+import type { Link } from '../link/link.js';
+import { ChannelIds } from './channel-ids.js';
+import { Deferred } from '../timing/deferred.js';
+import { sayFarewell } from './farewell.js';
+
+/** The channels of one connection that are not closed, and their numbers. */
+export class Channels implements Iterable<ChannelEndpoint> {
+  private readonly all = new Set<ChannelEndpoint>();
+  private readonly ids = new ChannelIds();
+  /** Of channels that have ended here, and that the broker has not closed yet. */
+  private readonly farewells = new Set<Promise<void>>();
+
+  /** @param link the live one; undefined while there is none */
+  constructor(private readonly link: () => Link | undefined) {}
+
+  /** As they are now: whoever goes through them may close some. */
+  [Symbol.iterator](): Iterator<ChannelEndpoint> {
+    return [...this.all][Symbol.iterator]();
+  }
+
+  add(channel: ChannelEndpoint): void {
+    this.all.add(channel);
+  }
+
+  /** A number for a channel that opens for the first time. @throws NotAllowedError when channel-max are in use */
+  allocateId(channelMax: number): number {
+    return this.ids.allocate(channelMax);
+  }
+
+  /** The channel is closed for good. @param free called when the broker has agreed to its end, and its number is free */
+  release(channel: Leaving, free: () => void): void {
+    if (!(this.all as Set<Leaving>).delete(channel) || channel.id === 0) return;
+    const left = new Deferred<void>();
+    this.farewells.add(left.promise);
+    sayFarewell(this.link(), channel, () => {
+      this.ids.release(channel.id);
+      this.farewells.delete(left.promise);
+      left.resolve();
+      free();
+    });
+  }
+
+  /** Resolves when the broker has closed the channels that have ended here. */
+  async left(): Promise<void> {
+    await Promise.all(this.farewells);
+  }
+
+  /** Has the broker close a channel that is opened anew under its number. */
+  leave(channel: Leaving, left: () => void): void {
+    sayFarewell(this.link(), channel, left);
+  }
+
+  /** A failover may lead to a broker that allows fewer channels: it would close the connection for a higher number. */
+  dropOver(channelMax: number): void {
+    for (const channel of this) {
+      if (channel.id <= channelMax) continue;
+      channel.finish(
+        new NotAllowedError(
+          `channel ${channel.id} does not come back: the broker that the connection is on now allows ${channelMax} ` +
+            '(channel-max); open fewer, or give all brokers the same limit',
+          { scope: 'channel' },
+        ),
+      );
+    }
+  }
+
+  /** The socket has room again, or the connection is no longer blocked. */
+  pump(): void {
+    for (const channel of this.all) channel.onWritable();
+  }
+
+  /** Of deliveries that came and that no handler is done with. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const { consumers } of this.all) bytes += consumers.heldBytes;
+    return bytes;
+  }
+
+  /** An answer to a call or a confirm is still to come. */
+  get awaitBroker(): boolean {
+    for (const channel of this.all) if (channel.awaitsBroker) return true;
+    return false;
+  }
+}

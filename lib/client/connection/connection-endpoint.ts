@@ -1,0 +1,362 @@
+import type { Method } from '../../protocol/types.js';
+import { createChannel, endpointOf, type Channel } from '../channel/channel.js';
+import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
+import type { ChannelHost, Leaving, Restorable } from '../channel/channel-host.js';
+import { resolveChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
+import { TopologyRecord } from '../channel/topology-record.js';
+import { diagnostics, type ConnectMessage } from '../diagnostics.js';
+import { ConnectionClosedError, ConnectionLostError, type AmqpError, type ConnectionError } from '../errors.js';
+import type { ResolvedOptions } from '../link/connection-options.js';
+import { connectToAny } from '../link/connector.js';
+import { asLost, type Link, type LinkOwner } from '../link/link.js';
+import { PendingCalls } from '../link/pending-calls.js';
+import { reconnect, type Loss } from '../recovery/reconnect.js';
+import { ReconnectPace } from '../recovery/reconnect-pace.js';
+import { restore } from '../recovery/restore.js';
+import { TopologyRestorer } from '../recovery/topology-restorer.js';
+import type { Report } from '../safe-emitter.js';
+import { textOf } from '../text-of.js';
+import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
+import { EarliestDeadline } from '../timing/earliest-deadline.js';
+import { onAbort } from '../timing/on-abort.js';
+import { Channels } from './channels.js';
+import type { ConnectionEvents, ConnectionState } from './connection-events.js';
+import { EventWaiters } from './event-waiters.js';
+
+/**
+ * The broker's side of a connection: its states, its link, and its way back after a loss.
+ *
+ *     connecting ──▶ open ──(link lost)──▶ reconnecting ──▶ open
+ *         │           │ close()                 │ close(), attempts spent, or `reconnect: false`
+ *         └───────────┴──────▶ closing ──▶ closed ◀┘
+ */
+export class ConnectionEndpoint implements ChannelHost, LinkOwner {
+  readonly topology = new TopologyRecord((queue) => this.restorer.discard(queue));
+  /** Calls on channel 0. */
+  readonly control: PendingCalls;
+  /** Who waits for the next event, whichever it is. */
+  readonly events = new EventWaiters();
+  private readonly channels = new Channels(() => this.link);
+  private readonly end = new Deferred<AmqpError | undefined>();
+  private readonly restorer: TopologyRestorer;
+  private readonly stop = new AbortController();
+  private readonly pace: ReconnectPace | undefined;
+  private readonly deadline: EarliestDeadline;
+  /** Who waits until it is open. */
+  private readonly opening = new Set<Deferred<void>>();
+  private current: ConnectionState = 'connecting';
+  private wasOpen = false;
+  private latestLink: Link | undefined;
+  /** Clock time, ms. */
+  private openSince = 0;
+  private blockedReason: string | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    readonly options: ResolvedOptions,
+    private readonly report: Report<ConnectionEvents>,
+  ) {
+    const { reconnect: limits, random, clock, rpcTimeout } = options;
+    this.pace = limits ? new ReconnectPace(limits, random) : undefined;
+    this.deadline = new EarliestDeadline(clock, 'the deadline of close() has passed');
+    this.control = new PendingCalls(
+      (name, args) => {
+        const { link } = this;
+        if (!link) throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent');
+        link.send(0, name, args);
+      },
+      clock,
+      rpcTimeout,
+    );
+    this.restorer = new TopologyRestorer(
+      this.topology,
+      this,
+      (whileClosing) => this.scratchChannel(whileClosing),
+      {
+        renamed: (queue, name) => this.report('queueRenamed', queue, name),
+        restored: (entity) => this.report('restored', entity),
+        failed: (entity, error) => {
+          options.logger.warn(`${entity} could not be restored: ${textOf(error)}`);
+          this.report('restoreFailed', entity, error);
+        },
+      },
+      this.stop.signal,
+    );
+  }
+
+  /** Resolves when it is closed for good. */
+  get closed(): Promise<AmqpError | undefined> {
+    return this.end.promise;
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  /** It closes, or is closed. */
+  get isOver(): boolean {
+    return this.closing !== undefined || this.current === 'closed';
+  }
+
+  get link(): Link | undefined {
+    return this.latestLink?.alive ? this.latestLink : undefined;
+  }
+
+  /** The live one, or the last: what was negotiated with the broker. */
+  get lastLink(): Link | undefined {
+    return this.latestLink;
+  }
+
+  get blocked(): string | undefined {
+    return this.blockedReason;
+  }
+
+  get restoring(): boolean {
+    return !this.isOver && (this.link !== undefined || this.options.reconnect !== false);
+  }
+
+  // Opening, and coming back.
+
+  /** Tries every host once. @throws what the last of them has answered, or the signal's reason; it is closed then */
+  async open(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      const stop = signal ? AbortSignal.any([this.stop.signal, signal]) : this.stop.signal;
+      const link = await connectToAny(this.options, stop);
+      // Before it is adopted: it may tell of its end at once.
+      this.current = 'open';
+      this.wasOpen = true;
+      this.adopt(link);
+    } catch (error) {
+      this.finish(error as AmqpError);
+      throw error;
+    }
+  }
+
+  /** Connects by itself, as it later reconnects. */
+  openInBackground(signal: AbortSignal | undefined): void {
+    if (signal?.aborted) return this.finish(signal.reason as AmqpError);
+    const unwatch = signal && onAbort(signal, () => this.finish(signal.reason as AmqpError));
+    void this.reconnect(undefined).finally(() => unwatch?.());
+  }
+
+  /** Resolves when it is open, with everything restored. @throws TimeoutError, ConnectionClosedError, or what has closed it */
+  async whenOpen(wait: WaitOptions): Promise<void> {
+    if (this.current === 'open') return;
+    if (this.current === 'closed') throw (await this.closed) ?? new ConnectionClosedError('the connection is closed');
+    const back = new Deferred<void>();
+    this.opening.add(back);
+    try {
+      await within(back.promise, this.options.clock, wait, `the connection was not open within ${wait.timeout} ms`);
+    } finally {
+      this.opening.delete(back);
+    }
+  }
+
+  /** A channel that opens as soon as the connection is open. */
+  channel(options: ResolvedChannelOptions): Channel {
+    const channel = createChannel(this, options);
+    const endpoint = endpointOf(channel);
+    this.channels.add(endpoint);
+    if (this.current === 'open') this.begin(endpoint);
+    return channel;
+  }
+
+  /** @param error of the loss; undefined when it was not open yet */
+  private async reconnect(error: ConnectionError | undefined): Promise<void> {
+    const { clock } = this.options;
+    try {
+      const loss = error && { error, openFor: clock.now() - this.openSince, endpoint: this.latestLink!.endpoint };
+      const back = await this.findLink(loss, (failure, delay) => {
+        if (!this.isOver) this.report('reconnectFailed', failure, delay);
+      });
+      if (!back) return;
+      // close() may have come in the very turn that the link came up: then nobody else would end it.
+      if (this.isOver) return back.fail(new ConnectionClosedError('the connection was closed'));
+      this.adopt(back);
+    } catch (error) {
+      return this.isOver ? undefined : this.finish(error as AmqpError);
+    }
+    const link = this.link;
+    this.channels.dropOver(this.latestLink!.negotiated.channelMax);
+    await restore([...this.channels], () => this.restorer.replayAll(), this);
+    // Lost again meanwhile: that loss has begun a reconnect of its own.
+    if (!link || this.link !== link || this.closing) return;
+    this.current = 'open';
+    const first = !this.wasOpen;
+    this.wasOpen = true;
+    // Those that came meanwhile, less the restorer's own.
+    for (const channel of this.channels) if (channel.id === 0) this.begin(channel);
+    if (first) this.report('connected');
+    else this.report('reconnected');
+    for (const waiter of this.opening) waiter.resolve();
+  }
+
+  private findLink(
+    loss: Loss | undefined,
+    onFailure: (error: AmqpError, delay: number) => void,
+  ): Promise<Link | undefined> {
+    const { signal } = this.stop;
+    return this.pace ? reconnect(this.options, this.pace, loss, signal, onFailure) : connectToAny(this.options, signal);
+  }
+
+  private adopt(link: Link): void {
+    this.latestLink = link;
+    this.openSince = this.options.clock.now();
+    if (diagnostics.connect.hasSubscribers) {
+      const message: ConnectMessage = { address: link.transport.address, connectionName: this.options.connectionName };
+      diagnostics.connect.publish(message);
+    }
+    link.attach(this);
+  }
+
+  /** A channel opens as others are restored. Its opener sets the deadline: a broker that blocks answers late. */
+  private begin(channel: ChannelEndpoint): void {
+    void restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
+  }
+
+  /** For the restorer, which works on a link before the connection is open. */
+  private async scratchChannel(whileClosing: boolean): Promise<Channel> {
+    if (this.closing && !(whileClosing && this.current !== 'closing'))
+      throw new ConnectionClosedError('the connection is closed');
+    // A record of its own: what is declared again is on record already.
+    const channel = createChannel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
+    const endpoint = endpointOf(channel);
+    this.channels.add(endpoint);
+    try {
+      await endpoint.attach();
+      await endpoint.resume();
+      return channel;
+    } catch (error) {
+      endpoint.finish(error as AmqpError);
+      throw error;
+    }
+  }
+
+  // What channels ask.
+
+  restore(channel: Restorable): void {
+    void restore([channel], (channels) => this.restorer.replayFor(channels), this);
+  }
+
+  restoreQueue(queue: string): Promise<number> {
+    return this.restorer.replayQueue(queue);
+  }
+
+  leave(channel: Leaving, left: () => void): void {
+    this.channels.leave(channel, left);
+  }
+
+  allocateId(): number {
+    return this.channels.allocateId(this.latestLink!.negotiated.channelMax);
+  }
+
+  release(channel: Leaving): void {
+    this.channels.release(channel, () => this.restorer.onChannelFree());
+  }
+
+  // What the link tells.
+
+  onControlMethod(method: Method): void {
+    switch (method.name) {
+      case 'connection.blocked':
+        this.blockedReason = method.args.reason;
+        this.options.logger.warn(`the broker has blocked the connection: ${method.args.reason}`);
+        return this.report('blocked', method.args.reason);
+      case 'connection.unblocked':
+        this.blockedReason = undefined;
+        this.report('unblocked');
+        return this.channels.pump();
+      default:
+        if (!this.control.settle(method.name, method)) {
+          this.options.logger.warn(`the broker sent ${method.name}, which nothing waits for`);
+        }
+    }
+  }
+
+  onLinkLost(error: ConnectionError): void {
+    this.blockedReason = undefined;
+    const reason = asLost(error);
+    this.control.fail(reason);
+    this.events.fail(reason);
+    const goesOn = this.restoring;
+    if (goesOn) this.current = 'reconnecting';
+    for (const channel of this.channels) channel.onLinkLost(reason);
+    if (this.closing) return;
+    this.options.logger.warn(reason.message);
+    this.report('disconnected', reason);
+    // A listener may have closed it.
+    if (this.closing) return;
+    if (goesOn) void this.reconnect(reason);
+    else this.finish(reason);
+  }
+
+  onRoom(): void {
+    this.channels.pump();
+  }
+
+  onEvents(): void {
+    this.events.came();
+  }
+
+  heldBytes(): number {
+    return this.channels.heldBytes;
+  }
+
+  awaitsBroker(): boolean {
+    return this.control.waiting || this.events.any || this.channels.awaitBroker;
+  }
+
+  // Closing.
+
+  /** @param timeout ms for all of it; of several calls the earliest deadline counts */
+  close(timeout: number): Promise<void> {
+    this.deadline.within(timeout);
+    if (this.closing) for (const channel of this.channels) void channel.close(timeout);
+    return (this.closing ??= this.closeOnce(timeout));
+  }
+
+  private async closeOnce(timeout: number): Promise<void> {
+    if (this.current !== 'closed') {
+      if (this.link) await Promise.all([...this.channels].map((channel) => channel.close(timeout)));
+      await this.deadline.race(this.queuesDiscarded()).catch(() => {});
+      this.current = 'closing';
+      this.stop.abort(new ConnectionClosedError('the connection was closed'));
+      await this.sayGoodbye();
+      this.finish(undefined);
+    }
+    this.deadline.end();
+  }
+
+  /** Queues that are left over are known once the broker has closed the channels of their consumers. */
+  private async queuesDiscarded(): Promise<void> {
+    // A broker that has blocked the connection closes nothing.
+    if (this.blocked === undefined) await this.channels.left();
+    await this.restorer.discarded();
+  }
+
+  private async sayGoodbye(): Promise<void> {
+    const { link } = this;
+    if (!link) return;
+    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
+    // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
+    if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
+    else {
+      // Whatever the broker answers, or fails to: it is over.
+      const answered = this.control.call('connection.close', goodbye, { timeout: Infinity });
+      await this.deadline.race(answered).catch(() => {});
+    }
+    link.finish(new ConnectionClosedError('the connection was closed'));
+  }
+
+  private finish(error: AmqpError | undefined): void {
+    if (this.current === 'closed') return;
+    this.current = 'closed';
+    const reason = error ?? new ConnectionClosedError('the connection was closed');
+    this.stop.abort(reason);
+    this.events.fail(reason);
+    for (const waiter of this.opening) waiter.reject(reason);
+    for (const channel of this.channels) channel.finish(error);
+    this.end.resolve(error);
+    this.report('closed', error);
+  }
+}

@@ -1,0 +1,32 @@
+import type { AmqpError, ConnectionError } from '../errors.js';
+
+/** What a connection tells, by event. */
+export type ConnectionEvents = {
+  /** It is open for the first time. Only a connection of `createConnection()` has listeners by then. */
+  connected: [];
+  /** The connection was lost; it reconnects, unless `closed` follows. */
+  disconnected: [error: ConnectionError];
+  /** An attempt to connect or reconnect failed; the next is `delay` ms away. */
+  reconnectFailed: [error: AmqpError, delay: number];
+  /** It is back: channels, topology and consumers are restored. */
+  reconnected: [];
+  /** The broker takes no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
+  blocked: [reason: string];
+  unblocked: [];
+  /** Something that was declared here could not be declared again after a loss. */
+  restoreFailed: [entity: string, error: unknown];
+  /** What `restoreFailed` told of is there after all: it was locked by the connection of before. */
+  restored: [entity: string];
+  /**
+   * A queue that the broker names has another name after a loss. Calls and publishes to the default exchange take either;
+   * what travels in messages, as in `replyTo`, must be the new one.
+   *
+   * @param queue as `queueDeclare` has told it
+   */
+  queueRenamed: [queue: string, name: string];
+  /** Closed for good: by `close()`, or with the reason. */
+  closed: [error: AmqpError | undefined];
+};
+
+/** The states of a connection. */
+export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closing' | 'closed';
