@@ -221,7 +221,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel-endpoint.ts`,
-    search: '    this.settlements.end();\n    this.content.reset();',
+    search: '    this.settlements.end();\n    this.receiver.reset();',
     replace: '    this.settlements.end();',
     why: 'half a message of before a loss meets the frames of after it',
   },
@@ -238,14 +238,14 @@ export const mutants: readonly Mutant[] = [
     why: 'a get that nobody waits for any more keeps its message',
   },
   {
-    file: `${client}/channel/channel.ts`,
+    file: `${client}/channel/channel-endpoint.ts`,
     search: "    this.current = 'closing';\n    this.settlements.flush();",
     replace: "    this.current = 'closing';",
     why: 'acks of the last tick are lost on close()',
   },
   {
-    file: `${client}/channel/channel.ts`,
-    search: 'await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.closed]);',
+    file: `${client}/channel/channel-closing.ts`,
+    search: 'await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);',
     replace: '',
     why: 'close() does not wait for running handlers: their acks are lost',
   },
@@ -269,19 +269,19 @@ export const mutants: readonly Mutant[] = [
   },
   // Connection.
   {
-    file: `${client}/connection/connection.ts`,
+    file: `${client}/connection/connection-endpoint.ts`,
     search: '  onLinkLost(error: ConnectionError): void {\n    this.blockedReason = undefined;',
     replace: '  onLinkLost(error: ConnectionError): void {',
     why: 'publishes hang after a reconnect, for the connection was blocked before',
   },
   {
-    file: `${client}/connection/connection.ts`,
-    search: "        this.report('unblocked');\n        return this.pumpAll();",
+    file: `${client}/connection/connection-endpoint.ts`,
+    search: "        this.report('unblocked');\n        return this.channels.pump();",
     replace: "        return this.report('unblocked');",
     why: 'publishes do not go on when the connection is unblocked',
   },
   {
-    file: `${client}/connection/connection.ts`,
+    file: `${client}/connection/connection-endpoint.ts`,
     search: '    this.control.fail(reason);',
     replace: '',
     why: 'a call on channel 0 waits for its deadline when the connection is lost',

@@ -38,18 +38,25 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
     window,
     onProgress,
   });
-  try {
-    await rabbit.flush();
-    return { cuts, kills, ...(await run.run(messages, () => disturb(run, rabbit, proxy, options))) };
-  } catch (cause) {
-    throw new Error(`${(cause as Error).message}\n${await brokerState(rabbit, run.queue)}`, { cause });
-  } finally {
+  const cleanUp = async (): Promise<void> => {
     await run[Symbol.asyncDispose]();
     // Not through the proxy, where a cut may still be due.
     await using connection = await connect({ urls: rabbit.url, reconnect: false });
     const channel = await connection.openChannel();
     await channel.queueDelete(run.queue);
+  };
+  let figures: SoakFigures;
+  try {
+    await rabbit.flush();
+    figures = await run.run(messages, () => disturb(run, rabbit, proxy, options));
+  } catch (cause) {
+    const state = await brokerState(rabbit, run.queue);
+    // Of two errors the first counts: the broker may be down.
+    await cleanUp().catch(() => {});
+    throw new Error(`${(cause as Error).message}\n${state}`, { cause });
   }
+  await cleanUp();
+  return { cuts, kills, ...figures };
 }
 
 /** What the broker says of the queue: where something hangs, it may be the broker's to answer for. */

@@ -72,6 +72,8 @@ export class SoakRun implements AsyncDisposable {
   private readonly started = performance.now();
   private nacked = 0;
   private failure: Error | undefined;
+  /** Continues `publish()`. */
+  private wake = (): void => {};
   /** What the connections told last. */
   private readonly told: string[] = [];
   private lastProgress = performance.now();
@@ -120,7 +122,7 @@ export class SoakRun implements AsyncDisposable {
       let over = false;
       // A fault that fails ends the publishing, which would wait for its moment for ever.
       const faults = meanwhile()
-        .catch((error: unknown) => void (this.failure ??= error as Error))
+        .catch((error: unknown) => this.fail(error as Error))
         .finally(() => (over = true));
       await this.publish(() => this.ledger.published < messages && (messages < Infinity || !over));
       await faults;
@@ -185,28 +187,25 @@ export class SoakRun implements AsyncDisposable {
       this.moved(this.deliveryWatchers, id);
     });
     // The consumer has to survive whatever comes.
-    channel.on('consumerCancelled', (error) => (this.failure ??= error));
-    channel.on('closed', (error) => (this.failure ??= error));
+    channel.on('consumerCancelled', (error) => this.fail(error));
+    channel.on('closed', (error) => this.fail(error));
   }
 
   private async publish(goesOn: () => boolean): Promise<void> {
     const { window = 500, pause = 0 } = this.options;
     let inFlight = 0;
-    let wake: (() => void) | undefined;
     while (goesOn()) {
       inFlight++;
       void this.publishOne(this.ledger.publish()).then(() => {
         inFlight--;
-        wake?.();
+        this.wake();
       });
       if (pause > 0) await delay(pause);
       while (inFlight >= window) {
-        await new Promise<void>((resolve) => (wake = resolve));
-        this.check();
+        await this.woken();
       }
     }
-    while (inFlight > 0) await new Promise<void>((resolve) => (wake = resolve));
-    this.check();
+    while (inFlight > 0) await this.woken();
   }
 
   private async publishOne(id: number): Promise<void> {
@@ -226,7 +225,7 @@ export class SoakRun implements AsyncDisposable {
         if (error instanceof ConnectionLostError || error instanceof ChannelClosedError) {
           if (error.outcome === 'unknown' && !republishUnconfirmed) return this.ledger.doubt(id);
         }
-        this.failure ??= error as Error;
+        this.fail(error as Error);
         return;
       }
     }
@@ -276,6 +275,17 @@ export class SoakRun implements AsyncDisposable {
   private moved(watchers: Set<Watcher>, id: number): void {
     this.lastProgress = performance.now();
     for (const { from, seen } of watchers) if (id >= from) seen();
+  }
+
+  private async woken(): Promise<void> {
+    await new Promise<void>((resolve) => (this.wake = resolve));
+    this.check();
+  }
+
+  /** The first failure counts; nothing is waited for any more. */
+  private fail(error: Error | undefined): void {
+    this.failure ??= error;
+    this.wake();
   }
 
   private check(): void {

@@ -63,3 +63,23 @@ export async function alone(trace: Trace): Promise<void> {
   const same: typeof NotFoundError = core.NotFoundError;
   console.log(same.name);
 }
+
+/** Nothing internal can be called: each of these lines must not compile. */
+export async function internals(connection: Connection): Promise<void> {
+  const channel = await connection.openChannel();
+  const consumer = await channel.basicConsume('q', () => undefined);
+  // @ts-expect-error of the channel's endpoint
+  channel.finish(undefined);
+  // @ts-expect-error of the channel's endpoint
+  channel.onMethod();
+  // @ts-expect-error of the channel's endpoint
+  channel.attach();
+  // @ts-expect-error of the connection's endpoint
+  console.log(connection.topology);
+  // @ts-expect-error of the connection's endpoint
+  connection.onLinkLost();
+  // @ts-expect-error of the consumer's channel
+  consumer.deliver();
+  // @ts-expect-error of the link
+  core.closeError('channel', {});
+}
