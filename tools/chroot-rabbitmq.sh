@@ -29,6 +29,8 @@ mount_at() { # source, place, options
 mount_at proc "$root/proc" -t proc
 mount_at /dev "$root/dev" --bind
 mount_at "$temporary" "$root$temporary" --bind
+# Erlang looks up the machine's own name at each start: where no file has it, a DNS server that is slow holds the start up.
+cp /etc/hosts "$root/etc/hosts"
 
 wrap() { # name, program inside
   # The environment goes along: it holds the node's settings, and the mark by which the guardian finds its processes.
