@@ -2,7 +2,7 @@ export { AmqpModule } from './module/amqp.module.js';
 export type { AmqpModuleOptions, AmqpOptionsFactory, ConnectionNameOptions } from './registry/amqp-module.options.js';
 export { getModuleOptionsToken } from './connection/amqp.tokens.js';
 export type { ConsumerCancelledEvent } from './connection/connection-events.js';
-export type { ConnectionState } from './connection/connection-status.js';
+export type { AmqpConnectionState } from './connection/connection-status.js';
 export { AmqpStartupError } from './connection/startup.errors.js';
 
 export { AmqpConsumer } from './consumers/decorators/amqp-consumer.decorator.js';

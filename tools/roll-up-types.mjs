@@ -27,6 +27,8 @@ const IMPORT_TYPE = /import\("(?<path>\.[^"]*)"\)\.(?<name>[\w$]+)/g;
 
 /** Which entry exports a declaration, and as what: `file#name` to `{ entry, name }`. */
 const owners = new Map();
+/** The first declaration of each exported name. */
+const named = new Map();
 /** Of all that the result is made from, and of what it was made into: API Extractor takes some seconds for nothing new. */
 const digest = () => {
   const hash = createHash('sha256');
@@ -60,7 +62,10 @@ function rollUpAll() {
   const differ = Object.entries(entries).filter(([entry, module]) => {
     const start = join(compiled, `${module}.d.ts`);
     stage(start, entry, new Set());
-    for (const [name, declared] of exportsOf(start)) if (!owners.has(declared)) owners.set(declared, { entry, name });
+    for (const [name, declared] of exportsOf(start)) {
+      refuseSecond(name, declared, entry);
+      if (!owners.has(declared)) owners.set(declared, { entry, name });
+    }
     return !rollUp(entry, join(staged, entry, `${module}.d.ts`));
   });
   if (differ.length === 0) return writeFileSync(seal, digest());
@@ -68,6 +73,16 @@ function rollUpAll() {
     `The public face of ${differ.map(([entry]) => entry).join(', ')} is not as in api/. Meant so? npm run api`,
   );
   if (!unreviewed) process.exit(1);
+}
+
+/** One name means one thing, whichever entry exports it. */
+function refuseSecond(name, declared, entry) {
+  const first = named.get(name) ?? { declared, entry };
+  named.set(name, first);
+  if (first.declared === declared) return;
+  throw new Error(
+    `${entry} and ${first.entry} export different declarations as '${name}': give one of them another name`,
+  );
 }
 
 /** The declarations that a file exports: the exported name to `file#name`. */

@@ -60,11 +60,19 @@ export type { ConnectionEvents, ConnectionState } from './connection/connection-
 /** @internal For the first connection of the Nest layer, which waits for its broker at the pace of a reconnect. */
 export { ReconnectPace } from './recovery/reconnect-pace.js';
 export type { ClientLogger } from './link/client-logger.js';
-export type { ConnectionOptions, ReconnectOptions, Urls } from './link/connection-options.js';
-export { Channel, type BindOptions, type QueueDeclared } from './channel/channel.js';
+export type { ConnectionOptions, HeartbeatOptions, ReconnectOptions, Urls } from './link/connection-options.js';
+export { Channel, type QueueDeclared } from './channel/channel.js';
+export type {
+  BindOptions,
+  ExchangeDeleteOptions,
+  GetOptions,
+  QosOptions,
+  QueueDeleteOptions,
+  RecoverOptions,
+} from './channel/method-options.js';
 export type { ChannelEvents } from './channel/channel-events.js';
 export type { ChannelOptions } from './channel/channel-options.js';
-export type { PublishOptions } from './publishing/publish-options.js';
+export type { BasicPublishOptions } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
 export type { ConfirmMessage, ConnectMessage, PublishMessage } from './diagnostics.js';

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { inspect } from 'node:util';
 
 /** Tells the listeners of an emitter. */
 export type Report<Events extends Record<keyof Events, unknown[]>> = <K extends keyof Events & string>(
@@ -13,15 +12,6 @@ export type Report<Events extends Record<keyof Events, unknown[]>> = <K extends 
  * ends the process for want of a listener.
  */
 export class SafeEmitter<Events extends Record<keyof Events, unknown[]>> extends EventEmitter<Events> {
-  /** What is printed of it, or logged as JSON: its name, and nothing of its options, for these hold credentials. */
-  [inspect.custom](): string {
-    return `[${this.constructor.name}]`;
-  }
-
-  toJSON(): string {
-    return this[inspect.custom]();
-  }
-
   protected report<K extends keyof Events & string>(event: K, ...args: Events[K]): void {
     const emitter = this as EventEmitter;
     if (emitter.listenerCount(event) === 0) return;

@@ -6,21 +6,21 @@ import { BehaviorSubject, type Observable } from 'rxjs';
  *
  * @publicApi
  */
-export type ConnectionState = 'connecting' | 'open' | 'blocked' | 'reconnecting' | 'closed';
+export type AmqpConnectionState = 'connecting' | 'open' | 'blocked' | 'reconnecting' | 'closed';
 
 /** How one of the two connections of a name is doing. */
 export class ConnectionStatus {
   /** Why it is not open, in words. */
   reason: string | undefined;
-  private readonly changes = new BehaviorSubject<ConnectionState>('connecting');
+  private readonly changes = new BehaviorSubject<AmqpConnectionState>('connecting');
   /** The state now, then every change. */
-  readonly changes$: Observable<ConnectionState> = this.changes.asObservable();
+  readonly changes$: Observable<AmqpConnectionState> = this.changes.asObservable();
 
-  get state(): ConnectionState {
+  get state(): AmqpConnectionState {
     return this.changes.value;
   }
 
-  set(state: ConnectionState, reason?: string): void {
+  set(state: AmqpConnectionState, reason?: string): void {
     this.reason = reason;
     if (state !== this.state) this.changes.next(state);
   }

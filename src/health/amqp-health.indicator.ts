@@ -4,12 +4,12 @@ import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.j
 import type { ConsumerState, ConsumerStatus } from '../consumers/lifecycle/consumer-status.js';
 import type { SlowHandlers } from '../settlement/handlings.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
-import type { ConnectionState, ConnectionStatus } from '../connection/connection-status.js';
+import type { AmqpConnectionState, ConnectionStatus } from '../connection/connection-status.js';
 
 /** The state of the connections under one name. */
 export interface ConnectionHealth {
-  readonly publishing: ConnectionState;
-  readonly consuming: ConnectionState;
+  readonly publishing: AmqpConnectionState;
+  readonly consuming: AmqpConnectionState;
   /** The reason why one of them is not open, without credentials. */
   readonly reason?: string;
 }

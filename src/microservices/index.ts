@@ -2,7 +2,7 @@
 export { AMQP_TRANSPORT, AmqpServer } from './server/amqp.server.js';
 export { AmqpClientProxy } from './client/amqp.client-proxy.js';
 export type { AmqpTransportOptions } from './options/transport-options.js';
-export type { QueueOptions } from './options/queue-options.js';
+export type { TransportQueueOptions } from './options/queue-options.js';
 export type { SocketOptions } from './options/socket-options.js';
 export type { AmqpStatus, AmqpTransportEvents } from './transport-events.js';
 export { AmqpRpcContext } from './server/amqp-rpc.context.js';

@@ -1,7 +1,8 @@
 import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
-import { namesOf, refuseUnknown } from '../common/known-options.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { provideConfirmingPublisher } from '../publishers/publisher.tokens.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';

@@ -1,7 +1,8 @@
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
-import { namesOf, refuseUnknown } from '../common/known-options.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';

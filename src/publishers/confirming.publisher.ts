@@ -1,13 +1,9 @@
 import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
-import {
-  MessageReturnedError,
-  type PublishOptions as CorePublishOptions,
-  type ReturnedMessage,
-} from '../../lib/client/index.js';
+import { MessageReturnedError, type BasicPublishOptions, type ReturnedMessage } from '../../lib/client/index.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import type { ConnectionEvents, ConsumerCancelledEvent } from '../connection/connection-events.js';
-import type { ConnectionState } from '../connection/connection-status.js';
+import type { AmqpConnectionState } from '../connection/connection-status.js';
 import { RpcRequester } from '../rpc/rpc.requester.js';
 import type { RequestOptions } from './request-options.js';
 import type { PublishOptions } from './publish-options.js';
@@ -16,7 +12,8 @@ import type { MessageSerializers } from '../serialization/message-serializers.js
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
-import { namesOf, refuseUnknown } from '../common/known-options.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { timeLimit } from '../common/duration.js';
 
 const TRANSIENT = 1;
@@ -49,7 +46,7 @@ export class ConfirmingPublisher {
   /** Every consumer of this connection that the broker has cancelled. */
   readonly cancels$: Observable<ConsumerCancelledEvent>;
   /** Whether publishes go through: the state now, then every change. */
-  readonly state$: Observable<ConnectionState>;
+  readonly state$: Observable<AmqpConnectionState>;
   private readonly environment: Environment;
   private readonly channel: PublisherChannel;
   private readonly requester: RpcRequester;
@@ -189,7 +186,7 @@ const PUBLISH_OPTIONS = namesOf({
 } satisfies Record<keyof PublishOptions, 0>);
 const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
 
-interface CompletedOptions extends CorePublishOptions {
+interface CompletedOptions extends BasicPublishOptions {
   messageId: string;
   timeout?: number | undefined;
 }

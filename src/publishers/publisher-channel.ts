@@ -5,7 +5,7 @@ import {
   type Channel,
   type ChannelOptions,
   type Connection,
-  type PublishOptions,
+  type BasicPublishOptions,
 } from '../../lib/client/index.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import { untilAborted } from '../common/waiting.js';
@@ -44,7 +44,7 @@ export class PublisherChannel {
   ) {}
 
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
-  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     const { open } = this;
     if (open && this.waiting === 0 && !this.asksFor(exchange)) return open.publish(exchange, routingKey, body, options);
     return this.publishLater(exchange, routingKey, body, options);
@@ -60,7 +60,7 @@ export class PublisherChannel {
     exchange: string,
     routingKey: string,
     body: Uint8Array,
-    options: PublishOptions,
+    options: BasicPublishOptions,
   ): Promise<number> {
     const { clock } = this.connections.environment;
     const { signal } = options;

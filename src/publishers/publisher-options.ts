@@ -2,7 +2,8 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
 import { describeValue } from '../common/described-value.js';
 import { timeLimit, type Duration } from '../common/duration.js';
-import { namesOf, refuseUnknown } from '../common/known-options.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import type { PublishOptions } from './publish-options.js';
 
 /**

@@ -7,7 +7,7 @@ import {
   PublishTimeoutError,
   type Channel,
   type Delivery,
-  type PublishOptions,
+  type BasicPublishOptions,
 } from '../../lib/client/index.js';
 import { LONGEST_TTL } from '../common/duration.js';
 import type { Environment } from '../common/environment.js';
@@ -22,7 +22,7 @@ const TIMEOUT = 30_000;
 
 /** The channel that sends requests. */
 export interface RequestChannel {
-  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number>;
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -52,7 +52,12 @@ export class RpcRequester {
   }
 
   /** @throws see {@link ConfirmingPublisher.request} */
-  async request(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<unknown> {
+  async request(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions,
+  ): Promise<unknown> {
     const { timeout = this.timeout, correlationId = this.environment.uniqueId(), signal } = options;
     if (this.pending.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is already pending.`);
@@ -69,7 +74,7 @@ export class RpcRequester {
     const expires = timeout <= LONGEST_TTL ? String(Math.ceil(timeout)) : undefined;
     const expiration = options.expiration ?? expires;
     const own = { timeout, correlationId, expiration, replyTo: DIRECT_REPLY_TO, mandatory: true };
-    const properties: PublishOptions = Object.assign({}, options, own);
+    const properties: BasicPublishOptions = Object.assign({}, options, own);
     return new Promise((resolve, reject) => {
       this.pending.add(correlationId, { timeout: Math.max(1, timeout), late, signal }, (packet) =>
         'err' in packet ? reject(packet.err) : resolve(packet.response),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DistantDate, EncodingError, type PublishOptions } from '../../lib/client/index.js';
+import { DistantDate, EncodingError, type BasicPublishOptions } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -23,7 +23,7 @@ describe('D1 what AMQP cannot carry is a local error', () => {
     await broker.next((frame) => frame.kind === 'heartbeat');
     const before = broker.frames.length;
 
-    const publish = (exchange: string, key: string, options: PublishOptions = {}, body: unknown = 'x') =>
+    const publish = (exchange: string, key: string, options: BasicPublishOptions = {}, body: unknown = 'x') =>
       channel.publish(exchange, key, body as string, options);
     const attempts: readonly (readonly [Promise<unknown>, RegExp])[] = [
       [publish(long, 'k'), /exchange has 300 bytes; .* 255/],

@@ -203,10 +203,10 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     const closing = channel.close({ timeout: 0 });
     await other.queueDeclare('q', { autoDelete: true });
     await closing;
-    expect(connection.topology.hasQueue('q')).toBe(true);
+    expect(connectionEndpointOf(connection).topology.hasQueue('q')).toBe(true);
     await eventually(() => Promise.resolve(closed !== undefined));
     closed!();
-    await eventually(() => Promise.resolve(connection.topology.size === 0));
+    await eventually(() => Promise.resolve(connectionEndpointOf(connection).topology.size === 0));
   });
 
   it('K1.2 a channel that is not restored takes its auto-delete queues off the record', async () => {

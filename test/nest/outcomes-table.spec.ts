@@ -25,7 +25,7 @@ import {
   type ConsumerStatus,
   type QuorumQueueOptions,
 } from 'nest-amqp';
-import type { PublishOptions } from 'nest-amqp/client';
+import type { BasicPublishOptions } from 'nest-amqp/client';
 import { FailingConsumers } from './support/failing-consumer.js';
 import { useNest, type Inbox } from './support/nest-harness.js';
 
@@ -58,7 +58,7 @@ interface Scenario {
   readonly options?: ConsumerOptions;
   readonly queue?: QuorumQueueOptions;
   readonly amqp?: Partial<AmqpModuleOptions>;
-  readonly publish?: PublishOptions;
+  readonly publish?: BasicPublishOptions;
   readonly body?: string;
   readonly handle?: (context: AmqpContext) => unknown;
   readonly guards?: readonly CanActivate[];

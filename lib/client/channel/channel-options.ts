@@ -1,5 +1,5 @@
 import { atLeast, checkCount, checkedPrefetch, refuseUnknown } from '../option-checks.js';
-import type { PublisherOptions } from '../publishing/publisher.js';
+import type { PublisherSettings } from '../publishing/publisher.js';
 
 export interface ChannelOptions {
   /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */
@@ -32,7 +32,7 @@ export interface ChannelOptions {
   readonly republishUnconfirmed?: boolean;
 }
 
-export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherOptions>> & PublisherOptions;
+export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherSettings>> & PublisherSettings;
 
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {

@@ -1,7 +1,6 @@
 import { showAs } from '../../shown/index.js';
 import { Buffer } from 'node:buffer';
 import { EncodingError } from '../../protocol/errors.js';
-import type { FieldTable } from '../../protocol/field-table.js';
 import { ChannelEndpoint } from './channel-endpoint.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
@@ -15,22 +14,19 @@ import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterato
 import { ChannelError, ContentTooLargeError, type AmqpError } from '../errors.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
-import type { PublishOptions } from '../publishing/publish-options.js';
+import type { BasicPublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding } from './bindings.js';
+import {
+  KNOWN,
+  type BindOptions,
+  type ExchangeDeleteOptions,
+  type GetOptions,
+  type QosOptions,
+  type QueueDeleteOptions,
+  type RecoverOptions,
+} from './method-options.js';
 import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
-
-const CALL_OPTIONS = ['timeout', 'signal'];
-const EXCHANGE_OPTIONS = ['passive', 'durable', 'autoDelete', 'internal', 'arguments', ...CALL_OPTIONS];
-const BIND_OPTIONS = ['arguments', ...CALL_OPTIONS];
-const GET_OPTIONS = ['noAck', ...CALL_OPTIONS];
-const QUEUE_OPTIONS = ['passive', 'durable', 'exclusive', 'autoDelete', 'arguments', ...CALL_OPTIONS];
-const CONSUME_OPTIONS = ['consumerTag', 'noAck', 'exclusive', 'noLocal', 'arguments', 'prefetch', 'concurrency', 'onCancel', 'onTooLarge', ...CALL_OPTIONS]; // prettier-ignore
-
-export interface BindOptions extends CallOptions {
-  /** For headers exchanges: `x-match` and the headers. */
-  readonly arguments?: FieldTable;
-}
 
 export interface QueueDeclared {
   /** Its name: the broker's choice, when it was declared as `''`. */
@@ -100,7 +96,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     type: string,
     options: ExchangeDeclareOptions & CallOptions = {},
   ): Promise<void> {
-    refuseUnknown('exchangeDeclare', options, EXCHANGE_OPTIONS);
+    refuseUnknown('exchangeDeclare', options, KNOWN.exchangeDeclare);
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
     // On record without deadline and signal: these were of this call.
     const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
@@ -116,8 +112,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
-  async exchangeDelete(exchange: string, options: { readonly ifUnused?: boolean } & CallOptions = {}): Promise<void> {
-    refuseUnknown('exchangeDelete', options, ['ifUnused', ...CALL_OPTIONS]);
+  async exchangeDelete(exchange: string, options: ExchangeDeleteOptions = {}): Promise<void> {
+    refuseUnknown('exchangeDelete', options, KNOWN.exchangeDelete);
     const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
     await this.#endpoint.call('exchange.delete', args, options, (reply) => {
       this.#endpoint.topology.removeExchange(exchange);
@@ -127,13 +123,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
   async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('exchangeBind', options, BIND_OPTIONS);
+    refuseUnknown('exchangeBind', options, KNOWN.bind);
     await this.bind({ kind: 'exchange', destination, source, routingKey, arguments: options.arguments ?? {} }, options);
   }
 
   /** exchange.unbind: routing key and arguments as in the binding. */
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('exchangeUnbind', options, BIND_OPTIONS);
+    refuseUnknown('exchangeUnbind', options, KNOWN.bind);
     const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
     await this.#endpoint.call('exchange.unbind', args, options, (reply) => {
       this.#endpoint.topology.removeBinding({
@@ -154,7 +150,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @throws PreconditionFailedError when it is there and different, ResourceLockedError when another connection owns it
    */
   async queueDeclare(queue: string, options: QueueDeclareOptions & CallOptions = {}): Promise<QueueDeclared> {
-    refuseUnknown('queueDeclare', options, QUEUE_OPTIONS);
+    refuseUnknown('queueDeclare', options, KNOWN.queueDeclare);
     const { passive = false, exclusive = false, autoDelete = false } = options;
     const durable = options.durable ?? !exclusive;
     const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
@@ -174,13 +170,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('queueBind', options, BIND_OPTIONS);
+    refuseUnknown('queueBind', options, KNOWN.bind);
     await this.bind(this.queueBinding(queue, exchange, routingKey, options), options);
   }
 
   /** queue.unbind: routing key and arguments as in the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('queueUnbind', options, BIND_OPTIONS);
+    refuseUnknown('queueUnbind', options, KNOWN.bind);
     const binding = this.queueBinding(queue, exchange, routingKey, options);
     const name = this.#endpoint.topology.resolve(binding.destination);
     const args = { queue: name, exchange, routingKey: binding.routingKey, arguments: binding.arguments };
@@ -201,11 +197,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /** queue.delete; resolves with the number of messages that went with it. A queue that is not there is no error in RabbitMQ. */
-  async queueDelete(
-    queue: string,
-    options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } & CallOptions = {},
-  ): Promise<number> {
-    refuseUnknown('queueDelete', options, ['ifUnused', 'ifEmpty', ...CALL_OPTIONS]);
+  async queueDelete(queue: string, options: QueueDeleteOptions = {}): Promise<number> {
+    refuseUnknown('queueDelete', options, KNOWN.queueDelete);
     const { ifUnused = false, ifEmpty = false } = options;
     const { rpc, topology } = this.#endpoint;
     return this.followed('queue.delete', options, (unlimited) => {
@@ -226,8 +219,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @param prefetchCount 0 to 65,535; 0 or Infinity for no limit
    * @param options.global for the channel as a whole; RabbitMQ 4 refuses that. Default: for each consumer that follows
    */
-  async basicQos(prefetchCount: number, options: { readonly global?: boolean } & CallOptions = {}): Promise<void> {
-    refuseUnknown('basicQos', options, ['global', ...CALL_OPTIONS]);
+  async basicQos(prefetchCount: number, options: QosOptions = {}): Promise<void> {
+    refuseUnknown('basicQos', options, KNOWN.basicQos);
     const global = options.global === true;
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
     await this.#endpoint.call('basic.qos', { prefetchSize: 0, prefetchCount: limit, global }, options);
@@ -236,7 +229,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
   async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
-    refuseUnknown('basicConsume', options, CONSUME_OPTIONS);
+    refuseUnknown('basicConsume', options, KNOWN.basicConsume);
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
@@ -274,11 +267,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /** Fetches one message (basic.get); undefined when the queue is empty. @throws ContentTooLargeError over `maxMessageSize` */
-  async basicGet(
-    queue: string,
-    options: { readonly noAck?: boolean } & CallOptions = {},
-  ): Promise<Delivery | undefined> {
-    refuseUnknown('basicGet', options, GET_OPTIONS);
+  async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
+    refuseUnknown('basicGet', options, KNOWN.basicGet);
     const left = this.isOpen ? options : await this.#endpoint.whenOpen('basic.get', options);
     const noAck = options.noAck === true;
     type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
@@ -293,8 +283,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
-  async basicRecover(options: { readonly requeue?: boolean } & CallOptions = {}): Promise<void> {
-    refuseUnknown('basicRecover', options, ['requeue', ...CALL_OPTIONS]);
+  async basicRecover(options: RecoverOptions & CallOptions = {}): Promise<void> {
+    refuseUnknown('basicRecover', options, KNOWN.basicRecover);
     await this.recover(options.requeue !== false, options);
   }
 
@@ -302,8 +292,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * The same, without waiting for it (basic.recover-async, deprecated). It sends basic.recover: basic.recover-async has no
    * answer, and without one a delivery that was on its way cannot be told from one that comes after.
    */
-  async basicRecoverAsync(options: { readonly requeue?: boolean } = {}): Promise<void> {
-    refuseUnknown('basicRecoverAsync', options, ['requeue']);
+  async basicRecoverAsync(options: RecoverOptions = {}): Promise<void> {
+    refuseUnknown('basicRecoverAsync', options, KNOWN.basicRecoverAsync);
     if (!this.isOpen) await this.#endpoint.whenOpen('basic.recover', {});
     // A loss of the channel gives everything back as well.
     this.recover(options.requeue !== false, {}).catch(() => {});
@@ -357,7 +347,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     exchange: string,
     routingKey: string,
     body: Uint8Array | string,
-    options: PublishOptions = {},
+    options: BasicPublishOptions = {},
   ): Promise<number> {
     if (this.#endpoint.isOver) return Promise.reject(this.#endpoint.closedError('publish'));
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;

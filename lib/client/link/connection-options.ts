@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
+import { namesOf } from '../../option-names/index.js';
 import { atLeast, checkCount, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
 import { harmless, type ClientLogger } from './client-logger.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
@@ -29,6 +30,13 @@ export interface ReconnectOptions {
   readonly attempts?: number;
 }
 
+export interface HeartbeatOptions {
+  /** Seconds; the smaller of this and the broker's non-zero one counts, 0 disables. */
+  readonly interval: number;
+  /** `manual`: nothing is sent or checked until `heartbeatTick()` is called. */
+  readonly mode: 'auto' | 'manual';
+}
+
 export interface ConnectionOptions {
   /** Brokers. Default `amqp://guest:guest@localhost:5672`. */
   readonly urls?: Urls;
@@ -52,7 +60,7 @@ export interface ConnectionOptions {
    * Interval in seconds; the smaller of this and the broker's non-zero one counts, 0 disables. Default 20.
    * With `mode: 'manual'` nothing is sent or checked until `heartbeatTick()` is called.
    */
-  readonly heartbeat?: number | { readonly interval: number; readonly mode: 'auto' | 'manual' };
+  readonly heartbeat?: number | HeartbeatOptions;
   /** Largest frame in bytes; the smaller of this and the broker's counts. Default 131,072. */
   readonly frameMax?: number;
   /** Most channels; the smaller of this and the broker's counts. Default 2,047. */
@@ -153,18 +161,41 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
   });
 }
 
+const CONNECTION = namesOf({
+  urls: 0,
+  connectionName: 0,
+  credentials: 0,
+  mechanisms: 0,
+  vhost: 0,
+  tls: 0,
+  createSocket: 0,
+  connectTimeout: 0,
+  signal: 0,
+  heartbeat: 0,
+  frameMax: 0,
+  channelMax: 0,
+  rpcTimeout: 0,
+  reconnect: 0,
+  maxMessageSize: 0,
+  maxHeldBytes: 0,
+  writeBufferSize: 0,
+  clientProperties: 0,
+  logger: 0,
+  clock: 0,
+  random: 0,
+} satisfies Record<keyof ConnectionOptions, 0>);
+const RECONNECT = namesOf({ initialDelay: 0, maxDelay: 0, attempts: 0 } satisfies Record<keyof ReconnectOptions, 0>);
+const HEARTBEAT = namesOf({ interval: 0, mode: 0 } satisfies Record<keyof HeartbeatOptions, 0>);
+
 function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedOptions {
   if (given.reconnect) {
-    refuseUnknown('reconnect', given.reconnect, ['initialDelay', 'maxDelay', 'attempts']);
+    refuseUnknown('reconnect', given.reconnect, RECONNECT);
     inRange('reconnect.initialDelay', given.reconnect.initialDelay, 0, Number.MAX_SAFE_INTEGER);
     checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
     checkCount('reconnect.attempts', given.reconnect.attempts, { min: 1, unlimited: true });
   }
-  if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, ['interval', 'mode']);
-  refuseUnknown('connect', given, [
-    ...Object.keys(resolved).filter((name) => name !== 'manualHeartbeat' && name !== 'renewed'),
-    'signal',
-  ]);
+  if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, HEARTBEAT);
+  refuseUnknown('connect', given, CONNECTION);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);
   checkCount('frameMax', resolved.frameMax, { min: FRAME_MIN_SIZE, max: 0xffff_ffff });

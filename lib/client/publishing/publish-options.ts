@@ -4,7 +4,7 @@ import { unknownOption } from '../../option-names/index.js';
 import { ConfigurationError } from '../errors.js';
 
 /** The message's properties, and how to publish it. */
-export interface PublishOptions extends OutgoingProperties {
+export interface BasicPublishOptions extends OutgoingProperties {
   /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
   readonly mandatory?: boolean | undefined;
   /** Deadline from the call to the confirm, waits included; ms, Infinity for none. Default: the channel's `publishTimeout`. */
@@ -42,7 +42,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
  *
  * @throws ConfigurationError that names the right one, or for a delivery mode that there is not
  */
-export function checkPublishOptions(options: PublishOptions): void {
+export function checkPublishOptions(options: BasicPublishOptions): void {
   for (const name in options) if (!KNOWN.has(name)) refuse(name);
   const { deliveryMode } = options;
   if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2) refuseDeliveryMode(deliveryMode);

@@ -17,12 +17,12 @@ import {
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
-import { checkPublishOptions, type PublishOptions } from './publish-options.js';
+import { checkPublishOptions, type BasicPublishOptions } from './publish-options.js';
 import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
 
-export interface PublisherOptions {
+export interface PublisherSettings {
   readonly publishTimeout: number;
   readonly maxUnconfirmed: number;
   readonly maxUnconfirmedBytes: number;
@@ -115,14 +115,14 @@ export class Publisher {
 
   constructor(
     private readonly host: PublisherHost,
-    private readonly options: PublisherOptions,
+    private readonly options: PublisherSettings,
   ) {
     this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
     this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
   }
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once the body is not in use any more). */
-  publish(exchange: string, routingKey: string, body: Uint8Array, options: PublishOptions): Promise<number> {
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     try {
       checkPublishOptions(options);
       const { signal, timeout = this.options.publishTimeout } = options;

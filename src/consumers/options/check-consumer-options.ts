@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { describeValue } from '../../common/described-value.js';
-import { namesOf, refuseUnknown } from '../../common/known-options.js';
+import { namesOf } from '../../../lib/option-names/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import type { BatchOptions } from './batch-options.js';
 import type { ConsumerMetadata } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';

@@ -10,7 +10,7 @@ import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } 
  *
  * @publicApi
  */
-export interface QueueOptions {
+export interface TransportQueueOptions {
   /** The queue survives a restart of the broker. Default true. */
   readonly durable?: boolean;
   /**
@@ -50,7 +50,7 @@ const ARGUMENTS = {
   maxPriority: ['x-max-priority', finiteFrom(1)],
   overflow: 'x-overflow',
   queueMode: 'x-queue-mode',
-} as const satisfies NamedArguments<QueueOptions>;
+} as const satisfies NamedArguments<TransportQueueOptions>;
 
 const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
 
@@ -61,7 +61,7 @@ const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
  *
  * @throws ConfigurationError for an unknown option or an invalid value
  */
-export function queueDeclaration(queue: string, options: QueueOptions = {}): QueueDeclareOptions {
+export function queueDeclaration(queue: string, options: TransportQueueOptions = {}): QueueDeclareOptions {
   const unknown = unknownOption(options, [...FLAGS, ...Object.keys(ARGUMENTS)]);
   if (unknown !== undefined) {
     throw new ConfigurationError(`queueOptions: ${unknown}. Other arguments go into 'arguments'.`);

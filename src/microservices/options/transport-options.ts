@@ -1,11 +1,12 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
 import { count, PREFETCH, type CountRange } from '../../common/count.js';
-import { namesOf, refuseUnknown } from '../../common/known-options.js';
+import { namesOf } from '../../../lib/option-names/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import { timeLimit, type Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
-import type { QueueOptions } from './queue-options.js';
+import type { TransportQueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 
 /**
@@ -27,7 +28,7 @@ export interface AmqpTransportOptions {
    */
   readonly queue?: string;
   /** Declaration of the queue, with amqplib's names. */
-  readonly queueOptions?: QueueOptions;
+  readonly queueOptions?: TransportQueueOptions;
   /** Use the queue without declaring it. Default false. */
   readonly noAssert?: boolean;
   /** The exchange that the queue is bound to. Default with `wildcards`: the name of the queue. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservices';
-import type { FieldTable, PublishOptions } from '../../../lib/client/index.js';
+import type { FieldTable, BasicPublishOptions } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
@@ -55,7 +55,7 @@ export interface MessageDefaults {
 }
 
 /** The properties of one message; the sender completes them. */
-export type MutableProperties = { -readonly [Name in keyof PublishOptions]: PublishOptions[Name] };
+export type MutableProperties = { -readonly [Name in keyof BasicPublishOptions]: BasicPublishOptions[Name] };
 
 /** Options that the core does not have, or has in another form. */
 const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([

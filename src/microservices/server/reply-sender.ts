@@ -7,7 +7,7 @@ import {
   type Channel,
   type Connection,
   type MessageProperties,
-  type PublishOptions,
+  type BasicPublishOptions,
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { ReplyEncodingError, ReplyRefusedError } from '../microservices.errors.js';
@@ -78,7 +78,7 @@ export class ReplySender {
     await alone?.close();
   }
 
-  private publishAlone(replyTo: string, body: Uint8Array, properties: PublishOptions): Promise<void> {
+  private publishAlone(replyTo: string, body: Uint8Array, properties: BasicPublishOptions): Promise<void> {
     const turn = this.turn.then(async () => {
       this.alone ??= this.connection.openChannel({ confirm: true });
       await this.publishOn(await this.alone, replyTo, body, properties);
@@ -92,7 +92,7 @@ export class ReplySender {
     channel: Channel,
     replyTo: string,
     body: Uint8Array,
-    properties: PublishOptions,
+    properties: BasicPublishOptions,
   ): Promise<void> {
     try {
       await channel.publish('', replyTo, body, properties);

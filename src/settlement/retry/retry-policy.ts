@@ -3,7 +3,8 @@ import { ConfigurationError } from '../../../lib/client/index.js';
 import { exponential, type Backoff } from './backoff.js';
 import { count } from '../../common/count.js';
 import { describeValue } from '../../common/described-value.js';
-import { namesOf, refuseUnknown } from '../../common/known-options.js';
+import { namesOf } from '../../../lib/option-names/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import { milliseconds } from '../../common/duration.js';
 import type { RetryEnd, RetryOptions } from './retry-options.js';
 
