@@ -9,7 +9,8 @@ export interface FrameHandler {
   /** @param limit where what has arrived ends: the frames that follow may be there already */
   onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void;
   onBody(channel: number, buffer: Buffer, start: number, end: number): void;
-  onHeartbeat(): void;
+  /** It has to be empty, and on channel 0 (section 4.2.7). @param size of its payload, in bytes */
+  onHeartbeat(channel: number, size: number): void;
 }
 
 const HEADER_SIZE = 7;
@@ -120,7 +121,7 @@ export class FrameReader {
       case FrameType.body:
         return this.handler.onBody(channel, buffer, start, end);
       default:
-        return this.handler.onHeartbeat();
+        return this.handler.onHeartbeat(channel, end - start);
     }
   }
 }

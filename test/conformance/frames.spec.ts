@@ -66,6 +66,13 @@ describe('frames and states', () => {
       (c) => c.send(1, 'channel.open'),
       /^connection 504 by channel.open: CHANNEL_ERROR - second 'channel.open' seen$/,
     ],
+    [
+      'connection.close-ok that nobody has asked for',
+      (c) => c.send(0, 'connection.closeOk'),
+      /^connection 504 by connection.closeOk: CHANNEL_ERROR - unexpected method in connection state running$/,
+    ],
+    ['a heartbeat on a channel', (c) => c.frame(8, 1, Buffer.alloc(0)), /^connection 505: UNEXPECTED_FRAME/],
+    ['a heartbeat with a payload', (c) => c.frame(8, 0, Buffer.of(1)), /^connection 501: FRAME_ERROR/],
     ['a connection method on a channel', (c) => c.send(1, 'connection.close', { replyCode: 200 }), /^connection 50\d/],
     ['a broker’s method from a client', (c) => c.send(1, 'basic.consumeOk', { consumerTag: 'x' }), /^connection 503/],
     [
@@ -195,6 +202,14 @@ describe('frames and states', () => {
     await client.openChannel(1);
     client.send(1, 'basic.qos');
     await client.expect('basic.qosOk');
+  });
+
+  it('a channel is not opened again before its error is answered', async () => {
+    const client = await lab.raw();
+    client.send(1, 'queue.declare', { queue: 'not.there', passive: true });
+    expect(await client.refusal()).toMatch(/^channel 404/);
+    client.send(1, 'channel.open');
+    expect(await client.refusal()).toBe("connection 504 by channel.open: CHANNEL_ERROR - second 'channel.open' seen");
   });
 
   it('channel.close of both ends at once', async () => {

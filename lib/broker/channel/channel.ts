@@ -77,7 +77,7 @@ export class Channel {
   onMethod(buffer: Buffer, start: number, end: number): void {
     const method = this.read(buffer, start, end);
     if (!method) return;
-    if (this.state !== 'open') return this.whileClosing(method);
+    if (this.state !== 'open') return this.guard(method.name, () => this.whileClosing(method));
     // What comes in the middle of a publish is that publish's error.
     this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method, end - start));
   }
@@ -134,6 +134,7 @@ export class Channel {
   }
 
   private whileClosing(method: Method): void {
+    if (method.name === 'channel.open') throw secondOpen();
     if (method.name === 'channel.close') this.host.send('channel.closeOk', {});
     if (method.name === 'channel.closeOk') this.owner.onClosed(this);
   }
@@ -186,7 +187,7 @@ export class Channel {
         this.transaction.rollback();
         return this.host.send('tx.rollbackOk', {});
       case 'channel.open':
-        throw new BrokerError('CHANNEL_ERROR', "second 'channel.open' seen");
+        throw secondOpen();
       case 'channel.flow':
         if (!method.args.active) throw notImplemented('active=false');
         return this.host.send('channel.flowOk', { active: true });
@@ -221,6 +222,10 @@ function* nothing(): Work {}
 function* followedBy(work: Work, done: () => void): Work {
   yield* work;
   done();
+}
+
+function secondOpen(): BrokerError {
+  return new BrokerError('CHANNEL_ERROR', "second 'channel.open' seen");
 }
 
 function unexpected(text: string): BrokerError {

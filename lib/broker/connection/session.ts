@@ -181,8 +181,10 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     if (!this.closing) this.contentOf(channel)?.onBody(buffer, start, end);
   }
 
-  onHeartbeat(): void {
-    // Whatever comes is a sign of life; see Heartbeat.
+  /** Whatever comes is a sign of life (see Heartbeat), but not all of it is right. */
+  onHeartbeat(channel: number, size: number): void {
+    if (size > 0) this.close(new BrokerError('FRAME_ERROR', `a heartbeat with a payload of ${size} bytes`));
+    else if (channel !== 0) this.close(new BrokerError('UNEXPECTED_FRAME', `a heartbeat on channel ${channel}`));
   }
 
   onMalformed(error: unknown): void {
@@ -243,7 +245,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 
   private onControl(method: Method): void {
-    if (method.name === 'connection.closeOk') return this.transport.finish('closed by the broker');
+    if (method.name === 'connection.closeOk' && this.closing) return this.transport.finish('closed by the broker');
     if (method.name === 'connection.close') {
       this.closing = true;
       return this.transport.carryOut(this.leave(this.release()));
