@@ -20,13 +20,14 @@ const { values } = parseArgs({
 });
 // Before what is measured is loaded.
 const coverage = values.coverage ? await LineCoverage.start() : undefined;
-const [{ brokerTarget }, { clientTarget }, { protocolTargets }] = await Promise.all([
+const [{ brokerTarget }, { clientTarget }, { protocolTargets }, { sessionTarget }] = await Promise.all([
   import('./broker-target.js'),
   import('./client-target.js'),
   import('./protocol-targets.js'),
+  import('./session-target.js'),
 ]);
-const broker = brokerTarget();
-const targets = [...protocolTargets(), clientTarget(), broker];
+const open = [brokerTarget(), sessionTarget()];
+const targets = [...protocolTargets(), clientTarget(), ...open];
 
 interface Saved {
   readonly target: string;
@@ -81,5 +82,5 @@ if (values.replay !== undefined) {
     }
   }
 }
-await broker.close();
+for (const target of open) await target.close();
 if (coverage) console.log(await coverage.report('/lib/client/'));

@@ -5,6 +5,8 @@ export class MemoryDuplex extends Duplex {
   peer: MemoryDuplex | undefined;
   /** It was ended as a TCP connection is by RST. */
   reset = false;
+  /** What is written arrives in pieces of so many bytes. */
+  piece = Infinity;
   private held: (() => void)[] | undefined;
 
   /** What is written arrives, and the write is not done before the function that this returns is called. */
@@ -25,7 +27,8 @@ export class MemoryDuplex extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     // The writer uses its buffer again once the write is done.
-    this.peer?.push(Buffer.from(chunk));
+    const copy = Buffer.from(chunk);
+    for (let at = 0; at < copy.length; at += this.piece) this.peer?.push(copy.subarray(at, at + this.piece));
     if (this.held) this.held.push(done);
     else setImmediate(done);
   }

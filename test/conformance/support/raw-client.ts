@@ -140,6 +140,16 @@ export class RawClient {
     this.raw(Buffer.concat([head, payload, Buffer.of(end)]));
   }
 
+  /** All that has come and was not taken yet, heartbeats too. */
+  take(): Received[] {
+    return this.inbox.splice(0);
+  }
+
+  /** The broker has closed the socket. */
+  get closed(): boolean {
+    return this.over;
+  }
+
   /** What comes next, heartbeats left out. @throws Error when nothing does, in time */
   async next(): Promise<Received & { method: Method }> {
     for (;;) {
@@ -278,7 +288,7 @@ const empty = {
   bit: false,
 };
 
-function emptyArguments<N extends MethodName>(name: N): MethodArguments<N> {
+export function emptyArguments<N extends MethodName>(name: N): MethodArguments<N> {
   const kinds = Object.entries(methods[name].args) as [string, keyof typeof empty][];
   return Object.fromEntries(kinds.map(([arg, kind]) => [arg, empty[kind]])) as MethodArguments<N>;
 }
