@@ -80,9 +80,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: '      if (consumer.active || consumer.ended || this.starting.has(consumer)) continue;',
-    replace: '      if (consumer.ended) continue;',
-    why: 'a consumer that has come back is registered twice',
+    search: '    consumer.suspend();\n    void this.comeBack(consumer, reason);',
+    replace: '    consumer.suspend();',
+    why: 'a consumer that the broker has cancelled does not come back',
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
