@@ -17,7 +17,7 @@ export interface Stage {
   readonly patience: number;
 }
 
-export interface PlayerOptions {
+interface PlayerOptions {
   /** Of all names that the session declares. */
   readonly prefix: string;
   /** Each close of the broker's is answered at once. */

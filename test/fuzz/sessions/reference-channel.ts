@@ -17,7 +17,7 @@ export interface Expected {
 }
 
 /** A publish that has come whole. */
-export interface Publish {
+interface Publish {
   readonly name: string;
   readonly args: MethodArguments<'basic.publish'>;
   readonly properties: MessageProperties;
