@@ -55,6 +55,8 @@ export function sessionTarget(): OpenFuzzTarget {
   return {
     name: 'sessions',
     corpus: sessionPrograms(),
+    // Thousands of turns of the event loop, on a machine that may have much else to do.
+    deadline: 30_000,
     async run(chunks) {
       const witness = await (opened ??= Witness.open(stage.url, stage.clock, () => stage.dial()));
       const bytes = Buffer.concat(chunks);
