@@ -20,8 +20,8 @@ import { environmentOf, type Environment } from '../common/environment.js';
 import { untilAborted } from '../common/waiting.js';
 
 /**
- * One connection to publish and one to consume: RabbitMQ holds back a connection that publishes too fast, and must not
- * hold back acknowledgements with it.
+ * A connection for publishing and one for consuming: RabbitMQ slows down a connection that publishes too fast, which
+ * must not delay acknowledgements.
  */
 export interface ConnectionPair {
   readonly publishing: Connection;
@@ -30,19 +30,19 @@ export interface ConnectionPair {
 
 const STARTUP_TIMEOUT = 10_000;
 
-/** Opens the two connections of one name, with the topology declared, when first asked; logs what becomes of them. */
+/** Opens the two connections of one name at their first use, declares the topology, and logs their state. */
 export class AmqpConnections {
   readonly publishing = new ConnectionStatus();
   readonly consuming = new ConnectionStatus();
-  /** Of all that works on these connections. */
+  /** Clock and randomness of everything on these connections. */
   readonly environment: Environment;
-  /** Of the queues that were declared here. */
+  /** Broker's names of the queues that were declared here. */
   readonly serverNames = new ServerNames();
   private readonly logger = new Logger('AmqpConnection');
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
-  /** In ms. */
+  /** ms. */
   private readonly startupTimeout: number;
   private pair: Promise<ConnectionPair> | undefined;
   private ready = false;
@@ -59,36 +59,37 @@ export class AmqpConnections {
   }
 
   /**
-   * The connections, ready to be used. Nothing is left open when it rejects. With `startup: 'background'` it waits until
-   * the broker is there, however long that takes.
+   * Resolves with open connections. If it rejects, no connection is left open. With `startup: 'background'` it waits
+   * for the broker without a limit.
    *
-   * @throws AmqpStartupError after `startupTimeout`; at once what time does not mend: AccessRefusedError, TopologyError,
-   * ConfigurationError; after `close()` ConnectionClosedError
+   * @throws AmqpStartupError after `startupTimeout`
+   * @throws AccessRefusedError, TopologyError, ConfigurationError at once, since waiting cannot solve them
+   * @throws ConnectionClosedError after `close()`
    */
   open(): Promise<ConnectionPair> {
     if (this.stop.signal.aborted) return Promise.reject(this.stop.signal.reason);
     if (!this.pair) {
       this.pair = this.start();
-      // In the background nobody may be waiting for it.
+      // In the background, nobody may handle its rejection.
       this.pair.catch(() => {});
     }
     return this.pair;
   }
 
-  /** They have been opened; what has become of them since is their status. */
+  /** True once the connections were opened; their status shows what has happened since. */
   get isOpen(): boolean {
     return this.ready;
   }
 
-  /** Ends the attempts to open them, if they are not: whoever waits for them is told. */
+  /** Ends attempts to open the connections; `open()` then rejects. */
   giveUp(): void {
     if (!this.ready) this.refuse();
   }
 
-  /** Closes both, once what was published is confirmed. May be called again. */
+  /** Closes both connections after outstanding confirms. May be called more than once. */
   async close(): Promise<void> {
     this.refuse();
-    // What could not be opened was reported to whoever asked for it.
+    // The caller of `open()` got the error of a connection that failed to open.
     const pair = await this.pair?.catch(() => undefined);
     if (pair) await closeAll([pair.publishing, pair.consuming]);
     for (const status of [this.publishing, this.consuming]) {
@@ -155,7 +156,7 @@ export class AmqpConnections {
 
   private async connectFor(purpose: keyof ConnectionPair, signal: AbortSignal): Promise<Connection> {
     const connectionName = `${this.label} (${purpose})`;
-    // The client tells of losses, failed attempts and blocks.
+    // The client reports losses, failed attempts and blocks.
     const logger = {
       warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`),
       debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`),
@@ -188,12 +189,12 @@ export class AmqpConnections {
   private async declare(consuming: Connection): Promise<void> {
     const { topology } = this.options;
     if (!topology) return;
-    // On the consuming connection, since nobody else may consume from its exclusive queues.
+    // Declares on the consuming connection, since exclusive queues can be consumed only there.
     await consuming.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames));
   }
 }
 
-/** Trying again may help: the broker is not there yet, or went away in the middle. */
+/** Returns true if another attempt may succeed: the broker is not reachable yet, or closed the connection. */
 function mayPass(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return Connection.isRecoverable(error) || (error.cause !== undefined && mayPass(error.cause));
@@ -207,7 +208,7 @@ async function closeAll(connections: readonly Connection[]): Promise<void> {
   await Promise.all(connections.map((connection) => connection.close()));
 }
 
-/** `RabbitMQ 4.1.0 at 10.0.0.7:5672` */
+/** Returns a text such as `RabbitMQ 4.1.0 at 10.0.0.7:5672`. */
 function describeBroker({ serverProperties, socket }: Connection): string {
   const { product, version } = serverProperties;
   const where = socket instanceof Socket ? ` at ${socket.remoteAddress}:${socket.remotePort}` : '';

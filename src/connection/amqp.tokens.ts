@@ -1,8 +1,8 @@
-/** Name of the connection that was given none. */
+/** Name of the connection without a name. */
 export const DEFAULT_CONNECTION = 'default';
 
 /**
- * Token of the options that {@link AmqpModule.forRoot} was given for a connection, as {@link AmqpModuleOptions}.
+ * Returns the injection token of the {@link AmqpModuleOptions} that {@link AmqpModule.forRoot} got for a connection.
  *
  * @publicApi
  */
@@ -10,7 +10,7 @@ export function getModuleOptionsToken(connection: string = DEFAULT_CONNECTION): 
   return `nest-amqp:options:${connection}`;
 }
 
-/** Token of a {@link NamedConnection}. */
+/** Returns the injection token of a {@link NamedConnection}. */
 export function getConnectionToken(connection: string = DEFAULT_CONNECTION): string {
   return `nest-amqp:connection:${connection}`;
 }

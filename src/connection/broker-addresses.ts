@@ -1,15 +1,15 @@
 import { parseUri, type Urls } from '../../lib/client/index.js';
 
-/** Finds the brokers, and remembers which were last tried, as may be shown to people: without user and password. */
+/** Finds the brokers, and remembers the addresses that were tried last, without user and password. */
 export class BrokerAddresses {
-  /** `10.0.0.7:5672/billing`; empty before the first attempt. */
+  /** Addresses such as `10.0.0.7:5672/billing`; empty before the first attempt. */
   tried: readonly string[] = [];
 
   constructor(private readonly urls: Urls) {}
 
   readonly find = async (): Promise<string | readonly string[]> => {
     const urls = typeof this.urls === 'function' ? await this.urls() : this.urls;
-    // What is neither is refused by the client, in its own words.
+    // The client refuses any other value with its own error.
     this.tried = typeof urls === 'string' ? [describe(urls)] : Array.isArray(urls) ? urls.map(describe) : [];
     return urls;
   };

@@ -3,30 +3,30 @@ import type { ReturnedMessage } from '../../lib/client/index.js';
 import type { PublishReceipt } from './publish-receipt.js';
 
 /**
- * The broker has cancelled a consumer (https://www.rabbitmq.com/docs/consumer-cancel): its queue was deleted, or has moved.
- * It is being restored meanwhile; {@link AmqpConsumerRegistry.list} tells how far that is.
+ * The broker cancelled a consumer (https://www.rabbitmq.com/docs/consumer-cancel), because its queue was deleted or
+ * moved. The consumer is being restored; {@link AmqpConsumerRegistry.list} shows its state.
  *
  * @publicApi
  */
 export interface ConsumerCancelledEvent {
-  /** Name of the connection, `default` where it was given none. */
+  /** Name of the connection; `default` for the connection without a name. */
   readonly connection: string;
-  /** `BillingConsumer.onOrder` */
+  /** The handler, such as `BillingConsumer.onOrder`. */
   readonly handler: string;
   readonly queue: string;
-  /** What it was called on the broker. */
+  /** The consumer tag. */
   readonly consumerTag: string;
-  /** In words. */
+  /** The reason as text. */
   readonly reason: string;
 }
 
-/** What happens on one named connection, whoever of its publishers and consumers it happens to. */
+/** Events of one named connection, of all its publishers and consumers. */
 export class ConnectionEvents {
   readonly confirms = new Subject<PublishReceipt>();
   readonly returns = new Subject<ReturnedMessage>();
   readonly cancels = new Subject<ConsumerCancelledEvent>();
 
-  /** Ends the streams: nothing happens any more. */
+  /** Completes the streams. */
   complete(): void {
     this.confirms.complete();
     this.returns.complete();

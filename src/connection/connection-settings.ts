@@ -2,31 +2,34 @@ import type { ConnectionOptions, Urls } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
 import type { TopologyOptions } from '../topology/topology.js';
 
-/** Which broker an application connects to, how, and what it declares there. */
+/** The broker of an application, how to connect to it, and what to declare there. */
 export interface ConnectionSettings {
   /**
-   * The broker: `amqp://user:password@host:5672/vhost`, `amqps://…` for TLS. Several are nodes of one cluster, tried in
-   * random order. Required: an application that loses this setting should not find itself on localhost.
+   * URL of the broker: `amqp://user:password@host:5672/vhost`, `amqps://…` for TLS. Several URLs are the nodes of one
+   * cluster and are tried in random order. Required, so that an application that lost its configuration does not
+   * connect to localhost.
    */
   readonly url: Urls;
   /**
-   * Shown by RabbitMQ for the two connections, followed by `(publishing)` and `(consuming)`. Default `nest-amqp` and the
-   * connection's name; give each application its own.
+   * Name of the two connections in RabbitMQ's management pages, followed by `(publishing)` and `(consuming)`. Give each
+   * application its own name. Default: `nest-amqp` and the connection's name.
    */
   readonly connectionName?: string;
-  /** What else there is to say about the connections: TLS, heartbeat, timeouts, reconnecting, … */
+  /** Further options of the client core: TLS, heartbeat, timeouts, reconnecting, … */
   readonly connection?: Omit<ConnectionOptions, 'urls' | 'connectionName' | 'logger'>;
-  /** Exchanges, queues and bindings, declared before the consumers start and again after a reconnect. */
+  /** Exchanges, queues and bindings. They are declared before consumers start, and again after a reconnect. */
   readonly topology?: TopologyOptions;
   /**
-   * What to do when the broker cannot be reached as the application starts. `wait`: keep trying, and fail the start after
-   * `startupTimeout`. `background`: start without it, keep trying for as long as it takes; consumers start when it is
-   * there, publishes wait within their deadline, health is down. Default `wait`.
+   * What happens if the broker cannot be reached at the start. Default `wait`.
+   *
+   * - `wait` keeps trying, and fails the start after `startupTimeout`.
+   * - `background` starts without the broker and keeps trying without a limit. Consumers start when it answers,
+   *   publishes wait within their timeout, and health is down.
    */
   readonly startup?: 'wait' | 'background';
   /**
-   * How long the broker may be away until the start fails with `AmqpStartupError`: milliseconds, or text as `'10s'`; Infinity
-   * for no limit. Default 10 s.
+   * Time until the start fails with `AmqpStartupError`: ms, or a text such as `'10s'`; Infinity for no limit. Default
+   * 10 s.
    */
   readonly startupTimeout?: Duration;
 }

@@ -1,19 +1,20 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 
 /**
- * `connecting`: not there yet. `open`: all is well. `blocked`: the broker takes no publishes for now
- * (https://www.rabbitmq.com/docs/connection-blocked). `reconnecting`: lost, and being opened again. `closed`: for good.
+ * The state of a connection. `connecting`: not open yet. `open`: working. `blocked`: the broker accepts no publishes
+ * for now (https://www.rabbitmq.com/docs/connection-blocked). `reconnecting`: lost and being opened again. `closed`:
+ * closed for good.
  *
  * @publicApi
  */
 export type AmqpConnectionState = 'connecting' | 'open' | 'blocked' | 'reconnecting' | 'closed';
 
-/** How one of the two connections of a name is doing. */
+/** The state of one of the two connections of a name. */
 export class ConnectionStatus {
-  /** Why it is not open, in words. */
+  /** The reason why it is not open, as text. */
   reason: string | undefined;
   private readonly changes = new BehaviorSubject<AmqpConnectionState>('connecting');
-  /** The state now, then every change. */
+  /** Emits the current state, then each change. */
   readonly changes$: Observable<AmqpConnectionState> = this.changes.asObservable();
 
   get state(): AmqpConnectionState {
@@ -25,7 +26,7 @@ export class ConnectionStatus {
     if (state !== this.state) this.changes.next(state);
   }
 
-  /** Nothing changes any more. */
+  /** Completes the stream. */
   complete(): void {
     this.changes.complete();
   }

@@ -1,14 +1,14 @@
 /**
- * The broker has the message: it is in every queue it was routed to, written to disk where it is persistent.
+ * The broker has the message: every queue that it was routed to has it, on disk if it is persistent.
  *
  * @publicApi
  */
 export interface PublishReceipt {
   readonly messageId: string;
-  /** The message's number on the publishing channel; starts again at 1 when the channel was lost. */
+  /** Delivery tag of the message on the publishing channel. Starts at 1 again after the channel was lost. */
   readonly deliveryTag: number;
   readonly exchange: string;
   readonly routingKey: string;
-  /** From the call to the confirm, in milliseconds with fractions. */
+  /** Time from the call to the confirm, in ms with fractions. */
   readonly timeToConfirm: number;
 }

@@ -1,17 +1,20 @@
 import { AmqpError } from '../../lib/client/index.js';
 
-/** The broker could not be reached within `startupTimeout`; the last attempt's error is the `cause`. Nothing is left open. */
+/**
+ * The broker could not be reached within `startupTimeout`. `cause` is the error of the last attempt. No connection is
+ * left open.
+ */
 export class AmqpStartupError extends AmqpError {
   static {
     this.prototype.name = 'AmqpStartupError';
   }
 
   constructor(
-    /** Name of the connection, `default` where it was given none. */
+    /** Name of the connection; `default` for the connection without a name. */
     readonly connection: string,
-    /** The brokers that were tried, without user and password. */
+    /** Addresses of the brokers that were tried, without user and password. */
     readonly tried: readonly string[],
-    /** In ms. */
+    /** ms. */
     readonly startupTimeout: number,
     cause: unknown,
   ) {

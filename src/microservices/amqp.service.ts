@@ -10,7 +10,6 @@ import type { AmqpTransportOptions } from './options/transport-options.js';
 /**
  * Options of servers and clients that share the module's connections.
  *
- *
  * @publicApi
  */
 export interface SharedTransportOptions extends Omit<
@@ -25,7 +24,6 @@ export interface SharedTransportOptions extends Omit<
  * Creates servers and clients that share the connections of `AmqpModule`. {@link AmqpMicroservicesModule} provides it.
  *
  * Servers stop together with consumers, before the providers that their handlers use are destroyed.
- *
  *
  * @example
  * ```ts

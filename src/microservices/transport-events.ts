@@ -4,14 +4,12 @@ import type { Connection } from '../../lib/client/index.js';
 /**
  * The values of `status` of a server or client.
  *
- *
  * @publicApi
  */
 export type AmqpStatus = 'connected' | 'disconnected' | 'blocked' | 'unblocked';
 
 /**
  * The events of `on()` of a server or client, as with `Transport.RMQ`.
- *
  *
  * @publicApi
  */

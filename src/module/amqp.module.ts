@@ -67,7 +67,6 @@ export class AmqpModule {
    * Provides publishers, each for one exchange, in the module that imports it. Inject them with {@link
    * InjectPublisher}.
    *
-   *
    * @example
    * ```ts
    * AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }])

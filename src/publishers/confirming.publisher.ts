@@ -19,7 +19,7 @@ import { timeLimit } from '../common/duration.js';
 const TRANSIENT = 1;
 const PERSISTENT = 2;
 
-/** What a publisher needs of the connection it publishes on. */
+/** The parts of a connection that a publisher uses. */
 export interface PublishingConnection {
   readonly connections: AmqpConnections;
   readonly serializers: MessageSerializers;
@@ -27,7 +27,7 @@ export interface PublishingConnection {
 }
 
 /**
- * Publishes, and tells for each message whether the broker has it (https://www.rabbitmq.com/docs/confirms).
+ * Publishes messages and reports for each one whether the broker has it (https://www.rabbitmq.com/docs/confirms).
  *
  * @example
  * ```ts
@@ -39,19 +39,22 @@ export interface PublishingConnection {
  * @publicApi
  */
 export class ConfirmingPublisher {
-  /** Every message of this connection that was confirmed. Completes when the application shuts down, as all of these do. */
+  /**
+   * Emits each confirmed message of this connection. Completes when the application shuts down, as the other streams
+   * do.
+   */
   readonly confirms$: Observable<PublishReceipt>;
-  /** Every message of this connection that came back because no queue is bound for it. */
+  /** Emits each message of this connection that the broker returned because no queue is bound for it. */
   readonly returns$: Observable<ReturnedMessage>;
-  /** Every consumer of this connection that the broker has cancelled. */
+  /** Emits each consumer of this connection that the broker cancelled. */
   readonly cancels$: Observable<ConsumerCancelledEvent>;
-  /** Whether publishes go through: the state now, then every change. */
+  /** Emits the state of the publishing connection: the current state, then each change. */
   readonly state$: Observable<AmqpConnectionState>;
   private readonly environment: Environment;
   private readonly channel: PublisherChannel;
   private readonly requester: RpcRequester;
 
-  /** The module makes it; inject it. */
+  /** The module creates it; inject it. */
   constructor(
     private readonly connection: PublishingConnection,
     options: CheckedPublisherOptions = {},
@@ -73,24 +76,28 @@ export class ConfirmingPublisher {
     );
   }
 
-  /** @internal For `console.log`. */
+  /** @internal Output of `console.log`. */
   get shown(): object {
     const { name, publishing } = this.connection.connections;
     return { connection: name, state: publishing.state };
   }
 
   /**
-   * Publishes to an exchange and resolves once the broker has confirmed the message.
+   * Publishes to an exchange and resolves when the broker has confirmed the message.
    *
-   * @param payload anything JSON can hold, a string, or bytes; see {@link PublishOptions.contentType}
-   * @throws MessageReturnedError: no queue is bound for the exchange and key (312 NO_ROUTE), unless `mandatory: false`
-   * @throws PublishNackedError: the broker could not take it, a queue with `overflow: 'reject-publish'` is full, say
-   * @throws NotFoundError: there is no such exchange
-   * @throws PublishTimeoutError: no confirm within the deadline; `outcome` says whether it may be there all the same
-   * @throws ConnectionLostError: likewise; ChannelClosedError when another message's error closed the channel under it
-   * @throws PublishRefusedError: too much waits already, or `whenUnavailable` is 'fail'; nothing was sent
-   * @throws SerializationError, EncodingError: the payload or a property cannot be written; nothing was sent
-   * @throws ConfigurationError: an option that makes no sense; nothing was sent
+   * @param payload any JSON value, a string or bytes; see {@link PublishOptions.contentType}
+   * @throws MessageReturnedError if no queue is bound for the exchange and key (312 NO_ROUTE), unless `mandatory:
+   * false`
+   * @throws PublishNackedError if the broker could not take the message, for example because a queue with `overflow:
+   * 'reject-publish'` is full
+   * @throws NotFoundError if the exchange does not exist
+   * @throws PublishTimeoutError if no confirm arrived within the timeout; `outcome` says whether the broker may have
+   * the message
+   * @throws ConnectionLostError if the connection was lost, with `outcome`
+   * @throws ChannelClosedError if an error of another message closed the channel, with `outcome`
+   * @throws PublishRefusedError if too many publishes wait, or with `whenUnavailable: 'fail'`; nothing was sent
+   * @throws SerializationError, EncodingError if the payload or a property cannot be encoded; nothing was sent
+   * @throws ConfigurationError for an unknown option or an invalid value; nothing was sent
    */
   async publish(
     exchange: string,
@@ -114,26 +121,26 @@ export class ConfirmingPublisher {
   }
 
   /**
-   * Publishes to one queue, by its name through the default exchange.
+   * Publishes to one queue, by its name, through the default exchange.
    *
-   * @throws MessageReturnedError when there is no such queue; else as {@link publish}
+   * @throws MessageReturnedError if the queue does not exist; otherwise as {@link publish}
    */
   sendToQueue(queue: string, payload: unknown, options?: PublishOptions): Promise<PublishReceipt> {
     return this.publish('', queue, payload, options);
   }
 
   /**
-   * Asks, and resolves with the answer: RPC over direct reply-to (https://www.rabbitmq.com/docs/direct-reply-to), many at
-   * once over one channel. The other side is a method with `@AmqpRpc`, or anybody who publishes an answer to `reply-to` with
-   * the same `correlation-id`. By default the request expires in its queue when nobody waits for the answer any more, and is
-   * not persistent.
+   * Sends a request and resolves with its reply: RPC over direct reply-to
+   * (https://www.rabbitmq.com/docs/direct-reply-to). One channel carries any number of requests at once. The other side
+   * is a method with `@AmqpRpc`, or any client that publishes a reply to `reply-to` with the same `correlation-id`. By
+   * default the request is not persistent, and expires in its queue when its timeout ends.
    *
-   * @throws RpcRemoteError: it was handled, and failed
-   * @throws RpcTimeoutError: no answer within the deadline
-   * @throws MessageReturnedError: no queue is bound for it
-   * @throws ConnectionLostError, ChannelClosedError: the answer can no longer come; with `outcome: 'unknown'` the request may
-   * have been handled
-   * @throws UndecodableMessageError: the answer is not what its content type says; else as {@link publish}
+   * @throws RpcRemoteError if the handler failed
+   * @throws RpcTimeoutError if no reply arrived within the timeout
+   * @throws MessageReturnedError if no queue is bound for the request
+   * @throws ConnectionLostError, ChannelClosedError if the reply cannot arrive any more; with `outcome: 'unknown'`, the
+   * request may have been handled
+   * @throws UndecodableMessageError if the reply does not match its content type; otherwise as {@link publish}
    */
   async request<Reply = unknown>(
     exchange: string,
@@ -149,7 +156,7 @@ export class ConfirmingPublisher {
     }
   }
 
-  /** @internal Waits for the confirms that are due; requests that are not answered yet are given up. */
+  /** @internal Waits for outstanding confirms and fails unanswered requests. */
   async close(): Promise<void> {
     await Promise.all([this.channel.close(), this.requester.close()]);
   }
@@ -192,8 +199,8 @@ interface CompletedOptions extends BasicPublishOptions {
 }
 
 /**
- * The options under the client's names, with our defaults. Name by name: to take them apart and put them together again
- * by rest and spread takes V8 fifty times as long.
+ * Converts the options to the client's names and adds our defaults. The properties are copied one by one: rest and
+ * spread take V8 fifty times as long.
  */
 function completed(
   options: PublishOptions,

@@ -2,27 +2,30 @@ import type { OutgoingProperties } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
 
 /**
- * How to publish one message: its properties and what to expect of the broker.
+ * Options and properties of one message.
  *
  * @publicApi
  */
 export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'> {
-  /** Default: a random UUID. It names the message in logs and receipts, and lets consumers recognise a duplicate. */
+  /**
+   * The message id, which names the message in logs and receipts and lets consumers recognise duplicates. Default: a
+   * random UUID.
+   */
   readonly messageId?: string | undefined;
   /**
-   * Default by payload: a string is `text/plain`, bytes are `application/octet-stream`, all else is
-   * `application/json`. When given, it chooses the serializer; bytes are always sent as they are.
+   * The content type; it selects the serializer. Default: `text/plain` for a string, `application/octet-stream` for
+   * bytes, `application/json` for any other payload. Bytes are always sent unchanged.
    */
   readonly contentType?: string | undefined;
   /** The message survives a restart of the broker, in a durable queue. Default true. */
   readonly persistent?: boolean | undefined;
-  /** Reject with `MessageReturnedError` when no queue is bound for the message. Default true. */
+  /** Reject with `MessageReturnedError` if no queue is bound for the message. Default true. */
   readonly mandatory?: boolean | undefined;
   /**
-   * Until the confirm has to be here: milliseconds, or text as `'10s'`; Infinity for no limit. Default: the publisher's
-   * `timeout`, which is 30 s.
+   * Time until the message must be confirmed: ms, or a text such as `'10s'`; Infinity for no limit. Default: the
+   * publisher's `timeout`, which is 30 s by default.
    */
   readonly timeout?: Duration | undefined;
-  /** Gives up waiting, with the signal's reason; what was sent stays sent. */
+  /** Ends the wait with the signal's reason; a message that was sent stays sent. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }

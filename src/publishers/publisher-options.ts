@@ -7,35 +7,39 @@ import { refuseUnknown } from '../common/known-options.js';
 import type { PublishOptions } from './publish-options.js';
 
 /**
- * How a publisher treats all of its messages. Infinity is no limit, for each of its numbers.
+ * Options for all messages of a publisher. Infinity means no limit for each number.
  *
  * @publicApi
  */
 export interface PublisherOptions {
   /**
-   * From a publish to its confirm, waits included, for each publish that sets none of its own: milliseconds, or text as
+   * Time from a publish to its confirm, including waits, for publishes without their own timeout: ms, or a text such as
    * `'10s'`. Default 30 s.
    */
   readonly timeout?: Duration;
-  /** Messages without a confirm yet, at most; further publishes wait. Default 10,000. */
+  /** Maximum number of unconfirmed messages; further publishes wait. Default 10,000. */
   readonly maxInFlight?: number;
-  /** Bytes of their bodies, at most; further publishes wait. A larger message is sent alone. Default 67,108,864. */
+  /**
+   * Maximum size of unconfirmed bodies in bytes; further publishes wait. A larger message is sent when no other is
+   * unconfirmed. Default 67,108,864.
+   */
   readonly maxInFlightBytes?: number;
   /**
-   * Publishes that wait, at most: for confirms of those before them, for the connection, for a broker that blocks. Further
-   * ones reject at once with `PublishRefusedError`; with 0 all do that would have to wait. Default 100,000.
+   * Maximum number of waiting publishes. Publishes wait for confirms of earlier ones, for the connection, and while the
+   * broker blocks it. Further publishes reject at once with `PublishRefusedError`; with 0, every publish that would
+   * have to wait does. Default 100,000.
    */
   readonly maxWaiting?: number;
-  /** Bytes of bodies that wait, likewise. Default 67,108,864. */
+  /** Maximum size of the bodies of waiting publishes in bytes; further publishes reject at once. Default 67,108,864. */
   readonly maxWaitingBytes?: number;
   /**
-   * What a publish does while the connection is lost, not there yet or blocked by the broker: wait within its deadline, or
-   * reject at once with `PublishRefusedError`. Default `'wait'`.
+   * What a publish does while the connection is lost, not open yet, or blocked by the broker: `'wait'` within its
+   * timeout, or `'fail'` at once with `PublishRefusedError`. Default `'wait'`.
    */
   readonly whenUnavailable?: 'wait' | 'fail';
   /**
-   * Send again, after a reconnect, what was not confirmed: it may then arrive twice. By default it rejects with
-   * `ConnectionLostError` and `outcome: 'unknown'`, and the caller decides. Default false.
+   * Send unconfirmed messages again after a reconnect; they may then arrive twice. With false, such a publish rejects
+   * with `ConnectionLostError` and `outcome: 'unknown'`, and the caller decides. Default false.
    */
   readonly republishUnconfirmed?: boolean;
 }
@@ -46,17 +50,20 @@ export interface PublisherOptions {
  * @publicApi
  */
 export interface PublisherDefinition extends PublisherOptions {
-  /** Name to inject it by: `@InjectPublisher('orders')`. */
+  /** Name for injection: `@InjectPublisher('orders')`. */
   readonly publisher: string;
-  /** Where it publishes to; `''` is the default exchange, whose routing keys are the names of queues. */
+  /** The exchange to publish to. `''` is the default exchange, whose routing keys are names of queues. */
   readonly exchange: string;
-  /** Name of the connection. Default: the one without a name. */
+  /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
-  /** Of every message, unless a publish says otherwise; headers are merged. */
+  /** Default options of every message; headers are merged with those of the publish. Default: none. */
   readonly defaults?: Omit<PublishOptions, 'messageId' | 'signal' | 'timeout'>;
 }
 
-/** The same with the timeout in ms. @param what names the options in an error. @throws ConfigurationError */
+/**
+ * Checks the options and converts the timeout to ms. @param what owner of the options, for errors @throws
+ * ConfigurationError
+ */
 export function checkedPublisherOptions(what: string, options: PublisherOptions): CheckedPublisherOptions {
   refuseUnknown(what, options, PUBLISHER_OPTIONS);
   const { whenUnavailable } = options;
@@ -73,13 +80,13 @@ export function checkedPublisherOptions(what: string, options: PublisherOptions)
   return timeout === undefined ? others : { ...others, timeout: timeLimit(timeout, `${what}: timeout`) };
 }
 
-/** {@link PublisherOptions} that were checked. */
+/** Checked {@link PublisherOptions}. */
 export interface CheckedPublisherOptions extends Omit<PublisherOptions, 'timeout'> {
   /** ms. */
   readonly timeout?: number;
 }
 
-/** Their names. */
+/** Names of the options. */
 export const PUBLISHER_OPTIONS = namesOf({
   timeout: 0,
   maxInFlight: 0,

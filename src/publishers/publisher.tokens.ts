@@ -2,22 +2,22 @@ import { Inject, type InjectionToken } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
 import { ConfirmingPublisher } from './confirming.publisher.js';
 
-/** The tokens of one kind, by name. */
+/** Injection tokens of one kind, by name. */
 class NamedTokens {
   private readonly tokens = new Map<string, InjectionToken>();
   private readonly provided = new Set<string>();
 
-  /** @param register how a name is provided, for people */
+  /** @param register how to provide a name, for the error text */
   constructor(
     private readonly kind: string,
     private readonly register: (name: string) => string,
   ) {}
 
-  /** One and the same for one name. When nobody provides it, Nest's error says who is provided. */
+  /** Returns the same token for the same name. If nobody provides it, Nest's error lists the provided names. */
   get(name: string): InjectionToken {
     const known = this.tokens.get(name);
     if (known) return known;
-    // Nest puts the name of a function into its error, and asks for it then: when all modules are known.
+    // Nest puts the name of a function into its error. It reads the name at that moment, when all modules are known.
     const token = Object.defineProperty(() => {}, 'name', { get: () => this.describe(name) });
     this.tokens.set(name, token);
     return token;
@@ -45,7 +45,8 @@ const confirmingPublishers = new NamedTokens(
 );
 
 /**
- * Token of the {@link ConfirmingPublisher} of a connection. That of the connection without a name is the class.
+ * Returns the injection token of a connection's {@link ConfirmingPublisher}. For the connection without a name it is
+ * the class.
  *
  * @publicApi
  */
@@ -53,13 +54,13 @@ export function getConfirmingPublisherToken(connection: string = DEFAULT_CONNECT
   return connection === DEFAULT_CONNECTION ? ConfirmingPublisher : confirmingPublishers.get(connection);
 }
 
-/** As {@link getConfirmingPublisherToken}, for its provider. */
+/** Returns the same token as {@link getConfirmingPublisherToken}, and records that it is provided. */
 export function provideConfirmingPublisher(connection: string): InjectionToken {
   return connection === DEFAULT_CONNECTION ? ConfirmingPublisher : confirmingPublishers.provide(connection);
 }
 
 /**
- * Token of a publisher that {@link AmqpModule.forFeature} has registered.
+ * Returns the injection token of a publisher that {@link AmqpModule.forFeature} has registered.
  *
  * @publicApi
  */
@@ -67,13 +68,14 @@ export function getPublisherToken(publisher: string): InjectionToken {
   return publishers.get(publisher);
 }
 
-/** As {@link getPublisherToken}, for its provider. */
+/** Returns the same token as {@link getPublisherToken}, and records that it is provided. */
 export function providePublisher(publisher: string): InjectionToken {
   return publishers.provide(publisher);
 }
 
 /**
- * Injects the {@link ConfirmingPublisher} of a named connection; that of the connection without a name needs no decorator.
+ * Injects the {@link ConfirmingPublisher} of a named connection. The publisher of the connection without a name needs
+ * no decorator.
  *
  * @example
  * ```ts
@@ -87,7 +89,7 @@ export function InjectConfirmingPublisher(connection?: string): PropertyDecorato
 }
 
 /**
- * Injects an {@link ExchangePublisher} by the name that {@link AmqpModule.forFeature} has registered it under.
+ * Injects an {@link ExchangePublisher} by the name given to {@link AmqpModule.forFeature}.
  *
  * @example
  * ```ts

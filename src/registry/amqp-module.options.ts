@@ -36,7 +36,6 @@ export interface ConnectionNameOptions {
 /**
  * Creates the options, for `forRootAsync({ useClass })` and `{ useExisting }`.
  *
- *
  * @publicApi
  */
 export interface AmqpOptionsFactory {

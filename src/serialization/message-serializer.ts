@@ -7,7 +7,6 @@ import type { ContentType } from './content-type.js';
  * Pass your own in {@link AmqpModuleOptions.serializers}. They are tried in the given order, before the built-in ones
  * for JSON, text and bytes.
  *
- *
  * @example
  * ```ts
  * const protobuf: MessageSerializer = {

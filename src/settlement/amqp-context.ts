@@ -6,11 +6,11 @@ import type { FailureRecord } from './retry/failure-record.js';
 import type { RetryState } from './retry/retry-state.js';
 
 /**
- * What is known of a message beside its payload. Handlers get it by {@link Ctx}; guards, interceptors and filters by
- * `host.switchToRpc().getContext<AmqpContext>()`.
+ * Everything about a message except its payload. Handlers get it by {@link Ctx}; guards, interceptors and filters get
+ * it by `host.switchToRpc().getContext<AmqpContext>()`.
  *
- * A retry comes out of a delay queue. Here it looks as its publisher has sent it, apart from `attempt`; `delivery` is
- * what came over the wire.
+ * A retried message arrives from a delay queue. The context shows it as its publisher sent it, except for `attempt`;
+ * `delivery` is the message as it was received.
  *
  * @publicApi
  */
@@ -20,22 +20,22 @@ export class AmqpContext {
   handling = new Handling();
 
   constructor(
-    /** The message as it was delivered. Its settlement follows from the handler's outcome. */
+    /** The message as it was received. The outcome of the handler settles it. */
     readonly delivery: Delivery,
-    /** The queue it came from. */
+    /** The queue that the message was consumed from. */
     readonly queue: string,
     private readonly state: RetryState | undefined,
   ) {}
 
-  /** Which attempt at the message this is: 1, and one more for each retry. Redeliveries do not count. */
+  /** Number of the attempt, from 1. Each retry adds one; redeliveries do not count. */
   get attempt(): number {
     return (this.state?.failed ?? 0) + 1;
   }
 
   /**
-   * Aborted when what the handler does no longer counts: after the consumer's `timeout` (`HandlerTimeoutError`), when the
-   * channel is lost and the broker delivers the message again, and when the application has stopped and its grace period
-   * is over (`StaleDeliveryError`).
+   * Aborted when the result of the handler does not count any more: after the consumer's `timeout`
+   * (`HandlerTimeoutError`), or when the channel is lost and the broker delivers the message again, or at the end of
+   * the grace period of a stop (`StaleDeliveryError` for both).
    *
    * @example
    * ```ts
@@ -46,62 +46,66 @@ export class AmqpContext {
     return this.handling.signal;
   }
 
-  /** Why the first attempt failed; undefined in the first. */
+  /** The failure of the first attempt; undefined in the first attempt. */
   get firstFailure(): FailureRecord | undefined {
     return this.state?.firstFailure;
   }
 
-  /** Why the attempt before this one failed; undefined in the first. */
+  /** The failure of the previous attempt; undefined in the first attempt. */
   get lastFailure(): FailureRecord | undefined {
     return this.state?.lastFailure;
   }
 
-  /** The exchange that it was published to. */
+  /** The exchange that the message was published to. */
   get exchange(): string {
     return this.state?.exchange ?? this.delivery.exchange;
   }
 
-  /** The routing key that it was published with. */
+  /** The routing key that the message was published with. */
   get routingKey(): string {
     return this.state?.routingKey ?? this.delivery.routingKey;
   }
 
   /**
-   * Content type, message id, correlation id, reply-to, timestamp, … as the publisher set them; in a retry without
-   * `userId`, which only the broker can vouch for.
+   * Content type, message id, correlation id, reply-to, timestamp, … as the publisher set them. In a retry, `userId` is
+   * missing, since only the broker can confirm it.
    */
   get properties(): MessageProperties {
     return (this.original ??= originalProperties(this.delivery, this.state));
   }
 
-  /** The headers, empty where the publisher set none. */
+  /** The headers; empty if the publisher set none. */
   get headers(): NonNullable<MessageProperties['headers']> {
     return this.properties.headers ?? {};
   }
 
-  /** Done with it (basic.ack). For `ack: 'manual'`. Without effect when it is settled, or {@link signal} aborted, already. */
+  /**
+   * Acknowledges the message (basic.ack), for `ack: 'manual'`. Has no effect if the message is settled or {@link
+   * signal} is aborted.
+   */
   ack(): void {
     if (this.open) this.delivery.ack();
   }
 
   /**
-   * Not done with it (basic.nack). For `ack: 'manual'`. Without effect when it is settled already.
+   * Returns the message to its queue (basic.nack), for `ack: 'manual'`. Has no effect if the message is settled or
+   * {@link signal} is aborted.
    *
-   * @param options.requeue back to its queue, at once: mind the loop. False: as `reject()`. Default true
+   * @param options.requeue true returns it at once, so avoid a loop; false has the effect of `reject()`. Default true
    */
   nack(options: { readonly requeue?: boolean } = {}): void {
     if (this.open) this.delivery.nack({ requeue: options.requeue !== false });
   }
 
   /**
-   * Refuses it (basic.reject): dead-lettered where its queue says so, else dropped. For `ack: 'manual'`. Without effect
-   * when it is settled already.
+   * Rejects the message (basic.reject), for `ack: 'manual'`: it goes to the queue's dead-letter exchange, or is dropped
+   * if there is none. Has no effect if the message is settled or {@link signal} is aborted.
    */
   reject(): void {
     if (this.open) this.delivery.reject({ requeue: false });
   }
 
-  /** It can be settled by hand: it is not settled, and the handler's time is not over. */
+  /** True if the handler can settle the message: it is not settled, and its result still counts. */
   private get open(): boolean {
     return !this.delivery.settled && this.handling.over === undefined;
   }

@@ -1,24 +1,24 @@
 import type { Decision } from './decision.js';
 
 /**
- * A message that was not handled, and what became of it.
+ * A message that was not handled, and how it was settled.
  *
  * @publicApi
  */
 export interface ConsumerFailure {
-  /** `BillingConsumer.onOrder` */
+  /** The handler, such as `BillingConsumer.onOrder`. */
   readonly consumer: string;
   readonly queue: string;
-  /** Undefined where the publisher gave none. */
+  /** Undefined if the publisher set none. */
   readonly messageId: string | undefined;
-  /** The attempt that has failed, from 1. */
+  /** Number of the failed attempt, from 1. */
   readonly attempt: number;
-  /** What was thrown. */
+  /** The value that was thrown. */
   readonly cause: unknown;
-  /** The same in words, with its own causes; never the payload, nor a credential. */
+  /** The error and its causes as text, without payload and credentials. */
   readonly reason: string;
-  /** What was done about it: the broker has it so, when you hear of it. */
+  /** How the message was settled. The event is emitted after the broker has it. */
   readonly decision: Decision['kind'];
-  /** Milliseconds until the message comes again; for `retry` only. */
+  /** Delay until the retry, in ms; for `retry` only. */
   readonly delay: number | undefined;
 }

@@ -3,30 +3,30 @@ import { milliseconds } from '../common/duration.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from './settlement.errors.js';
 import type { Failure } from './outcome.js';
 
-/** What becomes of a message that was not handled. */
+/** How a message that was not handled is settled. */
 export type Decision =
-  /** It comes again after so many milliseconds. */
+  /** Delivered again after `delay` ms. */
   | { readonly kind: 'retry'; readonly delay: number }
-  /** Kept in `<queue>.parked`. */
+  /** Moved to `<queue>.parked`. */
   | { readonly kind: 'park' }
-  /** Rejected: dead-lettered where its queue says so, else dropped. */
+  /** Rejected: sent to the queue's dead-letter exchange, or dropped if there is none. */
   | { readonly kind: 'dead-letter' }
-  /** Back to its queue as it is. */
+  /** Returned unchanged to its queue. */
   | { readonly kind: 'requeue' }
-  /** Acknowledged though it failed. */
+  /** Acknowledged although it failed. */
   | { readonly kind: 'discard' }
-  /** Left where it is, and the consumer of the stream ends. */
+  /** Left in the stream; its consumer stops. */
   | { readonly kind: 'stop' }
-  /** Acknowledged: the failure was the answer to the request. */
+  /** Acknowledged: the error was sent as the reply to the request. */
   | { readonly kind: 'answer' }
-  /** The handler has settled it before it failed. */
+  /** Settled by the handler before it failed. */
   | { readonly kind: 'settled' };
 
 /**
- * The table of settlements, for what failed.
+ * Decides how a failed message is settled. This is the only place that decides it.
  *
- * @param attempt the one that has failed, from 1
- * @param returns how often the queue takes the message back and delivers it again; it drops the message beyond that
+ * @param attempt number of the failed attempt, from 1
+ * @param returns how many more times the queue accepts the message back; after that it drops the message
  */
 export function decide(
   { error, refused, answered }: Failure,
@@ -36,7 +36,7 @@ export function decide(
 ): Decision {
   if (answered) return { kind: 'answer' };
   if (error instanceof RejectMessage) return { kind: 'dead-letter' };
-  // The last return is left to losses of the connection, which nobody decides.
+  // The last return is reserved for losses of the connection, which nobody decides.
   if (error instanceof RequeueMessage) return { kind: returns > 1 ? 'requeue' : policy.end };
   if (error instanceof RetryMessage) return { kind: 'retry', delay: askedDelay(error, attempt, policy) };
   if (!refused && attempt < policy.attempts) return { kind: 'retry', delay: policy.delayAfter(attempt) };

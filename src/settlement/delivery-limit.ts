@@ -1,13 +1,13 @@
 import type { Connection, Delivery, FieldTable } from '../../lib/client/index.js';
 
-/** RabbitMQ from 4.0 on (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
+/** RabbitMQ's default since 4.0 (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
 const DEFAULT_LIMIT = 20;
 
 /**
- * Deliveries that a quorum queue gives a message beside the first; when it comes back after them the broker drops or
- * dead-letters it. Infinity for none, and for a limit that only a policy of the broker says.
+ * Returns how many deliveries after the first one a quorum queue allows for a message; beyond that, the broker drops or
+ * dead-letters it. Infinity if there is no limit, and for a limit that only a policy sets.
  *
- * @param queueArguments those that the queue was declared with; undefined where they are not known
+ * @param queueArguments arguments of the queue's declaration; undefined if they are unknown
  */
 export function deliveryLimitOf(queueArguments: FieldTable | undefined, connection: Connection): number {
   const declared = queueArguments?.['x-delivery-limit'];
@@ -19,13 +19,13 @@ function hasDefault({ serverProperties: { product, version } }: Connection): boo
   return product === 'RabbitMQ' && Number.parseInt(String(version), 10) >= 4;
 }
 
-/** How often a quorum queue has delivered the message before. 0 for other queues, which do not count. */
+/** Returns how many times a quorum queue has delivered the message before; 0 for other queues, which do not count. */
 export function deliveriesBefore(delivery: Pick<Delivery, 'properties'>): number {
   try {
     const count = delivery.properties.headers?.['x-delivery-count'];
     return typeof count === 'number' || typeof count === 'bigint' ? Number(count) : 0;
   } catch {
-    // Malformed headers: nothing of it can be told.
+    // Malformed headers: the count cannot be read.
     return 0;
   }
 }

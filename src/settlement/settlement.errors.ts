@@ -2,8 +2,13 @@ import { milliseconds, type Duration } from '../common/duration.js';
 import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
 /**
- * Thrown by a handler: the message is rejected at once, without a retry. It is dead-lettered where its queue says so
- * (https://www.rabbitmq.com/docs/dlx), and dropped where it does not.
+ * Thrown by a handler to reject the message at once, without retries. The message goes to the queue's dead-letter
+ * exchange (https://www.rabbitmq.com/docs/dlx), or is dropped if there is none.
+ *
+ * @example
+ * ```ts
+ * if (order.total === 0) throw new RejectMessage('nothing to bill');
+ * ```
  *
  * @publicApi
  */
@@ -14,10 +19,15 @@ export class RejectMessage extends Error {
 }
 
 /**
- * Thrown by a handler: the message goes back to its queue as it is, for this or another consumer. One that was
- * redelivered already goes back after a second, lest it go round as fast as the broker can send it. Does not count as an
- * attempt. Quorum queues count it as a delivery and drop the message beyond their delivery limit (20 by default on
- * RabbitMQ 4): before that it is parked.
+ * Thrown by a handler to return the message unchanged to its queue, for this or another consumer. A message that was
+ * redelivered before returns after one second, so that it does not loop at full speed. Does not count as an attempt.
+ * Quorum queues count it as a delivery and drop the message beyond their delivery limit (20 by default on RabbitMQ 4);
+ * the message is parked before that.
+ *
+ * @example
+ * ```ts
+ * if (this.warmingUp) throw new RequeueMessage('cache is not ready');
+ * ```
  *
  * @publicApi
  */
@@ -28,10 +38,15 @@ export class RequeueMessage extends Error {
 }
 
 /**
- * Thrown by a handler: the message comes again after this delay, however many attempts its policy allows. Ask
- * `context.attempt` when to stop.
+ * Thrown by a handler to retry the message after a delay, whatever its number of attempts. Check `context.attempt` to
+ * stop at some point.
  *
- * @throws ConfigurationError for a delay that is none, or longer than 49 days
+ * @example
+ * ```ts
+ * if (context.attempt < 100) throw new RetryMessage('10m');
+ * ```
+ *
+ * @throws ConfigurationError for an invalid delay, or one of more than 49 days
  * @publicApi
  */
 export class RetryMessage extends Error {
@@ -40,7 +55,7 @@ export class RetryMessage extends Error {
   }
 
   constructor(
-    /** Milliseconds, or text such as `'10m'`, 49 days at most. Default: the consumer's backoff for this attempt. */
+    /** Milliseconds, or a text such as `'10m'`; at most 49 days. Default: the consumer's backoff for this attempt. */
     readonly delay?: Duration,
     message = 'the handler asked for a retry',
     options?: ErrorOptions,
@@ -50,21 +65,21 @@ export class RetryMessage extends Error {
   }
 }
 
-/** Stands for what a handler has thrown and what throws itself when it is looked at: a Proxy, or an error whose getters throw. */
+/** Replaces a thrown value that throws itself when it is read: a Proxy, or an error whose getters throw. */
 export class UnreadableError extends AmqpError {
   static {
     this.prototype.name = 'UnreadableError';
   }
 }
 
-/** The handler of a message has run longer than the consumer's `timeout`. It is what `context.signal` is aborted with. */
+/** The handler ran longer than the consumer's `timeout`. This is the reason of `context.signal`. */
 export class HandlerTimeoutError extends TimeoutError {
   static {
     this.prototype.name = 'HandlerTimeoutError';
   }
 
   constructor(
-    /** Ms that it had. */
+    /** The consumer's `timeout` in ms. */
     readonly timeout: number,
   ) {
     super(`the handler did not return within ${timeout} ms (timeout)`);
@@ -72,8 +87,8 @@ export class HandlerTimeoutError extends TimeoutError {
 }
 
 /**
- * The channel of a message was lost, or closed when the application stopped, while its handler ran: the broker delivers
- * the message again, to any consumer. It is what `context.signal` is aborted with; the reason is the `cause`.
+ * The channel of the message was lost while its handler ran, or was closed when the application stopped. The broker
+ * delivers the message again, to any consumer. This is the reason of `context.signal`; `cause` says why.
  */
 export class StaleDeliveryError extends AmqpError {
   static {
@@ -81,14 +96,17 @@ export class StaleDeliveryError extends AmqpError {
   }
 }
 
-/** A quorum queue drops the message when it comes back once more: it was delivered as often as its limit allows. */
+/**
+ * The queue would drop the message at its next return, since it was delivered as often as the quorum queue's limit
+ * allows.
+ */
 export class DeliveryLimitError extends AmqpError {
   static {
     this.prototype.name = 'DeliveryLimitError';
   }
 
   constructor(
-    /** Deliveries before this one. */
+    /** Number of deliveries before this one. */
     readonly deliveries: number,
     /** The queue's `x-delivery-limit`. */
     readonly limit: number,
@@ -100,16 +118,16 @@ export class DeliveryLimitError extends AmqpError {
   }
 }
 
-/** A message over the connection's `maxMessageSize`: it was not read, and no handler has seen it. */
+/** The message exceeds the connection's `maxMessageSize`: it was not read, and no handler got it. */
 export class MessageTooLargeError extends AmqpError {
   static {
     this.prototype.name = 'MessageTooLargeError';
   }
 
   constructor(
-    /** Bytes of its body. */
+    /** Size of the body in bytes. */
     readonly size: number,
-    /** The connection's `maxMessageSize`, bytes. */
+    /** The connection's `maxMessageSize` in bytes. */
     readonly limit: number,
   ) {
     super(`its body has ${size} bytes, and maxMessageSize is ${limit}`);

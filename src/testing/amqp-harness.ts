@@ -64,7 +64,6 @@ export interface WaitOptions {
  * An embedded broker with methods for tests. Import {@link AmqpTestingModule} beside the application's module: it
  * connects the application to this broker, over the real protocol, and changes nothing else.
  *
- *
  * @example
  * ```ts
  * const outcome = await harness.deliver('billing', { id: 1 });

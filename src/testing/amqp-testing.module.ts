@@ -15,7 +15,6 @@ class GivenHarness {
  * broker. Import it beside the application's own module, and get the {@link AmqpHarness}. Topology, retries, guards and
  * pipes of the application run unchanged.
  *
- *
  * @example
  * ```ts
  * const module = await Test.createTestingModule({ imports: [AppModule, AmqpTestingModule.forRoot()] }).compile();

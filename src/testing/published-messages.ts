@@ -36,7 +36,6 @@ export interface PublishedMessage {
  * must return true. Matchers such as `expect.objectContaining()` work as usual. An object must contain at least the
  * given properties.
  *
- *
  * @publicApi
  */
 export type PublishedMatch = { readonly [K in keyof PublishedMessage]?: unknown };

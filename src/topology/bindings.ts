@@ -22,7 +22,6 @@ export interface BindingOptions {
  * Binds a queue: messages of `exchange` with a matching routing key go to `queue`. A fanout or headers exchange needs
  * no key.
  *
- *
  * @example
  * ```ts
  * bindQueue('billing', 'orders', 'order.*')

@@ -70,7 +70,6 @@ export const topicExchange = (name: string, options?: ExchangeOptions): Exchange
 /**
  * A direct exchange: it routes to queues whose binding key equals the routing key.
  *
- *
  * @publicApi
  */
 export const directExchange = (name: string, options?: ExchangeOptions): ExchangeDefinition =>
@@ -79,7 +78,6 @@ export const directExchange = (name: string, options?: ExchangeOptions): Exchang
 /**
  * A fanout exchange: it routes to everything that is bound to it.
  *
- *
  * @publicApi
  */
 export const fanoutExchange = (name: string, options?: ExchangeOptions): ExchangeDefinition =>
@@ -87,7 +85,6 @@ export const fanoutExchange = (name: string, options?: ExchangeOptions): Exchang
 
 /**
  * A headers exchange: it routes by headers. Bind queues with `arguments: { 'x-match': 'all', … }`.
- *
  *
  * @publicApi
  */

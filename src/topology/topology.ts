@@ -12,7 +12,7 @@ export interface TopologyOptions {
    *
    * - `assert` declares it. An exchange or queue that exists with other arguments fails the start and is not changed.
    * - `verify` creates nothing and fails the start if an exchange or queue is missing; it needs no configure
-   * permission. AMQP can check neither bindings nor arguments in this way.
+   *   permission. AMQP can check neither bindings nor arguments in this way.
    * - `none` does nothing.
    */
   readonly declare?: 'assert' | 'verify' | 'none';

@@ -3,23 +3,24 @@ import type { ConsumerOptions } from '../options/consumer-options.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
- * How a handler answers the requests of its queue.
+ * Options of a handler of requests.
  *
  * @publicApi
  */
 export type RpcOptions = Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>;
 
 /**
- * Answers the requests of a queue, on a method of a provider or a controller: what the method returns, the last value of
- * an Observable, goes to the request's `reply-to` with its `correlation-id`. The request is acknowledged once the broker
- * has confirmed the reply. {@link ConfirmingPublisher.request} is the other side.
+ * Makes a method of a provider or controller the handler of a queue's requests. The method's result (of an Observable,
+ * its last value) is sent to the request's `reply-to` with its `correlation-id`. The request is acknowledged when the
+ * broker has confirmed the reply. {@link ConfirmingPublisher.request} is the other side.
  *
- * - A method that throws, a guard or a pipe that refuses and a body that cannot be decoded are answered with the error's
- *   name and message. The request is then done: it is acknowledged and not retried, for whoever asked knows.
- * - `RequeueMessage` and `RetryMessage` put the answer off: the request comes again. `RejectMessage` answers and rejects.
- * - A request without `reply-to` is handled as by {@link AmqpConsumer}, its `retry` included: nobody else will know.
- * - A reply that comes back, because nobody waits for it any more, is logged; the request is acknowledged. So it is when
- *   the reply cannot be sent within the publisher's deadline.
+ * - If the method throws, a guard or pipe refuses, or the body cannot be decoded, the reply has the error's name and
+ *   message. The request is acknowledged and not retried, since the requester has its answer.
+ * - `RequeueMessage` and `RetryMessage` send no reply; the request is handled again. `RejectMessage` replies and
+ *   rejects the request.
+ * - A request without `reply-to` is handled as by {@link AmqpConsumer}, including retries.
+ * - If the reply is returned, because the requester has left, this is logged and the request is acknowledged. The same
+ *   happens if the reply cannot be sent within the publisher's timeout.
  *
  * @example
  * ```ts
@@ -27,7 +28,8 @@ export type RpcOptions = Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>
  * price(@Payload('item') item: string): Promise<number> {}
  * ```
  *
- * @param queue has to exist when the application starts, as for {@link AmqpConsumer}
+ * @param queue must exist when the application starts, as for {@link AmqpConsumer}
+ * @throws InvalidConsumerError for a static method
  * @publicApi
  */
 export function AmqpRpc(queue: QueueSource, options: RpcOptions = {}): MethodDecorator {

@@ -3,7 +3,7 @@ import { CONSUMER_METADATA, RpcArgument } from '../options/consumers.constants.j
 import { addHandlerMetadata } from './handler-metadata.js';
 import { addRouteArgument, readRouteArguments } from './route-arguments.js';
 
-/** Makes a method a consumer of some kind. */
+/** Makes a method a consumer. */
 export function consumerDecorator(metadata: ConsumerMetadata): MethodDecorator {
   return (target, method, descriptor) => {
     addHandlerMetadata(CONSUMER_METADATA, metadata, target, method, descriptor);
@@ -11,7 +11,10 @@ export function consumerDecorator(metadata: ConsumerMetadata): MethodDecorator {
   };
 }
 
-/** Nest applies pipes to declared arguments only: without this a global ValidationPipe would be passed by unnoticed. */
+/**
+ * Declares the default arguments, since Nest applies pipes only to declared ones; otherwise a global ValidationPipe
+ * would be skipped.
+ */
 function declareDefaultArguments(target: object, method: string | symbol): void {
   if (readRouteArguments(target, method)) return;
   addRouteArgument(target, method, RpcArgument.PAYLOAD, { index: 0, data: undefined, pipes: [] });

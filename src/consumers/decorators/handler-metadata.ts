@@ -3,7 +3,7 @@ import { InvalidConsumerError } from '../consumer.errors.js';
 import { ENTRY_PROVIDER } from '../options/consumers.constants.js';
 
 /**
- * Adds to what the decorators of one kind have left on a method: the list of them, in the order they are written in.
+ * Adds an entry to the decorators' metadata of a method, in the order in which the decorators are written.
  *
  * @throws InvalidConsumerError for a static method
  */
@@ -26,7 +26,9 @@ export function addHandlerMetadata(
   markEntryProvider(target.constructor);
 }
 
-/** Nest gives request-scoped and transient global enhancers (`APP_GUARD`, …) to entry providers and controllers only. */
+/**
+ * Nest creates request-scoped and transient global enhancers (`APP_GUARD`, …) only for entry providers and controllers.
+ */
 function markEntryProvider(type: object): void {
   Reflect.defineMetadata(ENTRY_PROVIDER, true, type);
 }

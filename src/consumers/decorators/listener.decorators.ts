@@ -4,13 +4,19 @@ import { addHandlerMetadata } from './handler-metadata.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
- * Calls the method of a provider or controller with a {@link ConsumerCancelledEvent} each time that the broker has
- * cancelled a consumer: its queue was deleted, or has moved
- * (https://www.rabbitmq.com/docs/consumer-cancel). The consumer is restored by itself; this only tells.
+ * Calls the method of a provider or controller with a {@link ConsumerCancelledEvent} each time the broker cancels a
+ * consumer, because its queue was deleted or moved (https://www.rabbitmq.com/docs/consumer-cancel). The consumer is
+ * restored by itself; the method is only informed.
  *
- * What the method throws is logged and has no other effect. Guards, pipes and interceptors do not apply.
+ * An error of the method is logged and has no other effect. Guards, pipes and interceptors do not apply.
  *
- * @param queue of this queue only, its name or where that comes from. Default: of every queue
+ * @example
+ * ```ts
+ * @OnConsumerCancelled('billing')
+ * onCancelled({ queue, reason }: ConsumerCancelledEvent) {}
+ * ```
+ *
+ * @param queue name of a queue, or a factory that returns it. Default: every queue
  * @publicApi
  */
 export function OnConsumerCancelled(queue?: QueueSource): MethodDecorator {
@@ -18,10 +24,16 @@ export function OnConsumerCancelled(queue?: QueueSource): MethodDecorator {
 }
 
 /**
- * Calls the method of a provider or controller with a {@link ReturnedMessage} each time that a message which this
- * application published came back, because no queue is bound for it. Its publish rejects as well.
+ * Calls the method of a provider or controller with a {@link ReturnedMessage} each time a message of this application
+ * is returned, because no queue is bound for it. The publish also rejects.
  *
- * What the method throws is logged and has no other effect. Guards, pipes and interceptors do not apply.
+ * An error of the method is logged and has no other effect. Guards, pipes and interceptors do not apply.
+ *
+ * @example
+ * ```ts
+ * @OnReturn()
+ * onReturn({ exchange, routingKey }: ReturnedMessage) {}
+ * ```
  *
  * @publicApi
  */

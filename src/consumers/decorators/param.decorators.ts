@@ -7,19 +7,23 @@ import { requireSchemaSupport, type PayloadSchema } from './payload-schema.js';
 import { addRouteArgument, type Pipe } from './route-arguments.js';
 
 /**
- * How to validate an argument.
+ * Validation of an argument.
  *
  * @publicApi
  */
 export interface PayloadOptions {
-  /** For Nest 12's `StandardSchemaValidationPipe`, which has to be bound: here, or to the method, class or application. */
+  /**
+   * Schema for Nest 12's `StandardSchemaValidationPipe`, which must be bound here or to the method, class or
+   * application.
+   */
   readonly schema?: PayloadSchema;
   readonly pipes?: readonly Pipe[];
 }
 
 /**
- * The payload of the message, decoded by its content type, or one property of it. Pipes apply, those of the method, the
- * class and the application too. The decorator of the same name in `@nestjs/microservices` does the same.
+ * Injects the payload of the message, decoded by its content type, or one property of the payload. Pipes of the
+ * argument, method, class and application apply. The decorator of the same name in `@nestjs/microservices` does the
+ * same.
  *
  * @example
  * ```ts
@@ -43,8 +47,14 @@ export function Payload(...given: (string | Pipe | PayloadOptions)[]): Parameter
 }
 
 /**
- * The {@link AmqpContext} of the message: properties, headers, queue, the delivery itself. The decorator of the same name
+ * Injects the {@link AmqpContext} of the message: properties, headers, queue, delivery. The decorator of the same name
  * in `@nestjs/microservices` does the same.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing')
+ * onOrder(@Payload() order: Order, @Ctx() context: AmqpContext) {}
+ * ```
  *
  * @publicApi
  */
@@ -59,7 +69,7 @@ const Property = createParamDecorator(
 );
 
 /**
- * One header of the message; undefined where it has none of that name. Names are case-sensitive. Pipes apply.
+ * Injects one header of the message, or undefined if it has none of that name. Names are case-sensitive. Pipes apply.
  *
  * @example
  * ```ts
@@ -74,8 +84,14 @@ export function AmqpHeader(name: string, ...pipes: Pipe[]): ParameterDecorator {
 }
 
 /**
- * One property of the message: `messageId`, `correlationId`, `timestamp`, … (section 1.8.2 of the specification);
- * undefined where its publisher set none. Pipes apply.
+ * Injects one property of the message: `messageId`, `correlationId`, `timestamp`, … (section 1.8.2 of the
+ * specification), or undefined if the publisher set none. Pipes apply.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing')
+ * onOrder(@Payload() order: Order, @AmqpProperty('messageId') id: string | undefined) {}
+ * ```
  *
  * @publicApi
  */
@@ -103,7 +119,7 @@ function argumentFrom(
   schema: PayloadSchema | undefined,
 ): ParameterDecorator {
   return (target, method, index) => {
-    // Without a name it is a parameter of the constructor, which no message reaches.
+    // Without a method name it is a parameter of the constructor, which messages do not reach.
     if (method !== undefined)
       addRouteArgument(target, method, source, { index, data, pipes, ...(schema && { schema }) });
   };

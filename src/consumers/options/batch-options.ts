@@ -7,36 +7,37 @@ import { timeLimit, type Duration } from '../../common/duration.js';
 const DEFAULT_MAX_WAIT: Duration = '1s';
 
 /**
- * How a handler consumes its queue in batches.
+ * Options of a batch consumer.
  *
  * @publicApi
  */
 export interface BatchOptions extends Omit<ConsumerOptions, 'ack' | 'concurrency' | 'prefetch'> {
-  /** Messages in a batch, at most. */
+  /** Maximum number of messages in a batch. */
   readonly size: number;
   /**
-   * From the first message of a batch until it is handled, full or not: milliseconds, or text as `'500ms'`; Infinity: only
-   * full ones are. Default 1 s.
+   * Time from the first message of a batch until the batch is handled, full or not: ms, or a text such as `'500ms'`;
+   * Infinity: only full batches are handled. Default 1 s.
    */
   readonly maxWait?: Duration;
-  /** Batches that are handled at the same time, at most; Infinity for no limit. Default 1. */
+  /** Maximum number of batches that are handled at once; Infinity for no limit. Default 1. */
   readonly concurrency?: number;
   /**
-   * Unacknowledged messages that the broker hands out at most; not less than `size`, for a batch would never be full. 0 or
-   * Infinity: no limit. Default: one batch more than are handled at the same time.
+   * Maximum number of unacknowledged messages that the broker sends; at least `size`, since a batch could not become
+   * full otherwise. 0 or Infinity: no limit. Default: `size × (concurrency + 1)`, so that one batch fills while others
+   * are handled.
    */
   readonly prefetch?: number;
   /**
-   * Applied to the payload of each message before it gets into a batch; one that is refused is parked alone.
-   * `[new ValidationPipe({ expectedType: Reading })]`, say. Default: none.
+   * Pipes for the payload of each message before it enters a batch, such as `[new ValidationPipe({ expectedType:
+   * Reading })]`. A refused message is parked alone. Default: none.
    */
   readonly itemPipes?: readonly PipeTransform[];
 }
 
-/** The same, checked and complete. */
+/** Checked and complete batch options. */
 export interface BatchLimits {
   readonly size: number;
-  /** In ms. */
+  /** ms. */
   readonly maxWait: number;
   readonly concurrency: number;
   readonly prefetch: number;
@@ -58,7 +59,7 @@ export function batchLimits(name: string, options: BatchOptions): BatchLimits {
   return { size, concurrency, prefetch, maxWait };
 }
 
-/** One batch more than are handled at the same time; as basic.qos can say it, or else no limit. */
+/** Returns the prefetch for one batch more than are handled at once, or no limit if basic.qos cannot encode it. */
 function prefetchFor(size: number, concurrency: number): number {
   const wanted = size * (concurrency + 1);
   if (wanted <= PREFETCH_MAX) return wanted;

@@ -29,9 +29,11 @@ const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
 };
 
 /**
- * Checks at start what the decorators' types check at compile time: JavaScript, and options from a variable, pass the types by.
+ * Checks at the start what the decorators' types check at compile time, since JavaScript and options from a variable
+ * bypass the types.
  *
- * @param name `BillingConsumer.onOrder`. @throws ConfigurationError
+ * @param name the handler, such as `BillingConsumer.onOrder`
+ * @throws ConfigurationError
  */
 export function checkConsumerOptions(name: string, { kind, options }: ConsumerMetadata): void {
   if (typeof options !== 'object' || options === null) {

@@ -5,46 +5,52 @@ import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.js';
 
 /**
- * How a handler consumes its queue.
+ * Options of a consumer.
  *
  * @publicApi
  */
 export interface ConsumerOptions {
-  /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the one without a name. */
+  /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the connection without a name. */
   readonly connection?: string;
-  /** Unacknowledged messages that the broker hands out at most. 0 or Infinity: no limit. Default: the module's, 10. */
+  /**
+   * Maximum number of unacknowledged messages that the broker sends. 0 or Infinity: no limit. Default: the module's
+   * `prefetch`, which is 10 by default.
+   */
   readonly prefetch?: number;
-  /** Messages that are handled at the same time, at most, from 1. Default, or Infinity: as many as are prefetched. */
+  /** Maximum number of handlers that run at once, from 1. Infinity: as many as `prefetch` allows. Default Infinity. */
   readonly concurrency?: number;
-  /** Names the consumer on the broker; unique for each connection. Default: the broker makes one up. */
+  /** The consumer tag, unique on its connection. Default: the broker chooses it. */
   readonly consumerTag?: string;
-  /** No other consumer on the queue: starting fails while there is one. Default false. */
+  /** No other consumer can use the queue; the start fails if there is one. Default false. */
   readonly exclusive?: boolean;
   /**
-   * Consumers of a higher priority get messages as long as their prefetch lets them; the others get what is left
+   * The broker prefers consumers of a higher priority while their prefetch allows; others get the remaining messages
    * (https://www.rabbitmq.com/docs/consumer-priority). Default 0.
    */
   readonly priority?: number;
-  /** For streams: where to begin. Default: with what comes next. */
+  /** For streams: the position where the consumer begins. Default `'next'`, the next message that is published. */
   readonly offset?: StreamOffset;
-  /** For streams: keep how far the consumer has come, so that a restart goes on there. Default: it is not kept. */
+  /**
+   * For streams: stores the consumer's position, so that it continues there after a restart. Default: the position is
+   * not stored.
+   */
   readonly trackOffset?: TrackOffsetOptions;
-  /** Further arguments of basic.consume, as they are. */
+  /** Further arguments of basic.consume, sent unchanged. */
   readonly arguments?: FieldTable;
   /**
-   * What becomes of a message whose handler throws. `false`: it is parked at the first failure. Default: three attempts,
-   * 1 s to 30 s apart, then parked in `<queue>.parked`.
+   * Retries of messages whose handler throws. `false` parks a message at its first failure. Default: three attempts
+   * with delays of 1 s to 30 s, then parked in `<queue>.parked`.
    */
   readonly retry?: RetryOptions | false;
   /**
-   * Milliseconds that the handler may run, or text as `'30s'`; of a batch consumer for the batch. Then `context.signal` is
-   * aborted, the message fails with `HandlerTimeoutError`, and what the handler does no longer counts. Default: no limit;
-   * a handler that runs for a minute is told of in the log and in the details of health.
+   * Time that the handler may run (for a batch consumer: with one batch): ms, or a text such as `'30s'`. After that,
+   * `context.signal` is aborted, the message fails with `HandlerTimeoutError`, and the result of the handler is
+   * ignored. Default: no limit; a handler that runs for over a minute appears in the log and in health.
    */
   readonly timeout?: Duration;
   /**
-   * `auto`: settled by the outcome of the handler. `manual`: the handler settles, by the {@link AmqpContext}, when it
-   * likes; one that throws before has it settled as with `auto`. Default `auto`.
+   * `auto`: the outcome of the handler settles the message. `manual`: the handler settles it through the {@link
+   * AmqpContext} at any time; if the handler throws before that, the message is settled as with `auto`. Default `auto`.
    */
   readonly ack?: 'auto' | 'manual';
 }

@@ -1,8 +1,7 @@
 import type { FactoryProvider } from '@nestjs/common';
 
 /**
- * The name of a queue that comes from elsewhere, its configuration for one. Made once, when the application starts, and
- * before the consumers do.
+ * Returns the name of a queue, for example from the configuration. Called once at the start, before consumers start.
  *
  * @example
  * ```ts
@@ -10,13 +9,13 @@ import type { FactoryProvider } from '@nestjs/common';
  * ```
  */
 export interface QueueFactory {
-  /** Tokens of providers, the handler's module's first and then those of all modules. Default: none. */
+  /** Injection tokens. They are resolved in the handler's module first, then in all modules. Default: none. */
   readonly inject?: readonly FactoryInjection[];
-  /** Gets what `inject` names, in this order; makes the name. */
+  /** Gets the injected providers in this order and returns the name. */
   readonly useFactory: (...injected: never[]) => string | Promise<string>;
 }
 
 type FactoryInjection = Exclude<NonNullable<FactoryProvider['inject']>[number], { optional: boolean }>;
 
-/** A queue's name, or where it comes from. */
+/** The name of a queue, or a factory that returns it. */
 export type QueueSource = string | QueueFactory;

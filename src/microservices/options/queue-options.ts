@@ -7,7 +7,6 @@ import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } 
 /**
  * Declaration of a queue, with amqplib's names.
  *
- *
  * @publicApi
  */
 export interface TransportQueueOptions {

@@ -4,7 +4,6 @@ import type { RmqOptions } from '@nestjs/microservices';
 /**
  * The options that `Transport.RMQ` passes to amqp-connection-manager, which passes them to amqplib.
  *
- *
  * @publicApi
  */
 export interface SocketOptions {

@@ -13,7 +13,6 @@ import type { RmqUrl, SocketOptions } from './socket-options.js';
  * Options of servers and clients, with the names of `Transport.RMQ`. Both accept all options, so one object can serve
  * both.
  *
- *
  * @publicApi
  */
 export interface AmqpTransportOptions {

@@ -4,7 +4,6 @@ import type { Duration } from '../../common/duration.js';
 /**
  * Options of one message: those of `RmqRecord`, and more.
  *
- *
  * @publicApi
  */
 export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'> {
@@ -21,7 +20,6 @@ export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 't
 /**
  * Data with options for its message: headers, priority, expiration, message id, … Create one with {@link
  * AmqpRecordBuilder}. An `RmqRecord` of `@nestjs/microservices` works, too.
- *
  *
  * @publicApi
  */

@@ -35,7 +35,6 @@ export interface RmqChannelRef {
  * Everything about a message except its payload. Handlers get it by `@Ctx()`. It extends `RmqContext`, so handlers that
  * take an `RmqContext` keep working.
  *
- *
  * @publicApi
  */
 export class AmqpRpcContext extends RmqContext {

@@ -18,7 +18,6 @@ import { checkOptions, type AmqpTransportOptions } from '../options/transport-op
  * Selects this transport for a handler: `@EventPattern('order.created', AMQP_TRANSPORT)` is called by this transport
  * only.
  *
- *
  * @publicApi
  */
 export const AMQP_TRANSPORT = Symbol('amqp');
@@ -30,7 +29,6 @@ const RECOVERY = { first: 500, max: 15_000 } as const;
  * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ. It replaces `Transport.RMQ` and has the same
  * options, wire format and handlers. Messages are acknowledged after their handlers;
  * docs/migrating-from-transport-rmq.md lists the other differences.
- *
  *
  * @example
  * ```ts

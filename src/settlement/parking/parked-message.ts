@@ -6,12 +6,12 @@ import { originalProperties } from '../retry/original-properties.js';
 import { historyOf } from '../retry/retry-state.js';
 
 /**
- * A message in a parked queue, as its publisher has sent it, and why it is there.
+ * A message in a parked queue, as its publisher sent it, and why it is there.
  *
  * @publicApi
  */
 export interface ParkedMessage {
-  /** Undefined where the publisher gave none. */
+  /** Undefined if the publisher set none. */
   readonly messageId: string | undefined;
   /** The exchange that it was published to. */
   readonly exchange: string;
@@ -20,13 +20,13 @@ export interface ParkedMessage {
   readonly properties: MessageProperties;
   readonly headers: NonNullable<MessageProperties['headers']>;
   readonly body: Buffer;
-  /** Attempts that have failed; 0 for what was not put here by a consumer. */
+  /** Number of failed attempts; 0 for a message that no consumer parked. */
   readonly attempts: number;
   readonly firstFailure: FailureRecord | undefined;
   readonly lastFailure: FailureRecord | undefined;
 }
 
-/** @param queue the one it was consumed from */
+/** @param queue the queue that the message was consumed from */
 export function parkedMessage(delivery: Delivery, queue: string): ParkedMessage {
   const state = historyOf(delivery, queue);
   const { headers, ...others } = originalProperties(delivery, state);

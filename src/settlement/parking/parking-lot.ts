@@ -11,42 +11,42 @@ import { concernsTheMessage, SendBack } from './send-back.js';
 
 const DEFAULT_LIST_LIMIT = 100;
 const DEFAULT_SCAN = 10_000;
-/** Messages that are on their way back at a time. */
+/** Maximum number of messages on their way back at once. */
 const WINDOW = 50;
 
-/** Where the queue is. */
+/** The connection of the parked queue. */
 export interface ParkingOptions {
-  /** Name of the connection. Default: the one without a name. */
+  /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
 }
 
 export interface ListOptions extends ParkingOptions {
-  /** Messages at most, the oldest first. They are in memory all at once. Default 100. */
+  /** Maximum number of messages, oldest first. All are in memory at once. Default 100. */
   readonly limit?: number;
 }
 
 export interface RedriveOptions extends ParkingOptions {
-  /** Messages to send back at most, the oldest first. Default: all that are parked when it begins. */
+  /** Maximum number of messages to send back, oldest first. Default: all that are parked at the start. */
   readonly limit?: number;
-  /** Which messages to send back; the others stay. What it throws ends the redrive. Default: all. */
+  /** Returns true for messages to send back; the others stay. An error ends the redrive. Default: all messages. */
   readonly filter?: (message: ParkedMessage) => boolean;
-  /** Messages to look at, at most: those that stay are held in memory until the end. Default 10,000. */
+  /** Maximum number of messages to read; those that stay are kept in memory until the end. Default 10,000. */
   readonly scan?: number;
 }
 
-/** What a redrive has done. */
+/** The result of a redrive. */
 export interface RedriveResult {
-  /** Messages that are back in their queue. */
+  /** Number of messages that are back in their queue. */
   readonly redriven: number;
-  /** Messages that were looked at and stay, because of the filter. */
+  /** Number of messages that stay because of the filter. */
   readonly kept: number;
-  /** Messages that stay because they cannot be sent back; the log says of each why. */
+  /** Number of messages that stay because they could not be sent back; the log gives the reason of each. */
   readonly failed: number;
 }
 
 /**
- * The messages that were given up: those of the queue `billing` are in `billing.parked`. The names given here are those
- * of the queues that are consumed.
+ * Reads and sends back parked messages. Messages of the queue `billing` are parked in `billing.parked`; the methods
+ * take the name of the consumed queue.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export interface RedriveResult {
  * await this.parkingLot.redrive('billing', { filter: ({ lastFailure }) => lastFailure?.message.includes('ECONNREFUSED') ?? false });
  * ```
  *
- * Every method rejects with `NotFoundError` when there is no parked queue.
+ * Every method rejects with `NotFoundError` if the parked queue does not exist.
  *
  * @publicApi
  */
@@ -66,8 +66,8 @@ export class ParkingLot {
   constructor(private readonly connections: ConnectionRegistry) {}
 
   /**
-   * Shows the oldest messages. They are fetched and put back, in their order: for that moment nobody else can fetch them,
-   * and the broker marks them as redelivered; nothing else changes.
+   * Returns the oldest messages. They are fetched and returned in order. Meanwhile nobody else can fetch them, and the
+   * broker marks them as redelivered.
    */
   async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
     count(limit, 'ParkingLot: limit', { min: 1 });
@@ -79,13 +79,13 @@ export class ParkingLot {
   }
 
   /**
-   * Sends messages back to their queue, as they were published, for as many attempts as a new message gets. Each leaves
-   * the parked queue only when the broker has confirmed it in the other: cut anywhere, nothing is lost, and a message or
-   * two may come twice. Ends with the messages that were there when it began, also where they fail and are parked again
-   * meanwhile. A message that cannot be sent back, one that is over the broker's `max_message_size` for instance, stays
-   * and does not stop the others.
+   * Sends messages back to their queue as they were published, each with a full number of attempts. A message is
+   * removed from the parked queue only after the broker has confirmed it in its own queue, so a crash loses nothing,
+   * but may duplicate some messages. Handles the messages that are parked at the start; a message that fails and is
+   * parked again meanwhile is not sent twice. A message that cannot be sent back, for example because it exceeds the
+   * broker's `max_message_size`, stays and does not stop the others.
    *
-   * @throws RedriveError when the queue or the broker takes no messages, or the filter threw
+   * @throws RedriveError if the queue or the broker accepts no messages, or the filter threw
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
@@ -124,7 +124,7 @@ export class ParkingLot {
     });
   }
 
-  /** Drops all parked messages, for good; resolves with their number. */
+  /** Deletes all parked messages; resolves with their number. */
   async purge(queue: string, { connection }: ParkingOptions = {}): Promise<number> {
     return this.onChannel(connection, (channel) => channel.queuePurge(parkedQueueName(queue)));
   }
@@ -135,7 +135,7 @@ export class ParkingLot {
     );
   }
 
-  /** Channels of its own: when they are closed, whatever is unsettled on them goes back. */
+  /** Opens own channels. When they close, unsettled messages return to the queue. */
   private async onChannel<T>(
     connection: string | undefined,
     work: (channel: Channel, sendBack: SendBack) => Promise<T>,
@@ -152,7 +152,7 @@ export class ParkingLot {
   }
 }
 
-/** So many, or as many as there are. */
+/** Fetches `most` messages, or fewer if the queue has fewer. */
 async function fetch(channel: Channel, queue: string, most: number): Promise<Delivery[]> {
   const deliveries: Delivery[] = [];
   while (deliveries.length < most) {

@@ -1,8 +1,8 @@
 import { AmqpError } from '../../../lib/client/index.js';
 
 /**
- * A redrive that stopped on the way. Nothing is lost: what was not sent back is parked as before; a message whose
- * confirm is missing may be in both queues. The reason is the `cause`.
+ * A redrive ended early. Nothing is lost: messages that were not sent back are still parked; a message whose confirm is
+ * missing may be in both queues. `cause` is the reason.
  *
  * @publicApi
  */
@@ -13,7 +13,7 @@ export class RedriveError extends AmqpError {
 
   constructor(
     readonly queue: string,
-    /** Messages that are back in their queue. */
+    /** Number of messages that are back in their queue. */
     readonly redriven: number,
     cause: unknown,
   ) {

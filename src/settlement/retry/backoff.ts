@@ -4,33 +4,33 @@ import { refuseUnknown } from '../../common/known-options.js';
 import { milliseconds, type Duration } from '../../common/duration.js';
 
 /**
- * How long to wait before a retry, in ms: one delay, or several of which one is chosen at random. Each value is a delay queue
- * on the broker, declared when the consumer starts; so the function has to give the same values each time, and few
- * different ones.
+ * Returns the delay before a retry in ms, or several delays of which one is picked at random. Each value needs a delay
+ * queue, which is declared when the consumer starts. So the function must return the same values each time, and only a
+ * few different ones.
  *
  * @example
  * ```ts
  * @AmqpConsumer('billing', { retry: { attempts: 4, backoff: (retry) => retry * 200 } })
  * ```
  *
- * @param retry the retry that is due, from 1
+ * @param retry number of the retry, from 1
  * @publicApi
  */
 export type Backoff = (retry: number) => number | readonly number[];
 
 /** Options of {@link exponential}. */
 export interface ExponentialOptions {
-  /** From one delay to the next. Default 2. */
+  /** Factor from one delay to the next. Default 2. */
   readonly factor?: number;
   /**
-   * Take either the delay or half of it, at random, so that messages which failed together do not all come back
-   * together. With the factor 2 half a delay is the one before, and costs one delay queue in all. Default true.
+   * Use the full delay or half of it, at random, so that messages that failed together do not return together. With a
+   * factor of 2, half a delay equals the previous delay, so jitter needs only one additional queue. Default true.
    */
   readonly jitter?: boolean;
 }
 
 /**
- * Delays that grow: `initial`, then `factor` times as long each, `max` at most.
+ * Growing delays: `initial`, then each one `factor` times as long as the one before, up to `max`.
  *
  * @example
  * ```ts
@@ -56,7 +56,7 @@ export function exponential(initial: Duration, max: Duration, options: Exponenti
 }
 
 /**
- * The same delay each time.
+ * The same delay before each retry.
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ export function fixed(delay: Duration): Backoff {
   return () => [ms];
 }
 
-/** A delay of nothing would be a loop as fast as the broker can send. */
+/** Avoids a delay of 0, which would loop at full speed. */
 function atLeastOne(ms: number): number {
   return Math.max(1, ms);
 }

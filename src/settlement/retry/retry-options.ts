@@ -1,20 +1,23 @@
 import type { Backoff } from './backoff.js';
 import type { Duration } from '../../common/duration.js';
 
-/** What becomes of a message whose attempts are spent, or that is never to be retried. */
+/** How a message is settled after its last attempt, or if it must not be retried. */
 export type RetryEnd = 'park' | 'dead-letter' | 'discard' | 'stop';
 
 /**
- * What happens to messages whose handler throws.
+ * Retries of messages whose handler throws.
  *
  * @publicApi
  */
 export interface RetryOptions {
-  /** Times that the handler gets a message, the first included; Infinity for no limit. Default 3. */
+  /** Number of times the handler is called with a message, including the first; Infinity for no limit. Default 3. */
   readonly attempts?: number;
-  /** The delays between them: `exponential()`, `fixed()`, or your own. Default `exponential('1s', '30s')`. */
+  /** Delays between attempts: `exponential()`, `fixed()`, or your own function. Default `exponential('1s', '30s')`. */
   readonly backoff?: Backoff;
-  /** Further delays that handlers ask for by `RetryMessage(delay)`: their delay queues are declared, too. */
+  /**
+   * Further delays that handlers use in `RetryMessage(delay)`; their delay queues are declared at the start. Default:
+   * none.
+   */
   readonly delays?: readonly Duration[];
   /**
    * The end: `park` keeps the message in `<queue>.parked`, with its failure; `dead-letter` rejects it, for the dead-letter

@@ -2,8 +2,8 @@ import { AmqpError } from '../../../lib/client/index.js';
 import type { QueueDefinition } from '../../topology/queues.js';
 
 /**
- * A delay or parked queue that a consumer needs is not there, and the topology says not to declare anything. The message
- * names it, with the declaration that it needs.
+ * A delay or parked queue that a consumer needs does not exist, and the topology forbids to declare it. The text names
+ * the queue and the declaration that it needs.
  *
  * @publicApi
  */
@@ -12,7 +12,7 @@ export class MissingQueueError extends AmqpError {
     this.prototype.name = 'MissingQueueError';
   }
 
-  /** The queue that is missing, as it has to be declared. */
+  /** The missing queue with the declaration that it needs. */
   readonly definition: QueueDefinition;
 
   constructor(definition: QueueDefinition, consumer: string, queue: string, declare: string, cause: unknown) {
@@ -27,7 +27,7 @@ export class MissingQueueError extends AmqpError {
   }
 }
 
-/** A message cannot be retried, however often that is tried: it goes where messages go whose attempts are spent. */
+/** The message can never be retried, so it is settled as a message without attempts. */
 export class CannotRetryError extends AmqpError {
   static {
     this.prototype.name = 'CannotRetryError';
