@@ -1,6 +1,6 @@
 import { systemRandom, type Random } from './random.js';
 
-/** Exponential backoff with full jitter: the wait is drawn between nothing and the doubled one. All in ms. */
+/** Exponential backoff with full jitter: the wait is drawn between 0 and a limit that doubles. All times in ms. */
 export class Backoff {
   private attempt = 0;
 
@@ -10,7 +10,7 @@ export class Backoff {
     private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {}
 
-  /** How long to wait before the next attempt. */
+  /** Returns the wait before the next attempt. */
   next(): number {
     // 2^30 is beyond any real maximum; more would overflow for a connection that has been down for months.
     const ceiling = Math.min(this.max, this.initial * 2 ** Math.min(this.attempt++, 30));

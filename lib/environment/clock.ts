@@ -1,4 +1,4 @@
-/** Time, handed in wherever it is needed, so that tests and simulations can turn it. Milliseconds throughout. */
+/** A clock, passed in wherever time is needed, so that tests and simulations control it. All times in ms. */
 export interface Clock {
   /** Monotonic, ms. */
   now(): number;
@@ -13,10 +13,10 @@ export interface Clock {
   afterPendingEvents(run: () => void): void;
 }
 
-/** The longest delay that a Node timer holds, ms: it takes a longer one for 1 ms. */
+/** The longest delay of a Node timer in ms; Node fires a longer timer after 1 ms. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
-/** The machine's time. */
+/** The system's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

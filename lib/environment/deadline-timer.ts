@@ -1,17 +1,17 @@
 import type { Clock } from './clock.js';
 
-/** One timer for many deadlines: it goes off at the earliest, and most are met long before. */
+/** One timer for many deadlines: it fires at the earliest one. Most deadlines are met long before. */
 export class DeadlineTimer {
   private at = Infinity;
   private cancel: (() => void) | undefined;
 
-  /** @param sweep fails what is late; returns the earliest deadline that is left, Infinity for none */
+  /** @param sweep fails what has reached its deadline; returns the earliest remaining deadline, Infinity for none */
   constructor(
     private readonly clock: Clock,
     private readonly sweep: (now: number) => number,
   ) {}
 
-  /** Goes off then, or before. @param deadline clock time in ms; Infinity for none */
+  /** Fires at the deadline or earlier. @param deadline clock time in ms; Infinity for none */
   by(deadline: number): void {
     if (deadline >= this.at) return;
     this.cancel?.();

@@ -1,4 +1,4 @@
-/** Time and chance, handed in everywhere, and what is built on them alone. */
+/** Clock and randomness, passed in everywhere, and utilities that need only them. */
 export { Backoff } from './backoff.js';
 export { systemClock, type Clock } from './clock.js';
 export { DeadlineTimer } from './deadline-timer.js';

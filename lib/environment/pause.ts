@@ -1,6 +1,9 @@
 import type { Clock } from './clock.js';
 
-/** Waits `delay` ms, or until the signal is aborted: not at all where it is already. As in {@link Clock.after}, it may keep the process alive. */
+/**
+ * Waits `delay` ms, or until the signal is aborted; returns at once if it is aborted already. Keeps the process alive
+ * as {@link Clock.after} does.
+ */
 export function pause(
   clock: Pick<Clock, 'after'>,
   delay: number,

@@ -1,3 +1,3 @@
-/** The names of options, and what client, broker and Nest layer all say of those that do not exist. */
+/** The names of options, and the error text of client, broker and Nest layer for unknown ones. */
 export { namesOf } from './names-of.js';
 export { unknownOption } from './unknown-option.js';

@@ -1,6 +1,6 @@
 /**
- * The first name among `given` that is not known, in words: `unknown option 'prefech'; did you mean 'prefetch'? Known are: …`.
- * Undefined when all are known.
+ * Describes the first unknown name among `given`: `unknown option 'prefech'; did you mean 'prefetch'? Known are: …`.
+ * Returns undefined if all names are known.
  */
 export function unknownOption(given: object, known: readonly string[]): string | undefined {
   const name = Object.keys(given).find((one) => !known.includes(one));
@@ -10,7 +10,10 @@ export function unknownOption(given: object, known: readonly string[]): string |
   return `unknown option '${name}';${hint} ${hint === '' ? 'known' : 'Known'} are: ${known.join(', ')}`;
 }
 
-/** The name that is meant, most likely: a third of its letters may be wrong, or it is longer or shorter by a whole word. */
+/**
+ * Returns the known name that was probably meant: up to a third of its letters may differ, or one name begins with the
+ * other.
+ */
 function closest(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   const candidates = known
@@ -26,7 +29,7 @@ function shareAWord(wanted: string, known: string): boolean {
   return Math.min(wanted.length, one.length) >= 3 && (wanted.startsWith(one) || one.startsWith(wanted));
 }
 
-/** Letters to insert, drop, replace or exchange with their neighbour (optimal string alignment). */
+/** Counts letters to insert, drop, replace or swap with their neighbour (optimal string alignment). */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -6,7 +6,7 @@ import { readUint16, readUint32, readUint64 } from './uint.js';
 
 const NO_BODY = Buffer.alloc(0);
 
-/** A message as it came: the property section still encoded, the body whole. */
+/** A received message: the property section is still encoded, the body is complete. */
 export class Content {
   /** @param bytes begin with the property section, of `propertiesSize` bytes */
   constructor(
@@ -15,17 +15,17 @@ export class Content {
     readonly body: Buffer,
   ) {}
 
-  /** In bytes: properties and body. */
+  /** Size of properties and body in bytes. */
   get size(): number {
     return this.propertiesSize + this.body.length;
   }
 
-  /** The property section, encoded. */
+  /** The encoded property section. */
   get properties(): Buffer {
     return this.bytes.subarray(0, this.propertiesSize);
   }
 
-  /** To read the property section by, with `readProperties`. */
+  /** Returns a reader for the property section, for `readProperties`. */
   propertiesReader(): ByteReader {
     return new ByteReader(this.bytes, 0, this.propertiesSize);
   }
@@ -41,11 +41,11 @@ export class Content {
  */
 export class ContentAssembler {
   private state: 'idle' | 'header' | 'body' = 'idle';
-  /** The property section, and behind it what was copied together with it. */
+  /** The property section, followed by bytes that were copied together with it. */
   private bytes: Buffer = NO_BODY;
   private propertiesSize = 0;
   private parts: Buffer[] = [];
-  /** The body, copied together with the properties: its frame is the next. */
+  /** The body, if it was copied together with the properties; its frame is the next. */
   private copied: Buffer | undefined;
   private bodySize = 0;
   private missing = 0;
@@ -76,7 +76,7 @@ export class ContentAssembler {
     this.copied = undefined;
   }
 
-  /** @param limit where what has arrived ends, in `buffer` */
+  /** @param limit end of the received bytes in `buffer` */
   onHeader(buffer: Buffer, start: number, end: number, limit = end): void {
     if (this.state !== 'header') throw new WireError('UNEXPECTED_FRAME', 'a content header without its method');
     if (end - start < 14) throw new WireError('SYNTAX_ERROR', 'a truncated content header');
@@ -111,7 +111,8 @@ export class ContentAssembler {
       if (this.missing === 0) this.finish(undefined);
       return;
     }
-    // An empty frame is legal anywhere before the end; kept, they would gather without ever reaching the announced size.
+    // An empty frame is legal anywhere before the end. It is dropped, since empty frames could collect without ever
+    // reaching the announced size.
     if (size === 0) return;
     if (this.copied) return this.finish(this.copied);
     const part = copyOf(buffer, start, end);
@@ -128,7 +129,10 @@ export class ContentAssembler {
   }
 }
 
-/** Whether the next frame is there, whole, and all of the body: then it is also the next that is handed out. */
+/**
+ * Returns true if the next frame is complete and contains the whole body; it is then also the next frame to be
+ * processed.
+ */
 function bodyFollows(buffer: Buffer, start: number, end: number, limit: number, size: number): boolean {
   const next = end + 1;
   return (

@@ -1,14 +1,14 @@
 import { ByteReader } from './bytes.js';
 import { EncodedField, readEncodedTable, readField, type FieldValue } from './field-table.js';
 
-/** What is in a value that is to be written on as it came. */
+/** Reads values that are passed on as they were received. */
 
-/** What it stands for. */
+/** Decodes the value. */
 export function decodeField(field: EncodedField): FieldValue {
   return readField(over(field));
 }
 
-/** The items of an array; undefined for any other type. */
+/** Returns the items of an array; undefined for any other type. */
 export function encodedItems(field: EncodedField): EncodedField[] | undefined {
   const reader = over(field);
   if (reader.octet() !== 'A'.charCodeAt(0)) return undefined;
@@ -17,7 +17,7 @@ export function encodedItems(field: EncodedField): EncodedField[] | undefined {
   return items;
 }
 
-/** The entries of a table; undefined for any other type. */
+/** Returns the entries of a table; undefined for any other type. */
 export function encodedEntries(field: EncodedField): Record<string, EncodedField> | undefined {
   const reader = over(field);
   return reader.octet() === 'F'.charCodeAt(0) ? readEncodedTable(reader) : undefined;

@@ -1,6 +1,6 @@
 import { replyCodes, type ReplyCodeName } from './spec.js';
 
-/** The root of every error that this package throws. */
+/** The base class of all errors of this package. */
 export class AmqpError extends Error {
   static {
     this.prototype.name = 'AmqpError';
@@ -8,8 +8,8 @@ export class AmqpError extends Error {
 }
 
 /**
- * What was to be sent cannot be written in AMQP: a short string over 255 bytes, a table value of an unknown type, a
- * header over one frame. Thrown before anything is written: channel and connection live on.
+ * A value cannot be encoded in AMQP: a short string over 255 bytes, a table value of an unknown type, a header that
+ * exceeds one frame. Thrown before anything is written; channel and connection stay open.
  */
 export class EncodingError extends AmqpError {
   static {
@@ -17,7 +17,7 @@ export class EncodingError extends AmqpError {
   }
 }
 
-/** What was received is not AMQP 0-9-1. The connection is closed with `replyCode`. */
+/** The received bytes are not AMQP 0-9-1. The connection is closed with `replyCode`. */
 export class WireError extends AmqpError {
   static {
     this.prototype.name = 'WireError';

@@ -3,10 +3,10 @@ import { WireError } from './errors.js';
 import { FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
 import { readUint16, readUint32 } from './uint.js';
 
-/** What a frame's payload is handed to, as a part of the read buffer: copy what must outlive the call. */
+/** Receives payloads of frames as parts of the read buffer. Copy data that must outlive the call. */
 export interface FrameHandler {
   onMethod(channel: number, buffer: Buffer, start: number, end: number): void;
-  /** @param limit where what has arrived ends: the frames that follow may be there already */
+  /** @param limit end of the received bytes; the following frames may have arrived already */
   onHeader(channel: number, buffer: Buffer, start: number, end: number, limit: number): void;
   onBody(channel: number, buffer: Buffer, start: number, end: number): void;
   /** It has to be empty, and on channel 0 (section 4.2.7). @param size of its payload, in bytes */
@@ -16,13 +16,13 @@ export interface FrameHandler {
 const HEADER_SIZE = 7;
 
 /**
- * The one read path: finds frames in place, in whatever pieces the socket brings them. Only the part of a frame that a
- * chunk ends with is kept, and a frame's size is checked before anything of it is.
+ * The one read path: finds frames in place, however the bytes are split. Keeps only the incomplete frame at the end of
+ * a chunk, and checks a frame's size before it keeps anything.
  */
 export class FrameReader {
-  /** The largest frame that is accepted, in bytes: 4096 until tune has negotiated another. */
+  /** Maximum size of a frame in bytes: 4096 until tune negotiates another. */
   frameMax = FRAME_MIN_SIZE;
-  /** By so many bytes a content header may be larger than `frameMax`: it cannot be split. */
+  /** Number of bytes by which a content header may exceed `frameMax`, since it cannot be split. */
   headerTolerance = 0;
 
   private carry = Buffer.allocUnsafeSlow(FRAME_MIN_SIZE);
@@ -31,7 +31,7 @@ export class FrameReader {
 
   constructor(private readonly handler: FrameHandler) {}
 
-  /** Drops what has arrived and takes no more: the connection is over. */
+  /** Drops the received bytes and ignores further ones: the connection is over. */
   stop(): void {
     this.stopped = true;
   }
@@ -43,13 +43,14 @@ export class FrameReader {
    * @throws WireError when it is not AMQP; the reader is then of no use
    */
   push(chunk: Buffer, goOn?: () => boolean): number {
-    // Else this chunk would complete, and hand out, the frame that was carried when stop() was called.
+    // Without this check, the chunk could complete the frame that was incomplete when stop() was called.
     if (this.stopped) return chunk.length;
     let position = this.carried > 0 ? this.completeCarried(chunk) : 0;
     while (!this.stopped && position < chunk.length) {
       const there = chunk.length - position;
       if (there < HEADER_SIZE) {
-        // A peer that is not AMQP may send less than a frame's header and then wait: the type is checked at once.
+        // The type is checked at once, since a peer that does not speak AMQP may send less than a frame header and then
+        // wait.
         checkType(chunk[position]!);
         break;
       }
@@ -63,7 +64,7 @@ export class FrameReader {
     return chunk.length;
   }
 
-  /** Completes the frame whose beginning is carried; returns how much of `chunk` it took. */
+  /** Completes the incomplete frame; returns the number of bytes of `chunk` that it used. */
   private completeCarried(chunk: Buffer): number {
     let position = 0;
     if (this.carried < HEADER_SIZE) {

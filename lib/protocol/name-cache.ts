@@ -1,25 +1,28 @@
 import type { Buffer } from 'node:buffer';
 import { decodeText } from './lossless-text.js';
 
-/** Slots, powers of two: for what any sender may vary without end, and for what has as many as there are consumers. */
+/**
+ * Numbers of slots, powers of two: few for names that senders vary freely, more for names that are as many as
+ * consumers.
+ */
 const FEW = 16;
 const MANY = 1024;
 
 /**
- * Decodes names that come with message after message: consumer tags, exchanges, routing keys. One that was decoded
- * before is found by comparing its bytes, for a third of what decoding takes. Bounded: from `most` slots on a name
- * takes the place of another.
+ * Decodes names that repeat with each message: consumer tags, exchanges, routing keys. A known name is found by
+ * comparing its bytes, which takes a third of the time of decoding. The number of names is limited; a new name replaces
+ * an old one.
  */
 export class NameCache {
   private names = new Array<string>(FEW).fill('');
 
   constructor(private readonly most: number) {}
 
-  /** The text between `start` and `end`. */
+  /** Returns the text between `start` and `end`. */
   read(buffer: Buffer, start: number, end: number): string {
     const size = end - start;
     if (size === 0) return '';
-    // Names that belong together differ at their end; before it stands their length, that is a byte in any case.
+    // Related names differ at their end. The length byte stands before the name, so the bytes read here exist.
     const hash = buffer[end - 1]! + 11 * buffer[end - 2]! + 121 * buffer[Math.max(end - 3, start)]! + size;
     const slot = hash & (this.names.length - 1);
     const name = this.names[slot]!;
@@ -33,14 +36,19 @@ export class NameCache {
   }
 }
 
-/** One for each kind: names of one kind are alike, and take each other's place only when there are many. */
+/**
+ * One cache for each kind of name, since names of one kind are similar and replace each other only when there are many.
+ */
 export class DeliverNames {
   readonly consumerTags = new NameCache(MANY);
   readonly exchanges = new NameCache(FEW);
   readonly routingKeys = new NameCache(FEW);
 }
 
-/** Whether these bytes are this name. Only ASCII ever fits: no byte over 127 is read as the character of that number. */
+/**
+ * Returns true if the bytes are this name. Only ASCII can match, since no byte over 127 is decoded as the character of
+ * that number.
+ */
 function fits(name: string, buffer: Buffer, start: number): boolean {
   for (let index = 0; index < name.length; index++) {
     if (name.charCodeAt(index) !== buffer[start + index]) return false;

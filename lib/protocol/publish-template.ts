@@ -7,25 +7,28 @@ import { BASIC_CLASS, FRAME_END, FrameType } from './spec.js';
 import type { OutgoingProperties } from './types.js';
 
 const PUBLISH = methodId('basic.publish');
-/** From the start of the header frame: frame header, class, weight, body size. */
+/** Bytes of the header frame before its properties: frame header, class, weight, body size. */
 const PROPERTIES_OFFSET = 7 + 12;
 
-/** Where an id stands in the header frame, to be written over by another of its length. */
+/** Position of an id in the header frame, where another id of the same length can be written over it. */
 interface IdPlace {
-  /** Of its first byte; 0 where there is no id. */
+  /** Position of its first byte; 0 if there is no id. */
   at: number;
   size: number;
 }
 
 /**
- * The method and the header frame of a basic.publish, but for channel and body size. A publisher's next message often
- * differs from its last in the body only, or in its ids and the body: then they are there already, but for the ids.
+ * The method frame and header frame of a basic.publish, except for channel and body size. A publisher's next message
+ * often has the same address and properties as the last one, apart from its ids; then both frames exist already, and
+ * only the ids are written.
  *
- *     0: 01 ‥channel‥ size | 003c 0028 0000 exchange routingKey bits | ce
- *     headerAt: 02 ‥channel‥ size | 003c 0000 ‥body size‥ flags properties | ce
+ * ```
+ * 0: 01 ‥channel‥ size | 003c 0028 0000 exchange routingKey bits | ce
+ * headerAt: 02 ‥channel‥ size | 003c 0000 ‥body size‥ flags properties | ce
+ * ```
  */
 export class PublishTemplate {
-  /** Where the header frame begins. */
+  /** Position of the header frame. */
   headerAt = 0;
   private readonly writer = new ByteWriter();
   private bytes: Buffer = this.writer.view();
@@ -33,12 +36,12 @@ export class PublishTemplate {
   private exchange = '';
   private routingKey = '';
   private mandatory = false;
-  /** Of the last message, those that may come again. */
+  /** Properties of the last message that can be reused. */
   private properties: OutgoingProperties | undefined;
   private readonly correlationId: IdPlace = { at: 0, size: 0 };
   private readonly messageId: IdPlace = { at: 0, size: 0 };
 
-  /** Both frames, valid until the next call. @throws EncodingError that names what is wrong */
+  /** Returns both frames, valid until the next call. @throws EncodingError that names the invalid value */
   encode(exchange: string, routingKey: string, mandatory: boolean, properties: OutgoingProperties): Buffer {
     const sameAddress =
       this.addressed && exchange === this.exchange && routingKey === this.routingKey && mandatory === this.mandatory;
@@ -48,10 +51,10 @@ export class PublishTemplate {
     return this.bytes;
   }
 
-  /** All that comes before the properties. */
+  /** Writes everything before the properties. */
   private writeAddress(exchange: string, routingKey: string, mandatory: boolean): void {
     const { writer } = this;
-    // Until all of it is there, there is nothing to come back to.
+    // Set again when all of it is written, so that an error in between invalidates the template.
     this.addressed = false;
     this.properties = undefined;
     writer.reset();
@@ -91,7 +94,7 @@ export class PublishTemplate {
     this.findIds(properties);
   }
 
-  /** Whether there is nothing to do but to write the ids, which is done then. */
+  /** Returns true if only the ids differ, and writes them. */
   private differsByIds(properties: OutgoingProperties): boolean {
     return (
       this.properties !== undefined &&
@@ -129,12 +132,12 @@ export class PublishTemplate {
   }
 }
 
-/** A table or a date may be changed in place, unseen; but an empty table is an empty table. */
+/** A table or date may be changed in place without notice, except an empty table. */
 function mayComeAgain({ headers, timestamp }: OutgoingProperties): boolean {
   return timestamp === undefined && (headers === undefined || isEmptyTable(headers));
 }
 
-/** All but the ids. */
+/** Returns the properties without ids. */
 function literalsOf(properties: OutgoingProperties): OutgoingProperties {
   const { contentType, contentEncoding, deliveryMode, priority, replyTo, expiration } = properties;
   const { type, userId, appId, clusterId } = properties;
@@ -155,7 +158,10 @@ function literalsOf(properties: OutgoingProperties): OutgoingProperties {
 
 const NO_HEADERS = {};
 
-/** Whether `given` has nothing but what `remembered` has, and ids. By value: callers build a new object each time. */
+/**
+ * Returns true if `given` has the same properties as `remembered`, apart from ids. Compares values, since callers
+ * create a new object for each message.
+ */
 function sameLiterals(given: OutgoingProperties, remembered: OutgoingProperties): boolean {
   return (
     mayComeAgain(given) &&

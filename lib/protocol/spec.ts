@@ -6,7 +6,7 @@
  * connection.blocked/unblocked/update-secret).
  */
 
-/** How an argument is written: the domains of the specification's section 4.2.1, resolved to their base types. */
+/** How an argument is encoded: the domains of section 4.2.1, resolved to their base types. */
 export type FieldKind = 'octet' | 'short' | 'long' | 'longlong' | 'shortstr' | 'longstr' | 'table' | 'bit';
 
 interface MethodSpec {
@@ -261,7 +261,7 @@ export const methods = {
   'tx.rollbackOk': { id: [90, 31], args: {} },
 } as const satisfies Record<string, MethodSpec>;
 
-/** Content properties of class basic, in the order of their flags: the first is bit 15 (section 4.2.6.1). */
+/** Content properties of class basic, in the order of their flags, from bit 15 on (section 4.2.6.1). */
 export const properties = {
   contentType: 'shortstr',
   contentEncoding: 'shortstr',
@@ -280,8 +280,8 @@ export const properties = {
 } as const;
 
 /**
- * Reply codes (section 1.2) by name. `scope` is what the specification closes for it: a soft error closes the
- * channel, a hard one the connection. Where an error really happened is told by the error itself.
+ * Reply codes (section 1.2) by name. `scope` says what the specification closes: the channel for a soft error, the
+ * connection for a hard one. The scope of an actual error is in the error itself.
  */
 export const replyCodes = {
   CONTENT_TOO_LARGE: { code: 311, scope: 'channel' },
@@ -318,5 +318,5 @@ export const FRAME_END = 0xce;
 export const FRAME_OVERHEAD = 8;
 /** The smallest frame-max that both peers must accept (section 4.2.3), in bytes. */
 export const FRAME_MIN_SIZE = 4096;
-/** What a client says first (section 4.2.2): `AMQP`, 0, 0, 9, 1. */
+/** The protocol header, which a client sends first (section 4.2.2): `AMQP`, 0, 0, 9, 1. */
 export const PROTOCOL_HEADER: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1);

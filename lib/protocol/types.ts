@@ -1,7 +1,7 @@
 import type { FieldKind, methods, properties } from './spec.js';
 import type { FieldTable } from './field-table.js';
 
-/** What each wire type is in TypeScript. A longlong is exact up to 2^53: delivery tags stay below that. */
+/** The TypeScript type of each wire type. A longlong is exact up to 2^53, which delivery tags do not exceed. */
 interface KindTypes {
   octet: number;
   short: number;
