@@ -1,22 +1,24 @@
 import { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import { pause } from '../../lib/environment/index.js';
 import {
   ConfigurationError,
-  connect,
-  Connection,
   ConnectionClosedError,
-  ReconnectPace,
+  createConnection,
+  type Channel,
+  type ChannelOptions,
+  type Connection,
 } from '../../lib/client/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
 import { BrokerAddresses } from './broker-addresses.js';
-import { AmqpStartupError } from './startup.errors.js';
+import { AmqpStartupError, type StartupPhase } from './startup.errors.js';
 import type { ConnectionSettings } from './connection-settings.js';
 import { ConnectionStatus } from './connection-status.js';
+import { mayPass } from './may-pass.js';
 import { timeLimit } from '../common/duration.js';
 import { environmentOf, type Environment } from '../common/environment.js';
+import { retrying } from '../common/retrying.js';
 import { untilAborted } from '../common/waiting.js';
 
 /**
@@ -29,8 +31,14 @@ export interface ConnectionPair {
 }
 
 const STARTUP_TIMEOUT = 10_000;
+/** Between attempts to declare a topology, ms. */
+const DECLARE_AGAIN = { first: 100, max: 30_000 } as const;
+const FOREVER = { timeout: Infinity } as const;
 
-/** Opens the two connections of one name at their first use, declares the topology, and logs their state. */
+/**
+ * Opens the two connections of one name at their first use, declares the topology, and logs their state. The connections exist
+ * from the first use on; they are ready when both are open and the topology is declared.
+ */
 export class AmqpConnections {
   readonly publishing = new ConnectionStatus();
   readonly consuming = new ConnectionStatus();
@@ -38,14 +46,18 @@ export class AmqpConnections {
   readonly environment: Environment;
   /** Broker's names of the queues that were declared here. */
   readonly serverNames = new ServerNames();
+  /** ms. */
+  readonly startupTimeout: number;
   private readonly logger = new Logger('AmqpConnection');
+  /** Aborted with the reason, once they are not used any more. */
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
-  /** ms. */
-  private readonly startupTimeout: number;
-  private pair: Promise<ConnectionPair> | undefined;
+  private pair: ConnectionPair | undefined;
+  private opening: Promise<ConnectionPair> | undefined;
   private ready = false;
+  /** Why they are not ready yet. */
+  private failure: unknown;
 
   /** @throws ConfigurationError */
   constructor(
@@ -59,8 +71,8 @@ export class AmqpConnections {
   }
 
   /**
-   * Resolves with open connections. If it rejects, no connection is left open. With `startup: 'background'` it waits
-   * for the broker without a limit.
+   * Resolves when both connections are open and the topology is declared. If it rejects, no connection is left open. With
+   * `startup: 'background'` it waits for the broker without a limit.
    *
    * @throws AmqpStartupError after `startupTimeout`
    * @throws AccessRefusedError, TopologyError, ConfigurationError at once, since waiting cannot solve them
@@ -68,15 +80,23 @@ export class AmqpConnections {
    */
   open(): Promise<ConnectionPair> {
     if (this.stop.signal.aborted) return Promise.reject(this.stop.signal.reason);
-    if (!this.pair) {
-      this.pair = this.start();
-      // In the background, nobody may handle its rejection.
-      this.pair.catch(() => {});
-    }
-    return this.pair;
+    this.begin();
+    return this.opening!;
   }
 
-  /** True once the connections were opened; their status shows what has happened since. */
+  /**
+   * A channel to publish on, at once: what is published on it waits until the connections are ready.
+   *
+   * @throws ConnectionClosedError, or the error of a start that has failed
+   */
+  channel(options: ChannelOptions): Channel {
+    const { publishing } = this.begin();
+    // It is asked for no more than a round trip where it can be had at once.
+    const openAfter = this.ready ? undefined : () => untilAborted(this.opening!, this.stop.signal);
+    return publishing.channel({ ...options, ...(openAfter && { openAfter }) });
+  }
+
+  /** True once the connections were ready; their status shows what has happened since. */
   get isOpen(): boolean {
     return this.ready;
   }
@@ -90,8 +110,8 @@ export class AmqpConnections {
   async close(): Promise<void> {
     this.refuse();
     // The caller of `open()` got the error of a connection that failed to open.
-    const pair = await this.pair?.catch(() => undefined);
-    if (pair) await closeAll([pair.publishing, pair.consuming]);
+    await this.opening?.catch(() => {});
+    await this.closeBoth();
     for (const status of [this.publishing, this.consuming]) {
       status.set('closed');
       status.complete();
@@ -102,110 +122,117 @@ export class AmqpConnections {
     this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
   }
 
-  private async start(): Promise<ConnectionPair> {
-    const { startup = 'wait' } = this.options;
-    const { startupTimeout } = this;
-    const { clock, random } = this.environment;
-    const pace = new ReconnectPace(this.options.connection?.reconnect || {}, random);
-    const end = new AbortController();
-    const { signal } = end;
-    this.stop.signal.addEventListener('abort', () => end.abort(this.stop.signal.reason), { once: true });
-    const cancelDeadline = startup === 'wait' ? clock.after(startupTimeout, () => end.abort()) : undefined;
-    let failure: unknown;
-    try {
-      while (!signal.aborted) {
-        try {
-          return await this.connect(signal);
-        } catch (error) {
-          if (signal.aborted) break;
-          if (error instanceof ConfigurationError || (startup === 'wait' && !mayPass(error))) throw error;
-          failure = error;
-          for (const status of [this.publishing, this.consuming]) status.set('connecting', describe(error));
-        }
-        const delay = pace.afterFailure(failure);
-        this.logger.warn(`${this.label}: ${describe(failure)}; next attempt in ${Math.round(delay)} ms`);
-        await pause(clock, delay, signal);
-      }
-    } finally {
-      cancelDeadline?.();
-    }
+  private begin(): ConnectionPair {
     this.stop.signal.throwIfAborted();
-    throw new AmqpStartupError(this.name, this.addresses.tried, startupTimeout, failure);
+    if (!this.pair) {
+      this.pair = { publishing: this.create('publishing'), consuming: this.create('consuming') };
+      this.opening = this.start(this.pair);
+      // In the background, nobody may handle its rejection.
+      this.opening.catch(() => {});
+    }
+    return this.pair;
   }
 
-  private async connect(signal: AbortSignal): Promise<ConnectionPair> {
-    const attempts = await Promise.allSettled([
-      this.connectFor('publishing', signal),
-      this.connectFor('consuming', signal),
-    ]);
-    const opened = attempts.filter((attempt) => attempt.status === 'fulfilled').map(({ value }) => value);
-    const [publishing, consuming] = opened;
-    if (!publishing || !consuming) {
-      await closeAll(opened);
-      throw attempts.find((attempt) => attempt.status === 'rejected')?.reason;
-    }
+  private async start({ publishing, consuming }: ConnectionPair): Promise<ConnectionPair> {
     try {
-      await untilAborted(this.declare(consuming), signal);
+      await this.inTime('connect', Promise.all([publishing.whenOpen(FOREVER), consuming.whenOpen(FOREVER)]));
+      await this.inTime('declare', this.declare(consuming));
     } catch (error) {
-      await closeAll(opened);
+      this.stop.abort(error);
+      await this.closeBoth();
       throw error;
     }
     this.ready = true;
+    for (const purpose of ['publishing', 'consuming'] as const) this.onWorking(purpose);
     return { publishing, consuming };
   }
 
-  private async connectFor(purpose: keyof ConnectionPair, signal: AbortSignal): Promise<Connection> {
+  /** Waits for a phase of the start, and no longer than it may take. */
+  private async inTime(phase: StartupPhase, work: Promise<unknown>): Promise<void> {
+    const { startupTimeout, environment, stop } = this;
+    const late = (): void =>
+      stop.abort(new AmqpStartupError(this.name, this.addresses.tried, startupTimeout, this.failure, phase));
+    const cancel = this.mustStart ? environment.clock.after(startupTimeout, late) : undefined;
+    try {
+      await untilAborted(work, stop.signal);
+    } finally {
+      cancel?.();
+    }
+    this.failure = undefined;
+  }
+
+  /** The application does not start without them. */
+  private get mustStart(): boolean {
+    return this.options.startup !== 'background';
+  }
+
+  private create(purpose: keyof ConnectionPair): Connection {
     const connectionName = `${this.label} (${purpose})`;
     // The client reports losses, failed attempts and blocks.
     const logger = {
       warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`),
       debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`),
     };
-    const urls = this.addresses.find;
-    const connection = await connect({ ...this.options.connection, urls, connectionName, logger, signal });
-    this.logger.log(`${connectionName}: connected to ${describeBroker(connection)}`);
+    const { signal } = this.stop;
+    const options = { connectAttempts: Infinity, ...this.options.connection, connectionName, logger, signal };
+    const connection = createConnection({ ...options, urls: this.addresses.find });
     const status = this[purpose];
-    status.set('open');
-    connection
-      .on('disconnected', (error) => status.set('reconnecting', error.message))
-      .on('reconnectFailed', (error) => status.set('reconnecting', error.message))
-      .on('reconnected', () => {
-        status.set('open');
-        this.logger.log(`${connectionName}: reconnected to ${describeBroker(connection)}`);
+    const log = (line: string): void => this.logger.log(`${connectionName}: ${line}`);
+    const notWorking = (error: Error): void => status.set(this.ready ? 'reconnecting' : 'connecting', error.message);
+    return connection
+      .on('connected', () => {
+        log(`connected to ${describeBroker(connection)}`);
+        connection.on('closed', (error) => error ?? log('closed'));
       })
-      .on('blocked', (reason) => status.set('blocked', `the broker has blocked it: ${reason}`))
+      .on('disconnected', notWorking)
+      .on('reconnectFailed', (error) => {
+        notWorking(error);
+        this.failure = error;
+        if (this.mustStart && !this.ready && !mayPass(error)) this.stop.abort(error);
+      })
+      .on('reconnected', () => {
+        this.onWorking(purpose);
+        log(`reconnected to ${describeBroker(connection)}`);
+      })
+      .on('blocked', () => this.onWorking(purpose))
       .on('unblocked', () => {
-        status.set('open');
-        this.logger.log(`${connectionName}: the broker takes publishes again`);
+        this.onWorking(purpose);
+        log('the broker takes publishes again');
       })
       .on('closed', (error) => {
         status.set('closed', error?.message);
-        if (error) this.logger.error(`${connectionName}: closed for good: ${error.message}`);
-        else this.logger.log(`${connectionName}: closed`);
+        if (error && error !== signal.reason) this.logger.error(`${connectionName}: closed for good: ${error.message}`);
       });
-    return connection;
   }
 
+  private onWorking(purpose: keyof ConnectionPair): void {
+    const { state, blocked } = this.pair![purpose];
+    if (!this.ready || state !== 'open') return;
+    if (blocked === undefined) this[purpose].set('open');
+    else this[purpose].set('blocked', `the broker has blocked it: ${blocked}`);
+  }
+
+  /** Declares on the consuming connection, since exclusive queues can be consumed only there. */
   private async declare(consuming: Connection): Promise<void> {
     const { topology } = this.options;
     if (!topology) return;
-    // Declares on the consuming connection, since exclusive queues can be consumed only there.
-    await consuming.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames));
+    await retrying(
+      () => consuming.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames), FOREVER),
+      { environment: this.environment, ...DECLARE_AGAIN, signal: this.stop.signal },
+      (error, delay) => {
+        if (error instanceof ConfigurationError || consuming.state === 'closed') throw error;
+        if (this.mustStart && !mayPass(error)) throw error;
+        this.failure = error;
+        const reason = error instanceof Error ? error.message : String(error);
+        for (const status of [this.publishing, this.consuming]) status.set('connecting', reason);
+        this.logger.warn(`${this.label}: ${reason}; next attempt in ${Math.round(delay)} ms`);
+      },
+    );
   }
-}
 
-/** Returns true if another attempt may succeed: the broker is not reachable yet, or closed the connection. */
-function mayPass(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return Connection.isRecoverable(error) || (error.cause !== undefined && mayPass(error.cause));
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-async function closeAll(connections: readonly Connection[]): Promise<void> {
-  await Promise.all(connections.map((connection) => connection.close()));
+  private async closeBoth(): Promise<void> {
+    if (this.pair) await Promise.all([this.pair.publishing.close(), this.pair.consuming.close()]);
+  }
 }
 
 /** Returns a text such as `RabbitMQ 4.1.0 at 10.0.0.7:5672`. */

@@ -1,8 +1,11 @@
 import { AmqpError } from '../../lib/client/index.js';
 
+/** What a start waits for: the connections, then the declaration of the topology. */
+export type StartupPhase = 'connect' | 'declare';
+
 /**
- * The broker could not be reached within `startupTimeout`. `cause` is the error of the last attempt. No connection is
- * left open.
+ * The broker could not be reached, or has not declared the topology, within `startupTimeout`. `cause` is the error of the
+ * last attempt. No connection is left open.
  */
 export class AmqpStartupError extends AmqpError {
   static {
@@ -17,12 +20,17 @@ export class AmqpStartupError extends AmqpError {
     /** ms. */
     readonly startupTimeout: number,
     cause: unknown,
+    phase: StartupPhase = 'connect',
   ) {
     const reason = cause instanceof Error ? cause.message : 'there was no answer';
+    const within = `within ${startupTimeout} ms (startupTimeout)`;
     super(
-      `AMQP connection '${connection}' could not be opened within ${startupTimeout} ms (startupTimeout), tried ` +
-        `${tried.join(', ') || 'nothing: the function that finds the brokers has not come back'}: ${reason}. ` +
-        "Check that the broker runs and can be reached, or start without it: { startup: 'background' }.",
+      phase === 'declare'
+        ? `The topology of AMQP connection '${connection}', which is open, was not declared ${within}: ${reason}. ` +
+            "Raise startupTimeout, or start before it is declared: { startup: 'background' }."
+        : `AMQP connection '${connection}' could not be opened ${within}, tried ` +
+            `${tried.join(', ') || 'nothing: the function that finds the brokers has not come back'}: ${reason}. ` +
+            "Check that the broker runs and can be reached, or start without it: { startup: 'background' }.",
       { cause },
     );
   }

@@ -1,17 +1,21 @@
 import { Logger } from '@nestjs/common';
-import { Backoff, pause } from '../../lib/environment/index.js';
 import { count, PREFETCH } from '../common/count.js';
 import { timeLimit } from '../common/duration.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
+import { mayPass } from '../connection/may-pass.js';
+import { retrying } from '../common/retrying.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import { checkedPublisherOptions, type CheckedPublisherOptions } from '../publishers/publisher-options.js';
 import type { Environment } from '../common/environment.js';
 
-/** Delay before work that needs the broker is tried again, ms. */
+/** Delay before background work that needs the broker is tried again, ms. */
 const RETRY_DELAY = { first: 1_000, max: 30_000 } as const;
+
+/** Likewise, while the application starts. */
+const START_DELAY = { first: 100, max: 1_000 } as const;
 
 const DEFAULT_PREFETCH = 10;
 /** ms. */
@@ -66,13 +70,26 @@ export class NamedConnection {
   }
 
   /**
-   * Runs work that needs the broker. With `startup: 'wait'` the work is part of the start, and its error fails the
-   * start. With `'background'` the method resolves at once; the work runs when the connection is open, and again later
-   * if it fails.
+   * Runs work that needs the broker, and runs it again if it fails. With `startup: 'wait'` the work is part of the start: an
+   * error that waiting does not mend fails the start at once, any other after `startupTimeout`. With `'background'` the
+   * method resolves at once, and the work runs when the connection is open.
+   *
+   * @throws what the work throws
    */
   async whenOpen(work: () => Promise<void>): Promise<void> {
-    if (this.options.startup === 'background') void this.inBackground(work);
-    else await work();
+    const { environment, options, connections, stop } = this;
+    const inBackground = options.startup === 'background';
+    const end = environment.clock.now() + connections.startupTimeout;
+    const waits = { environment, ...(inBackground ? RETRY_DELAY : START_DELAY), signal: stop.signal };
+    const done = retrying(work, waits, (error, delay) => {
+      if (inBackground) this.logger.error(error instanceof Error ? error.message : String(error));
+      // A loss is ridden out, as the absence of the broker before it is.
+      else if (!mayPass(error) || environment.clock.now() + delay > end) throw error;
+    });
+    const ended = done.catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+    if (!inBackground) await ended;
   }
 
   /** Waits for outstanding confirms, within their timeouts, then closes. May be called more than once. */
@@ -82,20 +99,5 @@ export class NamedConnection {
     await Promise.all(this.publishers.map((publisher) => publisher.close()));
     await this.connections.close();
     this.events.complete();
-  }
-
-  private async inBackground(work: () => Promise<void>): Promise<void> {
-    const { signal } = this.stop;
-    const { clock, random } = this.environment;
-    const backoff = new Backoff(RETRY_DELAY.first, RETRY_DELAY.max, random);
-    while (!signal.aborted) {
-      try {
-        return await work();
-      } catch (error) {
-        if (signal.aborted) return;
-        this.logger.error(error instanceof Error ? error.message : String(error));
-      }
-      await pause(clock, backoff.next(), signal);
-    }
   }
 }

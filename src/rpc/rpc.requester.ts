@@ -42,7 +42,7 @@ export class RpcRequester {
    * @param timeout default timeout of a request, ms
    */
   constructor(
-    open: (prepare: (channel: Channel) => Promise<void>) => RequestChannel,
+    open: (prepare: (channel: Channel) => void) => RequestChannel,
     private readonly environment: Environment,
     private readonly serializers: MessageSerializers,
     private readonly timeout: number = TIMEOUT,
@@ -98,12 +98,15 @@ export class RpcRequester {
     await this.channel.close();
   }
 
-  private async listen(channel: Channel): Promise<void> {
+  private listen(channel: Channel): void {
     channel.on('lost', (error) => this.onLost(error)).on('closed', (error) => this.onLost(error));
-    const consumer = await channel.basicConsume(DIRECT_REPLY_TO, (reply) => this.onReply(reply), { noAck: true });
-    void consumer.closed.then((error) => {
-      if (error) void channel.close();
-    });
+    const options = { noAck: true, timeout: Infinity };
+    channel
+      .basicConsume(DIRECT_REPLY_TO, (reply) => this.onReply(reply), options)
+      .then(
+        ({ closed }) => closed.then((error) => error && channel.close()),
+        () => channel.close(),
+      );
   }
 
   private onReply(reply: Delivery): void {

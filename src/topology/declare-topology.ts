@@ -1,15 +1,15 @@
-import { ConfigurationError, type Channel } from '../../lib/client/index.js';
+import { ChannelClosedError, ConfigurationError, type Channel } from '../../lib/client/index.js';
 import type { BindingDefinition } from './bindings.js';
 import { ServerNames } from './server-names.js';
 import { topologyError } from './topology.errors.js';
 import type { TopologyOptions } from './topology.js';
 
 /**
- * Declares exchanges, then queues, then bindings, so that both ends of a binding exist when it is declared.
- * Declarations run one at a time: an error closes the channel and fails every pending call, so only a sequence shows
- * which entity is wrong.
+ * Declares exchanges, then queues, then bindings, so that both ends of a binding exist when it is declared. Each kind takes
+ * one round trip.
  *
- * @param names receives the names that the broker chooses for server-named queues
+ * @param names receives the names that the broker chooses for server-named queues; a queue that it has named before is
+ *   replaced
  * @throws TopologyError for the first entity that the broker refuses
  * @throws TopologyMismatchError if an entity exists with other arguments
  */
@@ -21,27 +21,38 @@ export async function declareTopology(
   const { declare = 'assert' } = topology;
   if (declare === 'none') return;
   if (declare === 'verify') return verifyTopology(channel, topology);
-  for (const { name, type, ...options } of topology.exchanges ?? []) {
-    await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options));
-  }
-  for (const { name, serverNamed = false, ...options } of topology.queues ?? []) {
+  const { exchanges = [], queues = [], bindings = [] } = topology;
+  await all(exchanges, ({ name, type, ...options }) =>
+    attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options)),
+  );
+  await all(queues, async ({ name, serverNamed = false, ...options }) => {
+    // Without this the client would declare the old queue again when it reconnects.
+    if (serverNamed && names.has(name)) await channel.queueDelete(names.resolve(name));
     const declared = await attempt(`queue '${name}'`, channel.queueDeclare(serverNamed ? '' : name, options));
     if (serverNamed) names.set(name, declared.queue);
-  }
-  for (const binding of topology.bindings ?? []) {
-    await attempt(describeBinding(binding), bind(channel, binding, names));
-  }
+  });
+  await all(bindings, (binding) => attempt(describeBinding(binding), bind(channel, binding, names)));
+}
+
+/**
+ * Declares all entities at once. The broker handles them one by one, and an error closes the channel: the wrong entity gets the
+ * broker's error, and those behind it get ChannelClosedError.
+ */
+async function all<T>(entities: readonly T[], declare: (entity: T) => Promise<unknown>): Promise<void> {
+  const outcomes = await Promise.allSettled(entities.map(declare));
+  const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Error);
+  if (failures.length > 0) throw failures.find(({ cause }) => !(cause instanceof ChannelClosedError)) ?? failures[0];
 }
 
 /** Checks with passive declarations, which fail for a missing entity and change nothing (section 1.7.2.1). */
 async function verifyTopology(channel: Channel, { exchanges = [], queues = [] }: TopologyOptions): Promise<void> {
-  for (const { name, type } of exchanges) {
-    await attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, { passive: true }), 'find');
-  }
-  for (const { name, serverNamed } of queues) {
-    if (serverNamed) throw new ConfigurationError(unverifiable(name));
-    await attempt(`queue '${name}'`, channel.queueDeclare(name, { passive: true }), 'find');
-  }
+  const unnamed = queues.find(({ serverNamed }) => serverNamed);
+  if (unnamed) throw new ConfigurationError(unverifiable(unnamed.name));
+  const passive = { passive: true } as const;
+  await all(exchanges, ({ name, type }) =>
+    attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, passive), 'find'),
+  );
+  await all(queues, ({ name }) => attempt(`queue '${name}'`, channel.queueDeclare(name, passive), 'find'));
 }
 
 function unverifiable(queue: string): string {

@@ -10,6 +10,11 @@ export class ServerNames {
     this.names.set(queue, serverName);
   }
 
+  /** Tells whether the broker has named the queue. */
+  has(queue: string): boolean {
+    return this.names.has(queue);
+  }
+
   /** Returns the broker's name of a queue, or the given name if the queue is not server-named. */
   resolve(queue: string): string {
     return this.names.get(queue) ?? queue;

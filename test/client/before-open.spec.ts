@@ -119,9 +119,142 @@ describe('A connection that is not open yet', () => {
     expect(gaveUp.message).toMatch(/^gave up after 2 attempts to connect: .*127\.0\.0\.1:1/);
     const once = early({ reconnect: false }).connection;
     expect((await once.closed)!.message).toMatch(/127\.0\.0\.1:1/);
+    const twice = early({ reconnect: false, connectAttempts: 2 }).connection;
+    expect((await twice.closed)!.message).toMatch(/^gave up after 2 attempts to connect: /);
     const wrong = early({ urls: () => Promise.resolve('http://host') }).connection;
     expect(await wrong.closed).toBeInstanceOf(ConfigurationError);
     expect(() => createConnection({ hartbeat: 1 } as never)).toThrow(ConfigurationError);
+  });
+});
+
+describe('N3.7 The log of an outage', () => {
+  it('has three failed attempts at most', async () => {
+    const lines: string[] = [];
+    let failures = 0;
+    const { connection } = early({
+      reconnect: { initialDelay: 1, maxDelay: 1 },
+      logger: { warn: (line) => lines.push(line) },
+    });
+    await new Promise<void>((resolve) => {
+      connection.on('reconnectFailed', () => ++failures === 10 && resolve());
+    });
+    expect(lines).toHaveLength(3);
+    expect(lines[2]).toMatch(/ ms, further failures are not logged$/);
+  });
+
+  it('has none after a listener has closed it', async () => {
+    const lines: string[] = [];
+    const stop = new AbortController();
+    const { connection } = early({ signal: stop.signal, logger: { warn: (line) => lines.push(line) } });
+    connection.on('reconnectFailed', (error) => stop.abort(error));
+    expect((await connection.closed)!.message).toMatch(/127\.0\.0\.1:1/);
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('A channel with something to be done first', () => {
+  it('keeps publishes until that is done, and sends them in order', async () => {
+    const connection = await harness.connect();
+    const queue = harness.name();
+    const stop = new AbortController();
+    const done = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+    const channel = connection.channel({ confirm: true, openAfter: () => done });
+    const published = ['a', 'b'].map((body) => channel.publish('', queue, body, { mandatory: true }));
+    expect(await errorOf(channel.queueDeclare(queue, { timeout: 20 }))).toBeInstanceOf(TimeoutError);
+    expect(channel.id).toBe(0);
+    await connection.withScratchChannel((scratch) => scratch.queueDeclare(queue));
+    stop.abort();
+    expect(await Promise.all(published)).toEqual([1, 2]);
+  });
+
+  it('closes with the error of what could not be done', async () => {
+    const connection = await harness.connect();
+    const error = new Error('no such thing');
+    const channel = connection.channel({ confirm: true, openAfter: () => Promise.reject(error) });
+    expect(await errorOf(channel.publish('', 'q', 'x'))).toMatchObject({
+      name: 'PublishRefusedError',
+      message: 'not published: channel 0 is closed: no such thing',
+      cause: error,
+    });
+    expect(await channel.closed).toBe(error);
+    expect(await errorOf(connection.openChannel({ openAfter: () => Promise.reject(error) }))).toBe(error);
+  });
+
+  it('does it again on the next connection', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    let times = 0;
+    const openAfter = async (): Promise<void> => {
+      times++;
+      await connection.withScratchChannel((scratch) => scratch.queueDeclare('', { exclusive: true }));
+    };
+    proxy.stall();
+    const channel = connection.channel({ confirm: true, openAfter });
+    const published = errorOf(channel.publish('amq.direct', harness.name(), 'x', { mandatory: true }));
+    proxy.cut();
+    proxy.resume();
+    expect(await published).toMatchObject({ name: 'MessageReturnedError' });
+    expect(times).toBe(2);
+  });
+});
+
+describe('A consumer that comes before its channel is open', () => {
+  it('is registered before what waits is published', async () => {
+    const { connection, begin } = early();
+    const channel = connection.channel({ confirm: true });
+    const asked = channel.publish('', 'nobody-answers', 'x', { replyTo: 'amq.rabbitmq.reply-to' });
+    const consuming = channel.basicConsume('amq.rabbitmq.reply-to', () => {}, { noAck: true });
+    begin();
+    expect(await asked).toBe(1);
+    expect((await consuming).active).toBe(true);
+  });
+
+  it('goes when nobody waits for it any more', async () => {
+    const { connection, begin } = early();
+    const channel = connection.channel();
+    const consuming = errorOf(channel.basicConsume('amq.rabbitmq.reply-to', () => {}, { noAck: true, timeout: 10 }));
+    expect(await consuming).toBeInstanceOf(TimeoutError);
+    begin();
+    await channel.basicQos(1);
+    expect(channel.noAckConsumers.size).toBe(0);
+  });
+});
+
+describe('A channel that looks for exchanges', () => {
+  it('fails what is published to a missing one, and nothing else', async () => {
+    const connection = await harness.connect();
+    const queue = harness.name();
+    const missing = harness.name();
+    const channel = connection.channel({ confirm: true, findExchanges: true, maxWaiting: 0, whenUnavailable: 'fail' });
+    await channel.queueDeclare(queue);
+    await channel.queueBind(queue, 'amq.fanout');
+    let losses = 0;
+    channel.on('lost', () => losses++);
+    const published = [
+      ['amq.fanout', 'a'],
+      [missing, 'b'],
+      ['amq.fanout', 'c'],
+      [missing, 'd'],
+      ['', 'e'],
+    ].map(([exchange, body]) => channel.publish(exchange!, queue, body!).catch((error: unknown) => error));
+    const outcomes = await Promise.all(published);
+    expect(outcomes).toEqual([1, expect.any(NotFoundError), 2, expect.any(NotFoundError), 3]);
+    for (const body of ['a', 'c', 'e']) expect((await channel.basicGet(queue, { noAck: true }))?.text()).toBe(body);
+    await channel.exchangeDeclare(missing, 'fanout', { autoDelete: false });
+    expect(await channel.publish(missing, queue, 'there by now')).toBe(4);
+    expect(losses).toBe(0);
+    await channel.exchangeDelete(missing);
+  });
+
+  it('says what a publish waits for that is late', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true, findExchanges: true });
+    proxy.stall();
+    const late = channel.publish('amq.fanout', '', 'x', { timeout: 30 });
+    expect(await errorOf(late)).toMatchObject({
+      outcome: 'not-sent',
+      message: expect.stringContaining("whether exchange 'amq.fanout' is there"),
+    });
+    proxy.resume();
   });
 });
 

@@ -354,8 +354,11 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   // What the publisher asks.
 
   obstacle(): Obstacle | undefined {
-    if (this.current !== 'open') return { kind: 'unavailable', reason: `channel ${this.id} is ${this.current}` };
     const { blocked } = this.host;
+    if (this.current !== 'open') {
+      const soon = this.current === 'opening' && this.link?.alive === true && blocked === undefined;
+      return { kind: soon ? 'soon' : 'unavailable', reason: `channel ${this.id} is ${this.current}` };
+    }
     if (blocked !== undefined)
       return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
     if (this.flowStopped) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
@@ -369,6 +372,10 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const key = exchange === '' ? this.topology.resolve(routingKey) : routingKey;
     this.link!.transport.writer.publish(this.id, exchange, key, mandatory, properties, body);
     if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
+  }
+
+  findExchange(exchange: string): Promise<void> {
+    return this.host.findExchange(exchange);
   }
 
   whenWritten(): Promise<void> {

@@ -45,6 +45,8 @@ export interface ChannelHost {
   restore(channel: Restorable): void;
   /** Makes sure that a queue is there, declared again if it was declared here. @returns its consumers @throws ChannelError */
   restoreQueue(queue: string): Promise<number>;
+  /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
+  findExchange(exchange: string): Promise<void>;
   /** Has the broker close a channel that is opened anew under its number. What comes before it is `left` is dropped. */
   leave(channel: Leaving, left: () => void): void;
   /** A number for a channel that opens for the first time. @throws NotAllowedError when channel-max are in use */

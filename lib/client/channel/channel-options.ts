@@ -30,9 +30,27 @@ export interface ChannelOptions {
   readonly whenUnavailable?: 'wait' | 'fail';
   /** Send again, after a restore, what was not confirmed: at least once instead of `outcome: 'unknown'`. Default false. */
   readonly republishUnconfirmed?: boolean;
+  /**
+   * Looks for each exchange, on a channel of its own, before the first publish there; that publish and those behind it wait
+   * meanwhile. If the exchange is missing, the publishes to it get `NotFoundError`. Without this option a missing exchange
+   * closes the channel, and the outcome of the publishes before is unknown. Default false.
+   */
+  readonly findExchanges?: boolean;
+  /**
+   * Runs before the channel opens for the first time; publishes and calls wait for it. It is called when the connection is
+   * open, and again by the next connection if that one is lost meanwhile. If it rejects, the channel closes with the error.
+   *
+   * @example
+   * ```ts
+   * const declared = connection.withScratchChannel((scratch) => scratch.exchangeDeclare('orders', 'topic'));
+   * const channel = connection.channel({ confirm: true, openAfter: () => declared });
+   * ```
+   */
+  readonly openAfter?: () => Promise<unknown>;
 }
 
-export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherSettings>> & PublisherSettings;
+export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherSettings | 'openAfter'>> &
+  PublisherSettings & { readonly openAfter: ChannelOptions['openAfter'] };
 
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
@@ -48,6 +66,8 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     maxWaitingBytes: options.maxWaitingBytes ?? 64 * 1024 * 1024,
     whenUnavailable: options.whenUnavailable ?? 'wait',
     republishUnconfirmed: options.republishUnconfirmed ?? false,
+    findExchanges: options.findExchanges ?? false,
+    openAfter: options.openAfter,
   };
   refuseUnknown('openChannel', options, Object.keys(resolved));
   checkCount('restoreAttempts', resolved.restoreAttempts, { min: 1, unlimited: true });

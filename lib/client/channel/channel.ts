@@ -233,7 +233,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
-    const left = this.isOpen ? checked : await this.#endpoint.whenOpen('basic.consume', checked);
+    const opened = this.isOpen ? checked : this.#endpoint.whenOpen('basic.consume', checked);
+    if (this.#endpoint.current === 'opening') {
+      return this.#endpoint.consumers.addEarly(this.queueMeant(queue), handler, checked, Promise.resolve(opened));
+    }
+    const left = await opened;
     return this.#endpoint.consumers.add(this.queueMeant(queue), handler, left);
   }
 

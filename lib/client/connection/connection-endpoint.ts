@@ -178,7 +178,8 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     }
     const link = this.link;
     this.channels.dropOver(this.latestLink!.negotiated.channelMax);
-    await restore([...this.channels], () => this.restorer.replayAll(), this);
+    const channels = [...this.channels].filter(({ id, channelOptions }) => id > 0 || !channelOptions.openAfter);
+    await restore(channels, () => this.restorer.replayAll(), this);
     // Lost again meanwhile: that loss has begun a reconnect of its own.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
@@ -195,8 +196,9 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     loss: Loss | undefined,
     onFailure: (error: AmqpError, delay: number) => void,
   ): Promise<Link | undefined> {
-    const { signal } = this.stop;
-    return this.pace ? reconnect(this.options, this.pace, loss, signal, onFailure) : connectToAny(this.options, signal);
+    const { reconnect: limits, connectAttempts: attempts, random } = this.options;
+    const pace = loss ? this.pace! : new ReconnectPace({ ...(limits || {}), attempts }, random);
+    return reconnect(this.options, pace, loss, this.stop.signal, onFailure);
   }
 
   private adopt(link: Link): void {
@@ -211,7 +213,21 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
 
   /** A channel opens as others are restored. Its opener sets the deadline: a broker that blocks answers late. */
   private begin(channel: ChannelEndpoint): void {
-    void restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
+    const { openAfter } = channel.channelOptions;
+    if (openAfter) void this.beginAfter(channel, openAfter);
+    else void restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
+  }
+
+  private async beginAfter(channel: ChannelEndpoint, openAfter: () => Promise<unknown>): Promise<void> {
+    const { link } = this;
+    try {
+      await openAfter();
+    } catch (error) {
+      // Work that was lost with the connection runs again on the next.
+      if (this.link === link) channel.finish(error as AmqpError);
+      return;
+    }
+    if (this.link === link) await restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
   }
 
   /** For the restorer, which works on a link before the connection is open. */
@@ -240,6 +256,16 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
 
   restoreQueue(queue: string): Promise<number> {
     return this.restorer.replayQueue(queue);
+  }
+
+  async findExchange(exchange: string): Promise<void> {
+    if (this.isOver) throw new ConnectionClosedError('the connection is closed');
+    const channel = this.channel(resolveChannelOptions({ restore: false }));
+    try {
+      await channel.exchangeDeclare(exchange, 'direct', { passive: true });
+    } finally {
+      await channel.close();
+    }
   }
 
   leave(channel: Leaving, left: () => void): void {

@@ -112,6 +112,27 @@ export class ConsumerSet implements ConsumerHost {
     }
   }
 
+  /**
+   * One that comes before its channel is open: it is registered as the channel opens, and so before anything is published
+   * there. @param opened resolves when the channel is open
+   */
+  async addEarly(
+    queue: string,
+    handler: DeliveryHandler,
+    options: ConsumeOptions,
+    opened: Promise<unknown>,
+  ): Promise<Consumer> {
+    const consumer = new Consumer(queue, handler, options, this);
+    this.all.add(consumer);
+    try {
+      await opened;
+      return consumer;
+    } catch (error) {
+      this.remove(consumer, undefined);
+      throw error;
+    }
+  }
+
   async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {
     // Not registered: there is nothing to agree on. If basic.consume is under way, its answer finds a consumer that has ended.
     if (!consumer.active) return this.remove(consumer, undefined);

@@ -69,6 +69,11 @@ export interface ConnectionOptions {
   readonly rpcTimeout?: number;
   /** Reconnect and restore after a loss. Default on; `false` closes instead. */
   readonly reconnect?: false | ReconnectOptions;
+  /**
+   * Rounds over all hosts until a connection of `createConnection()` that was never open gives up and closes; Infinity for no
+   * end. Default: `reconnect.attempts`, or 1 with `reconnect: false`.
+   */
+  readonly connectAttempts?: number;
   /** Larger messages are not buffered but rejected, without requeue. Bytes. Default 134,217,728 (RabbitMQ's own limit). */
   readonly maxMessageSize?: number;
   /**
@@ -108,6 +113,7 @@ export interface ResolvedOptions {
   readonly channelMax: number | undefined;
   readonly rpcTimeout: number;
   readonly reconnect: Required<ReconnectOptions> | false;
+  readonly connectAttempts: number;
   readonly maxMessageSize: number;
   readonly maxHeldBytes: number;
   readonly writeBufferSize: number;
@@ -151,6 +157,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
             maxDelay: reconnect?.maxDelay ?? reconnectDefaults.maxDelay,
             attempts: reconnect?.attempts ?? Infinity,
           },
+    connectAttempts: options.connectAttempts ?? (reconnect === false ? 1 : (reconnect?.attempts ?? Infinity)),
     maxMessageSize: options.maxMessageSize ?? 128 * 1024 * 1024,
     maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
     writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
@@ -176,6 +183,7 @@ const CONNECTION = namesOf({
   channelMax: 0,
   rpcTimeout: 0,
   reconnect: 0,
+  connectAttempts: 0,
   maxMessageSize: 0,
   maxHeldBytes: 0,
   writeBufferSize: 0,
@@ -194,6 +202,7 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
     checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
     checkCount('reconnect.attempts', given.reconnect.attempts, { min: 1, unlimited: true });
   }
+  checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
   if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, HEARTBEAT);
   refuseUnknown('connect', given, CONNECTION);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);

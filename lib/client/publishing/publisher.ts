@@ -7,6 +7,7 @@ import { onAbort } from '../timing/on-abort.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {
   MessageReturnedError,
+  NotFoundError,
   PublishNackedError,
   PublishRefusedError,
   PublishTimeoutError,
@@ -30,11 +31,15 @@ export interface PublisherSettings {
   readonly maxWaitingBytes: number;
   readonly whenUnavailable: 'wait' | 'fail';
   readonly republishUnconfirmed: boolean;
+  readonly findExchanges: boolean;
 }
 
-/** What stands in the way of sending now. `unavailable`: nobody knows how long; `busy`: soon. */
+/**
+ * What stands in the way of sending now. `unavailable`: nobody knows how long; `busy`: until the broker has taken what was sent;
+ * `soon`: for a round trip, which is no wait in the sense of `maxWaiting`.
+ */
 export interface Obstacle {
-  readonly kind: 'unavailable' | 'busy';
+  readonly kind: 'unavailable' | 'busy' | 'soon';
   readonly reason: string;
 }
 
@@ -47,6 +52,8 @@ export interface PublisherHost {
   obstacle(): Obstacle | undefined;
   /** Appends a publish whole. @throws EncodingError before anything is appended */
   write(message: Message): void;
+  /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
+  findExchange(exchange: string): Promise<void>;
   /** Resolves once the socket has all that was written, and so no body is in use any more. */
   whenWritten(): Promise<void>;
   /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
@@ -73,6 +80,9 @@ export interface Ending {
 
 /** Names of exchanges to remember; beyond it, every exchange counts as one that was there. */
 const MAX_EXCHANGES = 1_000;
+
+/** Publishes that may wait for a round trip, where `maxWaiting` is less. */
+const MAX_SOON = 100_000;
 
 /** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
 const MAX_SPAN_FACTOR = 8;
@@ -103,6 +113,10 @@ export class Publisher {
   /** Exchanges that were there, since the channel opened: publishes to them were confirmed. */
   private readonly exchanges = new Set<string>();
   private lastExchange: string | undefined;
+  /** Those that are there, as far as they were looked for, since the channel opened. */
+  private found = new Set(['']);
+  /** The exchange that is being looked for. */
+  private looking: string | undefined;
   /** The error of what was sent before the last loss and waits to be sent again. */
   private loss: AmqpError | undefined;
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
@@ -129,7 +143,8 @@ export class Publisher {
       checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       const mandatory = options.mandatory === true;
-      const waits = this.waiting.length > 0 ? BEHIND_OTHERS : this.obstacle(body.length);
+      const waits =
+        this.waiting.length > 0 ? this.behindOthers() : (this.obstacle(body.length) ?? this.unknown(exchange));
       if (!waits && !this.host.confirming) {
         this.hand({ exchange, routingKey, mandatory, properties: options, body });
         return body.length < DIRECT_BODY_SIZE ? SENT : this.whenTaken(timeout, signal);
@@ -164,7 +179,7 @@ export class Publisher {
     this.pumping = true;
     while (this.taken < this.waiting.length) {
       const publish = this.waiting[this.taken]!;
-      if (this.obstacle(publish.body.length)) break;
+      if (!publish.settled && (this.obstacle(publish.body.length) ?? this.unknown(publish.exchange))) break;
       this.taken++;
       this.waitingBytes -= publish.body.length;
       if (publish.settled) continue;
@@ -248,8 +263,9 @@ export class Publisher {
     for (const publish of this.refused.splice(0)) fail(publish, nacked(publish));
     this.refusedBytes = 0;
     this.exchanges.clear();
+    this.found = new Set(['']);
     this.lastExchange = undefined;
-    if (!goesOn) this.refuseWaiting(() => true);
+    if (!goesOn) this.refuseWaiting(() => true, unknown.cause);
     // What was sent is not refused with what was not.
     else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(({ earlier }) => earlier === undefined);
     this.loss = unknown;
@@ -300,6 +316,37 @@ export class Publisher {
     return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
+  private behindOthers(): Obstacle {
+    return this.looking === undefined && this.host.obstacle()?.kind !== 'soon' ? BEHIND_OTHERS : BEHIND_THE_FIRST;
+  }
+
+  /** The exchange has to be looked for first. Not asked of what waits for an obstacle: it can only be done where there is none. */
+  private unknown(exchange: string): Obstacle | undefined {
+    if (!this.options.findExchanges || this.found.has(exchange)) return undefined;
+    if (this.looking === undefined) void this.find(exchange, this.found);
+    return { kind: 'soon', reason: `the broker has not said whether exchange '${exchange}' is there` };
+  }
+
+  private async find(exchange: string, found: Set<string>): Promise<void> {
+    this.looking = exchange;
+    try {
+      await this.host.findExchange(exchange);
+      if (found.size > MAX_EXCHANGES) found.clear();
+      found.add('').add(exchange);
+    } catch (error) {
+      if (error instanceof NotFoundError) {
+        for (const publish of this.waiting) {
+          if (publish.exchange === exchange) fail(publish, publish.earlier === 'unknown' ? this.loss : error);
+        }
+        this.dropSettled();
+      }
+      // Whatever else it is, the publish itself will tell.
+      else found.add(exchange);
+    }
+    this.looking = undefined;
+    this.pump();
+  }
+
   private send(publish: Publish): void {
     if (!this.host.confirming) return this.sendUnconfirmed(publish);
     // Before it is written: a socket of somebody's own may bring the confirm from within the write.
@@ -344,7 +391,8 @@ export class Publisher {
     if (whenUnavailable === 'fail' && obstacle.kind === 'unavailable') {
       throw new PublishRefusedError(`not published: ${obstacle.reason} (whenUnavailable is 'fail')`);
     }
-    if (this.waiting.length >= maxWaiting || this.waitingBytes + publish.body.length > maxWaitingBytes) {
+    const most = obstacle.kind === 'soon' ? Math.max(maxWaiting, MAX_SOON) : maxWaiting;
+    if (this.waiting.length >= most || this.waitingBytes + publish.body.length > maxWaitingBytes) {
       throw new PublishRefusedError(
         `not published: ${this.waiting.length} publishes wait already (${obstacle.reason}); ` +
           'await publishes before you send more, or raise maxWaiting and maxWaitingBytes',
@@ -354,12 +402,14 @@ export class Publisher {
     this.waitingBytes += publish.body.length;
   }
 
-  private refuseWaiting(refused: (publish: Publish) => boolean): void {
-    const reason = this.host.obstacle()?.reason ?? 'the channel is closed';
+  /** @param cause of a channel that closes with an error */
+  private refuseWaiting(refused: (publish: Publish) => boolean, cause?: unknown): void {
+    const closed = cause instanceof Error ? `: ${cause.message}` : '';
+    const reason = `${this.host.obstacle()?.reason ?? 'the channel is closed'}${closed}`;
     for (const publish of this.waiting) {
       if (!refused(publish)) continue;
       const mayBeThere = publish.earlier === 'unknown';
-      fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`));
+      fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`, { cause }));
     }
     this.dropSettled();
   }
@@ -403,7 +453,7 @@ export class Publisher {
       const message =
         outcome === 'unknown'
           ? 'no confirm within the deadline: whether the broker has the message is unknown'
-          : `not published within the deadline: ${this.obstacle(publish.body.length)?.reason ?? 'others were before it'}`;
+          : `not published within the deadline: ${this.reasonToWait(publish)}`;
       fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
@@ -412,6 +462,11 @@ export class Publisher {
     this.dropSettled();
     this.pump();
     return earliest;
+  }
+
+  private reasonToWait({ exchange, body }: Publish): string {
+    const obstacle = this.obstacle(body.length) ?? this.unknown(this.looking ?? exchange);
+    return obstacle?.reason ?? 'others were before it';
   }
 
   /** What has its outcome takes no room among those that wait. */
@@ -442,6 +497,7 @@ export class Publisher {
 const SENT = Promise.resolve(0);
 
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
+const BEHIND_THE_FIRST: Obstacle = { ...BEHIND_OTHERS, kind: 'soon' };
 
 function nacked(publish: Publish): PublishNackedError {
   const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;

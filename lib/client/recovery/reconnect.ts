@@ -15,6 +15,9 @@ export interface Loss {
   readonly endpoint: Endpoint;
 }
 
+/** Failed attempts of one outage that have a line in the log: an outage of minutes has hundreds, which say the same. */
+const LOGGED_FAILURES = 3;
+
 /**
  * Tries until a broker answers: rounds over all hosts, with a wait before each but the very first. The host that the
  * connection was on has the first turn, and the last where it has stopped answering.
@@ -36,14 +39,18 @@ export async function reconnect(
   const what = loss ? 'reconnect' : 'connect';
   let delay = loss ? pace.afterLoss(loss.openFor) : 0;
   let failure = loss?.error;
-  for (;;) {
+  for (let failures = 0; ; failures++) {
     if (pace.spent) {
-      const message = `gave up after ${pace.attempts} attempts to ${what}: ${failure?.message}`;
+      const message = `gave up after ${pace.attempts} attempt${pace.attempts === 1 ? '' : 's'} to ${what}: ${failure?.message}`;
       throw new ConnectionClosedError(message, { cause: failure });
     }
-    if (failure !== undefined && failure !== loss?.error) {
-      options.logger.warn(`${what}ing failed: ${failure.message}; next attempt in ${Math.round(delay)} ms`);
+    if (failure !== undefined && failures > 0) {
+      // Who hears of it may stop it.
       onFailure(failure, delay);
+      if (stop.aborted) return undefined;
+      const last = failures === LOGGED_FAILURES ? ', further failures are not logged' : '';
+      const line = `${what}ing failed: ${failure.message}; next attempt in ${Math.round(delay)} ms${last}`;
+      if (failures <= LOGGED_FAILURES) options.logger.warn(line);
     }
     if (failure !== undefined) await pause(options.clock, delay, stop);
     if (stop.aborted) return undefined;

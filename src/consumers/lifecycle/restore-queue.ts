@@ -21,8 +21,6 @@ export function restoreQueue(
       await channel.queueDeclare(queue, { passive: true });
       return;
     }
-    // The client would declare the one of the old name once more, when it reconnects.
-    if (definition.serverNamed) await channel.queueDelete(names.resolve(queue));
     const own = bindings.filter(
       ({ destination, destinationKind }) => destinationKind === 'queue' && destination === queue,
     );

@@ -1,0 +1,126 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import {
+  AmqpConsumer,
+  AmqpConsumerRegistry,
+  AmqpHealthIndicator,
+  AmqpModule,
+  classicQueue,
+  Payload,
+  TopologyError,
+  topicExchange,
+  type ExchangeDefinition,
+} from 'nest-amqp';
+import { connect } from 'nest-amqp/client';
+import { declareTopology } from '../../src/topology/declare-topology.js';
+import { eventually } from '../client/support/client-harness.js';
+import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+
+const nest = useNest();
+
+/** More than any test has: what fails within it has failed at once. */
+const AGES = 600_000;
+
+async function failureOf(starting: Promise<unknown>): Promise<Error> {
+  return starting.then(
+    () => new Error('it has started'),
+    (error: Error) => error,
+  );
+}
+
+describe('A start', () => {
+  it('N3.1 passes over a host that takes connections and never answers', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const mute = `amqp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const apps = await Promise.all(
+      Array.from({ length: 10 }, () => nest.start({}, { url: [mute, nest.rabbit.url, nest.rabbit.url] })),
+    );
+    expect(apps).toHaveLength(10);
+    silent.close();
+  });
+
+  it('N3.2 asks for all queues at once', async () => {
+    const { proxy, url } = await nest.proxy();
+    const connection = await connect(url);
+    const channel = await connection.openChannel();
+    const queues = Array.from({ length: 30 }, () => classicQueue(nest.name(), { durable: false }));
+    proxy.stall('toClient');
+    const declaring = declareTopology(channel, { queues });
+    const isThere = (queue: string): Promise<boolean> =>
+      nest.connection.withScratchChannel((look) =>
+        look.queueDeclare(queue, { passive: true }).then(
+          () => true,
+          () => false,
+        ),
+      );
+    await eventually(async () => (await Promise.all(queues.map(({ name }) => isThere(name)))).every(Boolean));
+    proxy.resume();
+    await declaring;
+    await connection.close();
+  });
+
+  it('N3.3 fails at once, in the words of the broker, for a type of exchange that the broker does not have', async () => {
+    const exchanges = [
+      topicExchange(nest.name()),
+      { name: nest.name(), type: 'x-no-such-type' } as unknown as ExchangeDefinition,
+    ];
+    const failure = await failureOf(nest.start({}, { startupTimeout: AGES, topology: { exchanges } }));
+    expect(failure).toBeInstanceOf(TopologyError);
+    expect(failure.message).toContain(exchanges[1]!.name);
+    expect(failure.message).toMatch(/COMMAND_INVALID|exchange type/i);
+  });
+
+  it('N3.4 fails at once for a mistake of the program', async () => {
+    const mistake = new TypeError('undefined is not a function');
+    const createSocket = (): Promise<never> => Promise.reject(mistake);
+    const failure = await failureOf(nest.start({}, { startupTimeout: AGES, connection: { createSocket } }));
+    expect(failure.message).toContain('undefined is not a function');
+    expect(nest.lines.with('next attempt in')).toEqual([]);
+  });
+
+  it('N3.9 rides out the loss of a connection under the consumers that start', async () => {
+    const queue = nest.name();
+    const inbox = new Inbox();
+    const { proxy, url } = await nest.proxy();
+
+    @Injectable()
+    class Orders implements OnApplicationBootstrap {
+      onApplicationBootstrap(): void {
+        void proxy.cutAfterBytes(0, 'toServer');
+      }
+
+      @AmqpConsumer(queue)
+      onOrder(@Payload() order: unknown): void {
+        inbox.add(order);
+      }
+    }
+
+    const amqp = { url, topology: { queues: [classicQueue(queue)] }, connection: { reconnect: { initialDelay: 5 } } };
+    const app = await nest.start({ imports: [AmqpModule.forRoot(amqp)], providers: [Orders] });
+    expect(app.get(AmqpConsumerRegistry, { strict: false }).list()).toMatchObject([{ state: 'consuming' }]);
+    await publisherOf(app).sendToQueue(queue, 1);
+    expect(await inbox.next()).toBe(1);
+  });
+});
+
+describe('An outage', () => {
+  it('N3.7 has five lines of the log at most for each connection, and health is up again after it', async () => {
+    const { proxy, url } = await nest.proxy();
+    const connection = { reconnect: { initialDelay: 1, maxDelay: 2 } };
+    let rounds = 0;
+    const urls = (): string => (rounds++, url);
+    const app = await nest.start({ imports: [AmqpModule.forRoot({ url: urls, connection })] });
+    const before = nest.lines.inbox.all.length;
+    proxy.refuse();
+    proxy.cut();
+    await eventually(() => rounds > 40);
+    const health = app.get(AmqpHealthIndicator, { strict: false });
+    expect(health.isHealthy().amqp.status).toBe('down');
+    await proxy.accept();
+    await eventually(() => health.isHealthy().amqp.status === 'up');
+    expect(nest.lines.inbox.all.slice(before).length).toBeLessThanOrEqual(10);
+  });
+});
