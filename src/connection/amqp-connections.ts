@@ -91,9 +91,12 @@ export class AmqpConnections {
    */
   channel(options: ChannelOptions): Channel {
     const { publishing } = this.begin();
-    // It is asked for no more than a round trip where it can be had at once.
-    const openAfter = this.ready ? undefined : () => untilAborted(this.opening!, this.stop.signal);
-    return publishing.channel({ ...options, ...(openAfter && { openAfter }) });
+    if (this.ready) return publishing.channel(options);
+    const openAfter = async (): Promise<void> => {
+      await untilAborted(this.opening!, this.stop.signal);
+      await options.openAfter?.();
+    };
+    return publishing.channel({ ...options, openAfter });
   }
 
   /** True once the connections were ready; their status shows what has happened since. */

@@ -1,5 +1,6 @@
 import { showAs } from '../../lib/shown/index.js';
 import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import type { Channel, ChannelOptions } from '../../lib/client/index.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { NamedConnection } from '../registry/named-connection.js';
 import { AmqpClientProxy } from './client/amqp.client-proxy.js';
@@ -94,8 +95,16 @@ class SharedConnection implements ConnectionSource {
     return this.named().options.topology ?? {};
   }
 
+  get failure(): undefined {
+    return undefined;
+  }
+
   async open(): Promise<TransportConnections> {
     return this.named().connections.open();
+  }
+
+  channel(options: ChannelOptions): Channel {
+    return this.named().connections.channel(options);
   }
 
   async close(): Promise<void> {}

@@ -1,13 +1,13 @@
 import type { Logger } from '@nestjs/common';
-import { pause } from '../../lib/environment/index.js';
 import {
-  connect,
-  Connection,
-  ConnectionClosedError,
-  ReconnectPace,
+  createConnection,
+  type Channel,
+  type ChannelOptions,
+  type Connection,
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { environmentOf, type Environment } from '../common/environment.js';
+import { mayPass } from '../connection/may-pass.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
 
@@ -17,8 +17,12 @@ export interface ConnectionSource {
   readonly environment: Environment;
   /** The topology of the connections, and whether anything may be declared. */
   readonly topology: TopologyOptions;
+  /** The error of the last attempt to connect; undefined once an attempt has succeeded. */
+  readonly failure: Error | undefined;
   /** @throws ConnectionError or a subclass; ConnectionClosedError after `close()` */
   open(): Promise<TransportConnections>;
+  /** Returns a channel for publishes at once; they wait in it until the connection is open. */
+  channel(options: ChannelOptions): Channel;
   /** Releases the connections; own ones are closed. */
   close(): Promise<void>;
 }
@@ -29,66 +33,70 @@ export interface TransportConnections {
   readonly publishing: Connection;
 }
 
-/** A connection of its own. It can be opened again after it was closed. */
+/**
+ * A connection of its own, which connects from the first use on. It can be used again after it was closed. An error that
+ * waiting does not mend, such as a refused login, closes it.
+ */
 export class OwnConnection implements ConnectionSource {
-  private opening: Promise<TransportConnections> | undefined;
-  private stop = new AbortController();
-
   readonly environment: Environment;
   readonly topology: TopologyOptions;
-  /** Number of attempts before `open()` rejects; each attempt tries all brokers. */
-  private readonly attempts: number;
+  failure: Error | undefined;
+  private readonly options: ConnectionOptions;
+  private current: Connection | undefined;
 
+  /** @param side of a client, `open()` rejects when an attempt fails, while the connection keeps trying */
   constructor(
+    private readonly side: 'server' | 'client',
     { maxConnectionAttempts = -1, ...options }: AmqpTransportOptions,
-    private readonly connection: ConnectionOptions,
-    private readonly logger: Logger,
+    connection: ConnectionOptions,
+    logger: Logger,
   ) {
     this.environment = environmentOf(connection);
-    this.attempts = maxConnectionAttempts < 0 ? Infinity : maxConnectionAttempts;
     this.topology = { declare: isTakenAsItIs(options) ? 'none' : 'assert' };
+    const endless = side === 'client' || maxConnectionAttempts < 0;
+    this.options = {
+      connectAttempts: endless ? Infinity : Math.max(1, maxConnectionAttempts),
+      ...connection,
+      logger: { warn: (line) => logger.warn(line), debug: (line) => logger.debug(line) },
+    };
   }
 
-  open(): Promise<TransportConnections> {
-    if (this.opening) return this.opening;
-    const { stop } = this;
-    const opening = this.connect(stop.signal);
-    const forget = (): void => {
-      if (this.opening === opening) this.opening = undefined;
-    };
-    void opening.then(({ consuming }) => consuming.closed.then(forget), forget);
-    return (this.opening = opening);
+  async open(): Promise<TransportConnections> {
+    const connection = this.begin();
+    const failed = new AbortController();
+    if (this.side === 'client') {
+      if (this.failure && connection.state !== 'open') throw this.failure;
+      connection.once('reconnectFailed', (error) => failed.abort(error));
+    }
+    await connection.whenOpen({ timeout: Infinity, signal: failed.signal });
+    return { consuming: connection, publishing: connection };
+  }
+
+  channel(options: ChannelOptions): Channel {
+    return this.begin().channel(options);
   }
 
   async close(): Promise<void> {
-    const { opening } = this;
-    this.opening = undefined;
-    this.stop.abort(new ConnectionClosedError('the connection was closed while it was opening'));
-    this.stop = new AbortController();
-    // The caller of `open()` got the error of a connection that failed to open.
-    const opened = await opening?.catch(() => undefined);
-    await opened?.consuming.close();
+    const { current } = this;
+    this.current = undefined;
+    await current?.close();
   }
 
-  private async connect(signal: AbortSignal): Promise<TransportConnections> {
-    const { clock, random } = this.environment;
-    const pace = new ReconnectPace(this.connection.reconnect || {}, random);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const logger = {
-          warn: (line: string) => this.logger.warn(line),
-          debug: (line: string) => this.logger.debug(line),
-        };
-        const connection = await connect({ ...this.connection, logger, signal });
-        return { consuming: connection, publishing: connection };
-      } catch (error) {
-        // Waiting cannot solve a refused login, an unknown vhost or an invalid option.
-        if (signal.aborted || attempt >= this.attempts || !Connection.isRecoverable(error)) throw error;
-        const delay = pace.afterFailure(error);
-        const reason = error instanceof Error ? error.message : String(error);
-        this.logger.warn(`${reason}; next attempt in ${Math.round(delay)} ms`);
-        await pause(clock, delay, signal);
-      }
-    }
+  private begin(): Connection {
+    if (this.current) return this.current;
+    const hopeless = new AbortController();
+    const connection = createConnection({ ...this.options, signal: hopeless.signal });
+    this.failure = undefined;
+    this.current = connection;
+    connection
+      .on('connected', () => (this.failure = undefined))
+      .on('reconnectFailed', (error) => {
+        this.failure = error;
+        if (!mayPass(error)) hopeless.abort(error);
+      })
+      .on('closed', () => {
+        if (this.current === connection) this.current = undefined;
+      });
+    return connection;
   }
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Controller } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
+import { MessagePattern, type ClientProxy } from '@nestjs/microservices';
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -166,7 +166,7 @@ describe('A request', () => {
 
   it('fails with the reason where nothing can be reached: Nest’s disconnected client', async () => {
     const queue = harness.name();
-    const client = harness.client({ urls: 'amqp://127.0.0.1:1', queue });
+    const client = harness.client({ urls: 'amqp://127.0.0.1:1', queue, publishTimeout: 100 });
     expect(await errorOf(valueOf(client.send('who', {})))).toBeInstanceOf(ConnectionError);
     expect(await errorOf(lastValueFrom(client.emit('told', {})))).toBeInstanceOf(ConnectionError);
     // Not for good: it tries again.
@@ -258,6 +258,40 @@ describe('An event', () => {
     const line = await harness.lines.until('An event was not sent');
     expect(line).toContain(`queue '${queue}': PublishNackedError`);
     expect(line).not.toContain('4111');
+  });
+
+  const emitMany = (client: ClientProxy): void => {
+    for (let n = 0; n < 50; n++) client.emit('told', n);
+  };
+
+  it('N4.3 that comes before the connection is sent once there is one', async () => {
+    const { proxy, url } = await harness.proxy();
+    proxy.refuse();
+    const queue = harness.name();
+    const client = harness.client({ urls: url, queue, socketOptions: { reconnectTimeInSeconds: 0.01 } });
+    emitMany(client);
+    await harness.lines.until('next attempt in');
+    await proxy.accept();
+    await eventually(async () => (await harness.ready(queue).catch(() => 0)) === 50);
+    expect((await harness.channel.basicGet(queue, { noAck: true }))!.json()).toEqual({ pattern: 'told', data: 0 });
+    expect(harness.lines.with('not sent')).toEqual([]);
+  });
+
+  it('N4.3 with close() right behind it is sent', async () => {
+    const queue = harness.name();
+    const client = harness.client({ queue });
+    emitMany(client);
+    await client.close();
+    expect(await harness.ready(queue)).toBe(50);
+  });
+
+  it('N4.3 that cannot be sent is told: how many in one line, and why', async () => {
+    const client = harness.client({ urls: 'amqp://127.0.0.1:1', queue: harness.name(), publishTimeout: 200 });
+    emitMany(client);
+    expect(await harness.lines.until('not sent')).toMatch(
+      /50 events were not sent to queue '.*': ConnectionLostError: .*127\.0\.0\.1:1/,
+    );
+    expect(harness.lines.with('not sent')).toHaveLength(1);
   });
 
   it('is sent once, and has its outcome for whoever subscribes, at whatever time', async () => {

@@ -7,13 +7,13 @@ import {
   ConfigurationError,
   ConnectionClosedError,
   ConnectionLostError,
+  PublishRefusedError,
   PublishTimeoutError,
   type Channel,
   type Connection,
 } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
 import { isThenable } from '../../common/thenable.js';
-import { describeError } from '../../common/log-text.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { patternText } from '../packets/incoming-packet.js';
@@ -28,6 +28,7 @@ import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import { PendingRequests, type ReplyPacket } from '../../rpc/pending-requests.js';
 import { RequestTimeoutError } from '../microservices.errors.js';
 import { ReplyConsumer } from './reply-consumer.js';
+import { UnsentEvents } from './unsent-events.js';
 import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
 import {
@@ -60,8 +61,6 @@ interface Session {
   readonly connection: Connection;
   /** Requests go out where direct replies come in. */
   readonly requests: Channel;
-  /** Apart from the requests, so that an event that fails fails none of them. */
-  readonly events: Channel;
 }
 
 /**
@@ -94,6 +93,11 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly scope = new AsyncResource('AmqpClientProxy');
   private opening: Promise<Session> | undefined;
   private session: Session | undefined;
+  /** For events, which wait in it for the connection; apart from the requests, so that one that fails fails none of them. */
+  private events: Channel | undefined;
+  private connection: Connection | undefined;
+  private readonly unsent: UnsentEvents;
+  private readonly declared = new WeakMap<Connection, Promise<void>>();
 
   /**
    * @param source of its connection; {@link AmqpService} gives that of the module. Default: one of its own
@@ -119,8 +123,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.publishTimeout = timeLimit(publishTimeout, 'AmqpClientProxy: publishTimeout');
     this.serializer = serializer;
     this.initializeDeserializer(options as never);
-    const own = { ...options, maxConnectionAttempts: 1 };
-    this.source = source ?? new OwnConnection(own, connectionOptions(options, 'client'), this.logger);
+    this.source = source ?? new OwnConnection('client', options, connectionOptions(options, 'client'), this.logger);
+    this.unsent = new UnsentEvents(this.describeTarget(), this.logger, () => this.source.environment.clock);
   }
 
   /**
@@ -132,13 +136,18 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return (await this.open()).connection;
   }
 
-  /** Requests that wait fail; events that are not confirmed are waited for. May be called again, and connected anew after it. */
+  /**
+   * Requests that wait fail; events that are not sent or not confirmed yet are waited for, 10 s at most. May be called again,
+   * and connected anew after it.
+   */
   async close(): Promise<void> {
-    const { session } = this;
+    const { session, events } = this;
     this.session = undefined;
     this.opening = undefined;
+    this.events = undefined;
+    this.connection = undefined;
     this.pending?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
-    if (session) await Promise.all([session.requests.close(), session.events.close()]);
+    await Promise.all([session?.requests.close(), events?.close()]);
     this.transportEvents.unwatch();
     // One that is only being opened is given up.
     await this.source.close();
@@ -159,8 +168,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** The {@link Connection}. @throws Error before it has connected */
   unwrap<T = Connection>(): T {
-    if (!this.session) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
-    return this.session.connection as T;
+    if (!this.connection) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
+    return this.connection as T;
   }
 
   /**
@@ -227,17 +236,21 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Resolves when the broker has the event. @throws as `Channel.publish` */
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
-    const { events } = this.connected();
+    // Requests have their session with it.
+    if (!this.session) this.open().catch(() => {});
     try {
       const made = outgoingPacket(this.serializer, packet);
       const { body, options } = isThenable(made) ? await made : made;
       const properties = this.properties(options, true);
       properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
-      await events.publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
+      await this.eventChannel().publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
+      // What keeps it from being sent is said better by the connection, or by what has closed the channel.
+      const { failure } = this.source;
+      const reason = isUnsent(error) ? (error.cause ?? failure ?? error) : error;
       // emit() is hot: who does not subscribe would never hear of it.
-      this.logger.warn(`An event was not sent to ${this.describeTarget()}: ${describeError(error)}`);
-      throw error;
+      this.unsent.add(reason);
+      throw reason;
     }
     return undefined as T;
   }
@@ -247,8 +260,21 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return { ...this.target, connected: this.session !== undefined };
   }
 
+  private eventChannel(): Channel {
+    if (this.events) return this.events;
+    return this.publishEventsOn(
+      this.scope.runInAsyncScope(() => this.source.channel({ confirm: true, openAfter: () => this.declare() })),
+    );
+  }
+
+  private publishEventsOn(events: Channel): Channel {
+    void events.closed.then(() => {
+      if (this.events === events) this.events = undefined;
+    });
+    return (this.events = events);
+  }
+
   private async sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
-    if (!this.session) await this.connect();
     return this.dispatchEvent<T>(this.packetOf(pattern, data));
   }
 
@@ -332,11 +358,15 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     const { publishing: connection } = await this.source.open();
     try {
       this.transportEvents.watch(connection);
-      const noAssert = isTakenAsItIs(this.options, this.source.topology);
-      await declareForClient(connection, { ...this.options, noAssert });
+      await this.declare();
       const requests = await connection.openChannel({ confirm: true });
-      const events = await connection.openChannel({ confirm: true });
-      const session = { connection, requests, events };
+      if (!this.events) {
+        const events = await connection.openChannel({ confirm: true });
+        // An event that came meanwhile has made one.
+        if (this.events) await events.close();
+        else this.publishEventsOn(events);
+      }
+      const session = { connection, requests };
       const replies = new ReplyConsumer(this.requests, this.deserializer, this.logger);
       const consumer = await replies.start(connection, requests, this.replyQueue);
       // Replies are on their way to a channel that is no more, or to a queue that may be no more.
@@ -352,6 +382,19 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
   }
 
+  /** What it sends to; once for each connection, which declares it again after a loss. */
+  private async declare(): Promise<void> {
+    const { publishing } = await this.source.open();
+    this.connection = publishing;
+    const known = this.declared.get(publishing);
+    if (known) return known;
+    const noAssert = isTakenAsItIs(this.options, this.source.topology);
+    const declaring = declareForClient(publishing, { ...this.options, noAssert });
+    this.declared.set(publishing, declaring);
+    declaring.catch(() => this.declared.delete(publishing));
+    return declaring;
+  }
+
   /** No reply can come any more, though the connection may be there: the next request begins anew. */
   private async abandon(session: Session, error: Error): Promise<void> {
     if (this.session !== session) return;
@@ -360,13 +403,17 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.opening = undefined;
     this.requests.failAll(error);
     this.transportEvents.failed(error);
-    await Promise.all([session.requests.close(), session.events.close()]);
+    await session.requests.close();
   }
 }
 
 function lostBeforeReply(cause: Error): ConnectionLostError {
   const message = `the reply was not there when the connection was lost, whether it was handled is unknown: ${cause.message}`;
   return new ConnectionLostError(message, 'unknown', { cause });
+}
+
+function isUnsent(error: unknown): error is Error {
+  return error instanceof PublishRefusedError || (error instanceof PublishTimeoutError && error.outcome === 'not-sent');
 }
 
 /** Nest answers it with an error of its own. */

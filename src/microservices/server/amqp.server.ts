@@ -59,7 +59,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     super(options);
     watchHandlerFailures();
     checkOptions('AmqpServer', options);
-    this.source = source ?? new OwnConnection(options, connectionOptions(options, 'server'), this.logger);
+    this.source = source ?? new OwnConnection('server', options, connectionOptions(options, 'server'), this.logger);
   }
 
   /**
