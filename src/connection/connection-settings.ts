@@ -28,8 +28,8 @@ export interface ConnectionSettings {
    */
   readonly startup?: 'wait' | 'background';
   /**
-   * Time until the start fails with `AmqpStartupError`: ms, or a text such as `'10s'`; Infinity for no limit. Default
-   * 10 s.
+   * Time until the start fails with `AmqpStartupError` if the connections are not open, and again if the topology is not
+   * declared: ms, or a text such as `'10s'`; Infinity for no limit. Default 10 s.
    */
   readonly startupTimeout?: Duration;
 }
