@@ -18,22 +18,21 @@ function fakeChannel() {
 }
 
 function publisherOn(channels: ReturnType<typeof fakeChannel>[], options: CheckedPublisherOptions = {}) {
-  const openChannel = jest.fn<(options: ChannelOptions) => Promise<unknown>>();
-  for (const channel of channels) openChannel.mockResolvedValueOnce(channel);
-  const open = jest.fn<() => Promise<unknown>>().mockResolvedValue({ publishing: { openChannel } });
-  const connections = { open, isOpen: true, environment: systemEnvironment, publishing: new ConnectionStatus() };
+  const channel = jest.fn<(options: ChannelOptions) => unknown>();
+  for (const made of channels) channel.mockReturnValueOnce(made);
+  const connections = { channel, environment: systemEnvironment, publishing: new ConnectionStatus() };
   const events = new ConnectionEvents();
   const connection = {
     connections,
     serializers: new MessageSerializers({}),
     events,
   } as unknown as PublishingConnection;
-  return { publisher: new ConfirmingPublisher(connection, options), connections, events, openChannel, open };
+  return { publisher: new ConfirmingPublisher(connection, options), connections, events, channel };
 }
 
 describe('ConfirmingPublisher', () => {
-  it('opens one channel with confirms, and gives it the limits of the publisher', async () => {
-    const { publisher, openChannel } = publisherOn([fakeChannel()], {
+  it('makes one channel with confirms, and gives it the limits of the publisher', async () => {
+    const { publisher, channel } = publisherOn([fakeChannel()], {
       timeout: 5_000,
       maxInFlight: 7,
       maxInFlightBytes: 70,
@@ -45,7 +44,8 @@ describe('ConfirmingPublisher', () => {
     await Promise.all([publisher.publish('e', 'a', 1), publisher.publish('e', 'b', 2)]);
     const limits = { maxWaiting: 8, maxWaitingBytes: 9, whenUnavailable: 'fail', republishUnconfirmed: true };
     const inFlight = { maxUnconfirmed: 7, maxUnconfirmedBytes: 70 };
-    expect(openChannel.mock.calls).toEqual([[{ confirm: true, publishTimeout: 5_000, ...inFlight, ...limits }]]);
+    const made = { confirm: true, findExchanges: true, publishTimeout: 5_000 };
+    expect(channel.mock.calls).toEqual([[{ ...made, ...inFlight, ...limits }]]);
   });
 
   it('passes on what is particular to one message', async () => {
@@ -71,7 +71,7 @@ describe('ConfirmingPublisher', () => {
     });
   });
 
-  it('opens another channel when the first is closed for good', async () => {
+  it('makes another channel when the first is closed for good', async () => {
     const [first, second] = [fakeChannel(), fakeChannel()];
     const { publisher } = publisherOn([first, second]);
     await publisher.publish('e', 'a', 1);
@@ -81,31 +81,20 @@ describe('ConfirmingPublisher', () => {
     expect(second.publish).toHaveBeenCalledTimes(1);
   });
 
-  it('tries again to open a channel when it could not be opened', async () => {
-    const { publisher, openChannel } = publisherOn([]);
-    openChannel.mockRejectedValueOnce(new Error('no channel left')).mockResolvedValueOnce(fakeChannel());
-    await expect(publisher.publish('e', 'a', 1)).rejects.toThrow('no channel left');
+  it('rejects where no channel can be made, and tries again with the next publish', async () => {
+    const { publisher, channel } = publisherOn([]);
+    channel.mockImplementationOnce(() => {
+      throw new Error('closed');
+    });
+    channel.mockReturnValueOnce(fakeChannel());
+    await expect(publisher.publish('e', 'a', 1)).rejects.toThrow('closed');
     await expect(publisher.publish('e', 'a', 1)).resolves.toMatchObject({ deliveryTag: 1 });
   });
 
-  it('what has waited for a channel makes room, whether it could be opened or not', async () => {
-    const channel = fakeChannel();
-    const { publisher, openChannel } = publisherOn([], { maxWaiting: 1, maxWaitingBytes: 10 });
-    for (let round = 0; round < 3; round++) {
-      openChannel.mockRejectedValueOnce(new Error('no channel left'));
-      await expect(publisher.publish('e', 'a', 'eight by')).rejects.toThrow('no channel left');
-    }
-    for (let round = 0; round < 3; round++) {
-      openChannel.mockResolvedValueOnce(channel);
-      await publisher.publish('e', 'a', 'eight by');
-      await channel.close();
-    }
-  });
-
   it('sends nothing that cannot be written', async () => {
-    const { publisher, open } = publisherOn([]);
+    const { publisher, channel } = publisherOn([]);
     await expect(publisher.publish('e', 'a', undefined)).rejects.toThrow(SerializationError);
-    expect(open).not.toHaveBeenCalled();
+    expect(channel).not.toHaveBeenCalled();
   });
 
   it('tells of what is confirmed, until the connection has no more to tell', async () => {

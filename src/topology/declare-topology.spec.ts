@@ -1,32 +1,38 @@
 import { describe, expect, it } from '@jest/globals';
-import { NotFoundError, PreconditionFailedError, type Channel } from '../../lib/client/index.js';
+import { ChannelClosedError, NotFoundError, PreconditionFailedError, type Channel } from '../../lib/client/index.js';
 import { bindExchange, bindQueue } from './bindings.js';
 import { declareTopology } from './declare-topology.js';
 import { topicExchange } from './exchanges.js';
 import { classicQueue } from './queues.js';
 import { readMismatch, TopologyError, TopologyMismatchError } from './topology.errors.js';
 
-/** Notes what is declared on it; `failing` rejects with `error`. */
-function channelThatNotes(failing?: string, error?: Error): { channel: Channel; calls: string[] } {
+/**
+ * Notes what is declared on it, and in which round trip: whatever is asked in one turn is one. As the broker does, it carries
+ * out nothing behind `failing`, which rejects with `error`.
+ */
+function channelThatNotes(failing?: string, error?: Error): { channel: Channel; calls: string[]; trips: number[] } {
   const calls: string[] = [];
-  let running = 0;
+  const trips: number[] = [];
+  let trip = 0;
+  let asking = 0;
+  let closed = false;
   const note =
     (method: string) =>
     async (...args: unknown[]): Promise<void> => {
-      expect(++running).toBe(1);
-      await Promise.resolve();
-      running--;
-      const call = [
-        method,
-        ...args.filter((arg) => typeof arg === 'string'),
-        ...(isPassive(args.at(-1)) ? ['?'] : []),
-      ].join(' ');
+      if (asking++ === 0) trip++;
+      trips.push(trip);
+      const texts = args.filter((arg) => typeof arg === 'string');
+      const call = [method, ...texts, ...(isPassive(args.at(-1)) ? ['?'] : [])].join(' ');
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      asking--;
+      if (closed) throw new ChannelClosedError('closed by the broker meanwhile', 'not-sent');
       calls.push(call);
-      if (call === failing) throw error;
+      closed = call === failing;
+      if (closed) throw error;
     };
   const methods = ['exchangeDeclare', 'queueDeclare', 'queueBind', 'exchangeBind'];
   const channel = Object.fromEntries(methods.map((method) => [method, note(method)]));
-  return { channel: channel as unknown as Channel, calls };
+  return { channel: channel as unknown as Channel, calls, trips };
 }
 
 const isPassive = (options: unknown): boolean => (options as { passive?: boolean } | undefined)?.passive === true;
@@ -38,8 +44,8 @@ const topology = {
 };
 
 describe('declareTopology', () => {
-  it('declares exchanges, then queues, then bindings, one at a time', async () => {
-    const { channel, calls } = channelThatNotes();
+  it('N3.2 declares exchanges, then queues, then bindings, each in one round trip', async () => {
+    const { channel, calls, trips } = channelThatNotes();
     await declareTopology(channel, topology);
     expect(calls).toEqual([
       'exchangeDeclare orders topic',
@@ -48,6 +54,7 @@ describe('declareTopology', () => {
       'queueBind billing orders order.*',
       'exchangeBind archive orders #',
     ]);
+    expect(trips).toEqual([1, 1, 2, 3, 3]);
   });
 
   it('only looks for exchanges and queues with verify, and names what is missing', async () => {
