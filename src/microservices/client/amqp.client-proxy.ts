@@ -148,6 +148,9 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.connection = undefined;
     this.pending?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
     await Promise.all([session?.requests.close(), events?.close()]);
+    // Their callers hear of the events that were refused, and count them.
+    if (events) await new Promise<void>((resolve) => this.source.environment.clock.afterPendingEvents(resolve));
+    this.unsent.flush();
     this.transportEvents.unwatch();
     // One that is only being opened is given up.
     await this.source.close();

@@ -2,11 +2,16 @@ import type { Logger } from '@nestjs/common';
 import type { Clock } from '../../../lib/environment/index.js';
 import { describeError } from '../../common/log-text.js';
 
-/** Logs the events that were not sent: one line for each reason, however many share it at a time. */
-export class UnsentEvents {
-  private readonly counts = new Map<string, number>();
+/** Time over which events that fail for the same reason share a line, ms. */
+const WINDOW = 1_000;
 
-  /** @param clock found late: a shared connection is not there yet when its client is */
+/** Logs the events that were not sent: one line for each reason, with their number. */
+export class UnsentEvents {
+  /** Number of events by reason. */
+  private readonly counts = new Map<string, number>();
+  private cancel: (() => void) | undefined;
+
+  /** @param clock is called late: a shared connection does not exist yet when its client is made */
   constructor(
     private readonly target: string,
     private readonly logger: Logger,
@@ -15,14 +20,18 @@ export class UnsentEvents {
 
   add(reason: unknown): void {
     const text = describeError(reason);
-    const count = this.counts.get(text) ?? 0;
-    this.counts.set(text, count + 1);
-    if (count === 0) this.clock().afterPendingEvents(() => this.tell(text));
+    this.counts.set(text, (this.counts.get(text) ?? 0) + 1);
+    this.cancel ??= this.clock().after(WINDOW, () => this.flush(), { keepAlive: false });
   }
 
-  private tell(reason: string): void {
-    const count = this.counts.get(reason);
-    this.counts.delete(reason);
-    this.logger.warn(`${count === 1 ? 'An event was' : `${count} events were`} not sent to ${this.target}: ${reason}`);
+  /** Logs what was added so far. */
+  flush(): void {
+    this.cancel?.();
+    this.cancel = undefined;
+    for (const [reason, count] of this.counts) {
+      const what = count === 1 ? 'An event was' : `${count} events were`;
+      this.logger.warn(`${what} not sent to ${this.target}: ${reason}`);
+    }
+    this.counts.clear();
   }
 }
