@@ -197,7 +197,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     onFailure: (error: AmqpError, delay: number) => void,
   ): Promise<Link | undefined> {
     const { reconnect: limits, connectAttempts: attempts, random } = this.options;
-    const pace = loss ? this.pace! : new ReconnectPace({ ...(limits || {}), attempts }, random);
+    const pace = loss ? this.pace! : new ReconnectPace({ ...(limits || undefined), attempts }, random);
     return reconnect(this.options, pace, loss, this.stop.signal, onFailure);
   }
 
