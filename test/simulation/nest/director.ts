@@ -1,3 +1,4 @@
+import type { Channel } from '../../../lib/client/index.js';
 import type { Wire, WireFault } from '../engine/wire.js';
 import type { Scene } from './scene.js';
 import { Service, ServiceClient } from './service.js';
@@ -164,6 +165,8 @@ export class Director {
         return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
       case 'deleteQueue':
         return void this.deleteQueue(step.queue);
+      case 'usurp':
+        return void this.usurp(step);
       case 'drop':
         return void faults.drop(step.how);
       default:
@@ -171,15 +174,36 @@ export class Director {
   }
 
   /** Where the broker cannot be reached, nothing is deleted. */
-  private async deleteQueue(queue: string): Promise<void> {
+  private deleteQueue(queue: string): Promise<boolean> {
+    return this.operate(`delete '${queue}'`, async (channel) => {
+      this.scene.oracle.count('deleted messages', await channel.queueDelete(queue));
+    });
+  }
+
+  private async usurp({ queue, ms }: Of<'usurp'>): Promise<void> {
+    const usurped = await this.operate(`usurp '${queue}'`, async (channel) => {
+      await channel.queueDelete(queue);
+      await channel.queueDeclare(queue, { arguments: { 'x-max-length': 1_000 } });
+    });
+    this.scene.oracle.count('usurped', Number(usurped));
+    const end = async (): Promise<void> => {
+      if (!(await this.deleteQueue(queue))) this.scene.clock.in(1_000, () => void end());
+    };
+    // Also where it seems to have failed: it may have been declared in that moment.
+    this.scene.clock.in(ms, () => void end());
+  }
+
+  /** @returns false where the broker cannot be reached, or refuses it */
+  private async operate(what: string, work: (channel: Channel) => Promise<void>): Promise<boolean> {
     try {
       const connection = await this.scene.site.operator('operator');
       const channel = await connection.openChannel();
-      const messageCount = await channel.queueDelete(queue);
-      this.scene.oracle.count('deleted messages', messageCount);
+      await work(channel);
       await connection.close();
+      return true;
     } catch (error) {
-      this.scene.trace.add('operator', `cannot delete '${queue}': ${String(error)}`);
+      this.scene.trace.add('operator', `cannot ${what}: ${String(error)}`);
+      return false;
     }
   }
 

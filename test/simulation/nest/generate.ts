@@ -4,8 +4,11 @@ import { delaysAfter } from './table.js';
 import { USERS } from './steps.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
+/** What is drawn by itself: of the others, `drawSituation` has one in some seeds. */
+type Drawn = Exclude<StepKind, 'usurp'>;
+
 /** How often each kind comes, before a seed favours some and leaves others out. */
-const WEIGHTS: Readonly<Record<StepKind, number>> = {
+const WEIGHTS: Readonly<Record<Drawn, number>> = {
   boot: 2, shutDown: 2, publish: 40, request: 12, pause: 2, resume: 2, redrive: 3, listParked: 1, letGo: 2,
   serve: 2, closeServer: 1, emit: 10, send: 10, closeClient: 0.5,
   reset: 2, fin: 1, halfOpen: 1, blackHole: 1, truncate: 2, freeze: 1, weather: 1, crash: 1.5, stopBroker: 1, block: 1.5,
@@ -13,14 +16,17 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
 }; // prettier-ignore
 
 /** Without it there is nothing to look at. */
-const ALWAYS: StepKind = 'publish';
+const ALWAYS: Drawn = 'publish';
 const APPS = 2;
+/** What a handler may take where its time is limited, ms: more than most acts take, and less than the longest. */
+const TIMEOUT = 250;
 
 /** The scenario of a seed. */
 export function generate(seed: number): NestScenario {
   const random = new Prng(seed, 'nest');
   const settings = drawSettings(random.split('settings'));
-  return { seed, settings, steps: drawSteps(random.split('steps'), settings) };
+  const steps = [...drawSteps(random.split('steps'), settings), ...drawSituation(random.split('situation'), settings)];
+  return { seed, settings, steps: steps.sort((one, other) => one.at - other.at) };
 }
 
 function drawSettings(random: Prng): NestSettings {
@@ -50,12 +56,28 @@ function drawSettings(random: Prng): NestSettings {
     listening: random.chance(0.3),
     controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
+    timeout: random.pick([0, 0, 0, TIMEOUT]),
   };
 }
 
+/** What belongs together, or comes too seldom for one step in so many. */
+function drawSituation(random: Prng, { calm, duration }: NestSettings): Step[] {
+  const at = Math.round(random.next() * duration);
+  const queue = random.pick(['micro', 'micro', 'work', 'batch', 'price'] as const);
+  if (!calm) return random.chance(0.2) ? [{ at, kind: 'usurp', queue, ms: random.pick([100, 1_000, 5_000]) }] : [];
+  if (random.chance(0.5)) return [];
+  // The end of an application whose handler hangs: where nothing breaks it is due at a certain time.
+  const begin = random.pick([300, 600, 1_000]);
+  const to = random.pick(['work', 'hand', 'batch'] as const);
+  return [
+    { at: begin, kind: 'publish', app: 0, what: { to, count: 1, plan: [{ do: 'hang', after: 0 }] } },
+    { at: begin + 200, kind: 'shutDown', app: 0 },
+  ];
+}
+
 function drawSteps(random: Prng, settings: NestSettings): Step[] {
-  const weights: Partial<Record<StepKind, number>> = {};
-  for (const kind of Object.keys(WEIGHTS) as StepKind[]) {
+  const weights: Partial<Record<Drawn, number>> = {};
+  for (const kind of Object.keys(WEIGHTS) as Drawn[]) {
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
     const never = settings.calm && !USERS.has(kind);
     weights[kind] = never ? 0 : WEIGHTS[kind] * (favour === 0 && kind === ALWAYS ? 1 : favour);
@@ -104,7 +126,7 @@ function misfortunesOf(random: Prng, step: Step): Step[] {
   return [0, 1].map((nth) => ({ at: soon, kind, app, nth }));
 }
 
-function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Target[], settings: NestSettings): Step {
+function drawStep(random: Prng, kind: Drawn, at: number, targets: readonly Target[], settings: NestSettings): Step {
   const app = random.chance(0.75) ? 0 : random.int(0, APPS - 1);
   const wire = { app, nth: random.int(0, 3) };
   const queue = random.pick(targets);
@@ -158,7 +180,7 @@ function drawStep(random: Prng, kind: StepKind, at: number, targets: readonly Ta
     case 'refuseLogins':
       return { at, kind, count: random.pick([1, 1, 2, 5]) };
     case 'cancelConsumers':
-      return { at, kind, ...(random.chance(0.5) ? { queue } : {}) };
+      return { at, kind, ...(random.chance(0.5) ? { queue: wire.nth === 0 ? 'micro' : queue } : {}) };
     case 'deleteQueue':
       return { at, kind, queue: drawQueue(random, queue, settings) };
     case 'drop':

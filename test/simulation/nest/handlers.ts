@@ -9,6 +9,7 @@ import {
   Payload,
   exponential,
   fixed,
+  HandlerTimeoutError,
   RejectMessage,
   RequeueMessage,
   RetryMessage,
@@ -21,6 +22,14 @@ import { actOf, isRefused, type Letter } from './messages.js';
 import type { Scene } from './scene.js';
 import { BACKOFF, type Act, type NestSettings } from './steps.js';
 import type { Outcome } from './table.js';
+
+/** What an attempt comes to. */
+interface Done {
+  readonly act: Act;
+  readonly outcome: Outcome;
+  /** The time of the handler was over before. */
+  readonly late?: HandlerTimeoutError;
+}
 
 export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions {
   const { initial, max } = BACKOFF;
@@ -47,6 +56,17 @@ function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error 
     default:
       return undefined;
   }
+}
+
+/** Resolves when the time of the handler is over. */
+function timedOut(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (signal.reason instanceof HandlerTimeoutError) resolve();
+    };
+    signal.addEventListener('abort', look, { once: true });
+    look();
+  });
 }
 
 /** Does what letters say, in one application, and tells the ledger. */
@@ -116,11 +136,18 @@ export class Handlers {
   }
 
   /** What is to be done with this attempt, once it is time. */
-  async act(queue: string, letter: Letter, attempt: number): Promise<{ readonly act: Act; readonly outcome: Outcome }> {
+  async act(queue: string, letter: Letter, attempt: number, signal: AbortSignal): Promise<Done> {
     const { scene } = this;
+    const { timeout } = scene.settings;
     const act: Act = scene.healed ? { do: 'ok', after: 0 } : actOf(letter.plan, attempt);
-    if (act.after > 0) await scene.sleep(act.after);
-    if (act.do === 'hang') await scene.untilLetGo();
+    const began = scene.clock.now;
+    const late = timedOut(signal);
+    if (act.after > 0) await Promise.race([late, scene.sleep(act.after)]);
+    if (act.do === 'hang') await Promise.race([late, scene.untilLetGo()]);
+    const { reason } = signal as { readonly reason: unknown };
+    if (reason instanceof HandlerTimeoutError) return { act, outcome: 'throw', late: reason };
+    const took = scene.clock.now - began;
+    scene.oracle.check(timeout === 0 || signal.aborted || took <= timeout, 'timeout', () => `${this.app}: the handler of '${queue}' has run for ${took} ms with ${letter.n}, and may for ${timeout} ms`); // prettier-ignore
     const again = act.do === 'requeue' || act.do === 'nack';
     if (again && !this.onceMore(`${queue} ${letter.n} ${attempt}`, act.times ?? 1)) return { act, outcome: 'ok' };
     return { act, outcome: act.do === 'hang' ? 'ok' : act.do };
@@ -129,12 +156,12 @@ export class Handlers {
   /** A message by itself. Throws what is planned. */
   async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
     const run = this.begin(queue, letter, context);
-    const { act, outcome } = await this.act(queue, letter, run.attempt);
+    const { act, outcome, late } = await this.act(queue, letter, run.attempt, context.signal);
     const manual = queue === 'hand';
     if (manual && (outcome === 'ok' || outcome === 'settleAndThrow')) context.ack();
     if (outcome === 'nack') context.nack();
     if (outcome === 'rejectByHand') context.reject();
-    const error = errorOf(act, outcome, letter.n, run.attempt);
+    const error = late ?? errorOf(act, outcome, letter.n, run.attempt);
     this.scene.ledger.end(run, outcome, error && `${error.name}: ${error.message}`);
     if (error) throw error;
     return { n: letter.n };
@@ -145,7 +172,14 @@ export class Handlers {
     const stale = items.filter(({ payload }) => this.arrivals.get(payload)! < this.lostAt).map(({ payload }) => payload.n); // prettier-ignore
     oracle.check(stale.length === 0 || clock.now === this.lostAt, 'ended', () => `${this.app}: a batch of '${queue}' has ${stale.join()}, which came before the connection was lost at ${this.lostAt} ms`); // prettier-ignore
     const taken = items.map((item) => ({ item, run: this.begin(queue, item.payload, item.context, true) }));
-    const acts = await Promise.all(taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt)));
+    const acts = await Promise.all(
+      taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt, item.context.signal)),
+    );
+    const late = acts.find((done) => done.late)?.late;
+    if (late) {
+      for (const { run } of taken) this.scene.ledger.end(run, 'throw', `${late.name}: ${late.message}`);
+      throw late;
+    }
     const all = acts.some(({ outcome }) => outcome === 'throwAll');
     const common = new Error('planned for all');
     for (const [at, { item, run }] of taken.entries()) {
@@ -175,7 +209,8 @@ export class Handlers {
 export function providerOf(handlers: Handlers, settings: NestSettings): Type {
   const { prefetch, concurrency, batch } = settings;
   const retry = retryOf(settings);
-  const options = { retry, prefetch, ...(concurrency === 0 ? {} : { concurrency }) };
+  const timeout = settings.timeout === 0 ? {} : { timeout: settings.timeout };
+  const options = { retry, prefetch, ...timeout, ...(concurrency === 0 ? {} : { concurrency }) };
   const mine = `mine.${handlers.app}`;
 
   @Injectable()
@@ -190,7 +225,7 @@ export function providerOf(handlers: Handlers, settings: NestSettings): Type {
       return handlers.handle('hand', letter, context);
     }
 
-    @AmqpBatchConsumer('batch', { ...batch, retry, itemPipes: [handlers.refusing('batch')] })
+    @AmqpBatchConsumer('batch', { ...batch, ...timeout, retry, itemPipes: [handlers.refusing('batch')] })
     batch(@Payload() items: AmqpBatchItem<Letter>[]): Promise<void> {
       return handlers.handleBatch('batch', items);
     }

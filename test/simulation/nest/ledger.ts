@@ -1,4 +1,9 @@
-import { StaleDeliveryError, type ConsumerFailure, type FailureRecord } from '../../../src/index.js';
+import {
+  HandlerTimeoutError,
+  StaleDeliveryError,
+  type ConsumerFailure,
+  type FailureRecord,
+} from '../../../src/index.js';
 import type { Oracle } from '../engine/oracle.js';
 import { delaysAfter, fateOf, isFinal, type Fate, type Outcome } from './table.js';
 import { DURABLE, type NestSettings, type Target } from './steps.js';
@@ -171,12 +176,15 @@ export class Ledger {
       const due = sent.asked ? 'answer' : this.settings.then;
       return oracle.check(decision === due || this.mayBePostponed(decision), 'table', () => `${what}; it cannot be decoded: ${due}`); // prettier-ignore
     }
-    const run = this.runs
-      .get(n)
-      ?.find((run) => run.app === app && run.attempt === attempt && run.fate && run.fate !== 'done' && !run.announced);
+    const late = cause instanceof HandlerTimeoutError;
+    const run = this.runs.get(n)?.find((run) => {
+      // A handler that has run too long may hear of it after this.
+      const failed = late ? run.outcome === undefined || run.error?.startsWith(cause.name) : run.fate && run.fate !== 'done'; // prettier-ignore
+      return run.app === app && run.attempt === attempt && failed && !run.announced;
+    });
     if (!run) return oracle.fail('table', `${what}; no handler has failed so`);
     run.announced = true;
-    const due = run.fate!;
+    const due = run.fate ?? fateOf('throw', attempt, this.settings, sent?.asked === true);
     // A hand that has settled before the error came is heard of as such.
     const settled = decision === 'settled' && due !== 'retry';
     oracle.check(decision === due || settled || this.mayBePostponed(decision), 'table', () => `${what}; due is ${due}`);

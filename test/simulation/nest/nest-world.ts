@@ -1,5 +1,6 @@
 import 'reflect-metadata';
-import { Logger } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { Promises } from '../core/promises.js';
 import { Oracle } from '../engine/oracle.js';
 import { Prng } from '../engine/prng.js';
@@ -15,6 +16,7 @@ import { Scene } from './scene.js';
 import { plainSettings, simplify } from './simplify.js';
 import { Site } from './site.js';
 import type { NestScenario, Step } from './steps.js';
+import { NoTransport } from './user-app.js';
 
 /** After so much of peace, ms: what has failed to start is started again; all is handled and what is parked sent back; all is well. */
 const PEACE = { again: [20_000, 50_000], redrive: 90_000, over: 120_000 } as const;
@@ -36,7 +38,24 @@ export const nestWorld: World<Step> = {
   simplify,
 };
 
+@Module({})
+class Empty {}
+
+let loaded: Promise<void> | undefined;
+
+/**
+ * Nest imports its package of microservices when the first of them is made. That takes turns of the real event loop, so it
+ * must not be within a run.
+ */
+function loadNest(): Promise<void> {
+  return (loaded ??= (async () => {
+    const app = await NestFactory.createMicroservice(Empty, { strategy: new NoTransport(), logger: false });
+    await app.close();
+  })());
+}
+
 async function run({ seed, settings, steps }: NestScenario, options: RunOptions): Promise<RunResult> {
+  await loadNest();
   const clock = new VirtualClock();
   const trace = new Trace(() => clock.now, options.trace ?? 'end');
   const oracle = new Oracle(() => clock.now, trace, options);

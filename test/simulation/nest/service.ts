@@ -20,18 +20,19 @@ const REPLIES_LOST = 10_000;
 /** Until a client has connected, or has failed to, ms. */
 const CONNECTING = 60_000;
 
+/** Handlers may give a message back more often than quorum queues let them by default. */
+const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } as const;
+
 /** The service has answered with an error. */
 class Answered extends Aborted {}
 
 function optionsOf(scene: Scene, owner: string, onWire: (wire: Wire) => void): AmqpTransportOptions {
-  const { gracePeriod, prefetch, publishTimeout, quorum } = scene.settings;
+  const { gracePeriod, prefetch, publishTimeout, quorum, timeout } = scene.settings;
   return {
     urls: 'amqp://node0',
     queue: QUEUE,
-    queueOptions: {
-      deadLetterExchange: DEAD,
-      ...(quorum ? { arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } } : {}),
-    },
+    queueOptions: { deadLetterExchange: DEAD, ...(quorum ? { arguments: QUORUM } : {}) },
+    ...(timeout === 0 ? {} : { timeout }),
     connectionName: owner,
     connection: scene.site.connection(owner, onWire),
     retry: retryOf(scene.settings),
@@ -109,7 +110,14 @@ export class Service {
     const { attempt, properties } = context;
     const { exchange, routingKey } = context.getMessage().fields;
     // What the context of a consumer has, for handlers that know no other.
-    const seen = { attempt, properties, exchange, routingKey, lastFailure: 'unseen' } as unknown as AmqpContext;
+    const seen = {
+      attempt,
+      properties,
+      exchange,
+      routingKey,
+      lastFailure: 'unseen',
+      signal: context.signal,
+    } as unknown as AmqpContext;
     return this.handlers.handle(QUEUE, letter, seen);
   }
 }

@@ -25,11 +25,12 @@ export const plainSettings = {
   lastRedrive: 'well',
   listening: false,
   controllers: false,
+  timeout: 0,
   duration: 5_000,
 } as const;
 
 /** Steps that are about one queue. */
-const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>(['redrive', 'listParked', 'deleteQueue']);
+const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>(['redrive', 'listParked', 'deleteQueue', 'usurp']);
 
 /** Values that a step may have in place of its own: fewer, smaller, at once. */
 export function simplify(step: Step): readonly Step[] {

@@ -91,6 +91,8 @@ export type Step = TimedStep &
     | { readonly kind: 'cancelConsumers'; readonly queue?: Target }
     /** By an operator, with all that is in it. */
     | { readonly kind: 'deleteQueue'; readonly queue: string }
+    /** By an operator, who declares it otherwise, and deletes it again after `ms`. */
+    | { readonly kind: 'usurp'; readonly queue: string; readonly ms: number }
     | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
     | { readonly kind: 'stall'; readonly ms: number }
     | { readonly kind: 'lag'; readonly by: number; readonly ms: number }
@@ -140,6 +142,8 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly listening: boolean;
   /** Handlers of services are methods of controllers. */
   readonly controllers: boolean;
+  /** ms that a handler may run; 0 for no limit. */
+  readonly timeout: number;
   /** Ms until peace comes. */
   readonly duration: number;
 }

@@ -51,7 +51,7 @@ function topologyOf(settings: NestSettings, mine: string): TopologyOptions {
 }
 
 /** What listens to nothing: an application with it can be closed before it has booted. */
-class NoTransport extends Server {
+export class NoTransport extends Server {
   listen(callback: () => void): void {
     callback();
   }
