@@ -26,6 +26,10 @@ export function auditPeace(scene: Scene, { apps, services }: Director): void {
     oracle.check(state !== 'starting', 'peace-open', () => `${name} is still starting after all that time`);
     if (state === 'running') expect('micro');
   }
+  const names = new Set(site.broker.queues.map(({ name }) => name));
+  for (const queue of consumers.keys()) {
+    oracle.check(names.has(queue), 'peace-consumers', () => `applications consume queue '${queue}', and the broker has none`); // prettier-ignore
+  }
   for (const { name, messages, unacknowledged, consumers: there } of site.broker.queues) {
     const due = consumers.get(name) ?? 0;
     oracle.check(there === due, 'peace-consumers', () => `queue '${name}' has ${there} consumers at the broker; applications have ${due}`); // prettier-ignore

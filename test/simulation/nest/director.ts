@@ -182,8 +182,12 @@ export class Director {
 
   private async usurp({ queue, ms }: Of<'usurp'>): Promise<void> {
     const usurped = await this.operate(`usurp '${queue}'`, async (channel) => {
-      await channel.queueDelete(queue);
-      await channel.queueDeclare(queue, { arguments: { 'x-max-length': 1_000 } });
+      // Both at once: nobody comes between them.
+      const declared = [
+        channel.queueDelete(queue),
+        channel.queueDeclare(queue, { arguments: { 'x-max-length': 1_000 } }),
+      ];
+      await Promise.all(declared);
     });
     this.scene.oracle.count('usurped', Number(usurped));
     const end = async (): Promise<void> => {

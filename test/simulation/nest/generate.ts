@@ -62,15 +62,19 @@ function drawSettings(random: Prng): NestSettings {
 
 /** What belongs together, or comes too seldom for one step in so many. */
 function drawSituation(random: Prng, { calm, duration }: NestSettings): Step[] {
-  const at = Math.round(random.next() * duration);
+  // While all is well yet, or at any time.
+  const at = random.chance(0.5) ? 100 : Math.round(200 + (random.next() * duration) / 2);
   const queue = random.pick(['micro', 'micro', 'work', 'batch', 'price'] as const);
-  if (!calm) return random.chance(0.2) ? [{ at, kind: 'usurp', queue, ms: random.pick([100, 1_000, 5_000]) }] : [];
-  if (random.chance(0.5)) return [];
-  // The end of an application whose handler hangs: where nothing breaks it is due at a certain time.
+  if (!calm) {
+    if (random.chance(0.8)) return [];
+    const usurp: Step = { at, kind: 'usurp', queue, ms: random.pick([100, 1_000, 5_000]) };
+    return queue === 'micro' ? [{ at: at - 90, kind: 'serve', app: 0 }, usurp] : [usurp];
+  }
+  // The end of an application whose handler hangs, whichever of two gets the messages: where nothing breaks it is due in time.
   const begin = random.pick([300, 600, 1_000]);
   const to = random.pick(['work', 'hand', 'batch'] as const);
   return [
-    { at: begin, kind: 'publish', app: 0, what: { to, count: 1, plan: [{ do: 'hang', after: 0 }] } },
+    { at: begin, kind: 'publish', app: 0, what: { to, count: 4, plan: [{ do: 'hang', after: 0 }] } },
     { at: begin + 200, kind: 'shutDown', app: 0 },
   ];
 }
@@ -79,7 +83,8 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   const weights: Partial<Record<Drawn, number>> = {};
   for (const kind of Object.keys(WEIGHTS) as Drawn[]) {
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
-    const never = settings.calm && !USERS.has(kind);
+    // What hangs shall hang until peace there.
+    const never = settings.calm && (!USERS.has(kind) || kind === 'letGo');
     weights[kind] = never ? 0 : WEIGHTS[kind] * (favour === 0 && kind === ALWAYS ? 1 : favour);
   }
   const targets = (['work', 'hand', 'batch', 'price', 'mine'] as const).filter(() => random.chance(0.6));
