@@ -372,4 +372,23 @@ export const mutants: readonly Mutant[] = [
     replace: '((await actions.findQueue(this.resolve(name))) ?? { queue: this.resolve(name) }) : undefined;',
     why: 'a server-named queue that is gone is taken to be there',
   },
+  // Bounds and leaders.
+  {
+    file: `${client}/link/inflow.ts`,
+    search: '    this.tap.pause();\n',
+    replace: '',
+    why: 'deliveries are read on, however much is held',
+  },
+  {
+    file: `${client}/link/inflow.ts`,
+    search: '      else this.plan();\n',
+    replace: '',
+    why: 'a socket that was paused is not read any more',
+  },
+  {
+    file: `${client}/publishing/refusals.ts`,
+    search: '    if (this.planned) return true;\n',
+    replace: '    if (!this.planned) return false;\n',
+    why: 'a channel that the dead leader of its queue refuses is not opened anew',
+  },
 ];

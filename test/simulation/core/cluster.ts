@@ -9,6 +9,7 @@ import type { VirtualClock } from '../engine/virtual-clock.js';
 import type { Wire } from '../engine/wire.js';
 import { bodyOf, propertiesOf } from './messages.js';
 import { nameOf } from './binding-book.js';
+import { Leaders, type FaultyChannel } from './leaders.js';
 import { keyOf, type Ledger } from './ledger.js';
 import { FAIR_WEATHER, type CoreSettings, type StepOf } from './steps.js';
 
@@ -37,7 +38,7 @@ interface InnerSession {
   onError(channel: InnerChannel, error: Error, method: undefined): void;
 }
 
-interface InnerChannel {
+interface InnerChannel extends FaultyChannel {
   readonly closing: boolean;
   readonly consuming: { readonly consumers: ReadonlyMap<string, { readonly prefetch: number }> };
 }
@@ -69,6 +70,7 @@ export class Cluster {
   /** The client may have been led to break the protocol: bytes were broken on purpose. */
   bytesBroken = false;
   channelMaxLowered = false;
+  readonly leaders: Leaders;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -78,6 +80,7 @@ export class Cluster {
     private readonly ledger: Ledger,
     private readonly trace: Trace,
   ) {
+    this.leaders = new Leaders(clock, oracle);
     this.broker = simulatedBroker(clock, random, oracle, trace);
     this.network = new Network(clock, random.split('network'), FAIR_WEATHER, settings.nodes, (node, socket, wire) =>
       this.accept(node, socket, wire),
@@ -170,6 +173,7 @@ export class Cluster {
 
   forgetFaults(): void {
     this.refusals.length = 0;
+    this.leaders.comeBack();
     this.broker.faults.clear();
   }
 
@@ -205,6 +209,8 @@ export class Cluster {
         if (entry.name === 'channel.open') {
           const at = `${wire}/${entry.channel}`;
           this.openings.set(at, (this.openings.get(at) ?? 0) + 1);
+          const there = this.session(this.wireOf.get(entry.connection)!)?.channels.get(entry.channel);
+          if (there) this.leaders.onOpen(wire, entry.channel, there);
         }
         this.oracle.count(`method: ${entry.name}`);
         if (this.trace.wanted) this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);

@@ -10,7 +10,7 @@ import { UserConnection } from './user-connection.js';
 /** Steps by which the world breaks something. */
 const FAULTS: ReadonlySet<Step['kind']> = new Set([
   'halfOpen', 'reset', 'fin', 'blackHole', 'truncate', 'freeze', 'nodeDown', 'crash', 'shutDown', 'smaller', 'block', 'cancelConsumers', 'drop',
-  'stall', 'lag', 'corruptFrame', 'refuseLogins', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
+  'stall', 'lag', 'loseLeader', 'corruptFrame', 'refuseLogins', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
 ] as const); // prettier-ignore
 
 /** Carries out steps: the users' on their connections and channels, the world's on network and broker. */
@@ -24,6 +24,7 @@ export class Director {
 
   constructor(private readonly scene: Scene) {
     this.traps = new MethodTraps(scene, this);
+    scene.cluster.leaders.excuses = (wire, id) => !scene.cluster.fair || !this.comesBack(wire, id);
   }
 
   private get broker(): EmbeddedBroker {
@@ -60,6 +61,8 @@ export class Director {
         return this.traps.add(step);
       case 'putIn':
         return scene.cluster.putIn(step.queue, step.count);
+      case 'loseLeader':
+        return scene.cluster.leaders.lose(step.ms);
       case 'halfOpen':
       case 'reset':
       case 'fin':
@@ -208,6 +211,13 @@ export class Director {
   /** A client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number): void {
     this.traps.onMethod(name, connection, channel);
+  }
+
+  /** A channel that its user has open, and that may open anew. */
+  private comesBack(wire: number, id: number): boolean {
+    const owner = this.allConnections.find(({ wires }) => wires.some((other) => other.id === wire));
+    const user = owner?.allChannels.find(({ channel, isOver }) => channel?.id === id && !isOver);
+    return owner?.closeAsked === false && user !== undefined && user.settings.restore !== false;
   }
 
   /** A peer that is silent is given up within two heartbeats of the last byte. */

@@ -1,5 +1,6 @@
 import { Prng } from '../engine/prng.js';
 import type { Weather } from '../engine/wire.js';
+import { drawRarity } from './rarities.js';
 import { drawSituations } from './situations.js';
 import {
   EXCHANGES,
@@ -15,7 +16,7 @@ import {
 } from './steps.js';
 
 /** What is drawn one by one; the others come in situations only. */
-type DrawnKind = Exclude<StepKind, 'putIn' | 'trap'>;
+type DrawnKind = Exclude<StepKind, 'putIn' | 'trap' | 'loseLeader'>;
 
 /** How often each kind comes, before a seed favours some and leaves others out. */
 const WEIGHTS: Readonly<Record<DrawnKind, number>> = {
@@ -53,7 +54,9 @@ export function generate(seed: number): CoreScenario {
   // Of a generator of their own: what a seed means beside them stays what it is.
   const { situations, calm } = drawSituations(new Prng(seed, 'situations'), steps, settings.duration);
   const beside = steps.filter(({ at, kind }) => (mayFlood || kind !== 'flood') && (!calm || at < BEGINNING));
-  return { seed, settings, steps: [...beside, ...situations].sort((one, other) => one.at - other.at) };
+  const rarity = drawRarity(new Prng(seed, 'rarities'), steps, settings.duration);
+  const all = [...beside, ...situations, ...rarity.steps].sort((one, other) => one.at - other.at);
+  return { seed, settings: { ...settings, ...rarity.settings }, steps: all };
 }
 
 function drawSettings(random: Prng): CoreSettings {

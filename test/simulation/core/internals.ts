@@ -23,6 +23,11 @@ export function bufferedBytes(connection: Connection): number {
   return connectionEndpointOf(connection).lastLink?.transport.bufferedBytes ?? 0;
 }
 
+/** Bytes of deliveries that wait for a handler, or have one that nothing bounds. */
+export function heldBytes(connection: Connection): number {
+  return connectionEndpointOf(connection).heldBytes();
+}
+
 /** What the broker calls a queue now. */
 export function currentName(connection: Connection, queue: string): string {
   return recordOf(connection).resolve(queue);

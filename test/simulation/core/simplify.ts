@@ -3,6 +3,7 @@ import type { Step } from './steps.js';
 /** What settings are when they do not matter. */
 export const plainSettings = {
   logger: undefined,
+  maxHeldBytes: undefined,
   nodes: 1,
   heartbeat: 10,
   rpcTimeout: 5_000,

@@ -7,14 +7,14 @@ const LATENCY = 2;
 /** Weather in which a round trip takes 4 ms, always. */
 const STEADY: Weather = { latency: [LATENCY, LATENCY], chunk: 0, bandwidth: 0 };
 /** ms from a situation's beginning to where it matters: by then its channel is open and consumes. */
-const READY = 60;
+export const READY = 60;
 /** ms after which the weather is again what it was. */
 const OVER = 400;
 
 const QUEUES = ['safe0', 'safe1', 'safe2', 'brief0'];
 
 /** Steps on a channel of the situation's own, at times from its beginning. */
-class Scenery {
+export class Scenery {
   readonly steps: Step[] = [];
   readonly queue: string;
 
@@ -265,7 +265,7 @@ export function drawSituations(random: Prng, steps: readonly Step[], duration: n
 }
 
 /** The weather that would be now without the situation. */
-function weatherAgain(steps: readonly Step[], begin: number): Step {
+export function weatherAgain(steps: readonly Step[], begin: number): Step {
   const at = begin + OVER;
   const before = steps.findLast((step) => step.kind === 'weather' && step.at <= at);
   return { at, kind: 'weather', weather: before?.kind === 'weather' ? before.weather : STEADY };

@@ -237,6 +237,8 @@ export type Step = TimedStep &
     /** `after`: so many more are taken as they are before. */
     | { readonly kind: 'returnNext'; readonly count: number; readonly after?: number }
     | { readonly kind: 'putIn'; readonly queue: string; readonly count: number }
+    /** For so long queues have no leader: a channel that opens meanwhile is refused all that it publishes. */
+    | { readonly kind: 'loseLeader'; readonly ms: number }
     /** When such a method of this connection comes next, something breaks. */
     | {
         readonly kind: 'trap';
@@ -270,6 +272,8 @@ export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly writeBufferSize: number;
   readonly reconnect: { readonly initialDelay: number; readonly maxDelay: number; readonly attempts?: number } | false;
   readonly maxMessageSize: number;
+  /** Default: the client's. */
+  readonly maxHeldBytes?: number;
   /** The logger throws now and then. */
   readonly logger?: 'throws';
   /** Ms until peace comes. */

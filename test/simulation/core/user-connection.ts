@@ -4,6 +4,7 @@ import type { SimSocket } from '../engine/sim-socket.js';
 import type { Wire } from '../engine/wire.js';
 import { BindingBook } from './binding-book.js';
 import type { ChannelOwner } from './channel-base.js';
+import { watchHeldBytes } from './held-bytes.js';
 import { UserError } from './promises.js';
 import type { Scene } from './scene.js';
 import type { StepOf } from './steps.js';
@@ -77,6 +78,7 @@ export class UserConnection implements ChannelOwner {
       frameMax: settings.frameMax,
       writeBufferSize: settings.writeBufferSize,
       maxMessageSize: settings.maxMessageSize,
+      ...(settings.maxHeldBytes === undefined ? {} : { maxHeldBytes: settings.maxHeldBytes }),
       reconnect: settings.reconnect,
       createSocket: async ({ host }: { host: string }, stop: AbortSignal) => this.socket(Number(host.slice(4)), stop),
       logger: { warn: (message: string) => this.log(message) },
@@ -150,6 +152,7 @@ export class UserConnection implements ChannelOwner {
     const { scene, name } = this;
     const { oracle, trace } = scene;
     this.connection = connection;
+    watchHeldBytes(scene, name, connection);
     connection.on('disconnected', (error) => {
       oracle.count('disconnected');
       trace.add('client', `${name} disconnected: ${error.message}`);

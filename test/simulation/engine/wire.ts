@@ -31,6 +31,8 @@ export type WireFault =
 
 /** Bytes that a direction takes before the sender's write waits: socket buffers of both ends. */
 const WINDOW = 64 * 1024;
+/** What one read of a socket brings, at most; in bytes. */
+const READ = 64 * 1024;
 /** Pieces that one write is cut into, at most: byte by byte a large body would be all that a seed does. */
 const MOST_PIECES = 40;
 
@@ -160,7 +162,9 @@ class Lane implements WireEnd {
       return this.onCut();
     }
     this.cutAfter -= parcel.bytes.length;
-    this.receiverFull = !this.receiver.bring(parcel.bytes);
+    for (let at = 0; at < parcel.bytes.length; at += READ) {
+      this.receiverFull = !this.receiver.bring(parcel.bytes.subarray(at, at + READ));
+    }
   }
 
   private later(delay: number, run: () => void): void {

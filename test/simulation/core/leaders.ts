@@ -1,0 +1,64 @@
+import type { Oracle } from '../engine/oracle.js';
+import type { VirtualClock } from '../engine/virtual-clock.js';
+
+/** What a channel of the broker's asks before it takes a publish. */
+interface PublishFaults {
+  onPublish(message: unknown, confirming: boolean, mandatory: boolean): 'nacked' | 'returned' | undefined;
+}
+
+/** The inside of a channel of the broker's: what it takes its faults from. */
+export interface FaultyChannel {
+  readonly host: { faults: PublishFaults };
+}
+
+/** After the first refusal a channel is to be opened anew, by far; ms. */
+const RENEWED_WITHIN = 8_000;
+
+/**
+ * Leaders of queues that die. A channel that opens before the next is elected keeps the dead one, as RabbitMQ 3.10's do: all
+ * that it publishes is refused, for as long as it lives or until the node is back.
+ */
+export class Leaders {
+  private electedAt = 0;
+  private away = true;
+  /** What says that a channel need not be opened anew: its user does not want it, or the network is slow. */
+  excuses: (wire: number, channel: number) => boolean = () => false;
+
+  constructor(
+    private readonly clock: VirtualClock,
+    private readonly oracle: Oracle,
+  ) {}
+
+  /** The next are elected in `ms`. */
+  lose(ms: number): void {
+    this.electedAt = Math.max(this.electedAt, this.clock.now + ms);
+    this.away = true;
+  }
+
+  /** The nodes that have died are back. */
+  comeBack(): void {
+    this.electedAt = 0;
+    this.away = false;
+  }
+
+  /** A channel opens. */
+  onOpen(wire: number, id: number, channel: FaultyChannel): void {
+    if (this.clock.now >= this.electedAt) return;
+    const { host } = channel;
+    const { faults } = host;
+    let first: number | undefined;
+    // The broker has one of these for all channels: this one gets its own.
+    const refusing: PublishFaults = {
+      onPublish: (message, confirming, mandatory) => {
+        if (!this.away || !confirming) return faults.onPublish(message, confirming, mandatory);
+        this.oracle.count('refused for want of a leader');
+        first ??= this.clock.now;
+        const since = this.clock.now - first;
+        const fine = since < RENEWED_WITHIN || this.excuses(wire, id);
+        this.oracle.check(fine, 'leader', () => `channel ${wire}/${id} has been refused for ${since} ms, and was not opened anew`); // prettier-ignore
+        return 'nacked';
+      },
+    };
+    host.faults = Object.assign(Object.create(faults) as PublishFaults, refusing);
+  }
+}
