@@ -4,7 +4,7 @@ import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
-import { connectionEndpointOf } from '../support/client-internals.js';
+import { connectionEndpointOf } from './support/client-internals.js';
 
 const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 

@@ -3,7 +3,7 @@ import { TimeoutError, type Channel, type Connection } from '../../lib/client/in
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
-import { endpointOf } from '../support/client-internals.js';
+import { endpointOf } from './support/client-internals.js';
 
 const getOk = { deliveryTag: 1, redelivered: false, exchange: '', routingKey: 'q', messageCount: 0 };
 

@@ -4,7 +4,7 @@ import { TimeoutError, type Channel, type ConsumeOptions, type Delivery } from '
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
-import { endpointOf } from '../support/client-internals.js';
+import { endpointOf } from './support/client-internals.js';
 
 const deliver = (peer: Peer, channel: number, deliveryTag: number, body = `${deliveryTag}`): void =>
   peer.content(

@@ -9,7 +9,7 @@ import {
 import { ReconnectPace } from '../../lib/client/recovery/reconnect-pace.js';
 import { errorOf, eventOf, eventually, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
-import { connectionEndpointOf } from '../support/client-internals.js';
+import { connectionEndpointOf } from './support/client-internals.js';
 
 const LIMITS = { initialDelay: 100, maxDelay: 30_000, attempts: Infinity };
 const REFUSED = new ConnectionLostError('connect ECONNREFUSED', 'unknown');

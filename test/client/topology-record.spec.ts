@@ -4,7 +4,7 @@ import { connect, NotFoundError } from '../../lib/client/index.js';
 import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
-import { connectionEndpointOf, endpointOf } from '../support/client-internals.js';
+import { connectionEndpointOf, endpointOf } from './support/client-internals.js';
 
 describe('K1 what is on record is what the broker has, and nothing else', () => {
   const harness = useClientHarness();

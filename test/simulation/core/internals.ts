@@ -1,5 +1,5 @@
 import type { Channel, Connection } from '../../../lib/client/index.js';
-import { connectionEndpointOf, endpointOf } from '../../support/client-internals.js';
+import { connectionEndpointOf, endpointOf } from '../../client/support/client-internals.js';
 
 /** What the oracle looks at and users cannot: kept in one place, for it hangs on how the client is built. */
 interface InnerRecord {
