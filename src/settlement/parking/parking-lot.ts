@@ -1,6 +1,6 @@
 import { showAs } from '../../../lib/shown/index.js';
 import { Injectable, Logger } from '@nestjs/common';
-import { NotFoundError, type Channel, type Connection, type Delivery } from '../../../lib/client/index.js';
+import { type Channel, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage } from '../../common/log-text.js';
@@ -71,7 +71,7 @@ export class ParkingLot {
    */
   async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
     count(limit, 'ParkingLot: limit', { min: 1 });
-    return this.onChannel(queue, connection, [], async (channel) => {
+    return this.onChannel(connection, async (channel) => {
       const deliveries = await fetch(channel, parkedQueueName(queue), limit);
       putBack(deliveries);
       return deliveries.map((delivery) => parkedMessage(delivery, queue));
@@ -92,8 +92,7 @@ export class ParkingLot {
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
     const parked = parkedQueueName(queue);
-    const nothing: RedriveResult = { redriven: 0, kept: 0, failed: 0 };
-    return this.onChannel(queue, connection, nothing, async (channel, sendBack) => {
+    return this.onChannel(connection, async (channel, sendBack) => {
       let redriven = 0;
       const kept: Delivery[] = [];
       const failed: Delivery[] = [];
@@ -127,7 +126,7 @@ export class ParkingLot {
 
   /** Deletes all parked messages; resolves with their number. */
   async purge(queue: string, { connection }: ParkingOptions = {}): Promise<number> {
-    return this.onChannel(queue, connection, 0, (channel) => channel.queuePurge(parkedQueueName(queue)));
+    return this.onChannel(connection, (channel) => channel.queuePurge(parkedQueueName(queue)));
   }
 
   private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
@@ -136,23 +135,12 @@ export class ParkingLot {
     );
   }
 
-  /**
-   * Opens own channels. When they close, unsettled messages return to the queue.
-   *
-   * @param nothing the result while no message of the queue was ever parked
-   * @throws NotFoundError when the queue itself does not exist
-   */
+  /** Opens own channels. When they close, unsettled messages return to the queue. */
   private async onChannel<T>(
-    queue: string,
     connection: string | undefined,
-    nothing: T,
     work: (channel: Channel, sendBack: SendBack) => Promise<T>,
   ): Promise<T> {
     const { publishing } = await this.connections.get(connection, 'ParkingLot').connections.open();
-    if (!(await exists(publishing, parkedQueueName(queue)))) {
-      await publishing.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
-      return nothing;
-    }
     const channel = await publishing.openChannel({ restore: false });
     const sendBack = new SendBack(publishing);
     try {
@@ -161,17 +149,6 @@ export class ParkingLot {
       await sendBack.close();
       await channel.close();
     }
-  }
-}
-
-/** Whether a queue exists. */
-async function exists(connection: Connection, queue: string): Promise<boolean> {
-  try {
-    await connection.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
-    return true;
-  } catch (error) {
-    if (error instanceof NotFoundError) return false;
-    throw error;
   }
 }
 
