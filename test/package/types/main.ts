@@ -80,6 +80,7 @@ export async function internals(connection: Connection): Promise<void> {
   connection.onLinkLost();
   // @ts-expect-error of the consumer's channel
   consumer.deliver();
+  const face = core;
   // @ts-expect-error of the link
-  core.closeError('channel', {});
+  face.closeError('channel', {});
 }
