@@ -233,12 +233,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
-    const opened = this.isOpen ? checked : this.#endpoint.whenOpen('basic.consume', checked);
-    if (this.#endpoint.current === 'opening') {
-      return this.#endpoint.consumers.addEarly(this.queueMeant(queue), handler, checked, Promise.resolve(opened));
-    }
+    const { consumers, current } = this.#endpoint;
+    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
+    if (this.isOpen) return consumers.add(this.queueMeant(queue), handler, checked);
+    const opened = this.#endpoint.whenOpen('basic.consume', checked);
+    if (current === 'opening') return consumers.addEarly(this.queueMeant(queue), handler, checked, opened);
     const left = await opened;
-    return this.#endpoint.consumers.add(this.queueMeant(queue), handler, left);
+    return consumers.add(this.queueMeant(queue), handler, left);
   }
 
   /**
