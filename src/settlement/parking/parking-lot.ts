@@ -11,8 +11,11 @@ import { concernsTheMessage, SendBack } from './send-back.js';
 
 const DEFAULT_LIST_LIMIT = 100;
 const DEFAULT_SCAN = 10_000;
-/** Maximum number of messages on their way back at once. */
-const WINDOW = 50;
+/**
+ * Maximum number of messages on their way back at once. A quorum queue of RabbitMQ holds back acknowledgements of fetched
+ * messages beyond 32 that it has not applied (`quorum_commands_soft_limit`), and drops them when the channel closes.
+ */
+const WINDOW = 25;
 
 /** The connection of the parked queue. */
 export interface ParkingOptions {
