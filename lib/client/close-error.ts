@@ -44,7 +44,7 @@ const byReplyName = {
   INTERNAL_ERROR: InternalError,
 } as const satisfies Record<ReplyCodeName, typeof ConnectionError | typeof ChannelError>;
 
-/** What connection.close and channel.close carry. */
+/** The arguments of connection.close and channel.close. */
 export interface CloseArguments {
   readonly replyCode: number;
   readonly replyText: string;

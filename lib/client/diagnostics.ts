@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
- * What the client does, on Node's diagnostics channels, for tracing and metrics. Nothing is built or published while
- * nobody subscribes.
+  * Publishes the client's actions on Node's diagnostics channels, for tracing and metrics. A channel without subscribers
+  * costs nothing: its messages are not built.
  *
  * | channel             | message                                                    |
  * |---------------------|------------------------------------------------------------|

@@ -3,7 +3,7 @@ import type { MessageProperties, MethodName } from '../protocol/types.js';
 
 export { AmqpError, EncodingError, WireError } from '../protocol/errors.js';
 
-/** What is known of a failure. */
+/** The known facts of a failure. */
 export interface FailureDetails {
   /** The peer's reply code (section 1.2), where it gave one. */
   readonly replyCode?: number | undefined;
@@ -11,7 +11,7 @@ export interface FailureDetails {
   readonly replyText?: string | undefined;
   /** The method that caused it, where one did. */
   readonly method?: MethodName | undefined;
-  /** Where it happened, whatever its code suggests: a refused login is a 403 of the connection. */
+  /** The object that the failure ends. The reply code does not tell it: a refused login is a 403 of the connection. */
   readonly scope?: 'connection' | 'channel' | undefined;
   /** The same call may succeed later, without a change to it. */
   readonly recoverable?: boolean | undefined;
@@ -197,8 +197,8 @@ export class UnexpectedPeerError extends ConnectionError {
 }
 
 /**
- * What a lost connection or channel leaves open. `unknown`: it was sent, and whether the broker took it cannot be
- * known; `not-sent`: nothing of it left this process.
+  * The fate of a call or publish that failed. `unknown`: it was sent, and the broker may have carried it out. `not-sent`:
+  * the broker certainly does not have it.
  */
 export type Outcome = 'unknown' | 'not-sent';
 

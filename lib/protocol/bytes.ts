@@ -252,7 +252,7 @@ export class ByteReader {
     return this.buffer.readDoubleBE(this.take(8));
   }
 
-  /** What is not UTF-8 is kept, see lossless-text.ts. */
+  /** Reads a short string. Bytes that are not UTF-8 survive, see lossless-text.ts. */
   shortstr(): string {
     const size = this.octet();
     const at = this.take(size);

@@ -12,7 +12,7 @@ const SLAB = 64 * 1024;
 const DIRECT = 16 * 1024;
 const HUGE = 'x'.repeat(200_000);
 
-/** What a connection does to its writer, and what arrives of it. */
+/** One action of a connection on its writer, and the frames that arrive because of it. */
 type Step =
   | { readonly does: 'send'; readonly run: (writer: FrameWriter) => void; readonly arrival: Arrival }
   | { readonly does: 'fail'; readonly run: (writer: FrameWriter) => void }

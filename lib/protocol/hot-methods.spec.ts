@@ -11,7 +11,7 @@ import { argumentsOf, bytes } from './protocol.arbitraries.js';
 
 type Settled = 'basic.ack' | 'basic.nack';
 
-/** What `read` makes of it, or that it is a WireError; anything else fails the test. */
+/** Returns the result of `read`, or the marker for a WireError. Any other error fails the test. */
 function outcome(read: () => unknown): unknown {
   try {
     return read();
@@ -45,7 +45,7 @@ const mutated = fc
     return payload;
   });
 
-/** What a fresh writer has to send. */
+/** Returns the bytes that a fresh writer produces. */
 function sent(write: (writer: FrameWriter) => void): Buffer {
   const writer = new FrameWriter(() => {});
   write(writer);

@@ -10,7 +10,7 @@ import { writeProperties } from './properties.js';
 import { properties as spec } from './spec.js';
 import type { MessageProperties } from './types.js';
 
-/** What is written by hand for speed says the same as the table of the specification, byte for byte. */
+/** Checks that the hand-written writers produce the same bytes as the table of the specification. */
 
 const shortstr = fc.oneof(
   fc.string({ maxLength: 255 }),

@@ -4,9 +4,9 @@ import { Decimal, typed, type FieldTable, type FieldValue } from './field-table.
 import { methods as spec, properties as propertySpec, type FieldKind } from './spec.js';
 import type { Method, MethodArguments, MethodName, MessageProperties } from './types.js';
 
-/** What the property tests of lib/protocol put in, valid by construction. Not part of the build. */
+/** Valid inputs for the property tests of lib/protocol. Not part of the build. */
 
-/** What is written, and what is read back for it. */
+/** A value to write, and the value that is read back for it. */
 export interface Given<T> {
   readonly written: T;
   readonly read: T;

@@ -6,7 +6,7 @@
  * connection.blocked/unblocked/update-secret).
  */
 
-/** How an argument is encoded: the domains of section 4.2.1, resolved to their base types. */
+/** The encoding of an argument: the domains of section 4.2.1, resolved to their base types. */
 export type FieldKind = 'octet' | 'short' | 'long' | 'longlong' | 'shortstr' | 'longstr' | 'table' | 'bit';
 
 interface MethodSpec {

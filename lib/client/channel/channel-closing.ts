@@ -7,7 +7,7 @@ import { textOf } from '../text-of.js';
 import { within } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
 
-/** What publishes get, ms, to be taken after all, when the channel closes while the broker blocks the connection. */
+/** Time in ms that waiting publishes still get when the channel closes while the broker blocks the connection. */
 const BLOCKED_GRACE = 1_000;
 
 /** The channel, as its graceful end sees it. */

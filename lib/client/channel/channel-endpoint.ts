@@ -70,7 +70,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   private readonly backoff: Backoff;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
-  /** What the broker knows of it on this link, as far as it was told; `closing`: channel.close is under way. */
+  /** The channel's state at the broker on this link, as far as this side knows. `closing`: channel.close is under way. */
   atBroker: 'open' | 'closing' | 'closed' = 'closed';
   /** Consumers that have ended here, and that the broker has until it closes the channel. */
   private readonly endings = new Set<Consumer>();
@@ -87,7 +87,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     private readonly host: ChannelHost,
     readonly channelOptions: ResolvedChannelOptions,
     readonly report: Report<ChannelEvents>,
-    /** What is declared here is recorded there, to be declared again. */
+    /** The record of declarations that are made again after a loss. */
     readonly topology: TopologyRecord = host.topology,
   ) {
     const { clock, random, rpcTimeout, logger } = host.options;

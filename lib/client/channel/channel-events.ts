@@ -2,7 +2,7 @@ import type { Consumer } from '../consuming/consumer.js';
 import type { Delivery, DeliveryInfo } from '../consuming/delivery.js';
 import type { AmqpError, ChannelError, ConnectionError, ConsumerCancelledError, ReturnedMessage } from '../errors.js';
 
-/** What a channel tells, by event. */
+/** The events of a channel, with the arguments of their listeners. */
 export type ChannelEvents = {
   /** The broker closed the channel, or the connection was lost. It is restored next, if it may be. */
   lost: [error: ConnectionError | ChannelError];

@@ -31,7 +31,7 @@ export interface Leaving {
   onLeft(): void;
 }
 
-/** What a channel needs of its connection. */
+/** The part of a connection that its channels use. */
 export interface ChannelHost {
   readonly options: ResolvedOptions;
   readonly topology: TopologyRecord;

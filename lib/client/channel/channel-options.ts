@@ -26,7 +26,10 @@ export interface ChannelOptions {
   readonly maxWaiting?: number;
   /** Bytes of bodies that may wait, likewise. Default 67,108,864. */
   readonly maxWaitingBytes?: number;
-  /** What a publish does while the connection is lost or blocked: wait for its deadline, or fail at once. Default `'wait'`. */
+  /**
+   * Controls publishes while the connection is lost or blocked: `'wait'` keeps them until their deadline, `'fail'` rejects
+   * them at once. Default `'wait'`.
+   */
   readonly whenUnavailable?: 'wait' | 'fail';
   /** Send again, after a restore, what was not confirmed: at least once instead of `outcome: 'unknown'`. Default false. */
   readonly republishUnconfirmed?: boolean;

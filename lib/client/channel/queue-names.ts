@@ -10,7 +10,7 @@ export class QueueNames {
     return this.current.size;
   }
 
-  /** What the broker calls this queue now. */
+  /** Returns the name that the queue has at the broker now. */
   resolve(queue: string): string {
     return this.current.get(queue) ?? queue;
   }

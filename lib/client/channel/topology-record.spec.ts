@@ -24,7 +24,7 @@ const nothing: TopologyActions = {
   failed: () => {},
 };
 
-/** What a replay asks for, in order. */
+/** Returns the calls that a replay makes, in order. */
 async function replayed(record: TopologyRecord, queue?: string, serverNames: string[] = []): Promise<string[]> {
   const log: string[] = [];
   const actions: TopologyActions = {

@@ -57,13 +57,17 @@ interface RecordedQueue {
 }
 
 /**
- * What was declared through a connection, so that it can be declared again: exchanges, queues, bindings.
- *
- * The rule: on record is what the broker has of it, and nothing else. So the record changes in the moment that the broker's
- * answer is read, whether or not the caller still waits for it; a deletion under way holds back whoever would declare the
- * same again, and a declaration under way whoever would discard the queue; and what the broker deletes by itself goes here
- * too: a queue that is `autoDelete` with its last consumer, an exchange that is with the last binding from it, and so on
- * along the bindings. The names in here are those that the user knows, see {@link QueueNames}.
+  * Records the exchanges, queues and bindings that were declared through a connection, so that they can be declared again.
+  *
+  * The record contains exactly what the broker has of these declarations:
+  *
+  * - It changes at the moment when the broker's answer is read, even if the caller no longer waits for that answer.
+  * - A new declaration waits for a deletion of the same entity that is under way, and discarding a queue waits for its
+  *   declaration.
+  * - An entity that the broker deletes by itself leaves the record, too: an `autoDelete` queue with its last consumer, an
+  *   `autoDelete` exchange with the last binding from it, and so on along the bindings.
+  *
+  * The record uses the names that the user knows, see {@link QueueNames}.
  */
 export class TopologyRecord {
   private readonly exchanges = new Map<string, { readonly type: string; readonly options: ExchangeDeclareOptions }>();
@@ -88,7 +92,7 @@ export class TopologyRecord {
     return all.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** What the broker calls this queue now. */
+  /** Returns the name that the queue has at the broker now. */
   resolve(queue: string): string {
     return this.names.resolve(queue);
   }
@@ -187,7 +191,7 @@ export class TopologyRecord {
     });
   }
 
-  /** Whether a deletion that is under way succeeds; undefined when none is. */
+  /** Resolves to true if the deletion of the queue that is under way succeeds. Undefined when none is. */
   deletionOf(queue: string): Promise<boolean> | undefined {
     return this.deletions.get(this.knownAs(queue));
   }

@@ -34,7 +34,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   readonly topology = new TopologyRecord((queue) => this.restorer.discard(queue));
   /** Calls on channel 0. */
   readonly control: PendingCalls;
-  /** Who waits for the next event, whichever it is. */
+  /** The calls that wait for the next event of any kind. */
   readonly events = new EventWaiters();
   private readonly channels = new Channels(() => this.link);
   private readonly end = new Deferred<AmqpError | undefined>();
@@ -42,7 +42,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   private readonly stop = new AbortController();
   private readonly pace: ReconnectPace | undefined;
   private readonly deadline: EarliestDeadline;
-  /** Who waits until it is open. */
+  /** The calls that wait until the connection is open. */
   private readonly opening = new Set<Deferred<void>>();
   private current: ConnectionState = 'connecting';
   private wasOpen = false;

@@ -1,6 +1,6 @@
 import type { AmqpError, ConnectionError } from '../errors.js';
 
-/** What a connection tells, by event. */
+/** The events of a connection, with the arguments of their listeners. */
 export type ConnectionEvents = {
   /** It is open for the first time. Only a connection of `createConnection()` has listeners by then. */
   connected: [];
@@ -15,11 +15,11 @@ export type ConnectionEvents = {
   unblocked: [];
   /** Something that was declared here could not be declared again after a loss. */
   restoreFailed: [entity: string, error: unknown];
-  /** What `restoreFailed` told of is there after all: it was locked by the connection of before. */
+  /** An entity of an earlier `restoreFailed` is declared now. The former connection had locked it. */
   restored: [entity: string];
   /**
-   * A queue that the broker names has another name after a loss. Calls and publishes to the default exchange take either;
-   * what travels in messages, as in `replyTo`, must be the new one.
+    * A server-named queue has another name after a loss. Calls and publishes to the default exchange accept both names. Use
+    * the new one inside messages, such as in `replyTo`.
    *
    * @param queue as `queueDeclare` has told it
    */

@@ -68,12 +68,16 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.blocked;
   }
 
-  /** What the broker calls a queue now that it has named: `queueDeclare` told `queue`, and a loss may have changed it. */
+  /**
+   * Returns the current name of a server-named queue. A loss may have changed the name that `queueDeclare` returned.
+   *
+   * @param queue the name that `queueDeclare` returned; other names are returned unchanged
+   */
   queueName(queue: string): string {
     return this.#endpoint.topology.resolve(queue);
   }
 
-  /** What the broker told of itself; of the last link, while there is none. */
+  /** The broker's description of itself (`server-properties`). While the connection is lost, that of the last link. */
   get serverProperties(): FieldTable {
     return this.#endpoint.lastLink?.negotiated.serverProperties ?? {};
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../environment/index.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 
-/** Who waits for the next event of a connection, whichever it is: `drainEvents()`. */
+/** The calls of `drainEvents()` that wait for the next event of a connection. */
 export class EventWaiters {
   private waiting: Deferred<void>[] = [];
 

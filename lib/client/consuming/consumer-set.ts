@@ -16,7 +16,7 @@ import {
 import { textOf } from '../text-of.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 
-/** What the consumers need of their channel. */
+/** The part of a channel that its consumers use. */
 export interface ConsumerSetHost {
   call<N extends SynchronousMethod>(
     name: N,
@@ -24,11 +24,11 @@ export interface ConsumerSetHost {
     options?: CallOptions,
     onReply?: (reply: Reply<N>) => Reply<N>,
   ): Promise<Reply<N>>;
-  /** What the broker calls the queue now. */
+  /** Returns the name that the queue has at the broker now. */
   resolveQueue(queue: string): string;
   /** The queue is on record: it can be declared again. */
   declaredHere(queue: string): boolean;
-  /** Whether a queue.delete of ours that is under way succeeds; undefined when none is. */
+  /** Resolves to true if a queue.delete of this connection that is under way succeeds. Undefined when none is. */
   deletionOf(queue: string): Promise<boolean> | undefined;
   /** The broker has it registered. */
   started(consumer: Consumer): void;
@@ -393,7 +393,7 @@ export class ConsumerSet implements ConsumerHost {
   }
 }
 
-/** What the broker would say, and close the channel (RabbitMQ: 403, "in exclusive use"). */
+/** Makes the error with which the broker would close the channel (RabbitMQ: 403, "in exclusive use"). */
 function othersConsume(queue: string, consumers: number): AccessRefusedError {
   const message = `queue '${queue}' has ${consumers} other consumers, and this one is to be its only one`;
   return new AccessRefusedError(message, { method: 'basic.consume', scope: 'channel' });

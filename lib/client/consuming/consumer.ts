@@ -40,7 +40,7 @@ export interface ConsumeOptions extends CallOptions {
   readonly onTooLarge?: (delivery: Delivery, size: number, limit: number) => void;
 }
 
-/** What a consumer needs of its channel. */
+/** The part of a channel that a consumer uses. */
 export interface ConsumerHost {
   /** basic.cancel, and resolves on cancel-ok. */
   cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void>;
@@ -80,7 +80,10 @@ export class Consumer {
   /** Nobody is left who would take its deliveries. */
   private abandoned = false;
   private begunOnly = false;
-  /** What comes waits: requeued before cancel-ok it would come again, and count as delivered. */
+  /**
+   * True while new deliveries are kept back until cancel-ok. If they were requeued earlier, the broker would deliver them
+   * to this consumer again and count another delivery.
+   */
   private holding = false;
   private taking = false;
   private idleWaiters: Deferred<void>[] = [];
@@ -271,7 +274,7 @@ export class Consumer {
     } else this.next();
   }
 
-  /** Whether the handler has asked for the end in this call. */
+  /** Ends a handler call. Returns true if the handler has asked for the end of its consumer in this call. */
   private endCall(outer: typeof this.calling): boolean {
     const asked = this.calling === 'asking';
     this.calling = outer;

@@ -9,7 +9,7 @@ import { AlreadySettledError } from '../errors.js';
 import { refuseUnknown } from '../option-checks.js';
 import type { Settlements } from './settlements.js';
 
-/** What came before the content: of basic.deliver or basic.get-ok. */
+/** The arguments of basic.deliver or basic.get-ok, which precede the content. */
 export interface DeliveryInfo {
   readonly consumerTag: string;
   readonly deliveryTag: number;

@@ -1,7 +1,7 @@
 import { WireError } from '../../protocol/errors.js';
 import type { ClientLogger } from '../link/client-logger.js';
 
-/** What settlements are written to: the channel of one generation. */
+/** The channel of one generation, to which settlements are written. */
 export interface SettlementSink {
   ack(deliveryTag: number, multiple: boolean): void;
   nack(deliveryTag: number, multiple: boolean, requeue: boolean): void;
@@ -121,7 +121,7 @@ export class Settlements {
     this.stale = true;
   }
 
-  /** Where it stands; -1 when there is nothing to settle any more. */
+  /** Returns the position of an outstanding delivery tag. Logs a line and returns -1 if it cannot be settled any more. */
   private outstanding(what: string, deliveryTag: number): number {
     const position = this.stale ? -1 : this.positionOf(deliveryTag);
     if (position >= 0 && this.state(position) === OUTSTANDING) return position;

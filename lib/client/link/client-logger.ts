@@ -1,6 +1,9 @@
 import { isThenable } from '../thenable.js';
 
-/** Where one line about what happens goes. Nest's Logger and `console` fit. What it throws, or rejects with, is ignored. */
+/**
+ * Receives one line of text for each event worth a log entry. Nest's Logger and `console` have this form. Errors that the
+ * logger throws or rejects with are ignored.
+ */
 export interface ClientLogger {
   debug?(message: string): void;
   warn(message: string): void;

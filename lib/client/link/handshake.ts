@@ -14,7 +14,7 @@ import { amqplain, plain, type SaslMechanism } from './sasl.js';
 import type { FrameWriter } from '../../protocol/frame-writer.js';
 import type { Endpoint } from './uri.js';
 
-/** What tune settled, and what the broker told of itself. */
+/** The result of a handshake: the values of connection.tune-ok, and the broker's description of itself. */
 export interface Negotiated {
   /** Bytes. */
   readonly frameMax: number;
@@ -26,7 +26,7 @@ export interface Negotiated {
   readonly user: string | undefined;
 }
 
-/** What a handshake needs of its link. */
+/** The part of a link that a handshake uses. */
 export interface HandshakeLink {
   readonly transport: { readonly writer: FrameWriter };
   send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../environment/index.js';
 
-/** What a heartbeat watches: times are the clock's, in ms. */
+/** The part of a link that a heartbeat watches. Times are the clock's, in ms. */
 export interface Monitored {
   readonly lastReceived: number;
   readonly lastSent: number;

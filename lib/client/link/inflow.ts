@@ -1,6 +1,6 @@
 import type { Clock } from '../../environment/index.js';
 
-/** What of a connection decides whether more is read. */
+/** The part of a connection that decides whether more is read. */
 export interface InflowOwner {
   /** Bytes of deliveries that came and that no handler is done with. */
   heldBytes(): number;
@@ -8,15 +8,15 @@ export interface InflowOwner {
   awaitsBroker(): boolean;
 }
 
-/** What is paused. */
+/** The socket, which can be paused. */
 export interface Tap {
   pause(): unknown;
   resume(): unknown;
 }
 
-/** How often a paused socket is looked at again, ms. */
+/** Interval in ms at which a paused socket is checked. */
 const LOOK_EVERY = 100;
-/** What is held is added up once for so large a part of the limit, not with each read. It is also what a sip takes. */
+/** The held bytes are added up each time that 1/16 of the limit was read, not with each read. A sip reads as much. */
 const LOOKS_PER_LIMIT = 16;
 
 /**

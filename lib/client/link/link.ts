@@ -33,7 +33,7 @@ export interface FrameReceiver {
   onLinkGone?(): void;
 }
 
-/** Who a link reports to, once it is open. */
+/** The receiver of a link's events, once the link is open. */
 export interface LinkOwner extends InflowOwner {
   onControlMethod(method: Method): void;
   /** Called once; the link is of no more use. */
@@ -58,7 +58,7 @@ export class Link implements TransportHandler {
   private owner: LinkOwner | undefined;
   private awaited: { resolve(method: Method): void; reject(error: Error): void } | undefined;
   private failure: ConnectionError | undefined;
-  /** What the broker said when it closed the connection. */
+  /** The broker's error, if it has closed the connection. */
   private refusal: AmqpError | undefined;
   private readonly over = new Deferred<never>();
   private heartbeat: Heartbeat | undefined;
@@ -285,7 +285,7 @@ export class Link implements TransportHandler {
   }
 }
 
-/** What pending calls get: the loss, with the broker's own error as its cause. */
+/** Makes the error that pending calls reject with: the loss, with the broker's own error as its cause. */
 export function asLost(error: AmqpError): ConnectionError {
   if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) return error;
   const { replyCode, replyText, method } = error as ConnectionError;

@@ -5,7 +5,7 @@ import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
 import { onAbort } from '../timing/on-abort.js';
 
-/** How long a call may take. */
+/** Deadline and cancellation of one call. */
 export interface CallOptions {
   /** Deadline in ms; Infinity for none. Default: the connection's `rpcTimeout`. */
   readonly timeout?: number;

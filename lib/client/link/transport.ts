@@ -20,7 +20,7 @@ const EAGER_FLUSH_SIZE = 64 * 1024;
  */
 const HEADER_TOLERANCE = 64 * 1024;
 
-/** What a peer gets to take the last bytes, ms. */
+/** Time in ms that the peer gets to read the last bytes. */
 const LINGER = 2_000;
 
 /**
@@ -41,9 +41,9 @@ export class Transport {
   private writesUnderWay = 0;
   private bytesInWrite = 0;
   private cancelLinger: (() => void) | undefined;
-  /** Who waits for what the next write takes. */
+  /** Resolved when the next write is complete. */
   private writtenWaiters: Deferred<void>[] = [];
-  /** Who waits for the write that is under way. */
+  /** Resolved when the write that is under way is complete. */
   private waitersInWrite: Deferred<void>[] = [];
   /** Somebody was told that there is no room. */
   private roomAwaited = false;
@@ -84,7 +84,7 @@ export class Transport {
     return this.writer.pendingBytes + this.bytesInWrite;
   }
 
-  /** Whether fewer than `limit` bytes wait. If not, `onRoom` comes when a write is done. */
+  /** True if fewer than `limit` bytes are unwritten. If not, `onRoom` is called after the next completed write. */
   hasRoom(limit: number): boolean {
     if (this.bufferedBytes < limit) return true;
     this.roomAwaited = true;
@@ -245,9 +245,9 @@ function resolveAll(waiters: readonly Deferred<void>[]): void {
   for (const waiter of waiters) waiter.resolve();
 }
 
-/** What happens on a transport. */
+/** The receiver of a transport's events. */
 export interface TransportHandler extends FrameHandler, InflowOwner {
-  /** What came is not AMQP; nothing more is read. */
+  /** The peer sent bytes that are not AMQP. Nothing more is read. */
   onMalformed(error: unknown, chunk: Buffer): void;
   /** All of a chunk's frames have been handed out. */
   onChunkDone(): void;

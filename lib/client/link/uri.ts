@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.js';
 
-/** Where a broker is and how to log in, as an AMQP URI says it (https://www.rabbitmq.com/docs/uri-spec). */
+/** A broker's address and login, as in an AMQP URI (https://www.rabbitmq.com/docs/uri-spec). */
 export interface Endpoint {
   readonly tls: boolean;
   readonly host: string;

@@ -14,7 +14,7 @@ export function recognisePeer(bytes: Buffer): string | undefined {
   return undefined;
 }
 
-/** What it means that a TLS handshake failed on bytes that are not TLS; undefined for its other failures. */
+/** Explains the failure of a TLS handshake with a peer that does not speak TLS. Undefined for other failures. */
 export function recogniseTlsFailure({ message }: Error): string | undefined {
   if (!/wrong version number|packet length too long/i.test(message)) return undefined;
   return 'the peer does not speak TLS: use amqp:// for this port, or the port for TLS (5671)';

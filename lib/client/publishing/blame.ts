@@ -1,7 +1,7 @@
 import type { ChannelError } from '../errors.js';
 import type { Publish } from './confirms.js';
 
-/** What the broker's channel.close says about the publishes that it had not confirmed. */
+/** The conclusions from a channel.close about the publishes that the broker had not confirmed. */
 export interface Verdict {
   /**
    * Position of the first publish, in sending order, that the broker certainly does not have: it closes the channel at

@@ -1,6 +1,6 @@
 import type { OutgoingProperties } from '../../protocol/types.js';
 
-/** What goes on the wire. */
+/** One message as it is written to the wire. */
 export interface Message {
   readonly exchange: string;
   readonly routingKey: string;
@@ -24,8 +24,9 @@ export interface Publish extends Message {
 }
 
 /**
- * What is sent and not yet confirmed on one channel, by publish sequence number: a ring, since confirms come roughly in
- * order. Confirms may come out of order and with `multiple` (https://www.rabbitmq.com/docs/confirms).
+  * Holds the publishes of one channel that are sent and not yet confirmed, by publish sequence number. It is a ring, since
+  * confirms come roughly in order. They may come out of order and with `multiple`
+  * (https://www.rabbitmq.com/docs/confirms).
  *
  *     tags   lowest ………………… next-1
  *     ring   [tag & mask]: the publish, or undefined once confirmed
@@ -36,7 +37,7 @@ export class Confirms {
   private next = 1;
   private unconfirmed = 0;
   private unconfirmedBytes = 0;
-  /** Where the last search stopped: returns come in the order of their publishes. */
+  /** The tag at which the last search stopped. The next search starts here, since returns come in the order of publishes. */
   private cursor = 1;
 
   /** Sent and not confirmed; the returned and timed-out ones too, until the broker's confirm for them is here. */
@@ -113,7 +114,7 @@ export class Confirms {
     }
   }
 
-  /** How many of them were sent with this tag or a later one. */
+  /** Counts the unconfirmed publishes with this tag or a later one. */
   countFrom(deliveryTag: number): number {
     const mask = this.ring.length - 1;
     let count = 0;

@@ -15,7 +15,7 @@ export interface BasicPublishOptions extends OutgoingProperties {
 
 const KNOWN: ReadonlySet<string> = new Set([...Object.keys(properties), 'mandatory', 'timeout', 'signal']);
 
-/** What other clients call it, or what people expect. */
+/** Maps names of options that other clients use, or that people expect, to the option to use here. */
 const INSTEAD: Readonly<Record<string, string>> = {
   persistent: 'deliveryMode: 2',
   durable: 'deliveryMode: 2',

@@ -35,8 +35,8 @@ export interface PublisherSettings {
 }
 
 /**
- * What stands in the way of sending now. `unavailable`: nobody knows how long; `busy`: until the broker has taken what was sent;
- * `soon`: for a round trip, which is no wait in the sense of `maxWaiting`.
+  * The reason why a publish cannot be sent now. `unavailable`: for an unknown time. `busy`: until the broker has confirmed
+  * earlier publishes. `soon`: for one round trip, which does not count as a wait for `maxWaiting`.
  */
 export interface Obstacle {
   readonly kind: 'unavailable' | 'busy' | 'soon';
@@ -60,7 +60,7 @@ export interface PublisherHost {
   renewIn(delay: number): boolean;
 }
 
-/** How a channel's generation ended, as its publishes see it. */
+/** The end of a channel's generation, with the errors that its publishes reject with. */
 export interface Ending {
   /** The error of a publish that the broker may have: its outcome is unknown. */
   readonly unknown: AmqpError;
@@ -88,12 +88,13 @@ const MAX_SOON = 100_000;
 const MAX_SPAN_FACTOR = 8;
 
 /**
- * What is published on one channel:
+  * Sends the publishes of one channel:
  *
  *     publish() ─▶ (waiting) ─▶ sent ─▶ ack | nack | return ─▶ the caller's promise
  *
- * It waits while the channel is closed, blocked or paused, and while too much is unconfirmed or unwritten; in order, and
- * bounded. A deadline or signal takes it out of either place.
+  * A publish waits while the channel is closed, blocked or paused, and while too much is unconfirmed or unwritten. Waiting
+  * publishes keep their order, and their number and bytes are bounded. A deadline or a signal ends a publish in either
+  * state.
  */
 export class Publisher {
   readonly confirms = new Confirms();
@@ -302,7 +303,7 @@ export class Publisher {
     this.refusedBytes += publish.body.length;
   }
 
-  /** Why a message of so many bytes cannot be sent now. */
+  /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
   private obstacle(size: number): Obstacle | undefined {
     const there = this.host.obstacle();
     if (there || !this.host.confirming) return there;
@@ -469,7 +470,7 @@ export class Publisher {
     return obstacle?.reason ?? 'others were before it';
   }
 
-  /** What has its outcome takes no room among those that wait. */
+  /** Removes publishes that have their outcome, so that they take no room from those that wait. */
   private dropSettled(): void {
     this.dropPlanned = false;
     this.removeTaken();
@@ -493,7 +494,7 @@ export class Publisher {
   }
 }
 
-/** What was handed over without confirms has its outcome at once, the same for all. */
+/** The outcome of every publish on a channel without confirms: it is settled as soon as it is handed over. */
 const SENT = Promise.resolve(0);
 
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
@@ -516,7 +517,7 @@ function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): vo
 /** Lost with the connection: what of it has arrived cannot be known. */
 const LOST_WITH_THE_LINK: Verdict = { notThereFrom: Infinity, guilty: () => false };
 
-/** What an earlier sending leaves open: undefined for nothing. */
+/** Returns `'unknown'` if the broker may have the message from an earlier sending, else undefined. */
 function earlierOutcome({ earlier }: Publish): 'unknown' | undefined {
   return earlier === 'unknown' ? 'unknown' : undefined;
 }

@@ -9,12 +9,12 @@ export const STABLE_TIME = 2_000;
 const SOON = 1_500;
 
 /**
- * How long a connection waits before each attempt to reconnect. Waits double, each drawn with full jitter:
- *
- * - up to 1.5 s while nobody answers (refused by the kernel, no route, no name, hung up, starting), however long it lasts;
- * - up to `maxDelay` where a broker has answered and it was no good: a refused login, a loss right after the handshake.
- *
- * Both begin anew only with a connection that has stayed open for `STABLE_TIME`.
+  * Decides how long a connection waits before each attempt to reconnect. Waits double, and each is drawn with full jitter:
+  *
+  * - up to 1.5 s while no broker answers (refused by the kernel, no route, no name, hung up, starting);
+  * - up to `maxDelay` after a broker has answered without success: a refused login, a loss right after the handshake.
+  *
+  * Both start again from the shortest wait after a connection has stayed open for `STABLE_TIME`.
  */
 export class ReconnectPace {
   private readonly soon: Backoff;

@@ -11,7 +11,7 @@ export interface Loss {
   readonly error: AmqpError;
   /** ms that it had been open. */
   readonly openFor: number;
-  /** Where it was. */
+  /** The broker's address. */
   readonly endpoint: Endpoint;
 }
 

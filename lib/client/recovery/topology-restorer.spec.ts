@@ -11,11 +11,11 @@ const DURABLE = { durable: true, exclusive: false, autoDelete: false, arguments:
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('TopologyRestorer', () => {
-  /** What is asked of the broker, and told. */
+  /** The calls to the broker and the reported events, in order. */
   let log: string[];
   let record: TopologyRecord;
   let restorer: TopologyRestorer;
-  /** What opening a scratch channel comes to. */
+  /** Opens a scratch channel, or fails to. */
   let open: () => Promise<unknown>;
   let declare: (queue: string) => Promise<unknown>;
   let deleted: Deferred<number>;

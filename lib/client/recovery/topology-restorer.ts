@@ -19,7 +19,7 @@ const ATTEMPTS = 3;
 
 type Ask = <A>(call: (on: Channel) => Promise<A>) => Promise<A>;
 
-/** What is told, one event for each change. */
+/** The receiver of the restorer's results: one call for each change. */
 export interface RestorerEvents {
   /** The broker has given a queue another name. */
   renamed(queue: string, name: string): void;
@@ -33,7 +33,7 @@ export interface RestorerEvents {
  * only a scratch channel is lost.
  */
 export class TopologyRestorer {
-  /** What was told to have failed, and is not there yet: told once, however often it is tried. */
+  /** Entities that were reported as failed and are still missing. Each is reported once, however often it is tried. */
   private readonly failing = new Set<string>();
   /** Queues that another connection holds, and why they could not be declared when they were tried last. */
   private readonly locked = new Map<string, AmqpError>();
@@ -67,7 +67,7 @@ export class TopologyRestorer {
     await this.onScratch((actions) => this.record.replay(actions));
   }
 
-  /** What the channels' consumers need, after an error of the channel: its auto-delete queues have gone with it. */
+  /** Declares the queues of the channels' consumers again: a channel error ends consumers, and so autoDelete queues. */
   replayFor(channels: readonly Restorable[]): Promise<void> {
     const queues = new Set(channels.flatMap((channel) => channel.consumers.list().map(({ queue }) => queue)));
     const recorded = [...queues].filter((queue) => this.record.hasQueue(queue));
@@ -238,7 +238,7 @@ export class TopologyRestorer {
   }
 }
 
-/** What the broker refuses is not there. */
+/** Returns undefined if the broker has refused the call, since the entity is then absent. Throws other errors again. */
 function ifRefused(error: unknown): undefined {
   if (error instanceof ChannelError && !(error instanceof ChannelClosedError)) return undefined;
   throw error;
