@@ -2,7 +2,7 @@ import { replyCodes, type ReplyCodeName } from '../protocol/spec.js';
 import { AmqpError } from '../protocol/errors.js';
 
 /**
- * What a client did wrong. Thrown by whatever carries out a method; the channel or the connection is closed with it,
+ * A mistake of a client. Code that carries out a method throws it; the channel or the connection is closed with it,
  * as the specification says for its code (section 1.2), and with RabbitMQ's words: `NOT_FOUND - no queue 'x' in vhost '/'`.
  */
 export class BrokerError extends AmqpError {

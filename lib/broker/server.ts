@@ -38,7 +38,7 @@ export interface QueueInfo {
 export class EmbeddedBroker implements AsyncDisposable {
   /** Breaks things on purpose. */
   readonly faults: BrokerFaults;
-  /** What it saw. */
+  /** The record of what the broker saw. */
   readonly journal: Journal;
   private readonly clock: BrokerClock;
   private readonly vhosts = new Map<string, Vhost>();
@@ -109,7 +109,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     return (this.server?.address() as AddressInfo | null | undefined)?.port ?? 0;
   }
 
-  /** Where clients connect: with the first user, to the first virtual host. Without a port when it does not listen. */
+  /** The URL for clients, with the first user and the first virtual host. It has no port when the broker does not listen. */
   get url(): string {
     const { host, users, vhosts } = this.options;
     const [[user, password] = ['', '']] = Object.entries(users);

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
-  * Publishes the client's actions on Node's diagnostics channels, for tracing and metrics. A channel without subscribers
-  * costs nothing: its messages are not built.
+ * Publishes the client's actions on Node's diagnostics channels, for tracing and metrics. A channel without subscribers
+ * costs nothing: its messages are not built.
  *
  * | channel             | message                                                    |
  * |---------------------|------------------------------------------------------------|

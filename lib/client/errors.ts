@@ -197,8 +197,8 @@ export class UnexpectedPeerError extends ConnectionError {
 }
 
 /**
-  * The fate of a call or publish that failed. `unknown`: it was sent, and the broker may have carried it out. `not-sent`:
-  * the broker certainly does not have it.
+ * The fate of a call or publish that failed. `unknown`: it was sent, and the broker may have carried it out. `not-sent`:
+ * the broker certainly does not have it.
  */
 export type Outcome = 'unknown' | 'not-sent';
 

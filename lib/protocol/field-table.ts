@@ -13,7 +13,7 @@ export interface FieldTable {
 }
 
 /**
-  * The values of a field table. A key whose value is `undefined` is left out.
+ * The values of a field table. A key whose value is `undefined` is left out.
  *
  * Written: string `S`, boolean `t`, whole number `I` (32 bits) or `l` (up to 2^53), other number `d`, bigint `l`,
  * Date `T` (whole seconds), bytes `x`, `Decimal` `D`, array `A`, object `F`, null `V`. `typed()` forces another type.

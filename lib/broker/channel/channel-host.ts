@@ -7,7 +7,7 @@ import type { ReplyTargets } from './reply-to.js';
 import type { Transport } from '../connection/transport.js';
 import type { Vhost } from '../routing/vhost.js';
 
-/** What a channel, and each of its parts, needs of its connection and of the broker. */
+/** The part of the connection and the broker that a channel and its parts use. */
 export interface ChannelHost {
   /** The connection; exclusive queues belong to it. */
   readonly connection: object;
@@ -25,7 +25,7 @@ export interface ChannelHost {
   readonly cancelNotify: boolean;
   /** Bytes; larger messages are refused. */
   readonly maxMessageSize: number;
-  /** What is sent now reaches the client: the connection is not over, and no close of it is under way. */
+  /** True if methods sent now reach the client: the connection has not ended, and no close of it is under way. */
   readonly isOpen: boolean;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
   /** A method with a message as it came. False when this connection's frames cannot hold it: that ends it, at once. */

@@ -13,7 +13,7 @@ import { Publishing } from './publishing.js';
 import { TopologyMethods } from './topology-methods.js';
 import { Transaction } from './transaction.js';
 
-/** What happens to a channel that concerns its connection. */
+/** The receiver of a channel's events that concern its connection. */
 export interface ChannelOwner {
   /** A method went wrong: its channel, or the connection, has to be closed. */
   onError(channel: Channel, error: BrokerError, method: Method['name'] | undefined): void;

@@ -16,7 +16,7 @@ const isPriority = integer();
 
 type Settlement = 'ack' | 'requeue' | 'reject';
 
-/** What goes out on a channel: its consumers, their deliveries, and what becomes of these. */
+/** The outgoing side of a channel: its consumers, their deliveries, and the settlements of these. */
 export class Consuming implements ConsumerHost, ReplyTarget {
   private readonly consumers = new Map<string, Consumer>();
   private readonly unacked = new Unacked();
@@ -36,7 +36,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     private readonly transaction: Transaction,
   ) {}
 
-  /** Where replies to requests of this channel go, while it consumes them. */
+  /** The address for replies to requests of this channel; undefined unless the channel consumes replies. */
   get replyAddress(): string | undefined {
     return this.replies?.address;
   }

@@ -15,7 +15,7 @@ import type { Transaction } from './transaction.js';
 type PublishArguments = MethodArguments<'basic.publish'>;
 type Outcome = JournalEntries['published']['outcome'];
 
-/** What a list takes for each item, in bytes. */
+/** Memory in bytes that a list uses for each item. */
 const POINTER = 8;
 
 /** A publish that is checked and routed, and only has to be carried out. */
@@ -29,7 +29,7 @@ interface Routed {
   readonly sequence: number;
 }
 
-/** What comes in on a channel: checked, routed, confirmed, or returned. */
+/** The incoming side of a channel: checks publishes, routes them, and confirms or returns them. */
 export class Publishing {
   private confirms: ConfirmWriter | undefined;
 

@@ -4,7 +4,7 @@ import type { Message } from '../queue/message.js';
 /** The name that a client consumes from, and sets as reply-to (https://www.rabbitmq.com/docs/direct-reply-to). */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** Who has requests under way: replies go straight to its channel, through no queue. */
+/** A channel with requests under way. Replies go straight to the channel, through no queue. */
 export interface ReplyTarget {
   reply(message: Message): void;
 }

@@ -7,7 +7,7 @@ import { isReplyAddress, REPLY_TO } from './reply-to.js';
 
 /** The methods of the classes exchange and queue, as one channel carries them out. */
 export class TopologyMethods {
-  /** What an empty queue name stands for (section 1.7.2.1). */
+  /** The queue that an empty queue name means: the last one declared on the channel (section 1.7.2.1). */
   private lastDeclared: string | undefined;
 
   constructor(private readonly host: ChannelHost) {}

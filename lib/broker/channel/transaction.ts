@@ -1,7 +1,7 @@
 import type { Work } from '../control/turns.js';
 import { preconditionFailed } from '../errors.js';
 
-/** What a transactional channel does at its next commit (section 1.9). On any other it is done at once. */
+/** Collects the steps of a transactional channel until its next commit (section 1.9). Other channels run steps at once. */
 export class Transaction {
   private selected = false;
   private steps: { readonly commit: () => Work; readonly rollback: () => void }[] = [];

@@ -3,7 +3,7 @@ import type { Clock } from '../../environment/index.js';
 import type { BrokerError } from '../errors.js';
 import { Session, type SessionHost } from './session.js';
 
-/** How long clients have to agree to a close, ms. */
+/** Time in ms that clients have to answer a close. */
 const CLOSE_GRACE = 1_000;
 
 /** Everybody who is connected, by a socket or another stream. */

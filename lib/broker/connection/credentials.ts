@@ -2,7 +2,7 @@ import { ByteReader } from '../../protocol/bytes.js';
 import { WireError } from '../../protocol/errors.js';
 import { readTable } from '../../protocol/field-table.js';
 
-/** What a client logs in with. */
+/** The login of a client. */
 export interface Login {
   readonly user: string;
   readonly password: string;

@@ -9,11 +9,11 @@ import type { Journal } from '../control/journal.js';
 import type { ResolvedBrokerOptions } from '../options.js';
 import type { Vhost } from '../routing/vhost.js';
 
-/** What a handshake settles. */
+/** The result of a handshake. */
 export interface Opened {
   readonly user: string;
   readonly vhost: Vhost;
-  /** What the client calls the connection (`connection_name`), or ''. */
+  /** The name that the client gave the connection (`connection_name`), or ''. */
   readonly name: string;
   readonly clientProperties: FieldTable;
   readonly frameMax: number;
@@ -22,7 +22,7 @@ export interface Opened {
   readonly heartbeat: number;
 }
 
-/** What a handshake needs of its session. */
+/** The part of a session that a handshake uses. */
 export interface HandshakeHost {
   readonly id: number;
   readonly options: ResolvedBrokerOptions;

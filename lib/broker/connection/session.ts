@@ -21,7 +21,7 @@ import { Transport, type TransportHandler } from './transport.js';
 import type { Turns, Work } from '../control/turns.js';
 import type { Vhost } from '../routing/vhost.js';
 
-/** What a session needs of the broker. */
+/** The part of the broker that a session uses. */
 export interface SessionHost {
   readonly options: ResolvedBrokerOptions;
   readonly journal: Journal;
@@ -29,15 +29,15 @@ export interface SessionHost {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   readonly replyTargets: ReplyTargets;
   readonly turns: Turns;
-  /** Why publishes are not taken now. */
+  /** Returns the reason why publishes are not taken now; undefined if they are. */
   blocked(): string | undefined;
   /** The socket is gone, and everything that hung on it. */
   onEnd(session: Session): void;
 }
 
-/** How long a client has to answer connection.close, ms; then the socket is closed. */
+/** Time in ms that a client has to answer connection.close. After it the socket is closed. */
 const CLOSE_TIMEOUT = 5_000;
-/** How long a client has for its handshake, ms, as RabbitMQ's handshake_timeout. */
+/** Time in ms that a client has for its handshake, like RabbitMQ's handshake_timeout. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
 /** Of a method; see `BrokerFaults.drop`. */
@@ -70,7 +70,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     this.cancelDeadline = this.deadline(HANDSHAKE_TIMEOUT, 'no handshake in time');
   }
 
-  /** What the client calls it (`connection_name`), or ''. */
+  /** The name that the client gave the connection (`connection_name`), or ''. */
   get name(): string {
     return this.opened?.name ?? '';
   }
@@ -359,7 +359,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 }
 
-/** Where a client is, for the log: a stream that is no TCP socket is nowhere. */
+/** Returns the client's address for the log. Streams that are no TCP sockets have none. */
 function addressOf(socket: Duplex): string {
   return socket instanceof Socket ? `${socket.remoteAddress}:${socket.remotePort}` : 'a stream';
 }

@@ -12,10 +12,10 @@ const HIGH_WATER = 1024 * 1024;
 /** Clients that take frame_max for the size of a payload send so much more (rabbitmq-client 5); RabbitMQ lets them. In bytes. */
 const FRAME_TOLERANCE = FRAME_OVERHEAD;
 
-/** How long a client has to end its side when all is said, ms. */
+/** Time in ms that a client has to end its side after the last bytes were sent. */
 const LINGER = 1_000;
 
-/** What happens on a socket. */
+/** The receiver of a transport's events. */
 export interface TransportHandler extends FrameHandler {
   /** The first eight bytes: the protocol header. False: not AMQP 0-9-1. */
   onProtocolHeader(header: Buffer): boolean;
@@ -33,7 +33,7 @@ export interface TransportHandler extends FrameHandler {
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
-  /** When bytes came, and when some were written, by the clock's `now()`. */
+  /** The times of the last read and the last write, by the clock's `now()`. */
   lastReceived: number;
   lastSent: number;
   private readonly reader: FrameReader;
@@ -44,19 +44,19 @@ export class Transport {
   private bytesInWrite = 0;
   private dead = false;
   private cancelLinger: () => void = () => {};
-  /** Why nothing is read; read again when none is left. */
+  /** The reasons for which nothing is read. Reading goes on when none is left. */
   private readonly holds = new Set<string>();
   private stalled = false;
   private delay = 0;
-  /** What came and is looked at later, in order. */
+  /** Chunks that arrived and are processed later, in order, because of `setDelay`. */
   private readonly delayed: { readonly due: number; readonly chunk: Buffer }[] = [];
   private cancelDelay: () => void = () => {};
-  /** What came and is not read yet: the broker does other work first. */
+  /** Chunks that arrived and are not read yet, since the broker does other work first. */
   private unread: Buffer[] = [];
   private waitsForTurn = false;
   /** For what was read last: what comes behind it waits until it is done. */
   private work: Work | undefined;
-  /** Why the socket is gone, while something that came before is still to be read. */
+  /** The reason for the loss of the socket, while chunks that arrived before it are still to be read. */
   private lost: string | undefined;
 
   constructor(
@@ -120,7 +120,7 @@ export class Transport {
     this.flush();
   }
 
-  /** What comes is looked at `ms` later. */
+  /** Delays the processing of incoming bytes by `ms`. */
   setDelay(ms: number): void {
     this.delay = ms;
   }
@@ -241,7 +241,7 @@ export class Transport {
     this.release('turn');
   }
 
-  /** What has come is dealt with first, as if it had been read at once. */
+  /** Ends the transport after everything that arrived before the loss is processed. */
   private lose(reason: string): void {
     if (this.unread.length === 0 && !this.work) this.end(reason);
     else this.lost ??= reason;
@@ -266,7 +266,7 @@ export class Transport {
     }
   }
 
-  /** What goes wrong ends this connection, and no other. */
+  /** Runs a step of the protocol. An error ends this connection only. */
   private safely(step: () => void): void {
     try {
       step();

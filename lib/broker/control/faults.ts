@@ -2,13 +2,13 @@ import type { Consumer } from '../queue/consumer.js';
 import type { Journal } from './journal.js';
 import type { Message } from '../queue/message.js';
 
-/** Which publishes a fault is for: every one, unless it says more. */
+/** Selects the publishes that a fault affects. Without a property it selects every publish. */
 export interface PublishFilter {
   readonly exchange?: string;
   readonly routingKey?: string;
 }
 
-/** Which connection a fault is for: all, unless it says more. `name` is the client's `connection_name`. */
+/** Selects the connections that a fault affects; all without a property. `name` is the client's `connection_name`. */
 export interface ConnectionFilter {
   readonly id?: number;
   readonly name?: string;
@@ -19,7 +19,7 @@ interface PublishFault extends PublishFilter {
   remaining: number;
 }
 
-/** How a connection is ended; see `BrokerFaults.drop`. */
+/** The way in which a connection ends; see `BrokerFaults.drop`. */
 export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
 
 /** A connection, as far as faults reach it. */
@@ -40,15 +40,15 @@ export interface FaultTarget {
   cancelConsumers(fits: (consumer: Consumer) => boolean): number;
 }
 
-/** What the faults act on. */
+/** The part of the broker that faults act on. */
 export interface FaultHost {
   readonly journal: Journal;
   sessions(): readonly FaultTarget[];
 }
 
 /**
- * What no real broker does on demand. What acts on connections acts on those that are there now, unless it says that
- * it stays; each says how many it reached, so that a test can see that it reached one.
+ * Causes faults that no real broker causes on demand. A fault of connections affects the connections that exist now, unless
+ * its description says that it stays. Each method returns how many it affected, for a test to check.
  */
 export class BrokerFaults {
   private publishFaults: PublishFault[] = [];

@@ -21,7 +21,7 @@ export class JournalMessage {
     return this.message.body.toString('utf8');
   }
 
-  /** Whether it is this very message, elsewhere on its way: published, delivered, settled, dead. Copies are others. */
+  /** True if both entries are about the same message: published, delivered, settled, dead. A copy is another message. */
   is(other: JournalMessage): boolean {
     return this.message === other.message;
   }
@@ -32,7 +32,7 @@ export class JournalMessage {
   }
 }
 
-/** What can be seen of the broker, by kind. */
+/** The entries of the journal, by kind. */
 export interface JournalEntries {
   /** A client has opened a connection (connection.open-ok was sent). */
   connected: { readonly connection: number; readonly user: string; readonly vhost: string; readonly name: string };
@@ -110,11 +110,11 @@ export type JournalEntry = {
 /** The journal's entries of one kind. */
 export type EntryOf<K extends JournalKind> = Extract<JournalEntry, { readonly kind: K }>;
 
-/** What an entry keeps in memory, in bytes as on the wire. */
+/** The memory that an entry uses, in bytes as on the wire. */
 interface Held {
-  /** Which several entries share. */
+  /** The message, which several entries may share. */
   readonly message?: Message;
-  /** Beside it: arguments of a method, names of queues. */
+  /** Bytes beside the message: arguments of a method, names of queues. */
   readonly own?: number;
 }
 
@@ -126,14 +126,14 @@ interface Waiter {
 }
 
 /**
- * What the broker saw, in order: for tests to look at, or to wait for. It keeps the last entries, up to a number of them, and
- * of bytes.
+ * Records what the broker saw, in order, for tests to read or to wait for. It keeps the last entries, up to a number of
+ * entries and a number of bytes.
  *
  *     await broker.journal.next('settled', ({ queue, outcome }) => queue === 'billing' && outcome === 'ack');
  */
 export class Journal {
   private readonly kept = new Fifo<{ readonly entry: JournalEntry; readonly holds: Held }>();
-  /** How many entries have the same message: it is there once. */
+  /** The number of entries that share each message, which is stored once. */
   private readonly held = new Map<Message, number>();
   private bytes = 0;
   private sequence = 0;

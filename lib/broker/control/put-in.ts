@@ -15,7 +15,7 @@ export interface MessageToPutIn {
   readonly vhost?: string;
 }
 
-/** What became of it: the message, to know it again in the journal, and the queues that took it. */
+/** The result of a publish by the test: the message, for a comparison with the journal, and the queues that took it. */
 export interface PutIn {
   readonly message: JournalMessage;
   readonly queues: readonly string[];

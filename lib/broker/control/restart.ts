@@ -2,14 +2,14 @@ import type { Vhost } from '../routing/vhost.js';
 import type { DropKind, FaultTarget } from './faults.js';
 import type { Turns } from './turns.js';
 
-/** How a broker comes back. */
+/** Options of a broker's restart. */
 export interface RestartOptions {
   /**
-   * What is still there: `durable`, as RabbitMQ's disk has it, keeps durable exchanges, durable queues, the bindings
-   * between them, and in these queues the persistent messages (all, in a quorum queue). `nothing` is an empty disk.
+   * The state that survives. `durable` keeps what RabbitMQ has on disk: durable exchanges, durable queues, the bindings
+   * between them, and the persistent messages of these queues (all messages of a quorum queue). `nothing` is an empty disk.
    */
   readonly keep: 'durable' | 'nothing';
-  /** How connections end; see `BrokerFaults.drop`. Default `reset`, as a machine's crash. */
+  /** The way in which connections end; see `BrokerFaults.drop`. Default `reset`, as after a crash of the machine. */
   readonly how?: DropKind;
 }
 

@@ -8,12 +8,12 @@ interface Turn {
 }
 
 /**
- * Who is served next: the highest x-priority first, in turn within it. Consumers that cannot take more stand aside until
- * they are woken, so that finding one does not cost their number.
+ * Selects the consumer of the next delivery: the highest x-priority first, in turn within one priority. Consumers that
+ * cannot take more stand aside until they are woken, so that a search does not visit them.
  */
 export class ConsumerRing {
   private readonly all = new Set<Consumer>();
-  /** Who could not take more, in the order in which that was seen. */
+  /** The consumers that could not take more, in the order in which that was noticed. */
   private readonly aside = new Set<Consumer>();
   /** By falling priority. */
   private readonly turns: Turn[] = [];
@@ -54,7 +54,7 @@ export class ConsumerRing {
     for (const consumer of this.aside) if (fits(consumer)) this.wake(consumer);
   }
 
-  /** Who takes the next delivery; undefined when nobody can. */
+  /** Returns the consumer of the next delivery; undefined when none can take one. */
   next(): Consumer | undefined {
     if (this.single) {
       const [active] = this.all;

@@ -1,7 +1,7 @@
 import type { QueueEntry } from './message.js';
 import type { Queue } from './queue.js';
 
-/** What a consumer needs of its channel. */
+/** The part of a channel that its consumers use. */
 export interface ConsumerHost {
   /** There is room: the channel's limit is not reached, and the socket takes what is sent. */
   canDeliver(consumer: Consumer): boolean;

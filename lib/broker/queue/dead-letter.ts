@@ -2,7 +2,7 @@ import { decodeField, encodedEntries, encodedItems } from '../../protocol/encode
 import { EncodedField, typed, TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 import { encodeProperties, Message } from './message.js';
 
-/** Why a message leaves a queue for its dead-letter exchange (https://www.rabbitmq.com/docs/dlx). */
+/** The reason for which a queue sends a message to its dead-letter exchange (https://www.rabbitmq.com/docs/dlx). */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
 /** A message that died in a queue. */

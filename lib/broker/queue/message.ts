@@ -10,7 +10,7 @@ import type { MessageProperties, OutgoingProperties } from '../../protocol/types
 export class Message {
   constructor(
     readonly exchange: string,
-    /** Where it was sent; a dead letter's new address. */
+    /** The routing keys that the message was sent with. A dead letter has those of its new address. */
     readonly routingKeys: readonly [string, ...string[]],
     /** The content header's property flags and list, as on the wire. */
     readonly encoded: Buffer,

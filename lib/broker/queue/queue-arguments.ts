@@ -2,7 +2,7 @@ import { TypedField, type FieldTable, type FieldValue } from '../../protocol/fie
 import { preconditionFailed } from '../errors.js';
 import { typeName } from '../routing/field-values.js';
 
-/** What the arguments of queue.declare make of a queue (https://www.rabbitmq.com/docs/queues#optional-arguments). */
+/** The settings of a queue from its arguments (https://www.rabbitmq.com/docs/queues#optional-arguments). */
 export interface QueueSettings {
   readonly type: 'classic' | 'quorum';
   /** Milliseconds from a message's arrival to its expiry; undefined for none (x-message-ttl). */
@@ -25,7 +25,10 @@ export interface QueueSettings {
 
 type Check = (value: FieldValue) => string | undefined;
 
-/** What is wrong with a whole number of at least `min`, in RabbitMQ's words; undefined when nothing is. 10.0 is none. */
+/**
+ * Checks for a whole number from `min` to `max`. The check returns the fault in RabbitMQ's words, or undefined. A double
+ * such as 10.0 is a fault.
+ */
 export function integer(min = -Infinity, max = Infinity): Check {
   return (value) => {
     if (typeof value !== 'bigint' && !Number.isInteger(value)) return `"expected integer, got ${typeName(value)}"`;

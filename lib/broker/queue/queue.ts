@@ -8,7 +8,7 @@ import type { Message, QueueEntry } from './message.js';
 import type { QueueSettings } from './queue-arguments.js';
 import { ReadyMessages } from './ready-messages.js';
 
-/** What queue.declare says of a queue. */
+/** The properties of a queue that queue.declare gives. */
 export interface QueueProperties {
   readonly durable: boolean;
   readonly autoDelete: boolean;
@@ -17,7 +17,7 @@ export interface QueueProperties {
   readonly arguments: FieldTable;
 }
 
-/** What a queue needs of its virtual host. */
+/** The part of a virtual host that its queues use. */
 export interface QueueHost {
   readonly clock: BrokerClock;
   readonly turns: Turns;
@@ -29,7 +29,7 @@ export interface QueueHost {
   kept(bytes: number): void;
 }
 
-/** How a publish is delivered to a queue. */
+/** The properties of a message that matter to its queue. */
 export interface Arrival {
   readonly expiration: number | undefined;
   readonly priority: number;
@@ -38,7 +38,7 @@ export interface Arrival {
 /** The delivery mode of what survives a restart (basic.delivery-mode). */
 const PERSISTENT = 2;
 
-/** What an entry costs beside its properties and body, measured; in bytes. */
+/** Memory in bytes that an entry uses beside its properties and body, as measured. */
 const ENTRY_OVERHEAD = 256;
 
 /**

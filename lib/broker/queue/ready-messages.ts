@@ -94,7 +94,7 @@ export class ReadyMessages {
     return all.filter((entry) => !fits(entry));
   }
 
-  /** When the next head expires; Infinity for never. */
+  /** The time at which the next message at a head expires; Infinity for never. */
   get nextExpiry(): number {
     let earliest = Infinity;
     for (const level of this.levels) earliest = Math.min(earliest, level.peek()?.expiresAt ?? Infinity);

@@ -5,7 +5,7 @@ import { difference, sameValue, typeName } from './field-values.js';
 import type { Message } from '../queue/message.js';
 import type { Router } from './routers.js';
 
-/** What exchange.declare says of an exchange. */
+/** The properties of an exchange that exchange.declare gives. */
 export interface ExchangeProperties {
   readonly type: string;
   readonly durable: boolean;
@@ -17,7 +17,7 @@ export interface ExchangeProperties {
 /** An exchange and what is bound to it. Its bindings are kept by the virtual host, which knows both of their ends. */
 export class Exchange {
   readonly kind = 'exchange';
-  /** Where a message goes that nothing here is bound for (https://www.rabbitmq.com/docs/ae). */
+  /** The exchange that receives messages without a matching binding (https://www.rabbitmq.com/docs/ae). */
   readonly alternate: string | undefined;
   /** Bindings from here, by their key. */
   readonly outbound = new Map<string, Binding>();

@@ -5,7 +5,7 @@ import { erlang, sameValue, typeName } from './field-values.js';
 import type { Message } from '../queue/message.js';
 import { TopicTrie } from './topic-trie.js';
 
-/** How a type of exchange (section 3.1.3) finds the destinations of a message among its bindings. */
+/** Finds the destinations of a message among the bindings of an exchange, for one exchange type (section 3.1.3). */
 export interface Router {
   /** @throws BrokerError when the binding's arguments make no sense to this type */
   add(binding: Binding): void;

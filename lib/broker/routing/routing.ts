@@ -3,7 +3,7 @@ import type { Exchange } from './exchange.js';
 import type { Message } from '../queue/message.js';
 import type { Queue } from '../queue/queue.js';
 
-/** What routing looks up. */
+/** The queues and exchanges in which routing looks up names. */
 export interface Topology {
   readonly queues: ReadonlyMap<string, Queue>;
   readonly exchanges: ReadonlyMap<string, Exchange>;

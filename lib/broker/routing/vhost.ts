@@ -24,7 +24,7 @@ const predeclared = [
   ['amq.match', 'headers'],
 ] as const;
 
-/** What a virtual host needs of the broker. */
+/** The part of the broker that a virtual host uses. */
 export interface VhostHost {
   readonly clock: BrokerClock;
   readonly random: Random;
@@ -34,7 +34,7 @@ export interface VhostHost {
   kept(bytes: number): void;
 }
 
-/** What queue.bind, exchange.bind and their opposites ask for. */
+/** The arguments of queue.bind, exchange.bind, queue.unbind and exchange.unbind. */
 export interface BindingRequest {
   readonly source: string;
   readonly kind: Destination['kind'];

@@ -57,17 +57,17 @@ interface RecordedQueue {
 }
 
 /**
-  * Records the exchanges, queues and bindings that were declared through a connection, so that they can be declared again.
-  *
-  * The record contains exactly what the broker has of these declarations:
-  *
-  * - It changes at the moment when the broker's answer is read, even if the caller no longer waits for that answer.
-  * - A new declaration waits for a deletion of the same entity that is under way, and discarding a queue waits for its
-  *   declaration.
-  * - An entity that the broker deletes by itself leaves the record, too: an `autoDelete` queue with its last consumer, an
-  *   `autoDelete` exchange with the last binding from it, and so on along the bindings.
-  *
-  * The record uses the names that the user knows, see {@link QueueNames}.
+ * Records the exchanges, queues and bindings that were declared through a connection, so that they can be declared again.
+ *
+ * The record contains exactly what the broker has of these declarations:
+ *
+ * - It changes at the moment when the broker's answer is read, even if the caller no longer waits for that answer.
+ * - A new declaration waits for a deletion of the same entity that is under way, and discarding a queue waits for its
+ *   declaration.
+ * - An entity that the broker deletes by itself leaves the record, too: an `autoDelete` queue with its last consumer, an
+ *   `autoDelete` exchange with the last binding from it, and so on along the bindings.
+ *
+ * The record uses the names that the user knows, see {@link QueueNames}.
  */
 export class TopologyRecord {
   private readonly exchanges = new Map<string, { readonly type: string; readonly options: ExchangeDeclareOptions }>();

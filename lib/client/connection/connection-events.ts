@@ -18,8 +18,8 @@ export type ConnectionEvents = {
   /** An entity of an earlier `restoreFailed` is declared now. The former connection had locked it. */
   restored: [entity: string];
   /**
-    * A server-named queue has another name after a loss. Calls and publishes to the default exchange accept both names. Use
-    * the new one inside messages, such as in `replyTo`.
+   * A server-named queue has another name after a loss. Calls and publishes to the default exchange accept both names. Use
+   * the new one inside messages, such as in `replyTo`.
    *
    * @param queue as `queueDeclare` has told it
    */

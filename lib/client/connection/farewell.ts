@@ -15,7 +15,7 @@ const WITH_CONTENT: ReadonlySet<number> = new Set([
 
 /**
  * Ends a channel that the broker may still have open: a deadline of `close()` passed, or it was closed on its way back.
-  * Frames that still come for it are dropped, except answers to its calls, so that the record stays equal to the broker.
+ * Frames that still come for it are dropped, except answers to its calls, so that the record stays equal to the broker.
  *
  * @param free called once its number may be used again
  */

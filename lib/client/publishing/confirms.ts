@@ -24,9 +24,9 @@ export interface Publish extends Message {
 }
 
 /**
-  * Holds the publishes of one channel that are sent and not yet confirmed, by publish sequence number. It is a ring, since
-  * confirms come roughly in order. They may come out of order and with `multiple`
-  * (https://www.rabbitmq.com/docs/confirms).
+ * Holds the publishes of one channel that are sent and not yet confirmed, by publish sequence number. It is a ring, since
+ * confirms come roughly in order. They may come out of order and with `multiple`
+ * (https://www.rabbitmq.com/docs/confirms).
  *
  *     tags   lowest ………………… next-1
  *     ring   [tag & mask]: the publish, or undefined once confirmed

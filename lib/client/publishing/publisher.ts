@@ -35,8 +35,8 @@ export interface PublisherSettings {
 }
 
 /**
-  * The reason why a publish cannot be sent now. `unavailable`: for an unknown time. `busy`: until the broker has confirmed
-  * earlier publishes. `soon`: for one round trip, which does not count as a wait for `maxWaiting`.
+ * The reason why a publish cannot be sent now. `unavailable`: for an unknown time. `busy`: until the broker has confirmed
+ * earlier publishes. `soon`: for one round trip, which does not count as a wait for `maxWaiting`.
  */
 export interface Obstacle {
   readonly kind: 'unavailable' | 'busy' | 'soon';
@@ -88,13 +88,13 @@ const MAX_SOON = 100_000;
 const MAX_SPAN_FACTOR = 8;
 
 /**
-  * Sends the publishes of one channel:
+ * Sends the publishes of one channel:
  *
  *     publish() ─▶ (waiting) ─▶ sent ─▶ ack | nack | return ─▶ the caller's promise
  *
-  * A publish waits while the channel is closed, blocked or paused, and while too much is unconfirmed or unwritten. Waiting
-  * publishes keep their order, and their number and bytes are bounded. A deadline or a signal ends a publish in either
-  * state.
+ * A publish waits while the channel is closed, blocked or paused, and while too much is unconfirmed or unwritten. Waiting
+ * publishes keep their order, and their number and bytes are bounded. A deadline or a signal ends a publish in either
+ * state.
  */
 export class Publisher {
   readonly confirms = new Confirms();

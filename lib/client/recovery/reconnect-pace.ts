@@ -9,12 +9,12 @@ export const STABLE_TIME = 2_000;
 const SOON = 1_500;
 
 /**
-  * Decides how long a connection waits before each attempt to reconnect. Waits double, and each is drawn with full jitter:
-  *
-  * - up to 1.5 s while no broker answers (refused by the kernel, no route, no name, hung up, starting);
-  * - up to `maxDelay` after a broker has answered without success: a refused login, a loss right after the handshake.
-  *
-  * Both start again from the shortest wait after a connection has stayed open for `STABLE_TIME`.
+ * Decides how long a connection waits before each attempt to reconnect. Waits double, and each is drawn with full jitter:
+ *
+ * - up to 1.5 s while no broker answers (refused by the kernel, no route, no name, hung up, starting);
+ * - up to `maxDelay` after a broker has answered without success: a refused login, a loss right after the handshake.
+ *
+ * Both start again from the shortest wait after a connection has stayed open for `STABLE_TIME`.
  */
 export class ReconnectPace {
   private readonly soon: Backoff;
