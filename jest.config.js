@@ -44,14 +44,14 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/simulation/*.spec.ts'],
+      testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{cluster,simulation}/*.spec.ts'],
     },
     {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       // Needs no RabbitMQ: project `embedded`.
-      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'simulation', 'migrate'].map(
+      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'cluster', 'simulation', 'migrate'].map(
         (path) => `<rootDir>/test/${path}`,
       ),
       globalSetup: '<rootDir>/test/support/global-setup.ts',

@@ -7,6 +7,7 @@ import { findLocalInstallation, type LocalInstallation } from '../support/local-
 import { freePort } from '../support/free-port.js';
 import { LocalRabbitMq } from '../support/local-rabbitmq.js';
 import { ClusterNetwork } from './cluster-network.js';
+import { outsider, runningIn, type Views } from './membership.js';
 import { signalNode } from './node-processes.js';
 
 /** Seconds until nodes that hear nothing from each other count as down; RabbitMQ's default is 60. */
@@ -15,8 +16,11 @@ const NET_TICK = 8;
 /** ms. Three nodes that start at the same time share the processors, and join one after the other. */
 const START_TIMEOUT = 180_000;
 
-/** ms that nodes get to come together again. */
-const REUNION = 120_000;
+/** ms that nodes get to come together again, with or without a restart. */
+const REUNION = 240_000;
+
+/** ms after which a node that is still outside does not come back by itself. */
+const OUTSIDE = 30_000;
 
 /** One node of the cluster. */
 export interface ClusterNode {
@@ -74,16 +78,29 @@ export class Cluster implements AsyncDisposable {
     return this.nodes.find(({ rabbit }) => socket instanceof Socket && rabbit.port === socket.remotePort);
   }
 
-  /** Resolves once all nodes run and each sees the others. @throws Error when they do not come together */
-  async whole(): Promise<void> {
+  /**
+   * Resolves once all nodes run and each sees the others.
+   *
+   * With `pause_minority` a cluster heals by itself after a partition that both sides have noticed. A suspended node is
+   * different: when it wakes, it believes that it has seen the others all the time, and the others have seen it go down.
+   * It does not pause then, and Mnesia keeps it out until an operator restarts it
+   * (https://www.rabbitmq.com/docs/partitions, "Partitions Caused by Suspend and Resume").
+   *
+   * @param operate restarts the node that is still outside after 30 s
+   * @throws Error when the nodes do not come together
+   */
+  async whole(operate: (outside: ClusterNode) => Promise<void>): Promise<void> {
     const deadline = Date.now() + REUNION;
-    for (const { name, rabbit } of this.nodes) {
-      for (;;) {
-        const seen = await rabbit.ctl('cluster_status', '--formatter', 'json').catch((error: Error) => error.message);
-        if (countOf(seen) === this.nodes.length) break;
-        if (Date.now() > deadline) throw new Error(`${name} does not see the others again: ${seen}`);
-        await delay(500);
-      }
+    let patience = Date.now() + OUTSIDE;
+    for (;;) {
+      const views = await this.views();
+      const outside = outsider(views);
+      if (!outside) return;
+      if (Date.now() > deadline) throw new Error(`the nodes do not come together again: ${describe(views)}`);
+      if (Date.now() > patience) {
+        await operate(outside);
+        patience = Date.now() + OUTSIDE;
+      } else await delay(500);
     }
   }
 
@@ -130,6 +147,14 @@ export class Cluster implements AsyncDisposable {
     this.network.heal(name);
   }
 
+  private async views(): Promise<Views<ClusterNode>> {
+    const asked = this.nodes.map(async (node) => {
+      const status = await node.rabbit.ctl('cluster_status', '--formatter', 'json').catch(() => '');
+      return [node, runningIn(status)] as const;
+    });
+    return new Map(await Promise.all(asked));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.nodes) this.thaw(node);
     // Not in order: without the others a node waits for them.
@@ -139,14 +164,9 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-/** How many nodes run, as `rabbitmqctl cluster_status` tells. */
-function countOf(status: string): number {
-  try {
-    return (JSON.parse(status) as { running_nodes: string[] }).running_nodes.length;
-  } catch {
-    return 0;
-  }
-}
+/** For people: `node 1 sees 3 nodes, …`. */
+const describe = (views: Views<ClusterNode>): string =>
+  [...views].map(([{ label }, seen]) => `${label} sees ${seen.size} nodes`).join(', ');
 
 async function installed(): Promise<LocalInstallation> {
   const found = findLocalInstallation();

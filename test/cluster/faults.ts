@@ -16,10 +16,10 @@ const PEACE = 3_000;
 /** Everything that happens to the cluster in one run, one after the other. `done` is called after each. */
 export async function faults(cluster: Cluster, run: SoakRun, done: (figures: FaultFigures) => void): Promise<void> {
   for (const step of [killLeader, killLeader, killOtherLeader, freezeLeader, isolateLeader]) {
-    await inPeace(cluster, run);
+    await inPeace(cluster, run, done);
     done(await step(cluster, run));
   }
-  await inPeace(cluster, run);
+  await inPeace(cluster, run, done);
 }
 
 /** The leader dies, and the publisher's connection with it. It comes back only when publishes are confirmed again. */
@@ -77,9 +77,17 @@ async function leadAt(cluster: Cluster, run: SoakRun, node: ClusterNode): Promis
   return node;
 }
 
-/** Both connections are open, all nodes are members and run, and nothing has happened for a while. */
-async function inPeace(cluster: Cluster, run: SoakRun): Promise<void> {
+/**
+ * Both connections are open, all nodes are members and run, and nothing has happened for a while. A node that has to be
+ * restarted for this is a fault of its own, with its figures.
+ */
+async function inPeace(cluster: Cluster, run: SoakRun, done: (figures: FaultFigures) => void): Promise<void> {
   await run.until(() => run.publisher.state === 'open' && run.consumer.state === 'open');
-  await cluster.whole();
+  await cluster.whole(async (node) => {
+    const observed = new Observation('node restarted, since it stayed outside', node, cluster, run);
+    const restarted = node.rabbit.restart().then(() => observed.note('node back'));
+    const [recovery] = await Promise.all([observed.recovered(), restarted]);
+    done(observed.figures(recovery));
+  });
   await delay(PEACE);
 }
