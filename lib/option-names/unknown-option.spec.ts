@@ -24,4 +24,14 @@ describe('unknownOption', () => {
   it.each(['x', 'vhost', 'heartbeat', '__proto'])('guesses nothing for %s', (given) => {
     expect(unknownOption({ [given]: 1 }, KNOWN)).toBe(`unknown option '${given}'; known are: ${KNOWN.join(', ')}`);
   });
+
+  it.each([
+    [[{ name: 'orders' }], 'an array'],
+    ['amqp://localhost', 'string'],
+    [null, 'null'],
+  ])('expects an object, not %j', (given, kind) => {
+    expect(unknownOption(given as unknown as object, KNOWN)).toBe(
+      `expected an object with options, got ${kind}; known are: ${KNOWN.join(', ')}`,
+    );
+  });
 });

@@ -1,13 +1,21 @@
 /**
  * Describes the first unknown name among `given`: `unknown option 'prefech'; did you mean 'prefetch'? Known are: …`.
- * Returns undefined if all names are known.
+ * Returns undefined if all names are known. Untyped callers may give something else than an object, which is described,
+ * too.
  */
 export function unknownOption(given: object, known: readonly string[]): string | undefined {
+  const kind = kindOf(given);
+  if (kind !== 'object') return `expected an object with options, got ${kind}; known are: ${known.join(', ')}`;
   const name = Object.keys(given).find((one) => !known.includes(one));
   if (name === undefined) return undefined;
   const near = closest(name, known);
   const hint = near === undefined ? '' : ` did you mean '${near}'?`;
   return `unknown option '${name}';${hint} ${hint === '' ? 'known' : 'Known'} are: ${known.join(', ')}`;
+}
+
+function kindOf(given: unknown): string {
+  if (Array.isArray(given)) return 'an array';
+  return given === null ? 'null' : typeof given;
 }
 
 /**

@@ -36,6 +36,12 @@ describe('an option that does not exist', () => {
     }
   }); // prettier-ignore
 
+  it('a list where an object belongs fails the start', async () => {
+    await expect(compile(forRoot({ topology: [classicQueue('a')] }))).rejects.toThrow(
+      'AmqpModule.forRoot(): topology: expected an object with options, got an array; known are: ',
+    );
+  });
+
   it('of forFeature fails the start', async () => {
     const feature = AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders', default: {} } as never]);
     await expect(compile(forRoot({}), feature)).rejects.toThrow(

@@ -26,8 +26,8 @@ export class SettlerFactory implements OnApplicationShutdown {
   /** @throws ConfigurationError */
   create(named: NamedConnection, consumer: SettlementOptions): Settler {
     const { clock, random } = named.environment;
-    const policy = new RetryPolicy(consumer.retry, placeOf(named, consumer), random);
     const { name, queue } = consumer;
+    const policy = new RetryPolicy(name, consumer.retry, placeOf(named, consumer), random);
     const queueArguments = named.options.topology?.queues?.find((one) => one.name === queue)?.arguments;
     const detour = new BrokerDetour(named, { name, queue, queueArguments }, policy);
     return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), clock);

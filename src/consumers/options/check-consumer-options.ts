@@ -6,6 +6,18 @@ import type { BatchOptions } from './batch-options.js';
 import type { ConsumerMetadata } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
 
+type Check = readonly [fits: (value: unknown) => boolean, expected: string];
+
+/** What the values of the options that go to the broker as they are must be. */
+const VALUES: Readonly<Record<string, Check>> = {
+  connection: [(value) => typeof value === 'string', 'the name of a connection'],
+  consumerTag: [(value) => typeof value === 'string' && value !== '', 'a text that is not empty'],
+  exclusive: [(value) => typeof value === 'boolean', 'true or false'],
+  priority: [(value) => Number.isInteger(value), 'a whole number'],
+  arguments: [(value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object'],
+  ack: [(value) => value === 'auto' || value === 'manual', "'auto' or 'manual'"],
+};
+
 /** The options of every kind of consumer. */
 const SHARED = {
   connection: 0,
@@ -36,14 +48,11 @@ const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
  * @throws ConfigurationError
  */
 export function checkConsumerOptions(name: string, { kind, options }: ConsumerMetadata): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigurationError(
-      `${name}: the options of its consumer must be an object; they are ${describeValue(options)}`,
-    );
-  }
   refuseUnknown(name, options, KNOWN[kind]);
-  const ack: unknown = 'ack' in options ? options.ack : undefined;
-  if (ack !== undefined && ack !== 'auto' && ack !== 'manual') {
-    throw new ConfigurationError(`${name}: ack must be 'auto' or 'manual'; it is ${describeValue(ack)}`);
+  for (const [option, value] of Object.entries(options)) {
+    const [fits, expected] = VALUES[option] ?? [];
+    if (value !== undefined && fits?.(value) === false) {
+      throw new ConfigurationError(`${name}: ${option} must be ${expected}; it is ${describeValue(value)}`);
+    }
   }
 }

@@ -5,7 +5,7 @@ import { RetryPolicy } from './retry-policy.js';
 
 describe('RetryPolicy', () => {
   it('is three attempts from 1 s to 30 s with jitter, then parked', () => {
-    const policy = new RetryPolicy(undefined, 'broker');
+    const policy = new RetryPolicy('Billing.onOrder', undefined, 'broker');
     expect(policy).toMatchObject({ attempts: 3, end: 'park', levels: [500, 1000, 2000] });
     const delays = new Set(Array.from({ length: 200 }, () => policy.delayAfter(1)));
     expect([...delays].toSorted((a, b) => a - b)).toEqual([500, 1000]);
@@ -13,26 +13,26 @@ describe('RetryPolicy', () => {
 
   it('draws from what the backoff gives for the attempt that failed, the last retry for all later ones', () => {
     const retry = { attempts: 3, backoff: exponential('1s', '1m') };
-    expect(new RetryPolicy(retry, 'broker', { next: () => 0.99 }).delayAfter(2)).toBe(2000);
-    expect(new RetryPolicy(retry, 'broker', { next: () => 0 }).delayAfter(2)).toBe(1000);
-    expect(new RetryPolicy(retry, 'broker', { next: () => 0.99 }).delayAfter(7)).toBe(2000);
+    expect(new RetryPolicy('Billing.onOrder', retry, 'broker', { next: () => 0.99 }).delayAfter(2)).toBe(2000);
+    expect(new RetryPolicy('Billing.onOrder', retry, 'broker', { next: () => 0 }).delayAfter(2)).toBe(1000);
+    expect(new RetryPolicy('Billing.onOrder', retry, 'broker', { next: () => 0.99 }).delayAfter(7)).toBe(2000);
   });
 
   it('parks at the first failure without retry, and has a delay for RetryMessage all the same', () => {
-    const policy = new RetryPolicy(false, 'broker');
+    const policy = new RetryPolicy('Billing.onOrder', false, 'broker');
     expect(policy).toMatchObject({ attempts: 1, end: 'park', levels: [] });
     expect(policy.delayAfter(1)).toBe(1000);
   });
 
   it('ends with a reject where messages die with the connection', () => {
-    expect(new RetryPolicy(undefined, 'process').end).toBe('dead-letter');
-    expect(new RetryPolicy({ then: 'park' }, 'process').end).toBe('park');
-    expect(new RetryPolicy(undefined, 'stream').end).toBe('park');
+    expect(new RetryPolicy('Billing.onOrder', undefined, 'process').end).toBe('dead-letter');
+    expect(new RetryPolicy('Billing.onOrder', { then: 'park' }, 'process').end).toBe('park');
+    expect(new RetryPolicy('Billing.onOrder', undefined, 'stream').end).toBe('park');
   });
 
   it('has a level for each delay, the further ones too', () => {
     const retry: RetryOptions = { attempts: 4, backoff: fixed('1s'), delays: ['10m', '1s'] };
-    expect(new RetryPolicy(retry, 'broker').levels).toEqual([1000, 600_000]);
+    expect(new RetryPolicy('Billing.onOrder', retry, 'broker').levels).toEqual([1000, 600_000]);
   });
 
   it.each([
@@ -45,7 +45,11 @@ describe('RetryPolicy', () => {
     [{ backoff: () => [0] }, 'retry.backoff gives [0] for retry 1'],
     [{ delays: ['soon'] }, 'retry.delays must be milliseconds from 0'],
     [{ attemps: 3 }, "unknown option 'attemps'; did you mean 'attempts'? Known are: attempts, backoff, delays, then"],
-  ])('refuses %p', (retry, message) => {
-    expect(() => new RetryPolicy(retry as RetryOptions, 'broker')).toThrow(message);
+    [[], 'retry: expected an object with options, got an array'],
+    [true, 'retry: expected an object with options, got boolean'],
+  ])('refuses %p, and names the handler', (retry, message) => {
+    const create = (): RetryPolicy => new RetryPolicy('Billing.onOrder', retry as RetryOptions, 'broker');
+    expect(create).toThrow(message);
+    expect(create).toThrow(/^Billing\.onOrder: retry/);
   });
 });

@@ -39,31 +39,39 @@ export class RetryPolicy {
   readonly levels: readonly number[];
   private readonly backoff: Backoff;
 
-  /** @throws ConfigurationError */
+  /**
+   * @param owner the handler, for errors: `BillingConsumer.onOrder`
+   * @throws ConfigurationError
+   */
   constructor(
+    private readonly owner: string,
     options: RetryOptions | false | undefined,
     readonly place: RetryPlace,
     private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {
     const given = options === false ? { attempts: 1 } : (options ?? {});
-    refuseUnknown('retry', given, KNOWN);
+    refuseUnknown(`${owner}: retry`, given, KNOWN);
     const { attempts = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF, delays = [] } = given;
-    count(attempts, 'retry.attempts', { min: 1 });
+    count(attempts, `${owner}: retry.attempts`, { min: 1 });
     if (typeof backoff !== 'function') {
       throw new ConfigurationError(
-        "retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own",
+        `${owner}: retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own`,
       );
     }
     if (given.then !== undefined && !ENDS.includes(given.then)) {
-      throw new ConfigurationError(`retry.then must be one of ${ENDS.join(', ')}; it is ${describeValue(given.then)}`);
+      throw new ConfigurationError(
+        `${owner}: retry.then must be one of ${ENDS.join(', ')}; it is ${describeValue(given.then)}`,
+      );
     }
     this.attempts = attempts;
     this.backoff = backoff;
     this.end = given.then ?? (place === 'process' ? 'dead-letter' : 'park');
     if (this.end === 'stop' && place !== 'stream') {
-      throw new ConfigurationError("retry.then: 'stop' is for streams; other queues go on without the message");
+      throw new ConfigurationError(
+        `${owner}: retry.then: 'stop' is for streams; other queues go on without the message`,
+      );
     }
-    this.levels = this.allLevels(delays.map((delay) => Math.max(1, milliseconds(delay, 'retry.delays'))));
+    this.levels = this.allLevels(delays.map((delay) => Math.max(1, milliseconds(delay, `${owner}: retry.delays`))));
   }
 
   /** Milliseconds to wait after this attempt has failed. */
@@ -88,13 +96,13 @@ export class RetryPolicy {
         !candidates.every((ms) => Number.isInteger(ms) && ms >= 1)
       ) {
         throw new ConfigurationError(
-          `retry.backoff gives ${describeDelays(candidates)} for retry ${retry}: give whole milliseconds from 1, one or more`,
+          `${this.owner}: retry.backoff gives ${describeDelays(candidates)} for retry ${retry}: give whole milliseconds from 1, one or more`,
         );
       }
       for (const ms of candidates) levels.add(ms);
       if (levels.size > MAX_LEVELS) {
         throw new ConfigurationError(
-          `retry.backoff gives more than ${MAX_LEVELS} different delays, and each is a queue on the broker: let the ` +
+          `${this.owner}: retry.backoff gives more than ${MAX_LEVELS} different delays, and each is a queue on the broker: let the ` +
             'delays grow faster, or up to a lower maximum',
         );
       }
