@@ -66,7 +66,7 @@ describe('sample/06-microservice', () => {
     const connection = await connect(sharedRabbit().url);
     const channel = await connection.openChannel();
     for (const queue of ['sample-06.stock', 'sample-06.orders']) {
-      const levels = new RetryPolicy(undefined, 'broker').levels.map((ms) => `retry.${ms}`);
+      const levels = new RetryPolicy('the service', undefined, 'broker').levels.map((ms) => `retry.${ms}`);
       for (const suffix of ['', '.parked', ...levels.map((level) => `.${level}`)]) {
         await channel.queueDelete(`${queue}${suffix}`);
       }

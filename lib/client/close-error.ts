@@ -55,12 +55,19 @@ export interface CloseArguments {
 /**
  * The typed error for a close that came from the broker. The reply code decides its class, whichever of both was closed;
  * `scope` says which.
+ *
+ * @param where begins the message: the connection and its host
  */
-export function closeError(scope: 'connection' | 'channel', close: CloseArguments): ConnectionError | ChannelError {
+export function closeError(
+  scope: 'connection' | 'channel',
+  close: CloseArguments,
+  where?: string,
+): ConnectionError | ChannelError {
   const { replyCode, replyText } = close;
   const method = methodName(close.classId, close.methodId);
   const details = { replyCode, replyText, method, scope };
-  const message = `${replyCode} ${replyText}${method ? ` (caused by ${method})` : ''}`;
+  const told = `${replyCode} ${replyText}${method ? ` (caused by ${method})` : ''}`;
+  const message = where === undefined ? told : `${where}: ${told}`;
   for (const [name, { code }] of Object.entries(replyCodes)) {
     if (code === replyCode) return new byReplyName[name as ReplyCodeName](message, details);
   }

@@ -18,7 +18,7 @@ const OFTEN = 20;
 describe('decide', () => {
   /** Three attempts, after 100 ms and 200 ms. */
   const policy = (end: RetryEnd = 'park', attempts = 3): RetryPolicy =>
-    new RetryPolicy({ attempts, backoff: (retry) => [100 * retry], then: end }, 'broker');
+    new RetryPolicy('Billing.onOrder', { attempts, backoff: (retry) => [100 * retry], then: end }, 'broker');
 
   const TABLE: readonly (readonly [what: string, failure: Failure, attempt: number, decision: Decision])[] = [
     ['an error, and attempts are left', failed(ERROR), 1, { kind: 'retry', delay: 100 }],
@@ -58,7 +58,7 @@ describe('decide', () => {
   });
 
   it('has no retry where one attempt is all, unless the handler asks for it', () => {
-    const once = new RetryPolicy(false, 'broker');
+    const once = new RetryPolicy('Billing.onOrder', false, 'broker');
     expect(decide(failed(ERROR), 1, once, OFTEN)).toEqual({ kind: once.end });
     expect(decide(failed(new RetryMessage()), 1, once, OFTEN)).toEqual({ kind: 'retry', delay: 1_000 });
   });

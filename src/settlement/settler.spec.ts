@@ -85,7 +85,7 @@ describe('Settler', () => {
       retry: put('retry'),
       park: put('park'),
     };
-    const policy = new RetryPolicy({ attempts: 2, backoff: () => [50], ...options }, place);
+    const policy = new RetryPolicy('Billing.onOrder', { attempts: 2, backoff: () => [50], ...options }, place);
     return new Settler(consumer, policy, detour, (each) => told.push(each), systemClock);
   };
   const settle = (settler: Settler, given: FakeDelivery, error: unknown = ERROR): Promise<void> =>

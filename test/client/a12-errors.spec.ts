@@ -42,7 +42,8 @@ describe('A12 errors', () => {
 
   it('A12 the class and the scope are separate: a refused login is an AccessRefusedError of the connection', async () => {
     const url = new URL(sharedRabbit().url);
-    url.password = url.username = 'wrong-one';
+    url.username = 'nobody';
+    url.password = 'wrong-one';
     const error = await errorOf(harness.tracked('connect', connect({ urls: url.href, clock: harness.clock })));
     expect(error).toBeInstanceOf(client.AccessRefusedError);
     expect(error).toMatchObject({ scope: 'connection', replyCode: 403 });

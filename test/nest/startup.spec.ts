@@ -67,6 +67,9 @@ describe("startup: 'wait'", () => {
     url.password = 'wrong-pass';
     const starting = nest.start({ imports: [AmqpModule.forRoot({ url: url.href, startupTimeout: 60_000 })] });
     await expect(starting).rejects.toThrow(AccessRefusedError);
+    await expect(starting).rejects.toThrow(
+      /^connection 'nest-amqp \((publishing|consuming)\)' to \S+:\d+ as user 'guest', vhost '\S+': 403/,
+    );
     await expect(starting).rejects.not.toThrow('wrong-pass');
     expect(nest.lines.with('next attempt in')).toEqual([]);
   });

@@ -10,9 +10,9 @@ import {
   NotAllowedError,
 } from '../errors.js';
 import type { ResolvedOptions } from './connection-options.js';
-import { amqplain, plain, type SaslMechanism } from './sasl.js';
+import { amqplain, plain, type Credentials, type SaslMechanism } from './sasl.js';
 import type { FrameWriter } from '../../protocol/frame-writer.js';
-import type { Endpoint } from './uri.js';
+import { addressOf, type Endpoint } from './uri.js';
 
 /** The result of a handshake: the values of connection.tune-ok, and the broker's description of itself. */
 export interface Negotiated {
@@ -60,27 +60,32 @@ export async function handshake(
     response: mechanism.initialResponse(),
     locale: text(start.args.locales).split(' ')[0] || 'en_US',
   });
-  const tune = await authenticate(link, mechanism);
+  const tune = await authenticate(link, mechanism, describeLogin(endpoint, options));
   const limits = negotiate(tune, endpoint, options);
   const negotiated = { ...limits, serverProperties: start.args.serverProperties, user };
   link.send(0, 'connection.tuneOk', limits);
   link.tune(negotiated.frameMax, tune.frameMax);
-  const vhost = options.vhost ?? endpoint.vhost;
-  link.send(0, 'connection.open', { virtualHost: vhost });
+  link.send(0, 'connection.open', { virtualHost: options.vhost ?? endpoint.vhost });
   try {
     await expect(link, 'connection.openOk');
   } catch (error) {
     // RabbitMQ says 530 for a vhost that is not there or not allowed, and just hangs up for some others.
     if (!(error instanceof ConnectionLostError)) throw error;
     throw new NotAllowedError(
-      `the broker hung up when vhost '${vhost}' was opened: is it there, and may this user use it?`,
-      {
-        cause: error,
-        scope: 'connection',
-      },
+      `${describeLogin(endpoint, options)}: the broker hung up when the vhost was opened: is it there, and may this user use it?`,
+      { cause: error, scope: 'connection' },
     );
   }
   return negotiated;
+}
+
+/** Returns a text such as `connection 'billing' to 10.0.0.7:5672 as user 'app', vhost '/'`. */
+export function describeLogin(endpoint: Endpoint, options: ResolvedOptions): string {
+  const { connectionName, mechanisms } = options;
+  const name = connectionName === undefined ? '' : ` '${connectionName}'`;
+  // A mechanism of the user's own may know its user, which the client does not.
+  const user = mechanisms ? '' : ` as user '${credentialsOf(endpoint, options).username}'`;
+  return `connection${name} to ${addressOf(endpoint)}${user}, vhost '${options.vhost ?? endpoint.vhost}'`;
 }
 
 async function greeting(
@@ -100,6 +105,7 @@ async function greeting(
 async function authenticate(
   link: HandshakeLink,
   mechanism: SaslMechanism,
+  login: string,
 ): Promise<MethodArguments<'connection.tune'>> {
   for (;;) {
     let method: Method;
@@ -107,16 +113,17 @@ async function authenticate(
       method = await expect(link, 'connection.tune', 'connection.secure');
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
-      throw new AccessRefusedError(`the broker hung up on a ${mechanism.name} login: are name and password right?`, {
-        cause: error,
-        scope: 'connection',
-      });
+      throw new AccessRefusedError(
+        `${login}: the broker hung up on a ${mechanism.name} login: are name and password right?`,
+        { cause: error, scope: 'connection' },
+      );
     }
     if (method.name === 'connection.tune') return method.args;
     if (!mechanism.respond) {
-      throw new AccessRefusedError(`the broker sent a challenge, which the mechanism ${mechanism.name} cannot answer`, {
-        scope: 'connection',
-      });
+      throw new AccessRefusedError(
+        `${login}: the broker sent a challenge, which the mechanism ${mechanism.name} cannot answer`,
+        { scope: 'connection' },
+      );
     }
     const { challenge } = method.args as MethodArguments<'connection.secure'>;
     link.send(0, 'connection.secureOk', { response: await link.whileAlive(mechanism.respond(challenge)) });
@@ -137,11 +144,7 @@ function chooseMechanism(
   endpoint: Endpoint,
   options: ResolvedOptions,
 ): { readonly mechanism: SaslMechanism; readonly user: string | undefined } {
-  const given = options.credentials ?? {
-    username: endpoint.username ?? 'guest',
-    password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
-  };
-  const credentials = { ...given, ...options.renewed };
+  const credentials = credentialsOf(endpoint, options);
   const wanted = endpoint.query.authMechanism;
   const able = options.mechanisms ?? [plain(credentials), amqplain(credentials)];
   const ours = wanted ? able.filter(({ name }) => name === wanted) : able;
@@ -149,9 +152,18 @@ function chooseMechanism(
   const chosen = ours.find(({ name }) => theirs.includes(name));
   if (chosen) return { mechanism: chosen, user: options.mechanisms ? undefined : credentials.username };
   throw new AccessRefusedError(
-    `no common login mechanism: the broker offers ${theirs.join(', ')}; here are ${ours.map(({ name }) => name).join(', ') || 'none'}`,
+    `${describeLogin(endpoint, options)}: no common login mechanism: the broker offers ${theirs.join(', ')}; here are ${ours.map(({ name }) => name).join(', ') || 'none'}`,
     { scope: 'connection' },
   );
+}
+
+/** The options' own, then those of the URI, then RabbitMQ's `guest`; a secret that was renewed replaces the password. */
+function credentialsOf(endpoint: Endpoint, { credentials, renewed }: ResolvedOptions): Credentials {
+  const given = credentials ?? {
+    username: endpoint.username ?? 'guest',
+    password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
+  };
+  return { ...given, ...renewed };
 }
 
 function negotiate(

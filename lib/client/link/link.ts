@@ -14,7 +14,7 @@ import {
 } from '../errors.js';
 import { closeError } from '../close-error.js';
 import { Deferred } from '../timing/deferred.js';
-import { handshake, type Negotiated } from './handshake.js';
+import { describeLogin, handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import type { ResolvedOptions } from './connection-options.js';
 import type { InflowOwner } from './inflow.js';
@@ -244,10 +244,8 @@ export class Link implements TransportHandler {
       methodId: 0,
     };
     this.send(0, 'connection.close', close);
-    const failure = closeError('connection', {
-      ...close,
-      replyText: `the broker sent what is not AMQP: ${close.replyText}`,
-    });
+    const replyText = `the broker sent what is not AMQP: ${close.replyText}`;
+    const failure = closeError('connection', { ...close, replyText }, this.describe());
     if (!wire) (failure as { cause?: unknown }).cause = error;
     this.finish(failure);
   }
@@ -260,7 +258,9 @@ export class Link implements TransportHandler {
   /** In the handshake as later: the broker waits for close-ok (section 1.4.2.10), and logs its absence. */
   private onClosedByBroker(args: MethodArguments<'connection.close'>): void {
     this.send(0, 'connection.closeOk', {});
-    this.refusal = closeError('connection', args);
+    // Before the connection is open, it is the login or the vhost that the broker refuses.
+    const where = this.owner ? this.describe() : describeLogin(this.endpoint, this.options);
+    this.refusal = closeError('connection', args, where);
     this.finish(asLost(this.refusal));
   }
 

@@ -69,7 +69,7 @@ describe('MessageRunner', () => {
       stop() {},
       onHeld() {},
     };
-    const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
+    const policy = new RetryPolicy('Billing.onOrder', { attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
     const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler, systemClock);
     sinks.push(sink);

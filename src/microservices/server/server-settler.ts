@@ -28,7 +28,7 @@ export function serverSettler(
   report: (failure: ConsumerFailure) => void,
 ): Settler {
   const { clock, random } = source.environment;
-  const policy = new RetryPolicy(retryOf(options), placeOf(options, exclusive), random);
+  const policy = new RetryPolicy('AmqpServer', retryOf(options), placeOf(options, exclusive), random);
   const consumer = {
     name: 'AmqpServer',
     queue: name,

@@ -46,7 +46,7 @@ describe('BrokerDetour', () => {
     const open = async (channel: object) => channel;
     const connections = { consuming: { openChannel: () => open(scratch) }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
     const named = { connections: { open: async () => connections }, options: { topology: { declare } } };
-    const policy = new RetryPolicy({ attempts: 3, backoff: () => [100] }, 'broker');
+    const policy = new RetryPolicy('Billing.onOrder', { attempts: 3, backoff: () => [100] }, 'broker');
     return new BrokerDetour(
       named as unknown as DetourConnection,
       { name: 'Billing.onOrder', queue: 'q', queueArguments: undefined },

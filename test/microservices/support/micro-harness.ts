@@ -52,7 +52,7 @@ export type Side = 'ours' | "Nest's";
 export const SIDES: readonly Side[] = ['ours', "Nest's"];
 
 /** Delays of the default policy, and of the tests' own. */
-const LEVELS = [...new RetryPolicy(undefined, 'broker').levels, 20];
+const LEVELS = [...new RetryPolicy('the service', undefined, 'broker').levels, 20];
 
 type NestOptions = NonNullable<RmqOptions['options']>;
 

@@ -50,7 +50,7 @@ describe('BatchSink', () => {
     const handler = jest.fn<MessageHandler<AmqpBatchContext>>();
     let go = (): void => {};
     const held = new Promise<void>((resolve) => (go = resolve));
-    const policy = new RetryPolicy({ attempts: 1, then: 'dead-letter' }, 'broker');
+    const policy = new RetryPolicy('Billing.onOrder', { attempts: 1, then: 'dead-letter' }, 'broker');
     const failures: unknown[] = [];
     const sink = new BatchSink({
       queue: 'billing',
