@@ -1,4 +1,5 @@
-import { Injectable, Module } from '@nestjs/common';
+import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';
 import { AmqpBatchConsumer, AmqpConsumer, AmqpModule, AmqpRpc, classicQueue } from 'nest-amqp';
 import { errorOf } from '../client/support/client-harness.js';
@@ -80,6 +81,65 @@ describe('a class that two modules provide', () => {
     expect(nest.lines.with('is provided by')).toEqual([
       'WARN Billing is provided by OneModule and OtherModule: each module has an instance of its own, and each instance ' +
         'consumes. Provide it in one module, and export it from there.',
+    ]);
+  });
+});
+
+describe('a consumer that cannot get messages', () => {
+  it('is warned of in an application without AmqpModule, and its own hook runs', async () => {
+    let started = false;
+
+    @Injectable()
+    class Billing implements OnApplicationBootstrap {
+      @AmqpConsumer('billing')
+      onOrder(): void {}
+
+      @AmqpConsumer('invoices')
+      onInvoice(): void {}
+
+      onApplicationBootstrap(): void {
+        started = true;
+      }
+    }
+
+    @Module({ providers: [Billing] })
+    class Root {}
+
+    const app = await NestFactory.createApplicationContext(Root, { logger: nest.lines, abortOnError: false });
+    await app.close();
+    expect(started).toBe(true);
+    expect(nest.lines.with('gets no messages')).toEqual([
+      'WARN Billing.onOrder gets no messages: the application does not import AmqpModule. Add AmqpModule.forRoot({ url }) ' +
+        'to the imports of its root module.',
+    ]);
+  });
+
+  it('is warned of in a lazily loaded module, once', async () => {
+    const queue = nest.name();
+    nest.sweep(`${queue}.parked`);
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: false })
+      onOrder(): void {}
+    }
+
+    @Injectable()
+    class Late {
+      @AmqpConsumer(queue, { retry: false })
+      onOrder(): void {}
+    }
+
+    @Module({ providers: [Late] })
+    class LateModule {}
+
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    const loader = app.get(LazyModuleLoader);
+    await loader.load(() => LateModule);
+    await loader.load(() => LateModule);
+    expect(nest.lines.with('gets no messages')).toEqual([
+      'WARN Late.onOrder gets no messages: its module was loaded lazily, and consumers start with the application. Import ' +
+        'the module in one that the application starts with.',
     ]);
   });
 });

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import { ENTRY_PROVIDER } from '../options/consumers.constants.js';
+import { warnUnlessFound } from './found-hosts.js';
 
 /**
  * Adds an entry to the decorators' metadata of a method, in the order in which the decorators are written.
@@ -24,6 +25,7 @@ export function addHandlerMetadata(
   // Decorators run from the last to the first.
   Reflect.defineMetadata(key, [entry, ...others], handler);
   markEntryProvider(target.constructor);
+  warnUnlessFound(target, method);
 }
 
 /**

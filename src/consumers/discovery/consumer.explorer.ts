@@ -1,9 +1,10 @@
-import { Injectable, Logger } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, LazyModuleLoader, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
 import type { ConsumerMetadata } from '../options/consumer-metadata.js';
 import { isShared, type HandlerHost, type Wrapper } from '../pipeline/handler-host.js';
 import type { ListenerMetadata } from '../options/consumer-metadata.js';
+import { markFound } from '../decorators/found-hosts.js';
 
 /** A method that consumes from a queue. */
 export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };
@@ -20,12 +21,20 @@ interface FoundMethod {
   readonly host: HandlerHost;
 }
 
+interface FoundHost {
+  readonly wrapper: Wrapper;
+  readonly prototype: object;
+  /** The instance; the prototype where each message has an instance of its own. */
+  readonly key: object;
+  readonly className: string;
+}
+
 /** A method that listens to events. */
 export type FoundListener = ListenerMetadata & { readonly host: HandlerHost };
 
 /** Finds every consumer and listener among the providers and controllers of the application, whatever their scope. */
 @Injectable()
-export class ConsumerExplorer {
+export class ConsumerExplorer implements OnModuleInit {
   private readonly logger = new Logger('AmqpConsumer');
 
   constructor(
@@ -33,7 +42,13 @@ export class ConsumerExplorer {
     private readonly scanner: MetadataScanner,
     private readonly metadata: ConsumerMetadataAccessor,
     private readonly modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
   ) {}
+
+  onModuleInit(): void {
+    for (const { key } of this.hosts()) markFound(key);
+    this.watchLazyModules();
+  }
 
   consumers(): FoundConsumer[] {
     const methods = this.methods();
@@ -67,6 +82,28 @@ export class ConsumerExplorer {
     }
   }
 
+  /** Nest runs no lifecycle hooks for lazily loaded modules, so the loader itself tells of them. */
+  private watchLazyModules(): void {
+    const loader = this.moduleRef.get(LazyModuleLoader, { strict: false });
+    const load = loader.load.bind(loader);
+    loader.load = async (...args) => {
+      const loaded = await load(...args);
+      this.warnOfLatecomers();
+      return loaded;
+    };
+  }
+
+  private warnOfLatecomers(): void {
+    const late = new Set(this.hosts().flatMap(({ key, prototype }) => (markFound(key) ? [prototype] : [])));
+    for (const { method, host } of this.methods()) {
+      if (!late.has(host.prototype) || this.metadata.getConsumers(method).length === 0) continue;
+      this.logger.warn(
+        `${host.name} gets no messages: its module was loaded lazily, and consumers start with the application. Import ` +
+          'the module in one that the application starts with.',
+      );
+    }
+  }
+
   private methods(): FoundMethod[] {
     return this.hosts().flatMap(({ wrapper, prototype, className }) =>
       this.scanner.getAllMethodNames(prototype).map((methodName) => ({
@@ -86,7 +123,7 @@ export class ConsumerExplorer {
    * Each object once. It may be there under several tokens: by useExisting, or a factory that returns what it injects.
    * Where its class is the provider, there its guards and pipes are, so that comes first.
    */
-  private hosts(): { readonly wrapper: Wrapper; readonly prototype: object; readonly className: string }[] {
+  private hosts(): FoundHost[] {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()].filter(
       ({ isAlias }) => !isAlias,
     );
@@ -97,12 +134,12 @@ export class ConsumerExplorer {
       const prototype = prototypeOf(wrapper);
       if (!prototype) return [];
       const { constructor } = prototype;
+      const key = isShared(wrapper) ? (wrapper.instance as object) : prototype;
       if (isShared(wrapper)) {
-        const instance = wrapper.instance as object;
-        if (seen.has(instance) || (wrapper.isNotMetatype && scoped.has(constructor))) return [];
-        seen.add(instance);
+        if (seen.has(key) || (wrapper.isNotMetatype && scoped.has(constructor))) return [];
+        seen.add(key);
       }
-      return [{ wrapper, prototype, className: constructor.name }];
+      return [{ wrapper, prototype, key, className: constructor.name }];
     });
   }
 
