@@ -364,8 +364,11 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     const channel = await connection.openChannel({ confirm: true });
     const consuming = await connection.openChannel();
     const [idle, busy, inbox] = [harness.name('idle'), harness.name('busy'), new Inbox<Delivery>()];
+    const exchange = harness.name('x');
+    await channel.exchangeDeclare(exchange, 'direct', { autoDelete: true });
     await channel.queueDeclare(idle, { exclusive: true });
     await channel.queueDeclare(busy, { exclusive: true });
+    await channel.queueBind(busy, exchange, 'bound');
     await consuming.basicConsume(busy, inbox.add, { noAck: true });
     const [failed, restored] = [new Inbox<string>(), new Inbox<string>()];
     connection.on('restoreFailed', failed.add);
@@ -378,6 +381,10 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await restored.take(2)).sort()).toEqual([`queue '${busy}'`, `queue '${idle}'`]);
     for (const queue of [idle, busy]) await channel.publish('', queue, queue, { mandatory: true });
     expect((await inbox.next()).text()).toBe(busy);
+    // A binding comes back right behind its queue.
+    const bound = (): Promise<unknown> => channel.publish(exchange, 'bound', 'by its binding', { mandatory: true });
+    await eventually(() => bound().then(() => true, () => false)); // prettier-ignore
+    expect((await inbox.next()).text()).toBe('by its binding');
     expect([failed.all.length, restored.all.length]).toEqual([2, 2]);
   });
 

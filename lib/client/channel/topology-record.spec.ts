@@ -19,6 +19,7 @@ const nothing: TopologyActions = {
   declareQueue: async (queue) => ({ queue, consumerCount: 0 }),
   findQueue: async () => undefined,
   bind: async () => {},
+  isLocked: () => false,
   renamed: () => {},
   succeeded: () => {},
   failed: () => {},
@@ -35,6 +36,7 @@ async function replayed(record: TopologyRecord, queue?: string, serverNames: str
     },
     findQueue: async () => undefined,
     bind: async ({ kind, destination, source }) => void log.push(`${source} -> ${kind} ${destination}`),
+    isLocked: () => false,
     renamed: (known, name) => void log.push(`${known} is ${name}`),
     succeeded: () => {},
     failed: (entity, error) => void log.push(`${entity}: ${String(error)}`),
@@ -131,9 +133,9 @@ describe('TopologyRecord', () => {
     record.addBinding(bindingOf('exchange', 'inner', 'outer'));
     record.addBinding(bindingOf('exchange', 'outer', 'lasting'));
     expect(await replayed(record, 'q')).toEqual([
+      'queue q',
       'exchange inner',
       'exchange outer',
-      'queue q',
       'inner -> queue q',
       'outer -> exchange inner',
       'lasting -> exchange outer',

@@ -36,6 +36,8 @@ export interface TopologyActions {
   /** The queue of this name, where it is there and ours to use. */
   findQueue(name: string): Promise<DeclaredAgain | undefined>;
   bind(binding: Binding): Promise<void>;
+  /** Another connection holds the queue: it could not be declared, and nothing can be bound to it. */
+  isLocked(queue: string): boolean;
   /** The broker has given a queue, known by `queue`, a new name. */
   renamed(queue: string, name: string): void;
   /** An entity is there. `queue`: its name, where it is a queue. */
@@ -220,8 +222,9 @@ export class TopologyRecord {
       }
     };
     gather('queue', name);
-    for (const exchange of exchanges) await this.replayExchange(actions, exchange);
+    // First: an auto-delete exchange may go with the queue that is there still, of the connection of before.
     await this.replayQueue(actions, name);
+    for (const exchange of exchanges) await this.replayExchange(actions, exchange);
     for (const binding of bindings) await this.replayBinding(actions, binding);
   }
 
@@ -267,6 +270,8 @@ export class TopologyRecord {
   private async replayBinding(actions: TopologyActions, binding: Binding): Promise<void> {
     if (!this.bindings.has(binding)) return;
     const { kind, destination, source } = binding;
+    // It comes back with its queue.
+    if (kind === 'queue' && actions.isLocked(destination)) return;
     const current = kind === 'queue' ? { ...binding, destination: this.resolve(destination) } : binding;
     await attempt(actions, `binding of ${kind} '${destination}' to exchange '${source}'`, () => actions.bind(current));
   }

@@ -249,10 +249,48 @@ describe('ConsumerSet', () => {
     asked.splice(0)[0]!.leave(new ResourceLockedError('locked', REFUSED));
     await expect(resumed).rejects.toThrow('locked');
     set.suspend(false);
+    now += 50;
     await set.resume();
     await tick();
     asked.splice(0)[0]!.answer({ consumerTag: 'again' });
     expect([consumer.active, told]).toEqual([true, ['started q', 'waiting q', 'started q', 'restored q']]);
+  });
+
+  /** One that waits is tried again, and takes its channel along when it is refused once more. */
+  const refusedAgain = async (error: AccessRefusedError | ResourceLockedError): Promise<Consumer> => {
+    const consumer = await add();
+    set.suspend(false);
+    const resumed = set.resume();
+    asked.splice(0)[0]!.leave(new NotFoundError('none', REFUSED));
+    await expect(resumed).rejects.toThrow('none');
+    set.suspend(false);
+    now += 50;
+    await set.resume();
+    await tick();
+    const [consume] = asked.splice(0);
+    set.suspend(false);
+    consume!.leave(error);
+    await tick();
+    return consumer;
+  };
+
+  it('ends one that comes back beside its channel and that the broker refuses for good', async () => {
+    const consumer = await refusedAgain(new AccessRefusedError('in exclusive use', REFUSED));
+    expect([consumer.ended, set.list()]).toEqual([true, []]);
+    await set.resume();
+    expect(asked).toEqual([]);
+  });
+
+  it('has one that is refused again wait longer, though its channel opens anew at once', async () => {
+    const consumer = await refusedAgain(new ResourceLockedError('locked', REFUSED));
+    await set.resume();
+    await tick();
+    expect([consumer.ended, asked]).toEqual([false, []]);
+    set.suspend(false);
+    now += 100;
+    await set.resume();
+    await tick();
+    expect(asked.map(({ name }) => name)).toEqual(['basic.consume']);
   });
 
   it('brings back or ends one that the broker cancels right behind consume-ok', async () => {

@@ -5,6 +5,7 @@ import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler 
 import type { Delivery } from './delivery.js';
 import {
   AccessRefusedError,
+  ChannelClosedError,
   ChannelError,
   ConnectionClosedError,
   ConnectionLostError,
@@ -68,6 +69,8 @@ interface Waiting {
   readonly backoff: Backoff;
   /** Clock time, ms. */
   since: number;
+  /** Clock time of the next attempt, ms: a channel that opens anew meanwhile makes none. */
+  nextAt: number;
 }
 
 /** The consumers of one channel: registered, cancelled, suspended with the channel and resumed with it. */
@@ -179,7 +182,8 @@ export class ConsumerSet implements ConsumerHost {
     this.generation.abort();
     this.generation = new AbortController();
     this.returning.clear();
-    if (withLink) for (const waiting of this.waiting.values()) waiting.since = this.host.clock.now();
+    const now = this.host.clock.now();
+    if (withLink) for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
     const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
     for (const consumer of here) {
@@ -306,7 +310,10 @@ export class ConsumerSet implements ConsumerHost {
     if (returning.has(consumer)) return;
     returning.add(consumer);
     const over = (): boolean => signal.aborted || consumer.ended || consumer.active || this.starting.has(consumer);
-    while (!over()) {
+    for (;;) {
+      const wait = (this.waiting.get(consumer)?.nextAt ?? 0) - this.host.clock.now();
+      if (wait > 0) await pause(this.host.clock, wait, signal);
+      if (over()) break;
       try {
         if (await this.host.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
         const blocked = this.host.blocked();
@@ -318,12 +325,12 @@ export class ConsumerSet implements ConsumerHost {
         // Nobody waits for it: it may take as long as the broker likes.
         await this.start(consumer, { timeout: Infinity });
       } catch (error) {
-        if (over()) break;
+        // The refusal itself takes the channel away.
+        if (over() && !refusesToConsume(error)) break;
         // A channel or connection that was lost meanwhile brings the consumer back with itself.
         if (error instanceof ChannelError && error.method === undefined) break;
         if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) break;
         if (!this.refused(consumer, reason, error as AmqpError)) break;
-        await pause(this.host.clock, this.waiting.get(consumer)!.backoff.next(), signal);
       }
     }
     if (!signal.aborted) returning.delete(consumer);
@@ -334,11 +341,13 @@ export class ConsumerSet implements ConsumerHost {
     if (consumer.ended) return false;
     const known = this.waiting.get(consumer);
     const { clock, random } = this.host;
-    const waiting = known ?? { backoff: new Backoff(FIRST_DELAY, MAX_DELAY, random), since: clock.now() };
-    if (!this.mayPass(consumer, error, clock.now() - waiting.since)) {
+    const now = clock.now();
+    const waiting = known ?? { backoff: new Backoff(FIRST_DELAY, MAX_DELAY, random), since: now, nextAt: now };
+    if (!this.mayPass(consumer, error, now - waiting.since)) {
       this.cancelled(consumer, reason, error);
       return false;
     }
+    waiting.nextAt = now + waiting.backoff.next();
     this.waiting.set(consumer, waiting);
     if (!known) {
       this.host.warn(`the consumer of queue '${consumer.queue}' has to wait: ${error.message}`);
@@ -391,6 +400,12 @@ export class ConsumerSet implements ConsumerHost {
     this.all.delete(consumer);
     this.waiting.delete(consumer);
   }
+}
+
+/** Tells whether the broker closed the channel because of this basic.consume. */
+function refusesToConsume(error: unknown): boolean {
+  const isRefusal = error instanceof ChannelError && !(error instanceof ChannelClosedError);
+  return isRefusal && error.method === 'basic.consume';
 }
 
 /** Makes the error with which the broker would close the channel (RabbitMQ: 403, "in exclusive use"). */

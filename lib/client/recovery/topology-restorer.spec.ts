@@ -19,6 +19,7 @@ describe('TopologyRestorer', () => {
   let open: () => Promise<unknown>;
   let declare: (queue: string) => Promise<unknown>;
   let deleted: Deferred<number>;
+  let host: { link: object };
   let stop: AbortController;
 
   beforeEach(() => {
@@ -37,6 +38,10 @@ describe('TopologyRestorer', () => {
         log.push(`delete ${queue}`);
         return deleted.promise;
       },
+      queueBind: (queue: string, exchange: string) => {
+        log.push(`bind ${queue} to ${exchange}`);
+        return Promise.resolve();
+      },
       close: () => Promise.resolve(),
     };
     const options = {
@@ -44,7 +49,8 @@ describe('TopologyRestorer', () => {
       random: { next: () => 0, bytes: () => undefined },
       logger: { warn: () => {} },
     };
-    const host = { link: {}, options, restoring: true } as unknown as ChannelHost;
+    const fake = { link: {}, options, restoring: true };
+    host = fake;
     const tell = {
       renamed: () => {},
       failed: (entity: string) => void log.push(`failed: ${entity}`),
@@ -55,7 +61,7 @@ describe('TopologyRestorer', () => {
       return scratch as unknown as Channel;
     };
     record = new TopologyRecord();
-    restorer = new TopologyRestorer(record, host, openScratch, tell, stop.signal);
+    restorer = new TopologyRestorer(record, fake as unknown as ChannelHost, openScratch, tell, stop.signal);
   });
 
   it('discards a queue that nobody has on record', async () => {
@@ -109,6 +115,30 @@ describe('TopologyRestorer', () => {
     restorer.onChannelFree();
     await restorer.discarded();
     expect(log).toEqual(['failed: the topology', 'delete q']);
+  });
+
+  it('tells once on a connection that every channel is in use, also where it discards a queue there first', async () => {
+    open = () => Promise.reject(new NotAllowedError('530'));
+    record.addQueue('q', DURABLE, false);
+    restorer.discard('left');
+    await restorer.discarded();
+    await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
+    expect(log).toEqual(['failed: the topology']);
+    host.link = {};
+    await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
+    expect(log).toEqual(['failed: the topology', 'failed: the topology']);
+  });
+
+  it('tries the bindings of a locked queue only once it is declared', async () => {
+    record.addQueue('q', { ...DURABLE, exclusive: true }, false);
+    record.addBinding({ kind: 'queue', destination: 'q', source: 'x', routingKey: 'k', arguments: {} });
+    declare = () => Promise.reject(new ResourceLockedError('405'));
+    await restorer.replayAll();
+    expect(log).toEqual(['declare q', "failed: queue 'q'"]);
+    declare = (queue) => Promise.resolve({ queue, messageCount: 0, consumerCount: 0 });
+    while (!log.includes('bind q to x')) await tick();
+    expect(log.slice(-3)).toEqual(['declare q', "restored: queue 'q'", 'bind q to x']);
+    stop.abort();
   });
 
   it('tells who waits for a locked queue that every channel is in use, and goes on trying', async () => {

@@ -42,7 +42,8 @@ export class TopologyRestorer {
   private discarding: Promise<void> | undefined;
   /** Every channel was in use when some of them were to be deleted. */
   private wantsChannel = false;
-  private replayedOn: Link | undefined;
+  /** What is failing or locked was found to be so on this link. */
+  private knownOn: Link | undefined;
   private retryingOn: Link | undefined;
 
   constructor(
@@ -57,12 +58,6 @@ export class TopologyRestorer {
 
   /** Everything, after a lost connection. */
   async replayAll(): Promise<void> {
-    const { link } = this.host;
-    if (this.replayedOn !== link) {
-      this.failing.clear();
-      this.locked.clear();
-    }
-    this.replayedOn = link;
     if (this.left.size > 0) this.discarding ??= this.discardAll();
     await this.onScratch((actions) => this.record.replay(actions));
   }
@@ -150,6 +145,7 @@ export class TopologyRestorer {
     work: (actions: TopologyActions, ask: Ask) => Promise<R>,
     whileClosing = false,
   ): Promise<R> {
+    this.forgetOtherLinks();
     let scratch: Channel | undefined;
     const channel = async (): Promise<Channel> => {
       if (!scratch?.isOpen) scratch = await this.openScratch(whileClosing);
@@ -176,6 +172,7 @@ export class TopologyRestorer {
               ? on.queueBind(destination, source, routingKey, { arguments: args })
               : on.exchangeBind(destination, source, routingKey, { arguments: args }),
           ),
+        isLocked: (queue) => this.locked.has(queue),
         renamed: this.tell.renamed,
         succeeded: (entity, queue) => {
           if (queue !== undefined) this.locked.delete(queue);
@@ -196,6 +193,15 @@ export class TopologyRestorer {
     } finally {
       await scratch?.close();
     }
+  }
+
+  /** Each connection is tried, and told of, anew. */
+  private forgetOtherLinks(): void {
+    const { link } = this.host;
+    if (this.knownOn === link) return;
+    this.knownOn = link;
+    this.failing.clear();
+    this.locked.clear();
   }
 
   private failed(entity: string, error: unknown): void {
