@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ConnectionClosedError } from '../../lib/client/index.js';
 import { systemEnvironment } from '../common/environment.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
-import { RpcRequester, type RequestChannel } from './rpc.requester.js';
+import type { RequestChannel } from './requester.js';
+import { RpcRequester } from './rpc.requester.js';
 
 describe('RpcRequester', () => {
   it('asks nothing once it closes: nobody listens for the reply', async () => {

@@ -2,7 +2,7 @@ import { showAs } from '../../../lib/shown/index.js';
 import { AsyncResource } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { ClientProxy, type IncomingResponse, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import {
   ConfigurationError,
   ConnectionClosedError,
@@ -11,12 +11,13 @@ import {
   PublishTimeoutError,
   type Channel,
   type Connection,
+  type Delivery,
 } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
-import { patternText } from '../packets/incoming-packet.js';
+import { parseBody, patternText } from '../packets/incoming-packet.js';
 import {
   messageProperties,
   outgoingPacket,
@@ -25,9 +26,9 @@ import {
   type MutableProperties,
 } from '../packets/outgoing-packet.js';
 import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
-import { PendingRequests, type ReplyPacket } from '../../rpc/pending-requests.js';
+import type { ReplyPacket } from '../../rpc/pending-requests.js';
+import { noReply, Requester } from '../../rpc/requester.js';
 import { RequestTimeoutError } from '../microservices.errors.js';
-import { ReplyConsumer } from './reply-consumer.js';
 import { UnsentEvents } from './unsent-events.js';
 import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
@@ -38,7 +39,7 @@ import {
   publishesToExchange,
   type AmqpTransportOptions,
 } from '../options/transport-options.js';
-import { declareForClient } from '../options/transport-topology.js';
+import { declareForClient, declareReplyQueue } from '../options/transport-topology.js';
 
 /** In ms. */
 const DEFAULT_TIMEOUT = 30_000;
@@ -81,7 +82,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly logger = new Logger('AmqpClientProxy');
   private readonly source: ConnectionSource;
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
-  private pending: PendingRequests | undefined;
+  private pendingRequests: Requester | undefined;
   private readonly replyQueue: string;
   /** In ms; 0 or Infinity for no limit. */
   private readonly requestTimeout: number;
@@ -146,7 +147,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.opening = undefined;
     this.events = undefined;
     this.connection = undefined;
-    this.pending?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
+    this.pendingRequests?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
     await Promise.all([session?.requests.close(), events?.close()]);
     // Their callers hear of the events that were refused, and count them.
     if (events) await new Promise<void>((resolve) => this.source.environment.clock.afterPendingEvents(resolve));
@@ -222,8 +223,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       waiting: undefined,
     };
     const fail = (err: unknown): void => {
-      // Its own deadline is the same, and has the better words. With the subscriber everything of the request goes.
-      if (!request.left && !(err instanceof PublishTimeoutError)) request.callback({ err, isDisposed: true });
+      if (!request.left) request.callback({ err, isDisposed: true });
     };
     try {
       this.request(packet, request)?.catch(fail);
@@ -232,7 +232,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
     return () => {
       request.left = true;
-      this.pending?.forget(request.id);
+      this.pendingRequests?.forget(request.id);
       request.waiting?.abort();
     };
   }
@@ -281,8 +281,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return this.dispatchEvent<T>(this.packetOf(pattern, data));
   }
 
-  /** Sends it, at once if it can be. Undefined when the subscriber has left meanwhile. */
-  private request(packet: ReadPacket, request: Request): Promise<unknown> | undefined {
+  /** Sends it, at once unless the serializer is asynchronous. */
+  private request(packet: ReadPacket, request: Request): Promise<void> | undefined {
     const session = this.connected();
     const made = outgoingPacket(this.serializer, Object.assign(packet, { id: request.id }));
     return isThenable(made)
@@ -295,24 +295,24 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     packet: ReadPacket,
     { body, options }: OutgoingPacket,
     request: Request,
-  ): Promise<unknown> | undefined {
-    if (request.left) return undefined;
+  ): undefined {
+    if (request.left) return;
     if (connection.state !== 'open') {
       throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
     }
     const timeout = options.timeout === undefined ? this.requestTimeout : timeLimit(options.timeout, 'timeout');
     const late = (): Error => new RequestTimeoutError(patternText(packet.pattern) ?? '', timeout);
-    this.requests.add(request.id, { timeout, late }, request.callback);
-    const properties = this.properties(options, false);
-    properties.replyTo = this.replyQueue;
-    properties.correlationId = request.id;
-    properties.timeout = timeout === 0 ? Infinity : timeout;
-    if (connection.blocked !== undefined || !requests.isOpen) {
-      // That may take long: it is not to be sent when the subscriber has left meanwhile.
-      request.waiting = new AbortController();
-      properties.signal = request.waiting.signal;
-    }
-    return requests.publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
+    // What has to wait may wait long: it is not to be sent when the subscriber has left meanwhile.
+    if (connection.blocked !== undefined || !requests.isOpen) request.waiting = new AbortController();
+    const { exchange } = this.target;
+    const message = {
+      exchange,
+      routingKey: this.routingKeyOf(packet),
+      body,
+      properties: this.properties(options, false),
+    };
+    const terms = { timeout, late, signal: request.waiting?.signal };
+    this.requester.send(requests, request.id, message, terms, request.callback);
   }
 
   private routingKeyOf({ pattern }: ReadPacket): string {
@@ -335,9 +335,13 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   /** Made late: a shared connection is not there yet when the client is. */
-  private get requests(): PendingRequests {
+  private get requester(): Requester {
     const callbacks = this.routingMap as Map<string, (packet: ReplyPacket) => void>;
-    return (this.pending ??= new PendingRequests(this.source.environment.clock, callbacks));
+    const read = (reply: Delivery): ReplyPacket | PromiseLike<ReplyPacket> => {
+      const packet = this.deserializer.deserialize(parseBody(reply.body), reply.properties);
+      return isThenable(packet) ? packet.then(replyOf) : replyOf(packet);
+    };
+    return (this.pendingRequests ??= new Requester(this.source.environment.clock, this.replyQueue, read, callbacks));
   }
 
   private connected(): Session {
@@ -370,10 +374,10 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
         else this.publishEventsOn(events);
       }
       const session = { connection, requests };
-      const replies = new ReplyConsumer(this.requests, this.deserializer, this.logger);
-      const consumer = await replies.start(connection, requests, this.replyQueue);
-      // Replies are on their way to a channel that is no more, or to a queue that may be no more.
-      requests.on('lost', (cause) => this.requests.failAll(lostBeforeReply(cause)));
+      // While the connection is lost requests fail, those that are not sent yet as well (decision 20).
+      requests.on('lost', (cause) => this.requester.failAll(noReply(cause)));
+      if (this.replyQueue !== DIRECT_REPLY_TO) await declareReplyQueue(connection, this.replyQueue);
+      const consumer = await this.requester.listen(requests);
       void consumer.closed.then((error) => error && this.abandon(session, error));
       this.session = session;
       this.transportEvents.connected();
@@ -404,15 +408,14 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.logger.error(`Lost the consumer of reply queue '${this.replyQueue}': ${error.message}`);
     this.session = undefined;
     this.opening = undefined;
-    this.requests.failAll(error);
+    this.requester.failAll(error);
     this.transportEvents.failed(error);
     await session.requests.close();
   }
 }
 
-function lostBeforeReply(cause: Error): ConnectionLostError {
-  const message = `the reply was not there when the connection was lost, whether it was handled is unknown: ${cause.message}`;
-  return new ConnectionLostError(message, 'unknown', { cause });
+function replyOf({ err, response, isDisposed }: Omit<IncomingResponse, 'id'>): ReplyPacket {
+  return isDisposed || err ? { err, response, isDisposed: true } : { err, response };
 }
 
 function isUnsent(error: unknown): error is Error {

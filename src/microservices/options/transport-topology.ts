@@ -1,4 +1,4 @@
-import type { Channel, Connection } from '../../../lib/client/index.js';
+import { NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
 import { topologyError } from '../../topology/topology.errors.js';
 import { queueDeclaration } from './queue-options.js';
 import { exchangeOf, isTakenAsItIs, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
@@ -57,6 +57,19 @@ export async function declareForClient(connection: Connection, options: AmqpTran
     }
     if (exchange && routingKey) await bind(channel, queue, exchange, routingKey);
   });
+}
+
+/**
+ * A queue that is there is taken as it is. One that is not is declared for this connection only: of two clients that share
+ * a reply queue each would get the other's replies.
+ */
+export async function declareReplyQueue(connection: Connection, queue: string): Promise<void> {
+  try {
+    await connection.withScratchChannel((channel) => channel.queueDeclare(queue, { passive: true }));
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    await connection.withScratchChannel((channel) => channel.queueDeclare(queue, { exclusive: true }));
+  }
 }
 
 async function declareExchange(channel: Channel, exchange: string, options: AmqpTransportOptions): Promise<void> {

@@ -175,7 +175,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/microservices/client/amqp.client-proxy.ts',
-    search: "      requests.on('lost', (cause) => this.requests.failAll(lostBeforeReply(cause)));\n",
+    search: "      requests.on('lost', (cause) => this.requester.failAll(noReply(cause)));\n",
     replace: '',
     why: 'requests wait for replies that cannot come any more',
   },

@@ -1,0 +1,131 @@
+import {
+  ChannelClosedError,
+  ConnectionError,
+  ConnectionLostError,
+  PublishTimeoutError,
+  type BasicPublishOptions,
+  type Channel,
+  type Consumer,
+  type Delivery,
+} from '../../lib/client/index.js';
+import type { Clock } from '../../lib/environment/index.js';
+import { isThenable } from '../common/thenable.js';
+import { PendingRequests, type ReplyPacket, type RequestTerms } from './pending-requests.js';
+
+/** The channel that sends requests. */
+export interface RequestChannel {
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A request as it is sent. */
+export interface RequestMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  /** The requester completes it with reply queue, correlation id, deadline and signal. */
+  readonly properties: { -readonly [Name in keyof BasicPublishOptions]: BasicPublishOptions[Name] };
+}
+
+/**
+ * Sends requests and gives each reply to the caller that waits for it. Requests and replies share a channel, since direct
+ * replies arrive on the channel that sent the request.
+ */
+export class Requester {
+  private readonly pending: PendingRequests;
+
+  /**
+   * @param replyQueue the queue of the replies
+   * @param read decodes a reply; an error that it throws ends the request
+   * @param callbacks receivers of replies, by correlation id; see {@link PendingRequests}
+   */
+  constructor(
+    private readonly clock: Clock,
+    private readonly replyQueue: string,
+    private readonly read: (reply: Delivery) => ReplyPacket | PromiseLike<ReplyPacket>,
+    callbacks?: Map<string, (packet: ReplyPacket) => void>,
+  ) {
+    this.pending = new PendingRequests(clock, callbacks);
+  }
+
+  /** A request with this correlation id waits for its reply. */
+  has(id: string): boolean {
+    return this.pending.has(id);
+  }
+
+  /** Consumes the replies on the channel. */
+  listen(channel: Channel): Promise<Consumer> {
+    const options = { noAck: true, timeout: Infinity };
+    return channel.basicConsume(this.replyQueue, (reply) => this.onReply(reply), options);
+  }
+
+  /** Sends a request. Its callback gets each reply, or one error. */
+  send(
+    channel: RequestChannel,
+    id: string,
+    { exchange, routingKey, body, properties }: RequestMessage,
+    terms: RequestTerms,
+    callback: (packet: ReplyPacket) => void,
+  ): void {
+    this.pending.add(id, terms, callback);
+    properties.replyTo = this.replyQueue;
+    properties.correlationId = id;
+    properties.timeout = terms.timeout === 0 ? Infinity : terms.timeout;
+    properties.signal = terms.signal;
+    channel.publish(exchange, routingKey, body, properties).then(
+      () => this.pending.markSent(id),
+      (err) => {
+        // The request's own timeout ends at the same time, and its error is more specific.
+        if (!(err instanceof PublishTimeoutError)) this.pending.settle(id, { err, isDisposed: true });
+      },
+    );
+  }
+
+  /** Removes a request whose caller has left. */
+  forget(id: string): void {
+    this.pending.forget(id);
+  }
+
+  failAll(err: Error): void {
+    this.pending.failAll(err);
+  }
+
+  /** Fails the requests that the broker has. Requests that are not sent yet keep waiting. */
+  failSent(err: Error): void {
+    const concerned = this.pending.ids();
+    // Confirms that arrived together with a loss are processed first.
+    this.clock.afterPendingEvents(() => this.pending.failSent(concerned, err));
+  }
+
+  private onReply(reply: Delivery): void {
+    let id: string | undefined;
+    try {
+      ({ correlationId: id } = reply.properties);
+    } catch {
+      // The reply is malformed, so its request is unknown and ends at its timeout.
+    }
+    if (id === undefined || !this.pending.has(id)) return;
+    try {
+      const packet = this.read(reply);
+      if (isThenable(packet)) this.settleLater(id, packet);
+      else this.pending.settle(id, packet);
+    } catch (err) {
+      this.pending.settle(id, { err, isDisposed: true });
+    }
+  }
+
+  private settleLater(id: string, packet: PromiseLike<ReplyPacket>): void {
+    packet.then(
+      (read) => this.pending.settle(id, read),
+      (err: unknown) => this.pending.settle(id, { err, isDisposed: true }),
+    );
+  }
+}
+
+/** Returns the error of requests whose replies were lost with the channel. */
+export function noReply(cause: Error | undefined): Error {
+  const message = `the reply cannot arrive any more: ${cause?.message ?? 'the channel was closed'}`;
+  return cause instanceof ConnectionError
+    ? new ConnectionLostError(message, 'unknown', { cause })
+    : new ChannelClosedError(message, 'unknown', { cause });
+}
