@@ -2,5 +2,7 @@
 export { Backoff } from './backoff.js';
 export { systemClock, type Clock } from './clock.js';
 export { DeadlineTimer } from './deadline-timer.js';
+export { onAbort } from './on-abort.js';
 export { pause } from './pause.js';
 export { systemRandom, type Random } from './random.js';
+export { untilAborted, within } from './within.js';

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * Waits `delay` ms, or until the signal is aborted; returns at once if it is aborted already. Keeps the process alive
@@ -14,10 +15,10 @@ export function pause(
   return new Promise((resolve) => {
     const done = (): void => {
       cancel();
-      signal.removeEventListener('abort', done);
+      unwatch();
       resolve();
     };
     const cancel = clock.after(delay, done, options);
-    signal.addEventListener('abort', done, { once: true });
+    const unwatch = onAbort(signal, done);
   });
 }

@@ -1,6 +1,5 @@
-import { Backoff, pause } from '../../lib/environment/index.js';
+import { Backoff, pause, untilAborted } from '../../lib/environment/index.js';
 import type { Environment } from './environment.js';
-import { untilAborted } from './waiting.js';
 
 export interface RetryingOptions {
   readonly environment: Pick<Environment, 'clock' | 'random'>;

@@ -1,23 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { systemClock } from '../../lib/environment/index.js';
 import { BrokerAddresses } from '../connection/broker-addresses.js';
-import { isDoneWithin, untilAborted } from './waiting.js';
-
-describe('untilAborted', () => {
-  it('is the promise, when that is first', async () => {
-    const { signal } = new AbortController();
-    expect(await untilAborted(Promise.resolve(1), signal)).toBe(1);
-    await expect(untilAborted(Promise.reject(new Error('its own')), signal)).rejects.toThrow('its own');
-  });
-
-  it('is the reason of the signal, when that is first, or was aborted before', async () => {
-    const stop = new AbortController();
-    const waiting = untilAborted(new Promise(() => {}), stop.signal);
-    stop.abort(new Error('stopped'));
-    await expect(waiting).rejects.toThrow('stopped');
-    await expect(untilAborted(new Promise(() => {}), stop.signal)).rejects.toThrow('stopped');
-  });
-});
+import { isDoneWithin } from './waiting.js';
 
 describe('isDoneWithin', () => {
   beforeEach(() => void jest.useFakeTimers());

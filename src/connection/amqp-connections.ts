@@ -8,6 +8,7 @@ import {
   type ChannelOptions,
   type Connection,
 } from '../../lib/client/index.js';
+import { untilAborted } from '../../lib/environment/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
@@ -19,7 +20,6 @@ import { mayPass } from './may-pass.js';
 import { timeLimit } from '../common/duration.js';
 import { environmentOf, type Environment } from '../common/environment.js';
 import { retrying } from '../common/retrying.js';
-import { untilAborted } from '../common/waiting.js';
 
 /**
  * A connection for publishing and one for consuming: RabbitMQ slows down a connection that publishes too fast, which

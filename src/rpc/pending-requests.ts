@@ -1,4 +1,4 @@
-import { DeadlineTimer, type Clock } from '../../lib/environment/index.js';
+import { DeadlineTimer, onAbort, type Clock } from '../../lib/environment/index.js';
 
 /** A reply, or the error that ends the request. Nest's `WritePacket` has this form. */
 export interface ReplyPacket {
@@ -48,7 +48,8 @@ export class PendingRequests {
 
   add(id: string, terms: RequestTerms, callback: Callback): void {
     const { signal } = terms;
-    const unlisten = signal && this.listen(id, signal);
+    const abort = (): void => this.settle(id, { err: signal?.reason, isDisposed: true });
+    const unlisten = signal && onAbort(signal, abort);
     const pending = { terms, deadline: Infinity, sent: false, unlisten };
     this.pending.set(id, pending);
     this.callbacks.set(id, (packet) => {
@@ -93,12 +94,6 @@ export class PendingRequests {
   /** Fails those of `ids` that the broker has. Requests that are not sent yet keep waiting. */
   failSent(ids: readonly string[], err: Error): void {
     for (const id of ids) if (this.pending.get(id)?.sent) this.settle(id, { err, isDisposed: true });
-  }
-
-  private listen(id: string, signal: AbortSignal): () => void {
-    const abort = (): void => this.settle(id, { err: signal.reason, isDisposed: true });
-    signal.addEventListener('abort', abort, { once: true });
-    return () => signal.removeEventListener('abort', abort);
   }
 
   private begin(pending: Pending): void {

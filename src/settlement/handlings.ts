@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/environment/index.js';
+import { within, type Clock } from '../../lib/environment/index.js';
 import { HandlerTimeoutError } from './settlement.errors.js';
 import type { Handling } from './handling.js';
 
@@ -45,25 +45,13 @@ export class Handlings<T extends { readonly handling: Handling }> {
    * @throws HandlerTimeoutError, or what the handler throws
    */
   inTime<R>(work: T, handler: Promise<R>): Promise<R> {
-    return this.timeout === undefined ? handler : this.within(this.timeout, work, handler);
-  }
-
-  private async within<R>(timeout: number, work: T, handler: Promise<R>): Promise<R> {
-    let cancel = (): void => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.clock.after(timeout, () => {
-        const error = new HandlerTimeoutError(timeout);
-        work.handling.end(error);
-        reject(error);
-      });
+    const { timeout, clock } = this;
+    if (timeout === undefined) return handler;
+    return within(handler, { clock, timeout }, () => {
+      const error = new HandlerTimeoutError(timeout);
+      work.handling.end(error);
+      throw error;
     });
-    // When it fails late, nobody waits for it any more.
-    handler.catch(() => {});
-    try {
-      return await Promise.race([handler, late]);
-    } finally {
-      cancel();
-    }
   }
 
   /** A handler has returned, or its time is over. */

@@ -1,5 +1,6 @@
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
 import type { OutgoingProperties } from '../../lib/client/index.js';
+import { within } from '../../lib/environment/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
 import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
@@ -155,9 +156,11 @@ export class AmqpHarness implements AsyncDisposable {
       this.trails.add(trail);
       for (const entry of seen) trail.see(entry);
     });
-    return this.inTime(ended, timeout, () => {
+    return within(ended, { clock: this.environment.clock, timeout }, () => {
       this.trails.delete(trail);
-      return `no outcome of the message in '${queue}' after ${timeout} ms: ${trail.whereabouts}`;
+      throw new HarnessTimeoutError(
+        `no outcome of the message in '${queue}' after ${timeout} ms: ${trail.whereabouts}`,
+      );
     });
   }
 
@@ -272,17 +275,5 @@ export class AmqpHarness implements AsyncDisposable {
   /** Waits for the next turn, since this is called in the middle of the broker's work. */
   private skipTo(due: number): void {
     this.environment.clock.afterPendingEvents(() => this.broker.advance(Math.max(0, due - this.broker.now)));
-  }
-
-  private async inTime<T>(work: Promise<T>, timeout: number, describe: () => string): Promise<T> {
-    let cancel = (): void => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.environment.clock.after(timeout, () => reject(new HarnessTimeoutError(describe())));
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      cancel();
-    }
   }
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '../../environment/index.js';
 import type { Method } from '../../protocol/types.js';
 import { createChannel, endpointOf, type Channel } from '../channel/channel.js';
 import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
@@ -18,7 +19,6 @@ import type { Report } from '../safe-emitter.js';
 import { textOf } from '../text-of.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
-import { onAbort } from '../timing/on-abort.js';
 import { Channels } from './channels.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 import { EventWaiters } from './event-waiters.js';

@@ -1,7 +1,7 @@
+import { onAbort } from '../../environment/index.js';
 import { ConfigurationError, ConnectionClosedError, TimeoutError } from '../errors.js';
 import { resolveEndpoints } from './endpoints.js';
 import { Deferred, within } from '../timing/deferred.js';
-import { onAbort } from '../timing/on-abort.js';
 import { Link } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { addressOf, type Endpoint } from './uri.js';

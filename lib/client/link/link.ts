@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { onAbort } from '../../environment/index.js';
 import { ByteReader } from '../../protocol/bytes.js';
 import { WireError } from '../../protocol/errors.js';
 import { readMethod } from '../../protocol/methods.js';
@@ -78,12 +79,12 @@ export class Link implements TransportHandler {
    */
   static async open(endpoint: Endpoint, options: ResolvedOptions, signal: AbortSignal): Promise<Link> {
     const link = new Link(endpoint, options);
-    const abort = (): void => link.fail(signal.reason as Error);
+    let unwatch: (() => void) | undefined;
     try {
       const transport = await openTransport(endpoint, options, link, signal);
       link.transportOrNone = transport;
-      signal.addEventListener('abort', abort, { once: true });
       signal.throwIfAborted();
+      unwatch = onAbort(signal, () => link.fail(signal.reason as Error));
       link.negotiated = await handshake(link, endpoint, options);
       link.startHeartbeat();
       return link;
@@ -94,7 +95,7 @@ export class Link implements TransportHandler {
       signal.throwIfAborted();
       throw error instanceof AmqpError ? error : link.failure;
     } finally {
-      signal.removeEventListener('abort', abort);
+      unwatch?.();
     }
   }
 

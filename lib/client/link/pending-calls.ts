@@ -1,9 +1,8 @@
 import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
-import type { Clock } from '../../environment/index.js';
+import { onAbort, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
-import { onAbort } from '../timing/on-abort.js';
 
 /** Deadline and cancellation of one call. */
 export interface CallOptions {

@@ -5,7 +5,7 @@ import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
 import { Deferred } from '../timing/deferred.js';
 import { addressOf, type Endpoint } from './uri.js';
-import type { Clock } from '../../environment/index.js';
+import { onAbort, untilAborted, type Clock } from '../../environment/index.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { Inflow, type InflowOwner } from './inflow.js';
 
@@ -285,14 +285,13 @@ export async function openTransport(
   const secured = { servername: net.isIP(endpoint.host) ? '' : endpoint.host, ...options.tls, ...target, onread };
   const socket = endpoint.tls ? tls.connect(secured) : net.connect({ ...target, onread });
   await new Promise<void>((resolve, reject) => {
-    const abort = (): void => {
+    const unwatch = onAbort(signal, () => {
       socket.destroy();
       reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', abort, { once: true });
+    });
     socket.once('error', reject);
     socket.once(endpoint.tls ? 'secureConnect' : 'connect', () => {
-      signal.removeEventListener('abort', abort);
+      unwatch();
       socket.off('error', reject);
       resolve();
     });
@@ -302,20 +301,14 @@ export async function openTransport(
 }
 
 /** Somebody else's socket, unless the deadline comes first: one that is late is closed. */
-function inTime<S extends { destroy(): unknown }>(making: Promise<S>, signal: AbortSignal): Promise<S> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
+async function inTime<S extends { destroy(): unknown }>(making: Promise<S>, signal: AbortSignal): Promise<S> {
+  try {
+    return await untilAborted(making, signal);
+  } catch (error) {
     making.then(
-      (socket) => {
-        signal.removeEventListener('abort', abort);
-        if (signal.aborted) socket.destroy();
-        else resolve(socket);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort);
-        reject(error as Error);
-      },
+      (socket) => socket.destroy(),
+      () => {},
     );
-  });
+    throw error;
+  }
 }

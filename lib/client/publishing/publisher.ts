@@ -1,9 +1,8 @@
-import { DeadlineTimer, type Clock, type Random } from '../../environment/index.js';
+import { DeadlineTimer, onAbort, type Clock, type Random } from '../../environment/index.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms, type Message, type Publish } from './confirms.js';
 import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
 import { Deferred, within } from '../timing/deferred.js';
-import { onAbort } from '../timing/on-abort.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {
   MessageReturnedError,

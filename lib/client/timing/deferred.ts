@@ -1,7 +1,6 @@
-import type { Clock } from '../../environment/index.js';
+import { within as waitWithin, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
-import { onAbort } from './on-abort.js';
 
 /** A promise with its two ends. It may be rejected while nobody waits on it. */
 export class Deferred<T> {
@@ -37,13 +36,7 @@ export async function within<T>(
 ): Promise<T> {
   checkDuration('timeout', timeout);
   signal?.throwIfAborted();
-  const cut = new Deferred<never>();
-  const cancel = clock.after(timeout, () => cut.reject(new TimeoutError(message)));
-  const unwatch = signal && onAbort(signal, () => cut.reject(signal.reason));
-  try {
-    return await Promise.race([promise, cut.promise]);
-  } finally {
-    cancel();
-    unwatch?.();
-  }
+  return waitWithin(promise, { clock, timeout, signal }, () => {
+    throw new TimeoutError(message);
+  });
 }

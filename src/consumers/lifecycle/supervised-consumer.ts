@@ -8,8 +8,8 @@ import {
   type Consumer,
   type Delivery,
 } from '../../../lib/client/index.js';
-import { pause, type Clock } from '../../../lib/environment/index.js';
-import { isDoneWithin, untilAborted } from '../../common/waiting.js';
+import { pause, untilAborted, type Clock } from '../../../lib/environment/index.js';
+import { isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from '../consumer.errors.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
