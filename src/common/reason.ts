@@ -28,12 +28,12 @@ export function framesOf(thrown: unknown): string | undefined {
   return begin < 0 ? undefined : withoutSecrets(stack!.slice(begin));
 }
 
-/** Whether the value is an error, of this realm or of another. False where it cannot be told. */
+/** True if the value is an error, of this realm or of another. False if that cannot be found out. */
 export function isError(value: unknown): value is Error {
   return attempt(() => value instanceof Error || types.isNativeError(value)) ?? false;
 }
 
-/** Whether the value can be looked at as errors are: its prototype, its name, message and stack, and as text. */
+/** True if the value can be read like an error: its prototype, name, message and stack, and as text. */
 export function isReadable(thrown: unknown): boolean {
   try {
     if (!isObject(thrown)) return true;
@@ -64,7 +64,7 @@ function nameAndMessage(thrown: object): string {
   return `${name}${message === '' ? '' : `: ${withoutQuotedJson(message)}`}${told}`;
 }
 
-/** What an HttpException or an RpcException says beyond its message. Told by their methods: their packages may be missing. */
+/** Returns details of an HttpException or RpcException, recognised by their methods: their packages may be missing. */
 function details(thrown: object): string[] {
   const said = call(thrown, 'getResponse') ?? call(thrown, 'getError');
   const message = textIn(thrown, 'message') ?? '';

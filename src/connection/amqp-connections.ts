@@ -56,7 +56,7 @@ export class AmqpConnections {
   private pair: ConnectionPair | undefined;
   private opening: Promise<ConnectionPair> | undefined;
   private ready = false;
-  /** Why they are not ready yet. */
+  /** The error because of which the connections are not ready yet. */
   private failure: unknown;
 
   /** @throws ConfigurationError */

@@ -20,7 +20,7 @@ export interface ConnectionSettings {
   /** Exchanges, queues and bindings. They are declared before consumers start, and again after a reconnect. */
   readonly topology?: TopologyOptions;
   /**
-   * What happens if the broker cannot be reached at the start. Default `wait`.
+   * The behaviour if the broker cannot be reached at the start. Default `wait`.
    *
    * - `wait` keeps trying, and fails the start after `startupTimeout`.
    * - `background` starts without the broker and keeps trying without a limit. Consumers start when it answers,

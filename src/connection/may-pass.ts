@@ -3,7 +3,7 @@ import { AmqpError, Connection, TimeoutError } from '../../lib/client/index.js';
 /** Errors of the program itself, which come again however long one waits. */
 const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError] as const;
 
-/** What another attempt at the same may do without: the broker is not there yet, starts, or went away in the middle. */
+/** Errors that another attempt may not meet: the broker is not reachable yet, starts, or was lost in the middle. */
 const PASSING = [
   TimeoutError,
   ...Connection.recoverableConnectionErrors,

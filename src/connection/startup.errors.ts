@@ -1,6 +1,6 @@
 import { AmqpError } from '../../lib/client/index.js';
 
-/** What a start waits for: the connections, then the declaration of the topology. */
+/** The phases of a start: it waits for the connections, then for the declaration of the topology. */
 export type StartupPhase = 'connect' | 'declare';
 
 /**

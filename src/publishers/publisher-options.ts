@@ -33,8 +33,8 @@ export interface PublisherOptions {
   /** Maximum size of the bodies of waiting publishes in bytes; further publishes reject at once. Default 67,108,864. */
   readonly maxWaitingBytes?: number;
   /**
-   * What a publish does while the connection is lost, not open yet, or blocked by the broker: `'wait'` within its
-   * timeout, or `'fail'` at once with `PublishRefusedError`. Default `'wait'`.
+   * Controls publishes while the connection is lost, not open yet, or blocked by the broker. `'wait'` keeps them until
+   * their timeout, `'fail'` rejects them at once with `PublishRefusedError`. Default `'wait'`.
    */
   readonly whenUnavailable?: 'wait' | 'fail';
   /**

@@ -8,7 +8,7 @@ import type { MessageSerializer } from './message-serializer.js';
 import { SerializationError, UndecodableMessageError } from './serialization.errors.js';
 import { textSerializer } from './text.serializer.js';
 
-/** How the application's messages are serialized. */
+/** Options for the serialization of the application's messages. */
 export interface SerializationOptions {
   /** Serializers, tried in this order before the built-in ones for JSON, text and bytes. Default: none. */
   readonly serializers?: readonly MessageSerializer[];

@@ -17,7 +17,7 @@ export interface ConsumerFailure {
   readonly cause: unknown;
   /** The error and its causes as text, without payload and credentials. */
   readonly reason: string;
-  /** How the message was settled. The event is emitted after the broker has it. */
+  /** The settlement of the message. The event is emitted after the settlement was handed to the broker. */
   readonly decision: Decision['kind'];
   /** Delay until the retry, in ms; for `retry` only. */
   readonly delay: number | undefined;

@@ -9,7 +9,7 @@ export interface WindowOwner {
   readonly prefetch: number;
   /** Messages that cannot leave their queue, unacknowledged. */
   held(): readonly Delivery[];
-  /** Whether the broker delivers to it, and is to go on. */
+  /** True while the broker delivers to the consumer and is meant to continue. */
   isConsuming(): boolean;
   /** Registers the consumer anew, on the same channel: it begins with all places of the prefetch. Never rejects. */
   registerAnew(): Promise<void>;

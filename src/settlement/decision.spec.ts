@@ -12,7 +12,7 @@ const failed = (error: unknown, more: Partial<Failure> = {}): Failure => ({
   ...more,
 });
 const ERROR = new Error('failed');
-/** How often the queue still takes a message back. */
+/** The number of times that the queue still takes a message back. */
 const OFTEN = 20;
 
 describe('decide', () => {

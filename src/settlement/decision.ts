@@ -3,7 +3,7 @@ import { milliseconds } from '../common/duration.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from './settlement.errors.js';
 import type { Failure } from './outcome.js';
 
-/** How a message that was not handled is settled. */
+/** The settlement of a message whose handling failed. */
 export type Decision =
   /** Delivered again after `delay` ms. */
   | { readonly kind: 'retry'; readonly delay: number }

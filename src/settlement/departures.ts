@@ -7,8 +7,8 @@ const PATIENCE = 1_000;
 const PAUSE = { first: 1_000, max: 30_000 } as const;
 
 /**
- * How a departure ended. `left`: the broker has the copy. `given-back`: the consumer is paused or stops. `lost`: the
- * channel of the message was lost, so the broker delivers it again. `settled`: somebody has settled it by hand.
+ * The end of a departure. `left`: the broker has the copy. `given-back`: the consumer is paused or stops. `lost`: the
+ * channel of the message was lost, so the broker delivers it again. `settled`: the application has settled it by hand.
  */
 export type DepartureEnd = 'left' | 'given-back' | 'lost' | 'settled';
 
@@ -30,7 +30,7 @@ interface Entry {
   publishing: boolean;
   /** Others are let past it. */
   held: boolean;
-  /** What it ends with when the attempt under way fails. */
+  /** The end of the departure if the attempt under way fails. */
   ending: DepartureEnd | undefined;
   /** Ends the wait for the next attempt. */
   wake: (() => void) | undefined;

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../lib/client/index.js';
 import type { RetryState } from './retry/retry-state.js';
 
-/** What the settlements of a consumer depend on, at its broker. */
+/** Facts about the broker that the settlements of a consumer depend on. */
 export interface BrokerFacts {
   /** The user that the application has logged in as; undefined where that is not known. */
   readonly user: string | undefined;

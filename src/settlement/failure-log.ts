@@ -19,7 +19,7 @@ export interface FailureReport {
   readonly outcome: Failure;
   /** From 1. */
   readonly attempt: number;
-  /** Why it failed, in words. */
+  /** The reason for the failure, as text. */
   readonly reason: string;
   readonly decision: Decision;
 }

@@ -13,7 +13,7 @@ export class Handling {
     return this.controller.signal;
   }
 
-  /** Why the handler's outcome does not count; undefined as long as it does. */
+  /** The reason for which the handler's outcome is ignored; undefined as long as it counts. */
   get over(): Error | undefined {
     return this.reason;
   }

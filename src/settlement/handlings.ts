@@ -7,7 +7,7 @@ const SLOW_AFTER = 60_000;
 
 /** Handlers that have been running for long. */
 export interface SlowHandlers {
-  /** How many there are. */
+  /** The number of handlers that run. */
   readonly count: number;
   /** For how long the first of them has been running, ms. */
   readonly longest: number;

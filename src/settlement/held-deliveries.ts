@@ -17,7 +17,7 @@ export class HeldDeliveries {
     this.timers.set(delivery, cancel);
   }
 
-  /** How many there are. */
+  /** The number of held deliveries. */
   get count(): number {
     return this.timers.size;
   }

@@ -4,7 +4,7 @@ import { UnreadableError } from './settlement.errors.js';
 /** A message that was not handled. */
 export interface Failure {
   readonly ok: false;
-  /** What was thrown. */
+  /** The value that was thrown. */
   readonly error: unknown;
   /** A guard or a pipe refused it, or it cannot be decoded: it would be refused again. */
   readonly refused: boolean;
@@ -12,7 +12,7 @@ export interface Failure {
   readonly answered?: true;
 }
 
-/** How the handling of one message ended. */
+/** The result of handling one message. */
 export type Outcome = { readonly ok: true } | Failure;
 
 /**

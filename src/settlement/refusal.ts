@@ -7,9 +7,9 @@ import { isError } from '../common/reason.js';
 const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429, 503]);
 
 /**
- * Whether the error of a guard or a pipe says that the message is at fault: an HttpException of 4xx, or an RpcException,
- * unless its status is a temporary one. Anything else is a guard or pipe that could not do its work, because its database
- * is away for instance: that may pass.
+ * True if the error of a guard or a pipe blames the message: an HttpException of 4xx or an RpcException, unless its status
+ * is a temporary one. Any other error means that the guard or pipe could not do its work, for example because its database
+ * is unreachable. Such an error may pass.
  */
 export function isRefusal(error: unknown): boolean {
   if (!isError(error)) return false;

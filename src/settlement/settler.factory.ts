@@ -8,7 +8,7 @@ import { RetryPolicy, type RetryPlace } from './retry/retry-policy.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { Settler, type SettledConsumer } from './settler.js';
 
-/** What the settlements of a consumer follow from. */
+/** The options of a consumer that determine its settlements. */
 export interface SettlementOptions extends SettledConsumer {
   readonly retry: RetryOptions | false | undefined;
   /** Arguments of basic.consume. */

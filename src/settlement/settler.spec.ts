@@ -51,7 +51,7 @@ describe('Settler', () => {
   let told: ConsumerFailure[];
   let aside: string[];
   let again: number[];
-  /** What the next ways out end with; undefined: well. */
+  /** The results of the next departures, in order; undefined for success. */
   let outcomes: (Error | undefined)[];
   let there: boolean;
   let stopped: unknown[];

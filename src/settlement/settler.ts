@@ -40,7 +40,7 @@ export interface SettledConsumer {
   onHeld(): void;
 }
 
-/** What a handler is given: a message, or the messages of a batch. */
+/** The input of one handler call: a message, or the messages of a batch. */
 export interface Work {
   readonly handling: Handling;
   readonly contexts: readonly AmqpContext[];
@@ -92,13 +92,13 @@ export class Settler {
     this.facts = await this.detour.prepare();
   }
 
-  /** What the handler gets with the message: make it here, for it knows the attempts of those that wait in the process. */
+  /** Makes the context for a handler. Only the settler knows the attempts of messages that wait in the process. */
   contextOf(delivery: Delivery): AmqpContext {
     const { queue } = this.consumer;
     return new AmqpContext(delivery, queue, this.stateBefore(delivery));
   }
 
-  /** Why the message must not get to its handler; undefined when it may. */
+  /** Returns the failure of a message that must not reach its handler; undefined if it may. */
   refusalOf(delivery: Delivery): Failure | undefined {
     const { deliveryLimit } = this.facts;
     if (deliveryLimit === Infinity || !delivery.redelivered || delivery.settled) return undefined;

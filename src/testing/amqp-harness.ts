@@ -44,7 +44,7 @@ export interface HarnessPublishOptions extends OutgoingProperties {
 
 export interface DeliverOptions extends HarnessPublishOptions {
   /**
-   * What happens when the message waits for a retry. `skip` (default) moves the broker's clock to the end of the delay.
+   * The behaviour when the message waits for a retry. `skip` (default) moves the broker's clock to the end of the delay.
    * `stop` resolves with the result `waiting`; {@link AmqpHarness.advance} then moves the clock.
    */
   readonly delays?: 'skip' | 'stop';

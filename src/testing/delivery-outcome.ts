@@ -1,4 +1,4 @@
-/** How a message was settled. */
+/** The settlement of a message. */
 export type DeliveryResult =
   /** The handler returned or settled the message itself; with `noAck`, the message was delivered. */
   | 'acked'

@@ -39,7 +39,7 @@ export interface QueueOptions {
   /** Maximum size of all ready messages, in bytes. Default and Infinity: no limit. */
   readonly maxLengthBytes?: number;
   /**
-   * What happens at a limit: `drop-head` (default) drops the oldest message, `reject-publish` nacks the new one, and
+   * The effect of a limit: `drop-head` (default) drops the oldest message, `reject-publish` nacks the new one, and
    * `reject-publish-dlx` nacks and dead-letters it.
    */
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';

@@ -8,7 +8,7 @@ import type { QueueDefinition } from './queues.js';
  */
 export interface TopologyOptions {
   /**
-   * How the topology is declared. Default `assert`.
+   * The way in which the topology is declared. Default `assert`.
    *
    * - `assert` declares it. An exchange or queue that exists with other arguments fails the start and is not changed.
    * - `verify` creates nothing and fails the start if an exchange or queue is missing; it needs no configure

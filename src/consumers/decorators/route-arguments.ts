@@ -15,7 +15,7 @@ interface RouteArgument {
   readonly schema?: PayloadSchema;
 }
 
-/** Where each argument of a handler comes from, by `<source>:<index>`; the form is Nest's. */
+/** The source of each argument of a handler, by `<source>:<index>`, in Nest's form. */
 export type RouteArguments = Readonly<Record<string, RouteArgument>>;
 
 /** The arguments that parameter decorators have declared on this method, those of its base classes included. */

@@ -13,7 +13,7 @@ interface Host {
   readonly controllers?: object[];
 }
 
-/** What the explorer finds in an application with these providers and controllers. */
+/** Returns the consumers that the explorer finds in an application with these providers and controllers. */
 async function exploreApp(host: Host): Promise<{ consumers: FoundConsumer[]; modules: ModulesContainer }> {
   @Module(host as never)
   class HostModule {}

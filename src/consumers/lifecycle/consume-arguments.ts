@@ -2,7 +2,7 @@ import type { ConsumeOptions, FieldTable } from '../../../lib/client/index.js';
 import type { ConsumerOptions } from '../options/consumer-options.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
-/** How a consumer is registered with the broker, as often as that is needed. */
+/** The arguments with which a consumer is registered with the broker, each time it has to be. */
 export interface ConsumeArguments extends Omit<ConsumeOptions, 'arguments' | 'onCancel' | 'prefetch'> {
   readonly prefetch: number;
   /** Made anew each time: a stream goes on where it was. */

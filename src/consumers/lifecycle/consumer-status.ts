@@ -1,7 +1,7 @@
 import type { SlowHandlers } from '../../settlement/handlings.js';
 
 /**
- * What a consumer is doing:
+ * The state of a consumer:
  *
  * - `starting`: not with the broker yet
  * - `consuming`: the broker delivers to it
@@ -23,7 +23,7 @@ export interface ConsumerStatus {
   readonly handler: string;
   readonly queue: string;
   readonly state: ConsumerState;
-  /** Why it is recovering or has stopped, where an error is the reason. */
+  /** The error because of which the consumer recovers or has stopped, if there is one. */
   readonly error: Error | undefined;
   /** Its name on the broker, while it has one. */
   readonly consumerTag: string | undefined;

@@ -23,7 +23,7 @@ import type { StreamPosition } from '../stream/stream-position.js';
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
 
-/** What a supervised consumer needs. */
+/** The dependencies of a supervised consumer. */
 export interface SupervisionHost {
   readonly clock: Clock;
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
@@ -33,7 +33,7 @@ export interface SupervisionHost {
   connect(): Promise<Connection>;
   /** Sees to it that what failed messages need is there. @throws AmqpError */
   prepare(): Promise<void>;
-  /** What the broker calls the queue now. */
+  /** Returns the name that the queue has at the broker now. */
   queueName(): string;
   /** Declares the queue again where the topology has it. @throws AmqpError */
   restoreQueue(): Promise<void>;
@@ -229,7 +229,7 @@ export class SupervisedConsumer {
 
   private readonly handle = (delivery: Delivery): Promise<void> => this.sink.handle(delivery, this.host.position);
 
-  /** What is not settled yet, the broker has requeued. */
+  /** Abandons the deliveries that are not settled: the broker has requeued them. */
   private abandon(reason: Error | undefined): void {
     this.sink.abandon(reason);
     this.host.position?.abandon();

@@ -1,14 +1,14 @@
 import type { DiscoveryService } from '@nestjs/core';
 
-/** What Nest's container knows of a provider or a controller; it names the type nowhere in its public API. */
+/** The container's record of a provider or a controller. Nest's public API has no name for this type. */
 export type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
-/** Where a decorated method lives. */
+/** The place of a decorated method: its class, and the module that holds the class. */
 export interface HandlerHost {
   /** For people: `BillingConsumer.onOrder`. */
   readonly name: string;
   readonly methodName: string;
-  /** What has the method: the prototype of the class, there also where no instance is. */
+  /** The prototype of the class that has the method. It exists even where no instance does. */
   readonly prototype: object;
   readonly wrapper: Wrapper;
   /** Key, in Nest's container, of the module that holds it; its enhancers are found there. */

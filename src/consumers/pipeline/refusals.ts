@@ -14,7 +14,7 @@ type GuardsFn = (args: readonly unknown[]) => Promise<void>;
 type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
 type Create<F> = (...args: unknown[]) => F | null;
 
-/** Where an argument comes from; the form is Nest's. */
+/** The source of one argument, in Nest's form. */
 interface Param {
   readonly index: number;
   readonly pipes: readonly unknown[];

@@ -4,10 +4,10 @@ import type { Settler } from '../../settlement/settler.js';
 import { RateMeter } from './rate-meter.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
-/** How a delivery ended; `abandoned`: its channel was lost before it was handled. */
+/** The result of a delivery. `abandoned`: its channel was lost before the handler had finished. */
 export type Result = 'done' | 'failed' | 'abandoned';
 
-/** What takes the deliveries of one consumer, whatever channel they come on, and counts them. */
+/** Takes the deliveries of one consumer, from whatever channel they come, and counts them. */
 export abstract class DeliverySink {
   /** Deliveries that were handled, well or not. */
   readonly handled: RateMeter;

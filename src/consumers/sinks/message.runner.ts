@@ -5,10 +5,10 @@ import { wasRefused } from '../pipeline/refusals.js';
 import { failureOf, type Failure } from '../../settlement/outcome.js';
 import type { Settler } from '../../settlement/settler.js';
 
-/** How the handling of a message ended, with what the handler returned. */
+/** The result of handling a message, with the value that the handler returned. */
 export type Handled = { readonly ok: true; readonly value: unknown } | Failure;
 
-/** What becomes of a message that was handled: its settlement, to begin with. At once, where nothing has to be waited for. */
+/** Finishes a handled message, first of all by settling it. It returns without a promise if nothing has to be awaited. */
 export type Conclude<R> = (handled: Handled, delivery: Delivery) => R | Promise<R>;
 
 /** Takes a message from its delivery through its handler; settling it is up to whoever asked for that. */

@@ -12,13 +12,13 @@ import { failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
 import type { Settler } from '../../settlement/settler.js';
 
-/** What somebody waits for. */
+/** A request, whose sender waits for the reply. */
 interface Request {
   readonly replyTo: string;
   readonly correlationId: string | undefined;
 }
 
-/** What an RPC consumer consists of. */
+/** The parts of an RPC consumer. */
 export interface RpcParts {
   /** `PriceService.price` */
   readonly name: string;

@@ -4,8 +4,8 @@ import type { StreamOffset } from './stream-options.js';
 const OFFSET = 'x-stream-offset';
 
 /**
- * How far the consumer of a stream has come: everything up to an offset is settled. What is handled out of turn counts
- * once all before it is settled, so that nothing is left out after a restart; some may come twice.
+ * Follows the position of a stream's consumer: the offset up to which every message is settled. A message that is settled
+ * out of turn counts once all messages before it are settled. So no message is skipped after a restart; some may come twice.
  */
 export class StreamPosition {
   /** Offsets that were delivered and not settled yet, as they came. */

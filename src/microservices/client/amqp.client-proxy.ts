@@ -44,7 +44,7 @@ import { declareForClient, declareReplyQueue } from '../options/transport-topolo
 /** In ms. */
 const DEFAULT_TIMEOUT = 30_000;
 
-/** What Nest's own clients do not check, in their own words: patterns, payloads and results. */
+/** The type that Nest's own clients give to patterns, payloads and results, which they do not check. */
 type Unchecked = Parameters<ClientProxy['send']>[0];
 
 /** One subscriber's request. */
@@ -88,7 +88,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly requestTimeout: number;
   /** In ms. */
   private readonly publishTimeout: number;
-  /** Where messages go. With an exchange, their pattern is the routing key. */
+  /** The destination of messages. With an exchange, the pattern of a message is its routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
   /** The connection lives longer than the request that it was opened for, and is not part of that request's context. */
   private readonly scope = new AsyncResource('AmqpClientProxy');
@@ -389,7 +389,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
   }
 
-  /** What it sends to; once for each connection, which declares it again after a loss. */
+  /** Declares the destination, once for each connection. After a loss the connection declares it again. */
   private async declare(): Promise<void> {
     const { publishing } = await this.source.open();
     this.connection = publishing;

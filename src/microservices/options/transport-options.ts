@@ -94,9 +94,9 @@ export interface AmqpTransportOptions {
    */
   readonly retry?: RetryOptions | false;
   /**
-   * How long a handler may run: ms, or text as `'30s'`; of a stream of replies until it begins. Then `context.signal` is
-   * aborted, an event fails, a request is answered with an error, and what the handler does no longer counts. Default, or
-   * Infinity: no limit.
+   * The longest time for one handler call: ms, or text such as `'30s'`. For a stream of replies, the time until its first
+   * reply. After it, `context.signal` is aborted, an event fails, a request is answered with an error, and the handler's
+   * result is ignored. Default: no limit, as with Infinity.
    */
   readonly timeout?: Duration;
   /**

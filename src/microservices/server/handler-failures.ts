@@ -3,7 +3,7 @@ import { RpcProxy } from '@nestjs/microservices/context/rpc-proxy.js';
 import { isRefusal } from '../../settlement/refusal.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 
-/** What has failed in Nest's pipeline, before exception filters made something else of it. */
+/** A failure in Nest's pipeline, as it was before exception filters changed it. */
 export interface HandlerFailure {
   readonly error: unknown;
   /** A guard or a pipe has refused the message: it would refuse it again. */

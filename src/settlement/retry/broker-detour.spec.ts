@@ -19,7 +19,7 @@ const returned = new MessageReturnedError({ replyCode: 312, replyText: 'NO_ROUTE
 
 describe('BrokerDetour', () => {
   let log: string[];
-  /** What the next publishes end with; undefined: confirmed. */
+  /** The results of the next publishes, in order; undefined for a confirm. */
   let outcomes: unknown[];
   let declaring: Promise<void>;
 

@@ -19,7 +19,7 @@ const DEATH_HEADERS = 2_000;
 /** Ms until a message counts as not taken. Long: while the broker is slow the first copy is still on its way, and a second would be one too many. */
 const CONFIRM_TIMEOUT = 300_000;
 
-/** What of a connection it needs. */
+/** The part of a named connection that a detour uses. */
 export interface DetourConnection {
   readonly connections: Pick<AmqpConnections, 'open'>;
   readonly options: Pick<AmqpModuleOptions, 'topology'>;

@@ -4,12 +4,12 @@ import { delayQueuePrefix } from './settlement-queue-names.js';
 
 const DEATH_HEADER = /^x-(death|(first|last)-death-.+)$/;
 
-/** Whether the broker has put this header there when the message was dead-lettered (https://www.rabbitmq.com/docs/dlx). */
+/** True for a header that the broker adds when it dead-letters a message (https://www.rabbitmq.com/docs/dlx). */
 export const isDeathHeader = (name: string): boolean => DEATH_HEADER.test(name);
 
 /**
- * What the headers tell of dead-letterings other than those of the delay queues of `queue`; undefined when that is
- * nothing. Messages lose it on their way through a delay queue: RabbitMQ 4 writes it anew.
+ * Returns the headers about dead-letterings, except those by the delay queues of `queue`; undefined if there are none.
+ * A message loses these headers in a delay queue, since RabbitMQ 4 writes them anew.
  */
 export function deathsOf(headers: FieldTable, queue: string): FieldTable | undefined {
   const deaths = headers['x-death'];
@@ -24,7 +24,7 @@ export function deathsOf(headers: FieldTable, queue: string): FieldTable | undef
   return table;
 }
 
-/** Whether the broker says that the message has come out of a delay queue of `queue`, where only its consumers put messages. */
+/** True if the message comes from a delay queue of `queue`, by the broker's headers. Only consumers put messages there. */
 export function wasInDelayQueue(headers: FieldTable, queue: string): boolean {
   const deaths = headers['x-death'];
   return Array.isArray(deaths) && deaths.some((death: FieldValue) => isOfDelayQueue(death, queue));

@@ -2,7 +2,7 @@ import type { Delivery, FieldTable, MessageProperties } from '../../../lib/clien
 import { isHistory } from './original-properties.js';
 import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
 
-/** What the broker puts among the headers of a delivery: it is of that delivery, not of the message. */
+/** Headers that the broker adds to a delivery. They describe the delivery and do not belong to the message. */
 export const DELIVERY_HEADERS: readonly string[] = ['x-delivery-count', 'x-stream-offset'];
 
 /**

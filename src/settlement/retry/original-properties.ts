@@ -21,5 +21,5 @@ function originalHeaders(headers: FieldTable, { deaths, cc }: RetryState): Field
   return { ...original, ...deaths, ...(cc === undefined ? {} : { CC: cc }) };
 }
 
-/** Whether the header tells of the message's way, and travels in its {@link RetryState}. */
+/** True for a header about the message's history, which travels in its {@link RetryState}. */
 export const isHistory = (name: string): boolean => name === RETRY_HEADER || isDeathHeader(name);

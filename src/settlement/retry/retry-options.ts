@@ -1,7 +1,7 @@
 import type { Backoff } from './backoff.js';
 import type { Duration } from '../../common/duration.js';
 
-/** How a message is settled after its last attempt, or if it must not be retried. */
+/** The settlement of a message after its last attempt, or if it must not be retried. */
 export type RetryEnd = 'park' | 'dead-letter' | 'discard' | 'stop';
 
 /**

@@ -14,10 +14,10 @@ const DEFAULT_BACKOFF = exponential('1s', '30s');
 const MAX_ASKED = 1_000;
 /** Each is a queue on the broker. */
 const MAX_LEVELS = 50;
-/** Where no delay is asked for and there is no backoff to ask: `retry: false` with a `RetryMessage()`, ms. */
+/** Delay in ms where neither the handler nor a backoff gives one: `retry: false` with a `RetryMessage()`. */
 const FALLBACK_DELAY = 1_000;
 
-/** Where the messages of a queue wait for their retries. */
+/** The place in which the messages of a queue wait for their retries. */
 export type RetryPlace =
   /** In delay queues of the broker. */
   | 'broker'
@@ -30,7 +30,7 @@ const ENDS = namesOf({ park: 0, 'dead-letter': 0, discard: 0, stop: 0 } satisfie
 
 const KNOWN = namesOf({ attempts: 0, backoff: 0, delays: 0, then: 0 } satisfies Record<keyof RetryOptions, 0>);
 
-/** How often and after which delays the messages of one consumer are retried, and what becomes of them in the end. */
+/** Decides the number of attempts, the delays between them, and the settlement after the last, for one consumer. */
 export class RetryPolicy {
   /** The first attempt included. */
   readonly attempts: number;

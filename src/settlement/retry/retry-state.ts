@@ -8,13 +8,13 @@ export const RETRY_HEADER = 'x-nest-amqp-retry';
 /** Ms, of 32 bits. */
 const MAX_EXPIRATION = 2 ** 32 - 1;
 
-/** What a message keeps of its past, on its ways through delay and parked queues. */
+/** The history that a message carries through delay and parked queues. */
 export interface RetryState {
   /** Attempts that have failed. */
   readonly failed: number;
   /** The queue whose consumer failed. */
   readonly queue: string;
-  /** Where its publisher sent it. */
+  /** The exchange to which its publisher sent it. */
   readonly exchange: string;
   readonly routingKey: string;
   /**

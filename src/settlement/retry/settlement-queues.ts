@@ -8,7 +8,10 @@ import { MissingQueueError } from './retry.errors.js';
 /** No limit, in effect, and RabbitMQ 3 and 4 both take it; see decision 11. */
 const NO_DELIVERY_LIMIT = 2 ** 31 - 1;
 
-/** Where messages wait `ms` for their retry; then the broker puts them back into `queue`, and keeps them until it can. */
+/**
+ * Defines the queue in which messages wait `ms` for their retry. Then the broker moves them back to `queue`; it keeps them
+ * as long as it cannot.
+ */
 export function delayQueue(queue: string, ms: number): QueueDefinition {
   return quorumQueue(delayQueueName(queue, ms), {
     messageTtl: ms,
@@ -19,12 +22,12 @@ export function delayQueue(queue: string, ms: number): QueueDefinition {
   });
 }
 
-/** Where messages of `queue` are kept whose attempts are spent. */
+/** Defines the queue that keeps the messages of `queue` that have no attempts left. */
 export function parkedQueue(queue: string): QueueDefinition {
   return quorumQueue(parkedQueueName(queue), { deliveryLimit: NO_DELIVERY_LIMIT });
 }
 
-/** What of them one consumer needs. */
+/** The delay and parked queues that one consumer uses. */
 export interface NeededQueues {
   /** For people: `BillingConsumer.onOrder`. */
   readonly consumer: string;

@@ -6,7 +6,7 @@ export class BatchCollector<T> {
   private running = 0;
   /** Of the timer, while it runs. */
   private cancel: (() => void) | undefined;
-  /** What waits now is handled though it may not fill a batch. */
+  /** True if the waiting messages are handled now, even if they do not fill a batch. */
   private due = false;
 
   /** @param handle never rejects */

@@ -41,7 +41,7 @@ export class AmqpBatchItem<T = unknown> {
 }
 
 /**
- * What guards, interceptors and filters of a batch consumer see as context, and `REQUEST` is.
+ * The context that guards, interceptors and filters of a batch consumer get, and that `REQUEST` injects.
  *
  * @publicApi
  */

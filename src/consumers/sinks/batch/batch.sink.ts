@@ -12,7 +12,7 @@ import { BatchCollector } from './batch-collector.js';
 import { AmqpBatchContext, AmqpBatchItem } from './batch-item.js';
 import type { BatchLimits } from '../../options/batch-options.js';
 
-/** What a batch consumer consists of. */
+/** The parts of a batch consumer. */
 export interface BatchParts {
   readonly queue: string;
   readonly limits: BatchLimits;
