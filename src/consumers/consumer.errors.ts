@@ -1,20 +1,39 @@
 import { AmqpError, NotFoundError } from '../../lib/client/index.js';
 
-/** A method that is decorated as a consumer and cannot be one. */
+/**
+ * A decorated method cannot be a consumer, for example because it is static, or because its queue has no name. The
+ * decorator throws it, or the start of the application fails with it. The text says what to change.
+ *
+ * @publicApi
+ */
 export class InvalidConsumerError extends AmqpError {
   static {
     this.prototype.name = 'InvalidConsumerError';
   }
 }
 
-/** A consumer that could not be started; the broker's own error is the `cause`. */
+/**
+ * A consumer cannot consume its queue, for example because the queue does not exist. The start of the application fails
+ * with it, or {@link AmqpConsumerRegistry.resume} rejects. `cause` is the broker's error
+ * (https://www.rabbitmq.com/docs/consumers).
+ *
+ * @example
+ * ```ts
+ * await app.init().catch((error) => {
+ *   if (error instanceof ConsumerStartError) console.error(error.handler, error.queue, error.cause);
+ *   throw error;
+ * });
+ * ```
+ *
+ * @publicApi
+ */
 export class ConsumerStartError extends AmqpError {
   static {
     this.prototype.name = 'ConsumerStartError';
   }
 
   constructor(
-    /** `BillingConsumer.onOrder` */
+    /** Class and method of the handler: `BillingConsumer.onOrder`. */
     readonly handler: string,
     readonly queue: string,
     cause: unknown,
@@ -28,7 +47,12 @@ export class ConsumerStartError extends AmqpError {
   }
 }
 
-/** There is no such consumer to pause or resume. */
+/**
+ * A selector for {@link AmqpConsumerRegistry.pause} or {@link AmqpConsumerRegistry.resume} fits no consumer. The text
+ * lists the consumers of the application.
+ *
+ * @publicApi
+ */
 export class UnknownConsumerError extends AmqpError {
   static {
     this.prototype.name = 'UnknownConsumerError';
@@ -40,6 +64,6 @@ export class UnknownConsumerError extends AmqpError {
   ) {
     const wanted = Object.entries(selector).map(([key, value]) => `${key} '${value}'`);
     const there = known.map(({ name, queue }) => `${name} (queue '${queue}')`);
-    super(`There is no consumer with ${wanted.join(' and ')}. There are: ${there.join(', ') || 'none'}.`);
+    super(`No consumer has ${wanted.join(' and ')}. The consumers are: ${there.join(', ') || 'none'}.`);
   }
 }

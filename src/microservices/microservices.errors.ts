@@ -1,6 +1,15 @@
 import { AmqpError, TimeoutError, type Outcome } from '../../lib/client/index.js';
 
-/** No reply arrived within the timeout. The request may have been handled; a late reply is dropped. */
+/**
+ * No reply arrived within the timeout. The request may have been handled; a late reply is dropped.
+ *
+ * @example
+ * ```ts
+ * this.orders.send('order.find', { id }).pipe(
+ *   catchError((error) => (error instanceof RequestTimeoutError ? of(undefined) : throwError(() => error))),
+ * );
+ * ```
+ */
 export class RequestTimeoutError extends TimeoutError {
   static {
     this.prototype.name = 'RequestTimeoutError';
@@ -10,12 +19,12 @@ export class RequestTimeoutError extends TimeoutError {
 
   constructor(
     readonly pattern: string,
-    /** ms. */
+    /** The timeout of the request in ms. */
     readonly timeout: number,
   ) {
     super(
-      `no reply to '${pattern}' within ${timeout} ms; whether it was handled is unknown. Raise requestTimeout, or the ` +
-        "record's timeout, where handlers take longer",
+      `no reply to '${pattern}' within ${timeout} ms; the request may have been handled. Raise requestTimeout, or the ` +
+        "record's timeout, if its handler takes longer",
     );
   }
 }
@@ -41,14 +50,14 @@ export class UnhandledPatternError extends AmqpError {
   }
 }
 
-/** The handler of an event has failed with something that is no error. */
+/** The handler of an event has thrown a value that is no error. */
 export class EventFailedError extends AmqpError {
   static {
     this.prototype.name = 'EventFailedError';
   }
 }
 
-/** The broker does not take a reply, since it is too large for instance; what the broker says is the `cause`. */
+/** The broker has refused a reply, for example because it is too large. `cause` is the broker's error. */
 export class ReplyRefusedError extends AmqpError {
   static {
     this.prototype.name = 'ReplyRefusedError';

@@ -1,6 +1,20 @@
 import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
-/** The handler of the other side failed. */
+/**
+ * The handler of a request has failed. The reply contained its error.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   return await publisher.request<number>('', 'prices', { item });
+ * } catch (error) {
+ *   if (error instanceof RpcRemoteError && error.remoteName === 'NotFoundException') return undefined;
+ *   throw error;
+ * }
+ * ```
+ *
+ * @publicApi
+ */
 export class RpcRemoteError extends AmqpError {
   static {
     this.prototype.name = 'RpcRemoteError';
@@ -18,7 +32,11 @@ export class RpcRemoteError extends AmqpError {
   }
 }
 
-/** No reply arrived within the timeout. The request may have been handled, or may still be handled. */
+/**
+ * No reply arrived within the timeout. The request may have been handled, or may still be handled.
+ *
+ * @publicApi
+ */
 export class RpcTimeoutError extends TimeoutError {
   static {
     this.prototype.name = 'RpcTimeoutError';

@@ -139,10 +139,12 @@ describe('AmqpConsumerRegistry', () => {
     const queue = nest.name();
     const { Billing } = consumerOf(queue);
     const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
-    await expect(registryOf(app).pause({ queue: 'biling' })).rejects.toThrow(UnknownConsumerError);
-    await expect(registryOf(app).pause({ queue: 'biling' })).rejects.toThrow(
-      `There is no consumer with queue 'biling'. There are: Billing.onOrder (queue '${queue}').`,
-    );
+    const error: unknown = await registryOf(app)
+      .pause({ queue: 'biling' })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UnknownConsumerError);
+    const { message } = error as UnknownConsumerError;
+    for (const fact of ["queue 'biling'", `Billing.onOrder (queue '${queue}')`]) expect(message).toContain(fact);
   });
 
   it('declares a queue of the topology again that was deleted while its consumer was paused', async () => {

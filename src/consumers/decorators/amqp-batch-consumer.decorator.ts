@@ -3,15 +3,15 @@ import { consumerDecorator } from './consumer-decorator.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
- * Handles the messages of a queue in batches, on a method of a provider or a controller. It gets an array of
- * {@link AmqpBatchItem}s, each a message with its payload and its context, and an {@link AmqpBatchContext}.
+ * Makes a method of a provider or controller the handler of a queue's messages in batches. The method gets an array of
+ * {@link AmqpBatchItem}, each with the payload and the context of one message, and an {@link AmqpBatchContext}. A batch is
+ * handled when it has `size` messages, or `maxWait` (default 1 s) after its first message.
  *
- * Every item is settled by itself. When the method returns, all of them are acknowledged; when it throws, all are failed
- * with that error, and `retry` says what becomes of each. `item.ack()` and `item.fail(error)` settle one before that,
- * whatever becomes of the others.
- *
- * A message that cannot be decoded, or that one of `itemPipes` refuses, is parked alone and never gets into a batch.
- * Guards, pipes, interceptors and filters apply to the batch as a whole, and their context is the AmqpBatchContext.
+ * - Each item is settled on its own. When the method returns, all items are acknowledged. When it throws, all items fail
+ *   with that error, and `retry` applies to each.
+ * - `item.ack()` and `item.fail(error)` settle one item earlier, independently of the others.
+ * - A message that cannot be decoded, or that one of `itemPipes` refuses, is parked alone and does not enter a batch.
+ * - Guards, pipes, interceptors and filters apply to the whole batch. Their context is the {@link AmqpBatchContext}.
  *
  * @example
  * ```ts
@@ -21,7 +21,10 @@ import type { QueueSource } from '../options/queue-source.js';
  * }
  * ```
  *
- * @param queue has to exist when the application starts, as for {@link AmqpConsumer}
+ * @param queue must exist when the application starts, as for {@link AmqpConsumer}
+ * @throws InvalidConsumerError for a static method. The start fails with InvalidConsumerError or ConfigurationError for
+ * options that cannot work, such as a `prefetch` below `size`, and with ConsumerStartError as for {@link AmqpConsumer}
+ * @see https://www.rabbitmq.com/docs/consumer-prefetch
  * @publicApi
  */
 export function AmqpBatchConsumer(queue: QueueSource, options: BatchOptions): MethodDecorator {

@@ -3,19 +3,16 @@ import { consumerDecorator } from './consumer-decorator.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
- * Handles the messages of a queue, on a method of a provider or a controller. May be repeated for several queues.
- *
- * A message is acknowledged when the method has returned: when its Promise is resolved, its Observable complete. What
- * becomes of it when the method throws is up to the consumer's `retry`. What a guard or a pipe refuses, and a body that
- * is not what its content type says, is never retried.
- *
- * Guards, pipes, interceptors and exception filters apply, with context type `'rpc'`. An exception filter that returns a
- * value has handled the error, and the message is acknowledged; one that returns nothing has not.
- *
- * A class that is request-scoped or transient gets a fresh instance for each message, and `REQUEST` is its
- * {@link AmqpContext}.
- *
+ * Makes a method of a provider or controller the handler of a queue's messages. Repeat the decorator for several queues.
  * A method without parameter decorators gets the payload and the {@link AmqpContext}.
+ *
+ * - The message is acknowledged after the method has returned, its Promise has resolved, or its Observable has completed.
+ * - If the method throws, the consumer's `retry` applies. Default: three attempts, then the message is parked.
+ * - A message that a guard or a pipe refuses, or whose body does not match its content type, is not retried.
+ * - Guards, pipes, interceptors and exception filters apply, with context type `'rpc'`. An exception filter that returns a
+ *   value has handled the error, so the message is acknowledged. If the filter returns nothing, the message has failed.
+ * - A request-scoped or transient class gets a new instance for each message. There, `REQUEST` injects the
+ *   {@link AmqpContext}.
  *
  * @example
  * ```ts
@@ -23,8 +20,11 @@ import type { QueueSource } from '../options/queue-source.js';
  * async onOrder(@Payload() order: Order, @Ctx() context: AmqpContext) {}
  * ```
  *
- * @param queue has to exist when the application starts: declare it in the module's `topology`. Its name, or a
- * {@link QueueFactory} that makes it from configuration
+ * @param queue the name of the queue, or a {@link QueueFactory} that returns the name. The queue must exist when the
+ * application starts: declare it in the module's `topology`
+ * @throws InvalidConsumerError for a static method. The start fails with InvalidConsumerError for a queue without a name,
+ * with ConfigurationError for wrong options, and with ConsumerStartError if the queue cannot be consumed
+ * @see https://www.rabbitmq.com/docs/consumers
  * @publicApi
  */
 export function AmqpConsumer(queue: QueueSource, options: ConsumerOptions = {}): MethodDecorator {

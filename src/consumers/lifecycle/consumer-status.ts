@@ -3,44 +3,47 @@ import type { SlowHandlers } from '../../settlement/handlings.js';
 /**
  * The state of a consumer:
  *
- * - `starting`: not with the broker yet
+ * - `starting`: the broker has not registered it yet
  * - `consuming`: the broker delivers to it
- * - `paused`: by {@link AmqpConsumerRegistry.pause}, until resumed
- * - `recovering`: the connection, the channel or the queue is lost; it comes back by itself
- * - `stopped`: for good, since the application stops or its connection has closed for good
+ * - `paused`: by {@link AmqpConsumerRegistry.pause}, until {@link AmqpConsumerRegistry.resume}
+ * - `recovering`: its connection, channel or queue was lost, and it is being restored
+ * - `stopped`: finally, since the application stops or its connection was closed
  *
  * @publicApi
  */
 export type ConsumerState = 'starting' | 'consuming' | 'paused' | 'recovering' | 'stopped';
 
 /**
- * A consumer as {@link AmqpConsumerRegistry.list} shows it: what it is at this moment.
+ * The present state of a consumer, from {@link AmqpConsumerRegistry.list}.
  *
  * @publicApi
  */
 export interface ConsumerStatus {
-  /** `BillingConsumer.onOrder` */
+  /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler: string;
   readonly queue: string;
   readonly state: ConsumerState;
   /** The error because of which the consumer recovers or has stopped, if there is one. */
   readonly error: Error | undefined;
-  /** Its name on the broker, while it has one. */
+  /** The consumer tag; undefined while the broker does not have the consumer. */
   readonly consumerTag: string | undefined;
-  /** Messages that are being handled, or are here and wait for that. */
+  /** Number of messages in the process: their handlers run, or have not begun yet. */
   readonly inFlight: number;
-  /** Messages that were settled since the start, however it ended. */
+  /** Number of messages handled since the start, with or without success. */
   readonly handled: number;
-  /** Of these, the ones whose handling failed; each attempt of a message counts. */
+  /** Number of these that failed. Each attempt of a message counts. */
   readonly failed: number;
-  /** Messages whose channel was lost while they were handled: the broker delivers them again. Neither handled nor failed. */
+  /**
+   * Number of messages whose channel was lost while their handler ran. The broker delivers them again. They count neither
+   * as handled nor as failed.
+   */
   readonly stale: number;
-  /** Messages that failed and are held unacknowledged, because they can be neither retried nor parked at the moment. */
+  /** Number of failed messages that are held unacknowledged, since they can be neither retried nor parked now. */
   readonly held: number;
-  /** Handlers that have been running for a minute and longer; undefined when there are none. */
+  /** Handlers that have run for a minute or longer; undefined if there are none. */
   readonly slow: SlowHandlers | undefined;
-  /** Messages handled each second, over the last ten. */
+  /** Handled messages per second, averaged over the last 10 s. */
   readonly handledPerSecond: number;
-  /** Likewise those that failed. */
+  /** Failed messages per second, averaged over the last 10 s. */
   readonly failedPerSecond: number;
 }

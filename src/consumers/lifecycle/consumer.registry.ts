@@ -11,24 +11,31 @@ import { SettlerFactory } from '../../settlement/settler.factory.js';
 import type { SupervisedConsumer } from './supervised-consumer.js';
 
 /**
- * Which consumers are meant: those of this queue, of this handler (`BillingConsumer.onOrder`), or of both. All consumers are
- * meant only where no selector is given at all: one that is empty, misspelt or undefined is an error.
+ * Selects consumers by queue, by handler, or by both. A call without a selector concerns all consumers. An empty selector,
+ * an unknown property and a property without a value are errors.
  *
  * @publicApi
  */
 export interface ConsumerSelector {
+  /** Name of the queue. */
   readonly queue?: string;
+  /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler?: string;
 }
 
 /**
- * The consumers of the application: what they are doing, and a switch to pause and resume them.
+ * The consumers of the application. It shows their state, pauses and resumes them, and reports failed messages. Inject it
+ * into any provider.
  *
  * @example
  * ```ts
  * constructor(private readonly consumers: AmqpConsumerRegistry) {}
  *
- * await this.consumers.pause({ queue: 'billing' });
+ * async maintain(): Promise<void> {
+ *   await this.consumers.pause({ queue: 'billing' });
+ *   await this.migrate();
+ *   await this.consumers.resume({ queue: 'billing' });
+ * }
  * ```
  *
  * @publicApi
@@ -37,10 +44,20 @@ export interface ConsumerSelector {
 export class AmqpConsumerRegistry {
   private readonly consumers: SupervisedConsumer[] = [];
 
-  /** Every consumer that the broker has cancelled. Completes when the application shuts down. */
+  /**
+   * Emits each consumer that the broker has cancelled (https://www.rabbitmq.com/docs/consumer-cancel). Completes when the
+   * application shuts down.
+   */
   readonly cancels$: Observable<ConsumerCancelledEvent>;
 
-  /** Every message that was not handled: its attempt, the cause, and what became of it. Completes likewise. */
+  /**
+   * Emits each failed attempt with its error and the settlement of the message. Completes when the application shuts down.
+   *
+   * @example
+   * ```ts
+   * this.consumers.failures$.subscribe(({ queue, decision }) => this.metrics.count(queue, decision));
+   * ```
+   */
   readonly failures$: Observable<ConsumerFailure>;
 
   constructor(connections: ConnectionRegistry, settlers: SettlerFactory) {
@@ -49,29 +66,35 @@ export class AmqpConsumerRegistry {
   }
 
   /**
-   * What each consumer is at this moment, in no particular order. Empty until the application has started.
+   * Returns the present state of each consumer, in no particular order. The list is empty until the application has
+   * started, and if the selector fits no consumer.
    *
-   * @throws ConfigurationError for a selector that selects nothing
+   * @example
+   * ```ts
+   * const [billing] = this.consumers.list({ queue: 'billing' });
+   * ```
+   *
+   * @throws ConfigurationError for an invalid selector
    */
   list(selector?: ConsumerSelector): readonly ConsumerStatus[] {
     return this.select(selector).map(({ status }) => status);
   }
 
   /**
-   * Stops deliveries until {@link resume}, across reconnects. Resolves once the broker delivers nothing more; handlers
-   * that run go on, and what was delivered and not begun goes back to its queue. Pausing what is paused does nothing.
+   * Stops deliveries until {@link resume}, also across reconnects. Resolves once the broker delivers nothing more. Running
+   * handlers continue; messages that no handler has started with return to their queue. Has no effect on a paused consumer.
    *
-   * @throws UnknownConsumerError when the selector fits none, ConfigurationError for a selector that selects nothing
+   * @throws UnknownConsumerError if the selector fits no consumer; ConfigurationError for an invalid selector
    */
   async pause(selector?: ConsumerSelector): Promise<void> {
     await settleAll(this.known(selector).map((consumer) => consumer.pause()));
   }
 
   /**
-   * Goes on with deliveries.
+   * Restarts the deliveries of paused consumers. Resolves once the broker has registered them.
    *
-   * @throws UnknownConsumerError when the selector fits none; ConfigurationError for a selector that selects nothing;
-   * ConsumerStartError when one cannot consume its queue: that one stays paused
+   * @throws UnknownConsumerError if the selector fits no consumer; ConfigurationError for an invalid selector;
+   * ConsumerStartError if a consumer cannot consume its queue: that consumer stays paused
    */
   async resume(selector?: ConsumerSelector): Promise<void> {
     await settleAll(this.known(selector).map((consumer) => consumer.resume()));
@@ -109,11 +132,11 @@ export class AmqpConsumerRegistry {
 
 const SELECTORS: readonly string[] = ['queue', 'handler'];
 
-/** JavaScript and computed selectors: a mistake must not mean every consumer. @throws ConfigurationError */
+/** Checks a selector, so that a mistake in JavaScript does not select every consumer. @throws ConfigurationError */
 function checkSelector(selector: unknown): void {
   if (typeof selector !== 'object' || selector === null || Array.isArray(selector)) {
     throw new ConfigurationError(
-      `AmqpConsumerRegistry: a selector is an object, { queue: 'billing' } for instance, not ${describeType(selector)}`,
+      `AmqpConsumerRegistry: a selector must be an object such as { queue: 'billing' }, not ${describeType(selector)}`,
     );
   }
   const given = Object.entries(selector);
@@ -125,10 +148,10 @@ function checkSelector(selector: unknown): void {
   }
   const wrong = given.find(([, value]) => typeof value !== 'string' || value === '');
   if (wrong) {
-    throw new ConfigurationError(`AmqpConsumerRegistry: ${wrong[0]} has to be a name, not ${describeType(wrong[1])}`);
+    throw new ConfigurationError(`AmqpConsumerRegistry: ${wrong[0]} must be a name, not ${describeType(wrong[1])}`);
   }
   if (given.length === 0) {
-    throw new ConfigurationError('AmqpConsumerRegistry: an empty selector; leave it out for all consumers');
+    throw new ConfigurationError('AmqpConsumerRegistry: the selector is empty; leave it out to select all consumers');
   }
 }
 
@@ -137,7 +160,7 @@ function describeType(value: unknown): string {
   return value === null || Array.isArray(value) ? `a ${value === null ? 'null' : 'list'}` : `a ${typeof value}`;
 }
 
-/** All of it, then the first error. */
+/** Waits for all of the work, then throws the first error. */
 async function settleAll(work: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected');
   if (failed) throw (failed as PromiseRejectedResult).reason;

@@ -16,7 +16,7 @@ const DEFAULT_INTERVAL = '1s';
 export class StreamPositions {
   constructor(private readonly modules: ModuleRef) {}
 
-  /** Undefined for what is no stream, as far as the application has said. @throws InvalidConsumerError */
+  /** Returns undefined unless the consumer's options or the topology show a stream. @throws InvalidConsumerError */
   create(discovered: DiscoveredConsumer, connection: NamedConnection): StreamPosition | undefined {
     const { name, queue, options } = discovered;
     const { offset, trackOffset } = options;
@@ -24,8 +24,8 @@ export class StreamPositions {
       return offset !== undefined || isStream(queue, connection) ? new StreamPosition(offset) : undefined;
     if ('ack' in options && options.ack === 'manual') {
       throw new InvalidConsumerError(
-        `${name}: trackOffset needs to know when a message is handled, which ack: 'manual' leaves to the handler. Leave ` +
-          'out one of the two.',
+        `${name}: trackOffset cannot be used with ack: 'manual', since only the handler knows when a message is handled. ` +
+          'Remove one of the two options.',
       );
     }
     const interval = timeLimit(trackOffset.interval ?? DEFAULT_INTERVAL, `${name}: trackOffset.interval`);

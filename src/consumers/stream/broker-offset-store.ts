@@ -2,12 +2,12 @@ import { ConfirmChannel } from '../../connection/confirm-channel.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import type { StreamOffsetStore } from './stream-options.js';
 
-/** Room for the latest offset and nothing else. */
+/** Limits the queue to the latest offset. */
 const ARGUMENTS = { 'x-queue-type': 'classic', 'x-max-length': 1, 'x-overflow': 'drop-head' } as const;
 
 /**
- * Keeps offsets in RabbitMQ, where the stream is: for each name a durable queue with one message, which the next one
- * drives out. So it needs nothing else, and is there for whichever node the application runs on next.
+ * Stores offsets on the broker of the stream. Each name has a durable queue for one message, which the next message
+ * replaces. The store needs no other service, and every instance of the application can read it.
  */
 export class BrokerOffsetStore implements StreamOffsetStore {
   private readonly channel: ConfirmChannel;
@@ -28,7 +28,7 @@ export class BrokerOffsetStore implements StreamOffsetStore {
       await channel.queueDeclare(queue, passive ? { passive } : { durable: true, arguments: ARGUMENTS });
       const kept = await channel.basicGet(queue);
       if (!kept) return undefined;
-      // Back at its place: it is the latest until another one is saved.
+      // Returns the message: it stays the latest offset until another one is saved.
       kept.nack({ requeue: true });
       const offset = Number(kept.text());
       return Number.isSafeInteger(offset) ? offset : undefined;

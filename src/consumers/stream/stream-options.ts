@@ -2,36 +2,69 @@ import type { InjectionToken } from '@nestjs/common';
 import type { Duration } from '../../common/duration.js';
 
 /**
- * Where in a stream to begin (https://www.rabbitmq.com/docs/streams#consuming): at its first message, at the last chunk of
- * messages, with what comes next, at an offset, or at a point in time, to the chunk.
+ * A position in a stream (https://www.rabbitmq.com/docs/streams#consuming):
+ *
+ * - `'first'`: the first message that the stream has.
+ * - `'last'`: the last chunk of messages.
+ * - `'next'`: the next message that is published.
+ * - a number: the message with this offset, from 0.
+ * - a Date: this point in time, with the accuracy of a chunk.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('audit', { offset: new Date(Date.now() - 3_600_000) })
+ * ```
  */
 export type StreamOffset = 'first' | 'last' | 'next' | number | Date;
 
 /**
- * Keeps how far a consumer of a stream has come, so that a restart goes on there.
+ * Stores the position of a stream's consumer, so that the consumer continues there after a restart. Implement it to keep
+ * positions in the same database as the results, and give the provider's token as `trackOffset.store`.
+ *
+ * @example
+ * ```ts
+ * @Injectable()
+ * class OffsetTable implements StreamOffsetStore {
+ *   async load(name: string) {
+ *     return (await this.offsets.findOneBy({ name }))?.offset;
+ *   }
+ *   async save(name: string, offset: number) {
+ *     await this.offsets.upsert({ name, offset }, ['name']);
+ *   }
+ * }
+ * ```
  *
  * @publicApi
  */
 export interface StreamOffsetStore {
-  /** The offset of the last message that was handled under this name; undefined when there is none yet. */
+  /**
+   * Returns the last saved offset of this name; undefined if none was saved. Called when the consumer starts or is resumed.
+   * An error fails that start.
+   */
   load(name: string): Promise<number | undefined>;
-  /** Called with growing offsets, one call at a time. */
+  /** Saves an offset. Offsets grow, and calls do not overlap. After an error, which is logged, a later call saves again. */
   save(name: string, offset: number): Promise<void>;
 }
 
 /**
- * How to keep the offset of a stream.
+ * Stores the position of a stream's consumer. After a restart the consumer continues behind the last saved offset, so
+ * messages since the last save are handled again. Requires `ack: 'auto'`.
+ *
+ * @example
+ * ```ts
+ * @AmqpConsumer('audit', { offset: 'first', trackOffset: { name: 'audit-index', interval: '5s' } })
+ * ```
  *
  * @publicApi
  */
 export interface TrackOffsetOptions {
-  /** What it is kept under; one consumer for each name. */
+  /** Name under which the offset is stored. Two consumers must not share a name. */
   readonly name: string;
   /**
-   * Token of a provider that is a {@link StreamOffsetStore}. Default: RabbitMQ itself, in the queue
-   * `<stream>.offset.<name>`, which holds one message.
+   * Token of a provider that implements {@link StreamOffsetStore}. Default: the offset is stored on the broker, as the only
+   * message of the queue `<stream>.offset.<name>`.
    */
   readonly store?: InjectionToken<StreamOffsetStore>;
-  /** It is saved that often, at most, and when the consumer stops: ms, or text as `'5s'`. Default 1 s. */
+  /** Shortest time between two saves: ms, or a text such as `'5s'`. The offset is also saved at a stop. Default 1 s. */
   readonly interval?: Duration;
 }

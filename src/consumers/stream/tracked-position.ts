@@ -5,11 +5,11 @@ import { describeError } from '../../common/log-text.js';
 import type { StreamOffset, StreamOffsetStore } from './stream-options.js';
 import { StreamPosition } from './stream-position.js';
 
-/** A position that is saved as it moves on, and loaded when the consumer starts. */
+/** A position that is loaded when the consumer starts, and saved as it moves on. */
 export class TrackedPosition extends StreamPosition {
   private readonly logger = new Logger('AmqpConsumer');
   private saved: number | undefined;
-  /** Of the next save, while it is due. */
+  /** Cancels the next save, while one is planned. */
   private cancel: (() => void) | undefined;
   private saving: Promise<void> = Promise.resolve();
 
@@ -24,7 +24,7 @@ export class TrackedPosition extends StreamPosition {
     super(start);
   }
 
-  /** @throws what the store throws: without it there is no telling where to go on */
+  /** @throws the store's error, since the position is unknown without it */
   override async load(): Promise<void> {
     this.saved = await this.store.load(this.name);
     this.restore(this.saved);
@@ -36,7 +36,7 @@ export class TrackedPosition extends StreamPosition {
     this.cancel ??= this.clock.after(this.interval, () => void this.save());
   }
 
-  /** Saves it now. Never rejects: what is not saved is handled again after a restart, and no more. */
+  /** Saves the position now. Never rejects: messages behind an unsaved position are handled again after a restart. */
   override save(): Promise<void> {
     this.cancel?.();
     this.cancel = undefined;

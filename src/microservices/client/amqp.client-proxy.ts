@@ -41,7 +41,7 @@ import {
 } from '../options/transport-options.js';
 import { declareForClient, declareReplyQueue } from '../options/transport-topology.js';
 
-/** In ms. */
+/** Default of `requestTimeout` and `publishTimeout`, ms. */
 const DEFAULT_TIMEOUT = 30_000;
 
 /** The type that Nest's own clients give to patterns, payloads and results, which they do not check. */
@@ -51,31 +51,40 @@ type Unchecked = Parameters<ClientProxy['send']>[0];
 interface Request {
   readonly id: string;
   readonly callback: (packet: WritePacket) => void;
-  /** Nobody waits for it any more. */
+  /** True once its subscriber has left. */
   left: boolean;
-  /** Takes it back, while it cannot be sent. */
+  /** Withdraws the request while it cannot be sent. */
   waiting: AbortController | undefined;
 }
 
-/** A client that is connected. */
+/** The state of a connected client. */
 interface Session {
   readonly connection: Connection;
-  /** Requests go out where direct replies come in. */
+  /** The channel of requests. Direct replies arrive on the channel that sent the request. */
   readonly requests: Channel;
 }
 
 /**
- * Sends requests and events to services that `AmqpServer`, or `Transport.RMQ`, serves: in place of that transport's client,
- * whose options, wire format and records it takes as they are.
+ * Sends requests and events to microservices of `AmqpServer` or `Transport.RMQ`. It replaces the client of `Transport.RMQ`
+ * and has the same options, wire format and records.
  *
- * A request fails at once when no queue takes it and when the connection is lost, and after `requestTimeout` when no reply
- * comes. An event completes when the broker has confirmed it.
+ * - `send()` sends a request. It fails at once if no queue takes the request or the connection is lost, and with
+ *   {@link RequestTimeoutError} if no reply arrives within `requestTimeout` (default 30 s).
+ * - `emit()` sends an event. It completes when the broker has confirmed the event. While the connection is lost, events
+ *   wait up to `publishTimeout` (default 30 s).
  *
  * @example
  * ```ts
  * ClientsModule.register([{ name: 'ORDERS', customClass: AmqpClientProxy, options: { queue: 'orders' } }]);
+ *
+ * constructor(@Inject('ORDERS') private readonly orders: AmqpClientProxy) {}
+ *
+ * const order = await firstValueFrom(this.orders.send<Order>('order.find', { id }));
+ * await lastValueFrom(this.orders.emit('order.created', order));
  * ```
  *
+ * @see https://www.rabbitmq.com/docs/direct-reply-to
+ * @see https://www.rabbitmq.com/docs/confirms
  * @publicApi
  */
 export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
@@ -90,19 +99,19 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly publishTimeout: number;
   /** The destination of messages. With an exchange, the pattern of a message is its routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
-  /** The connection lives longer than the request that it was opened for, and is not part of that request's context. */
+  /** The async context of the connection, which outlives the request that it was opened for. */
   private readonly scope = new AsyncResource('AmqpClientProxy');
   private opening: Promise<Session> | undefined;
   private session: Session | undefined;
-  /** For events, which wait in it for the connection; apart from the requests, so that one that fails fails none of them. */
+  /** The channel of events, which wait here for the connection. It is separate, so that a failed event fails no request. */
   private events: Channel | undefined;
   private connection: Connection | undefined;
   private readonly unsent: UnsentEvents;
   private readonly declared = new WeakMap<Connection, Promise<void>>();
 
   /**
-   * @param source of its connection; {@link AmqpService} gives that of the module. Default: one of its own
-   * @throws ConfigurationError for an option that is not known or cannot work
+   * @param source provides the connection; {@link AmqpService} gives the module's. Default: a connection of its own
+   * @throws ConfigurationError for unknown options, and for values that cannot work
    */
   constructor(
     private readonly options: AmqpTransportOptions = {},
@@ -115,7 +124,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     const exchange = publishesToExchange(options) ? exchangeOf(options) : undefined;
     if (exchange === undefined && !queue) {
       throw new ConfigurationError(
-        'AmqpClientProxy has nowhere to send to: give the `queue` of the service, or an exchange',
+        'AmqpClientProxy has no destination: set `queue` to the queue of the service, or set an exchange',
       );
     }
     this.target = exchange === undefined ? { exchange: '', queue } : { exchange, queue: undefined };
@@ -129,17 +138,18 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   /**
-   * Connects, once, and again after it has failed or was closed; requests and events do so by themselves.
+   * Connects the client, unless it is connected. Requests and events connect by themselves; call it to find errors at the
+   * start. A call after a failure or after `close()` connects again.
    *
-   * @throws ConnectionError and its kind, TopologyError, ConfigurationError
+   * @throws ConnectionError and its subclasses, TopologyError, ConfigurationError
    */
   async connect(): Promise<Connection> {
     return (await this.open()).connection;
   }
 
   /**
-   * Requests that wait fail; events that are not sent or not confirmed yet are waited for, 10 s at most. May be called again,
-   * and connected anew after it.
+   * Closes the client. Pending requests fail with ConnectionClosedError. Events that are not confirmed yet get up to 10 s.
+   * A later call of `connect()`, `send()` or `emit()` connects again. Has no effect on a closed client.
    */
   async close(): Promise<void> {
     const { session, events } = this;
@@ -149,20 +159,28 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.connection = undefined;
     this.pendingRequests?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
     await Promise.all([session?.requests.close(), events?.close()]);
-    // Their callers hear of the events that were refused, and count them.
+    // First the callers of refused events learn of it, which counts these events.
     if (events) await new Promise<void>((resolve) => this.source.environment.clock.afterPendingEvents(resolve));
     this.unsent.flush();
     this.transportEvents.unwatch();
-    // One that is only being opened is given up.
+    // Also ends a connection that is only being opened.
     await this.source.close();
     if (session) this._status$.next('disconnected');
   }
 
-  /** Changes of the connection: `connected`, `disconnected`, `blocked`, `unblocked`; the present one first. */
+  /** Emits the present state of the connection, then each change: `connected`, `disconnected`, `blocked`, `unblocked`. */
   override get status(): Observable<AmqpStatus> {
     return super.status as Observable<AmqpStatus>;
   }
 
+  /**
+   * Registers a listener for an event of the connection.
+   *
+   * @example
+   * ```ts
+   * client.on('disconnected', (error) => logger.warn(error));
+   * ```
+   */
   override on<E extends keyof AmqpTransportEvents = keyof AmqpTransportEvents>(
     event: E,
     callback: AmqpTransportEvents[E],
@@ -170,18 +188,21 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     this.transportEvents.on(event, callback);
   }
 
-  /** The {@link Connection}. @throws Error before it has connected */
+  /** Returns the {@link Connection}. @throws Error before the client has connected */
   unwrap<T = Connection>(): T {
     if (!this.connection) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
     return this.connection as T;
   }
 
   /**
-   * Sends a request for each subscriber. As the base class does it, but without waiting for a connection that is there:
-   * by the operators that it takes for that, it costs as much as the request.
+   * Sends a request for each subscriber and emits the reply, or each reply of a stream.
+   *
+   * @throws RequestTimeoutError without a reply within `requestTimeout`; MessageReturnedError if no queue takes the
+   * request; ConnectionLostError if the connection is lost; the handler's error as the service has sent it
    */
   override send<TResult = Unchecked, TInput = Unchecked>(pattern: Unchecked, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.send<TResult>(pattern, data);
+    // The base class waits for the connection with operators that cost as much as the request. Skip them when connected.
     return new Observable<TResult>((subscriber) => {
       const callback = this.createObserver(subscriber);
       if (this.session) return this.publish(this.packetOf(pattern, data), callback);
@@ -196,11 +217,17 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     });
   }
 
-  /** Sends an event at once, whether anybody subscribes or not; completes when the broker has it. */
+  /**
+   * Sends an event at once, even without a subscriber. Completes when the broker has confirmed the event. Failures are
+   * logged, too.
+   *
+   * @throws MessageReturnedError if no queue takes the event; PublishTimeoutError without a confirm within
+   * `publishTimeout`; PublishNackedError if the broker refuses the event
+   */
   override emit<TResult = Unchecked, TInput = Unchecked>(pattern: Unchecked, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.emit<TResult>(pattern, data);
     const sent = this.sendEvent<TResult>(pattern, data);
-    // Who does not subscribe has it in the log.
+    // Without a subscriber the failure is in the log only.
     sent.catch(() => {});
     return new Observable<TResult>((subscriber) => {
       sent.then(
@@ -213,11 +240,11 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     });
   }
 
-  /** Called for each subscriber of `send()`; what it returns, when the subscriber leaves or has all it wanted. */
+  /** Sends the request of one subscriber. Returns a function that is called when the subscriber leaves or completes. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const request: Request = {
       id: this.source.environment.uniqueId(),
-      // A reply comes in the connection's own async context. Its subscriber's is that of whoever asks now.
+      // Replies arrive in the connection's async context; the subscriber expects its own.
       callback: AsyncResource.bind(callback),
       left: false,
       waiting: undefined,
@@ -237,9 +264,9 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     };
   }
 
-  /** Resolves when the broker has the event. @throws as `Channel.publish` */
+  /** Publishes an event and resolves when the broker has confirmed it. @throws the errors of `Channel.publish` */
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
-    // Requests have their session with it.
+    // Opens the session that requests use, too.
     if (!this.session) this.open().catch(() => {});
     try {
       const made = outgoingPacket(this.serializer, packet);
@@ -248,10 +275,10 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
       await this.eventChannel().publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
-      // What keeps it from being sent is said better by the connection, or by what has closed the channel.
+      // The error of the connection, or the one that closed the channel, explains better why it was not sent.
       const { failure } = this.source;
       const reason = isUnsent(error) ? (error.cause ?? failure ?? error) : error;
-      // emit() is hot: who does not subscribe would never hear of it.
+      // emit() sends without a subscriber, who would be told; so the failure is logged.
       this.unsent.add(reason);
       throw reason;
     }
@@ -281,7 +308,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return this.dispatchEvent<T>(this.packetOf(pattern, data));
   }
 
-  /** Sends it, at once unless the serializer is asynchronous. */
+  /** Sends the request, at once unless the serializer is asynchronous. */
   private request(packet: ReadPacket, request: Request): Promise<void> | undefined {
     const session = this.connected();
     const made = outgoingPacket(this.serializer, Object.assign(packet, { id: request.id }));
@@ -298,11 +325,14 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   ): undefined {
     if (request.left) return;
     if (connection.state !== 'open') {
-      throw new ConnectionLostError('the request was not sent: the connection is lost, and not back yet', 'not-sent');
+      throw new ConnectionLostError(
+        'the request was not sent: the connection is lost and not restored yet',
+        'not-sent',
+      );
     }
     const timeout = options.timeout === undefined ? this.requestTimeout : timeLimit(options.timeout, 'timeout');
     const late = (): Error => new RequestTimeoutError(patternText(packet.pattern) ?? '', timeout);
-    // What has to wait may wait long: it is not to be sent when the subscriber has left meanwhile.
+    // The wait may be long, so the request is withdrawn if the subscriber leaves.
     if (connection.blocked !== undefined || !requests.isOpen) request.waiting = new AbortController();
     const { exchange } = this.target;
     const message = {
@@ -319,7 +349,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return this.target.queue ?? patternText(pattern) ?? '';
   }
 
-  /** Nest's clients before 12.0.4 have no hook to run. */
+  /** Creates the packet. Nest's clients before 12.0.4 have no hook for it. */
   private packetOf(pattern: unknown, data: unknown): ReadPacket {
     return typeof this.createPacket === 'function' ? this.createPacket(pattern, data) : { pattern, data };
   }
@@ -334,7 +364,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }
 
-  /** Made late: a shared connection is not there yet when the client is. */
+  /** Created at first use: a shared connection does not exist yet when the client is created. */
   private get requester(): Requester {
     const callbacks = this.routingMap as Map<string, (packet: ReplyPacket) => void>;
     const read = (reply: Delivery): ReplyPacket | PromiseLike<ReplyPacket> => {
@@ -346,7 +376,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   private connected(): Session {
     if (this.session) return this.session;
-    throw new ConnectionClosedError('the client was closed; nothing was sent');
+    throw new ConnectionClosedError('the client was closed; the request was not sent');
   }
 
   private open(): Promise<Session> {
@@ -369,12 +399,12 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       const requests = await connection.openChannel({ confirm: true });
       if (!this.events) {
         const events = await connection.openChannel({ confirm: true });
-        // An event that came meanwhile has made one.
+        // An event may have opened the channel meanwhile.
         if (this.events) await events.close();
         else this.publishEventsOn(events);
       }
       const session = { connection, requests };
-      // While the connection is lost requests fail, those that are not sent yet as well (decision 20).
+      // A lost connection fails all requests, including those that are not sent yet (decision 20).
       requests.on('lost', (cause) => this.requester.failAll(noReply(cause)));
       if (this.replyQueue !== DIRECT_REPLY_TO) await declareReplyQueue(connection, this.replyQueue);
       const consumer = await this.requester.listen(requests);
@@ -402,7 +432,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return declaring;
   }
 
-  /** No reply can come any more, though the connection may be there: the next request begins anew. */
+  /** Ends the session, since replies cannot arrive any more. The next request opens a new one. */
   private async abandon(session: Session, error: Error): Promise<void> {
     if (this.session !== session) return;
     this.logger.error(`Lost the consumer of reply queue '${this.replyQueue}': ${error.message}`);
@@ -422,7 +452,7 @@ function isUnsent(error: unknown): error is Error {
   return error instanceof PublishRefusedError || (error instanceof PublishTimeoutError && error.outcome === 'not-sent');
 }
 
-/** Nest answers it with an error of its own. */
+/** True if Nest reports the missing value with an error of its own. */
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
 }

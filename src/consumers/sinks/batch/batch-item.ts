@@ -6,6 +6,13 @@ import { DONE, failureOf, type Outcome } from '../../../settlement/outcome.js';
 /**
  * One message of a batch.
  *
+ * @example
+ * ```ts
+ * for (const item of items) {
+ *   if (item.payload.value < 0) item.fail(new RejectMessage('negative reading'));
+ * }
+ * ```
+ *
  * @publicApi
  */
 export class AmqpBatchItem<T = unknown> {
@@ -13,26 +20,26 @@ export class AmqpBatchItem<T = unknown> {
 
   /** @param settle is called once, with the first outcome */
   constructor(
-    /** Decoded by its content type, and through `itemPipes`. */
+    /** The payload, decoded by its content type and passed through `itemPipes`. */
     readonly payload: T,
     readonly context: AmqpContext,
     private readonly settle: (outcome: Outcome) => void,
   ) {}
 
-  /** Done with it, whatever becomes of the others. Without effect when it is settled already. */
+  /** Acknowledges the message, independently of the rest of the batch. Has no effect if the item is settled. */
   ack(): void {
     this.end(DONE);
   }
 
   /**
-   * It failed, alone: the consumer's `retry` says what becomes of it, as if the handler had thrown this error. Without
-   * effect when it is settled already.
+   * Fails this message alone. The consumer's `retry` applies as if the handler had thrown the error. Has no effect if the
+   * item is settled.
    */
   fail(error: unknown): void {
     this.end(failureOf(error, false));
   }
 
-  /** @internal The batch as a whole ended so. */
+  /** @internal Settles the item with the outcome of the whole batch, unless it is settled. */
   end(outcome: Outcome): void {
     if (this.outcome) return;
     this.outcome = outcome;
@@ -54,7 +61,7 @@ export class AmqpBatchContext<T = unknown> {
     readonly items: readonly AmqpBatchItem<T>[],
   ) {}
 
-  /** Aborted when what the handler does no longer counts, as {@link AmqpContext.signal}. */
+  /** Aborted when the result of the handler does not count any more, see {@link AmqpContext.signal}. */
   get signal(): AbortSignal {
     return this.handling.signal;
   }
