@@ -62,6 +62,7 @@ export class Link implements TransportHandler {
   /** The broker's error, if it has closed the connection. */
   private refusal: AmqpError | undefined;
   private readonly over = new Deferred<never>();
+  private readonly ending = new AbortController();
   private heartbeat: Heartbeat | undefined;
   private sawFrame = false;
   private sawEvent = false;
@@ -105,6 +106,11 @@ export class Link implements TransportHandler {
 
   get alive(): boolean {
     return this.failure === undefined;
+  }
+
+  /** Is aborted when the link is over. */
+  get ended(): AbortSignal {
+    return this.ending.signal;
   }
 
   /** From here on the owner hears of everything, what came since the handshake included. */
@@ -173,6 +179,7 @@ export class Link implements TransportHandler {
         ? error
         : new ConnectionLostError(`${this.describe()}: ${error.message}`, 'unknown', { cause: error });
     this.over.reject(this.failure);
+    this.ending.abort(this.failure);
     this.heartbeat?.stop();
     if (destroy) this.transportOrNone?.destroy();
     this.awaited?.reject(this.refusal ?? this.failure);

@@ -55,13 +55,26 @@ describe('restore', () => {
     replays++;
     return Promise.resolve();
   };
-  const connect = (heartbeat: number): Link => ({ negotiated: { heartbeat }, fail: (error: unknown) => { failed.push(error); host.link = undefined; } }) as unknown as Link; // prettier-ignore
+  /** The link that the host has now. */
+  let ending: AbortController;
+  const lose = (error?: unknown): void => {
+    host.link = undefined;
+    ending.abort(error);
+  };
+  const connect = (): Link => {
+    ending = new AbortController();
+    const fail = (error: unknown): void => {
+      failed.push(error);
+      lose(error);
+    };
+    return { ended: ending.signal, fail } as unknown as Link;
+  };
 
   beforeEach(() => {
     jest.useFakeTimers();
     [failed, replays] = [[], 0];
     const options = { clock: systemClock, random: { next: () => 0.5 }, logger: { warn: () => {} } };
-    host = { link: connect(10), options: options as never };
+    host = { link: connect(), options: options as never };
   });
   afterEach(() => {
     expect(jest.getTimerCount()).toBe(0);
@@ -118,8 +131,7 @@ describe('restore', () => {
 
   it('gives the connection up when the first channel.open has no answer', async () => {
     await run([new FakeChannel({ attach: [LATE] })]);
-    expect(failed).toEqual([LATE]);
-    await jest.advanceTimersByTimeAsync(60);
+    expect([failed, jest.getTimerCount()]).toEqual([[LATE], 0]);
   });
 
   it('counts a consumer that is locked out, and waits by itself, as no failure of its channel', async () => {
@@ -137,7 +149,9 @@ describe('restore', () => {
   it('ends with the connection that it is on', async () => {
     const channel = new FakeChannel({ resume: [new ChannelClosedError('closed', 'unknown')] });
     await run([channel]);
-    host.link = connect(10);
+    lose();
+    expect(jest.getTimerCount()).toBe(0);
+    host.link = connect();
     await jest.advanceTimersByTimeAsync(60_000);
     expect([channel.log.length, channel.ended]).toEqual([2, undefined]);
   });

@@ -1,4 +1,4 @@
-import { Backoff } from '../../environment/index.js';
+import { Backoff, pause } from '../../environment/index.js';
 import type { ChannelHost, Restorable } from '../channel/channel-host.js';
 import { ChannelError, TimeoutError, type AmqpError } from '../errors.js';
 import { textOf } from '../text-of.js';
@@ -42,7 +42,8 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
   const backoff = new Backoff(50, 2_000, random);
   let failure: unknown;
   for (let attempt = 0; attempt < channel.channelOptions.restoreAttempts; attempt++) {
-    await new Promise<void>((resolve) => clock.after(backoff.next(), resolve));
+    // A connection that closes leaves no timer behind.
+    await pause(clock, backoff.next(), link.ended);
     if (host.link !== link || !channel.lost) return;
     const consumers = channel.consumers.list().length;
     try {
