@@ -36,9 +36,8 @@ export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions
   return { attempts, backoff: backoff === 'fixed' ? fixed(BACKOFF.fixed) : exponential(initial, max), then };
 }
 
-/** The log tells that the connection which is consumed on is lost, or still is. */
-const LOSS =
-  /\(consuming\): (?!the broker|connected|reconnected|closed|.*(?:could not be restored|declared again|has to wait))/;
+/** What the log says of a connection that is lost, or still is, behind the connection's name. */
+const LOSS = /^(?:connection to|reconnecting failed)/;
 
 /** What an act throws; undefined when it returns. */
 function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error | undefined {
@@ -88,7 +87,9 @@ export class Handlers {
   constructor(
     private readonly scene: Scene,
     readonly app: string,
-  ) {}
+  ) {
+    scene.hearers.push((line) => this.onLine(line));
+  }
 
   /** Somebody pauses or resumes these. @returns what to call once they are paused: it holds for those that nobody has resumed meanwhile */
   onSwitch(queues: readonly string[]): () => void {
@@ -103,9 +104,10 @@ export class Handlers {
     };
   }
 
-  /** A line of the application's log. */
-  onLine(line: string): void {
-    if (LOSS.test(line)) this.lostAt = this.scene.clock.now;
+  /** A line of the log. */
+  private onLine(line: string): void {
+    const name = `${this.app} (consuming): `;
+    if (line.startsWith(name) && LOSS.test(line.slice(name.length))) this.lostAt = this.scene.clock.now;
   }
 
   /** A pipe that refuses letters, as `ValidationPipe` would. */

@@ -16,6 +16,8 @@ export class Scene {
   healed = false;
   /** Signals that users have handed in. */
   readonly signals: AbortSignal[] = [];
+  /** Are told each line of the log, whoever it is of: Nest has one logger for all applications, the last one's. */
+  readonly hearers: ((line: string) => void)[] = [];
   private hanging: (() => void)[] = [];
 
   constructor(
@@ -30,10 +32,10 @@ export class Scene {
   ) {}
 
   /** What an application has as its logger: its lines are in the trace. */
-  loggerOf(name: string, onLine: (line: string) => void = () => {}): LoggerService {
+  loggerOf(name: string): LoggerService {
     const log = (level: string) => (line: unknown): void => {
       this.trace.add('log', `${name} ${level} ${String(line)}`);
-      onLine(String(line));
+      for (const hear of this.hearers) hear(String(line));
     }; // prettier-ignore
     return { log: log('log'), warn: log('warn'), error: log('error'), debug: log('debug') };
   }

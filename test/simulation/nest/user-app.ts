@@ -207,7 +207,7 @@ export class UserApp {
     })
     class App {}
 
-    const logger = scene.loggerOf(name, (line) => handlers.onLine(line));
+    const logger = scene.loggerOf(name);
     const options = { logger, abortOnError: false };
     if (!listening) {
       this.context = await NestFactory.createApplicationContext(App, options);
