@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Delivery } from '../../lib/client/index.js';
-import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
 
 describe('B8 prefetch per consumer, concurrency', () => {
   const harness = useClientHarness();
@@ -47,6 +47,62 @@ describe('B8 prefetch per consumer, concurrency', () => {
     const inbox = new Inbox<Delivery>();
     await channel.basicConsume(queue, inbox.add, { prefetch: 0 });
     await inbox.take(20);
+  });
+
+  it('B8 a prefetch holds from its call on: a consumer with its own sets it back to that, also after a loss', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true, prefetch: 4 });
+    const [own, follows] = [harness.name(), harness.name()];
+    const inboxes = [new Inbox<Delivery>(), new Inbox<Delivery>()] as const;
+    for (const queue of [own, follows]) {
+      await channel.queueDeclare(queue);
+      for (let n = 0; n < 8; n++) await channel.publish('', queue, `${n}`);
+    }
+    const stop = new AbortController();
+    const asked = errorOf(channel.basicQos(2, { signal: stop.signal }));
+    const consuming = [
+      channel.basicConsume(own, inboxes[0].add, { prefetch: 5 }),
+      channel.basicConsume(follows, inboxes[1].add),
+    ];
+    // The broker carries it out all the same.
+    stop.abort(new Error('nobody waits for it'));
+    expect((await asked).message).toBe('nobody waits for it');
+    await Promise.all(consuming);
+    await settled(channel, own);
+    expect(inboxes.map(({ all }) => all.length)).toEqual([5, 2]);
+
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    await back;
+    await settled(channel, own);
+    expect(inboxes.map(({ all }) => all.length)).toEqual([5 + 5, 2 + 2]);
+  });
+
+  it('B8 a prefetch that the broker refuses is forgotten: the channel has the one before when it is back', async () => {
+    const prefetches: number[] = [];
+    const server = await harness.server(async (peer) => {
+      await peer.handshake();
+      const answer = async (): Promise<void> => {
+        const { channel, args } = await peer.expect('basic.qos');
+        prefetches.push(args.prefetchCount);
+        peer.send(channel, 'basic.qosOk', {});
+      };
+      const channel = await peer.acceptChannel();
+      await answer();
+      await answer();
+      await peer.expect('basic.qos');
+      const close = { replyCode: 406, replyText: 'PRECONDITION_FAILED - of this', classId: 60, methodId: 10 };
+      peer.send(channel, 'channel.close', close);
+      await peer.acceptChannel();
+      await answer();
+      return peer.closed;
+    });
+    const channel = await (await harness.connect({ urls: server.url })).openChannel({ prefetch: 4 });
+    await channel.basicQos(3);
+    const restored = eventOf(channel, 'restored');
+    expect(await errorOf(channel.basicQos(9))).toMatchObject({ replyCode: 406, method: 'basic.qos' });
+    await restored;
+    expect(prefetches).toEqual([4, 3, 3]);
   });
 
   it('B8 concurrency bounds the handlers that run at once; the others wait, in order', async () => {

@@ -209,8 +209,8 @@ export const mutants: readonly Mutant[] = [
   // Channel.
   {
     file: `${client}/channel/channel-endpoint.ts`,
-    search: '    for (const [scope, prefetchCount] of this.qos) {',
-    replace: '    for (const [scope, prefetchCount] of [] as [string, number][]) {',
+    search: 'of this.prefetches.latest) {',
+    replace: 'of [] as AskedPrefetch[]) {',
     why: 'QoS is not replayed',
   },
   {

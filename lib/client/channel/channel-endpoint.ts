@@ -16,6 +16,7 @@ import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { ChannelClosing, type ClosingChannel } from './channel-closing.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
+import { AskedPrefetch, Prefetches } from './prefetches.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import { ChannelReceiver, type ReceivingChannel } from './channel-receiver.js';
 import type { TopologyRecord } from './topology-record.js';
@@ -59,7 +60,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   settlements: Settlements;
   current: ChannelState = 'opening';
   /** Replayed when the channel opens anew. */
-  readonly qos = new Map<'consumer' | 'channel', number>();
+  readonly prefetches = new Prefetches();
   confirmMode: boolean;
   private link: Link | undefined;
   private flowStopped = false;
@@ -95,7 +96,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.random = random;
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
-    if (channelOptions.prefetch > 0) this.qos.set('consumer', channelOptions.prefetch);
+    if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch, false));
     this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, random);
     this.rpc = new PendingCalls(
       (name, args) => this.send(name, args),
@@ -119,7 +120,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
         if (this.atBroker === 'closed') this.onLeft();
       },
       restoreQueue: (queue) => host.restoreQueue(queue),
-      defaultPrefetch: () => this.qos.get('consumer') ?? 0,
+      defaultPrefetch: () => this.prefetches.ofConsumers,
       clock,
       random,
       heartbeat: () => this.link?.negotiated.heartbeat ?? 0,
@@ -198,8 +199,8 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.flowStopped = false;
     const deadline = new Deadline(this.clock, { ...wait, timeout });
     await this.rpc.call('channel.open', {}, deadline.left);
-    for (const [scope, prefetchCount] of this.qos) {
-      await this.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: scope === 'channel' }, deadline.left);
+    for (const { prefetchSize, prefetchCount, global } of this.prefetches.latest) {
+      await this.rpc.call('basic.qos', { prefetchSize, prefetchCount, global }, deadline.left);
     }
     if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
   }
@@ -349,6 +350,19 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     }
     // The broker numbers what stands behind it, whenever its answer comes.
     if (name === 'confirm.select') this.confirmMode = true;
+    // It applies to what stands behind it.
+    if (args instanceof AskedPrefetch) this.prefetches.add(args);
+  }
+
+  /** Sends the user's basic.qos, on a channel that is open. */
+  async setPrefetch(ask: AskedPrefetch, options: CallOptions): Promise<void> {
+    try {
+      await this.rpc.call('basic.qos', ask, options);
+      this.prefetches.agreed(ask);
+    } catch (error) {
+      this.prefetches.failed(ask, error);
+      throw error;
+    }
   }
 
   // What the publisher asks.

@@ -26,6 +26,7 @@ import {
   type QueueDeleteOptions,
   type RecoverOptions,
 } from './method-options.js';
+import { AskedPrefetch } from './prefetches.js';
 import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
 
 export interface QueueDeclared {
@@ -223,8 +224,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     refuseUnknown('basicQos', options, KNOWN.basicQos);
     const global = options.global === true;
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
-    await this.#endpoint.call('basic.qos', { prefetchSize: 0, prefetchCount: limit, global }, options);
-    this.#endpoint.qos.set(global ? 'channel' : 'consumer', limit);
+    const ask = new AskedPrefetch(limit, global);
+    await this.followed('basic.qos', options, (unlimited) => this.#endpoint.setPrefetch(ask, unlimited));
   }
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
@@ -253,7 +254,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     queue: string,
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
-    const bounded = iteratorOptions(options, this.#endpoint.qos.get('consumer') ?? 0);
+    const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
     return new DeliveryIterator((handler, stop) => {
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });

@@ -21,6 +21,8 @@ export class UserConsumer {
   looping = false;
   /** The client has told of its end. */
   closed = false;
+  /** Of the channel's prefetches, when it was asked for: see `UserChannel.prefetchesSince`. */
+  readonly prefetchesOver: number;
   private running = 0;
   private cancelling = 0;
   private count = 0;
@@ -35,7 +37,9 @@ export class UserConsumer {
     readonly queue: string,
     readonly settings: ConsumeSettings,
     readonly treatment: Treatment,
-  ) {}
+  ) {
+    this.prefetchesOver = channel.prefetchesOver;
+  }
 
   /** It is registered. */
   adopt(registered: Consumer): void {

@@ -15,6 +15,8 @@ export interface DeliveryOwner {
   readonly closeAsked: boolean;
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   readonly prefetchAtMost: number;
+  /** How many of the channel's prefetches count no more. */
+  readonly prefetchesOver: number;
   /** Notes a delivery that has come. */
   receive(delivery: Delivery, queue: string, who: string): Held;
   /** It is settled at the end, or when a step says so. */

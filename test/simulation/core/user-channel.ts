@@ -26,25 +26,31 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   private lostOpening = '';
   /** basic.recover was called: what came before it is void, and nobody can tell how much that is. */
   private recovered = false;
-  /** Every prefetch that was wished for; 0 once it was without limit. */
-  private prefetches: number[];
+  /** Every prefetch that was asked for, oldest first: 0 for no limit. */
+  private readonly prefetches: { readonly count: number; answered: boolean }[];
   private held: Held[] = [];
   private closes = 0;
   private consumerCount = 0;
 
   constructor(scene: Scene, owner: ChannelOwner, name: string, settings: ChannelSettings) {
     super(scene, owner, name, settings);
-    this.prefetches = [settings.prefetch ?? 0];
+    this.prefetches = [{ count: settings.prefetch ?? 0, answered: true }];
   }
 
-  /** Every prefetch that was wished for. */
-  get prefetchesAsked(): readonly number[] {
-    return this.prefetches;
+  /** How many prefetches count no more: another was asked for behind them, and answered. */
+  get prefetchesOver(): number {
+    return this.prefetches.findLastIndex(({ answered }) => answered);
+  }
+
+  /** The prefetches of which a consumer without its own has one. @param over the value of `prefetchesOver` when it was asked for */
+  prefetchesSince(over: number): readonly number[] {
+    return this.prefetches.slice(over).map(({ count }) => count);
   }
 
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   get prefetchAtMost(): number {
-    return this.prefetches.includes(0) ? 0 : Math.max(...this.prefetches);
+    const counts = this.prefetchesSince(0);
+    return counts.includes(0) ? 0 : Math.max(...counts);
   }
 
   override get isOver(): boolean {
@@ -339,8 +345,16 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   // The rest.
 
   qos({ count, global }: StepOf<'qos'>): void {
-    if (!global) this.prefetches.push(count);
-    this.call(`qos ${count}`, (channel) => channel.basicQos(count, global ? { global } : {}));
+    const asked = { count, answered: false };
+    if (!global) this.prefetches.push(asked);
+    this.call(
+      `qos ${count}`,
+      (channel) => channel.basicQos(count, global ? { global } : {}),
+      undefined,
+      (error) => {
+        asked.answered = error === undefined;
+      },
+    );
   }
 
   confirmSelect(): void {

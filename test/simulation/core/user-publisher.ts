@@ -175,12 +175,16 @@ export class UserPublisher {
     }
   }
 
-  /** A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. */
+  /**
+   * A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. One whose
+   * deadline passed in the same moment did not know that yet.
+   */
   private checkSiblings(message: Published, error: unknown): void {
     const { now } = this.on.scene.clock;
     if (this.culprit.at !== now) this.culprit = { at: now, index: Infinity, behind: [] };
     const { culprit } = this;
     if (error instanceof NotFoundError) culprit.index = Math.min(culprit.index, message.index);
+    else if (error instanceof PublishTimeoutError) return;
     else if ((error as { outcome?: unknown }).outcome === 'unknown') culprit.behind.push(message);
     const wronged = culprit.behind.find(({ index }) => index > culprit.index);
     if (wronged) this.on.scene.oracle.fail('siblings', `${say(wronged)} was told as 'unknown', though publish ${culprit.index} before it had closed the channel`); // prettier-ignore
