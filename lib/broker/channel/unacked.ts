@@ -38,11 +38,11 @@ export class Unacked {
       return [last];
     }
     const taken: UnackedDelivery[] = [];
-    for (const [tag, delivery] of this.byTag) {
-      if (tag > deliveryTag) break;
-      this.byTag.delete(tag);
+    for (const delivery of this.byTag.values()) {
+      if (delivery.deliveryTag > deliveryTag) break;
       taken.push(delivery);
     }
+    this.remove(taken);
     return taken;
   }
 
@@ -56,5 +56,16 @@ export class Unacked {
   restore(deliveries: readonly UnackedDelivery[]): void {
     const all = [...deliveries, ...this.byTag.values()].sort((left, right) => left.deliveryTag - right.deliveryTag);
     this.byTag = new Map(all.map((delivery) => [delivery.deliveryTag, delivery]));
+  }
+
+  /**
+   * Removes the oldest deliveries. Removing an entry from a Map takes ten times as long as reading one, so when most are
+   * removed, the others move to a new Map.
+   */
+  private remove(oldest: readonly UnackedDelivery[]): void {
+    const left = this.byTag.size - oldest.length;
+    if (left === 0) return this.byTag.clear();
+    if (left >= oldest.length) return oldest.forEach(({ deliveryTag }) => void this.byTag.delete(deliveryTag));
+    this.byTag = new Map([...this.byTag].slice(oldest.length));
   }
 }
