@@ -18,13 +18,25 @@ export async function startEmbedded() {
     execArgv: ['--expose-gc'],
   });
   const [url] = await once(child, 'message');
+  const ask = async (what) => {
+    child.send(what);
+    return (await once(child, 'message'))[0];
+  };
   return {
     url,
     async rss() {
       // What is garbage is not kept.
-      child.send('memory');
-      await once(child, 'message');
+      await ask('memory');
       return rssOf(child.pid);
+    },
+    /** Lets an hour pass for it. */
+    advance: () => ask('advance'),
+    /** The longest turn of its event loop while `run` runs; ms. */
+    async longestTurn(run) {
+      await ask('memory');
+      await ask('watchTurns');
+      await run();
+      return ask('longestTurn');
     },
     async stop() {
       child.disconnect();
