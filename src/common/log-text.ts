@@ -20,14 +20,18 @@ export const describeError = (error: unknown): string => inLog(reasonOf(error));
 /** Puts a reason on a log line. */
 export const inLog = (reason: string): string => oneLine(reason, MAX_REASON);
 
+/** Returns the message id; undefined if there is none, or if the properties, which are decoded at their first use, are malformed. */
+export function messageIdOf(delivery: Delivery): string | undefined {
+  try {
+    return delivery.properties.messageId;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Names a message for a log line: by its id or, without one, by the values that the broker adds. */
 export function describeMessage(delivery: Delivery): string {
-  let messageId: string | undefined;
-  try {
-    messageId = delivery.properties.messageId;
-  } catch {
-    // Properties are decoded at their first use, and these are malformed.
-  }
+  const messageId = messageIdOf(delivery);
   return messageId === undefined
     ? `message without id (delivery ${delivery.deliveryTag}, routing key '${oneLine(delivery.routingKey)}')`
     : `message '${oneLine(messageId)}'`;

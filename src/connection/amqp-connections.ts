@@ -1,5 +1,5 @@
+import { FieldLogger } from '../common/field-logger.js';
 import { Socket } from 'node:net';
-import { Logger } from '@nestjs/common';
 import {
   ConfigurationError,
   ConnectionClosedError,
@@ -48,7 +48,7 @@ export class AmqpConnections {
   readonly serverNames = new ServerNames();
   /** ms. */
   readonly startupTimeout: number;
-  private readonly logger = new Logger('AmqpConnection');
+  private readonly logger = new FieldLogger('AmqpConnection');
   /** Aborted with the reason, once they are not used any more. */
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
@@ -171,16 +171,17 @@ export class AmqpConnections {
 
   private create(purpose: keyof ConnectionPair): Connection {
     const connectionName = `${this.label} (${purpose})`;
+    const fields = { connection: this.name, purpose };
     // The client reports losses, failed attempts and blocks.
     const logger = {
-      warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`),
-      debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`),
+      warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`, fields),
+      debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`, fields),
     };
     const { signal } = this.stop;
     const options = { connectAttempts: Infinity, ...this.options.connection, connectionName, logger, signal };
     const connection = createConnection({ ...options, urls: this.addresses.find });
     const status = this[purpose];
-    const log = (line: string): void => this.logger.log(`${connectionName}: ${line}`);
+    const log = (line: string): void => this.logger.log(`${connectionName}: ${line}`, fields);
     const notWorking = (error: Error): void => status.set(this.ready ? 'reconnecting' : 'connecting', error.message);
     return connection
       .on('connected', () => {
@@ -204,7 +205,8 @@ export class AmqpConnections {
       })
       .on('closed', (error) => {
         status.set('closed', error?.message);
-        if (error && error !== signal.reason) this.logger.error(`${connectionName}: closed for good: ${error.message}`);
+        if (!error || error === signal.reason) return;
+        this.logger.error(`${connectionName}: closed for good: ${error.message}`, fields);
       });
   }
 
@@ -228,7 +230,9 @@ export class AmqpConnections {
         this.failure = error;
         const reason = error instanceof Error ? error.message : String(error);
         for (const status of [this.publishing, this.consuming]) status.set('connecting', reason);
-        this.logger.warn(`${this.label}: ${reason}; next attempt in ${Math.round(delay)} ms`);
+        this.logger.warn(`${this.label}: ${reason}; next attempt in ${Math.round(delay)} ms`, {
+          connection: this.name,
+        });
       },
     );
   }

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { FieldLogger } from '../common/field-logger.js';
 import { count, PREFETCH } from '../common/count.js';
 import { timeLimit } from '../common/duration.js';
 import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
@@ -33,7 +33,7 @@ export class NamedConnection {
   readonly prefetch: number;
   /** ms. */
   readonly gracePeriod: number;
-  private readonly logger = new Logger('AmqpConnection');
+  private readonly logger = new FieldLogger('AmqpConnection');
   private readonly stop = new AbortController();
   private readonly publishers: ConfirmingPublisher[] = [];
 
@@ -82,7 +82,9 @@ export class NamedConnection {
     const end = environment.clock.now() + connections.startupTimeout;
     const waits = { environment, ...(inBackground ? RETRY_DELAY : START_DELAY), signal: stop.signal };
     const done = retrying(work, waits, (error, delay) => {
-      if (inBackground) this.logger.error(error instanceof Error ? error.message : String(error));
+      if (inBackground) {
+        this.logger.error(error instanceof Error ? error.message : String(error), { connection: this.name });
+      }
       // A loss is ridden out, as the absence of the broker before it is.
       else if (!mayPass(error) || environment.clock.now() + delay > end) throw error;
     });

@@ -1,6 +1,6 @@
-import type { LoggerService } from '@nestjs/common';
 import type { Delivery } from '../../lib/client/index.js';
-import { describeError, describeMessage, inLog } from '../common/log-text.js';
+import type { FieldLogger, LogFields } from '../common/field-logger.js';
+import { describeError, describeMessage, inLog, messageIdOf } from '../common/log-text.js';
 import { framesOf } from '../common/reason.js';
 import type { AmqpContext } from './amqp-context.js';
 import type { ConsumerFailure } from './consumer-failure.js';
@@ -27,7 +27,7 @@ export interface FailureReport {
 /** Tells of the failures of one consumer: a line in the log for each, and an event. */
 export class FailureLog {
   constructor(
-    private readonly logger: Required<Pick<LoggerService, 'warn' | 'error'>>,
+    private readonly logger: Pick<FieldLogger, 'warn' | 'error'>,
     private readonly consumer: { readonly name: string; readonly queue: string },
     private readonly attempts: number,
     private readonly report: (failure: ConsumerFailure) => void,
@@ -37,10 +37,13 @@ export class FailureLog {
   failure(report: FailureReport, consequence: string): void {
     const { outcome, reason, decision } = report;
     const { error: cause } = outcome;
-    const line = `${this.describe(report)}: ${inLog(reason)}; ${consequence}${this.stackOf(report)}`;
-    if (decision.kind === 'retry' || isAsked(cause)) this.logger.warn(line);
-    else this.logger.error(line);
     const delay = decision.kind === 'retry' ? decision.delay : undefined;
+    const level = decision.kind === 'retry' || isAsked(cause) ? 'warn' : 'error';
+    this.logger[level](
+      `${this.describe(report)}: ${inLog(reason)}; ${consequence}`,
+      { ...this.fieldsOf(report), delay },
+      this.stackOf(report),
+    );
     this.tell(report.delivery, report.attempt, cause, reason, decision.kind, delay);
   }
 
@@ -50,6 +53,7 @@ export class FailureLog {
     this.logger.error(
       `${this.describe(report)}: ${inLog(report.reason)}; could not be ${aim} yet (${describeError(error)}): it is held ` +
         'unacknowledged, and tried again and again',
+      this.fieldsOf(report),
     );
   }
 
@@ -59,6 +63,7 @@ export class FailureLog {
     this.logger.warn(
       `The channel of queue '${queue}' was lost while ${name} handled ${named(contexts)}: the broker delivers that again, ` +
         `and what the handler does no longer counts (${describeError(error)})`,
+      { queue, handler: name },
     );
     for (const { delivery, attempt } of contexts) {
       this.tell(delivery, attempt, error, describeError(error), 'requeue', undefined);
@@ -71,6 +76,7 @@ export class FailureLog {
     this.logger.warn(
       `${capital(named(contexts))} of queue '${queue}': the handler ${name} has been running for ${Math.round(ms / 1_000)} s ` +
         'and goes on; a `timeout` of the consumer would end it',
+      { queue, handler: name, runningFor: Math.round(ms) },
     );
   }
 
@@ -82,12 +88,16 @@ export class FailureLog {
     );
   }
 
+  private fieldsOf({ delivery, attempt, decision }: FailureReport): LogFields {
+    const { name: handler, queue } = this.consumer;
+    return { queue, handler, messageId: messageIdOf(delivery), attempt, decision: decision.kind };
+  }
+
   /** At the first failure and at the end, not at each retry; nor where the message says all there is to say. */
-  private stackOf({ outcome: { error, refused }, attempt, decision }: FailureReport): string {
+  private stackOf({ outcome: { error, refused }, attempt, decision }: FailureReport): string | undefined {
     const final = decision.kind !== 'retry' && decision.kind !== 'requeue';
-    if (refused || isAsked(error) || !(attempt === 1 || final)) return '';
-    const frames = framesOf(error);
-    return frames === undefined ? '' : `\n${frames.slice(0, MAX_STACK)}`;
+    if (refused || isAsked(error) || !(attempt === 1 || final)) return undefined;
+    return framesOf(error)?.slice(0, MAX_STACK);
   }
 
   private tell(
@@ -112,15 +122,6 @@ function named(contexts: readonly AmqpContext[]): string {
   const names = contexts.slice(0, MAX_NAMED).map(({ delivery }) => describeMessage(delivery));
   if (contexts.length > MAX_NAMED) names.push(`and ${contexts.length - MAX_NAMED} more`);
   return names.join(', ');
-}
-
-function messageIdOf(delivery: Delivery): string | undefined {
-  try {
-    return delivery.properties.messageId;
-  } catch {
-    // Malformed properties: that may be what has failed.
-    return undefined;
-  }
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

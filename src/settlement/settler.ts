@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { FieldLogger } from '../common/field-logger.js';
 import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 import { AmqpContext } from './amqp-context.js';
@@ -61,7 +61,7 @@ const UNKNOWN: BrokerFacts = { user: undefined, deliveryLimit: Infinity };
  * queue where it goes on.
  */
 export class Settler {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
   private readonly log: FailureLog;
   private readonly waiting: HeldDeliveries;
   private readonly departures: Departures;

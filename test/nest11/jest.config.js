@@ -8,7 +8,7 @@ import nest12 from '../../jest.config.js';
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 const there = '<rootDir>/test/nest11/node_modules';
 const onNest11 = {
-  '^(@nestjs/.+|rxjs|rxjs/.+|reflect-metadata|class-validator|class-transformer|amqplib|amqp-connection-manager)$': `${there}/$1`,
+  '^(@nestjs/.+|rxjs|rxjs/.+|reflect-metadata|class-validator|class-transformer|nestjs-pino|amqplib|amqp-connection-manager)$': `${there}/$1`,
 };
 const suites = {
   unit: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/nest11/*.test.ts'],

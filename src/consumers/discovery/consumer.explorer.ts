@@ -1,5 +1,6 @@
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, LazyModuleLoader, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { FieldLogger } from '../../common/field-logger.js';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
 import type { ConsumerMetadata } from '../options/consumer-metadata.js';
 import { isShared, type HandlerHost, type Wrapper } from '../pipeline/handler-host.js';
@@ -35,7 +36,7 @@ export type FoundListener = ListenerMetadata & { readonly host: HandlerHost };
 /** Finds every consumer and listener among the providers and controllers of the application, whatever their scope. */
 @Injectable()
 export class ConsumerExplorer implements OnModuleInit {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
 
   constructor(
     private readonly discovery: DiscoveryService,

@@ -1,4 +1,5 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { FieldLogger } from '../../common/field-logger.js';
 import { isObservable, lastValueFrom, type Observable, type Subscription } from 'rxjs';
 import type { ConsumerCancelledEvent } from '../../connection/connection-events.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
@@ -14,7 +15,7 @@ type Method = (event: object) => unknown;
 /** Calls the methods with `@OnConsumerCancelled()` and `@OnReturn()`. */
 @Injectable()
 export class EventListeners implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
   private readonly subscriptions: Subscription[] = [];
 
   constructor(
@@ -64,7 +65,7 @@ export class EventListeners implements OnApplicationBootstrap, OnApplicationShut
       const result = await (instance as Record<string, Method>)[host.methodName]?.(event);
       if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
     } catch (error) {
-      this.logger.error(`${host.name} failed: ${describeError(error)}`);
+      this.logger.error(`${host.name} failed: ${describeError(error)}`, { handler: host.name });
     }
   }
 }

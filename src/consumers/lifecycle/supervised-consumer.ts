@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import {
   ConnectionClosedError,
   ConsumerCancelledError,
@@ -52,7 +52,7 @@ export interface SupervisionHost {
  * Has a channel of its own: what closes a channel, an unknown queue for one, takes all of its consumers with it.
  */
 export class SupervisedConsumer {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
   private readonly ended = new AbortController();
   private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
   private started = false;
@@ -125,7 +125,7 @@ export class SupervisedConsumer {
     }
     if (!this.started) return;
     const { name, queue } = this.discovered;
-    this.logger.log(`Consuming queue '${queue}' in ${name}, prefetch ${this.options.prefetch}`);
+    this.logger.log(`Consuming queue '${queue}' in ${name}, prefetch ${this.options.prefetch}`, this.fields);
   }
 
   /** No new messages; resolves once the broker has agreed. Handlers that run go on. */
@@ -135,7 +135,7 @@ export class SupervisedConsumer {
     await this.inTurn(() => this.detach());
     this.sink.flush();
     const { name, queue } = this.discovered;
-    this.logger.log(`Paused the consumer of queue '${queue}' in ${name}`);
+    this.logger.log(`Paused the consumer of queue '${queue}' in ${name}`, this.fields);
   }
 
   /** @throws ConsumerStartError when the queue cannot be consumed; it stays paused then */
@@ -149,7 +149,7 @@ export class SupervisedConsumer {
       throw this.startError(error);
     }
     const { name, queue } = this.discovered;
-    this.logger.log(`Resumed the consumer of queue '${queue}' in ${name}`);
+    this.logger.log(`Resumed the consumer of queue '${queue}' in ${name}`, this.fields);
   }
 
   /**
@@ -168,12 +168,13 @@ export class SupervisedConsumer {
       await this.channel?.close();
       this.abandon(undefined);
       await this.host.position?.save();
-      this.logger.log(`Stopped consuming queue '${queue}' in ${name}`);
+      this.logger.log(`Stopped consuming queue '${queue}' in ${name}`, this.fields);
       return;
     }
     this.logger.warn(
       `Stopped consuming queue '${queue}' in ${name} with ${this.sink.inFlight} messages in their handlers, which had ` +
         `${gracePeriod} ms (gracePeriod): they go back to the queue`,
+      this.fields,
     );
     // What this turn has acknowledged leaves with it.
     await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
@@ -305,13 +306,14 @@ export class SupervisedConsumer {
     this.error = reason;
     this.logger.warn(
       `Lost the consumer of queue '${queue}' in ${name}: ${describeError(reason)}. It is being restored.`,
+      this.fields,
     );
     if (reason instanceof ConsumerCancelledError) this.host.cancelled(reason);
     for (let wait = FIRST_WAIT; this.wanted === 'consuming'; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         await this.host.restoreQueue();
         await this.inTurn(() => this.attach());
-        if (this.consumer) this.logger.log(`Consuming queue '${queue}' in ${name} again`);
+        if (this.consumer) this.logger.log(`Consuming queue '${queue}' in ${name} again`, this.fields);
         return;
       } catch (error) {
         this.noteFailure(error);
@@ -329,9 +331,14 @@ export class SupervisedConsumer {
       const { queue, name } = this.discovered;
       this.logger.error(
         `Cannot consume queue '${queue}' in ${name} yet: ${describeError(failure)}. It is tried again and again.`,
+        this.fields,
       );
     }
     this.error = failure;
+  }
+
+  private get fields(): LogFields {
+    return { queue: this.discovered.queue, handler: this.discovered.name };
   }
 
   private startError(error: unknown): ConsumerStartError {

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { FieldLogger } from '../../common/field-logger.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
@@ -6,7 +6,7 @@ import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import { DeliverySink, type Result } from './delivery.sink.js';
-import { describeError, describeMessage } from '../../common/log-text.js';
+import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import type { Handled, MessageRunner } from './message.runner.js';
 import { failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
@@ -32,7 +32,7 @@ export interface RpcParts {
 
 /** Hands over each request by itself, and answers it before it is settled. */
 export class RpcSink extends DeliverySink {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
 
   constructor(private readonly parts: RpcParts) {
     super(parts.clock, parts.settler);
@@ -84,8 +84,9 @@ export class RpcSink extends DeliverySink {
     } catch (error) {
       const { queue, name } = this.parts;
       const message = `${describeMessage(delivery)} of queue '${queue}', answered by ${name}`;
-      if (error instanceof MessageReturnedError) this.logger.warn(`Nobody waits for the reply to ${message}`);
-      else this.logger.error(`The reply to ${message} could not be sent: ${describeError(error)}`);
+      const fields = { queue, handler: name, messageId: messageIdOf(delivery), correlationId };
+      if (error instanceof MessageReturnedError) this.logger.warn(`Nobody waits for the reply to ${message}`, fields);
+      else this.logger.error(`The reply to ${message} could not be sent: ${describeError(error)}`, fields);
     }
   }
 }

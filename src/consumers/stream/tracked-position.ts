@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { FieldLogger } from '../../common/field-logger.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import type { Delivery } from '../../../lib/client/index.js';
 import { describeError } from '../../common/log-text.js';
@@ -7,7 +7,7 @@ import { StreamPosition } from './stream-position.js';
 
 /** A position that is loaded when the consumer starts, and saved as it moves on. */
 export class TrackedPosition extends StreamPosition {
-  private readonly logger = new Logger('AmqpConsumer');
+  private readonly logger = new FieldLogger('AmqpConsumer');
   private saved: number | undefined;
   /** Cancels the next save, while one is planned. */
   private cancel: (() => void) | undefined;
@@ -50,7 +50,9 @@ export class TrackedPosition extends StreamPosition {
       await this.store.save(this.name, committed);
       this.saved = committed;
     } catch (error) {
-      this.logger.warn(`The offset of '${this.name}' could not be saved: ${describeError(error)}. It is tried again.`);
+      this.logger.warn(`The offset of '${this.name}' could not be saved: ${describeError(error)}. It is tried again.`, {
+        offset: this.name,
+      });
     }
   }
 }

@@ -1,9 +1,10 @@
+import { FieldLogger } from '../../common/field-logger.js';
 import { showAs } from '../../../lib/shown/index.js';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { type Channel, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
-import { describeError, describeMessage } from '../../common/log-text.js';
+import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { parkedQueueName } from '../retry/settlement-queue-names.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
 import { RedriveError } from './parking.errors.js';
@@ -64,7 +65,7 @@ export interface RedriveResult {
  */
 @Injectable()
 export class ParkingLot {
-  private readonly logger = new Logger('ParkingLot');
+  private readonly logger = new FieldLogger('ParkingLot');
 
   constructor(private readonly connections: ConnectionRegistry) {}
 
@@ -135,6 +136,7 @@ export class ParkingLot {
   private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
     this.logger.error(
       `The parked ${describeMessage(delivery)} cannot be sent back to queue '${queue}', and stays: ${describeError(error)}`,
+      { queue, messageId: messageIdOf(delivery) },
     );
   }
 
