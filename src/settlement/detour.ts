@@ -11,7 +11,7 @@ export interface BrokerFacts {
 
 /** Takes messages out of their queue, and knows when the broker has them. */
 export interface Detour {
-  /** Sees to it that the queues are there. @throws MissingQueueError, TopologyError */
+  /** Called before the consumer starts. @throws MissingQueueError where the queues are missing and may not be declared */
   prepare(): Promise<BrokerFacts>;
   /** @throws CannotRetryError, or AmqpError when the broker does not have it, or may not have it */
   retry(delivery: Delivery, state: RetryState, delay: number): Promise<void>;

@@ -87,7 +87,7 @@ export class Settler {
     this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
   }
 
-  /** Sees to it that delay and parked queues are there: before the consumer starts. @throws MissingQueueError, TopologyError */
+  /** Called before the consumer starts. @throws MissingQueueError where the queues are missing and may not be declared */
   async prepare(): Promise<void> {
     this.facts = await this.detour.prepare();
   }

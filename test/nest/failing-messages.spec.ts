@@ -225,6 +225,7 @@ describe('a history that somebody has forged', () => {
     const handled = new Inbox();
     const { app } = await failing.start(queue, { retry: false }, (payload) => handled.add(payload));
     const bodiless = forged(queue, { 'body-size': 7 });
+    await nest.channel.queueDeclare(`${queue}.parked`);
     for (let n = 0; n < 3; n++) await nest.channel.publish('', `${queue}.parked`, '"x"', n === 1 ? bodiless : { contentType: 'application/json' }); // prettier-ignore
     await expect(failing.lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 2, kept: 0, failed: 1 });
     await handled.take(2);

@@ -22,6 +22,11 @@ const points = [
   ['settle', 'at-once'],
   ['settle', 'sent'],
 ] as const;
+/** Before these: the queue where the message goes does not exist yet. */
+const declaring = [
+  ['declare', 'at-once'],
+  ['declare', 'sent'],
+] as const;
 
 describe('a process that is killed', () => {
   const nest = useNest();
@@ -45,10 +50,18 @@ describe('a process that is killed', () => {
     return queue;
   }
 
+  /** As an application declares it with its first message. */
+  async function declareParked(queue: string): Promise<void> {
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
+    });
+  }
+
   /** Consumes with an application that lives, until the message is parked; a stranger's message shows that no more come. */
   async function finish(queue: string): Promise<Delivery[]> {
     const app = await nest.start({ providers: [failing(queue)] }, { topology: { queues: [quorumQueue(queue)] } });
     const inbox = new Inbox<Delivery>();
+    await declareParked(queue);
     await nest.channel.basicConsume(`${queue}.parked`, inbox.add, { noAck: true });
     await inbox.next();
     await publisherOf(app).sendToQueue(queue, 'last', { messageId: 'last' });
@@ -57,28 +70,29 @@ describe('a process that is killed', () => {
   }
 
   describe.each(['retry', 'park'])('on the way to its %s', (task) => {
-    it.each(points)('at %s, %s: the message is parked in the end, with its failure', async (event, delay) => {
-      const queue = newQueue();
-      await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
-      await nest.channel.publish('', queue, '"x"', { messageId: 'm', contentType: 'application/json' });
-      await killed(queue, task, event, delay);
-      const parked = await finish(queue);
-      // Once, or twice: that is what at-least-once means.
-      expect(parked.length).toBeLessThanOrEqual(2);
-      for (const { properties } of parked) {
-        const history = properties.headers!['x-nest-amqp-retry'] as { 'last-failure': { message: string } };
-        expect(properties.messageId).toBe('m');
-        expect(history['last-failure'].message).toMatch(/^Error: (from the killed process|again)$/);
-      }
-    });
+    it.each([...declaring, ...points])(
+      'at %s, %s: the message is parked in the end, with its failure',
+      async (event, delay) => {
+        const queue = newQueue();
+        await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
+        await nest.channel.publish('', queue, '"x"', { messageId: 'm', contentType: 'application/json' });
+        await killed(queue, task, event, delay);
+        const parked = await finish(queue);
+        // Once, or twice: that is what at-least-once means.
+        expect(parked.length).toBeLessThanOrEqual(2);
+        for (const { properties } of parked) {
+          const history = properties.headers!['x-nest-amqp-retry'] as { 'last-failure': { message: string } };
+          expect(properties.messageId).toBe('m');
+          expect(history['last-failure'].message).toMatch(/^Error: (from the killed process|again)$/);
+        }
+      },
+    );
   });
 
   it.each(points)('in a redrive, at %s, %s: every message is in its queue or parked', async (event, delay) => {
     const queue = newQueue();
     await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
-    await nest.channel.queueDeclare(`${queue}.parked`, {
-      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
-    });
+    await declareParked(queue);
     const ids = ['a', 'b', 'c'];
     for (const messageId of ids) await nest.channel.publish('', `${queue}.parked`, '1', { messageId });
     await killed(queue, 'redrive', event, delay);

@@ -180,6 +180,7 @@ describe('ParkingLot', () => {
     let broken = true;
     const { app, seen } = await parked(queue, [], () => broken);
     broken = false;
+    await nest.channel.queueDeclare(`${queue}.parked`);
     await nest.channel.publish('', `${queue}.parked`, '1', { messageId: 'mine', headers: { a: 1 } });
     const [message] = await lotOf(app).list(queue);
     expect(message).toMatchObject({ messageId: 'mine', attempts: 0, lastFailure: undefined });
@@ -194,7 +195,15 @@ describe('ParkingLot', () => {
     expect(await lotOf(app).list(queue)).toEqual([]);
   });
 
-  it('says so when there is no parked queue, or no such count', async () => {
+  it('has nothing of a queue whose messages were never parked', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, []);
+    await expect(lotOf(app).list(queue)).resolves.toEqual([]);
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 0, kept: 0, failed: 0 });
+    await expect(lotOf(app).purge(queue)).resolves.toBe(0);
+  });
+
+  it('says so when there is no such queue, or no such count', async () => {
     const lot = lotOf(await nest.start({}));
     const queue = nest.name();
     await expect(lot.list(queue)).rejects.toThrow(NotFoundError);

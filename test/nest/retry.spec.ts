@@ -34,7 +34,7 @@ import {
   type ConsumerFailure,
   type ConsumerOptions,
 } from 'nest-amqp';
-import { typed, type Delivery } from 'nest-amqp/client';
+import { NotFoundError, typed, type Delivery } from 'nest-amqp/client';
 import { ManualClock } from '../client/support/manual-clock.js';
 import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
 
@@ -70,13 +70,32 @@ describe('retry', () => {
 
   const quorum = (queue: string): Partial<AmqpModuleOptions> => ({ topology: { queues: [quorumQueue(queue)] } });
 
-  /** The one message of a queue, taken out of it. */
+  /** The one message of a queue that exists, taken out of it. */
   async function only(queue: string): Promise<Delivery> {
     const inbox = new Inbox<Delivery>();
     const consumer = await nest.channel.basicConsume(queue, inbox.add, { noAck: true });
     const delivery = await inbox.next();
     await consumer.cancel();
     return delivery;
+  }
+
+  /** The one message that is parked. The application declares the parked queue with its first message, so that may come later. */
+  async function parkedOf(queue: string): Promise<Delivery> {
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
+    });
+    return only(`${queue}.parked`);
+  }
+
+  /** Has an application declare the queues that a message of a failing handler passes. */
+  async function leaveQueuesOf(queue: string): Promise<void> {
+    const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
+      throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'x');
+    await parkedOf(queue);
+    await nest.close(app);
   }
 
   it('hands a message to the handler again after a delay, with its attempt and failures, and as it was published', async () => {
@@ -139,7 +158,7 @@ describe('retry', () => {
     const body = Buffer.from([0, 255, 1]);
     await nest.channel.publish('', queue, body, { headers, deliveryMode: 1, timestamp: new Date(5_000), appId: 'x' });
     const [first] = await seen.take(2);
-    const parked = await only(`${queue}.parked`);
+    const parked = await parkedOf(queue);
     expect(parked.body).toEqual(body);
     const { 'x-nest-amqp-retry': history, ...encoded } = parked.encodedHeaders;
     expect(encoded).toEqual(first!.delivery.encodedHeaders);
@@ -204,7 +223,7 @@ describe('retry', () => {
     expect(first!.properties).toEqual({ headers: { CC: [copies] }, userId, expiration: '5000' });
     // Anybody can write a header: whose message it is, only the broker can vouch for.
     expect(second!.properties).toEqual({ headers: { CC: [copies] }, expiration: '5000' });
-    const parked = await only(`${queue}.parked`);
+    const parked = await parkedOf(queue);
     expect(parked.properties).toEqual({
       headers: {
         'x-nest-amqp-retry': expect.objectContaining({ cc: [copies], 'user-id': userId, expiration: '5000' }),
@@ -221,7 +240,7 @@ describe('retry', () => {
     await nest.start({ providers: [billing] }, quorum(queue));
     const room = nest.connection.frameMax;
     await nest.channel.publish('', queue, 'x', { headers: { big: 'x'.repeat(room - 600) } });
-    const { headers } = (await only(`${queue}.parked`)).properties;
+    const { headers } = (await parkedOf(queue)).properties;
     expect(headers!['x-nest-amqp-retry']).toMatchObject({ 'last-failure': { message: 'Error: no' } });
     expect(headers!['x-nest-amqp-retry']).not.toMatchObject({ 'last-failure': { stack: expect.anything() } });
   });
@@ -240,7 +259,7 @@ describe('retry', () => {
     await publisherOf(app).sendToQueue(queue, 'good');
     // It does not wait behind the bad one, prefetch 1 or not.
     expect(await handled.next()).toBe('good');
-    const parked = await only(`${queue}.parked`);
+    const parked = await parkedOf(queue);
     expect(parked.text()).toBe('bad');
     expect(parked.properties.headers!['x-nest-amqp-retry']).toEqual({
       failed: 3,
@@ -264,13 +283,29 @@ describe('retry', () => {
     ]);
   });
 
-  it('without options: three attempts from 1 s to 30 s, then parked; its queues are declared before it consumes', async () => {
-    const queue = queueWith([500, 1000, 2000]);
-    const billing = consumerOf(queue, {}, () => undefined);
-    await nest.start({ providers: [billing] }, quorum(queue));
-    for (const name of ['parked', 'retry.500', 'retry.1000', 'retry.2000']) {
-      expect(await nest.ready(`${queue}.${name}`)).toBe(0);
-    }
+  it('without options: the first of three attempts; a consumer has no queue but its own until a message fails', async () => {
+    const queue = queueWith([500, 1000]);
+    const handled = new Inbox();
+    const failures = new Inbox<ConsumerFailure>();
+    const billing = consumerOf(queue, {}, (payload, { attempt }) => {
+      handled.add([payload, attempt]);
+      if (payload === 'bad' && attempt === 1) throw new Error('no');
+    });
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
+    await publisherOf(app).sendToQueue(queue, 'good');
+    await handled.next();
+    const beside = ['parked', 'retry.500', 'retry.1000', 'retry.2000'].map((suffix) => `${queue}.${suffix}`);
+    for (const name of beside) await expect(nest.ready(name)).rejects.toThrow(NotFoundError);
+
+    await publisherOf(app).sendToQueue(queue, 'bad');
+    const { delay } = await failures.next();
+    expect([500, 1000]).toContain(delay);
+    expect(await handled.take(2)).toEqual([['bad', 1], ['bad', 2]]); // prettier-ignore
+    const used = `${queue}.retry.${delay}`;
+    expect(await nest.ready(used)).toBe(0);
+    for (const name of beside) if (name !== used) await expect(nest.ready(name)).rejects.toThrow(NotFoundError);
+    expect(nest.lines.with('attempt 1 of 3: Error: no')).toHaveLength(1);
   });
 
   it('retry: false parks at the first failure', async () => {
@@ -282,7 +317,7 @@ describe('retry', () => {
     });
     const app = await nest.start({ providers: [billing] }, quorum(queue));
     await publisherOf(app).sendToQueue(queue, 1);
-    await only(`${queue}.parked`);
+    await parkedOf(queue);
     expect(calls).toBe(1);
   });
 
@@ -381,7 +416,7 @@ describe('retry', () => {
       let calls = 0;
       const app = await nest.start({ providers: [type(queue, () => calls++)] }, quorum(queue));
       await nest.channel.publish('', queue, String(body), { contentType: 'application/json' });
-      const parked = await only(`${queue}.parked`);
+      const parked = await parkedOf(queue);
       await nest.close(app);
       const { failed } = parked.properties.headers!['x-nest-amqp-retry'] as { failed: number };
       return { attempts: failed, calls };
@@ -482,7 +517,7 @@ describe('retry', () => {
       });
       const app = await nest.start({ providers: [billing] }, quorum(queue));
       await publisherOf(app).sendToQueue(queue, 'x');
-      expect((await only(`${queue}.parked`)).text()).toBe('x');
+      expect((await parkedOf(queue)).text()).toBe('x');
     });
   });
 
@@ -552,7 +587,7 @@ describe('retry', () => {
       await publisherOf(app).sendToQueue(queue, 'bad');
       await publisherOf(app).sendToQueue(queue, 'good');
       expect((await seen.take(4)).toSorted()).toEqual(['bad 1', 'bad 2', 'bad 3', 'good 1']);
-      expect((await only(`${queue}.parked`)).text()).toBe('bad');
+      expect((await parkedOf(queue)).text()).toBe('bad');
     });
 
     it("then: 'stop' ends the consumer", async () => {
@@ -576,10 +611,7 @@ describe('retry', () => {
       ['parked', { 'x-delivery-limit': 2 ** 31 - 1 }],
     ])('a missing queue, <queue>.%s, fails the start and is told with its declaration', async (missing, args) => {
       const queue = queueWith();
-      const declareAll = { queues: [quorumQueue(queue)] };
-      await nest.close(
-        await nest.start({ providers: [consumerOf(queue, { retry: soon }, () => {})] }, { topology: declareAll }),
-      );
+      await leaveQueuesOf(queue);
       await nest.channel.queueDelete(`${queue}.${missing}`);
       const starting = nest.start(
         { providers: [consumerOf(queue, { retry: soon }, () => {})] },
@@ -598,14 +630,13 @@ describe('retry', () => {
 
     it('works with queues that are there', async () => {
       const queue = queueWith();
-      const declareAll = { queues: [quorumQueue(queue)] };
+      await leaveQueuesOf(queue);
       const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
         throw new Error('no');
       });
-      await nest.close(await nest.start({ providers: [billing] }, { topology: declareAll }));
       const app = await nest.start({ providers: [billing] }, { topology: { declare } });
       await publisherOf(app).sendToQueue(queue, 'x');
-      expect((await only(`${queue}.parked`)).text()).toBe('x');
+      expect((await parkedOf(queue)).text()).toBe('x');
     });
   });
 
@@ -615,10 +646,12 @@ describe('retry', () => {
       throw new Error('no');
     });
     const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'before');
+    expect((await parkedOf(queue)).text()).toBe('before');
     await nest.channel.queueDelete(`${queue}.retry.50`);
     await nest.channel.queueDelete(`${queue}.parked`);
-    await publisherOf(app).sendToQueue(queue, 'x');
-    await nest.lines.until('parked in');
+    await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'after' });
+    await nest.lines.until(`'after' of queue '${queue}' failed in Billing.onOrder, attempt 2 of 2`);
     await nest.close(app);
     expect((await only(`${queue}.parked`)).text()).toBe('x');
   });
@@ -644,15 +677,35 @@ describe('retry', () => {
     expect(await seen.take(4)).toEqual(['bad', 1, 2, 3]);
     expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp).toMatchObject({ status: 'up', stuck: [{ queue, held: 1 }] }); // prettier-ignore
     await nest.channel.queueDelete(`${queue}.parked`);
-    await nest.channel.queueDeclare(`${queue}.parked`);
-    expect((await only(`${queue}.parked`)).text()).toBe('bad');
+    expect((await parkedOf(queue)).text()).toBe('bad');
     await nest.lines.until("parked in '");
     expect(nest.lines.with('could not be parked')).toHaveLength(1);
     expect(seen.all).toHaveLength(4);
   });
 
+  it('a delay queue that exists with other arguments is told; its message is held, and retried once that queue is gone', async () => {
+    const queue = queueWith();
+    const seen = new Inbox<unknown>();
+    const billing = consumerOf(queue, { retry: soon, prefetch: 1 }, (payload, { attempt }) => {
+      seen.add([payload, attempt]);
+      if (payload === 'bad' && attempt === 1) throw new Error('no');
+    });
+    await nest.channel.queueDeclare(`${queue}.retry.50`);
+    const app = await nest.start({ providers: [billing] }, quorum(queue));
+    await publisherOf(app).sendToQueue(queue, 'bad', { messageId: 'm' });
+    const told = await nest.lines.until('could not be put aside for its retry yet');
+    expect(told).toContain("Message 'm'");
+    expect(told).toMatch(/TopologyMismatchError: .*billing-.*\.retry\.50.*inequivalent arg/s);
+    await publisherOf(app).sendToQueue(queue, 'good');
+    expect(await seen.take(2)).toEqual([['bad', 1], ['good', 1]]); // prettier-ignore
+    expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp).toMatchObject({ stuck: [{ queue, held: 1 }] }); // prettier-ignore
+    await nest.channel.queueDelete(`${queue}.retry.50`);
+    expect(await seen.next()).toEqual(['bad', 2]);
+  });
+
   it("an exponential backoff's delays are its queues", async () => {
     const queue = queueWith([10, 20, 40]);
+    const failures = new Inbox<ConsumerFailure>();
     const seen = new Inbox<number>();
     const retry = { attempts: 4, backoff: exponential(20, 40) };
     const billing = consumerOf(queue, { retry }, (_, { attempt }) => {
@@ -660,9 +713,15 @@ describe('retry', () => {
       throw new Error('no');
     });
     const app = await nest.start({ providers: [billing] }, quorum(queue));
+    app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
     await publisherOf(app).sendToQueue(queue, 'x');
     expect(await seen.take(4)).toEqual([1, 2, 3, 4]);
-    for (const ms of [10, 20, 40]) expect(await nest.ready(`${queue}.retry.${ms}`)).toBe(0);
-    await only(`${queue}.parked`);
+    const delays = (await failures.take(3)).map(({ delay }) => delay);
+    const possible = [[10, 20], [20, 40], [20, 40]]; // prettier-ignore
+    for (const [index, ms] of delays.entries()) {
+      expect(possible[index]).toContain(ms);
+      expect(await nest.ready(`${queue}.retry.${ms}`)).toBe(0);
+    }
+    await parkedOf(queue);
   });
 });

@@ -1,9 +1,10 @@
 import { Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { LazyModuleLoader, NestFactory } from '@nestjs/core';
+import { filter, firstValueFrom } from 'rxjs';
 import { describe, expect, it } from '@jest/globals';
-import { AmqpBatchConsumer, AmqpConsumer, AmqpModule, AmqpRpc, classicQueue } from 'nest-amqp';
+import { AmqpBatchConsumer, AmqpConsumer, AmqpConsumerRegistry, AmqpModule, AmqpRpc, classicQueue } from 'nest-amqp';
 import { errorOf } from '../client/support/client-harness.js';
-import { useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
 
 const nest = useNest();
 
@@ -51,11 +52,18 @@ describe('a backoff of your own', () => {
     @Injectable()
     class Billing {
       @AmqpConsumer(queue, { retry: { attempts: 3, backoff: (retry) => retry * 200 } })
-      onOrder(): void {}
+      onOrder(): void {
+        throw new Error('no');
+      }
     }
 
-    await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
-    expect(await nest.ready(`${queue}.retry.400`)).toBe(0);
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    const parked = firstValueFrom(
+      app.get(AmqpConsumerRegistry).failures$.pipe(filter(({ decision }) => decision === 'park')),
+    );
+    await publisherOf(app).sendToQueue(queue, 1);
+    await parked;
+    expect([await nest.ready(`${queue}.retry.200`), await nest.ready(`${queue}.retry.400`)]).toEqual([0, 0]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { FieldLogger } from '../../common/field-logger.js';
 import { showAs } from '../../../lib/shown/index.js';
 import { Injectable } from '@nestjs/common';
-import { type Channel, type Delivery } from '../../../lib/client/index.js';
+import { NotFoundError, type Channel, type Connection, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
@@ -59,7 +59,8 @@ export interface RedriveResult {
  * await this.parkingLot.redrive('billing', { filter: ({ lastFailure }) => lastFailure?.message.includes('ECONNREFUSED') ?? false });
  * ```
  *
- * Every method rejects with `NotFoundError` if the parked queue does not exist.
+ * A parked queue is declared with the first message that goes to it. Until then, `list()` resolves with an empty array,
+ * `purge()` with 0 and `redrive()` with zeros. Every method rejects with `NotFoundError` if the queue itself does not exist.
  *
  * @publicApi
  */
@@ -75,7 +76,7 @@ export class ParkingLot {
    */
   async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
     count(limit, 'ParkingLot: limit', { min: 1 });
-    return this.onChannel(connection, async (channel) => {
+    return this.onChannel(queue, connection, [], async (channel) => {
       const deliveries = await fetch(channel, parkedQueueName(queue), limit);
       putBack(deliveries);
       return deliveries.map((delivery) => parkedMessage(delivery, queue));
@@ -96,7 +97,8 @@ export class ParkingLot {
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
     const parked = parkedQueueName(queue);
-    return this.onChannel(connection, async (channel, sendBack) => {
+    const nothing: RedriveResult = { redriven: 0, kept: 0, failed: 0 };
+    return this.onChannel(queue, connection, nothing, async (channel, sendBack) => {
       let redriven = 0;
       const kept: Delivery[] = [];
       const failed: Delivery[] = [];
@@ -130,7 +132,7 @@ export class ParkingLot {
 
   /** Deletes all parked messages; resolves with their number. */
   async purge(queue: string, { connection }: ParkingOptions = {}): Promise<number> {
-    return this.onChannel(connection, (channel) => channel.queuePurge(parkedQueueName(queue)));
+    return this.onChannel(queue, connection, 0, (channel) => channel.queuePurge(parkedQueueName(queue)));
   }
 
   private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
@@ -140,12 +142,23 @@ export class ParkingLot {
     );
   }
 
-  /** Opens own channels. When they close, unsettled messages return to the queue. */
+  /**
+   * Opens own channels. When they close, unsettled messages return to the queue.
+   *
+   * @param nothing the result while no message of the queue was ever parked
+   * @throws NotFoundError when the queue itself does not exist
+   */
   private async onChannel<T>(
+    queue: string,
     connection: string | undefined,
+    nothing: T,
     work: (channel: Channel, sendBack: SendBack) => Promise<T>,
   ): Promise<T> {
     const { publishing } = await this.connections.get(connection, 'ParkingLot').connections.open();
+    if (!(await exists(publishing, parkedQueueName(queue)))) {
+      await publishing.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
+      return nothing;
+    }
     const channel = await publishing.openChannel({ restore: false });
     const sendBack = new SendBack(publishing);
     try {
@@ -154,6 +167,17 @@ export class ParkingLot {
       await sendBack.close();
       await channel.close();
     }
+  }
+}
+
+/** Whether a queue exists. */
+async function exists(connection: Connection, queue: string): Promise<boolean> {
+  try {
+    await connection.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
+    return true;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    throw error;
   }
 }
 

@@ -23,7 +23,7 @@ describe('BrokerDetour', () => {
   let outcomes: unknown[];
   let declaring: Promise<void>;
 
-  const detourOf = (declare: 'assert' | 'check' = 'assert'): BrokerDetour => {
+  const detourOf = (declare: 'assert' | 'verify' = 'assert'): BrokerDetour => {
     const scratch = {
       isOpen: true,
       queueDeclare: async (name: string, { passive }: { passive?: boolean }) => {
@@ -44,7 +44,7 @@ describe('BrokerDetour', () => {
       },
     }; // prettier-ignore
     const open = async (channel: object) => channel;
-    const connections = { consuming: { openChannel: () => open(scratch) }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
+    const connections = { consuming: { openChannel: () => open(scratch), serverProperties: {} }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
     const named = { connections: { open: async () => connections }, options: { topology: { declare } } };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 3, backoff: () => [100] }, 'broker');
     return new BrokerDetour(
@@ -58,28 +58,60 @@ describe('BrokerDetour', () => {
     [log, outcomes, declaring] = [[], [], Promise.resolve()];
   });
 
-  it('publishes to the delay queue or the parked queue, and must find it there', async () => {
+  it('declares a queue before the first message goes to it, once, and must find it there', async () => {
     const detour = detourOf();
-    await detour.retry(delivery, state, 100);
+    await detour.prepare();
+    expect(log).toEqual([]);
+    await Promise.all([detour.retry(delivery, state, 100), detour.retry(delivery, state, 100)]);
     await detour.park(delivery, state);
-    expect(log).toEqual(['publish to q.retry.100, mandatory', 'publish to q.parked, mandatory']);
+    await detour.park(delivery, state);
+    expect(log).toEqual([
+      'declare q.retry.100',
+      'declared',
+      'publish to q.retry.100, mandatory',
+      'publish to q.retry.100, mandatory',
+      'declare q.parked',
+      'declared',
+      'publish to q.parked, mandatory',
+      'publish to q.parked, mandatory',
+    ]);
+  });
+
+  it('looks for the queues before the consumer starts where it may not declare them', async () => {
+    const detour = detourOf('verify');
+    await detour.prepare();
+    await detour.park(delivery, state);
+    expect(log).toEqual(['look for q.retry.100', 'look for q.parked', 'declared', 'publish to q.parked, mandatory']);
   });
 
   it('declares a queue that was deleted, waits until it is there, and then publishes again', async () => {
+    const detour = detourOf();
+    await detour.park(delivery, state);
     let declared = (): void => {};
     declaring = new Promise((resolve) => (declared = resolve));
-    outcomes = [returned];
+    [log, outcomes] = [[], [returned]];
     let done = false;
-    const parked = detourOf().park(delivery, state).then(() => (done = true)); // prettier-ignore
+    const parked = detour.park(delivery, state).then(() => (done = true)); // prettier-ignore
     await new Promise((resolve) => setImmediate(resolve));
     expect([log, done]).toEqual([['publish to q.parked, mandatory', 'declare q.parked'], false]);
     declared();
     await parked;
     expect(log.slice(2)).toEqual(['declared', 'publish to q.parked, mandatory']);
-    outcomes = [returned];
-    log = [];
-    await detourOf().retry(delivery, state, 100);
-    expect(log).toEqual(['publish to q.retry.100, mandatory', 'declare q.retry.100', 'declared', 'publish to q.retry.100, mandatory']); // prettier-ignore
+  });
+
+  it('declares a queue again after a declaration that has failed', async () => {
+    const detour = detourOf();
+    declaring = Promise.reject(new PublishNackedError('no answer'));
+    await expect(detour.park(delivery, state)).rejects.toThrow('no answer');
+    declaring = Promise.resolve();
+    await detour.park(delivery, state);
+    expect(log).toEqual([
+      'declare q.parked',
+      'declared',
+      'declare q.parked',
+      'declared',
+      'publish to q.parked, mandatory',
+    ]);
   });
 
   it('fails when the queue cannot be had, or the second publish fails as well', async () => {
@@ -89,16 +121,13 @@ describe('BrokerDetour', () => {
     outcomes = [nacked];
     log = [];
     await expect(detourOf().park(delivery, state)).rejects.toBe(nacked);
-    expect(log).toEqual(['publish to q.parked, mandatory']);
-    outcomes = [returned];
-    declaring = Promise.reject(nacked);
-    await expect(detourOf().park(delivery, state)).rejects.toThrow('full');
+    expect(log).toEqual(['declare q.parked', 'declared', 'publish to q.parked, mandatory']);
   });
 
   it('leaves out stacks where headers do not fit into a frame', async () => {
     outcomes = [new EncodingError('too large')];
     await detourOf().park(delivery, state);
-    expect(log).toEqual(['publish to q.parked, mandatory', 'publish to q.parked, mandatory, no stack']);
+    expect(log.slice(2)).toEqual(['publish to q.parked, mandatory', 'publish to q.parked, mandatory, no stack']);
   });
 
   it('takes the next longer delay of its ladder for one that a handler asks for, and declares it once', async () => {
@@ -115,7 +144,7 @@ describe('BrokerDetour', () => {
   });
 
   it('takes the next longer delay that is there where it may not declare, and refuses what is longer than all', async () => {
-    const detour = detourOf('check');
+    const detour = detourOf('verify');
     await detour.retry(delivery, state, 1);
     await expect(detour.retry(delivery, state, 5_000)).rejects.toThrow(CannotRetryError);
     expect(log).toEqual(['publish to q.retry.100, mandatory']);

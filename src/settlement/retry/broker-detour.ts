@@ -9,10 +9,10 @@ import { delayQueueName, parkedQueueName } from './settlement-queue-names.js';
 import { CannotRetryError } from './retry.errors.js';
 import type { RetryPolicy } from './retry-policy.js';
 import { withoutCopies, withoutStacks, type RetryState } from './retry-state.js';
-import { provideQueues } from './settlement-queues.js';
+import { provideQueues, type NeededQueues } from './settlement-queues.js';
 
 const DAY = 86_400_000;
-/** Delays that handlers may ask for, in ms, where they are not declared: each asked for is a queue on the broker. */
+/** Delays that handlers may ask for and the policy does not have, in ms: each has a queue of its own on the broker. */
 const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).filter((ms) => ms < DAY).sort((a, b) => a - b); // prettier-ignore
 /** Bytes of what the broker writes about the delay queue when the delay is over: it has to fit into the frame as well. */
 const DEATH_HEADERS = 2_000;
@@ -33,13 +33,24 @@ export interface DetouredConsumer {
   readonly queueArguments: FieldTable | undefined;
 }
 
+/** One of the queues that messages go to. */
+interface Target {
+  readonly queue: string;
+  /** What `provideQueues` has to provide for it. */
+  readonly needed: Pick<NeededQueues, 'levels' | 'parked'>;
+}
+
 /**
- * Through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked publish. A
- * connection that is blocked or lost refuses it at once.
+ * Moves messages through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked
+ * publish. A connection that is blocked or lost refuses a message at once.
+ *
+ * A queue is declared before the first message goes to it. So a consumer whose handler never fails has no queue but its own.
  */
 export class BrokerDetour implements Detour {
-  private readonly levels: Set<number>;
+  private readonly levels: readonly number[];
   private readonly channel: ConfirmChannel;
+  /** Queues that were declared here, or are being declared. */
+  private readonly declared = new Map<string, Promise<void>>();
 
   constructor(
     private readonly named: DetourConnection,
@@ -47,41 +58,41 @@ export class BrokerDetour implements Detour {
     private readonly policy: RetryPolicy,
   ) {
     this.channel = new ConfirmChannel(named.connections, { whenUnavailable: 'fail', publishTimeout: CONFIRM_TIMEOUT });
-    this.levels = new Set(policy.place === 'broker' ? policy.levels : []);
+    this.levels = policy.place === 'broker' ? policy.levels : [];
   }
 
-  /** Sees to it that the queues are there. @throws MissingQueueError, TopologyError */
+  /** Looks for the queues where it may not declare them. @throws MissingQueueError */
   async prepare(): Promise<BrokerFacts> {
-    await this.provide([...this.levels], this.policy.end === 'park');
+    if (!this.mayDeclare) await this.provide({ levels: this.levels, parked: this.policy.end === 'park' });
     const { consuming } = await this.named.connections.open();
     return { user: consuming.user, deliveryLimit: deliveryLimitOf(this.consumer.queueArguments, consuming) };
   }
 
   async retry(delivery: Delivery, state: RetryState, delay: number): Promise<void> {
-    const level = await this.levelFor(delay);
+    const level = this.levelFor(delay);
     // Without its history it would be attempt 1 for ever.
     const histories = [state, withoutStacks(state)];
     const { publishing } = await this.named.connections.open();
     // 0: no limit.
     const room = (publishing.frameMax || Infinity) - DEATH_HEADERS;
     const queue = delayQueueName(this.consumer.queue, level);
-    await this.forward(delivery, histories, queue, () => this.provide([level], false), room);
+    await this.forward(delivery, histories, { queue, needed: { levels: [level], parked: false } }, room);
   }
 
   async park(delivery: Delivery, state: RetryState): Promise<void> {
     const histories = [state, withoutStacks(state), withoutCopies(state), undefined];
-    await this.forward(delivery, histories, parkedQueueName(this.consumer.queue), () => this.provide([], true));
+    const queue = parkedQueueName(this.consumer.queue);
+    await this.forward(delivery, histories, { queue, needed: { levels: [], parked: true } });
   }
 
-  /** The delay where it has its queue; else the next longer one that may be had. @throws CannotRetryError */
-  private async levelFor(delay: number): Promise<number> {
-    if (this.levels.has(delay)) return delay;
-    if ((this.named.options.topology?.declare ?? 'assert') === 'assert') {
-      const rung = LADDER.find((ms) => ms >= delay) ?? Math.ceil(delay / DAY) * DAY;
-      if (!this.levels.has(rung)) await this.provide([rung], false);
-      this.levels.add(rung);
-      return rung;
-    }
+  private get mayDeclare(): boolean {
+    return (this.named.options.topology?.declare ?? 'assert') === 'assert';
+  }
+
+  /** The delay itself where the policy has it; else the next longer one that may be had. @throws CannotRetryError */
+  private levelFor(delay: number): number {
+    if (this.levels.includes(delay)) return delay;
+    if (this.mayDeclare) return LADDER.find((ms) => ms >= delay) ?? Math.ceil(delay / DAY) * DAY;
     const sorted = [...this.levels].sort((a, b) => a - b);
     const level = sorted.find((ms) => ms >= delay);
     if (level !== undefined) return level;
@@ -95,24 +106,37 @@ export class BrokerDetour implements Detour {
   private async forward(
     delivery: Delivery,
     histories: readonly (RetryState | undefined)[],
-    queue: string,
-    restore: () => Promise<void>,
+    target: Target,
     room = Infinity,
   ): Promise<void> {
+    if (this.mayDeclare) await this.declareOnce(target);
     const channel = await this.channel.open();
     try {
-      await publishCopy(channel, queue, delivery, histories, { room });
+      await publishCopy(channel, target.queue, delivery, histories, { room });
     } catch (error) {
       if (!(error instanceof MessageReturnedError)) throw error;
-      // Deleted meanwhile.
-      await restore();
-      await publishCopy(channel, queue, delivery, histories, { room });
+      // The queue was deleted meanwhile.
+      this.declared.delete(target.queue);
+      await this.declareOnce(target);
+      await publishCopy(channel, target.queue, delivery, histories, { room });
     }
   }
 
-  private async provide(levels: readonly number[], parked: boolean): Promise<void> {
+  /** @throws MissingQueueError, TopologyError; the next message tries again */
+  private declareOnce({ queue, needed }: Target): Promise<void> {
+    const known = this.declared.get(queue);
+    if (known) return known;
+    const declaring = this.provide(needed);
+    this.declared.set(queue, declaring);
+    declaring.catch(() => {
+      if (this.declared.get(queue) === declaring) this.declared.delete(queue);
+    });
+    return declaring;
+  }
+
+  private async provide(needed: Target['needed']): Promise<void> {
     const { consuming } = await this.named.connections.open();
     const { name, queue } = this.consumer;
-    await provideQueues(consuming, this.named.options.topology ?? {}, { consumer: name, queue, levels, parked });
+    await provideQueues(consuming, this.named.options.topology ?? {}, { consumer: name, queue, ...needed });
   }
 }

@@ -15,7 +15,7 @@ export interface RetryOptions {
   /** Delays between attempts: `exponential()`, `fixed()`, or your own function. Default `exponential('1s', '30s')`. */
   readonly backoff?: Backoff;
   /**
-   * Further delays that handlers use in `RetryMessage(delay)`; their delay queues are declared at the start. Default:
+   * Further delays that handlers use in `RetryMessage(delay)`; each has a delay queue of its own. Default:
    * none.
    */
   readonly delays?: readonly Duration[];

@@ -4,10 +4,11 @@
  *
  *     node killed-app.mjs <folder of the compiled library> <the broker's URL> <queue> <task> <event> <delay>
  *
- * It dies with the first `event` (publish, confirm, settle) of its client: at once, so that nothing of it has left the
- * process yet, or one turn later, when it has.
+ * It dies with the first `event` (publish, confirm, settle) of its client, or when it is about to declare the delay or
+ * parked queue (declare): at once, so that nothing of it has left the process yet, or one turn later, when it has.
  */
 import 'reflect-metadata';
+import { Socket } from 'node:net';
 import { subscribe } from 'node:diagnostics_channel';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -16,11 +17,20 @@ const [folder, url, queue, task, event, delay] = process.argv.slice(2);
 const { AmqpConsumer, AmqpModule, fixed, ParkingLot, quorumQueue } = await import(`${folder}/src/index.js`);
 
 const die = () => process.kill(process.pid, 'SIGKILL');
-subscribe(`nest-amqp:${event}`, () => {
+const onEvent = () => {
   if (delay === 'at-once') die();
   // The client flushes at the end of the turn.
   else setImmediate(() => setImmediate(die));
-});
+};
+if (event === 'declare') {
+  const target = Buffer.from(task === 'retry' ? `${queue}.retry.50` : `${queue}.parked`);
+  const { write } = Socket.prototype;
+  // The first bytes with the queue's name are its declaration.
+  Socket.prototype.write = function (chunk, ...rest) {
+    if (Buffer.from(chunk).includes(target)) onEvent();
+    return write.call(this, chunk, ...rest);
+  };
+} else subscribe(`nest-amqp:${event}`, onEvent);
 
 class Billing {
   onOrder() {

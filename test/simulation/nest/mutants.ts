@@ -73,8 +73,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${settlement}/retry/broker-detour.ts`,
-    search: '      await restore();\n      await publishCopy(channel, queue, delivery, histories, { room });',
-    replace: '      await restore();',
+    search:
+      '      await this.declareOnce(target);\n      await publishCopy(channel, target.queue, delivery, histories, { room });',
+    replace: '      await this.declareOnce(target);',
     why: 'a retry that came back is taken for done',
   },
   {
