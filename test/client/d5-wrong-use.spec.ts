@@ -4,6 +4,8 @@ import {
   AlreadySettledError,
   ChannelClosedError,
   ConfigurationError,
+  connect,
+  createConnection,
   EncodingError,
   NotAllowedError,
   type Delivery,
@@ -145,6 +147,23 @@ describe('D5 wrong use is an error that teaches', () => {
       const error = await errorOf(attempt);
       expect([error.message, error instanceof ConfigurationError]).toEqual([expect.stringMatching(message), true]);
     }
+  });
+
+  it('D5 an address that is undefined leads to no broker on this host', async () => {
+    // TypeScript refuses it, JavaScript does not.
+    const missing = undefined as unknown as string;
+    for (const attempt of [
+      () => connect(missing),
+      () => connect(missing, { vhost: '/' }),
+      () => connect({ urls: missing }),
+      async () => createConnection(missing),
+    ]) {
+      const error = await errorOf(attempt());
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toMatch(/: the AMQP URI is undefined; give one, or leave it out for amqp:\/\/localhost$/);
+    }
+    expect(await errorOf(connect(null as unknown as string))).toBeInstanceOf(ConfigurationError);
+    expect(await errorOf(connect(5 as unknown as string))).toBeInstanceOf(ConfigurationError);
   });
 
   it('D5 a queue name of 300 bytes', async () => {

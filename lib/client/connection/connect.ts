@@ -5,12 +5,15 @@ import { resolveOptions, type ConnectionOptions, type Urls } from '../link/conne
 /**
  * Opens a connection: tries every host once, in random order, each with its own deadline.
  *
- * @param urls one AMQP URI, several, a function that finds them, or the options with `urls` in them
+ * @param urls one AMQP URI, several, a function that finds them, or the options with `urls` in them. Without arguments:
+ *   `amqp://localhost`
  * @throws ConnectionError (its `cause` is the socket's), AccessRefusedError with scope 'connection' for a refused
  *   login, NotAllowedError for a vhost, TimeoutError, UnexpectedPeerError, ConfigurationError
  */
-export async function connect(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Promise<Connection> {
-  const merged = mergedOptions('connect', urls, options);
+export function connect(): Promise<Connection>;
+export function connect(urls: Urls | ConnectionOptions, options?: ConnectionOptions): Promise<Connection>;
+export async function connect(...given: Given): Promise<Connection> {
+  const merged = mergedOptions('connect', given);
   const connection = newConnection(resolveOptions(merged));
   await connectionEndpointOf(connection).open(merged.signal);
   return connection;
@@ -31,24 +34,33 @@ export async function connect(urls?: Urls | ConnectionOptions, options: Connecti
  * @param urls as of `connect()`
  * @throws ConfigurationError for an option that does not exist or cannot work
  */
-export function createConnection(urls?: Urls | ConnectionOptions, options: ConnectionOptions = {}): Connection {
-  const merged = mergedOptions('createConnection', urls, options);
+export function createConnection(): Connection;
+export function createConnection(urls: Urls | ConnectionOptions, options?: ConnectionOptions): Connection;
+export function createConnection(...given: Given): Connection {
+  const merged = mergedOptions('createConnection', given);
   const connection = newConnection(resolveOptions(merged));
   connectionEndpointOf(connection).openInBackground(merged.signal);
   return connection;
 }
 
-function mergedOptions(
-  what: string,
-  urls: Urls | ConnectionOptions | undefined,
-  options: ConnectionOptions,
-): ConnectionOptions {
-  if (urls === undefined) return options;
-  if (typeof urls === 'string' || typeof urls === 'function' || Array.isArray(urls)) {
-    return { ...options, urls: urls as Urls };
+type Given = readonly [urls?: Urls | ConnectionOptions, options?: ConnectionOptions];
+
+function mergedOptions(what: string, given: Given): ConnectionOptions {
+  const [urls, options = {}] = given;
+  const merged = isUrls(urls) ? { ...options, urls } : { ...urls, ...options };
+  // An environment variable that is not set must not lead to a broker on this host.
+  const missing = given.length > 0 && urls === undefined;
+  if (missing || urls === null || ('urls' in merged && merged.urls === undefined)) {
+    throw new ConfigurationError(
+      `${what}: the AMQP URI is ${urls === null ? 'null' : 'undefined'}; give one, or leave it out for amqp://localhost`,
+    );
   }
-  if (urls === null || typeof urls !== 'object') {
+  if (!isUrls(urls) && urls !== undefined && typeof urls !== 'object') {
     throw new ConfigurationError(`${what}() takes an AMQP URI, several of them, or options`);
   }
-  return { ...(urls as ConnectionOptions), ...options };
+  return merged;
+}
+
+function isUrls(given: Urls | ConnectionOptions | undefined): given is Urls {
+  return typeof given === 'string' || typeof given === 'function' || Array.isArray(given);
 }
