@@ -8,7 +8,10 @@ import process from 'node:process';
 const [, , module, options = '{}'] = process.argv;
 const { EmbeddedBroker } = await import(String(module));
 const broker = await EmbeddedBroker.start({ port: 0, ...JSON.parse(options) });
-process.once('disconnect', () => void broker.close());
+process.once('disconnect', () => {
+  clearImmediate(watch);
+  void broker.close();
+});
 /** The turn of the event loop that is under way, and the longest so far; ms. */
 let turn = startOfTurn();
 let longest = { elapsed: 0, processor: 0 };
