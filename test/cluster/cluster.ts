@@ -83,7 +83,7 @@ export class Cluster implements AsyncDisposable {
    *
    * With `pause_minority` a cluster heals by itself after a partition that both sides have noticed. A suspended node is
    * different: when it wakes, it believes that it has seen the others all the time, and the others have seen it go down.
-   * It does not pause then, and Mnesia keeps it out until an operator restarts it
+   * It may not pause then, and Mnesia keeps it out until an operator restarts it
    * (https://www.rabbitmq.com/docs/partitions, "Partitions Caused by Suspend and Resume").
    *
    * @param operate restarts the node that is still outside after 30 s
