@@ -23,6 +23,8 @@ export interface Published {
   promise: 'pending' | 'confirmed' | 'handed' | 'not-sent' | 'other';
   /** What the broker made of it, each time that it came. */
   readonly outcomes: string[];
+  /** The opening of the channel on which it came last. */
+  opening?: string;
   /** The client has written it. */
   written?: boolean;
   /** Its user ended it before it was written. */
@@ -143,10 +145,13 @@ export class Ledger {
     });
   }
 
-  /** First deliveries of one channel's publishes reach one consumer in order. */
+  /**
+   * First deliveries of one channel's publishes reach one consumer in order, as far as the channel was open without a break: what
+   * a wire still holds when its connection is given up may reach the broker behind what the next connection brings.
+   */
   onConsumed(consumer: string, message: Published, redelivered: boolean): void {
     if (redelivered || message.outcomes.length > 1 || message.twin) return;
-    const way = `${consumer} ${message.channel}`;
+    const way = `${consumer} ${message.opening}`;
     const last = this.firstDeliveries.get(way) ?? -1;
     this.oracle.check(message.index > last, 'order', () => `consumer ${consumer}: ${say(message)} came after publish ${last} of the same channel`); // prettier-ignore
     this.firstDeliveries.set(way, Math.max(last, message.index));
@@ -192,6 +197,7 @@ export class Ledger {
     const message = this.messages.get(nameOf(id, mandatory));
     if (!message) return this.oracle.fail('delivery', `the broker got message ${id}, which nobody has published`);
     message.outcomes.push(outcome);
+    message.opening = opening;
     this.oracle.count(`published: ${outcome}`);
     this.oracle.check(message.promise !== 'not-sent', 'not-sent', () => `${say(message)} was told as not sent, and then sent`); // prettier-ignore
     this.oracle.check(message.outcomes.length === 1 || message.mayRepeat, 'sent-twice', () => `${say(message)} was sent ${message.outcomes.length} times`); // prettier-ignore

@@ -186,6 +186,8 @@ export class Wire {
   readonly broker: SimSocket;
   private readonly up: Lane;
   private readonly down: Lane;
+  /** When the client has begun to read again, after a pause of its own. */
+  private resumed = 0;
 
   constructor(
     readonly id: number,
@@ -200,6 +202,7 @@ export class Wire {
     const now = (): Weather => this.weather;
     this.up = new Lane(clock, random.split('up'), now, this.broker, () => this.down);
     this.down = new Lane(clock, random.split('down'), now, this.client, () => this.up);
+    this.client.on('resume', () => (this.resumed = clock.now));
     this.client.attach(this.up);
     this.broker.attach(this.down);
     for (const lane of [this.up, this.down]) lane.onCut = () => this.reset();
@@ -248,9 +251,9 @@ export class Wire {
     }
   }
 
-  /** When the client got bytes last. */
+  /** When the client got bytes last, or might have: while it does not read, it is not the peer that is silent. */
   get lastHeard(): number {
-    return this.down.lastBrought;
+    return this.client.isPaused() ? this.clock.now : Math.max(this.down.lastBrought, this.resumed);
   }
 
   /** What was to be cut is not, any more. */
