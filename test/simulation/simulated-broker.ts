@@ -2,12 +2,18 @@ import { EmbeddedBroker } from '../../lib/broker/index.js';
 import type { Oracle } from './engine/oracle.js';
 import type { Prng } from './engine/prng.js';
 import type { Trace } from './engine/trace.js';
-import type { VirtualClock } from './engine/virtual-clock.js';
+import type { OwnedClock, VirtualClock } from './engine/virtual-clock.js';
 
 /** The broker of a world, on its clock and chance; what it logs is in the trace, and an internal error is a failure. */
-export function simulatedBroker(clock: VirtualClock, random: Prng, oracle: Oracle, trace: Trace): EmbeddedBroker {
+export function simulatedBroker(
+  clock: VirtualClock,
+  random: Prng,
+  oracle: Oracle,
+  trace: Trace,
+  own: OwnedClock = clock.for('broker'),
+): EmbeddedBroker {
   return EmbeddedBroker.create({
-    clock: clock.for('broker'),
+    clock: own,
     random: random.split('broker'),
     journalSize: 0,
     heartbeat: 60,

@@ -11,6 +11,7 @@ import { bodyOf, propertiesOf } from './messages.js';
 import { nameOf } from './binding-book.js';
 import { Leaders, type FaultyChannel } from './leaders.js';
 import { keyOf, type Ledger } from './ledger.js';
+import { PromptClock } from './prompt-clock.js';
 import { FAIR_WEATHER, type CoreSettings, type StepOf } from './steps.js';
 
 type RefuseStep = Pick<StepOf<'nackNext'> | StepOf<'returnNext'>, 'kind' | 'count' | 'after'>;
@@ -81,10 +82,12 @@ export class Cluster {
     private readonly trace: Trace,
   ) {
     this.leaders = new Leaders(clock, oracle);
-    this.broker = simulatedBroker(clock, random, oracle, trace);
+    const prompt = new PromptClock(clock.for('broker'));
+    this.broker = simulatedBroker(clock, random, oracle, trace, settings.answersWithinWrite ? prompt : undefined);
     this.network = new Network(clock, random.split('network'), FAIR_WEATHER, settings.nodes, (node, socket, wire) =>
       this.accept(node, socket, wire),
     );
+    if (settings.answersWithinWrite) this.network.answer = () => prompt.runWaiting();
     this.broker.journal.watch((entry) => this.onEntry(entry));
   }
 

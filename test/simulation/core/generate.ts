@@ -56,7 +56,9 @@ export function generate(seed: number): CoreScenario {
   const beside = steps.filter(({ at, kind }) => (mayFlood || kind !== 'flood') && (!calm || at < BEGINNING));
   const rarity = drawRarity(new Prng(seed, 'rarities'), steps, settings.duration);
   const all = [...beside, ...situations, ...rarity.steps].sort((one, other) => one.at - other.at);
-  return { seed, settings: { ...settings, ...rarity.settings }, steps: all };
+  // Of a generator of its own, likewise.
+  const pipe = new Prng(seed, 'within write').chance(1 / 24) ? { answersWithinWrite: true as const } : {};
+  return { seed, settings: { ...settings, ...rarity.settings, ...pipe }, steps: all };
 }
 
 function drawSettings(random: Prng): CoreSettings {

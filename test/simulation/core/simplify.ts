@@ -4,6 +4,7 @@ import type { Step } from './steps.js';
 export const plainSettings = {
   logger: undefined,
   maxHeldBytes: undefined,
+  answersWithinWrite: undefined,
   nodes: 1,
   heartbeat: 10,
   rpcTimeout: 5_000,

@@ -274,6 +274,8 @@ export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly maxMessageSize: number;
   /** Default: the client's. */
   readonly maxHeldBytes?: number;
+  /** The socket is a pipe in the process: the broker's answer comes from within the write. */
+  readonly answersWithinWrite?: true;
   /** The logger throws now and then. */
   readonly logger?: 'throws';
   /** Ms until peace comes. */

@@ -10,6 +10,8 @@ export type NodeState = 'up' | 'refuses' | 'silent';
 export class Network {
   readonly wires: Wire[] = [];
   readonly nodes: NodeState[] = [];
+  /** Has the broker answer what it got just now. With it wires are pipes in a process: what is written is there, and answered, from within the write. */
+  answer: (() => void) | undefined;
   private lastId = 0;
 
   constructor(
@@ -33,7 +35,7 @@ export class Network {
         if (state === 'silent') return;
         signal.removeEventListener('abort', abort);
         if (state !== 'up') return reject(refused(node));
-        const wire = new Wire(++this.lastId, node, this.clock, this.random.split('wire'), this.weather);
+        const wire = new Wire(++this.lastId, node, this.clock, this.random.split('wire'), this.weather, this.answer);
         this.wires.push(wire);
         this.accept(node, wire.broker, wire);
         resolve(wire);

@@ -58,6 +58,9 @@ class Lane implements WireEnd {
   onCut: () => void = () => {};
   /** When the receiver got something last. */
   lastBrought = 0;
+  /** Bytes are brought from within the sender's write; then this is called. */
+  direct: (() => void) | undefined;
+  private bringing = false;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -127,6 +130,12 @@ class Lane implements WireEnd {
   }
 
   private travel(parcel: Parcel, size: number): void {
+    // A receiver that sends from within a write does so once: its peer would be in the middle of its own.
+    if (this.direct && this.isFree && !this.back().bringing) {
+      this.arrived.push(parcel);
+      this.handOver();
+      return this.direct();
+    }
     const { latency, bandwidth } = this.weather();
     // In eighths of a ms, which floating point adds exactly.
     const flight = Math.round((latency[0] + this.random.next() * (latency[1] - latency[0])) * 8) / 8;
@@ -138,11 +147,19 @@ class Lane implements WireEnd {
     });
   }
 
+  /** Nothing is on its way, or stands still. */
+  private get isFree(): boolean {
+    const { now } = this.clock;
+    return this.cancels.size === 0 && this.arrived.length === 0 && this.heldUntil <= now;
+  }
+
   private handOver(): void {
     while (this.arrived.length > 0 && !this.receiverFull) {
       const parcel = this.arrived.shift()!;
       if (typeof parcel === 'object') this.inFlight -= parcel.bytes.length;
+      this.bringing = true;
       if (!this.lossy) this.bring(parcel);
+      this.bringing = false;
     }
     while (this.unsent.length > 0 && this.inFlight < WINDOW) {
       const { chunks, taken } = this.unsent.shift()!;
@@ -196,12 +213,14 @@ export class Wire {
     private readonly clock: VirtualClock,
     random: Prng,
     public weather: Weather,
+    answer?: () => void,
   ) {
     this.client = new SimSocket(`client${id}`, true);
     this.broker = new SimSocket(`broker${id}`, false);
     const now = (): Weather => this.weather;
     this.up = new Lane(clock, random.split('up'), now, this.broker, () => this.down);
     this.down = new Lane(clock, random.split('down'), now, this.client, () => this.up);
+    if (answer) [this.up.direct, this.down.direct] = [answer, () => {}];
     this.client.on('resume', () => (this.resumed = clock.now));
     this.client.attach(this.up);
     this.broker.attach(this.down);
