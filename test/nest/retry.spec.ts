@@ -703,6 +703,33 @@ describe('retry', () => {
     expect(await seen.next()).toEqual(['bad', 2]);
   });
 
+  it('a parked queue that the user may not declare is told; its message is held, and parked once the user may', async () => {
+    const queue = queueWith([]);
+    const user = nest.name('user');
+    const make = `rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"secret">>, <<"test">>)`;
+    const permit = (configure: string): string =>
+      `rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"/">>, <<"${configure}">>, <<".*">>, <<".*">>, <<"test">>)`;
+    const billing = consumerOf(queue, { retry: false }, () => {
+      throw new Error('no');
+    });
+    await nest.rabbit.ctl('eval', `${make}, ${permit(`^${queue}$`)}.`);
+    try {
+      const url = new URL(nest.rabbit.url);
+      [url.username, url.password] = [user, 'secret'];
+      const app = await nest.start({ providers: [billing] }, { url: url.href, ...quorum(queue) });
+      await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
+      const told = await nest.lines.until('could not be parked yet');
+      expect(told).toContain("Message 'm'");
+      expect(told).toMatch(/ACCESS_REFUSED.*\.parked/s);
+      await nest.rabbit.ctl('eval', `${permit('.*')}.`);
+      await nest.lines.until("parked in '");
+      await nest.close(app);
+      expect((await only(`${queue}.parked`)).text()).toBe('x');
+    } finally {
+      await nest.rabbit.ctl('delete_user', user);
+    }
+  });
+
   it("an exponential backoff's delays are its queues", async () => {
     const queue = queueWith([10, 20, 40]);
     const failures = new Inbox<ConsumerFailure>();
