@@ -6,7 +6,7 @@ import { Fifo } from '../queue/fifo.js';
  * deleted. A piece takes some microseconds. They are counted, not timed: the same work is cut the same way on every machine,
  * and on virtual time.
  */
-const PIECES_A_TURN = 5_000;
+const PIECES_A_TURN = 2_000;
 
 /** Pieces that one of those who wait gets at a time, while others wait behind it. */
 const PIECES_AT_A_TIME = 500;
