@@ -266,8 +266,10 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
     this.link?.unregister(this.id);
     this.settlements.end();
-    this.rpc.abandon(error ?? new ChannelClosedError(`channel ${this.id} was closed before the answer`, 'unknown'));
-    const early = `channel ${this.id} was closed before the broker had confirmed`;
+    this.rpc.abandon(
+      error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had answered`, 'unknown'),
+    );
+    const early = `channel ${this.id} was closed before the broker had confirmed the publish`;
     this.publisher.onLost({ unknown: new ChannelClosedError(early, 'unknown', { cause: error }), goesOn: false });
     this.consumers.finish(error);
     this.opened.reject(reason);

@@ -281,7 +281,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const onReply = (reply: Fetched, abandoned: boolean): Delivery | undefined => {
       if (typeof reply !== 'function') return undefined;
       const delivery = reply(noAck);
-      if (!delivery) throw new ContentTooLargeError(`basic.get: the message is larger than maxMessageSize`);
+      if (!delivery)
+        throw new ContentTooLargeError(
+          'basic.get: the message exceeds maxMessageSize, so it was not read; raise maxMessageSize to get it',
+        );
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;
     };

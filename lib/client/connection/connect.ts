@@ -56,7 +56,7 @@ function mergedOptions(what: string, given: Given): ConnectionOptions {
     );
   }
   if (!isUrls(urls) && urls !== undefined && typeof urls !== 'object') {
-    throw new ConfigurationError(`${what}() takes an AMQP URI, several of them, or options`);
+    throw new ConfigurationError(`${what}() takes an AMQP URI, a list of URIs, or options`);
   }
   return merged;
 }

@@ -10,7 +10,7 @@ export class EventWaiters {
     const waiter = new Deferred<void>();
     this.waiting.push(waiter);
     try {
-      await within(waiter.promise, clock, wait, `drainEvents: nothing came within ${wait.timeout} ms`);
+      await within(waiter.promise, clock, wait, `drainEvents: no event within ${wait.timeout} ms`);
     } finally {
       this.waiting = this.waiting.filter((other) => other !== waiter);
     }

@@ -141,7 +141,7 @@ export class Delivery {
   private settle(what: string, outcome: SettleMessage['outcome']): void {
     if (this.isSettled) {
       throw new AlreadySettledError(
-        `${what}: delivery ${this.deliveryTag} is settled already, or came without acknowledgement (noAck)`,
+        `${what}: delivery ${this.deliveryTag} was settled before, or needs no settlement (noAck)`,
       );
     }
     this.isSettled = true;

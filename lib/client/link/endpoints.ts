@@ -7,10 +7,10 @@ import { parseUri, type Endpoint } from './uri.js';
 export async function resolveEndpoints(urls: Urls, random: Pick<Random, 'next'> = systemRandom): Promise<Endpoint[]> {
   const given = typeof urls === 'function' ? await urls() : urls;
   if (typeof given !== 'string' && !Array.isArray(given)) {
-    throw new ConfigurationError('urls must be an AMQP URI, several of them, or a function that finds them');
+    throw new ConfigurationError('urls must be an AMQP URI, a list of URIs, or a function that returns them');
   }
   const list = typeof given === 'string' ? [given] : [...(given as readonly string[])];
-  if (list.length === 0) throw new ConfigurationError('urls: there must be at least one');
+  if (list.length === 0) throw new ConfigurationError('urls is empty: give at least one AMQP URI');
   return shuffle(list.map(parseUri), random);
 }
 

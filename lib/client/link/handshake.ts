@@ -72,7 +72,7 @@ export async function handshake(
     // RabbitMQ says 530 for a vhost that is not there or not allowed, and just hangs up for some others.
     if (!(error instanceof ConnectionLostError)) throw error;
     throw new NotAllowedError(
-      `${describeLogin(endpoint, options)}: the broker hung up when the vhost was opened: is it there, and may this user use it?`,
+      `${describeLogin(endpoint, options)}: the broker closed the socket when the vhost was opened: check that the vhost exists and that the user may access it`,
       { cause: error, scope: 'connection' },
     );
   }
@@ -114,7 +114,7 @@ async function authenticate(
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       throw new AccessRefusedError(
-        `${login}: the broker hung up on a ${mechanism.name} login: are name and password right?`,
+        `${login}: the broker closed the socket after a ${mechanism.name} login: check name and password`,
         { cause: error, scope: 'connection' },
       );
     }
@@ -136,7 +136,7 @@ async function expect<N extends MethodName>(
 ): Promise<Extract<Method, { readonly name: N }>> {
   const method = await link.receive();
   if ((names as string[]).includes(method.name)) return method as Extract<Method, { readonly name: N }>;
-  throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was due`);
+  throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was expected`);
 }
 
 function chooseMechanism(
@@ -173,7 +173,7 @@ function negotiate(
 ): Pick<Negotiated, 'frameMax' | 'channelMax' | 'heartbeat'> {
   const frameMax = smaller(options.frameMax ?? query.frameMax ?? DEFAULT_FRAME_MAX, tune.frameMax);
   if (frameMax < FRAME_MIN_SIZE) {
-    throw new ConfigurationError(`a frame-max of ${frameMax} bytes: AMQP needs at least ${FRAME_MIN_SIZE}`);
+    throw new ConfigurationError(`frame-max is ${frameMax} bytes; AMQP requires at least ${FRAME_MIN_SIZE}`);
   }
   const heartbeat = options.heartbeat ?? query.heartbeat ?? DEFAULT_HEARTBEAT;
   return {

@@ -287,7 +287,9 @@ export class Link implements TransportHandler {
     // It may have died in the very turn that it opened: nothing would stop the heartbeat then.
     if (interval === 0 || !this.alive) return;
     this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
-      this.fail(new TimeoutError(`nothing came for ${Math.round(silence)} ms, two heartbeats are missing`));
+      this.fail(
+        new TimeoutError(`the broker has sent nothing for ${Math.round(silence)} ms: two heartbeats are missing`),
+      );
     });
     if (!this.options.manualHeartbeat) this.heartbeat.start();
   }

@@ -113,7 +113,7 @@ function parseQuery(parameters: URLSearchParams): UriQuery {
       if (number > 0 || !limits.has(option)) query[option] = number;
     } else if (!READ_ELSEWHERE.has(name)) {
       const known = [...Object.keys(numbers), 'auth_mechanism', 'vhost'].join(', ');
-      throw new ConfigurationError(`the URI's query has '${name}', which is not understood; these are: ${known}`);
+      throw new ConfigurationError(`the URI's query has '${name}', which is unknown; known are: ${known}`);
     }
   }
   return query;

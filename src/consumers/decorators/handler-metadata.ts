@@ -17,7 +17,7 @@ export function addHandlerMetadata(
 ): void {
   if (typeof target === 'function') {
     throw new InvalidConsumerError(
-      `${target.name}.${String(method)} is static, and Nest handles messages by instances: remove 'static'`,
+      `${target.name}.${String(method)} is static, but Nest calls handlers on instances: remove 'static'`,
     );
   }
   const handler = descriptor.value as object;

@@ -103,8 +103,8 @@ function messageOf(execution: ExecutionContext): AmqpContext {
   const context: unknown = execution.switchToRpc().getContext();
   if (context instanceof AmqpContext) return context;
   throw new InvalidConsumerError(
-    `${execution.getClass().name}.${execution.getHandler().name}: @AmqpHeader() and @AmqpProperty() are of one message; ` +
-      'ask the context of each item of a batch',
+    `${execution.getClass().name}.${execution.getHandler().name}: @AmqpHeader() and @AmqpProperty() need a single ` +
+      'message; in a batch, use the context of each item',
   );
 }
 

@@ -5,12 +5,12 @@ import { moduleRefOf } from '../pipeline/host-instances.js';
 import type { HandlerHost } from '../pipeline/handler-host.js';
 import type { QueueFactory, QueueSource } from '../options/queue-source.js';
 
-/** Finds out what the queues are called. */
+/** Finds the names of queues. */
 @Injectable()
 export class QueueNames {
   constructor(private readonly anywhere: ModuleRef) {}
 
-  /** @throws InvalidConsumerError when there is no name, or what it depends on cannot be had */
+  /** @throws InvalidConsumerError if there is no name, or a dependency of its factory cannot be injected */
   async resolve(source: QueueSource, host: HandlerHost): Promise<string> {
     const made = isFactory(source);
     const queue: unknown = made ? await this.make(source, host) : source;
@@ -28,7 +28,10 @@ export class QueueNames {
       return await (useFactory as (...injected: unknown[]) => unknown)(...injected);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new InvalidConsumerError(`${host.name} cannot be a consumer: the name of its queue: ${reason}`, { cause });
+      throw new InvalidConsumerError(
+        `${host.name} cannot be a consumer: its queue's name could not be made: ${reason}`,
+        { cause },
+      );
     }
   }
 
@@ -45,10 +48,10 @@ function isFactory(source: unknown): source is QueueFactory {
   return typeof (source as Partial<QueueFactory> | null | undefined)?.useFactory === 'function';
 }
 
-/** Of golevelup's decorators the queue is one option of several. */
+/** Describes a wrong first argument. In golevelup's decorators the queue is one of several options. */
 function notAName(given: unknown): string {
   const { queue } = (given ?? {}) as { readonly queue?: unknown };
-  if (typeof queue === 'string') return `Its queue is the first argument, in place of { queue: '${queue}' }`;
+  if (typeof queue === 'string') return `Its queue must be the first argument, instead of { queue: '${queue}' }`;
   return given === '' || given === undefined ? 'Its queue has no name' : `Its queue is ${describe(given)}`;
 }
 

@@ -51,8 +51,8 @@ export function batchLimits(name: string, options: BatchOptions): BatchLimits {
   count(prefetch, `${name}: prefetch`, PREFETCH);
   if (prefetch !== 0 && prefetch < size) {
     throw new InvalidConsumerError(
-      `${name}: with a prefetch of ${prefetch} a batch of ${size} would never be full. Raise prefetch to ${size} at ` +
-        'least, or leave it out.',
+      `${name}: a batch of ${size} never fills with a prefetch of ${prefetch}. Raise prefetch to at least ${size}, ` +
+        'or leave it out.',
     );
   }
   const maxWait = timeLimit(options.maxWait ?? DEFAULT_MAX_WAIT, `${name}: maxWait`);

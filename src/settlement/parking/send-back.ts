@@ -48,7 +48,7 @@ export class SendBack {
     const channel = await (this.channel ??= this.connection.openChannel({ confirm: true }));
     const state = historyOf(delivery, queue);
     if (state?.bodySize !== undefined) {
-      throw new MissingBodyError(`its body of ${state.bodySize} bytes was over maxMessageSize, and was not kept`);
+      throw new MissingBodyError(`its body of ${state.bodySize} bytes exceeded maxMessageSize, so it was not kept`);
     }
     // The broker takes no other user's `userId`; ours is what has the consumer believe the history.
     const { user } = this.connection;

@@ -70,7 +70,7 @@ export class BrokerDetour implements Detour {
 
   async retry(delivery: Delivery, state: RetryState, delay: number): Promise<void> {
     const level = this.levelFor(delay);
-    // Without its history it would be attempt 1 for ever.
+    // The copy keeps its history, or each attempt would be the first.
     const histories = [state, withoutStacks(state)];
     const { publishing } = await this.named.connections.open();
     // 0: no limit.
@@ -99,7 +99,7 @@ export class BrokerDetour implements Detour {
     const longest = sorted.at(-1);
     const there = longest === undefined ? 'none is declared' : `the longest that is declared has ${longest} ms`;
     throw new CannotRetryError(
-      `a retry in ${delay} ms needs a delay queue, and ${there}: give the consumer \`retry.delays\``,
+      `a retry in ${delay} ms needs a delay queue, and ${there}; add it to the consumer's \`retry.delays\``,
     );
   }
 
