@@ -12,7 +12,8 @@ import {
   type Connection,
   type Delivery,
 } from '../lib/client/index.js';
-import { errorOf, eventOf, Inbox } from './client/support/client-harness.js';
+import { errorOf, eventOf } from './client/support/client-harness.js';
+import { Inbox } from './support/inbox.js';
 
 /** Each fault as a client notices it, and as the journal tells it. */
 describe('EmbeddedBroker: faults on demand', () => {

@@ -9,7 +9,8 @@ import {
   type FieldValue,
 } from '../lib/client/index.js';
 import { encodeProperties, Message } from '../lib/broker/queue/message.js';
-import { errorOf, Inbox } from './client/support/client-harness.js';
+import { errorOf } from './client/support/client-harness.js';
+import { Inbox } from './support/inbox.js';
 import { RawClient } from './conformance/support/raw-client.js';
 import { brokerTarget } from './fuzz/broker-target.js';
 import { clientSession } from './fuzz/client-session.js';

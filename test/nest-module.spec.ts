@@ -40,7 +40,8 @@ import {
   type TopologyOptions,
 } from 'nest-amqp';
 import { connect, MessageReturnedError, NotFoundError, type Channel, type Connection } from 'nest-amqp/client';
-import { Inbox, Lines } from './nest/support/nest-harness.js';
+import { Lines } from './support/lines.js';
+import { Inbox } from './support/inbox.js';
 import { sharedRabbit } from './support/shared-broker.js';
 
 const rabbit = sharedRabbit();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { getEventListeners } from 'node:events';
 import { connect, PublishTimeoutError, TimeoutError, type Delivery } from '../../lib/client/index.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('A3 timeouts', () => {
   const harness = useClientHarness();

@@ -8,7 +8,8 @@ import {
   type Channel,
   type Delivery,
 } from '../../lib/client/index.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('A4 restore after a channel error', () => {
   const harness = useClientHarness();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { systemClock, type Clock } from '../../lib/environment/clock.js';
 import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
-import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
 import { connectionEndpointOf } from './support/client-internals.js';

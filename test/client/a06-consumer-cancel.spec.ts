@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConsumerCancelledError, NotFoundError, type Delivery } from '../../lib/client/index.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('A6 consumer cancel notification', () => {
   const harness = useClientHarness();

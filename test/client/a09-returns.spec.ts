@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MessageReturnedError, type Channel, type Delivery, type ReturnedMessage } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const COUNT = 10_000;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../lib/client/index.js';
-import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('A10 arguments to basic.consume', () => {
   const harness = useClientHarness();

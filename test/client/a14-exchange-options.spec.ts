@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AccessRefusedError, NotFoundError, PreconditionFailedError } from '../../lib/client/index.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('A14 internal and autoDelete on exchange.declare', () => {
   const harness = useClientHarness();

@@ -11,7 +11,8 @@ import {
 } from '../../lib/client/index.js';
 import { ByteReader, ByteWriter } from '../../lib/protocol/bytes.js';
 import { readTable, writeTable } from '../../lib/protocol/field-table.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 function encode(table: FieldTable): Buffer {
   const writer = new ByteWriter();

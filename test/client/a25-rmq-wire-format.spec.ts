@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import type { Delivery } from '../../lib/client/index.js';
 
 /**

@@ -8,7 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { Backoff } from '../../lib/environment/backoff.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError } from '../../lib/client/index.js';
 import { compileClient } from './support/compiled-client.js';
-import { errorOf, eventOf, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('B1 automatic reconnect', () => {
   const harness = useClientHarness();

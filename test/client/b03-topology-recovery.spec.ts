@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Connection, Delivery } from '../../lib/client/index.js';
 import { NotFoundError, PreconditionFailedError } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('B3 topology recovery', () => {
   const harness = useClientHarness();

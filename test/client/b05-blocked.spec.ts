@@ -3,7 +3,8 @@ import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Connection, Delivery } from '../../lib/client/index.js';
 import { PublishRefusedError, PublishTimeoutError } from '../../lib/client/index.js';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 let rabbit: RabbitMq;
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { ChannelClosedError, ConnectionClosedError, type Channel, type Delivery } from '../../lib/client/index.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('B7 graceful close', () => {
   const harness = useClientHarness();

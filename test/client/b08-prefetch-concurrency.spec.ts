@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Delivery } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('B8 prefetch per consumer, concurrency', () => {
   const harness = useClientHarness();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Channel, Delivery } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 

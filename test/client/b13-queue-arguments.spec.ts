@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery, FieldTable } from '../../lib/client/index.js';
 import { PublishNackedError } from '../../lib/client/index.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('B13 priorities, TTL, stream and quorum arguments', () => {
   const harness = useClientHarness();

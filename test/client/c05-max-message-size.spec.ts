@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ContentTooLargeError, type Delivery, type DeliveryHandler } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('C5 a maximum inbound message size', () => {
   const harness = useClientHarness();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
 describe('C6 contiguous acks become one', () => {

@@ -6,7 +6,8 @@ import {
   type Connection,
   type Delivery,
 } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe("C7 outcome 'unknown' when a connection is lost", () => {
   const harness = useClientHarness();

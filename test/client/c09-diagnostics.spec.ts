@@ -9,7 +9,8 @@ import type {
   SettleMessage,
 } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('C9 node:diagnostics_channel events', () => {
   const harness = useClientHarness();

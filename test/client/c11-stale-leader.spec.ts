@@ -9,7 +9,8 @@ import {
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { systemClock, type Clock } from '../../lib/environment/index.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
 

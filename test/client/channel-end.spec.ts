@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { TimeoutError, type Channel, type Connection } from '../../lib/client/index.js';
 import { Deferred } from '../../lib/client/timing/deferred.js';
-import { errorOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 import { endpointOf } from './support/client-internals.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Duplex } from 'node:stream';
 import { ConnectionLostError, TimeoutError } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { encodeMethod, type Peer } from './support/scripted-server.js';
 
 const shutdown = encodeMethod(0, 'connection.close', {

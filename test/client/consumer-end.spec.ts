@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TimeoutError, type Channel, type ConsumeOptions, type Delivery } from '../../lib/client/index.js';
 import { Deferred } from '../../lib/client/timing/deferred.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 import { endpointOf } from './support/client-internals.js';
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { AmqpError, ConnectionError, WireError, type Delivery } from '../../lib/client/index.js';
 import { methodId } from '../../lib/protocol/methods.js';
 import type { MethodName } from '../../lib/protocol/types.js';
-import { errorOf, eventOf, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { encodeMethod, frame, type Peer } from './support/scripted-server.js';
 
 const DELIVER = { consumerTag: 'tag', deliveryTag: 1, redelivered: false, exchange: '', routingKey: '' };

@@ -6,7 +6,8 @@ import { FrameReader } from '../../lib/protocol/frame-reader.js';
 import { seededRandom } from '../support/random.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { encodeMethod, frame, Peer } from './support/scripted-server.js';
 
 /** The frames of a stream, as text; ends with the error where there is one. */

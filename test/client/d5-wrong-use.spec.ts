@@ -11,7 +11,8 @@ import {
   type Delivery,
 } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 // A wrong port: c10-wrong-port.spec.ts. A frame-max of 100: d3-limits.spec.ts.
 describe('D5 wrong use is an error that teaches', () => {

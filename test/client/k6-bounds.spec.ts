@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FrameError, type Delivery } from '../../lib/client/index.js';
-import { eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { encodeMethod, frame } from './support/scripted-server.js';
 
 /** The frames of a delivery whose content header is `size` bytes long, frame and all. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { connect, type Connection, type Delivery } from '../../lib/client/index.js';
-import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { ManualClock } from './support/manual-clock.js';
 import type { Peer } from './support/scripted-server.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Delivery } from '../../lib/client/index.js';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('K6 6.1 content headers over the frame-max, from RabbitMQ', () => {
   const harness = useClientHarness();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { connect, ConfigurationError, type Channel, type Delivery } from '../../lib/client/index.js';
-import { errorOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const NO_NUMBERS = [-1, NaN, -Infinity, 1.5, '5', null, {}] as unknown as number[];
 

@@ -10,7 +10,8 @@ import {
   PublishNackedError,
   ResourceError,
 } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { Settlements, type SettlementSink } from '../../lib/client/consuming/settlements.js';
 import type { Peer } from './support/scripted-server.js';
 

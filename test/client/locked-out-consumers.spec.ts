@@ -7,7 +7,8 @@ import {
   type Consumer,
   type Delivery,
 } from '../../lib/client/index.js';
-import { eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('K1.4 a consumer that is locked out waits by itself', () => {
   const harness = useClientHarness();

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from '@jest/globals';
 import { PublishTimeoutError, type Delivery } from '../../lib/client/index.js';
-import { Inbox, useClientHarness } from './support/client-harness.js';
+import { useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 /** Large enough to be written from the caller's own buffer, and too small to be written at once. */
 const SIZE = 20_000;

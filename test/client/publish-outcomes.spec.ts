@@ -10,7 +10,8 @@ import {
   type Delivery,
   type ReturnedMessage,
 } from '../../lib/client/index.js';
-import { errorOf, eventOf, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
 const NEVER = { initialDelay: 3_600_000, maxDelay: 3_600_000 };

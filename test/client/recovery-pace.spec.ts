@@ -7,7 +7,8 @@ import {
   type AmqpError,
 } from '../../lib/client/index.js';
 import { ReconnectPace } from '../../lib/client/recovery/reconnect-pace.js';
-import { errorOf, eventOf, eventually, Inbox, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, TrackedClock, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { ManualClock } from './support/manual-clock.js';
 import { connectionEndpointOf } from './support/client-internals.js';
 

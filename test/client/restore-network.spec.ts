@@ -2,7 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { ConnectionLostError } from '../../lib/client/index.js';
 import type { Direction, TcpProxy } from '../support/tcp-proxy.js';
 import { Application } from './support/application.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 jest.setTimeout(30_000);
 

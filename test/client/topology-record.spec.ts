@@ -3,7 +3,8 @@ import { getEventListeners } from 'node:events';
 import { connect, NotFoundError } from '../../lib/client/index.js';
 import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
-import { errorOf, eventOf, eventually, Inbox, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { connectionEndpointOf, endpointOf } from './support/client-internals.js';
 
 describe('K1 what is on record is what the broker has, and nothing else', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { typed, type Channel, type Delivery } from '../../lib/client/index.js';
-import { eventually, Inbox, useLab, type Lab } from './support/lab.js';
+import { eventually, useLab, type Lab } from './support/lab.js';
+import { Inbox } from '../support/inbox.js';
 
 const texts = (deliveries: Delivery[]): string[] => deliveries.map((delivery) => delivery.text());
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { otherClients, type OtherClient, type OtherMessage } from './support/other-clients.js';
-import { Inbox, useLab } from './support/lab.js';
+import { useLab } from './support/lab.js';
+import { Inbox } from '../support/inbox.js';
 
 /** Twenty operations, each by three clients that are not ours. */
 describe.each(Object.entries(otherClients))('%s', (_, open) => {

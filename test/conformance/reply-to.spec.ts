@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually, Inbox, useLab } from './support/lab.js';
+import { eventually, useLab } from './support/lab.js';
+import { Inbox } from '../support/inbox.js';
 import type { Delivery } from '../../lib/client/index.js';
 
 const REPLY_TO = 'amq.rabbitmq.reply-to';

@@ -5,7 +5,8 @@ import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { ConnectionLostError, type Connection } from 'nest-amqp/client';
 import type { AmqpClientProxy } from 'nest-amqp/microservices';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
-import { errorOf, eventOf, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventOf } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const FLIGHT = 100;

@@ -14,7 +14,8 @@ import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { fixed, HandlerTimeoutError, RejectMessage, type ConsumerFailure } from 'nest-amqp';
 import { AmqpRpcContext, AmqpServer, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import type { Delivery } from 'nest-amqp/client';
-import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

@@ -35,7 +35,8 @@ import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom, map, of, throwError, toArray, type Observable } from 'rxjs';
 import { AMQP_TRANSPORT, AmqpClientProxy, AmqpRpcContext, AmqpServer, type AmqpStatus } from 'nest-amqp/microservices';
 import { Connection } from 'nest-amqp/client';
-import { errorOf, eventOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

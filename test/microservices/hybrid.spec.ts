@@ -6,7 +6,8 @@ import { firstValueFrom, lastValueFrom } from 'rxjs';
 import { AmqpConsumer, AmqpModule, classicQueue, type AmqpModuleOptions } from 'nest-amqp';
 import { AmqpMicroservicesModule, AmqpService, type AmqpClientProxy } from 'nest-amqp/microservices';
 import { ConfigurationError, type Connection } from 'nest-amqp/client';
-import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

@@ -25,7 +25,8 @@ import {
   toArray,
 } from 'rxjs';
 import { AmqpRecordBuilder } from 'nest-amqp/microservices';
-import { errorOf, Inbox } from '../client/support/client-harness.js';
+import { errorOf } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { SIDES, useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

@@ -6,7 +6,8 @@ import { AmqpClientProxy, AmqpRecordBuilder, AmqpRpcContext, AmqpServer } from '
 import { MessageReturnedError } from 'nest-amqp/client';
 import { TopologyMismatchError } from 'nest-amqp';
 import { matchesTopic } from '../../src/microservices/server/topic-pattern.js';
-import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { SIDES, useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

@@ -25,7 +25,8 @@ import {
   PublishNackedError,
   TimeoutError,
 } from 'nest-amqp/client';
-import { errorOf, eventOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

@@ -5,7 +5,8 @@ import { concat, EMPTY, firstValueFrom, lastValueFrom, of, throwError, type Obse
 import { fixed, RejectMessage, RequeueMessage } from 'nest-amqp';
 import { AmqpRpcContext, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import { NotFoundError, type Delivery } from 'nest-amqp/client';
-import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

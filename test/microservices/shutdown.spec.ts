@@ -4,7 +4,8 @@ import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom, NEVER, startWith, type Observable } from 'rxjs';
 import { RequestTimeoutError } from 'nest-amqp/microservices';
 import { ConnectionError } from 'nest-amqp/client';
-import { errorOf, eventually, Inbox } from '../client/support/client-harness.js';
+import { errorOf, eventually } from '../client/support/client-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();

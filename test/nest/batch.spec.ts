@@ -24,7 +24,8 @@ import {
 } from 'nest-amqp';
 import { ConfigurationError } from 'nest-amqp/client';
 import { firstValueFrom, Subject, type Observable } from 'rxjs';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

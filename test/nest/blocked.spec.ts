@@ -15,7 +15,8 @@ import {
 } from 'nest-amqp';
 import { PublishRefusedError } from 'nest-amqp/client';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 let rabbit: RabbitMq;
 

@@ -9,7 +9,8 @@ import {
 } from 'nest-amqp';
 import type { Delivery } from 'nest-amqp/client';
 import { FailingConsumers } from './support/failing-consumer.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 const failing = new FailingConsumers(nest);

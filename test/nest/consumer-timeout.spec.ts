@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DeliveryLimitError, quorumQueue, StaleDeliveryError, type AmqpContext } from 'nest-amqp';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
 import { FailingConsumers } from './support/failing-consumer.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 const failing = new FailingConsumers(nest);

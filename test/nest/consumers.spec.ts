@@ -13,7 +13,8 @@ import {
   Payload,
   quorumQueue,
 } from 'nest-amqp';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

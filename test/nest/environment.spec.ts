@@ -16,7 +16,8 @@ import {
 import { PublishTimeoutError } from 'nest-amqp/client';
 import { AmqpClientProxy, RequestTimeoutError } from 'nest-amqp/microservices';
 import { ManualClock } from '../client/support/manual-clock.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const NOWHERE = 'amqp://127.0.0.1:1';
 /** A wait that no test lives to see on the machine's clock, ms. */

@@ -25,7 +25,8 @@ import {
 } from 'nest-amqp';
 import { ConfigurationError, type FieldValue } from 'nest-amqp/client';
 import { FailingConsumers, soon } from './support/failing-consumer.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 import { eventually } from '../client/support/client-harness.js';
 
 const nest = useNest();

@@ -1,7 +1,8 @@
 import { Injectable, type INestApplicationContext } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { AmqpConsumer, Payload, quorumQueue } from 'nest-amqp';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpConsumer, AmqpModule, Ctx, fixed, quorumQueue, type AmqpContext } from 'nest-amqp';
 import type { Delivery } from 'nest-amqp/client';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const root = resolve(import.meta.dirname, '../..');
 /** Not `dist`, which other tests build at the same time. */

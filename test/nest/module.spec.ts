@@ -10,7 +10,8 @@ import {
   Payload,
 } from 'nest-amqp';
 import { ConfigurationError } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('several connections', () => {
   const nest = useNest();

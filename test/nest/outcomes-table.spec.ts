@@ -27,7 +27,8 @@ import {
 } from 'nest-amqp';
 import type { BasicPublishOptions } from 'nest-amqp/client';
 import { FailingConsumers } from './support/failing-consumer.js';
-import { useNest, type Inbox } from './support/nest-harness.js';
+import { useNest } from './support/nest-harness.js';
+import type { Inbox } from '../support/inbox.js';
 
 /** A row of the table in docs/consumers.md, cell by cell. */
 type Row = Readonly<

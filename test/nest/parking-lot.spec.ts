@@ -13,7 +13,8 @@ import {
   type ConsumerFailure,
 } from 'nest-amqp';
 import { ConfigurationError, NotFoundError, typed } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('ParkingLot', () => {
   const nest = useNest();

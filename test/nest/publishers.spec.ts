@@ -30,7 +30,8 @@ import {
   PublishTimeoutError,
   type Delivery,
 } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('ConfirmingPublisher', () => {
   const nest = useNest();

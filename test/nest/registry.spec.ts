@@ -17,7 +17,8 @@ import {
 import type { INestApplicationContext } from '@nestjs/common';
 import type { ReturnedMessage } from 'nest-amqp/client';
 import { defer, filter, firstValueFrom, map, repeat, Subject, throwError } from 'rxjs';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

@@ -32,7 +32,8 @@ import {
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { AmqpConsumer, AmqpContext, classicQueue, Ctx, Payload } from 'nest-amqp';
 import type { Observable } from 'rxjs';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

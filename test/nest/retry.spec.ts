@@ -36,7 +36,8 @@ import {
 } from 'nest-amqp';
 import { NotFoundError, typed, type Delivery } from 'nest-amqp/client';
 import { ManualClock } from '../client/support/manual-clock.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 /** A wait that no test lives to see on the machine's clock, ms. */
 const HOUR = 3_600_000;

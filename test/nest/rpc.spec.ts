@@ -12,7 +12,8 @@ import {
   type ConsumerFailure,
 } from 'nest-amqp';
 import { EMPTY, firstValueFrom, of, Subject, throwError, type Observable } from 'rxjs';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

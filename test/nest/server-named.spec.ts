@@ -13,7 +13,8 @@ import {
   topicExchange,
 } from 'nest-amqp';
 import { firstValueFrom, take } from 'rxjs';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

@@ -7,7 +7,8 @@ import { Injectable } from '@nestjs/common';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpConsumer, classicQueue, Payload } from 'nest-amqp';
 import type { Delivery } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const IN_FLIGHT = 1_000;

@@ -16,7 +16,8 @@ import {
 import { connect } from 'nest-amqp/client';
 import { declareTopology } from '../../src/topology/declare-topology.js';
 import { eventually } from '../client/support/client-harness.js';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

@@ -16,7 +16,8 @@ import {
   type AmqpModuleOptions,
 } from 'nest-amqp';
 import { AccessRefusedError, PublishRefusedError, PublishTimeoutError } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe("startup: 'wait'", () => {
   const nest = useNest();

@@ -13,7 +13,8 @@ import {
   type StreamOffsetStore,
 } from 'nest-amqp';
 import { firstValueFrom, Subject } from 'rxjs';
-import { Inbox, useNest } from './support/nest-harness.js';
+import { useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

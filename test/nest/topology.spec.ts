@@ -19,7 +19,8 @@ import {
   type TopologyOptions,
 } from 'nest-amqp';
 import { NotFoundError, PreconditionFailedError, type Channel } from 'nest-amqp/client';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 describe('topology', () => {
   const nest = useNest();

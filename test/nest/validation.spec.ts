@@ -12,7 +12,8 @@ import {
   Payload,
   type ConsumerFailure,
 } from 'nest-amqp';
-import { Inbox, publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 

@@ -22,7 +22,8 @@ import {
 import { AmqpClientProxy, AmqpServer } from 'nest-amqp/microservices';
 import { connect, MessageReturnedError, type ReturnedMessage } from 'nest-amqp/client';
 import { FailingConsumers } from './support/failing-consumer.js';
-import { Inbox, useNest } from './support/nest-harness.js';
+import { useNest } from './support/nest-harness.js';
+import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 const failing = new FailingConsumers(nest);

@@ -6,7 +6,8 @@ import {
   type Consumer,
   type Delivery,
 } from '../../../lib/client/index.js';
-import { type ClientHarness, errorOf, eventually, Inbox } from './client-harness.js';
+import { type ClientHarness, errorOf, eventually } from './client-harness.js';
+import { Inbox } from '../../support/inbox.js';
 
 const PREFETCH = 3;
 

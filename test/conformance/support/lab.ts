@@ -10,7 +10,8 @@ import {
   type Delivery,
   type QueueDeclareOptions,
 } from '../../../lib/client/index.js';
-import { errorOf, eventually, Inbox } from '../../client/support/client-harness.js';
+import { errorOf, eventually } from '../../client/support/client-harness.js';
+import { Inbox } from '../../support/inbox.js';
 import { runsEmbedded, sharedRabbit } from '../../support/shared-broker.js';
 import { differences, type DifferenceId } from '../differences.js';
 import { RawClient } from './raw-client.js';

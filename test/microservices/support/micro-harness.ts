@@ -1,13 +1,6 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import {
-  Logger,
-  Module,
-  type INestMicroservice,
-  type LoggerService,
-  type ModuleMetadata,
-  type Type,
-} from '@nestjs/common';
+import { Logger, Module, type INestMicroservice, type ModuleMetadata, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ClientProxyFactory,
@@ -23,29 +16,7 @@ import { connect, type Channel, type Connection } from 'nest-amqp/client';
 import { RetryPolicy } from '../../../src/settlement/retry/retry-policy.js';
 import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { Inbox } from '../../client/support/client-harness.js';
-
-/** A logger that keeps the lines. */
-export class Lines implements LoggerService {
-  readonly inbox = new Inbox<string>();
-
-  readonly log = (line: unknown): void => this.inbox.add(`LOG ${String(line)}`);
-  readonly warn = (line: unknown): void => this.inbox.add(`WARN ${String(line)}`);
-  readonly error = (line: unknown): void => this.inbox.add(`ERROR ${String(line)}`);
-  readonly debug = (line: unknown): void => this.inbox.add(`DEBUG ${String(line)}`);
-
-  /** The next line with this text in it. */
-  async until(text: string): Promise<string> {
-    for (;;) {
-      const line = await this.inbox.next();
-      if (line.includes(text)) return line;
-    }
-  }
-
-  with(text: string): string[] {
-    return this.inbox.all.filter((line) => line.includes(text));
-  }
-}
+import { Lines } from '../../support/lines.js';
 
 /** Whose server or client: ours, or that of `Transport.RMQ`. */
 export type Side = 'ours' | "Nest's";

@@ -12,7 +12,8 @@ import {
   type ConsumerStatus,
   type ParkedMessage,
 } from 'nest-amqp';
-import { Inbox, type NestHarness } from './nest-harness.js';
+import { type NestHarness } from './nest-harness.js';
+import { Inbox } from '../../support/inbox.js';
 
 /** Retries that a test can wait for. */
 export const soon = { attempts: 3, backoff: fixed(50) };

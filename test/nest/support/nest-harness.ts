@@ -1,69 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { Module, type INestApplicationContext, type LoggerService, type ModuleMetadata } from '@nestjs/common';
+import { Module, type INestApplicationContext, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
-import { firstValueFrom, Subject } from 'rxjs';
 import { AmqpModule, ConfirmingPublisher, type AmqpModuleOptions } from 'nest-amqp';
 import { connect, type Channel, type Connection } from 'nest-amqp/client';
 import { sharedRabbit, type SharedRabbit } from '../../support/shared-broker.js';
+import { Lines } from '../../support/lines.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-
-/** What happened, in order, to be awaited one by one. */
-export class Inbox<T = unknown> {
-  readonly all: T[] = [];
-  private readonly arrivals = new Subject<void>();
-  private read = 0;
-
-  readonly add = (item: T): void => {
-    this.all.push(item);
-    this.arrivals.next();
-  };
-
-  async next(): Promise<T> {
-    while (this.read >= this.all.length) await firstValueFrom(this.arrivals);
-    return this.all[this.read++] as T;
-  }
-
-  async take(count: number): Promise<T[]> {
-    const items: T[] = [];
-    while (items.length < count) items.push(await this.next());
-    return items;
-  }
-}
-
-/** A logger that keeps the lines. */
-export class Lines implements LoggerService {
-  readonly inbox = new Inbox<string>();
-
-  log(line: unknown): void {
-    this.inbox.add(`LOG ${String(line)}`);
-  }
-
-  warn(line: unknown): void {
-    this.inbox.add(`WARN ${String(line)}`);
-  }
-
-  error(line: unknown): void {
-    this.inbox.add(`ERROR ${String(line)}`);
-  }
-
-  debug(line: unknown): void {
-    this.inbox.add(`DEBUG ${String(line)}`);
-  }
-
-  /** Resolves with the next line that has the text in it. */
-  async until(text: string): Promise<string> {
-    for (;;) {
-      const line = await this.inbox.next();
-      if (line.includes(text)) return line;
-    }
-  }
-
-  with(text: string): string[] {
-    return this.inbox.all.filter((line) => line.includes(text));
-  }
-}
 
 export interface NestHarness {
   readonly rabbit: SharedRabbit;
