@@ -172,6 +172,7 @@ export function auditBindings(scene: Scene, director: Director): void {
   const [owner, ...others] = director.allConnections;
   if (!owner?.connection || others.length > 0 || owner.connection.state !== 'open' || owner.restoreFailed) return;
   const { oracle, cluster, named } = scene;
+  if (scene.lateUnbinds) return;
   const { exchanges, bindings } = cluster.routing;
   const queues = new Set(cluster.broker.queues.map(({ name }) => name));
   for (const exchange of owner.bindings.expectedExchanges) {

@@ -68,6 +68,8 @@ export class Cluster {
   private readonly openings = new Map<string, number>();
   /** Watchers of methods that clients have sent. */
   onMethod: (name: string, connection: string, channel: number, args: Record<string, unknown>) => void = () => {};
+  /** Is told of methods that come on a wire whose client is gone: behind what its next connection has sent, maybe. */
+  onLate: (name: string, args: Record<string, unknown>) => void = () => {};
   /** The client may have been led to break the protocol: bytes were broken on purpose. */
   bytesBroken = false;
   channelMaxLowered = false;
@@ -218,6 +220,7 @@ export class Cluster {
         this.oracle.count(`method: ${entry.name}`);
         if (this.trace.wanted) this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
         const args = entry.args as Record<string, unknown>;
+        if (this.wireOf.get(entry.connection)?.client.destroyed) this.onLate(entry.name, args);
         if (entry.name === 'channel.close') {
           this.ledger.onClosing(`${wire}/${entry.channel}.${this.generation(wire, entry.channel)}`);
         }

@@ -63,6 +63,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
     scene.onMethod(name, connection, channel, args);
     director.onMethod(name, connection, channel);
   };
+  cluster.onLate = (name, args) => scene.onLate(name, args);
   for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
   const onWritten = (message: unknown): void => ledger.onWritten(message as PublishMessage);
   subscribe('nest-amqp:publish', onWritten);

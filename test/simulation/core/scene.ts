@@ -23,6 +23,8 @@ export class Scene {
   readonly topology = new TopologyBook();
   /** By connection and channel number: how often basic.consume has come. */
   readonly registrations = new Map<string, number>();
+  /** Something was deleted or unbound by a client that was gone: it may have been declared again before that. */
+  lateUnbinds = false;
   private readonly openings: Openings;
 
   constructor(
@@ -51,6 +53,12 @@ export class Scene {
     if (name === 'queue.delete') this.topology.onDeleteSeen(connection, String(args['queue']));
     if (name === 'queue.purge') this.ledger.onPurged(String(args['queue']));
     this.openings.onMethod(name, connection, channel);
+  }
+
+  /** A method has come though its client is gone. */
+  onLate(name: string, { queue }: Record<string, unknown>): void {
+    if (typeof queue === 'string') this.topology.onLate(queue);
+    this.lateUnbinds ||= /delete|unbind/.test(name);
   }
 
   isTyped(error: unknown): boolean {

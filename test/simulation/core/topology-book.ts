@@ -81,6 +81,14 @@ export class TopologyBook {
     this.known(queue).consumers.add('nobody knows who');
   }
 
+  /** A connection that its client had given up has declared, deleted or consumed it: nobody knows what came first. */
+  onLate(queue: string): void {
+    const known = this.known(queue);
+    known.last = 'unclear';
+    known.deleters.add('a connection of before');
+    known.consumers.add('a connection of before');
+  }
+
   /** Another connection has consumed it: where it deletes itself it may have gone with that, and nobody else was told. */
   isConsumedBeside(queue: string, connection: string): boolean {
     return [...(this.queues.get(queue)?.consumers ?? [])].some((name) => name !== connection);
