@@ -88,6 +88,46 @@ describe('ParkingLot', () => {
     expect(idsOf(await lot.list(queue))).toEqual(['a', 'b', 'c']);
   });
 
+  it('lists payloads as they are decoded, and fits into a JSON response', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a']);
+    const [decoded] = await lotOf(app).list(queue);
+    expect(decoded!.payload).toEqual({ id: 'a' });
+    const shown = JSON.parse(JSON.stringify(decoded)) as Record<string, unknown>;
+    expect(shown).toMatchObject({ messageId: 'a', payload: { id: 'a' }, properties: { headers: { tenant: 'acme' } } });
+    expect(shown).not.toHaveProperty('body');
+
+    await lotOf(app).purge(queue);
+    const headers = { big: typed('int64', 2n ** 60n), bytes: Buffer.from('hi') };
+    await nest.channel.publish('', `${queue}.parked`, '{', { contentType: 'application/json', headers });
+    const [broken] = await lotOf(app).list(queue);
+    expect(broken!.payload).toBeUndefined();
+    expect(JSON.parse(JSON.stringify(broken))).toMatchObject({
+      body: Buffer.from('{').toString('base64'),
+      properties: { headers: { big: '1152921504606846976', bytes: Buffer.from('hi').toString('base64') } },
+    });
+  });
+
+  it('lists payloads as they are decoded, and fits into a JSON response', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a']);
+    const [decoded] = await lotOf(app).list(queue);
+    expect(decoded!.payload).toEqual({ id: 'a' });
+    const shown = JSON.parse(JSON.stringify(decoded)) as Record<string, unknown>;
+    expect(shown).toMatchObject({ messageId: 'a', payload: { id: 'a' }, properties: { headers: { tenant: 'acme' } } });
+    expect(shown).not.toHaveProperty('body');
+
+    await lotOf(app).purge(queue);
+    const headers = { big: typed('int64', 2n ** 60n), bytes: Buffer.from('hi') };
+    await nest.channel.publish('', `${queue}.parked`, '{', { contentType: 'application/json', headers });
+    const [broken] = await lotOf(app).list(queue);
+    expect(broken!.payload).toBeUndefined();
+    expect(JSON.parse(JSON.stringify(broken))).toMatchObject({
+      body: Buffer.from('{').toString('base64'),
+      properties: { headers: { big: '1152921504606846976', bytes: Buffer.from('hi').toString('base64') } },
+    });
+  });
+
   it('may be listed more often than RabbitMQ 4 lets a message be delivered by default', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);

@@ -1,5 +1,6 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { Delivery, MessageProperties } from '../../../lib/client/index.js';
+import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import type { FailureRecord } from '../retry/failure-record.js';
 import { DELIVERY_HEADERS } from '../retry/forwarded-properties.js';
 import { originalProperties } from '../retry/original-properties.js';
@@ -20,28 +21,57 @@ export interface ParkedMessage {
   readonly properties: MessageProperties;
   readonly headers: NonNullable<MessageProperties['headers']>;
   readonly body: Buffer;
+  /** The body as the serializers of the connection decode it; undefined if they cannot. */
+  readonly payload: unknown;
   /** Number of failed attempts; 0 for a message that no consumer parked. */
   readonly attempts: number;
   readonly firstFailure: FailureRecord | undefined;
   readonly lastFailure: FailureRecord | undefined;
+  /**
+   * For `JSON.stringify` and HTTP responses: with `payload` in place of `body`. Bytes become base64, 64-bit integers text;
+   * `body` stays if it could not be decoded.
+   */
+  toJSON(): Record<string, unknown>;
 }
 
 /** @param queue the queue that the message was consumed from */
-export function parkedMessage(delivery: Delivery, queue: string): ParkedMessage {
+export function parkedMessage(delivery: Delivery, queue: string, serializers: MessageSerializers): ParkedMessage {
   const state = historyOf(delivery, queue);
   const { headers, ...others } = originalProperties(delivery, state);
   const published = { ...headers };
   for (const name of DELIVERY_HEADERS) delete published[name];
   const properties = { ...others, headers: published };
-  return {
+  const message = {
     messageId: properties.messageId,
     exchange: state?.exchange ?? delivery.exchange,
     routingKey: state?.routingKey ?? delivery.routingKey,
     properties,
     headers: published,
     body: delivery.body,
+    payload: decoded(delivery.body, properties, serializers),
     attempts: state?.failed ?? 0,
     firstFailure: state?.firstFailure,
     lastFailure: state?.lastFailure,
   };
+  const { body, headers: _, ...shown } = message;
+  const toJSON = (): Record<string, unknown> =>
+    inJson(message.payload === undefined ? { ...shown, body } : shown) as Record<string, unknown>;
+  return Object.defineProperty(message, 'toJSON', { value: toJSON }) as ParkedMessage;
+}
+
+function decoded(body: Buffer, properties: MessageProperties, serializers: MessageSerializers): unknown {
+  try {
+    return serializers.decode(body, properties);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces what JSON has no place for. */
+function inJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map(inJson);
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inJson(one)]));
 }

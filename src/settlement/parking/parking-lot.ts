@@ -76,10 +76,11 @@ export class ParkingLot {
    */
   async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
     count(limit, 'ParkingLot: limit', { min: 1 });
+    const { serializers } = this.connections.get(connection, 'ParkingLot');
     return this.onChannel(queue, connection, [], async (channel) => {
       const deliveries = await fetch(channel, parkedQueueName(queue), limit);
       putBack(deliveries);
-      return deliveries.map((delivery) => parkedMessage(delivery, queue));
+      return deliveries.map((delivery) => parkedMessage(delivery, queue, serializers));
     });
   }
 
@@ -96,6 +97,7 @@ export class ParkingLot {
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
+    const { serializers } = this.connections.get(connection, 'ParkingLot');
     const parked = parkedQueueName(queue);
     const nothing: RedriveResult = { redriven: 0, kept: 0, failed: 0 };
     return this.onChannel(queue, connection, nothing, async (channel, sendBack) => {
@@ -108,7 +110,7 @@ export class ParkingLot {
       try {
         while (deliveries.length > 0) {
           // What the filter throws on, and what follows it, is not settled: it stays.
-          const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue)));
+          const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue, serializers)));
           kept.push(...deliveries.filter((_, index) => !chosen[index]));
           const wanted = deliveries.filter((_, index) => chosen[index]);
           const sent = await Promise.allSettled(wanted.map((delivery) => sendBack.send(queue, delivery)));
