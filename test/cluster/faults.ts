@@ -8,7 +8,12 @@ import { Observation, type FaultFigures } from './observation.js';
  * less than their net_ticktime. So all of them recover before it is over.
  */
 const FROZEN = 20_000;
-const PARTED = 20_000;
+
+/**
+ * ms. A node that is cut off asks the others, one after the other, whether it is alone, before it pauses. RabbitMQ 4 waits
+ * up to 7,000 (net_setuptime) for each. A node that has not paused when the network is back may keep its publishers waiting.
+ */
+const PARTED = 45_000;
 
 /** ms of peace before each fault, so that it meets with a cluster in sync. */
 const PEACE = 3_000;
