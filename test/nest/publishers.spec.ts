@@ -393,7 +393,7 @@ describe('request()', () => {
     const asked = new Inbox<Delivery>();
     const queue = await responder(asked.add);
     const publisher = publisherOf(await nest.start({}));
-    const error = await failureOf(publisher.request('', queue, 1, { timeout: 50 }));
+    const error = await failureOf(publisher.request('', queue, 1, { timeout: 1_000 }));
     expect(error).toBeInstanceOf(RpcTimeoutError);
     const stop = new AbortController();
     const given = failureOf(publisher.request('', queue, 2, { signal: stop.signal }));
@@ -467,7 +467,7 @@ describe('request()', () => {
     const publisher = publisherOf(await nest.start({}, { topology }));
     const expired = new Inbox<Delivery>();
     await nest.channel.basicConsume(dead, expired.add, { noAck: true });
-    await failureOf(publisher.request('', queue, 1, { timeout: 50 }));
+    await failureOf(publisher.request('', queue, 1, { timeout: 1_000 }));
     const { headers } = (await expired.next()).properties;
     expect(headers!['x-death']).toMatchObject([{ reason: 'expired', queue }]);
   });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { count, PREFETCH } from '../../common/count.js';
-import { ConfigurationError } from '../../../lib/client/index.js';
+import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
@@ -18,7 +18,7 @@ import { RpcSink } from '../sinks/rpc.sink.js';
 import type { Settler } from '../../settlement/settler.js';
 import { SettlerFactory } from '../../settlement/settler.factory.js';
 import { StreamPositions } from './stream-positions.js';
-import { SupervisedConsumer } from './supervised-consumer.js';
+import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
 
 /** Makes what a consumer consists of, by its kind. */
 @Injectable()
@@ -48,8 +48,10 @@ export class ConsumerFactory {
       onHeld: () => supervised.onHeld(),
     });
     const sink = this.sinkOf(discovered, connection, settler);
-    const supervised = new SupervisedConsumer(discovered, consume, sink, {
-      clock: connection.environment.clock,
+    const host: SupervisionHost = {
+      name,
+      queue,
+      environment: connection.environment,
       gracePeriod: connection.gracePeriod,
       position,
       connect: open,
@@ -57,7 +59,8 @@ export class ConsumerFactory {
       queueName: () => connection.connections.serverNames.resolve(queue),
       restoreQueue: async () =>
         restoreQueue(await open(), queue, connection.options.topology ?? {}, connection.connections.serverNames),
-      cancelled: ({ consumerTag, message }) => {
+      isFinal: (error) => error instanceof ConnectionClosedError,
+      onCancelled: ({ consumerTag, message }) => {
         connection.events.cancels.next({
           connection: connection.name,
           handler: name,
@@ -66,7 +69,8 @@ export class ConsumerFactory {
           reason: message,
         });
       },
-    });
+    };
+    const supervised = new SupervisedConsumer(host, consume, sink);
     return supervised;
   }
 

@@ -113,10 +113,7 @@ export class AmqpConsumerRegistry {
   private known(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
     const consumers = this.select(selector);
     if (consumers.length > 0 || selector === undefined) return consumers;
-    throw new UnknownConsumerError(
-      selector,
-      this.consumers.map(({ discovered }) => discovered),
-    );
+    throw new UnknownConsumerError(selector, this.consumers);
   }
 
   private select(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
@@ -124,8 +121,8 @@ export class AmqpConsumerRegistry {
     checkSelector(selector);
     const { queue, handler } = selector;
     return this.consumers.filter(
-      ({ discovered }) =>
-        (queue === undefined || discovered.queue === queue) && (handler === undefined || discovered.name === handler),
+      (consumer) =>
+        (queue === undefined || consumer.queue === queue) && (handler === undefined || consumer.name === handler),
     );
   }
 }

@@ -1,6 +1,5 @@
 import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import {
-  ConnectionClosedError,
   ConsumerCancelledError,
   NotFoundError,
   type Channel,
@@ -8,37 +7,47 @@ import {
   type Consumer,
   type Delivery,
 } from '../../../lib/client/index.js';
-import { pause, untilAborted, type Clock } from '../../../lib/environment/index.js';
+import { untilAborted } from '../../../lib/environment/index.js';
+import type { Environment } from '../../common/environment.js';
+import { retrying } from '../../common/retrying.js';
 import { isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from '../consumer.errors.js';
-import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import { describeError } from '../../common/log-text.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
-/** Milliseconds between attempts to bring a consumer back: after the first, which comes at once. */
-const FIRST_WAIT = 500;
-const LONGEST_WAIT = 15_000;
+/** Waits between attempts to bring a consumer back, ms. The first attempt is immediate. */
+const RESTORE = { first: 500, max: 15_000 } as const;
 
 /** The dependencies of a supervised consumer. */
 export interface SupervisionHost {
-  readonly clock: Clock;
+  /** The consumer's name in logs and errors, such as `BillingConsumer.onOrder`. */
+  readonly name: string;
+  /** The queue's name in logs and errors. */
+  readonly queue: string;
+  readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
   readonly gracePeriod: number;
   /** For streams. */
   readonly position: StreamPosition | undefined;
   connect(): Promise<Connection>;
-  /** Sees to it that what failed messages need is there. @throws AmqpError */
+  /** Declares what the consumer and its failed messages need, before the first start. @throws AmqpError */
   prepare(): Promise<void>;
   /** Returns the name that the queue has at the broker now. */
   queueName(): string;
-  /** Declares the queue again where the topology has it. @throws AmqpError */
+  /** Declares the queue again where it was declared here. @throws AmqpError */
   restoreQueue(): Promise<void>;
+  /** Returns true for an error after which no attempt can succeed. */
+  isFinal(error: unknown): boolean;
   /** The broker has cancelled the consumer. */
-  cancelled(error: ConsumerCancelledError): void;
+  onCancelled?(error: ConsumerCancelledError): void;
+  /** The first attempt to restore the consumer failed. @param reason why the consumer was lost */
+  onDown?(reason: Error): void;
+  /** The consumer is with the broker, for the first time or again. */
+  onConsuming?(): void;
 }
 
 /**
@@ -64,10 +73,9 @@ export class SupervisedConsumer {
   private step: Promise<unknown> = Promise.resolve();
 
   constructor(
-    readonly discovered: DiscoveredConsumer,
+    private readonly host: SupervisionHost,
     private readonly options: ConsumeArguments,
     private readonly sink: DeliverySink,
-    private readonly host: SupervisionHost,
   ) {
     this.window = new ConsumerWindow({
       prefetch: options.prefetch,
@@ -77,8 +85,17 @@ export class SupervisedConsumer {
     });
   }
 
+  /** `BillingConsumer.onOrder` */
+  get name(): string {
+    return this.host.name;
+  }
+
+  get queue(): string {
+    return this.host.queue;
+  }
+
   get status(): ConsumerStatus {
-    const { name, queue } = this.discovered;
+    const { name, queue } = this;
     const { inFlight, handled, failed, settler } = this.sink;
     return {
       handler: name,
@@ -124,8 +141,8 @@ export class SupervisedConsumer {
       throw (this.error = this.startError(error));
     }
     if (!this.started) return;
-    const { name, queue } = this.discovered;
-    this.logger.log(`Consuming queue '${queue}' in ${name}, prefetch ${this.options.prefetch}`, this.fields);
+    this.logger.log(`Consuming ${this.described}, prefetch ${this.options.prefetch}`, this.fields);
+    this.host.onConsuming?.();
   }
 
   /** No new messages; resolves once the broker has agreed. Handlers that run go on. */
@@ -134,8 +151,7 @@ export class SupervisedConsumer {
     this.wanted = 'paused';
     await this.inTurn(() => this.detach());
     this.sink.flush();
-    const { name, queue } = this.discovered;
-    this.logger.log(`Paused the consumer of queue '${queue}' in ${name}`, this.fields);
+    this.logger.log(`Paused the consumer of ${this.described}`, this.fields);
   }
 
   /** @throws ConsumerStartError when the queue cannot be consumed; it stays paused then */
@@ -148,8 +164,7 @@ export class SupervisedConsumer {
       if (this.wanted === 'consuming') this.wanted = 'paused';
       throw this.startError(error);
     }
-    const { name, queue } = this.discovered;
-    this.logger.log(`Resumed the consumer of queue '${queue}' in ${name}`, this.fields);
+    this.logger.log(`Resumed the consumer of ${this.described}`, this.fields);
   }
 
   /**
@@ -160,25 +175,24 @@ export class SupervisedConsumer {
     if (this.wanted === 'stopped') return;
     this.wanted = 'stopped';
     this.ended.abort();
-    const { name, queue } = this.discovered;
-    const { clock, gracePeriod } = this.host;
+    const { gracePeriod } = this.host;
+    const { clock } = this.host.environment;
     const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
       await this.channel?.close();
-      this.abandon(undefined);
-      await this.host.position?.save();
-      this.logger.log(`Stopped consuming queue '${queue}' in ${name}`, this.fields);
-      return;
+      if (this.started) this.logger.log(`Stopped consuming ${this.described}`, this.fields);
+    } else {
+      this.logger.warn(
+        `Stopped consuming ${this.described} with ${this.sink.inFlight} messages in their handlers, which had ` +
+          `${gracePeriod} ms (gracePeriod): they go back to the queue`,
+        this.fields,
+      );
+      await this.sink.cutOff();
+      // What this turn has acknowledged leaves with it.
+      await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
+      await this.channel?.close({ timeout: 1 });
     }
-    this.logger.warn(
-      `Stopped consuming queue '${queue}' in ${name} with ${this.sink.inFlight} messages in their handlers, which had ` +
-        `${gracePeriod} ms (gracePeriod): they go back to the queue`,
-      this.fields,
-    );
-    // What this turn has acknowledged leaves with it.
-    await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
-    await this.channel?.close({ timeout: 1 });
     this.abandon(undefined);
     await this.host.position?.save();
   }
@@ -302,35 +316,43 @@ export class SupervisedConsumer {
   }
 
   private async recover(reason: Error): Promise<void> {
-    const { queue, name } = this.discovered;
     this.error = reason;
     this.logger.warn(
-      `Lost the consumer of queue '${queue}' in ${name}: ${describeError(reason)}. It is being restored.`,
+      `Lost the consumer of ${this.described}: ${describeError(reason)}. It is being restored.`,
       this.fields,
     );
-    if (reason instanceof ConsumerCancelledError) this.host.cancelled(reason);
-    for (let wait = FIRST_WAIT; this.wanted === 'consuming'; wait = Math.min(2 * wait, LONGEST_WAIT)) {
-      try {
-        await this.host.restoreQueue();
-        await this.inTurn(() => this.attach());
-        if (this.consumer) this.logger.log(`Consuming queue '${queue}' in ${name} again`, this.fields);
-        return;
-      } catch (error) {
-        this.noteFailure(error);
-        if (error instanceof ConnectionClosedError) this.wanted = 'stopped';
-      }
-      // Ends early when the consumer is stopped.
-      await pause(this.host.clock, wait, this.ended.signal, { keepAlive: false });
+    if (reason instanceof ConsumerCancelledError) this.host.onCancelled?.(reason);
+    const { environment } = this.host;
+    let down = false;
+    const onFailure = (error: unknown): void => {
+      this.noteFailure(error);
+      if (this.host.isFinal(error)) this.wanted = 'stopped';
+      if (this.wanted !== 'consuming') throw error;
+      if (!down) this.host.onDown?.(reason);
+      down = true;
+    };
+    try {
+      await retrying(() => this.restore(), { environment, ...RESTORE, signal: this.ended.signal }, onFailure);
+    } catch {
+      // It is paused or stopped.
+      return;
     }
+    if (!this.consumer) return;
+    this.logger.log(`Consuming ${this.described} again`, this.fields);
+    this.host.onConsuming?.();
+  }
+
+  private async restore(): Promise<void> {
+    await this.host.restoreQueue();
+    await this.inTurn(() => this.attach());
   }
 
   /** The same reason is logged once, however often it comes. */
   private noteFailure(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     if (this.error?.message !== failure.message) {
-      const { queue, name } = this.discovered;
       this.logger.error(
-        `Cannot consume queue '${queue}' in ${name} yet: ${describeError(failure)}. It is tried again and again.`,
+        `Cannot consume ${this.described} yet: ${describeError(failure)}. It is tried again and again.`,
         this.fields,
       );
     }
@@ -338,10 +360,14 @@ export class SupervisedConsumer {
   }
 
   private get fields(): LogFields {
-    return { queue: this.discovered.queue, handler: this.discovered.name };
+    return { queue: this.queue, handler: this.name };
+  }
+
+  private get described(): string {
+    return `queue '${this.queue}' in ${this.name}`;
   }
 
   private startError(error: unknown): ConsumerStartError {
-    return new ConsumerStartError(this.discovered.name, this.discovered.queue, error);
+    return new ConsumerStartError(this.name, this.queue, error);
   }
 }

@@ -85,6 +85,9 @@ export abstract class DeliverySink {
     this.settler.abandon(reason);
   }
 
+  /** The grace period of a stop is over: ends what can be ended before its end. */
+  async cutOff(): Promise<void> {}
+
   /** Settles a delivery. Never rejects. */
   protected abstract process(delivery: Delivery): Promise<Result>;
 }

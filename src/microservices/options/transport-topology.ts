@@ -3,17 +3,11 @@ import { topologyError } from '../../topology/topology.errors.js';
 import { queueDeclaration } from './queue-options.js';
 import { exchangeOf, isTakenAsItIs, publishesToExchange, type AmqpTransportOptions } from './transport-options.js';
 
-/** The queue of a server, declared. */
-export interface ServerQueue {
-  readonly name: string;
-  /** This connection's own: to be deleted by whoever goes before the connection does. */
-  readonly exclusive: boolean;
-}
-
 /**
  * Declares what a server consumes from: its queue, its exchange, and the bindings. The connection declares it again after
  * a loss.
  *
+ * @returns the queue's name
  * @param patterns of the handlers, which are routing keys when `wildcards` is set
  * @throws TopologyError that names what the broker refused, ConfigurationError
  */
@@ -21,15 +15,13 @@ export async function declareForServer(
   connection: Connection,
   options: AmqpTransportOptions,
   patterns: Iterable<string>,
-): Promise<ServerQueue> {
+): Promise<string> {
   const { queue = '', queueOptions, routingKey } = options;
   const exchange = exchangeOf(options);
   const declaration = queueDeclaration(queue, queueOptions);
   return connection.withScratchChannel(async (channel) => {
     let name = queue;
-    // One that the broker names has to be declared, whatever `noAssert` says.
-    const declared = queue === '' || !isTakenAsItIs(options);
-    if (declared)
+    if (isDeclared(options))
       await attempt(`queue '${queue}'`, async () => ({ queue: name } = await channel.queueDeclare(queue, declaration)));
     if (exchange !== undefined) {
       await declareExchange(channel, exchange, options);
@@ -38,8 +30,18 @@ export async function declareForServer(
       else if (routingKey) keys.add(routingKey);
       for (const key of keys) await bind(channel, name, exchange, key);
     }
-    return { name, exclusive: declared && declaration.exclusive === true };
+    return name;
   });
+}
+
+/** The server's queue belongs to its connection alone. */
+export function isExclusive(options: AmqpTransportOptions): boolean {
+  return isDeclared(options) && queueDeclaration(options.queue ?? '', options.queueOptions).exclusive === true;
+}
+
+/** One that the broker names has to be declared, whatever `noAssert` says. */
+function isDeclared(options: AmqpTransportOptions): boolean {
+  return !options.queue || !isTakenAsItIs(options);
 }
 
 /**

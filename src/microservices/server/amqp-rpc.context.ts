@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { RmqContext } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
-import type { Route } from './server-session.js';
+import type { Route } from './server-sink.js';
 
 /** A delivery in amqplib's form, for handlers that were written for `Transport.RMQ`. */
 export interface RmqMessage {

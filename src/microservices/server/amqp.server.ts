@@ -1,15 +1,18 @@
 import { showAs } from '../../../lib/shown/index.js';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { Subject, type Observable } from 'rxjs';
-import { Backoff, pause } from '../../../lib/environment/index.js';
-import { ConnectionLostError, type Connection } from '../../../lib/client/index.js';
-import { describeError } from '../../common/log-text.js';
+import { ConnectionClosedError, ConnectionLostError, type Connection } from '../../../lib/client/index.js';
+import { ConsumerStartError } from '../../consumers/consumer.errors.js';
+import { SupervisedConsumer } from '../../consumers/lifecycle/supervised-consumer.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
 import { watchHandlerFailures } from './handler-failures.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
-import { ServerSession, type SessionHost } from './server-session.js';
+import { ReplySender } from './reply-sender.js';
+import { ServerQueue } from './server-queue.js';
+import { serverSettler } from './server-settler.js';
+import { ServerSink } from './server-sink.js';
 import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpTransportEvents } from '../transport-events.js';
 import { checkOptions, type AmqpTransportOptions } from '../options/transport-options.js';
@@ -22,8 +25,15 @@ import { checkOptions, type AmqpTransportOptions } from '../options/transport-op
  */
 export const AMQP_TRANSPORT = Symbol('amqp');
 
-/** Waits between attempts to consume again, ms. The first attempt is immediate. */
-const RECOVERY = { first: 500, max: 15_000 } as const;
+const DEFAULT_PREFETCH = 100;
+const CLOSING = 'the service is shutting down';
+
+/** What a server consists of from `listen()` to `close()`. */
+interface Session {
+  readonly consumer: SupervisedConsumer;
+  readonly queue: ServerQueue;
+  readonly replies: ReplySender;
+}
 
 /**
  * Serves `@MessagePattern` and `@EventPattern` handlers from RabbitMQ. It replaces `Transport.RMQ` and has the same
@@ -46,8 +56,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   private readonly failures = new Subject<ConsumerFailure>();
   /** Every event that was not handled: its attempt, the cause, and what became of it. */
   readonly failures$: Observable<ConsumerFailure> = this.failures.asObservable();
-  private session: ServerSession | undefined;
-  private stop = new AbortController();
+  private session: Session | undefined;
   private closing: Promise<void> | undefined;
   private said = false;
 
@@ -72,9 +81,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
       this.sayDefaults();
       await this.consume();
     } catch (error) {
-      this.events.unwatch();
-      await this.source.close();
-      failure = error;
+      await this.end();
+      failure = error instanceof ConsumerStartError ? error.cause : error;
     }
     if (failure === undefined) callback();
     else callback(failure);
@@ -97,83 +105,77 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
 
   /** Returns the {@link Connection} that consumes. @throws Error before the server listens */
   unwrap<T = Connection>(): T {
-    if (!this.session) {
+    const connection = this.session?.queue.connection;
+    if (!connection) {
       throw new Error('AmqpServer has no connection yet: call listen() or startAllMicroservices() before unwrap()');
     }
-    return this.session.connections.consuming as T;
+    return connection as T;
   }
 
   /** @internal For `console.log`. */
   get shown(): object {
-    return { queue: this.options.queue, consuming: this.session !== undefined };
+    return { queue: this.options.queue, consuming: this.session?.queue.connection !== undefined };
   }
 
   private async consume(): Promise<void> {
-    const { signal } = this.stop;
-    const session = await ServerSession.open(this.source, this.host());
-    if (signal.aborted) {
-      // The server was closed while it was starting.
-      await session.drain(new ServerClosingError('the service is shutting down'));
-      throw signal.reason;
-    }
+    const session = this.begin();
     this.session = session;
-    this.events.watch(session.connections.consuming);
-    this.events.connected();
-    void session.ended.then((error) => error && this.recover(session, error));
+    await session.consumer.start();
+    if (this.session !== session) throw new ConnectionClosedError('the server was closed while it was starting');
   }
 
-  private host(): SessionHost {
-    const { options, serializer, logger } = this;
-    return {
-      options,
-      serializer,
-      logger,
-      patterns: () => this.messageHandlers.keys(),
+  private begin(): Session {
+    const { options, source, logger } = this;
+    const { clock } = source.environment;
+    const { prefetchCount: prefetch = DEFAULT_PREFETCH, noAck = false, consumerTag } = options;
+    const replies = new ReplySender(source, this.serializer, logger);
+    const queue = new ServerQueue(source, options, () => this.messageHandlers.keys(), {
+      prepare: () => settler.prepare(),
+      onConsuming: () => this.onConsuming(queue),
+      onDown: (error) => this.onDown(error),
+    });
+    const settler = serverSettler(source, queue, (failure) => this.failures.next(failure), {
+      redeliver: (delivery) => consumer.redeliver(delivery),
+      stop: (cause) => void consumer.giveUp(cause),
+      onHeld: () => consumer.onHeld(),
+    });
+    const sink = new ServerSink(clock, settler, replies, {
       handle: (delivery, route) => this.handleDelivery(delivery, route),
-      failed: (failure) => this.failures.next(failure),
-      abandon: (reason) => {
-        const closing = reason instanceof ServerClosingError;
-        this.abandonReplies(closing ? reason : new ConnectionLostError(reason.message, 'unknown', { cause: reason }));
-      },
-    };
+      abandonReplies: (cause) =>
+        this.abandonReplies(
+          cause ? new ConnectionLostError(cause.message, 'unknown', { cause }) : new ServerClosingError(CLOSING),
+        ),
+    });
+    const consume = { prefetch, noAck, ...(consumerTag === undefined ? {} : { consumerTag }), arguments: () => ({}) };
+    const consumer = new SupervisedConsumer(queue, consume, sink);
+    return { consumer, queue, replies };
   }
 
-  /**
-   * Consumes again after an error, for example when its queue was deleted and may not be declared here, or when the
-   * connection has given up.
-   */
-  private async recover(session: ServerSession, error: Error): Promise<void> {
-    const { signal } = this.stop;
-    if (signal.aborted || this.session !== session) return;
-    this.logger.error(
-      `Lost the consumer of queue '${this.options.queue ?? ''}': ${describeError(error)}; restoring it`,
-    );
+  private onConsuming({ connection }: ServerQueue): void {
+    if (!connection) return;
+    this.events.watch(connection);
+    this.events.connected();
+  }
+
+  private onDown(error: Error): void {
     this.events.disconnected();
     this.events.failed(error);
-    await session.close();
-    const { clock, random } = this.source.environment;
-    const backoff = new Backoff(RECOVERY.first, RECOVERY.max, random);
-    while (!signal.aborted) {
-      try {
-        return await this.consume();
-      } catch (failure) {
-        if (signal.aborted) return;
-        this.logger.error(`Cannot consume queue '${this.options.queue ?? ''}' yet: ${describeError(failure)}`);
-      }
-      await pause(clock, backoff.next(), signal);
-    }
   }
 
   private async closeOnce(): Promise<void> {
+    if (await this.end()) this.events.disconnected();
+  }
+
+  /** Ends what `listen()` began. @returns whether it consumed */
+  private async end(): Promise<boolean> {
     const { session } = this;
-    const reason = new ServerClosingError('the service is shutting down');
     this.session = undefined;
-    this.stop.abort(reason);
-    this.stop = new AbortController();
-    await session?.drain(reason);
+    await session?.consumer.stop();
+    await session?.replies.close();
+    await session?.queue.leave();
     this.events.unwatch();
     await this.source.close();
-    if (session) this.events.disconnected();
+    return session?.queue.connection !== undefined;
   }
 
   private sayDefaults(): void {

@@ -4,15 +4,16 @@ import {
   ChannelClosedError,
   ChannelError,
   MessageReturnedError,
-  type Channel,
-  type Connection,
+  ConnectionClosedError,
   type MessageProperties,
   type BasicPublishOptions,
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { ReplyEncodingError, ReplyRefusedError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
+import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
+import type { ConnectionSource } from '../connection-source.js';
 
 /** The properties of a request that say where its reply goes. */
 export type ReplyAddress = Pick<MessageProperties, 'replyTo' | 'correlationId'>;
@@ -29,16 +30,20 @@ export interface Reply extends OutgoingPacket {
  * a channel of their own, so that each such reply takes none with it but itself.
  */
 export class ReplySender {
-  private alone: Promise<Channel> | undefined;
+  private readonly channel: PublisherChannel;
+  private readonly alone: PublisherChannel;
+  private closed = false;
   /** One by one. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly connection: Pick<Connection, 'openChannel'>,
-    private readonly channel: Channel,
+    source: Pick<ConnectionSource, 'channel'>,
     private readonly serializer: Serializer,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.channel = new PublisherChannel(source, {});
+    this.alone = new PublisherChannel(source, {});
+  }
 
   /**
    * Encodes a reply, synchronously unless the serializer is asynchronous. Never fails: {@link Reply.failure} reports an
@@ -73,27 +78,24 @@ export class ReplySender {
   }
 
   async close(): Promise<void> {
-    await this.channel.close();
-    const alone = await this.alone?.catch(() => undefined);
-    await alone?.close();
+    this.closed = true;
+    await Promise.all([this.channel.close(), this.alone.close()]);
   }
 
   private publishAlone(replyTo: string, body: Uint8Array, properties: BasicPublishOptions): Promise<void> {
-    const turn = this.turn.then(async () => {
-      this.alone ??= this.connection.openChannel({ confirm: true });
-      await this.publishOn(await this.alone, replyTo, body, properties);
-    });
+    const turn = this.turn.then(() => this.publishOn(this.alone, replyTo, body, properties));
     this.turn = turn.catch(() => {});
     return turn;
   }
 
   /** @throws ReplyRefusedError when the broker closes the channel on this one, and as `Channel.publish` */
   private async publishOn(
-    channel: Channel,
+    channel: PublisherChannel,
     replyTo: string,
     body: Uint8Array,
     properties: BasicPublishOptions,
   ): Promise<void> {
+    if (this.closed) throw new ConnectionClosedError('the service has stopped; the reply was not sent');
     try {
       await channel.publish('', replyTo, body, properties);
     } catch (error) {

@@ -1,60 +1,38 @@
-import type { Consumer, Delivery } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
 import { RetryPolicy, type RetryPlace } from '../../settlement/retry/retry-policy.js';
-import { Settler } from '../../settlement/settler.js';
+import { Settler, type SettledConsumer } from '../../settlement/settler.js';
 import type { ConnectionSource } from '../connection-source.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
-import type { ServerQueue } from '../options/transport-topology.js';
-
-/** The part of the server's consumer that the settler uses; the consumer is created later. */
-export interface SettledServer {
-  consumer(): Consumer | undefined;
-  /** Ends the consumer of a stream before the failed message. */
-  stop(cause: unknown): void;
-  /** One more message cannot leave its queue, and is held unsettled. */
-  onHeld(): void;
-}
+import { isExclusive } from '../options/transport-topology.js';
+import type { ServerQueue } from './server-queue.js';
 
 /**
  * Creates the {@link Settler} of a server's queue. Failed events are retried and parked like messages of any consumer.
  */
 export function serverSettler(
   source: ConnectionSource,
-  { name, exclusive }: ServerQueue,
-  options: AmqpTransportOptions,
-  server: SettledServer,
+  server: Pick<ServerQueue, 'queue' | 'options'>,
   report: (failure: ConsumerFailure) => void,
+  calls: Pick<SettledConsumer, 'redeliver' | 'stop' | 'onHeld'>,
 ): Settler {
+  const { options } = server;
   const { clock, random } = source.environment;
-  const policy = new RetryPolicy('AmqpServer', retryOf(options), placeOf(options, exclusive), random);
+  const policy = new RetryPolicy('AmqpServer', retryOf(options), placeOf(options), random);
   const consumer = {
     name: 'AmqpServer',
-    queue: name,
+    // The broker may give the name later.
+    get queue() {
+      return server.queue;
+    },
     ack: options.ack ?? 'auto',
     timeout: handlerTimeout(options),
-    redeliver: (delivery: Delivery) => {
-      const running = server.consumer();
-      if (!running || running.ended) return false;
-      running.deliver(delivery);
-      return true;
-    },
-    stop: (cause: unknown) => server.stop(cause),
-    onHeld: () => server.onHeld(),
+    queueArguments: options.queueOptions?.arguments,
+    ...calls,
   };
-  const connection = { connections: source, options: { topology: source.topology } };
-  return new Settler(
-    consumer,
-    policy,
-    new BrokerDetour(
-      connection,
-      { name: 'AmqpServer', queue: name, queueArguments: options.queueOptions?.arguments },
-      policy,
-    ),
-    report,
-    clock,
-  );
+  const detour = new BrokerDetour({ connections: source, options: { topology: source.topology } }, consumer, policy);
+  return new Settler(consumer, policy, detour, report, clock);
 }
 
 /** Ms; undefined for no limit. */
@@ -68,7 +46,7 @@ function retryOf(options: AmqpTransportOptions): AmqpTransportOptions['retry'] {
   return isTakenAsItIs(options) ? { attempts: 1, then: 'dead-letter' } : undefined;
 }
 
-function placeOf({ queueOptions }: AmqpTransportOptions, exclusive: boolean): RetryPlace {
-  if (queueOptions?.arguments?.['x-queue-type'] === 'stream') return 'stream';
-  return exclusive ? 'process' : 'broker';
+function placeOf(options: AmqpTransportOptions): RetryPlace {
+  if (options.queueOptions?.arguments?.['x-queue-type'] === 'stream') return 'stream';
+  return isExclusive(options) ? 'process' : 'broker';
 }

@@ -92,8 +92,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${consumers}/lifecycle/supervised-consumer.ts`,
-    search: '    await this.inTurn(() => this.detach());\n    this.sink.flush();\n    const { name, queue }',
-    replace: '    this.sink.flush();\n    const { name, queue }',
+    search: '    await this.inTurn(() => this.detach());\n    this.sink.flush();\n    this.logger',
+    replace: '    this.sink.flush();\n    this.logger',
     why: 'a paused consumer goes on',
   },
   {
@@ -164,15 +164,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/microservices/server/amqp.server.ts',
-    search: '    await this.source.close();\n    if (session) this.events.disconnected();',
-    replace: '    if (session) this.events.disconnected();',
+    search: '    await this.source.close();\n    return session',
+    replace: '    return session',
     why: 'a server that closes leaves its connection open',
   },
   {
-    file: 'src/microservices/server/amqp.server.ts',
-    search: '    void session.ended.then((error) => error && this.recover(session, error));',
-    replace: '    void session;',
-    why: 'a server whose consumer was cancelled does not come back',
+    file: 'src/microservices/server/server-queue.ts',
+    search: '    await this.leave();\n    await this.declare(await this.connect());',
+    replace: '    await this.leave();',
+    why: 'a server whose queue was deleted does not come back',
   },
   {
     file: 'src/microservices/client/amqp.client-proxy.ts',
