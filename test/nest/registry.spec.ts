@@ -105,6 +105,20 @@ describe('AmqpConsumerRegistry', () => {
     gate.next();
   });
 
+  it('pauses for each of two callers: both hear of it when nothing more is delivered', async () => {
+    const queue = nest.name();
+    const { Billing } = consumerOf(queue);
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    const registry = registryOf(app);
+    const tags: unknown[] = [];
+    const pause = async (): Promise<void> => {
+      await registry.pause();
+      tags.push(registry.list()[0]!.consumerTag);
+    };
+    await Promise.all([pause(), pause()]);
+    expect(tags).toEqual([undefined, undefined]);
+  });
+
   it('keeps a pause across a reconnect', async () => {
     const queue = nest.name();
     const { Billing, got } = consumerOf(queue);

@@ -147,7 +147,11 @@ export class SupervisedConsumer {
 
   /** No new messages; resolves once the broker has agreed. Handlers that run go on. */
   async pause(): Promise<void> {
-    if (this.wanted !== 'consuming') return;
+    if (this.wanted !== 'consuming') {
+      // An earlier call may be waiting for the broker.
+      await this.step;
+      return;
+    }
     this.wanted = 'paused';
     await this.inTurn(() => this.detach());
     this.sink.flush();
