@@ -154,6 +154,8 @@ export class Transport {
     if (!batch) return;
     this.lastSent = this.clock.now();
     const waiters = this.writtenWaiters.splice(0);
+    // finish() also writes behind a write that is under way: whoever waits for that one goes on waiting.
+    if (this.writesUnderWay > 0) waiters.push(...this.waitersInWrite);
     this.waitersInWrite = waiters;
     let taken = false;
     const written = (): void => {
