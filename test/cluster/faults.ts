@@ -10,8 +10,8 @@ import { Observation, type FaultFigures } from './observation.js';
 const FROZEN = 20_000;
 
 /**
- * ms. A node that is cut off asks the others, one after the other, whether it is alone, before it pauses. RabbitMQ 4 waits
- * up to 7,000 (net_setuptime) for each. A node that has not paused when the network is back may keep its publishers waiting.
+ * ms. A node that was cut off for 20 s from a RabbitMQ 4 had not paused when the network was back, probably because it asks
+ * the others one after the other, and up to 7,000 ms (net_setuptime) each. Such a node may keep its publishers waiting.
  */
 const PARTED = 45_000;
 
