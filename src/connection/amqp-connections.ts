@@ -109,12 +109,16 @@ export class AmqpConnections {
     if (!this.ready) this.refuse();
   }
 
-  /** Closes both connections after outstanding confirms. May be called more than once. */
-  async close(): Promise<void> {
+  /**
+   * Closes both connections after outstanding confirms. May be called more than once.
+   *
+   * @param timeout ms; a connection that is not closed by then is cut off
+   */
+  async close(timeout: number): Promise<void> {
     this.refuse();
     // The caller of `open()` got the error of a connection that failed to open.
     await this.opening?.catch(() => {});
-    await this.closeBoth();
+    await this.closeBoth(timeout);
     for (const status of [this.publishing, this.consuming]) {
       status.set('closed');
       status.complete();
@@ -237,8 +241,9 @@ export class AmqpConnections {
     );
   }
 
-  private async closeBoth(): Promise<void> {
-    if (this.pair) await Promise.all([this.pair.publishing.close(), this.pair.consuming.close()]);
+  private async closeBoth(timeout?: number): Promise<void> {
+    const options = timeout === undefined ? {} : { timeout };
+    if (this.pair) await Promise.all([this.pair.publishing.close(options), this.pair.consuming.close(options)]);
   }
 }
 

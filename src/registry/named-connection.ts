@@ -5,6 +5,7 @@ import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import { mayPass } from '../connection/may-pass.js';
+import { FAREWELL, isDoneWithin } from '../common/waiting.js';
 import { retrying } from '../common/retrying.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
@@ -35,6 +36,8 @@ export class NamedConnection {
   readonly gracePeriod: number;
   private readonly logger = new FieldLogger('AmqpConnection');
   private readonly stop = new AbortController();
+  /** Ms that are left of the stop, in all. */
+  private stopTime: number;
   private readonly publishers: ConfirmingPublisher[] = [];
 
   /** @throws ConfigurationError */
@@ -45,6 +48,7 @@ export class NamedConnection {
     const { prefetch = DEFAULT_PREFETCH, gracePeriod = DEFAULT_GRACE_PERIOD, publishing = {} } = options;
     this.prefetch = count(prefetch, 'AmqpModule.forRoot(): prefetch', PREFETCH);
     this.gracePeriod = timeLimit(gracePeriod, 'AmqpModule.forRoot(): gracePeriod');
+    this.stopTime = this.gracePeriod + FAREWELL;
     this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
     this.connections = new AmqpConnections(name, options);
     this.serializers = new MessageSerializers(options);
@@ -94,12 +98,26 @@ export class NamedConnection {
     if (!inBackground) await ended;
   }
 
-  /** Waits for outstanding confirms, within their timeouts, then closes. May be called more than once. */
+  /** Counts a phase of the stop that comes before `close()`: all phases together have the grace period and a second. */
+  async spend(phase: Promise<void>): Promise<void> {
+    const { clock } = this.environment;
+    const from = clock.now();
+    try {
+      await phase;
+    } finally {
+      this.stopTime -= clock.now() - from;
+    }
+  }
+
+  /** Waits for outstanding confirms as long as the stop may still take, then closes. May be called more than once. */
   async close(): Promise<void> {
     this.stop.abort();
     this.connections.giveUp();
-    await Promise.all(this.publishers.map((publisher) => publisher.close()));
-    await this.connections.close();
+    const { clock } = this.environment;
+    const end = clock.now() + Math.max(this.stopTime, FAREWELL / 2);
+    const publishers = Promise.all(this.publishers.map((publisher) => publisher.close()));
+    await isDoneWithin(clock, end - clock.now(), publishers);
+    await this.connections.close(Math.max(1, end - clock.now()));
     this.events.complete();
   }
 }

@@ -18,6 +18,7 @@ import { declareTopology } from '../../src/topology/declare-topology.js';
 import { eventually } from '../client/support/client-harness.js';
 import { publisherOf, useNest } from './support/nest-harness.js';
 import { Inbox } from '../support/inbox.js';
+import { ManualClock } from '../client/support/manual-clock.js';
 
 const nest = useNest();
 
@@ -123,5 +124,33 @@ describe('An outage', () => {
     await proxy.accept();
     await eventually(() => health.isHealthy().amqp.status === 'up');
     expect(nest.lines.inbox.all.slice(before).length).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('A stop', () => {
+  it('N3.5 ends a second after the grace period at the latest while the broker is silent', async () => {
+    const queue = nest.name();
+    const { proxy, url } = await nest.proxy();
+    const clock = new ManualClock();
+    const begun = new Inbox();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue)
+      onOrder(payload: unknown): Promise<void> {
+        begun.add(payload);
+        return new Promise(() => {});
+      }
+    }
+    const topology = { queues: [classicQueue(queue)] };
+    const options = { url, gracePeriod: 1_000, connection: { clock, heartbeat: 0 }, topology };
+    const app = await nest.start({ imports: [AmqpModule.forRoot(options)], providers: [Billing] });
+    await publisherOf(app).sendToQueue(queue, 1);
+    await begun.next();
+    proxy.stall();
+    const from = clock.now();
+    await clock.advanceUntil(nest.close(app));
+    // The clock moves in steps of 10 ms.
+    expect(clock.now() - from).toBeLessThanOrEqual(2_050);
   });
 });

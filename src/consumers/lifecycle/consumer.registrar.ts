@@ -38,7 +38,8 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
 
   /** No new messages, then the ones being handled to their end, their settlement included. */
   async onModuleDestroy(): Promise<void> {
-    await this.registry.stop();
+    const stopped = this.registry.stop();
+    await Promise.all(this.connections.all().map((connection) => connection.spend(stopped)));
   }
 
   private discover(): Promise<DiscoveredConsumer[]> {

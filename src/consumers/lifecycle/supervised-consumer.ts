@@ -10,7 +10,7 @@ import {
 import { untilAborted } from '../../../lib/environment/index.js';
 import type { Environment } from '../../common/environment.js';
 import { retrying } from '../../common/retrying.js';
-import { isDoneWithin } from '../../common/waiting.js';
+import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from '../consumer.errors.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
@@ -181,10 +181,11 @@ export class SupervisedConsumer {
     this.ended.abort();
     const { gracePeriod } = this.host;
     const { clock } = this.host.environment;
+    const end = clock.now() + gracePeriod + FAREWELL / 2;
     const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
-      await this.channel?.close();
+      await this.channel?.close({ timeout: end - clock.now() });
       if (this.started) this.logger.log(`Stopped consuming ${this.described}`, this.fields);
     } else {
       this.logger.warn(

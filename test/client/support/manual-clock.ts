@@ -35,4 +35,16 @@ export class ManualClock implements Clock {
     }
     this.#now = end;
   }
+
+  /** Moves on in small steps, with turns of the event loop between them, until `work` is done. */
+  async advanceUntil(work: Promise<unknown>): Promise<void> {
+    let done = false;
+    const end = (): boolean => (done = true);
+    work.then(end, end);
+    while (!done) {
+      this.advance(10);
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    }
+    await work;
+  }
 }
