@@ -27,16 +27,15 @@ import {
   RejectMessage,
   RequeueMessage,
   RetryMessage,
-  streamQueue,
   topicExchange,
   type AmqpContext,
   type AmqpModuleOptions,
   type ConsumerFailure,
-  type ConsumerOptions,
 } from 'nest-amqp';
-import { NotFoundError, typed, type Delivery } from 'nest-amqp/client';
+import { NotFoundError, typed } from 'nest-amqp/client';
 import { ManualClock } from '../client/support/manual-clock.js';
-import { publisherOf, useNest } from './support/nest-harness.js';
+import { publisherOf } from './support/nest-harness.js';
+import { useRetries } from './support/retries.js';
 import { Inbox } from '../support/inbox.js';
 
 /** A wait that no test lives to see on the machine's clock, ms. */
@@ -44,49 +43,9 @@ const HOUR = 3_600_000;
 const soon = { attempts: 3, backoff: fixed(50) };
 
 describe('retry', () => {
-  const nest = useNest();
-
-  /** A queue with all that goes with it, gone after the test. */
-  function queueWith(levels: readonly number[] = [50]): string {
-    const queue = nest.name('billing');
-    nest.sweep(`${queue}.parked`, ...levels.map((ms) => `${queue}.retry.${ms}`));
-    return queue;
-  }
-
-  /** A class that consumes the queue with this handler. */
-  function consumerOf(
-    queue: string,
-    options: ConsumerOptions,
-    handler: (payload: unknown, context: AmqpContext) => unknown,
-  ): new () => object {
-    @Injectable()
-    class Billing {
-      @AmqpConsumer(queue, options)
-      onOrder(payload: unknown, context: AmqpContext): unknown {
-        return handler(payload, context);
-      }
-    }
-    return Billing;
-  }
+  const { nest, queueWith, consumerOf, only, parkedOf } = useRetries();
 
   const quorum = (queue: string): Partial<AmqpModuleOptions> => ({ topology: { queues: [quorumQueue(queue)] } });
-
-  /** The one message of a queue that exists, taken out of it. */
-  async function only(queue: string): Promise<Delivery> {
-    const inbox = new Inbox<Delivery>();
-    const consumer = await nest.channel.basicConsume(queue, inbox.add, { noAck: true });
-    const delivery = await inbox.next();
-    await consumer.cancel();
-    return delivery;
-  }
-
-  /** The one message that is parked. The application declares the parked queue with its first message, so that may come later. */
-  async function parkedOf(queue: string): Promise<Delivery> {
-    await nest.channel.queueDeclare(`${queue}.parked`, {
-      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
-    });
-    return only(`${queue}.parked`);
-  }
 
   /** Has an application declare the queues that a message of a failing handler passes. */
   async function leaveQueuesOf(queue: string): Promise<void> {
@@ -573,39 +532,6 @@ describe('retry', () => {
     });
   });
 
-  describe('streams', () => {
-    const stream = (queue: string): Partial<AmqpModuleOptions> => ({ topology: { queues: [streamQueue(queue)] } });
-    const from = { 'x-stream-offset': 'first' };
-
-    it('retry in the process, then park and go on', async () => {
-      const queue = queueWith();
-      const seen = new Inbox<string>();
-      const billing = consumerOf(queue, { retry: soon, arguments: from }, (payload, { attempt }) => {
-        seen.add(`${String(payload)} ${attempt}`);
-        if (payload === 'bad') throw new Error('no');
-      });
-      const app = await nest.start({ providers: [billing] }, stream(queue));
-      await publisherOf(app).sendToQueue(queue, 'bad');
-      await publisherOf(app).sendToQueue(queue, 'good');
-      expect((await seen.take(4)).toSorted()).toEqual(['bad 1', 'bad 2', 'bad 3', 'good 1']);
-      expect((await parkedOf(queue)).text()).toBe('bad');
-    });
-
-    it("then: 'stop' ends the consumer", async () => {
-      const queue = queueWith();
-      const billing = consumerOf(queue, { retry: { attempts: 1, then: 'stop' }, arguments: from, prefetch: 1 }, () => {
-        throw new Error('no');
-      });
-      const app = await nest.start({ providers: [billing] }, stream(queue));
-      await publisherOf(app).sendToQueue(queue, 'bad', { messageId: 'm' });
-      await nest.lines.until('Stopped consuming');
-      expect(nest.lines.with("'m'")).toEqual([expect.stringContaining('the consumer stops before it')]);
-      const [status] = app.get(AmqpConsumerRegistry, { strict: false }).list();
-      expect(status).toMatchObject({ state: 'stopped', error: expect.objectContaining({ message: 'no' }) });
-      await expect(nest.ready(`${queue}.parked`)).rejects.toThrow('404');
-    });
-  });
-
   describe.each(['verify', 'none'] as const)('declare: %s', (declare) => {
     it.each([
       ['retry.50', { 'x-message-ttl': 50 }],
@@ -702,33 +628,6 @@ describe('retry', () => {
     expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp).toMatchObject({ stuck: [{ queue, held: 1 }] }); // prettier-ignore
     await nest.channel.queueDelete(`${queue}.retry.50`);
     expect(await seen.next()).toEqual(['bad', 2]);
-  });
-
-  it('a parked queue that the user may not declare is told; its message is held, and parked once the user may', async () => {
-    const queue = queueWith([]);
-    const user = nest.name('user');
-    const make = `rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"secret">>, <<"test">>)`;
-    const permit = (configure: string): string =>
-      `rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"/">>, <<"${configure}">>, <<".*">>, <<".*">>, <<"test">>)`;
-    const billing = consumerOf(queue, { retry: false }, () => {
-      throw new Error('no');
-    });
-    await nest.rabbit.ctl('eval', `${make}, ${permit(`^${queue}$`)}.`);
-    try {
-      const url = new URL(nest.rabbit.url);
-      [url.username, url.password] = [user, 'secret'];
-      const app = await nest.start({ providers: [billing] }, { url: url.href, ...quorum(queue) });
-      await publisherOf(app).sendToQueue(queue, 'x', { messageId: 'm' });
-      const told = await nest.lines.until('could not be parked yet');
-      expect(told).toContain("Message 'm'");
-      expect(told).toMatch(/ACCESS_REFUSED.*\.parked/s);
-      await nest.rabbit.ctl('eval', `${permit('.*')}.`);
-      await nest.lines.until("parked in '");
-      await nest.close(app);
-      expect((await only(`${queue}.parked`)).text()).toBe('x');
-    } finally {
-      await nest.rabbit.ctl('delete_user', user);
-    }
   });
 
   it("an exponential backoff's delays are its queues", async () => {

@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { AmqpConsumer, type AmqpContext, type ConsumerOptions } from 'nest-amqp';
+import type { Delivery } from 'nest-amqp/client';
+import { Inbox } from '../../support/inbox.js';
+import { useNest } from './nest-harness.js';
+
+/** The harness for suites of failing messages, with queues, consumers and parked messages. */
+export function useRetries() {
+  const nest = useNest();
+
+  /** A queue with all that goes with it, gone after the test. */
+  function queueWith(levels: readonly number[] = [50]): string {
+    const queue = nest.name('billing');
+    nest.sweep(`${queue}.parked`, ...levels.map((ms) => `${queue}.retry.${ms}`));
+    return queue;
+  }
+
+  /** A class that consumes the queue with this handler. */
+  function consumerOf(
+    queue: string,
+    options: ConsumerOptions,
+    handler: (payload: unknown, context: AmqpContext) => unknown,
+  ): new () => object {
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, options)
+      onOrder(payload: unknown, context: AmqpContext): unknown {
+        return handler(payload, context);
+      }
+    }
+    return Billing;
+  }
+
+  /** The one message of a queue that exists, taken out of it. */
+  async function only(queue: string): Promise<Delivery> {
+    const inbox = new Inbox<Delivery>();
+    const consumer = await nest.channel.basicConsume(queue, inbox.add, { noAck: true });
+    const delivery = await inbox.next();
+    await consumer.cancel();
+    return delivery;
+  }
+
+  /** The one message that is parked. The application declares the parked queue with its first message, so that may come later. */
+  async function parkedOf(queue: string): Promise<Delivery> {
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
+    });
+    return only(`${queue}.parked`);
+  }
+
+  return { nest, queueWith, consumerOf, only, parkedOf };
+}
