@@ -23,8 +23,12 @@ export interface ConnectionSource {
   open(): Promise<TransportConnections>;
   /** Returns a channel for publishes at once; they wait in it until the connection is open. */
   channel(options: ChannelOptions): Channel;
-  /** Releases the connections; own ones are closed. */
-  close(): Promise<void>;
+  /**
+   * Releases the connections; own ones are closed.
+   *
+   * @param timeout ms; a connection that is not closed by then is cut off. Default 10 s
+   */
+  close(timeout?: number): Promise<void>;
 }
 
 /** Both may be the same connection. */
@@ -76,10 +80,10 @@ export class OwnConnection implements ConnectionSource {
     return this.begin().channel(options);
   }
 
-  async close(): Promise<void> {
+  async close(timeout?: number): Promise<void> {
     const { current } = this;
     this.current = undefined;
-    await current?.close();
+    await current?.close(timeout === undefined ? {} : { timeout });
   }
 
   private begin(): Connection {

@@ -6,6 +6,7 @@ import { RequestTimeoutError } from 'nest-amqp/microservices';
 import { ConnectionError } from 'nest-amqp/client';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
+import { ManualClock } from '../client/support/manual-clock.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
@@ -56,6 +57,30 @@ describe('A server that closes', () => {
     }
     await harness.serve([Successor], { queue });
     expect(await late).toBe(2_000);
+  });
+
+  it('N3.5 ends a second after the grace period at the latest while the broker is silent', async () => {
+    const begun = new Inbox<number>();
+
+    @Controller()
+    class Service {
+      @EventPattern<string>('told')
+      told(n: number): Promise<void> {
+        begun.add(n);
+        return new Promise(() => {});
+      }
+    }
+    const queue = harness.name();
+    const { proxy, url } = await harness.proxy();
+    const clock = new ManualClock();
+    const app = await harness.serve([Service], { urls: url, queue, gracePeriod: 1_000, connection: { clock, heartbeat: 0 } }); // prettier-ignore
+    await lastValueFrom(harness.client({ queue }).emit('told', 1));
+    await begun.next();
+    proxy.stall();
+    const from = clock.now();
+    await clock.advanceUntil(app.close());
+    // The clock moves in steps of 10 ms.
+    expect(clock.now() - from).toBeLessThanOrEqual(2_050);
   });
 
   it('requeues those that are not answered in time, for another to answer', async () => {

@@ -6,6 +6,7 @@ import { ConsumerStartError } from '../../consumers/consumer.errors.js';
 import { SupervisedConsumer } from '../../consumers/lifecycle/supervised-consumer.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
+import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import { watchHandlerFailures } from './handler-failures.js';
 import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
@@ -170,12 +171,18 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   private async end(): Promise<boolean> {
     const { session } = this;
     this.session = undefined;
-    await session?.consumer.stop();
-    await session?.replies.close();
-    await session?.queue.leave();
+    if (!session) {
+      await this.source.close();
+      return false;
+    }
+    const { clock } = this.source.environment;
+    const end = clock.now() + session.queue.gracePeriod + FAREWELL;
+    const left = (): number => Math.max(1, end - clock.now());
+    await session.consumer.stop();
+    await isDoneWithin(clock, left(), leave(session));
     this.events.unwatch();
-    await this.source.close();
-    return session?.queue.connection !== undefined;
+    await this.source.close(left());
+    return session.queue.connection !== undefined;
   }
 
   private sayDefaults(): void {
@@ -188,6 +195,11 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
         'are delivered; set noAck: true for that, or noAck: false to remove this line',
     );
   }
+}
+
+async function leave({ replies, queue }: Session): Promise<void> {
+  await replies.close();
+  await queue.leave();
 }
 
 showAs(AmqpServer, (server) => server.shown);

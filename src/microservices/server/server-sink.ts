@@ -1,12 +1,9 @@
 import type { Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
-import { isDoneWithin } from '../../common/waiting.js';
+import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import { DeliverySink, type Result } from '../../consumers/sinks/delivery.sink.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ReplySender } from './reply-sender.js';
-
-/** Time for the last replies to be sent, ms. */
-const FAREWELL = 1_000;
 
 /** The settlement of a message, and the path of its replies. */
 export interface Route {
@@ -44,7 +41,7 @@ export class ServerSink extends DeliverySink implements Route {
 
   override async cutOff(): Promise<void> {
     this.server.abandonReplies(undefined);
-    await isDoneWithin(this.clock, FAREWELL, this.idle());
+    await isDoneWithin(this.clock, FAREWELL / 2, this.idle());
   }
 
   protected async process(delivery: Delivery): Promise<Result> {
