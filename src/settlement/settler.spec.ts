@@ -15,6 +15,8 @@ import { Settler, type SettledConsumer } from './settler.js';
 
 /** A delivery that notes how it was settled. */
 class FakeDelivery {
+  /** Its channel is gone. */
+  stale = false;
   readonly settlements: string[] = [];
   readonly exchange = 'orders';
   readonly routingKey = 'order.created';
@@ -240,5 +242,20 @@ describe('Settler', () => {
     one.reject({ requeue: false });
     await settle(settlerOf(), one);
     expect([one.settlements, aside, told[0]?.decision]).toEqual([['reject'], [], 'settled']);
+  });
+
+  it.each([
+    ['a retry in the broker', 'broker', ERROR],
+    ['a retry in the process', 'process', ERROR],
+    ['a requeue after a pause', 'broker', new RequeueMessage('later')],
+    ['a message of a stream', 'stream', ERROR],
+    ['a rejection', 'broker', new RejectMessage('never')],
+  ] as const)('leaves what fails after its channel has ended to the broker: %s', async (_, place, error) => {
+    const late = delivery(true);
+    outcomes = Array.from({ length: 3 }, () => LOST);
+    late.stale = true;
+    await settle(settlerOf(place), late, error);
+    expect(told.map(({ decision }) => decision)).toEqual(['requeue']);
+    expect([late.settlements, aside, stopped, jest.getTimerCount()]).toEqual([[], [], [], 0]);
   });
 });

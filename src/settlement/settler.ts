@@ -214,6 +214,8 @@ export class Settler {
       ? { kind: 'settled' }
       : decide(outcome, attempt, this.policy, this.facts.deliveryLimit - deliveriesBefore(delivery));
     const report = { delivery, outcome, attempt, reason, decision };
+    // Nothing may be held for a channel that is gone: nobody would end it.
+    if (delivery.stale) return this.log.failure({ ...report, decision: { kind: 'requeue' } }, NOT_LEFT.lost);
     const leaves = decision.kind === 'park' || (decision.kind === 'retry' && this.policy.place === 'broker');
     if (leaves) return this.depart(report, state);
     this.carryOut(delivery, decision, state, outcome);

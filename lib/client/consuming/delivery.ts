@@ -86,6 +86,11 @@ export class Delivery {
     return this.isSettled;
   }
 
+  /** Its channel was lost or closed: the broker delivers the message again unless it was settled, and settling it has no effect. */
+  get stale(): boolean {
+    return this.settlements.ended;
+  }
+
   /**
    * Done with it (basic.ack). Without effect, but for a line in the log, when the channel was lost meanwhile.
    *

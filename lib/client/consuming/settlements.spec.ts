@@ -81,7 +81,9 @@ describe('Settlements', () => {
   it('writes nothing of a generation that is over, not even what was acked before its end', () => {
     deliver(1, 2);
     ack(1);
+    expect(settlements.ended).toBe(false);
     settlements.end();
+    expect(settlements.ended).toBe(true);
     flush();
     ack(2);
     settlements.nack(2, true, true);

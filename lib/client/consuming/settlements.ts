@@ -121,6 +121,11 @@ export class Settlements {
     this.stale = true;
   }
 
+  /** The generation is over: nothing is settled any more. */
+  get ended(): boolean {
+    return this.stale;
+  }
+
   /** Returns the position of an outstanding delivery tag. Logs a line and returns -1 if it cannot be settled any more. */
   private outstanding(what: string, deliveryTag: number): number {
     const position = this.stale ? -1 : this.positionOf(deliveryTag);

@@ -1,5 +1,6 @@
 import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import {
+  ChannelClosedError,
   ConsumerCancelledError,
   NotFoundError,
   type Channel,
@@ -69,6 +70,7 @@ export class SupervisedConsumer {
   private readonly window: ConsumerWindow;
   private channel: Channel | undefined;
   private consumer: Consumer | undefined;
+  private stopping: Promise<void> | undefined;
   /** Steps wait for one another: attach, pause, stop. */
   private step: Promise<unknown> = Promise.resolve();
 
@@ -133,7 +135,7 @@ export class SupervisedConsumer {
         // With `startup: 'background'` that may take long, and the application may stop meanwhile.
         await untilAborted(this.host.prepare(), this.ended.signal);
         await this.host.position?.load();
-        await this.attach();
+        await this.attachToQueue();
       });
     } catch (error) {
       await this.channel?.close();
@@ -163,7 +165,7 @@ export class SupervisedConsumer {
     if (this.wanted !== 'paused') return;
     this.wanted = 'consuming';
     try {
-      await this.inTurn(() => this.attachAgain());
+      await this.inTurn(() => this.attachToQueue());
     } catch (error) {
       if (this.wanted === 'consuming') this.wanted = 'paused';
       throw this.startError(error);
@@ -175,8 +177,11 @@ export class SupervisedConsumer {
    * No new messages, then the ones being handled to their end, their settlement included. What is not done within the
    * grace period goes back to its queue.
    */
-  async stop(): Promise<void> {
-    if (this.wanted === 'stopped') return;
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopOnce());
+  }
+
+  private async stopOnce(): Promise<void> {
     this.wanted = 'stopped';
     this.ended.abort();
     const { gracePeriod } = this.host;
@@ -206,6 +211,8 @@ export class SupervisedConsumer {
     await this.inTurn(() => this.leave());
     this.sink.flush();
     await this.sink.idle();
+    // What has failed meanwhile and cannot leave its queue.
+    this.sink.flush();
   }
 
   /**
@@ -264,6 +271,8 @@ export class SupervisedConsumer {
   private async attach(): Promise<void> {
     if (this.wanted !== 'consuming' || this.consumer) return;
     const channel = await this.openChannel();
+    // A stop does not wait longer than its grace period, and nothing may begin behind it.
+    if (this.stopped) return;
     const { prefetch: _, ...options } = this.options;
     const consumer = await channel.basicConsume(this.host.queueName(), this.handle, {
       ...options,
@@ -286,8 +295,8 @@ export class SupervisedConsumer {
     });
   }
 
-  /** The queue may have been deleted while nobody consumed it: whom the broker would have told had no consumer there. */
-  private async attachAgain(): Promise<void> {
+  /** Restores the queue if it was deleted while nobody consumed it: the broker tells only consumers of a deletion. */
+  private async attachToQueue(): Promise<void> {
     try {
       await this.attach();
     } catch (error) {
@@ -302,8 +311,9 @@ export class SupervisedConsumer {
     const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = await connection.openChannel({ prefetch: this.options.prefetch });
     channel.on('lost', (error) => this.abandon(error));
-    void channel.closed.then(() => {
+    void channel.closed.then((error) => {
       if (this.channel === channel) this.channel = undefined;
+      this.abandon(error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')));
     });
     return (this.channel = channel);
   }

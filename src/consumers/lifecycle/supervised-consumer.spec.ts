@@ -1,0 +1,97 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
+import { systemClock, type Random } from '../../../lib/environment/index.js';
+import type { ConsumeArguments } from './consume-arguments.js';
+import type { DeliverySink } from '../sinks/delivery.sink.js';
+import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
+
+describe('SupervisedConsumer', () => {
+  /** What it did, in order. */
+  let log: string[];
+  let finishHandlers: () => void;
+  /** What basic.consume comes to, in order; success when there is none. */
+  let refusals: Error[];
+
+  const never = new Promise<undefined>(() => {});
+  const channel = {
+    on: () => {},
+    closed: never,
+    basicConsume: (queue: string) => {
+      const refusal = refusals.shift();
+      log.push(`consume ${queue}${refusal ? ': refused' : ''}`);
+      return refusal ? Promise.reject(refusal) : Promise.resolve({ active: true, closed: never });
+    },
+    close: () => Promise.resolve(),
+  } as unknown as Channel;
+
+  const create = (host: Partial<SupervisionHost> = {}): SupervisedConsumer => {
+    const sink = {
+      settler: { held: [] },
+      flush: () => log.push('flush'),
+      idle: () => new Promise<void>((resolve) => (finishHandlers = resolve)),
+      cutOff: () => Promise.resolve(),
+      abandon: () => log.push('abandon'),
+    } as unknown as DeliverySink;
+    const whole: SupervisionHost = {
+      name: 'Billing.onOrder',
+      queue: 'billing',
+      environment: { clock: systemClock, random: { next: () => 0.5 } as Random },
+      gracePeriod: 60_000,
+      position: undefined,
+      connect: () => Promise.resolve({ openChannel: () => Promise.resolve(channel) } as unknown as Connection),
+      prepare: () => Promise.resolve(),
+      queueName: () => 'billing',
+      restoreQueue: () => Promise.resolve(void log.push('restore the queue')),
+      isFinal: () => false,
+      ...host,
+    };
+    return new SupervisedConsumer(whole, { prefetch: 10 } as ConsumeArguments, sink);
+  };
+
+  beforeEach(() => {
+    [log, refusals] = [[], []];
+    jest.spyOn(Logger.prototype, 'log').mockImplementation(() => {});
+  });
+  afterEach(() => void jest.restoreAllMocks());
+
+  it('stops once: a second stop() waits for the first one, too', async () => {
+    const consumer = create();
+    const first = consumer.stop().then(() => log.push('first'));
+    const second = consumer.stop().then(() => log.push('second'));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).toEqual(['flush']);
+    finishHandlers();
+    await Promise.all([first, second]);
+    // What failed while the handlers ran to their end goes back as well.
+    expect(log).toEqual(['flush', 'flush', 'abandon', 'first', 'second']);
+  });
+
+  it('restores a queue that was deleted between its declaration and the start', async () => {
+    refusals = [new NotFoundError("404 NOT_FOUND - no queue 'billing'")];
+    await create().start();
+    expect(log).toEqual(['consume billing: refused', 'restore the queue', 'consume billing']);
+  });
+
+  it('tells what a start comes to whose queue cannot be restored', async () => {
+    const missing = new NotFoundError("404 NOT_FOUND - no queue 'billing'");
+    refusals = [missing];
+    const consumer = create({ restoreQueue: () => Promise.reject(missing) });
+    await expect(consumer.start()).rejects.toMatchObject({ cause: missing });
+    expect(log).toEqual(['consume billing: refused']);
+  });
+
+  it('consumes nothing on a channel that opens after the stop', async () => {
+    let open!: (opened: Channel) => void;
+    const opening = new Promise<Channel>((resolve) => (open = resolve));
+    const connection = { openChannel: () => opening } as unknown as Connection;
+    const consumer = create({ gracePeriod: 1, connect: () => Promise.resolve(connection) });
+    jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    const started = consumer.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    await consumer.stop();
+    open(channel);
+    await started;
+    expect(log.filter((line) => line.startsWith('consume'))).toEqual([]);
+  });
+});
