@@ -45,14 +45,18 @@ async function tell(
   return { queue, app, client, goesOn };
 }
 
-/** The next message of a queue, taken out of it. */
-const taken = (queue: string): Promise<Delivery> =>
-  eventually(() =>
-    harness.channel.basicGet(queue, { noAck: true }).catch((error: unknown) => {
-      if (error instanceof NotFoundError) return undefined;
+/** Takes the next message out of a queue, which may not exist yet. RabbitMQ answers basic.get with 541 while it creates the queue. */
+async function taken(queue: string): Promise<Delivery> {
+  await eventually(async () => {
+    try {
+      return (await harness.ready(queue)) > 0;
+    } catch (error) {
+      if (error instanceof NotFoundError) return false;
       throw error;
-    }),
-  );
+    }
+  });
+  return eventually(() => harness.channel.basicGet(queue, { noAck: true }));
+}
 
 /** The queue for parked messages is declared with the first of them. */
 async function neverParked(queue: string): Promise<void> {

@@ -235,7 +235,7 @@ describe('@AmqpBatchConsumer()', () => {
   });
 
   it.each([
-    [{ size: 10, prefetch: 9 }, InvalidConsumerError, 'with a prefetch of 9 a batch of 10 would never be full'],
+    [{ size: 10, prefetch: 9 }, InvalidConsumerError, 'a batch of 10 never fills with a prefetch of 9'],
     [{ size: 0 }, ConfigurationError, 'size must be a whole number from 1; it is the number 0'],
     [{ size: Infinity }, ConfigurationError, 'size must be a whole number from 1; it is the number Infinity'],
     [{ size: 1, concurrency: 0.5 }, ConfigurationError, 'concurrency must be a whole number from 1, or Infinity'],

@@ -175,7 +175,11 @@ describe('queue names', () => {
       'Its useFactory made no name but a value of type undefined',
     ],
     ['no name at all', '', 'Its queue has no name'],
-    ['a provider that is not there', { inject: ['nobody'], useFactory: () => 'x' }, /the name of its queue: .*nobody/],
+    [
+      'a provider that is not there',
+      { inject: ['nobody'], useFactory: () => 'x' },
+      /^Billing\.onOrder cannot be a consumer: .*nobody/,
+    ],
     [
       'a factory that fails',
       {
@@ -183,7 +187,7 @@ describe('queue names', () => {
           throw new Error('no config');
         },
       },
-      'the name of its queue: no config',
+      "Billing.onOrder cannot be a consumer: its queue's name could not be made: no config",
     ],
   ])('%s fails the start, and says whose it is', async (_, source, message) => {
     const { app } = start(source, {}, nest.name());
