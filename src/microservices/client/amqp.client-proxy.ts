@@ -101,6 +101,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
   /** The async context of the connection, which outlives the request that it was opened for. */
   private readonly scope = new AsyncResource('AmqpClientProxy');
+  /** Is aborted by `close()`, and then made anew. */
+  private stop = new AbortController();
   private opening: Promise<Session> | undefined;
   private session: Session | undefined;
   /** The channel of events, which wait here for the connection. It is separate, so that a failed event fails no request. */
@@ -153,6 +155,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
    */
   async close(): Promise<void> {
     const { session, events } = this;
+    this.stop.abort(new ConnectionClosedError('the client was closed while it connected'));
+    this.stop = new AbortController();
     this.session = undefined;
     this.opening = undefined;
     this.events = undefined;
@@ -392,6 +396,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   private async start(): Promise<Session> {
+    const { signal } = this.stop;
     const { publishing: connection } = await this.source.open();
     try {
       this.transportEvents.watch(connection);
@@ -409,10 +414,14 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       if (this.replyQueue !== DIRECT_REPLY_TO) await declareReplyQueue(connection, this.replyQueue);
       const consumer = await this.requester.listen(requests);
       void consumer.closed.then((error) => error && this.abandon(session, error));
+      // The client was closed while it connected.
+      signal.throwIfAborted();
       this.session = session;
       this.transportEvents.connected();
       return session;
     } catch (error) {
+      // close() closes what was opened before it; what is open now belongs to a later call.
+      if (signal.aborted) throw signal.reason;
       this.transportEvents.unwatch();
       await this.source.close();
       throw error;
