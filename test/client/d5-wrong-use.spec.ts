@@ -52,7 +52,7 @@ describe('D5 wrong use is an error that teaches', () => {
     for (const delivery of [acked, rejected, automatic]) {
       for (const settle of [() => delivery.ack(), () => delivery.nack(), () => delivery.reject()]) {
         expect(settle).toThrow(AlreadySettledError);
-        expect(settle).toThrow(/settled already, or came without acknowledgement \(noAck\)/);
+        expect(settle).toThrow(/was settled before, or needs no settlement \(noAck\)/);
       }
     }
     // The broker has heard of none of it.

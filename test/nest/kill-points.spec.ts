@@ -9,6 +9,7 @@ import { AmqpConsumer, AmqpModule, Ctx, fixed, quorumQueue, type AmqpContext } f
 import type { Delivery } from 'nest-amqp/client';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
 import { publisherOf, useNest } from './support/nest-harness.js';
+import { eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -63,6 +64,8 @@ describe('a process that is killed', () => {
     const app = await nest.start({ providers: [failing(queue)] }, { topology: { queues: [quorumQueue(queue)] } });
     const inbox = new Inbox<Delivery>();
     await declareParked(queue);
+    // RabbitMQ answers basic.consume with 541 while it creates the queue.
+    await eventually(async () => (await nest.ready(`${queue}.parked`)) > 0);
     await nest.channel.basicConsume(`${queue}.parked`, inbox.add, { noAck: true });
     await inbox.next();
     await publisherOf(app).sendToQueue(queue, 'last', { messageId: 'last' });

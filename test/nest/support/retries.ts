@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AmqpConsumer, type AmqpContext, type ConsumerOptions } from 'nest-amqp';
 import type { Delivery } from 'nest-amqp/client';
+import { eventually } from '../../client/support/client-harness.js';
 import { Inbox } from '../../support/inbox.js';
 import { useNest } from './nest-harness.js';
 
@@ -40,12 +41,17 @@ export function useRetries() {
     return delivery;
   }
 
-  /** The one message that is parked. The application declares the parked queue with its first message, so that may come later. */
+  /**
+   * The one message that is parked. The application declares the parked queue with its first message, so that may come later;
+   * RabbitMQ answers basic.consume with 541 while it creates the queue.
+   */
   async function parkedOf(queue: string): Promise<Delivery> {
-    await nest.channel.queueDeclare(`${queue}.parked`, {
+    const parked = `${queue}.parked`;
+    await nest.channel.queueDeclare(parked, {
       arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
     });
-    return only(`${queue}.parked`);
+    await eventually(async () => (await nest.ready(parked)) > 0);
+    return only(parked);
   }
 
   return { nest, queueWith, consumerOf, only, parkedOf };
