@@ -12,7 +12,7 @@ describe('D3 limits of tune', () => {
     });
     const error = await errorOf(harness.connect({ urls: server.url }));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toMatch(new RegExp(`frame-max of ${frameMax} bytes.*4096`));
+    expect(error.message).toMatch(new RegExp(`frame-max is ${frameMax} bytes.*4096`));
   });
 
   it('D3 4096 will do, and 0 is no limit', async () => {

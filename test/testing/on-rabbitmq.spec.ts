@@ -4,7 +4,7 @@ import { Module, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpModule, ConfirmingPublisher } from 'nest-amqp';
-import { connect, type Channel, type Connection } from 'nest-amqp/client';
+import { connect, NotFoundError, type Channel, type Connection } from 'nest-amqp/client';
 import { AmqpHarness, AmqpTestingModule, type DeliverOptions, type DeliveryOutcome } from 'nest-amqp/testing';
 import { SettlerFactory } from '../../src/settlement/settler.factory.js';
 import { eventually } from '../client/support/client-harness.js';
@@ -117,11 +117,15 @@ describe('outcomes that the harness tells, and what RabbitMQ makes of the same m
     await eventually(async () => (await left()) === 0);
   });
 
-  /** Whether a message with this id is in the queue; it stays there. */
+  /** Whether a message with this id is in the queue; it stays there. Delay and parked queues exist from their first message on. */
   async function holds(queue: string, messageId: string): Promise<boolean> {
-    const scratch = await connection.openChannel();
+    const scratch = await connection.openChannel({ restore: false });
     let there = false;
-    for (let got; (got = await scratch.basicGet(queue));) there ||= got.properties.messageId === messageId;
+    try {
+      for (let got; (got = await scratch.basicGet(queue));) there ||= got.properties.messageId === messageId;
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+    }
     // What was fetched goes back with its channel.
     await scratch.close();
     return there;
