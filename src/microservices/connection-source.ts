@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import {
+  ConnectionClosedError,
   createConnection,
   type Channel,
   type ChannelOptions,
@@ -31,6 +32,44 @@ export interface ConnectionSource {
   close(timeout?: number): Promise<void>;
 }
 
+/**
+ * The source of what a server begins with one `listen()`. After `close()` it gives nothing: an own connection can be used
+ * again, so work that has not noticed the end yet would begin one that nobody closes.
+ */
+export class SessionSource implements ConnectionSource {
+  readonly environment: Environment;
+  readonly topology: TopologyOptions;
+  private closed = false;
+
+  constructor(private readonly source: ConnectionSource) {
+    this.environment = source.environment;
+    this.topology = source.topology;
+  }
+
+  get failure(): Error | undefined {
+    return this.source.failure;
+  }
+
+  async open(): Promise<TransportConnections> {
+    this.refuseIfClosed();
+    return this.source.open();
+  }
+
+  channel(options: ChannelOptions): Channel {
+    this.refuseIfClosed();
+    return this.source.channel(options);
+  }
+
+  async close(timeout?: number): Promise<void> {
+    this.closed = true;
+    await this.source.close(timeout);
+  }
+
+  private refuseIfClosed(): void {
+    if (this.closed) throw new ConnectionClosedError('the server was closed');
+  }
+}
+
 /** Both may be the same connection. */
 export interface TransportConnections {
   readonly consuming: Connection;
@@ -47,6 +86,7 @@ export class OwnConnection implements ConnectionSource {
   failure: Error | undefined;
   private readonly options: ConnectionOptions;
   private current: Connection | undefined;
+  private closing: Connection | undefined;
 
   /** @param side of a client, `open()` rejects when an attempt fails, while the connection keeps trying */
   constructor(
@@ -81,9 +121,10 @@ export class OwnConnection implements ConnectionSource {
   }
 
   async close(timeout?: number): Promise<void> {
-    const { current } = this;
+    // An earlier call may still be closing it, and both wait.
+    this.closing = this.current ?? this.closing;
     this.current = undefined;
-    await current?.close(timeout === undefined ? {} : { timeout });
+    await this.closing?.close(timeout === undefined ? {} : { timeout });
   }
 
   private begin(): Connection {
@@ -100,6 +141,7 @@ export class OwnConnection implements ConnectionSource {
       })
       .on('closed', () => {
         if (this.current === connection) this.current = undefined;
+        if (this.closing === connection) this.closing = undefined;
       });
     return connection;
   }

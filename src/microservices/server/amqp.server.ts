@@ -5,7 +5,7 @@ import { ConnectionClosedError, ConnectionLostError, type Connection } from '../
 import { ConsumerStartError } from '../../consumers/consumer.errors.js';
 import { SupervisedConsumer } from '../../consumers/lifecycle/supervised-consumer.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
-import { OwnConnection, type ConnectionSource } from '../connection-source.js';
+import { OwnConnection, SessionSource, type ConnectionSource } from '../connection-source.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import { watchHandlerFailures } from './handler-failures.js';
 import { MessageServer } from './message-server.js';
@@ -31,6 +31,7 @@ const CLOSING = 'the service is shutting down';
 
 /** What a server consists of from `listen()` to `close()`. */
 interface Session {
+  readonly source: SessionSource;
   readonly consumer: SupervisedConsumer;
   readonly queue: ServerQueue;
   readonly replies: ReplySender;
@@ -82,7 +83,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
       this.sayDefaults();
       await this.consume();
     } catch (error) {
-      await this.end();
+      await (this.closing ?? this.end());
       failure = error instanceof ConsumerStartError ? error.cause : error;
     }
     if (failure === undefined) callback();
@@ -126,7 +127,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   }
 
   private begin(): Session {
-    const { options, source, logger } = this;
+    const { options, logger } = this;
+    const source = new SessionSource(this.source);
     const { clock } = source.environment;
     const { prefetchCount: prefetch = DEFAULT_PREFETCH, noAck = false, consumerTag } = options;
     const replies = new ReplySender(source, this.serializer, logger);
@@ -149,7 +151,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     });
     const consume = { prefetch, noAck, ...(consumerTag === undefined ? {} : { consumerTag }), arguments: () => ({}) };
     const consumer = new SupervisedConsumer(queue, consume, sink);
-    return { consumer, queue, replies };
+    return { source, consumer, queue, replies };
   }
 
   private onConsuming({ connection }: ServerQueue): void {
@@ -181,7 +183,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     await session.consumer.stop();
     await isDoneWithin(clock, left(), leave(session));
     this.events.unwatch();
-    await this.source.close(left());
+    await session.source.close(left());
     return session.queue.connection !== undefined;
   }
 
