@@ -45,7 +45,7 @@ describe('D3 limits of tune', () => {
     expect(error.message).toMatch(/minimum allowed value \(8192\)/);
   });
 
-  it('D3 a frame-max of 100 as an option, or in the URI', async () => {
+  it('D3 a frame-max is 100 as an option, or in the URI', async () => {
     const asOption = await errorOf(harness.connect({ frameMax: 100 }));
     expect(asOption).toBeInstanceOf(ConfigurationError);
     expect(asOption.message).toMatch(/frameMax.*4096/);
@@ -80,6 +80,6 @@ describe('D3 limits of tune', () => {
     const server = await harness.server((peer) => peer.greet().then(() => peer.tune({ frameMax: 10 })));
     const error = await errorOf(harness.connect({ urls: [server.url, server.url] }));
     expect(error instanceof ConfigurationError || error instanceof ConnectionError).toBe(true);
-    expect(error.message).toMatch(/frame-max of 10/);
+    expect(error.message).toMatch(/frame-max is 10 /);
   });
 });

@@ -4,7 +4,9 @@ import { type RabbitMq, startRabbitMq } from '../support/rabbitmq.js';
 import { Application } from './support/application.js';
 import { eventOf, useClientHarness } from './support/client-harness.js';
 
-jest.setTimeout(60_000);
+/** ms. A broker that boots on a busy machine takes its time. */
+const BOOT = 150_000;
+jest.setTimeout(2 * BOOT);
 
 describe('B restore after what a broker does', () => {
   const harness = useClientHarness();
@@ -26,8 +28,10 @@ describe('B restore after what a broker does', () => {
     const settled = application.pend();
     const lost = eventOf(connection, 'disconnected');
     const failed = eventOf(connection, 'reconnectFailed');
-    const back = eventOf(connection, 'reconnected', 40_000);
-    const waiting = lost.then(() => application.sibling.publish('', application.queue, 'published meanwhile'));
+    const back = eventOf(connection, 'reconnected', BOOT);
+    const waiting = lost.then(() =>
+      application.sibling.publish('', application.queue, 'published meanwhile', { timeout: BOOT }),
+    );
     await rabbit.kill();
     proxy.resume();
     await lost;
@@ -49,7 +53,7 @@ describe('B restore after what a broker does', () => {
     const redelivered = await application.hold();
     proxy.stall('toServer');
     const settled = application.pend();
-    const back = eventOf(connection, 'reconnected', 40_000);
+    const back = eventOf(connection, 'reconnected', BOOT);
     const restarted = rabbit.restart();
     const [reason] = await eventOf<[Error]>(connection, 'disconnected');
     expect(reason.cause).toBeInstanceOf(ConnectionForcedError);
@@ -85,7 +89,7 @@ describe('B restore after what a broker does', () => {
     const confirmed: string[] = [];
     const outcomes: Promise<unknown>[] = [];
     const lost = eventOf(connection, 'disconnected');
-    const back = eventOf(connection, 'reconnected', 40_000);
+    const back = eventOf(connection, 'reconnected', BOOT);
     await rabbit.flush();
     let over = false;
     void lost.then(() => (over = true));
