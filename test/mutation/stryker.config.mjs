@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: ['lib/client', 'lib/protocol', 'src/settlement', 'src/publishers'].map(
     (folder) => `${folder}/**/!(*.spec).ts`,
