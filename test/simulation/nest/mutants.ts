@@ -164,7 +164,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/microservices/server/amqp.server.ts',
-    search: '    await this.source.close(left());\n    return session',
+    search: '    await session.source.close(left());\n    return session',
     replace: '    return session',
     why: 'a server that closes leaves its connection open',
   },
