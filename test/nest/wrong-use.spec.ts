@@ -150,4 +150,21 @@ describe('a consumer that cannot get messages', () => {
         'the module in one that the application starts with.',
     ]);
   });
+
+  it('is warned of once where its class consumes already', async () => {
+    const queue = nest.name();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: false })
+      onOrder(): void {}
+    }
+
+    @Module({ providers: [Billing] })
+    class LateModule {}
+
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await app.get(LazyModuleLoader).load(() => LateModule);
+    expect(nest.lines.with('Billing.onOrder gets no messages')).toHaveLength(1);
+  });
 });

@@ -95,9 +95,9 @@ export class ConsumerExplorer implements OnModuleInit {
   }
 
   private warnOfLatecomers(): void {
-    const late = new Set(this.hosts().flatMap(({ key, prototype }) => (markFound(key) ? [prototype] : [])));
+    const late = new Set(this.hosts().flatMap(({ key, wrapper }) => (markFound(key) ? [wrapper] : [])));
     for (const { method, host } of this.methods()) {
-      if (!late.has(host.prototype) || this.metadata.getConsumers(method).length === 0) continue;
+      if (!late.has(host.wrapper) || this.metadata.getConsumers(method).length === 0) continue;
       this.logger.warn(
         `${host.name} gets no messages: its module was loaded lazily, and consumers start with the application. Import ` +
           'the module in one that the application starts with.',
@@ -135,8 +135,9 @@ export class ConsumerExplorer implements OnModuleInit {
       const prototype = prototypeOf(wrapper);
       if (!prototype) return [];
       const { constructor } = prototype;
-      const key = isShared(wrapper) ? (wrapper.instance as object) : prototype;
-      if (isShared(wrapper)) {
+      const shared = isShared(wrapper);
+      const key = shared ? (wrapper.instance as object) : prototype;
+      if (shared) {
         if (seen.has(key) || (wrapper.isNotMetatype && scoped.has(constructor))) return [];
         seen.add(key);
       }
