@@ -24,7 +24,7 @@ const predeclared = [
   ['amq.match', 'headers'],
 ] as const;
 
-/** What a dead letter takes: the table of its deaths is extended and encoded, which is slow beside all else. */
+/** Pieces of work of a dead letter: the broker extends and encodes the table of its deaths, which takes most of the time. */
 const PIECES_A_LETTER = 4;
 
 /** The part of the broker that a virtual host uses. */

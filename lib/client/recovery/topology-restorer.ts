@@ -42,7 +42,7 @@ export class TopologyRestorer {
   private discarding: Promise<void> | undefined;
   /** Every channel was in use when some of them were to be deleted. */
   private wantsChannel = false;
-  /** What is failing or locked was found to be so on this link. */
+  /** The link on which the failing and locked entities were found. */
   private knownOn: Link | undefined;
   private retryingOn: Link | undefined;
 

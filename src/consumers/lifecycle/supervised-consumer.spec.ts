@@ -7,10 +7,10 @@ import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
 
 describe('SupervisedConsumer', () => {
-  /** What it did, in order. */
+  /** The steps of the consumer, in order. */
   let log: string[];
   let finishHandlers: () => void;
-  /** What basic.consume comes to, in order; success when there is none. */
+  /** The errors of the next calls of basicConsume, in order; a call without one succeeds. */
   let refusals: Error[];
 
   const never = new Promise<undefined>(() => {});
@@ -63,7 +63,7 @@ describe('SupervisedConsumer', () => {
     expect(log).toEqual(['flush']);
     finishHandlers();
     await Promise.all([first, second]);
-    // What failed while the handlers ran to their end goes back as well.
+    // The second flush gives back the messages that failed while the handlers ended.
     expect(log).toEqual(['flush', 'flush', 'abandon', 'first', 'second']);
   });
 

@@ -199,7 +199,7 @@ export class SupervisedConsumer {
         this.fields,
       );
       await this.sink.cutOff();
-      // What this turn has acknowledged leaves with it.
+      // The socket takes the acknowledgements of this turn at its end.
       await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
       await this.channel?.close({ timeout: 1 });
     }
@@ -211,7 +211,7 @@ export class SupervisedConsumer {
     await this.inTurn(() => this.leave());
     this.sink.flush();
     await this.sink.idle();
-    // What has failed meanwhile and cannot leave its queue.
+    // Gives back the messages that failed meanwhile and cannot leave their queue.
     this.sink.flush();
   }
 

@@ -8,7 +8,7 @@ import type { ConsumerOptions } from './consumer-options.js';
 
 type Check = readonly [fits: (value: unknown) => boolean, expected: string];
 
-/** What the values of the options that go to the broker as they are must be. */
+/** Checks the values of options that go to the broker unchanged. */
 const VALUES: Readonly<Record<string, Check>> = {
   connection: [(value) => typeof value === 'string', 'the name of a connection'],
   consumerTag: [(value) => typeof value === 'string' && value !== '', 'a text that is not empty'],
