@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { getEventListeners } from 'node:events';
 import { connect, NotFoundError } from '../../lib/client/index.js';
-import type { Channel, Connection, Delivery } from '../../lib/client/index.js';
+import type { Channel, Delivery } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -10,7 +10,7 @@ import { connectionEndpointOf, endpointOf } from './support/client-internals.js'
 describe('K1 what is on record is what the broker has, and nothing else', () => {
   const harness = useClientHarness();
 
-  async function setUp(): Promise<{ connection: Connection; channel: Channel; lose: () => Promise<void> }> {
+  async function setUp() {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const lose = async (): Promise<void> => {
@@ -18,7 +18,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       proxy.cut();
       await back;
     };
-    return { connection, channel, lose };
+    return { connection, channel, lose, proxy };
   }
 
   /** Looked at from outside: on a connection that has nothing on record. */
@@ -101,11 +101,13 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
   });
 
   it('K1.1 it follows the broker also when the channel closes before the answer has come', async () => {
-    const { connection, channel } = await setUp();
+    const { connection, channel, proxy } = await setUp();
     const [own, queue] = [await connection.openChannel(), harness.name()];
     await channel.queueDeclare(queue);
+    proxy.stall('toClient');
     const deleting = errorOf(own.queueDelete(queue));
     await own.close({ timeout: 0 });
+    proxy.resume('toClient');
     expect(await deleting).toMatchObject({ name: 'ChannelClosedError', outcome: 'unknown' });
     await eventually(() => Promise.resolve(connectionEndpointOf(connection).topology.size === 0));
     expect(await gone('queue', queue)).toBe(true);
