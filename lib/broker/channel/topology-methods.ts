@@ -64,8 +64,7 @@ export class TopologyMethods {
     const { passive, type, durable, autoDelete, internal } = args;
     const exchange = clean(args.exchange);
     const { vhost } = this.host;
-    // Passive or not, there is nothing to ask of the default exchange.
-    if (passive && exchange !== '') vhost.exchange(exchange);
+    if (passive) vhost.assertExchange(exchange);
     else vhost.declareExchange(exchange, { type, durable, autoDelete, internal, arguments: args.arguments });
   }
 

@@ -90,11 +90,17 @@ export class Vhost {
     return queue;
   }
 
-  /** Declares an exchange, or finds it as it is wanted. @throws BrokerError */
-  declareExchange(name: string, properties: ExchangeProperties): void {
+  /** A passive declaration: the exchange is there. @throws BrokerError (NOT_FOUND, or ACCESS_REFUSED for the default exchange) */
+  assertExchange(name: string): void {
     refuseDefault(name);
+    this.exchange(name);
+  }
+
+  /** Declares an exchange, or finds it as it is wanted. RabbitMQ checks the type before the name. @throws BrokerError */
+  declareExchange(name: string, properties: ExchangeProperties): void {
     const router = createRouter(properties.type);
     if (!router) throw new BrokerError('COMMAND_INVALID', `invalid exchange type '${properties.type}'`);
+    refuseDefault(name);
     const there = this.exchanges.get(name);
     if (there) return there.assertEquivalent(properties);
     refuseReserved('exchange', name);

@@ -41,6 +41,7 @@ export class Peer {
     // RabbitMQ asks for the queue that an empty name stands for before it asks for the channel.
     const shortcut = name !== 'queue.declare' && (method.args as { queue?: string }).queue === '';
     if (shortcut && channel !== 0 && !this.channel(channel)) return;
+    if (this.channel(channel)?.foresees(method) === false) return;
     this.tell({ kind: 'method', channel, method });
     this.raw.send(channel, name, args);
   }
@@ -102,11 +103,11 @@ export class Peer {
 
   /** Something is to come still. */
   get awaits(): boolean {
-    const { expected, state, channels, mayHangUp } = this.reference;
+    const { expected, state, speakers, mayHangUp } = this.reference;
     if (state === 'over') return false;
     if (mayHangUp && this.raw.closed) return false;
     if (expected.length > 0) return true;
-    return [...channels.values()].some((channel) => {
+    return speakers.some(([, channel]) => {
       const late =
         channel.state === 'open' &&
         (channel.returns.length > 0 || channel.deliveries.cancels.size > 0 || channel.unconfirmed.size > 0);
@@ -117,15 +118,15 @@ export class Peer {
   /** Says what has not come. */
   audit(): void {
     if (!this.awaits) return;
-    const { expected, channels } = this.reference;
+    const { expected, speakers } = this.reference;
     for (const [id, due] of [
       [0, expected] as const,
-      ...[...channels].map(([id, channel]) => [id, channel.expected] as const),
+      ...speakers.map(([id, channel]) => [id, channel.expected] as const),
     ]) {
       for (const { names, codes } of due)
         this.complain(`channel ${id}: ${names.join(' or ')}${codes ? ` ${codes.join()}` : ''} has not come`);
     }
-    for (const [id, { returns, unconfirmed, state, deliveries }] of channels) {
+    for (const [id, { returns, unconfirmed, state, deliveries }] of speakers) {
       if (state !== 'open') continue;
       if (returns.length > 0) this.complain(`channel ${id}: not returned: ${returns.join()}`);
       const cancels = [...deliveries.cancels].join();
@@ -163,10 +164,10 @@ export class Peer {
     const name = properties?.messageId ?? '';
     if (id === 0) {
       const ends = method.name === 'connection.close' || method.name === 'connection.closeOk';
-      if (ends && this.concurrent) for (const { expected } of reference.channels.values()) expected.length = 0;
+      if (ends && this.concurrent) for (const [, { expected }] of reference.speakers) expected.length = 0;
       return matches(reference.expected.shift(), method);
     }
-    const channel = reference.channels.get(id);
+    const channel = reference.speaker(id);
     if (!channel) return `${method.name} came on a channel that is not open`;
     if (body && body.length !== sizeIn(name)) return `message '${name}' has a body of ${body.length} bytes`;
     switch (method.name) {

@@ -54,6 +54,13 @@ export class ChannelReference {
 
   // What the client sends.
 
+  /** Whether it can tell what RabbitMQ answers: messages leave some queues by themselves, so nobody knows if one is empty. */
+  foresees({ name, args }: Method): boolean {
+    if (name !== 'queue.delete' || !args.ifEmpty) return true;
+    const queue = this.owner.vhost.queues.get(clean(args.queue || (this.lastDeclared ?? '')));
+    return !queue || queue.count !== undefined;
+  }
+
   /** A method without content. @throws Refusal */
   onMethod(method: Method): void {
     const { vhost } = this.owner;
@@ -70,7 +77,7 @@ export class ChannelReference {
         const { type, passive, noWait, durable, autoDelete, internal } = method.args;
         const exchange = clean(method.args.exchange);
         if (passive) {
-          if (exchange === '') throw new Refusal('ACCESS_REFUSED', 'COMMAND_INVALID');
+          if (exchange === '') throw new Refusal('ACCESS_REFUSED');
           vhost.exchange(exchange);
         } else vhost.declareExchange(exchange, type, { durable, autoDelete, internal });
         return this.answer('exchange.declareOk', noWait);

@@ -32,6 +32,8 @@ export class ConnectionReference implements ChannelOwner {
   /** The broker may hang up in place of connection.close: for what it cannot name. */
   mayHangUp = false;
   private readonly contents = new Map<number, Content>();
+  /** Channels whose end the client has answered before it saw all that the broker says on them; by number, oldest first. */
+  private readonly ended = new Map<number, ChannelReference[]>();
 
   constructor(
     readonly vhost: VhostReference,
@@ -41,6 +43,19 @@ export class ConnectionReference implements ChannelOwner {
 
   channel(id: number): ChannelReference | undefined {
     return this.channels.get(id);
+  }
+
+  /** The channel that the broker's next frame on this number belongs to. */
+  speaker(id: number): ChannelReference | undefined {
+    const ended = this.ended.get(id);
+    while (ended && ended.length > 0 && ended[0]!.expected.length === 0) ended.shift();
+    return ended?.[0] ?? this.channels.get(id);
+  }
+
+  /** All channels on which something may have to come, with their numbers. */
+  get speakers(): (readonly [id: number, channel: ChannelReference])[] {
+    const ended = [...this.ended].flatMap(([id, channels]) => channels.map((channel) => [id, channel] as const));
+    return [...ended, ...this.channels];
   }
 
   onFrame(frame: ClientFrame): void {
@@ -70,6 +85,8 @@ export class ConnectionReference implements ChannelOwner {
 
   /** The client has seen channel.close, and answers; or its channel.close was answered. */
   onChannelGone(id: number): void {
+    const channel = this.channels.get(id);
+    if (channel && channel.expected.length > 0) this.ended.set(id, [...(this.ended.get(id) ?? []), channel]);
     this.channels.delete(id);
     this.contents.delete(id);
   }
@@ -123,9 +140,9 @@ export class ConnectionReference implements ChannelOwner {
     }
   }
 
-  /** The broker has closed this channel: of all that comes only the end of it is of any meaning. */
+  /** The broker has closed this channel: it ignores all that comes, except what ends the channel and what is no frame of a channel. */
   private onClosing(frame: ClientFrame, channel: ChannelReference): void {
-    if (frame.kind === 'unknown method' || frame.kind === 'malformed') return this.onOpen(frame);
+    if (['unknown method', 'malformed', 'heartbeat'].includes(frame.kind)) return this.onOpen(frame);
     if (frame.kind !== 'method' || channel.state !== 'closing') return;
     if (frame.method.name === 'channel.open') throw new Refusal('CHANNEL_ERROR');
     if (frame.method.name === 'channel.close') channel.expected.push({ names: ['channel.closeOk'] });
