@@ -411,11 +411,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   ): Promise<R> {
     // Calls of one tick go out in their order: no turn is waited for while the channel is open.
     const left = this.isOpen ? options : await this.#endpoint.whenOpen(name, options);
-    const { signal, timeout = this.#endpoint.rpcTimeout } = left;
+    const { clock, rpc, rpcTimeout } = this.#endpoint;
+    const { signal, timeout = rpcTimeout } = left;
     checkDuration('timeout', timeout);
     signal?.throwIfAborted();
     const late = `${name}: no answer within ${timeout} ms`;
-    return within(send({ timeout: Infinity }), this.#endpoint.clock, { timeout, signal }, late);
+    const timer = left.timeout === undefined ? rpc.patience : clock;
+    return within(send({ timeout: Infinity }), timer, { timeout, signal }, late);
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {

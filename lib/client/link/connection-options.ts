@@ -65,7 +65,10 @@ export interface ConnectionOptions {
   readonly frameMax?: number;
   /** Most channels; the smaller of this and the broker's counts. Default 2,047. */
   readonly channelMax?: number;
-  /** Deadline of a synchronous method, ms, Infinity for none. Default 30,000. */
+  /**
+   * Deadline of a synchronous method, ms, Infinity for none. It begins anew with each answer on the same channel, so it need
+   * not cover many declarations that are sent at once. Default 30,000.
+   */
   readonly rpcTimeout?: number;
   /** Reconnect and restore after a loss. Default on; `false` closes instead. */
   readonly reconnect?: false | ReconnectOptions;

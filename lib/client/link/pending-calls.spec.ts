@@ -55,6 +55,25 @@ describe('PendingCalls', () => {
     expect(replies).toEqual([['of the first', true]]);
   });
 
+  it('begins the default deadline anew with each answer, since the broker answers in order', async () => {
+    const [first, second, third] = [1, 2, 3].map(() => calls.call('queue.declare', declare));
+    const own = calls.call('queue.declare', declare, { timeout: 1_500 });
+    const [failedThird, failedOwn] = [third!, own].map((call) => call.catch(String));
+    await jest.advanceTimersByTimeAsync(800);
+    calls.settle('queue.declareOk', 1);
+    await jest.advanceTimersByTimeAsync(800);
+    expect(await failedOwn).toContain('queue.declare: no answer within 1500 ms');
+    calls.settle('queue.declareOk', 2);
+    await expect(Promise.all([first, second])).resolves.toEqual([1, 2]);
+    await jest.advanceTimersByTimeAsync(999);
+    const sentLast = calls.call('queue.declare', declare).catch(String);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await failedThird).toContain('queue.declare: no answer within 1000 ms');
+    expect(jest.getTimerCount()).toBe(1);
+    await jest.advanceTimersByTimeAsync(999);
+    expect(await sentLast).toContain('no answer within 1000 ms');
+  });
+
   it('has the default deadline, and none with Infinity', async () => {
     const usual = calls.call('queue.declare', declare);
     const endless = calls.call('queue.declare', declare, { timeout: Infinity });

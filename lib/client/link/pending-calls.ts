@@ -6,7 +6,10 @@ import { checkDuration } from '../option-checks.js';
 
 /** Deadline and cancellation of one call. */
 export interface CallOptions {
-  /** Deadline in ms; Infinity for none. Default: the connection's `rpcTimeout`. */
+  /**
+   * Deadline in ms; Infinity for none. Default: the connection's `rpcTimeout`, which begins anew with each answer on the
+   * channel, since a broker answers the calls of a channel one after the other.
+   */
   readonly timeout?: number;
   /** Ends the wait with the signal's reason. The broker may carry the call out all the same. */
   readonly signal?: AbortSignal;
@@ -31,6 +34,7 @@ interface PendingCall {
  */
 export class PendingCalls {
   private pending: PendingCall[] = [];
+  private answeredAt = -Infinity;
 
   constructor(
     private readonly send: <N extends MethodName>(name: N, args: MethodArguments<N>) => void,
@@ -38,6 +42,22 @@ export class PendingCalls {
     private readonly timeout: number,
     private readonly nextTag: () => number = () => 1,
   ) {}
+
+  /**
+   * Times a default deadline: it passes when the channel has had no answer for that long. So a thousand declarations may
+   * be sent at once, whose last one is answered long after it was sent.
+   */
+  readonly patience: Pick<Clock, 'after'> = {
+    after: (delay, run) => {
+      const check = (): void => {
+        const left = this.answeredAt + delay - this.clock.now();
+        if (left > 0) cancel = this.clock.after(left, check);
+        else run();
+      };
+      let cancel = this.clock.after(delay, check);
+      return () => cancel();
+    },
+  };
 
   /**
    * Sends and waits.
@@ -66,7 +86,8 @@ export class PendingCalls {
         done();
         reject(error);
       };
-      const cancelDeadline = this.clock.after(timeout, () => {
+      const timer = options.timeout === undefined ? this.patience : this.clock;
+      const cancelDeadline = timer.after(timeout, () => {
         leave(new TimeoutError(`${name}: no answer within ${timeout} ms`));
       });
       const unwatch = signal && onAbort(signal, () => leave(signal.reason));
@@ -108,6 +129,7 @@ export class PendingCalls {
     const index = this.pending.findIndex((call) => call.accepts.includes(name));
     if (index < 0) return false;
     const [call] = this.pending.splice(index, 1);
+    this.answeredAt = this.clock.now();
     const { caller, onReply } = call!;
     try {
       caller?.resolve(onReply ? onReply(reply as never, false) : reply);

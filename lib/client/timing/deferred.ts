@@ -30,7 +30,7 @@ export interface WaitOptions {
  */
 export async function within<T>(
   promise: Promise<T>,
-  clock: Clock,
+  clock: Pick<Clock, 'after'>,
   { timeout, signal }: WaitOptions,
   message: string,
 ): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Channel, Connection } from '../../../lib/client/index.js';
 import type { Wire } from '../engine/wire.js';
 import type { BindingBook } from './binding-book.js';
+import { CallsInOrder } from './promises.js';
 import type { Scene } from './scene.js';
 import type { ChannelSettings } from './steps.js';
 
@@ -19,13 +20,16 @@ export interface ChannelOwner {
 /** One channel of the user's: what all that is done on it needs. */
 export class ChannelBase {
   channel: Channel | undefined;
+  readonly calls: CallsInOrder;
 
   constructor(
     readonly scene: Scene,
     readonly owner: ChannelOwner,
     readonly name: string,
     readonly settings: ChannelSettings,
-  ) {}
+  ) {
+    this.calls = new CallsInOrder(scene.settings.rpcTimeout);
+  }
 
   /** It has closed for good, or is asked to. */
   get isOver(): boolean {
@@ -45,7 +49,6 @@ export class ChannelBase {
   ): void {
     const { channel, scene } = this;
     if (!channel) return;
-    const wait = timeout ?? scene.settings.rpcTimeout;
-    scene.promises.watch(`${what} on ${this.name}`, () => call(channel), { within: wait, asked: timeout }, then);
+    scene.promises.watch(`${what} on ${this.name}`, () => call(channel), this.calls.limit(timeout), then);
   }
 }

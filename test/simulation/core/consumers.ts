@@ -250,9 +250,9 @@ export class UserConsumer {
     const { timeout } = options;
     const { signal, abortAfter } = scene.signalAfter(options.abortAfter);
     const call = { ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
-    const within = Math.min(timeout ?? scene.settings.rpcTimeout, abortAfter);
+    const { asked: _, ...limit } = this.channel.calls.limit(timeout, abortAfter);
     this.cancelling++;
-    scene.promises.watch(`cancel ${this.name}`, () => consumer.cancel(call), { within }, (error) => {
+    scene.promises.watch(`cancel ${this.name}`, () => consumer.cancel(call), limit, (error) => {
       this.cancelling--;
       if (error !== undefined) scene.clock.in(0, () => this.checkWaiting());
       // Without acknowledgement there is no way back for what had come: it is handled after all.

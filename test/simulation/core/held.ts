@@ -1,5 +1,6 @@
 import type { Channel, Delivery } from '../../../lib/client/index.js';
 import type { DeliveryKey } from './ledger.js';
+import type { CallsInOrder } from './promises.js';
 
 /** A delivery that the user has, settled or not. */
 export interface Held {
@@ -12,6 +13,7 @@ export interface Held {
 export interface DeliveryOwner {
   readonly owner: { readonly name: string; readonly restoreFailed: boolean };
   readonly channel: Channel | undefined;
+  readonly calls: CallsInOrder;
   readonly closeAsked: boolean;
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   readonly prefetchAtMost: number;

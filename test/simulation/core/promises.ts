@@ -1,4 +1,4 @@
-import { AmqpError } from '../../../lib/client/index.js';
+import { AmqpError, TimeoutError } from '../../../lib/client/index.js';
 import type { Oracle } from '../engine/oracle.js';
 import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
@@ -12,11 +12,38 @@ export class UserError extends Error {}
 /** The reason of a user's signal. */
 export class Aborted extends Error {}
 
+/**
+ * The synchronous calls of one channel. The broker answers them in order, and the default deadline begins anew with each
+ * answer: so a call may take as many deadlines as there are calls before it, and one more for those of a restore.
+ */
+export class CallsInOrder {
+  private unanswered = 0;
+
+  constructor(private readonly rpcTimeout: number) {}
+
+  /** How long a call may take, ms. */
+  limit(timeout: number | undefined, abortAfter = Infinity): Expectation {
+    const within = timeout ?? this.rpcTimeout * (2 + this.unanswered);
+    return { within: Math.min(within, abortAfter), asked: timeout, calls: this };
+  }
+
+  begin(): void {
+    this.unanswered++;
+  }
+
+  /** A caller that has stopped waiting does not take the broker's answer away. */
+  end(error: unknown): void {
+    if (!(error instanceof TimeoutError) && !(error instanceof Aborted)) this.unanswered--;
+  }
+}
+
 interface Expectation {
   /** By then it must have settled, ms from now. */
   readonly within: number;
   /** The deadline that the caller has asked for, where the whole call should keep to it. */
   readonly asked?: number | undefined;
+  /** Of its channel, where it is a synchronous method. */
+  readonly calls?: CallsInOrder;
   readonly invariant?: string;
 }
 
@@ -58,15 +85,17 @@ export class Promises {
     };
     mustBeOver(expected.within, expected.invariant ?? 'settles');
     if (expected.asked !== undefined) mustBeOver(expected.asked, 'deadline');
-    const over = (): void => {
+    expected.calls?.begin();
+    const over = (error?: unknown): void => {
       for (const stop of stops) stop();
+      expected.calls?.end(error);
       this.open.delete(id);
     };
     let promise: Promise<T>;
     try {
       promise = Promise.resolve(call());
     } catch (error) {
-      over();
+      over(error);
       return this.oracle.fail('typed', `${what} threw in place of rejecting: ${describe(error)}`);
     }
     promise.then(
@@ -77,7 +106,7 @@ export class Promises {
         then?.(undefined, value);
       },
       (error: unknown) => {
-        over();
+        over(error);
         this.oracle.count(`call: ${kind} rejected: ${nameOf(error)}`);
         this.trace.add('user', `${what}: ${describe(error)}`);
         const typed = error instanceof AmqpError || error instanceof Aborted;

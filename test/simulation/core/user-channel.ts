@@ -191,12 +191,10 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   consume(step: StepOf<'consume'>): void {
     const { scene } = this;
     const { consumer, options, timeout, abortAfter } = this.newConsumer(step.queue, step.settings, step.treatment);
-    const wait = timeout ?? scene.settings.rpcTimeout;
     const { channel } = this;
     if (!channel) return;
     const name = this.nameOnWire(step.queue);
-    const within = Math.min(wait, abortAfter);
-    scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), { within, asked: timeout }, (error, registered) => {
+    scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), this.calls.limit(timeout, abortAfter), (error, registered) => {
       if (error !== undefined && step.settings.noAck) scene.ledger.lossyTags.add(consumer.name);
       if (!registered) return scene.topology.onConsumeUnclear(step.queue);
       consumer.adopt(registered);
@@ -252,8 +250,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
     const { timeout, noAck = false } = step;
     const options = { noAck, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
-    const within = Math.min(timeout ?? scene.settings.rpcTimeout, abortAfter);
-    scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(this.nameOnWire(step.queue), options), { within, asked: timeout }, (_, delivery) => {
+    scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(this.nameOnWire(step.queue), options), this.calls.limit(timeout, abortAfter), (_, delivery) => {
       if (!delivery) return;
       const held = this.receive(delivery, step.queue, 'get');
       if (!noAck) this.hold(held);
