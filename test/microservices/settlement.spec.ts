@@ -365,6 +365,31 @@ describe('A request', () => {
     await goesOn();
   });
 
+  it('that is lost with its channel while it is handled is answered by the handler that has it next', async () => {
+    const runs = new Inbox<(answer: string) => void>();
+
+    @Controller()
+    class Service {
+      @MessagePattern('who')
+      who(): Promise<string> {
+        return new Promise((resolve) => runs.add(resolve));
+      }
+    }
+    const queue = harness.name();
+    const { proxy, url } = await harness.proxy();
+    await harness.serve([Service], { queue, urls: url, connection: { reconnect: { initialDelay: 20, maxDelay: 50 } } });
+    const client = harness.client({ queue });
+    const answer = firstValueFrom(client.send('who', {}));
+    const first = await runs.next();
+    proxy.cut();
+    const second = await runs.next();
+    first('the one that has it no more');
+    // Replies leave in the order in which handlers return.
+    await new Promise((resolve) => setImmediate(resolve));
+    second('the one that has it');
+    expect(await answer).toBe('the one that has it');
+  });
+
   it('whose requester is gone is done', async () => {
     const { queue, app, goesOn } = await tell(() => {});
     await harness.channel.publish('', queue, '{"pattern":"ping","data":{},"id":"1"}', {

@@ -62,6 +62,7 @@ type Packet = ReadPacket & Partial<IncomingRequest>;
  * event handled, or request answered (also by an error) ─▶ ack
  * event failed ─▶ retried, then parked      no packet, no pattern, no handler ─▶ parked at once
  * reply lost with its channel ─▶ requeue    ack(), nack(), reject() of the context ─▶ as called
+ * channel lost while the handler runs ─▶ its result is ignored: the broker delivers the message again
  * ```
  */
 export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStatus> {
@@ -182,6 +183,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       } catch (error) {
         result = throwError(() => error);
       }
+      // Whoever gets the request again answers it.
+      if (context.route.settler.isStale(context.delivery)) return;
       await (isObservable(result) ? this.answerAll(result, context) : this.answer(result, context));
     });
   }
