@@ -80,6 +80,8 @@ export class Handlers {
   private readonly arrivals = new WeakMap<Letter, number>();
   /** When the connection that is consumed on was lost. */
   private lostAt = -1;
+  /** What the pipes of the batch have refused at the last of these moments. */
+  private refusedOfBatch: Run[] = [];
   /** How often each was paused or resumed. */
   private readonly switches = new Map<string, number>();
   private readonly times = new Map<string, number>();
@@ -107,7 +109,9 @@ export class Handlers {
   /** A line of the log. */
   private onLine(line: string): void {
     const name = `${this.app} (consuming): `;
-    if (line.startsWith(name) && LOSS.test(line.slice(name.length))) this.lostAt = this.scene.clock.now;
+    if (!line.startsWith(name) || !LOSS.test(line.slice(name.length))) return;
+    this.lostAt = this.scene.clock.now;
+    for (const run of this.refusedOfBatch) if (run.ended === this.lostAt) run.lostInPipes = true;
   }
 
   /** A pipe that refuses letters, as `ValidationPipe` would. */
@@ -121,6 +125,8 @@ export class Handlers {
           const seen = { attempt: 1, exchange: sent?.exchange ?? '', routingKey: sent?.key ?? '', messageId: sent?.messageId, lastFailure: undefined }; // prettier-ignore
           const run = ledger.begin(this.app, queue, letter.n, seen);
           ledger.end(run, 'refuse');
+          if (queue === 'batch')
+            this.refusedOfBatch = [...this.refusedOfBatch.filter(({ ended }) => ended === run.ended), run];
           throw new BadRequestException(`refused ${letter.n}`);
         }
         this.arrivals.set(letter, this.scene.clock.now);
@@ -200,7 +206,9 @@ export class Handlers {
     if (all) throw common;
   }
 
+  /** In peace nothing is given back any more: each time costs a second, which with a prefetch of 1 nobody else can use. */
   private onceMore(key: string, times: number): boolean {
+    if (this.scene.peace) return false;
     const so = (this.times.get(key) ?? 0) + 1;
     this.times.set(key, so);
     return so <= times;

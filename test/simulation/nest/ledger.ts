@@ -38,6 +38,8 @@ export interface Run {
   error: string | undefined;
   /** `failures$` has told of it. */
   announced: boolean;
+  /** Its channel was lost before the pipes of its batch were done: it has not begun, and `failures$` may say nothing. */
+  lostInPipes?: boolean;
 }
 
 /** What handlers see of a message. */
@@ -65,6 +67,8 @@ export class Ledger {
   private readonly runs = new Map<number, Run[]>();
   /** Publishes that the broker has seen, by what became of them. */
   private readonly atBroker = new Map<number, Set<string>>();
+  /** When the broker has seen each the last time, ms. */
+  private readonly arrivals = new Map<number, number>();
   /** By message id. */
   private readonly numbers = new Map<string, number>();
   /** Messages that were sent before their queue was deleted: they may be gone with it. */
@@ -101,12 +105,18 @@ export class Ledger {
     if (messageId !== undefined) this.numbers.set(messageId, n);
     const outcomes = this.atBroker.get(n) ?? new Set<string>();
     this.atBroker.set(n, outcomes.add(outcome));
+    this.arrivals.set(n, this.now());
     const told = this.sent.get(n)?.told;
     this.oracle.check(
       told !== 'not-sent',
       'not-sent',
       () => `message ${n} was told as not sent, and reaches the broker`,
     );
+  }
+
+  /** The message has reached the broker after that time, ms. */
+  arrivedAfter(n: number, time: number): boolean {
+    return (this.arrivals.get(n) ?? -1) > time;
   }
 
   /** The publisher was told. */
@@ -250,7 +260,7 @@ export class Ledger {
         const byHand = run.outcome === 'nack' || run.outcome === 'rejectByHand';
         // What is settled only after the application has ended is heard of by nobody.
         const late = run.ended! + SETTLING >= (this.shutDowns.get(run.app) ?? Infinity);
-        oracle.check(byHand || late, 'told', () => `failures$ has not told of attempt ${run.attempt}: ${story()}`); // prettier-ignore
+        oracle.check(byHand || late || run.lostInPipes === true, 'told', () => `failures$ has not told of attempt ${run.attempt}: ${story()}`); // prettier-ignore
       }
       if (told !== 'confirmed' || sent.asked || !DURABLE.includes(to)) continue;
       const away = [...fates].some(
