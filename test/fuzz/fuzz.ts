@@ -36,8 +36,10 @@ export interface FuzzReport {
 /** Milliseconds that one input may take, unless its target says otherwise. */
 const DEADLINE = 5_000;
 
-/** Executions between two looks at clock and memory. */
+/** Executions between two looks at the clock, where the outcome is no promise. */
 const BATCH = 100;
+/** Rounds of the loop between two looks at memory: a look takes as long as some inputs. */
+const ROUNDS = 10;
 
 /**
  * Runs a target on mutated input until the time is over, or an input fails: it throws what it must not, takes longer
@@ -77,12 +79,13 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
       if (done) return done;
     }
   };
-  while (elapsed() < seconds && executions < most) {
+  for (let rounds = 0; elapsed() < seconds && executions < most; rounds++) {
     try {
       await inTime(interruptible(batch, deadline), deadline);
     } catch (error) {
       return failed(error);
     }
+    if (rounds % ROUNDS > 0) continue;
     if (bound === Infinity && elapsed() >= warmUp) bound = process.memoryUsage.rss() + memory;
     const rss = process.memoryUsage.rss();
     if (rss > bound) return failed(new Error(`the process has grown to ${rss} bytes; ${bound} were allowed`));
@@ -125,13 +128,14 @@ function* everySplit(corpus: readonly Buffer[]): Generator<readonly Buffer[], vo
 }
 
 const loop = new Script('run()');
+/** One for all inputs: to make a context takes as long as a short input. */
+const context = createContext({ run: () => undefined });
 
-/** Calls it, and ends it where it runs on for ever: that is an outcome of fuzzing too, and nothing else would tell. */
+/** Calls `run`, and ends it after `timeout` ms: an endless loop is an outcome of fuzzing too, and nothing else would tell. */
 function interruptible(run: () => void | Promise<void>, timeout: number): void | Promise<void> {
+  context['run'] = run;
   try {
-    return loop.runInContext(createContext({ run }), {
-      timeout,
-    }) as void | Promise<void>;
+    return loop.runInContext(context, { timeout }) as void | Promise<void>;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     throw code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? new Error(`not done within ${timeout} ms`) : error;

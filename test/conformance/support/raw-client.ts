@@ -244,7 +244,10 @@ export class RawClient {
   }
 
   private flush(): void {
-    for (const chunk of this.writer.take()!.chunks) this.raw(chunk);
+    const batch = this.writer.take()!;
+    // Copies, so that the writer has its slab back at once: a new one for each method is much to collect.
+    for (const chunk of batch.chunks) this.raw(Buffer.from(chunk));
+    this.writer.recycle(batch);
   }
 
   private onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
