@@ -53,6 +53,7 @@ export class Publishing {
   /** basic.publish has come whole. Returns what is to do for it. @throws BrokerError */
   publish(args: PublishArguments, content: Content | undefined, bodySize: number): Work {
     const { vhost, maxMessageSize } = this.host;
+    if (args.immediate) throw notImplemented('immediate=true');
     if (!content) {
       throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${maxMessageSize}`);
     }
@@ -60,11 +61,10 @@ export class Publishing {
     if (args.exchange !== '' && vhost.exchange(args.exchange).properties.internal) {
       throw accessRefused(`cannot publish to internal exchange '${args.exchange}' in vhost '${vhost.name}'`);
     }
-    if (args.immediate) throw notImplemented('immediate=true');
     const message = new Message(args.exchange, [args.routingKey], content.properties, content.body);
     const { properties } = message;
-    const expiration = parseExpiration(properties.expiration);
     this.assertUser(properties);
+    const expiration = parseExpiration(properties.expiration);
     const addressed = this.address(message, properties);
     const routed = {
       args,
