@@ -4,6 +4,7 @@ import { turn } from './client-world.js';
 import { EmbeddedStage } from './sessions/embedded-stage.js';
 import { Player } from './sessions/player.js';
 import { drawnProgram, play, program, WHERE } from './sessions/program.js';
+import { WITHOUT_CONTENT } from './sessions/vocabulary.js';
 import { Witness } from './sessions/witness.js';
 
 /** How often something is dealt with until the witness publishes again. */
@@ -33,6 +34,8 @@ export function sessionPrograms(drawn = DRAWN): Buffer[] {
     program(1, ['declareQueue', 0x30], ['publish', 0, 0x25], ['pass', 99], ['get', 0], ['declareExchange', 0, 8], ['declareExchange', 1, 8], ['bindExchange', 0x10, 0], ['unbindExchange', 0x10, 0], ['publish', 1, 0x20]),
     program(1, ['control', 0], ['control', 15], ['controlContent', 0], ['controlContent', 1], ['nowhere', 0], ['nowhereContent', 1], ['nowhereContent', 2], ['nowhereContent', 7], ['brokersContent', 0], ['anyMethod', 9], ['closeOk', 1]),
     program(1, ['declareExchange', 0x50], ['declareExchange', 0x50, 3], ['declareExchange', 0x18, 3], ['declareQueue', 0]),
+    program(1, ['declareQueue', 0], ['publish', 0x13, 0xff], ['get', 0]),
+    program(1, ['declareQueue', 0, 0, pipelined], ['cut'], ['get', 0, 0, other], ['anyMethod', WITHOUT_CONTENT.indexOf('queue.declare')]),
     ...Array.from({ length: 24 }, (_, which) => program(1, ['declareQueue', 0], ['extremes', which], ['publish', 0, 0x20])),
   ]; // prettier-ignore
   return [...written, ...Array.from({ length: drawn }, (_, seed) => drawnProgram(seededRandom(seed + 1)))];

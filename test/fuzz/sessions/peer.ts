@@ -36,7 +36,8 @@ export class Peer {
 
   // What it sends.
 
-  method<N extends MethodName>(channel: number, name: N, args: Partial<MethodArguments<N>> = {}): void {
+  method<N extends MethodName>(channel: number, name: N, wanted: Partial<MethodArguments<N>> = {}): void {
+    const args = owned(name, wanted);
     const method = { name, args: { ...emptyArguments(name), ...args } } as unknown as Method;
     // RabbitMQ asks for the queue that an empty name stands for before it asks for the channel.
     const shortcut = name !== 'queue.declare' && (method.args as { queue?: string }).queue === '';
@@ -204,6 +205,12 @@ export class Peer {
       }
     }
   }
+}
+
+/** The arguments, in which a queue that the broker names goes with its connection: nobody else could delete it. */
+function owned<N extends MethodName>(name: N, args: Partial<MethodArguments<N>>): Partial<MethodArguments<N>> {
+  const { queue = '', passive } = args as Partial<MethodArguments<'queue.declare'>>;
+  return name === 'queue.declare' && queue === '' && !passive ? { ...args, exclusive: true } : args;
 }
 
 /** A message's name tells how large it is. */

@@ -54,10 +54,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   close: ({ peer, ch }, a) => peer.method(ch, 'channel.close', { replyCode: a, replyText: 'bye', classId: a, methodId: a }), // prettier-ignore
   declareQueue: ({ player, peer, ch }, a, b) => {
     const queue = named(player, of(QUEUES, a));
-    const flags = queueFlags(b);
-    // One that the broker names goes with its connection: nobody else could delete it.
-    const own = queue === '' && !flags.passive ? { exclusive: true } : {};
-    peer.method(ch, 'queue.declare', { queue, ...flags, ...own, arguments: of(QUEUE_ARGUMENTS, a >> 4) });
+    peer.method(ch, 'queue.declare', { queue, ...queueFlags(b), arguments: of(QUEUE_ARGUMENTS, a >> 4) });
   },
   deadLetters: ({ player, peer, ch }, a) => peer.method(ch, 'queue.declare', { queue: named(player, of(['q0', 'q1', 'q2'], a)), arguments: { 'x-dead-letter-exchange': named(player, of(['', 'amq.fanout', 'x0', 'missing'], a >> 2)), 'x-max-length': a >> 6, ...(bit(a, 5) && { 'x-dead-letter-routing-key': named(player, 'q1') }) } }), // prettier-ignore
   deleteQueue: ({ player, peer, ch }, a, b) => peer.method(ch, 'queue.delete', { queue: named(player, of(QUEUES, a)), ifUnused: bit(b, 0), ifEmpty: bit(b, 1), noWait: bit(b, 2) }), // prettier-ignore
@@ -126,7 +123,11 @@ const STEPS: Readonly<Record<string, Step>> = {
   },
   closeConnection: ({ peer }, a) => peer.method(0, 'connection.close', { replyCode: 200 + a, replyText: 'bye' }),
   closeOk: ({ peer, ch }, a) => (bit(a, 0) ? peer.method(0, 'connection.closeOk') : peer.method(ch, 'channel.closeOk')),
-  cut: ({ peer }) => peer.cut(),
+  // A frame that is still on its way may be lost with the socket, so the broker answers first.
+  cut: async ({ player, peer }) => {
+    await player.settle();
+    peer.cut();
+  },
   handshake: ({ player }, a) => player.shakeHandsWrongly(a),
   pass: ({ player }, a) => player.pass(a),
 };
@@ -183,7 +184,7 @@ export async function play(player: Player, bytes: Buffer): Promise<void> {
     if (peer.isLeavingChannels) await player.settle();
     const there = peer.channel(ch);
     if ((where & WHERE.asItIs) === 0 && !there) peer.method(ch, 'channel.open');
-    STEPS[NAMES[op % NAMES.length]!]!({ player, peer, ch }, a, b);
+    await STEPS[NAMES[op % NAMES.length]!]!({ player, peer, ch }, a, b);
     if ((where & WHERE.pipelined) === 0) await player.settle();
   }
   const own = (names: readonly string[]): string[] =>

@@ -5,7 +5,7 @@ import type { Peer } from './peer.js';
 import type { Player } from './player.js';
 
 /** One step: what a client does on a channel. `a` and `b` are bytes that say which, or how. */
-export type Step = (at: { readonly player: Player; readonly peer: Peer; readonly ch: number }, a: number, b: number) => void; // prettier-ignore
+export type Step = (at: { readonly player: Player; readonly peer: Peer; readonly ch: number }, a: number, b: number) => void | Promise<void>; // prettier-ignore
 
 export const of = <T>(items: readonly T[], arg: number): T => items[arg % items.length]!;
 export const bit = (arg: number, index: number): boolean => ((arg >> index) & 1) === 1;
