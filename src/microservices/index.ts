@@ -9,5 +9,6 @@ export { AmqpRpcContext } from './server/amqp-rpc.context.js';
 export { AmqpRecord, AmqpRecordBuilder, type AmqpRecordOptions } from './packets/amqp.record.js';
 export { RequestTimeoutError } from './microservices.errors.js';
 export { AmqpMicroservicesModule } from './amqp-microservices.module.js';
+export { AmqpServersModule } from './amqp-servers.module.js';
 export { AmqpService, type SharedTransportOptions } from './amqp.service.js';
 export { EventFailedError, ReplyRefusedError, UnhandledPatternError } from './microservices.errors.js';

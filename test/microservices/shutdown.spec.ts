@@ -1,8 +1,9 @@
-import { Controller } from '@nestjs/common';
+import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom, NEVER, startWith, type Observable } from 'rxjs';
-import { RequestTimeoutError } from 'nest-amqp/microservices';
+import { AmqpServer, AmqpServersModule, RequestTimeoutError } from 'nest-amqp/microservices';
 import { ConnectionError } from 'nest-amqp/client';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -81,6 +82,52 @@ describe('A server that closes', () => {
     await clock.advanceUntil(app.close());
     // The clock moves in steps of 10 ms.
     expect(clock.now() - from).toBeLessThanOrEqual(2_050);
+  });
+
+  it('N3.8 with a connection of its own ends before what its handlers use is destroyed', async () => {
+    const steps: string[] = [];
+    const begun = new Inbox<number>();
+    let finish: (() => void) | undefined;
+
+    @Injectable()
+    class Database implements OnModuleDestroy {
+      onModuleDestroy(): void {
+        steps.push('database destroyed');
+      }
+    }
+
+    @Controller()
+    class Service {
+      constructor(readonly database: Database) {}
+
+      @EventPattern<string>('told')
+      async told(n: number): Promise<void> {
+        begun.add(n);
+        await new Promise<void>((resolve) => (finish = resolve));
+        steps.push('handled');
+      }
+    }
+    const queue = harness.name();
+    const strategy = new AmqpServer({ urls: harness.url, queue });
+
+    @Module({ imports: [AmqpServersModule.register([strategy])], controllers: [Service], providers: [Database] })
+    class AppModule {}
+    const app = await NestFactory.create(AppModule, { logger: false });
+    app.connectMicroservice({ strategy });
+    await app.startAllMicroservices();
+    await lastValueFrom(harness.client({ queue }).emit('told', 1));
+    await begun.next();
+    const closed = app.close();
+    await eventually(async () => (await harness.channel.queueDeclare(queue, { passive: true })).consumerCount === 0);
+    finish!();
+    await closed;
+    expect(steps).toEqual(['handled', 'database destroyed']);
+    expect(await harness.ready(queue)).toBe(0);
+  });
+
+  it('N3.8 refuses to stop what is no server', () => {
+    const wrong = [{ queue: 'orders' }] as unknown as AmqpServer[];
+    expect(() => AmqpServersModule.register(wrong)).toThrow('AmqpServersModule.register() takes a list of AmqpServer');
   });
 
   it('requeues those that are not answered in time, for another to answer', async () => {

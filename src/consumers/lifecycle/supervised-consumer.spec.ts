@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
+import { ConnectionLostError, NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
 import { systemClock, type Random } from '../../../lib/environment/index.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
@@ -65,6 +65,32 @@ describe('SupervisedConsumer', () => {
     await Promise.all([first, second]);
     // The second flush gives back the messages that failed while the handlers ended.
     expect(log).toEqual(['flush', 'flush', 'abandon', 'first', 'second']);
+  });
+
+  it('N3.6 stops all the same when the connection is lost under its cancel', async () => {
+    const lost = new ConnectionLostError('read ECONNRESET', 'unknown');
+    const cancelled: string[] = [];
+    const failing = {
+      ...channel,
+      basicConsume: () =>
+        Promise.resolve({
+          active: true,
+          closed: never,
+          cancel: () => {
+            cancelled.push('cancel');
+            return Promise.reject(lost);
+          },
+        }),
+    } as unknown as Channel;
+    const connection = { openChannel: () => Promise.resolve(failing) } as unknown as Connection;
+    const consumer = create({ connect: () => Promise.resolve(connection) });
+    await consumer.start();
+    const given = consumer.giveUp(new Error('no'));
+    await new Promise((resolve) => setImmediate(resolve));
+    finishHandlers();
+    await expect(given).resolves.toBeUndefined();
+    expect(cancelled).toEqual(['cancel']);
+    expect(log).toEqual(['flush', 'flush', 'abandon']);
   });
 
   it('restores a queue that was deleted between its declaration and the start', async () => {
