@@ -115,6 +115,23 @@ describe('K3.2 the pace of recovery', () => {
     await channel.publish('', harness.name(), 'still there');
   });
 
+  it('K3.2 unconfirmed publishes to a missing exchange are told of, and do not wear a channel out', async () => {
+    const channel = await (await harness.connect()).openChannel({ restoreAttempts: 1 });
+    const missing = harness.name('x');
+    for (let round = 0; round < 4; round++) {
+      const [lost, restored] = [eventOf(channel, 'lost'), eventOf(channel, 'restored')];
+      await channel.publish(missing, 'k', '');
+      expect((await lost)[0]).toMatchObject({ name: 'NotFoundError', method: 'basic.publish' });
+      await restored;
+    }
+    // Three lines in the log are enough.
+    const lines = harness.warnings.filter((line) => line.includes(missing));
+    expect([lines.length, lines[2]]).toEqual([3, expect.stringContaining('not logged')]);
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    await channel.publish('', queue, 'still there');
+    await eventually(async () => (await channel.queueDeclare(queue, { passive: true })).messageCount === 1);
+  });
+
   it('a broker that comes back is used again within 2 s, and 1,000 clients do not trample it', () => {
     for (const outage of [1_000, 5_000, 20_000, 60_000]) {
       const { waits, attemptsPerSecond } = comeBack(1_000, outage, Infinity);

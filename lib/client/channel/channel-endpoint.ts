@@ -1,5 +1,5 @@
 import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../../protocol/types.js';
-import { Backoff, type Clock, type Random } from '../../environment/index.js';
+import type { Clock, Random } from '../../environment/index.js';
 import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { ConsumerSet } from '../consuming/consumer-set.js';
@@ -19,6 +19,7 @@ import type { ChannelHost } from './channel-host.js';
 import { AskedPrefetch, Prefetches } from './prefetches.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import { ChannelReceiver, type ReceivingChannel } from './channel-receiver.js';
+import { ReturnPace } from './return-pace.js';
 import type { TopologyRecord } from './topology-record.js';
 
 /** channel.close from the broker. */
@@ -28,12 +29,6 @@ type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 
 
 /** ms that publishes under way get to be confirmed before their channel is opened anew. */
 const RENEWAL_GRACE = 1_000;
-
-/** ms that a channel has to stay open to have been restored with success. */
-const STABLE_TIME = 2_000;
-
-/** ms: waits before a channel is restored that has died soon after its last restore. */
-const RETURN_DELAY = { first: 50, max: 2_000 } as const;
 
 /** ms that the broker gets to close it then. One that does not may do better on another connection. */
 const LEAVE_TIMEOUT = 5_000;
@@ -64,11 +59,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   confirmMode: boolean;
   private link: Link | undefined;
   private flowStopped = false;
-  /** Clock time, ms. */
-  private openSince = -Infinity;
-  /** Errors in a row, soon after it was open, that nobody here has caused. */
-  private earlyDeaths = 0;
-  private readonly backoff: Backoff;
+  private readonly returnPace: ReturnPace;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
   /** The channel's state at the broker on this link, as far as this side knows. `closing`: channel.close is under way. */
@@ -97,7 +88,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.closed = this.end.promise;
     this.confirmMode = channelOptions.confirm;
     if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch, false));
-    this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, random);
+    this.returnPace = new ReturnPace(channelOptions.restoreAttempts, random);
     this.rpc = new PendingCalls(
       (name, args) => this.send(name, args),
       clock,
@@ -236,7 +227,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     // It may have been lost in the very turn that it came up, when nothing waited on it.
     if (this.lastLoss) throw this.lastLoss;
     this.current = 'open';
-    this.openSince = this.clock.now();
+    this.returnPace.opened(this.clock.now());
     this.opened.resolve();
     if (restored) this.report('restored');
     this.publisher.pump();
@@ -489,20 +480,15 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
   }
 
-  /**
-   * Restores it after an error of its own. One that dies again and again soon after it has come back waits longer each
-   * time, and closes in the end. @param told a call or publish has got the broker's error: then the caller sets the pace
-   */
-  private comeBack(error: AmqpError, told: boolean): void {
+  /** Restores it after an error of its own. @param told a call or publish has got the broker's error: then the caller sets the pace */
+  private comeBack(error: ConnectionError | ChannelError, told: boolean): void {
     if (told) return this.host.restore(this);
-    if (this.clock.now() - this.openSince >= STABLE_TIME) {
-      this.earlyDeaths = 0;
-      this.backoff.reset();
-    }
-    if (this.earlyDeaths++ === 0) return this.host.restore(this);
-    if (this.earlyDeaths > this.channelOptions.restoreAttempts) return this.finish(error);
+    const { delay, line } = this.returnPace.after(error, this.clock.now());
+    if (line !== undefined) this.host.options.logger.warn(`channel ${this.id}: ${line}`);
+    if (delay === undefined) return this.finish(error);
+    if (delay === 0) return this.host.restore(this);
     const { link } = this;
-    this.cancelPlan = this.clock.after(this.backoff.next(), () => {
+    this.cancelPlan = this.clock.after(delay, () => {
       if (this.lost && this.link === link && link?.alive) this.host.restore(this);
     });
   }

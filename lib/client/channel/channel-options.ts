@@ -10,7 +10,9 @@ export interface ChannelOptions {
   readonly restore?: boolean;
   /**
    * Attempts at that in a row, until the channel closes with the error. An error within 2 s of its coming back that no call
-   * or publish has caused counts as one that failed. Default 5.
+   * or publish has caused counts as one that failed. An error that a publish has caused (a missing exchange, 404) never closes
+   * the channel for good: without confirms nobody gets that error, so the event `lost` and the log tell of it, and the channel
+   * waits longer each time before it opens again, up to 2 s. Default 5.
    */
   readonly restoreAttempts?: number;
   /** Deadline from a publish to its confirm, ms, Infinity for none. Default 30,000. */

@@ -35,6 +35,8 @@ export class UserConsumer {
     readonly channel: DeliveryOwner,
     readonly name: string,
     readonly queue: string,
+    /** Its name in calls: of a queue that the broker names, the first name of the declaration that was consumed. */
+    readonly queueAtClient: string,
     readonly settings: ConsumeSettings,
     readonly treatment: Treatment,
   ) {
@@ -118,7 +120,7 @@ export class UserConsumer {
   /** Notes a delivery, however it came to the user. */
   receive(delivery: Delivery): Held {
     const { scene, channel } = this;
-    const held = channel.receive(delivery, this.queue, this.name);
+    const held = channel.receive(delivery, this.queueAtClient, this.name);
     this.count++;
     scene.oracle.count('handled');
     const message = scene.ledger.find(held.id);

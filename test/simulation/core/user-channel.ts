@@ -193,8 +193,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { consumer, options, timeout, abortAfter } = this.newConsumer(step.queue, step.settings, step.treatment);
     const { channel } = this;
     if (!channel) return;
-    const name = this.nameOnWire(step.queue);
-    scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(name, consumer.handle, options), this.calls.limit(timeout, abortAfter), (error, registered) => {
+    scene.promises.watch(`consume ${consumer.name} of ${step.queue} ${JSON.stringify(step.settings)} ${step.treatment.settle}`, () => channel.basicConsume(consumer.queueAtClient, consumer.handle, options), this.calls.limit(timeout, abortAfter), (error, registered) => {
       if (error !== undefined && step.settings.noAck) scene.ledger.lossyTags.add(consumer.name);
       if (!registered) return scene.topology.onConsumeUnclear(step.queue);
       consumer.adopt(registered);
@@ -213,7 +212,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     scene.trace.add('user', `iterate ${consumer.name} of ${step.queue}`);
     consumer.looping = true;
     scene.topology.onLooping(owner.name, step.queue);
-    iterate(consumer, channel.consume(this.nameOnWire(step.queue), own), step.breakAfter).then(
+    iterate(consumer, channel.consume(consumer.queueAtClient, own), step.breakAfter).then(
       () => {
         consumer.looping = false;
         scene.trace.add('user', `iterate ${consumer.name}: left`);
@@ -229,7 +228,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   private newConsumer(queue: string, settings: ConsumeSettings, treatment: Treatment) {
     const { scene } = this;
     const name = `${this.name}c${++this.consumerCount}`;
-    const consumer = new UserConsumer(scene, this, name, queue, settings, treatment);
+    const consumer = new UserConsumer(scene, this, name, queue, this.nameOnWire(queue), settings, treatment);
     this.allConsumers.push(consumer);
     const { timeout, abortAfter: after, tag, onCancel, ...own } = settings;
     const { signal, abortAfter } = scene.signalAfter(after);
@@ -250,14 +249,15 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter } = scene.signalAfter(step.abortAfter);
     const { timeout, noAck = false } = step;
     const options = { noAck, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
-    scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(this.nameOnWire(step.queue), options), this.calls.limit(timeout, abortAfter), (_, delivery) => {
+    const queue = this.nameOnWire(step.queue);
+    scene.promises.watch(`get of ${step.queue} on ${this.name}`, () => channel.basicGet(queue, options), this.calls.limit(timeout, abortAfter), (_, delivery) => {
       if (!delivery) return;
-      const held = this.receive(delivery, step.queue, 'get');
+      const held = this.receive(delivery, queue, 'get');
       if (!noAck) this.hold(held);
     }); // prettier-ignore
   }
 
-  /** A delivery has come to the user. */
+  /** A delivery has come to the user. @param queue as it was consumed: the user may have deleted and declared it again meanwhile */
   receive(delivery: Delivery, queue: string, who: string): Held {
     const { scene, owner, channel } = this;
     const { oracle } = scene;
@@ -283,8 +283,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   }
 
   /** Those that it has had: a delivery may be handled long after the queue was lost and has come back. */
-  private namesOnBroker(queue: string): ReadonlySet<string> {
-    const known = this.nameOnWire(queue);
+  private namesOnBroker(known: string): ReadonlySet<string> {
     return this.owner.queueNames.get(known) ?? new Set([known]);
   }
 

@@ -91,7 +91,7 @@ class Lane implements WireEnd {
     this.unsent.length = 0;
     this.travel(reset ? 'reset' : 'fin', 0);
     // What is on its way to a socket that is not there any more is answered with a reset.
-    this.back().abandon();
+    if (this.back().abandon() && !reset) this.travel('reset', 0);
   }
 
   wanted(): void {
@@ -99,13 +99,15 @@ class Lane implements WireEnd {
     this.back().resume();
   }
 
-  /** Nobody is at the other end. */
-  abandon(): void {
+  /** Nobody is at the other end. @returns whether something was on its way */
+  abandon(): boolean {
+    const lost = this.inFlight > 0 || this.unsent.length > 0;
     for (const cancel of this.cancels) cancel();
     this.cancels.clear();
     this.arrived.length = 0;
     this.unsent.length = 0;
     this.inFlight = 0;
+    return lost;
   }
 
   private resume(): void {
@@ -142,6 +144,8 @@ class Lane implements WireEnd {
     const slot = bandwidth === 0 ? 0 : Math.ceil((size / bandwidth) * 8) / 8;
     this.lastArrival = Math.max(this.clock.now + flight, this.lastArrival + slot, this.heldUntil);
     this.later(this.lastArrival - this.clock.now, () => {
+      // A reset reaches a receiver that has something to send, whether it reads or not.
+      if (parcel === 'reset' && this.receiverFull && !this.lossy) return this.bring(parcel);
       this.arrived.push(parcel);
       this.handOver();
     });
@@ -170,6 +174,10 @@ class Lane implements WireEnd {
 
   private bring(parcel: Parcel): void {
     this.lastBrought = this.clock.now;
+    if (this.receiver.destroyed) {
+      if (typeof parcel === 'object') this.back().travel('reset', 0);
+      return;
+    }
     if (parcel === 'fin') return this.receiver.bringEnd();
     if (parcel === 'reset') return void this.receiver.destroy(resetError());
     if (parcel.bytes.length >= this.cutAfter) {
