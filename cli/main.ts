@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-/** `npx nest-amqp`: each command is loaded when it is asked for. */
+/** `npx nest-amqp`. Each command is loaded when it is called. */
 import { broker, brokerFailure } from './broker/command.js';
 
-/** The command line makes no sense, by the convention of shells. */
+/** Exit code for a command line that makes no sense, by the convention of shells. */
 const EXIT_USAGE = 2;
 
 async function run(args: readonly string[]): Promise<void> {

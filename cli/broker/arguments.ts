@@ -18,7 +18,7 @@ nest-amqp migrate --help tells how to move an application from other packages.
 
 const DEFAULT_PORT = 5672;
 
-/** What a command line asks for. @throws Error that says what is wrong with it */
+/** Reads the command line. @throws Error that says what is wrong with the command line */
 export function parseArguments(args: readonly string[]): BrokerOptions | 'help' | 'version' {
   const { values, positionals } = parseArgs({
     args: [...args],

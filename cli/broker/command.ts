@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/environment/index.js';
 import { PRODUCT_VERSION } from '../../lib/protocol/product.js';
 import { parseArguments, USAGE } from './arguments.js';
 
-/** The command line makes no sense, by the convention of shells. */
+/** Exit code for a command line that makes no sense, by the convention of shells. */
 const EXIT_USAGE = 2;
 
 /** @param args the command line, `broker` included */
@@ -21,7 +21,7 @@ export async function broker(args: readonly string[]): Promise<void> {
   if (options === 'version') return void process.stdout.write(`${PRODUCT_VERSION}\n`);
   const log = (line: string): void =>
     void process.stdout.write(`${new Date(systemClock.wallTime()).toISOString()} ${line}\n`);
-  // The journal is for tests in the process: nobody can look at this one.
+  // The journal is for tests in the same process. No test can read the journal of this one.
   const broker = await EmbeddedBroker.start({ ...options, journalSize: 0, log });
   log(`the embedded broker of nest-amqp listens on ${broker.url}`);
   log('it is for development only: it keeps everything in memory and loses it when it ends');
@@ -33,7 +33,7 @@ export async function broker(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The text of what made the broker fail to start, with a way out where one is known. */
+/** Returns the text of the error that kept the broker from starting, with a way out where one is known. */
 export function brokerFailure(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
   const taken = error.code === 'EADDRINUSE';
   const hint = 'stop what listens there, or choose another with --port (0 for one that is free)';

@@ -10,15 +10,15 @@ import { pathToFileURL } from 'node:url';
 import type { AstLibrary } from './source/ast.js';
 
 const NAME = 'ts-morph';
-/** The one that the codemod is tested with. */
+/** The version that the codemod is tested with. */
 const VERSION = '28.0.0';
 
-/** The library that reads TypeScript is not there and cannot be fetched, or may not be. */
+/** The library that reads TypeScript is missing, and npm cannot fetch it or may not. */
 export class AstLibraryError extends Error {
   override readonly name = 'AstLibraryError';
 }
 
-/** Where the library is kept and how it is fetched; others for tests. */
+/** The places and the commands for finding and fetching the library. Tests replace them. */
 export interface LibrarySource {
   /** Folder that keeps what was fetched. */
   readonly cache: string;
@@ -26,7 +26,7 @@ export interface LibrarySource {
   readonly installedBeside: readonly string[];
   /** Fetches the package into a folder of its own. @throws Error that says why it cannot */
   fetch(target: string): Promise<void>;
-  /** Asks the person. `undefined`: there is nobody to ask. */
+  /** Asks the person at the terminal. `undefined` when no person is there. */
   ask: ((question: string) => Promise<boolean>) | undefined;
 }
 
@@ -56,7 +56,7 @@ export async function loadAstLibrary(consent: boolean, source: LibrarySource = n
   const target = await mkdtemp(join(source.cache, 'fetching-'));
   try {
     await source.fetch(target);
-    // Whoever was first has put the same there.
+    // If another process was faster, the folder has the same content.
     await rename(target, kept).catch((error: NodeJS.ErrnoException) => {
       if (!existsSync(kept)) throw error;
     });
@@ -82,7 +82,7 @@ async function agree(source: LibrarySource): Promise<void> {
   }
 }
 
-/** The library's file as Node finds it from there. */
+/** Returns the library's file as Node resolves it from `file`. */
 function resolveFrom(file: string): string | undefined {
   try {
     return createRequire(file).resolve(NAME);

@@ -85,7 +85,7 @@ function parse(args: readonly string[]): Arguments | 'help' {
   return { kind, folders, dryRun: values['dry-run'] === true, fetch: values.fetch === true };
 }
 
-/** What was done, what behaves differently, what is left, and what comes next. */
+/** Describes the changes, the differences in behaviour, the work that is left, and the next steps. */
 export function summary({ files, report }: Migration, kind: Kind, dryRun: boolean): string {
   const did =
     files.length === 0 ? 'Nothing to change.\n' : `${dryRun ? 'Would change' : 'Changed'} ${files.length} files:\n`;
@@ -112,7 +112,7 @@ function section(title: string, remarks: readonly Remark[]): string {
   return `\n${title}:\n${[...new Set(lines)].join('')}`;
 }
 
-/** nest-amqp's own, from the package.json above this file. */
+/** Returns the version of nest-amqp from the package.json above this file. */
 function ownVersion(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     const path = join(folder, 'package.json');

@@ -5,7 +5,7 @@ interface Line {
   readonly text: string;
 }
 
-/** The difference of two texts as `diff -u` prints it; empty when there is none. */
+/** Returns the difference of two texts as `diff -u` prints it; empty when the texts are equal. */
 export function unifiedDiff(path: string, before: string, after: string): string {
   if (before === after) return '';
   const lines = compare(before.split('\n'), after.split('\n'));
@@ -29,7 +29,7 @@ export function unifiedDiff(path: string, before: string, after: string): string
   return `--- a/${path}\n+++ b/${path}\n${text.join('')}`;
 }
 
-/** Lines that both have in the same order are kept, as many as possible. */
+/** Compares two texts by lines and keeps as many common lines in order as possible. */
 function compare(before: readonly string[], after: readonly string[]): Line[] {
   let start = 0;
   while (start < before.length && start < after.length && before[start] === after[start]) start++;

@@ -5,11 +5,11 @@ import { GOLEVELUP_MODULES } from './golevelup/names.js';
 import type { Workspace } from './source/workspace.js';
 import { migrateTransport, TRANSPORT_MODULES } from './transport/transport-rmq.js';
 
-/** A way to move, from one of the packages that nest-amqp takes the place of. */
+/** A way to move from one of the packages that nest-amqp replaces. */
 export interface Kind {
-  /** Packages whose imports may go. */
+  /** Packages whose imports the codemod may remove. */
   readonly modules: readonly string[];
-  /** Packages that go out of package.json once nothing imports them. */
+  /** Packages that the codemod removes from package.json once no file imports them. */
   readonly packages: readonly string[];
   readonly guide: string;
   readonly migrate: (workspace: Workspace) => void;

@@ -4,7 +4,7 @@ type Manifest = Record<string, unknown> & {
 };
 
 /**
- * package.json with nest-amqp in place of packages that nothing uses any more.
+ * Returns package.json with nest-amqp in place of the packages that the project no longer uses.
  *
  * @param version of nest-amqp
  * @param unused packages to take out

@@ -5,7 +5,7 @@ import { migratedManifest } from './manifest.js';
 import { Report, type Remark } from './source/report.js';
 import { Workspace } from './source/workspace.js';
 
-/** A file that gets another text. */
+/** A file whose text changes. */
 export interface ChangedFile {
   /** Relative to the folder. */
   readonly path: string;
@@ -13,17 +13,17 @@ export interface ChangedFile {
   readonly after: string;
 }
 
-/** What a run comes to; nothing is written yet. */
+/** The result of a run. No file is written yet. */
 export interface Migration {
   readonly files: readonly ChangedFile[];
   /** Paths in it are relative to the folder. */
   readonly report: Report;
 }
 
-/** Packages that the old way loads without an import of the project's own. */
+/** Packages that Nest loads, so that the project does not import them. */
 const LOADED_BY_NEST = new Set(['amqplib', 'amqp-connection-manager']);
 
-/** Reads a project and works out its new sources. @param version of nest-amqp */
+/** Reads a project and computes its new sources. @param version of nest-amqp */
 export function planMigration(kind: Kind, folder: string, version: string): Migration {
   const workspace = Workspace.read(folder, kind.modules);
   kind.migrate(workspace);
@@ -54,7 +54,7 @@ function mentioned(texts: ReadonlyMap<string, string>, name: string): boolean {
   return [...texts.values()].some((text) => quoted(name).test(text));
 }
 
-/** What still names an old package, in files that nothing else is said of. */
+/** Reports the mentions of an old package in files that the report does not name yet. */
 function reportMentions(kind: Kind, folder: string, texts: ReadonlyMap<string, string>, report: Report): void {
   const told = new Set(report.left.map(({ file }) => file));
   for (const [path, text] of texts) {

@@ -8,7 +8,7 @@ import { planMigration } from './migration.js';
 import { useAstLibrary } from './source/ast.js';
 
 const PROJECTS = resolve('test/migrate/projects');
-/** Of those in a project's folder, what is none of its files. */
+/** Entries of a project's folder that are for the test and no files of the project. */
 const FOR_THE_TEST = new Set(['left.txt', 'by-hand']);
 
 beforeAll(() => useAstLibrary(library));

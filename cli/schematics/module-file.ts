@@ -1,15 +1,15 @@
 import { posix } from 'node:path';
 import { readText, type Context, type Tree } from './tree.js';
 
-/** A name to import into a module, and where it goes in `@Module({ … })`. */
+/** A name to import into a module, with its list in `@Module({ … })`. */
 export interface ModuleEntry {
   readonly list: 'imports' | 'providers' | 'controllers';
-  /** What stands in the list: a name, or a call. */
+  /** The element of the list: a name, or a call. */
   readonly element: string;
   readonly imports: readonly { readonly names: readonly string[]; readonly from: string }[];
 }
 
-/** The module of a folder: in it, or in the nearest folder above that has one. */
+/** Returns the module of a folder or, if the folder has none, of the nearest folder above. */
 export function findModule(tree: Tree, folder: string): string | undefined {
   for (let at: string | undefined = folder; at !== undefined; at = tree.getDir(at).parent?.path) {
     const modules = tree
@@ -23,7 +23,7 @@ export function findModule(tree: Tree, folder: string): string | undefined {
   return undefined;
 }
 
-/** Adds to the one `@Module({ … })` of a file; one that is written in another way is left, with a word about it. */
+/** Adds an entry to the `@Module({ … })` of a file. Leaves a file of another form as it is, and logs that. */
 export function addToModule(tree: Tree, context: Context, path: string, entry: ModuleEntry): void {
   const text = readText(tree, path);
   const added = text === undefined ? undefined : withEntry(text, entry);
@@ -60,13 +60,13 @@ function withImports(text: string, imports: ModuleEntry['imports']): string {
   return text.slice(0, at) + lines.join('') + text.slice(at);
 }
 
-/** How one file of the tree imports another. */
+/** Returns the path by which one file of the tree imports another. */
 export function importPath(from: string, to: string, withExtension: boolean): string {
   const path = posix.relative(posix.dirname(from), to).replace(/\.ts$/, withExtension ? '.js' : '');
   return path.startsWith('.') ? path : `./${path}`;
 }
 
-/** Whether the project names files with their extension, as ES modules do. */
+/** Returns whether the project's imports name files with their extension, as ES modules do. */
 export function usesExtensions(tree: Tree): boolean {
   const manifest = readText(tree, '/package.json');
   return manifest !== undefined && (JSON.parse(manifest) as { type?: string }).type === 'module';

@@ -19,22 +19,22 @@ export function propertyName(name: string): string {
   return upper.charAt(0).toLowerCase() + upper.slice(1);
 }
 
-/** What `nest generate` hands over. */
+/** The options of `nest generate`. */
 export interface GenerateOptions {
   readonly name: string;
   /** A folder below the source root. */
   readonly path?: string;
   readonly sourceRoot?: string;
-  /** Without a folder of its own. Default false. */
+  /** Creates no folder for the element. Default false. */
   readonly flat?: boolean;
-  /** With a test. Default true. */
+  /** Generates a test, too. Default true. */
   readonly spec?: boolean;
   readonly specFileSuffix?: string;
   /** Do not add it to a module. Default false. */
   readonly skipImport?: boolean;
 }
 
-/** Where the files of an element go: `billing/invoices` is `invoices` in the folder `billing`. */
+/** Returns the folder and the file name of an element: `billing/invoices` is `invoices` in the folder `billing`. */
 export function placeOf(options: GenerateOptions): { folder: string; name: string } {
   const parts = options.name.split('/').filter((part) => part !== '');
   const name = dashed(parts.pop() ?? '');

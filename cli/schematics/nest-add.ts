@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { addToModule, importPath, usesExtensions } from './module-file.js';
 import { createFile, readText, type Context, type Rule, type Tree } from './tree.js';
 
-/** What `nest add nest-amqp` asks for. */
+/** The options of `nest add nest-amqp`. */
 export interface AddOptions {
   /** The broker's URL, the default where AMQP_URL is not set. */
   readonly url?: string;

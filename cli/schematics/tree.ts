@@ -1,6 +1,6 @@
 /**
- * What the schematics use of the Angular DevKit's types: it runs them and hands these in, so that the package does not
- * depend on it.
+ * The part of the Angular DevKit's types that the schematics use. The DevKit runs the schematics and passes these objects,
+ * so the package does not depend on it.
  */
 export interface Tree {
   exists(path: string): boolean;

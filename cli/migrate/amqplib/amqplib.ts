@@ -13,7 +13,7 @@ import { AMQPLIB, AMQPLIB_MODULES, Roles, type Role } from './roles.js';
 
 const CLIENT = 'nest-amqp/client';
 
-/** Types of amqplib, and what they are in the client core. */
+/** Types of amqplib, with the types of the client core that replace them. */
 const TYPES: Readonly<Record<string, string>> = {
   Connection: 'Connection',
   ChannelModel: 'Connection',
@@ -129,7 +129,7 @@ function isTypeOnly(name: Identifier): boolean {
 function draftMention(draft: Draft, mention: Node, role: Role, roles: Roles): void {
   const { Node: Kind } = ast();
   const owner = mention.getParent();
-  // `this.channel`: the whole of it is what is used.
+  // In `this.channel` the code uses the whole expression.
   let whole: Node = Kind.isPropertyAccessExpression(owner) && owner.getNameNode() === mention ? owner : mention;
   while (Kind.isNonNullExpression(whole.getParent()) || Kind.isParenthesizedExpression(whole.getParent())) {
     whole = whole.getParentOrThrow();
@@ -145,7 +145,7 @@ function draftMention(draft: Draft, mention: Node, role: Role, roles: Roles): vo
   else if (!isHarmless(whole) && !isGivenToOurs(whole, role, roles)) draft.refuse(mention, `the ${role} is handed on`);
 }
 
-/** `(await getConnection()).createChannel()`: used where it is made, under no name. */
+/** Drafts calls on a value that has no name, such as `(await getConnection()).createChannel()`. */
 function draftDirectUses(draft: Draft, file: SourceFile, roles: Roles): void {
   const { Node: Kind, SyntaxKind } = ast();
   for (const access of file.getDescendantsOfKind(SyntaxKind.PropertyAccessExpression)) {
@@ -161,7 +161,7 @@ function draftDirectUses(draft: Draft, file: SourceFile, roles: Roles): void {
 function draftMember(draft: Draft, whole: Node, access: PropertyAccessExpression, role: Role, roles: Roles): void {
   const { Node: Kind } = ast();
   const call = access.getParent();
-  // A promise of it: what the callback gets has the role.
+  // The value is a promise. The parameter of the callback has the role.
   if (['then', 'catch', 'finally'].includes(access.getName())) return;
   if (role === 'message') {
     draftMessage(draft, whole, access);
@@ -204,7 +204,7 @@ function draftConnectionCall(
   } else if (name !== 'close') draft.refuse(access, `connection.${name}`);
 }
 
-/** Opening has awaited that already. */
+/** Replaces the wait: opening the channel has awaited that already. */
 function draftWait(draft: Draft, call: CallExpression): void {
   draft.replace(call, 'Promise.resolve()');
 }
@@ -261,7 +261,7 @@ function draftMessage(draft: Draft, whole: Node, access: PropertyAccessExpressio
   }
 }
 
-/** Comparing, assigning and returning mean the same as before. */
+/** Returns whether the code compares, assigns or returns the value, which means the same as before. */
 function isHarmless(whole: Node): boolean {
   const { Node: Kind } = ast();
   const parent = whole.getParent();
@@ -281,7 +281,7 @@ function isHarmless(whole: Node): boolean {
   );
 }
 
-/** `module.exports = { channel }`: who requires it cannot be told. */
+/** Returns whether the value is exported by `module.exports = { channel }`, so that its users are not known. */
 function isExportedByCommonJs(whole: Node): boolean {
   const assignment = whole.getFirstAncestorByKind(ast().SyntaxKind.BinaryExpression);
   return (
@@ -291,7 +291,7 @@ function isExportedByCommonJs(whole: Node): boolean {
   );
 }
 
-/** An argument whose parameter is known to hold the same; what a channel's own call takes is that call's matter. */
+/** Returns whether the value is an argument whose parameter has the same role. Calls of a channel check theirs. */
 function isGivenToOurs(whole: Node, role: Role, roles: Roles): boolean {
   const { Node: Kind } = ast();
   const call = whole.getParent();

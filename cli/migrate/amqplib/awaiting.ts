@@ -12,7 +12,7 @@ import { mentionsOf } from '../source/symbols.js';
 
 type Callable = ArrowFunction | FunctionDeclaration | FunctionExpression | MethodDeclaration;
 
-/** How the value of a call is used. */
+/** The use of a call's value. */
 export type Use = 'unused' | 'returned' | 'used';
 
 /** The expression around a call with its `await` and parentheses. */
@@ -39,13 +39,13 @@ export function useOf(call: Node): Use {
   return Kind.isReturnStatement(parent) || Kind.isArrowFunction(parent) ? 'returned' : 'used';
 }
 
-/** Functions that have been made asynchronous, so that each is made so once. */
+/** Functions that are asynchronous by now, so that none is changed twice. */
 const made = new WeakMap<Draft, Set<Node>>();
 
 /**
- * A publish that amqplib made without waiting: it is awaited from now on, so that its error reaches somebody.
+ * Makes the function await a publish that amqplib did not wait for, so that its error reaches a caller.
  *
- * @returns what stands before the call
+ * @returns the text that goes before the call
  */
 export function awaitPrefix(draft: Draft, call: CallExpression): string {
   const { Node: Kind } = ast();

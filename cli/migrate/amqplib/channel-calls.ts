@@ -13,7 +13,7 @@ export interface ChannelCall {
   readonly call: CallExpression;
   readonly access: PropertyAccessExpression;
   readonly roles: Roles;
-  /** Its payloads are written as JSON, as amqp-connection-manager does when asked. */
+  /** The channel writes payloads as JSON, as amqp-connection-manager does with `json: true`. */
   readonly json: boolean;
 }
 
@@ -34,7 +34,7 @@ function replaceCall(given: ChannelCall, name: string, texts: () => readonly str
 
 const printed = ({ draft }: ChannelCall, node: Node | undefined): string => (node ? draft.print(node) : '');
 
-/** The result is of another kind here, so that nobody may look at it. */
+/** Refuses a call whose result is used: nest-amqp returns another kind of result. */
 function refuseUsed(given: ChannelCall, what: string): void {
   if (useOf(given.call) === 'used') given.draft.refuse(given.call, what);
 }
@@ -59,7 +59,7 @@ const assertExchange: Rewrite = (given) => {
   ]);
 };
 
-/** bindQueue and its kind, all of whose arguments but the last stay. */
+/** Rewrites bindQueue and the like: all arguments but the last stay. */
 const binding =
   (name: string): Rewrite =>
   (given) => {
@@ -155,7 +155,7 @@ const consume: Rewrite = (given) => {
   ]);
 };
 
-/** `channel.ack(message)` is the message's own here. */
+/** Rewrites `channel.ack(message)`, which is a method of the message in nest-amqp. */
 const settle =
   (name: 'ack' | 'nack' | 'reject'): Rewrite =>
   (given) => {
@@ -168,7 +168,7 @@ const settle =
     const [multiple, requeue] = name === 'reject' ? [undefined, others[0]] : others;
     const options = new Map<string, () => string>();
     if (requeue && !isTrue(requeue)) options.set('requeue', () => draft.print(requeue));
-    // amqplib puts back what is rejected, unless it is told otherwise.
+    // amqplib requeues a rejected message by default.
     if (name === 'reject' && (!requeue || isTrue(requeue))) options.set('requeue', () => 'true');
     if (multiple && !isFalse(multiple)) options.set('multiple', () => draft.print(multiple));
     draft.replace(call, () =>

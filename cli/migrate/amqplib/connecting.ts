@@ -106,7 +106,7 @@ export function rewriteManagedConnect(draft: Draft, call: CallExpression): void 
   draft.tell(call, 'amqp-connection-manager connect → connect of nest-amqp/client');
 }
 
-/** What a manager gives at once is a promise here: the function around has to be asynchronous. */
+/** Makes the function around the call asynchronous: a manager returns the value at once, nest-amqp returns a promise. */
 function awaitHere(draft: Draft, call: CallExpression): string {
   const { Node: Kind } = ast();
   if (awaitedOf(call).awaited) return '';
@@ -159,7 +159,7 @@ export function rewriteManagedChannel(draft: Draft, call: CallExpression, connec
   draft.tell(call, 'createChannel({ setup }) → openChannel(), then the setup');
 }
 
-/** Whether a channel of amqp-connection-manager writes its payloads as JSON. */
+/** Returns whether a channel of amqp-connection-manager writes its payloads as JSON. */
 export function writesJson(call: Node | undefined): boolean {
   const { Node: Kind } = ast();
   const options = Kind.isCallExpression(call) ? bare(call.getArguments()[0]) : undefined;

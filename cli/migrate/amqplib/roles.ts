@@ -7,7 +7,7 @@ export const AMQPLIB = 'amqplib';
 export const MANAGER = 'amqp-connection-manager';
 export const AMQPLIB_MODULES = [AMQPLIB, MANAGER];
 
-/** What a variable, property or parameter holds. */
+/** The kind of value that a variable, property or parameter holds. */
 export type Role = 'connection' | 'channel' | 'message' | 'manager' | 'wrapper';
 
 const TYPES: Readonly<Record<string, Readonly<Record<string, Role>>>> = {
@@ -27,7 +27,7 @@ const TYPES: Readonly<Record<string, Readonly<Record<string, Role>>>> = {
   },
 };
 
-/** Methods that only a channel of amqplib's has: they tell what an untyped parameter is. */
+/** Methods that only amqplib's channels have. They identify an untyped parameter. */
 const DISTINCT = new Set(
   (
     'assertQueue checkQueue deleteQueue purgeQueue bindQueue unbindQueue assertExchange checkExchange deleteExchange ' +
@@ -37,10 +37,10 @@ const DISTINCT = new Set(
 
 const ASSIGNMENTS = new Set(['=', '??=', '||=']);
 
-/** Methods of what the codemod has to follow; where it cannot, a file must not change by half. */
+/** Methods of the values that the codemod has to follow. If it cannot follow one, it leaves the whole file. */
 const TELLING = new Set([...DISTINCT, 'createChannel', 'createConfirmChannel', 'consume', 'ack', 'nack', 'prefetch']);
 
-/** The role that a type has by its name. */
+/** Returns the role that a type has by its name. */
 export function roleOfType(type: TypeNode | undefined): Role | undefined {
   const { Node: Kind, SyntaxKind } = ast();
   if (!type) return undefined;
@@ -55,7 +55,7 @@ export function roleOfType(type: TypeNode | undefined): Role | undefined {
   return query && originOf(query)?.module === AMQPLIB ? 'connection' : undefined;
 }
 
-/** Finds what holds connections, channels and messages: by types, by what is assigned, by how it is used. */
+/** Finds the names that hold connections, channels and messages, by their types, by assignments and by their use. */
 export class Roles {
   private readonly known = new Map<Node, Role>();
 
@@ -71,7 +71,7 @@ export class Roles {
     return this.known;
   }
 
-  /** The role of an expression's value. */
+  /** Returns the role of an expression's value. */
   of(node: Node | undefined): Role | undefined {
     const { Node: Kind } = ast();
     let plain = bare(node);
@@ -88,7 +88,7 @@ export class Roles {
     return Kind.isCallExpression(plain) ? this.ofCall(plain.getExpression()) : undefined;
   }
 
-  /** Calls of methods that only channels and connections have, on something whose role is not known. */
+  /** Returns calls of methods that only channels and connections have, on values whose role is not known. */
   unknownIn(file: SourceFile): PropertyAccessExpression[] {
     const { Node: Kind, SyntaxKind } = ast();
     return file.getDescendantsOfKind(SyntaxKind.PropertyAccessExpression).filter((access) => {
@@ -129,7 +129,7 @@ export class Roles {
     return this.ofFunction(targetsOf(Kind.isPropertyAccessExpression(callee) ? callee.getNameNode() : callee));
   }
 
-  /** `connect().then((connection) => connection.createChannel())` gives what the callback gives. */
+  /** Returns the role of the callback's result in `connect().then((connection) => connection.createChannel())`. */
   private ofCallback(callee: Node): Role | undefined {
     const { Node: Kind } = ast();
     const call = callee.getParent();
@@ -137,7 +137,7 @@ export class Roles {
     return callback ? this.ofFunction([callback]) : undefined;
   }
 
-  /** What a function of the project gives. */
+  /** Returns the role of the value that a function of the project returns. */
   private ofFunction(declarations: readonly Node[]): Role | undefined {
     const { Node: Kind } = ast();
     for (const declaration of declarations) {
@@ -172,7 +172,7 @@ export class Roles {
       if (Kind.isVariableDeclaration(node) || Kind.isPropertyDeclaration(node) || Kind.isParameterDeclaration(node)) {
         if (!Kind.isIdentifier(node.getNameNode()) && !Kind.isPrivateIdentifier(node.getNameNode())) return;
         const type = node.getTypeNode();
-        // What is said outright counts, even where it is nothing of these.
+        // A declared type counts, even if it is none of the types with a role.
         this.note(
           node,
           roleOfType(type) ?? (type && type.getText() !== 'any' ? undefined : this.of(node.getInitializer())),
@@ -219,7 +219,7 @@ export class Roles {
   }
 }
 
-/** The first parameter of a callback: a function written out, or one that is named. */
+/** Returns the first parameter of a callback, which is a function expression or the name of a function. */
 export function firstParameter(callback: Node | undefined): ParameterDeclaration | undefined {
   const { Node: Kind } = ast();
   const plain = bare(callback);

@@ -5,7 +5,7 @@ import { bare, carry, elementsOf, isFalse, isTrue, readOptions, textOf, type Opt
 import { bindingBuilder, exchangeBuilder, objectText, queueBuilder } from '../source/topology.js';
 import { readErrorBehavior, readErrorHandler, type ErrorBehavior } from './error-behavior.js';
 
-/** What a module's options say, taken apart. */
+/** The options of a module, in parts. */
 export interface ModuleConfig {
   /** Options of `AmqpModule`, as texts, without the topology. */
   readonly options: Map<string, string>;
@@ -22,15 +22,15 @@ export interface ModuleConfig {
   rpcTimeout: string | undefined;
 }
 
-/** Texts of what is declared, without doubles. */
+/** The texts of all declarations, without duplicates. */
 export class Topology {
   readonly exchanges = new Set<string>();
   readonly queues = new Set<string>();
   readonly bindings = new Set<string>();
-  /** Text of the queue that is declared under a name. */
+  /** The text of each queue, by its name. */
   private readonly byName = new Map<string, string>();
 
-  /** Whether a queue is declared differently elsewhere; of two declarations, one without options gives way. */
+  /** Returns whether another declaration of the queue differs. A declaration without options agrees with all others. */
   contradicts(name: string, text: string): boolean {
     const before = this.byName.get(name);
     return before !== undefined && before !== text && !isPlain(before) && !isPlain(text);
@@ -46,12 +46,12 @@ export class Topology {
     this.queues.add(text);
   }
 
-  /** Each queue's name with the text that declares it. */
+  /** Returns each queue's name with the text that declares the queue. */
   named(): ReadonlyMap<string, string> {
     return this.byName;
   }
 
-  /** Takes over what another one declares. */
+  /** Adds the declarations of another topology. */
   addAll(other: Topology): void {
     for (const text of other.exchanges) this.exchanges.add(text);
     for (const [name, text] of other.byName) this.addQueue(name, text);
@@ -72,10 +72,10 @@ export class Topology {
 
 const isPlain = (queue: string): boolean => !queue.includes('{');
 
-/** Options that need nothing in their place. */
+/** Options that need no replacement. */
 const NEEDLESS = new Set(['enableControllerDiscovery', 'enableDirectReplyTo', 'isGlobal']);
 
-/** Reads the options of `RabbitMQModule`, of which all that is not understood is refused. */
+/** Reads the options of `RabbitMQModule` and refuses each option that it does not know. */
 export function readConfig(draft: Draft, given: Options, to: SourceFile): ModuleConfig {
   const config: ModuleConfig = {
     options: new Map(),
@@ -173,7 +173,7 @@ function readExchanges(
     const name = options.get('name');
     refuseOthers(draft, options, ['name', 'type', 'createExchangeIfNotExists', 'options']);
     if (!name) draft.refuse(node, 'an exchange without a name');
-    // It is only looked for there, and not declared.
+    // With `createExchangeIfNotExists: false` golevelup checks the exchange and does not declare it.
     else if (!isFalse(options.get('createExchangeIfNotExists'))) {
       const more = readOptions(draft, options.get('options'), 'options of an exchange') ?? new Map();
       const text = carry(draft, name, to);
@@ -220,7 +220,7 @@ function readQueues(draft: Draft, list: Expression, config: ModuleConfig, to: So
   });
 }
 
-/** The bindings that `exchange` and `routingKey` of a queue or a handler ask for. */
+/** Adds the bindings for `exchange` and `routingKey` of a queue or a handler. */
 export function bindQueue(
   draft: Draft,
   queue: string,

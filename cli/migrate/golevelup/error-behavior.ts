@@ -4,7 +4,7 @@ import type { Draft } from '../source/draft.js';
 import { bare } from '../source/reading.js';
 import { golevelupName } from './names.js';
 
-/** What golevelup does with a message whose handler throws. */
+/** The settlement by golevelup of a message whose handler throws. */
 export type ErrorBehavior = 'ACK' | 'NACK' | 'REQUEUE';
 
 const HANDLERS: Readonly<Record<string, ErrorBehavior>> = {
@@ -13,7 +13,7 @@ const HANDLERS: Readonly<Record<string, ErrorBehavior>> = {
   requeueErrorHandler: 'REQUEUE',
 };
 
-/** The option `retry` for each; undefined for the default. */
+/** The option `retry` for each behavior; undefined for the default. */
 export const RETRY: Readonly<Record<ErrorBehavior, string | undefined>> = {
   ACK: "{ attempts: 1, then: 'discard' }",
   NACK: "{ attempts: 1, then: 'dead-letter' }",
@@ -35,7 +35,7 @@ export function readErrorBehavior(draft: Draft, node: Node): ErrorBehavior | und
   return undefined;
 }
 
-/** Reads an error handler: one of golevelup's own. */
+/** Reads an error handler, which has to be one of golevelup's. */
 export function readErrorHandler(draft: Draft, node: Node): ErrorBehavior | undefined {
   const name = golevelupName(bare(node));
   const known = name === undefined ? undefined : HANDLERS[name];

@@ -8,8 +8,8 @@ import { draftPublishing } from './publishing.js';
 import { readForFile, readRegistrations, registrationText, type Registration } from './registrations.js';
 
 /**
- * Moves modules, handlers and publishers of golevelup's. What is left of them goes on working: then the old module stays
- * beside the new one.
+ * Moves golevelup's modules, handlers and publishers. If some of them are left, the old module stays beside the new one, so
+ * that they go on working.
  */
 export function migrateGolevelup(workspace: Workspace): void {
   const registrations = readRegistrations(workspace);
@@ -73,8 +73,8 @@ export function migrateGolevelup(workspace: Workspace): void {
 const nameOf = ({ config }: Registration): string => config.name ?? 'default';
 
 /**
- * Registrations of a connection that another module registers likewise: golevelup makes them one, and the first module has
- * what all of them declare. By the registration that goes.
+ * Returns the registrations of a connection that an earlier module registers, too, as that module's file would write them.
+ * golevelup merges them into one, so the first module gets all their declarations.
  */
 function doublesOf(workspace: Workspace, registrations: readonly Registration[]): Map<Registration, Registration> {
   const doubles = new Map<Registration, Registration>();
@@ -94,7 +94,7 @@ function doublesOf(workspace: Workspace, registrations: readonly Registration[])
   return doubles;
 }
 
-/** Takes a registration out of its module's imports: the one that is left is there for all modules. */
+/** Takes a registration out of its module's imports. The remaining registration serves all modules. */
 function takeOut({ draft, call }: Registration): void {
   const file = call.getSourceFile();
   const behind = /^\s*,?[ \t]*(\r?\n[ \t]*)?/.exec(file.getFullText().slice(call.getEnd()))?.[0].length ?? 0;
@@ -116,7 +116,7 @@ function leavePublishing(workspace: Workspace, why: string): void {
   }
 }
 
-/** golevelup picks the handler of a request by its routing key; consumers of one queue compete. */
+/** Returns the queues of several handlers: golevelup selects one by routing key; consumers of one queue compete. */
 function queuesOfSeveral(handlers: readonly Handler[]): Set<string> {
   const names = handlers
     .filter(({ kind }) => kind === 'RabbitRPC')
@@ -124,7 +124,7 @@ function queuesOfSeveral(handlers: readonly Handler[]): Set<string> {
   return new Set(names.filter((name, at) => names.indexOf(name) !== at));
 }
 
-/** Puts the new module where the old one is, or before it. */
+/** Puts the new module in place of the old one, or before it. */
 function place(registration: Registration, single: boolean, keepOld: boolean): void {
   const { draft, call, file } = registration;
   const text = (): string => registrationText(registration, single);
@@ -136,7 +136,7 @@ function place(registration: Registration, single: boolean, keepOld: boolean): v
   draft.commit();
 }
 
-/** `isRabbitContext(context)`: messages have the type that Nest's own microservices have. */
+/** Replaces `isRabbitContext(context)`: messages have the context type of Nest's microservices. */
 function migrateGuards(workspace: Workspace): void {
   const { Node: Kind, SyntaxKind } = ast();
   for (const { file } of workspace.all) {
@@ -156,7 +156,7 @@ function migrateGuards(workspace: Workspace): void {
   }
 }
 
-/** `imports: [RabbitMQModule]` and `exports: [RabbitMQModule]` name the module that is there now. */
+/** Lets `imports: [RabbitMQModule]` and `exports: [RabbitMQModule]` name the new module. */
 function migrateModuleMentions(workspace: Workspace): void {
   const { Node: Kind, SyntaxKind } = ast();
   for (const { file } of workspace.all) {

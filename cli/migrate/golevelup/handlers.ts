@@ -10,7 +10,7 @@ import { golevelupName } from './names.js';
 import type { Registration } from './registrations.js';
 import { rewriteSignature } from './signature.js';
 
-/** One `@RabbitSubscribe` or `@RabbitRPC`. */
+/** A method with `@RabbitSubscribe` or `@RabbitRPC`. */
 export interface Handler {
   readonly decorator: Decorator;
   readonly method: MethodDeclaration;
@@ -34,7 +34,7 @@ const OPTIONS = [
   'usePersistentReplyTo',
   'batchOptions',
 ];
-/** Options of a queue that golevelup has beside amqplib's. */
+/** Queue options of golevelup that amqplib does not have. */
 const OF_THE_HANDLER = new Set(['bindQueueArguments', 'channel', 'consumerOptions']);
 
 export function readHandlers(workspace: Workspace): Handler[] {
@@ -52,7 +52,7 @@ export function readHandlers(workspace: Workspace): Handler[] {
   );
 }
 
-/** The name of the connection that a handler asks for. */
+/** Returns the name of the connection that a handler uses. */
 export function connectionOf({ options, draft, decorator }: Handler): string | undefined {
   const given = options?.get('connection');
   const name = given && textOf(given);
@@ -60,7 +60,7 @@ export function connectionOf({ options, draft, decorator }: Handler): string | u
   return name;
 }
 
-/** Drafts a handler for the module that it belongs to. What it declares goes into `topology` once the draft is made. */
+/** Drafts a handler for its module. The handler's declarations go into `topology` once the draft is made. */
 export function draftHandler(handler: Handler, registration: Registration, connection: string | undefined): void {
   const { decorator, method, kind, draft } = handler;
   const options = withNamedConfig(handler, registration);
@@ -108,7 +108,7 @@ export function draftHandler(handler: Handler, registration: Registration, conne
   draft.tell(decorator, `@${kind} → @${name}`);
 }
 
-/** The options of the decorator over those that the module has under its name. */
+/** Returns the options of the decorator, which override the options that the module has under its name. */
 function withNamedConfig({ options, decorator, draft }: Handler, { config }: Registration): Options | undefined {
   const given = options?.get('name');
   const name = given ? textOf(given) : config.defaultHandler;
@@ -172,7 +172,7 @@ function errorsOf(draft: Draft, options: Options, ...defaults: (ErrorBehavior | 
   return defaults.find((known) => known !== undefined) ?? 'REQUEUE';
 }
 
-/** golevelup waits 200 ms for a batch to fill unless it is told otherwise. */
+/** golevelup's default time for a batch to fill, ms. */
 const BATCH_WAIT = '200';
 
 function batchOptions({ draft, kind }: Handler, options: Options): Map<string, string> | undefined {

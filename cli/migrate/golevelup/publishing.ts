@@ -9,7 +9,7 @@ import { callText, objectText } from '../source/topology.js';
 import type { Workspace } from '../source/workspace.js';
 import { golevelupName } from './names.js';
 
-/** What is asked of a connection, and what becomes of it: nothing else is known. */
+/** The methods of a connection that the codemod rewrites. It knows no others. */
 const MEMBERS = new Set(['publish', 'request']);
 
 /**
@@ -64,7 +64,7 @@ function draftName(draft: Draft, name: Identifier, rpcTimeout: string | undefine
     draft.refuse(name, 'AmqpConnection is used in a way that the codemod does not know');
 }
 
-/** What `app.get(AmqpConnection)` is used for. */
+/** Drafts the uses of the result of `app.get(AmqpConnection)`. */
 function draftResult(draft: Draft, call: CallExpression, rpcTimeout: string | undefined): void {
   const { Node: Kind } = ast();
   let at: Node = call;
@@ -77,7 +77,7 @@ function draftResult(draft: Draft, call: CallExpression, rpcTimeout: string | un
   else draftUse(draft, at, rpcTimeout);
 }
 
-/** A parameter, property or variable that holds the connection. */
+/** Drafts the uses of a parameter, property or variable that holds the connection. */
 function draftCarrier(draft: Draft, carrier: Node, rpcTimeout: string | undefined): void {
   const { Node: Kind } = ast();
   for (const mention of mentionsOf(carrier)) {
@@ -104,7 +104,7 @@ function draftUse(draft: Draft, use: Node, rpcTimeout: string | undefined): void
     } else if (member === 'request') draft.refuse(parent, 'a test that looks at the arguments of request()');
     return;
   }
-  // `this.connection = connection` and `new Retry(this.connection)`: both ends have the type, which is renamed.
+  // `this.connection = connection`, `new Retry(this.connection)`: both sides have the type that the codemod renames.
   const isAssigned = Kind.isBinaryExpression(parent) || Kind.isVariableDeclaration(parent);
   const isValue = Kind.isPropertyAssignment(parent) || Kind.isShorthandPropertyAssignment(parent);
   if (isAssigned || isValue || isArgumentOfOurs(use)) return;
@@ -138,7 +138,7 @@ function draftPublish(draft: Draft, call: CallExpression): void {
   }
   draft.replace(call, () => {
     const all = options();
-    // golevelup writes every payload as JSON; here a string is sent as text unless it says so.
+    // golevelup writes every payload as JSON; nest-amqp sends a string as text unless the content type is JSON.
     if (isText && !all.has('contentType')) all.set('contentType', "'application/json'");
     const body = bytes ? draft.print(bytes) : payload ? draft.print(payload) : 'undefined';
     return callText(draft.print(call.getExpression()), [
@@ -151,7 +151,7 @@ function draftPublish(draft: Draft, call: CallExpression): void {
   draft.tell(call, 'AmqpConnection.publish → ConfirmingPublisher.publish');
 }
 
-/** `Buffer.from(JSON.stringify(order))`: the publisher does that itself. */
+/** Returns the payload of `Buffer.from(JSON.stringify(order))`, which the publisher does itself. */
 function jsonBytes(payload: Node): Node | undefined {
   const { Node: Kind } = ast();
   if (!Kind.isCallExpression(payload) || payload.getExpression().getText() !== 'Buffer.from') return undefined;
@@ -171,7 +171,10 @@ function isString(payload: Node | undefined): boolean {
   );
 }
 
-/** golevelup resolves with a boolean, nest-amqp with a receipt; and what is not awaited is nobody's error. */
+/**
+ * Checks the use of the result: golevelup resolves with a boolean, nest-amqp with a receipt. The caller has to await the
+ * publish to get its error.
+ */
 function checkResult(draft: Draft, call: CallExpression): void {
   const { Node: Kind } = ast();
   let at: Node = call;

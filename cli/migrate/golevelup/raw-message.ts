@@ -10,7 +10,7 @@ const PROPERTIES = new Set(
   ).split(' '),
 );
 
-/** What a part of amqplib's message is in an `AmqpContext`; undefined for one that has nothing there. */
+/** Returns the member of `AmqpContext` for a part of amqplib's message; undefined for a part without one. */
 function inContext(path: readonly string[]): string | undefined {
   const [part = '', name = ''] = path;
   if (part === 'content') return 'delivery.body';
@@ -25,7 +25,7 @@ function inContext(path: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Rewrites the uses of a raw message to those of the context that takes its place. */
+/** Rewrites the uses of a raw message to uses of the context that replaces it. */
 export function rewriteRawMessage(draft: Draft, parameter: Node, name: string): void {
   for (const mention of mentionsOf(parameter)) {
     const [whole, path] = accessPath(mention);
@@ -37,7 +37,7 @@ export function rewriteRawMessage(draft: Draft, parameter: Node, name: string): 
   }
 }
 
-/** `message.fields.routingKey` of a mention of `message`: that expression, and the names on the way. */
+/** Returns the expression around a mention of `message`, such as `message.fields.routingKey`, and the names in it. */
 function accessPath(mention: Node): [Node, string[]] {
   const { Node: Kind } = ast();
   let whole = mention;

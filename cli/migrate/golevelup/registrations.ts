@@ -7,15 +7,15 @@ import type { Workspace } from '../source/workspace.js';
 import { readConfig, type ModuleConfig } from './config.js';
 import { golevelupName } from './names.js';
 
-/** One `RabbitMQModule.forRoot()` or `forRootAsync()`. */
+/** A call of `RabbitMQModule.forRoot()` or `forRootAsync()`. */
 export interface Registration {
   readonly draft: Draft;
   readonly call: CallExpression;
   readonly file: SourceFile;
   readonly config: ModuleConfig;
-  /** The call without its options: what stands before and behind them. */
+  /** The text of the call before its options and the text behind them. */
   readonly frame: readonly [string, string];
-  /** The registration of nest-amqp that stands in its place already. */
+  /** The registration of nest-amqp is in its place already. */
   readonly moved: boolean;
 }
 
@@ -107,7 +107,7 @@ function frameOf(
 ): readonly [string, string] {
   const { Node: Kind } = ast();
   const head = `${amqpModule}.${method}(`;
-  // A constant that holds the options stays behind: its content is written out.
+  // A constant that holds the options stays behind; the codemod copies its content into the call.
   if (!given || !literal || method === 'forRoot') return [head, ')'];
   const text = call.getSourceFile().getFullText();
   let before = text.slice(given.getStart(), literal.getStart());
@@ -125,7 +125,7 @@ function frameOf(
   return [head + before, `${text.slice(literal.getEnd(), given.getEnd())})`];
 }
 
-/** The new registration, as text. @param single whether it is the application's only one, which needs no name */
+/** Returns the text of the new registration. @param single the application has no other one, so it needs no name */
 export function registrationText({ call, config, frame, file }: Registration, single: boolean): string {
   const line = file.getFullText().slice(0, call.getStart()).split('\n').at(-1) ?? '';
   const base = /^\s*/.exec(line)?.[0] ?? '';

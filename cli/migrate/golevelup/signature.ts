@@ -6,7 +6,7 @@ import { mentionsOf } from '../source/symbols.js';
 import { golevelupName } from './names.js';
 import { rewriteRawMessage } from './raw-message.js';
 
-/** Rewrites what a handler gets and how it says that it has failed. */
+/** Rewrites the parameters of a handler and its report of a failure. */
 export function rewriteSignature(draft: Draft, method: MethodDeclaration, batch: boolean): void {
   const { Node: Kind } = ast();
   const parameters = method.getParameters();
@@ -45,7 +45,7 @@ function rewriteDecorator(draft: Draft, decorator: Decorator): void {
   }
 }
 
-/** Without decorators golevelup hands over the payload, the raw message and the headers, in this order. */
+/** Rewrites parameters without decorators: golevelup passes the payload, the raw message and the headers. */
 function rewritePositions(draft: Draft, [payload, message, headers]: readonly ParameterDeclaration[]): void {
   if (!payload) return;
   const file = payload.getSourceFile();
@@ -71,7 +71,7 @@ function asContext(draft: Draft, parameter: ParameterDeclaration): void {
   rewriteRawMessage(draft, parameter, parameter.getName());
 }
 
-/** The payloads keep their name: the items of the batch get another. */
+/** Rewrites a batch handler. The payloads keep their name; the batch items get another. */
 function rewriteBatch(draft: Draft, method: MethodDeclaration): void {
   const { Node: Kind } = ast();
   const [payloads, ...others] = method.getParameters();
@@ -94,7 +94,7 @@ function rewriteBatch(draft: Draft, method: MethodDeclaration): void {
   );
 }
 
-/** `return new Nack(…)` becomes an error that says the same. */
+/** Replaces `return new Nack(…)` by an error with the same effect. */
 function rewriteNacks(draft: Draft, method: MethodDeclaration): void {
   const { Node: Kind, SyntaxKind } = ast();
   const file = method.getSourceFile();

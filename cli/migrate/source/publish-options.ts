@@ -9,7 +9,7 @@ const SAME = new Set(
   'contentType contentEncoding headers priority correlationId replyTo messageId type userId appId mandatory'.split(' '),
 );
 
-/** How a package says that a message is persistent. */
+/** The option by which a package makes a message persistent. */
 export type Persistence = 'persistent' | 'deliveryMode';
 
 /**

@@ -1,6 +1,6 @@
 import type { Node } from 'ts-morph';
 
-/** One line for the person who runs the codemod. */
+/** A line of the report for the person who runs the codemod. */
 export interface Remark {
   readonly file: string;
   /** From 1. */
@@ -8,7 +8,7 @@ export interface Remark {
   readonly text: string;
 }
 
-/** What was done, what behaves differently from now on, and what is left to a person. */
+/** The changes, the differences in behaviour, and the places that are left to a person. */
 export class Report {
   readonly done: Remark[] = [];
   /** Changes of behaviour that the new code brings. */

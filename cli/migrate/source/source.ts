@@ -7,7 +7,7 @@ import { ImportChanges } from './imports.js';
 /** Decorators that have a namesake in `@nestjs/microservices` which does the same. */
 const SAME_AS_NEST = new Set(['Payload', 'Ctx']);
 
-/** One file of the project, and what is to become of it. */
+/** A file of the project, with its planned changes. */
 export class Source {
   readonly original: string;
   readonly edits: Edits;
@@ -60,12 +60,12 @@ export class Source {
     return this.declaredNames().has(name) ? `Amqp${name}` : name;
   }
 
-  /** Whether the file has the name from Nest's own package already, so that no import is needed. */
+  /** Returns whether the file imports the name from Nest's package already, so that it needs no other import. */
   hasNestNamesake(name: string): boolean {
     return SAME_AS_NEST.has(name) && this.importsByLocalName().ImportSpecifier.get(name) === '@nestjs/microservices';
   }
 
-  /** How this file names another one in an import. */
+  /** Returns the specifier with which this file imports another one. */
   specifierOf(other: SourceFile, like: SourceFile): string {
     const path = relative(dirname(this.path), other.getFilePath()).replace(/\.[cm]?[jt]sx?$/, '');
     const named = path.startsWith('.') ? path : `./${path}`;

@@ -9,7 +9,7 @@ export interface Origin {
   readonly name: string;
 }
 
-/** Where an identifier, or a member of an imported namespace, comes from; undefined when it is the project's own. */
+/** Returns the origin of an identifier or of a namespace's member; undefined if the project declares it. */
 export function originOf(node: Node | undefined): Origin | undefined {
   const { Node: Kind } = ast();
   if (!node) return undefined;
@@ -84,7 +84,7 @@ export function requiredModule(node: Node | undefined): string | undefined {
   return Kind.isStringLiteral(name) ? name.getLiteralText() : undefined;
 }
 
-/** Whether a file takes anything from a package. */
+/** Returns whether a file imports or requires one of the packages. */
 export function importsFrom(file: SourceFile, modules: readonly string[]): boolean {
   if (file.getImportDeclarations().some((found) => modules.includes(found.getModuleSpecifierValue()))) return true;
   return /\.[cm]?jsx?$/.test(file.getFilePath())
@@ -124,7 +124,7 @@ export function mentionsOfMethod(method: MethodDeclaration): Node[] {
   return [...known, ...guessed];
 }
 
-/** What a name stands for, through imports and `require`s of the project's own files. */
+/** Returns the declarations of a name, through imports and `require`s of the project's own files. */
 export function targetsOf(name: Node): Node[] {
   const { Node: Kind } = ast();
   const symbol = name.getSymbol();

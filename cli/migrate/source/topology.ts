@@ -3,8 +3,8 @@ import type { Draft } from './draft.js';
 import { carry, readOptions, textOf, type Options } from './reading.js';
 
 /**
- * What becomes of amqplib's way to declare a queue or an exchange, which golevelup and `Transport.RMQ` share: the name of
- * each option, and the argument that it stands for on the wire.
+ * amqplib's options for declaring a queue, which golevelup and `Transport.RMQ` share: the name of each option, with the
+ * argument that it stands for on the wire.
  */
 const QUEUE_ARGUMENTS: Readonly<Record<string, string>> = {
   messageTtl: 'x-message-ttl',
@@ -33,7 +33,7 @@ const BUILDERS: Readonly<Record<string, string>> = {
 interface Declaration {
   /** `durable`, `exclusive`, … */
   readonly flags: Map<string, string>;
-  /** By amqplib's name. */
+  /** Texts of the options that stand for arguments, by amqplib's name. */
   readonly named: Map<string, string>;
   /** The properties of `arguments`. */
   readonly more: Map<string, string>;

@@ -8,7 +8,7 @@ import { Source } from './source.js';
 const SOURCE_FILE = /(?<!\.d)\.[cm]?tsx?$|\.[cm]?jsx?$/;
 const NOT_SOURCES = new Set(['node_modules', 'dist', 'build', 'coverage']);
 
-/** The sources of one folder, and what is to become of them. Nothing is written here. */
+/** The sources of one folder, with their planned changes. It writes no files. */
 export class Workspace {
   readonly report = new Report();
   private readonly sources = new Map<string, Source>();
@@ -72,7 +72,7 @@ function emptyProject(paths: Record<string, string[]>, inMemory = false): Projec
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       experimentalDecorators: true,
-      // Only the project's own files count: what packages declare is known by their names.
+      // The project's own files are enough: the codemod knows the packages by their names.
       noResolve: true,
       noLib: true,
       types: [],

@@ -4,10 +4,10 @@ import { remarkAt } from '../source/report.js';
 import { mentionsOf } from '../source/symbols.js';
 import type { Workspace } from '../source/workspace.js';
 
-/** What the channel of a context has: it settles the message of its own context. */
+/** The methods of a context's channel, which settles the message of that context. */
 const THERE = new Set(['ack', 'nack', 'reject']);
 
-/** Tells where handlers use the channel for more than settling their message: of that there is nothing. */
+/** Reports handlers that use the channel for more than settling their message, which nest-amqp's context cannot do. */
 export function reportChannelUse(workspace: Workspace, file: SourceFile): void {
   const { Node: Kind, SyntaxKind } = ast();
   for (const call of file.getDescendantsOfKind(SyntaxKind.CallExpression)) {

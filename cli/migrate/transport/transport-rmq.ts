@@ -13,7 +13,7 @@ export const TRANSPORT_MODULES = [NEST];
 
 type Side = 'server' | 'client';
 
-/** What a call makes of the options that it is given. */
+/** The side that a call creates from its options. */
 const SIDES: Readonly<Record<string, Side>> = {
   createMicroservice: 'server',
   connectMicroservice: 'server',
@@ -25,7 +25,7 @@ const SIDES: Readonly<Record<string, Side>> = {
 };
 const CLIENT_HOSTS = new Set(['ClientsModule', 'ClientProxyFactory']);
 
-/** Types that name the options of `Transport.RMQ`, and what they are with a class of one's own. */
+/** Types of the options of `Transport.RMQ`, with Nest's types for a custom class. */
 const TYPES: Readonly<Record<Side, Readonly<Record<string, string>>>> = {
   server: { RmqOptions: 'CustomStrategy' },
   client: { RmqOptions: 'CustomClientOptions', ClientOptions: 'CustomClientOptions' },
@@ -45,7 +45,7 @@ const QUEUE_OPTIONS = new Set(
   ).split(' '),
 );
 
-/** Moves servers and clients of `Transport.RMQ`, each by itself: the two understand each other. */
+/** Moves each server and client of `Transport.RMQ` by itself: old and new ones understand each other. */
 export function migrateTransport(workspace: Workspace): void {
   const { SyntaxKind } = ast();
   let serversLeft = 0;
@@ -65,7 +65,7 @@ export function migrateTransport(workspace: Workspace): void {
   }
 }
 
-/** `@EventPattern('x', Transport.RMQ)` is of the new transport once all servers are. */
+/** Moves `@EventPattern('x', Transport.RMQ)` to the new transport once all servers have moved. */
 function migrateMention(workspace: Workspace, access: Node, serversLeft: number): void {
   const { Node: Kind } = ast();
   const parent = access.getParent();
@@ -119,7 +119,7 @@ function migrateOptions(draft: Draft, literal: ObjectLiteralExpression): Side | 
     const behind = /^\s*/.exec(file.getFullText().slice(decorator.getEnd()))?.[0].length ?? 0;
     draft.replaceRange(file, decorator.getStart(), decorator.getEnd() + behind, '');
     const text = (): string => (given ? draft.print(given) : options ? 'options' : '');
-    // The type that @Client takes knows no class of one's own.
+    // The option type of @Client does not allow a custom class.
     draft.replaceRange(file, property.getEnd() - 1, property.getEnd(), () => ` = new ${client}(${text()});`);
     if (!property.getText().endsWith(';')) draft.refuse(property, 'a property without a semicolon');
     draft.tell(literal, '@Client of Transport.RMQ → new AmqpClientProxy(…)');
@@ -140,7 +140,7 @@ function migrateOptions(draft: Draft, literal: ObjectLiteralExpression): Side | 
   return side;
 }
 
-/** The property below `@Client({ … })`, without a value of its own. */
+/** Returns the property below `@Client({ … })` if the property has no value. */
 function decoratedProperty(literal: ObjectLiteralExpression): [Decorator, PropertyDeclaration] | undefined {
   const { Node: Kind } = ast();
   const decorator = literal.getParent()?.getParent();
@@ -153,7 +153,7 @@ function decoratedProperty(literal: ObjectLiteralExpression): [Decorator, Proper
 function checkOptions(draft: Draft, given: Node, side: Side): void {
   const { Node: Kind } = ast();
   const value = valueOf(given);
-  // What a function or the configuration gives has the same names, whatever it is.
+  // Options from a function or from the configuration have the same names and need no check.
   if (!Kind.isObjectLiteralExpression(value)) return;
   const reading = new Draft(draft.workspace);
   const options = readOptions(reading, value, 'options');
@@ -180,7 +180,7 @@ function checkOptions(draft: Draft, given: Node, side: Side): void {
   }
 }
 
-/** Takes a property away, with its comma and the rest of its line. */
+/** Removes a property, with its comma and the rest of its line. */
 function removeProperty(draft: Draft, property: Node): void {
   const file = property.getSourceFile();
   const text = file.getFullText();
@@ -188,7 +188,7 @@ function removeProperty(draft: Draft, property: Node): void {
   draft.replaceRange(file, property.getStart(), property.getEnd() + behind, '');
 }
 
-/** Where options end up. @param types gathers the types that they pass on the way */
+/** Returns the sides that the options reach. @param types gathers the types of the options on the way */
 function sidesOf(node: Node, types: TypeNode[], seen = new Set<Node>()): (Side | undefined)[] {
   const { Node: Kind } = ast();
   for (let at = node, above = node.getParent(); above; at = above, above = above.getParent()) {
@@ -213,14 +213,14 @@ function sidesOf(node: Node, types: TypeNode[], seen = new Set<Node>()): (Side |
       const type = above.getReturnTypeNode();
       if (type) types.push(type);
     } else if (Kind.isPropertyAssignment(above)) {
-      // `useFactory`, and an element of a list, lead on; another name is somebody else's option.
+      // The search goes on above `useFactory` and above elements of `clients`. Other names are options of other code.
       if (above.getName() !== 'useFactory' && above.getName() !== 'clients') return [undefined];
     } else if (Kind.isClassDeclaration(above) || Kind.isSourceFile(above)) return [undefined];
   }
   return [undefined];
 }
 
-/** The call of a function that is mentioned: `this.options.get('orders')`. */
+/** Returns the call around the mention of a function, such as `this.options.get('orders')`. */
 function callOf(mention: Node): Node {
   const { Node: Kind } = ast();
   let at = mention;
