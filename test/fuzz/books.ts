@@ -1,4 +1,4 @@
-/** How a delivery ends, or a publish. */
+/** The end of a delivery. */
 type Settlement = 'ack' | 'requeue' | 'reject';
 type Confirm = 'ack' | 'nack' | 'return';
 
@@ -6,13 +6,13 @@ type Confirm = 'ack' | 'nack' | 'return';
 export type Unsettled = Map<number, string>;
 
 /**
- * What the user and the scripted broker say of each delivery and each publish, held against each other: the broker hears an
- * ack of nothing but what the user has acked, of each once; and the user hears of a publish what the broker has said of it.
- * Each has a name of its own, which travels in it.
+ * Compares the statements of the user and of the scripted broker about each delivery and each publish: the broker receives
+ * one ack for each delivery that the user has acked and no other ack, and the user receives the outcome that the broker has
+ * given to the publish. Each message carries a unique name.
  */
 export class Books {
   readonly problems: string[] = [];
-  /** Bytes were broken on the way: from here on nothing can be told from them. */
+  /** Bytes were broken on the way, so nothing that follows can be compared. */
   tainted = false;
   private names = 0;
   private readonly acked = new Set<string>();
@@ -30,27 +30,27 @@ export class Books {
     this.places.set(name, { among, tag });
   }
 
-  /** The user acks a delivery; with `multiple`, all that its channel has not settled up to it. */
+  /** The user acks a delivery; with `multiple`, all unsettled deliveries of its channel up to that one. */
   userAcks(name: string, multiple: boolean): void {
     this.acked.add(name);
     const place = multiple ? this.places.get(name) : undefined;
     for (const [tag, other] of place?.among ?? []) if (tag <= place!.tag) this.acked.add(other);
   }
 
-  /** The broker hears of a settlement. */
+  /** The broker receives a settlement. */
   settled(outcome: Settlement, tag: number, multiple: boolean, among: Unsettled): void {
     if (!among.has(tag)) this.complain(`${outcome} of delivery tag ${tag}, which is not outstanding`);
     for (const [other, name] of among) {
       if (other !== tag && !(multiple && other < tag)) continue;
       among.delete(other);
-      // What no user has acked the client may give back, or reject, by itself.
+      // The client may requeue or reject by itself a delivery that the user has not acked.
       if ((outcome === 'ack') === this.acked.has(name)) continue;
       const said = this.acked.has(name) ? 'has acked it' : 'has not acked it';
       this.complain(`delivery ${name} (tag ${other}) got ${outcome} with tag ${tag}, and its user ${said}`);
     }
   }
 
-  /** On a channel that is open still the broker has heard of every ack. */
+  /** Checks that the broker has received every ack of a channel that is still open. */
   audit(among: Unsettled): void {
     for (const [tag, name] of among) {
       if (this.acked.has(name)) this.complain(`the broker has not heard of the ack of delivery ${name} (tag ${tag})`);
@@ -59,13 +59,13 @@ export class Books {
 
   // Publishes.
 
-  /** The broker says so of a publish. */
+  /** The broker sends the outcome of a publish. */
   confirmed(name: string, outcome: Confirm): void {
     const outcomes = this.confirms.get(name) ?? new Set();
     this.confirms.set(name, outcomes.add(outcome));
   }
 
-  /** The user hears so of it. */
+  /** The user receives the outcome of a publish. */
   userHears(name: string, outcome: Confirm): void {
     if (this.confirms.get(name)?.has(outcome)) return;
     const said = [...(this.confirms.get(name) ?? [])].join(', ') || 'nothing';

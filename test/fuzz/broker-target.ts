@@ -6,18 +6,18 @@ import { clientSession } from './client-session.js';
 import { recordings } from './corpus.js';
 import type { FuzzTarget } from './target.js';
 
-/** Inputs between two looks at whether the others are well: a look costs as much as an input. */
+/** Inputs between two checks of the other connection: a check costs as much as an input. */
 const LOOK_EVERY = 20;
 const QUEUE = 'healthy';
 
-/** A target that holds something open until it is closed. */
+/** A target that keeps a broker open until the target is closed. */
 export interface OpenFuzzTarget extends FuzzTarget {
   close(): Promise<void>;
 }
 
 /**
- * An embedded broker, over streams in memory: whatever comes ends in a close, without an internal error, and the connection
- * beside it goes on publishing and getting.
+ * An embedded broker, over streams in memory. Each input ends in a close, without an internal error, and another connection
+ * goes on publishing and getting.
  */
 export function brokerTarget(): OpenFuzzTarget {
   const complaints: string[] = [];
@@ -48,7 +48,7 @@ export function brokerTarget(): OpenFuzzTarget {
     async run(chunks) {
       const { broker, neighbour } = await (opened ??= open());
       const socket = attach(broker);
-      // A reset is the broker's right.
+      // The broker may reset the connection.
       socket.on('error', () => undefined).resume();
       const closed = once(socket, 'close');
       for (const chunk of chunks) socket.write(chunk);
@@ -64,7 +64,7 @@ export function brokerTarget(): OpenFuzzTarget {
   };
 }
 
-/** A client's stream; the broker serves the other half. */
+/** Returns a client's stream. The broker serves the other half. */
 function attach(broker: EmbeddedBroker): MemoryDuplex {
   const [ours, theirs] = memoryDuplexes();
   broker.attach(theirs);

@@ -9,7 +9,7 @@ import {
 import { replyCodes } from '../../lib/protocol/spec.js';
 import { OWN, turn, type ClientWorld } from './client-world.js';
 
-/** One step of a program: something that the user does, or the broker. `arg` is a byte that says which, or how. */
+/** One step of a program: an action of the user or of the broker. The byte `arg` selects the object or the variant. */
 type Step = (world: ClientWorld, arg: number) => unknown;
 
 const CODES = Object.values(replyCodes).map(({ code }) => code);
@@ -18,7 +18,7 @@ const QUEUES = ['q', 'q', 'other', 'empty'];
 const of = <T>(items: readonly T[], arg: number): T | undefined => items[arg % Math.max(1, items.length)];
 const bit = (arg: number, index: number): boolean => ((arg >> index) & 1) === 1;
 
-/** What a handler does with its delivery. */
+/** Returns a handler that deals with its delivery in the way that `arg` selects. */
 function handler(world: ClientWorld, arg: number): (delivery: Delivery) => unknown {
   const settle = (delivery: Delivery, how: number): void => {
     if (delivery.settled) return;
@@ -32,7 +32,7 @@ function handler(world: ClientWorld, arg: number): (delivery: Delivery) => unkno
   const how = (arg >> 3) % 5;
   return (delivery) => {
     try {
-      // Malformed ones are refused with a WireError.
+      // Malformed properties throw a WireError.
       void [delivery.properties, delivery.encodedHeaders, delivery.text()];
     } catch (error) {
       if ((error as Error).name !== 'WireError') throw error;
@@ -54,7 +54,7 @@ function handler(world: ClientWorld, arg: number): (delivery: Delivery) => unkno
         return;
       default:
         settle(delivery, how);
-        // Twice is an AlreadySettledError, which the handler's failure tells.
+        // A second settlement throws AlreadySettledError, so the handler fails.
         return delivery.ack();
     }
   };
@@ -169,7 +169,7 @@ const user: readonly Step[] = [
   },
 ];
 
-/** A step with one of the channels, as a call. */
+/** Returns a step that calls a method of one of the channels. */
 function onChannel(what: string, act: (world: ClientWorld, channel: Channel, arg: number) => unknown): Step {
   return (world, arg) => {
     const channel = of(world.channels, arg >> 6);
@@ -200,7 +200,7 @@ function publish(world: ClientWorld, channel: Channel, arg: number): void {
   );
 }
 
-/** What the user hears of a publish is what the broker has said. */
+/** Notes the outcome of a publish that the user receives. */
 async function hear({ books }: ClientWorld, name: string | undefined, publishing: Promise<number>): Promise<void> {
   try {
     const tag = await publishing;
@@ -375,7 +375,7 @@ const time: readonly Step[] = [
 const STEPS: readonly Step[] = [...user, ...broker, ...time];
 const NAMES = [...user, ...broker].map(({ name }) => name);
 
-/** The byte of a step, by the name of its function or its place among those of time. */
+/** The byte of each step, by the name of its function or its place among the steps of time. */
 export const OP = {
   openChannel: 0,
   consume: 1,
@@ -400,10 +400,10 @@ export const OP = {
   turns: NAMES.length + 2,
 } as Record<string, number>;
 
-/** The same step, in one turn with what follows. */
+/** Returns the same step, in one turn of the event loop with the step that follows. */
 export const inOneTurn = (op: number): number => op + STEPS.length * Math.ceil((128 - op) / STEPS.length);
 
-/** Steps that one program may take; what is behind them is not looked at. */
+/** Steps of a program that are played. Bytes behind them are ignored. */
 const MAX_STEPS = 80;
 
 /** Plays a program: two bytes a step. */
@@ -411,7 +411,7 @@ export async function play(world: ClientWorld, program: Buffer): Promise<void> {
   for (let at = 0; at + 1 < Math.min(program.length, 2 * MAX_STEPS); at += 2) {
     if (!world.connection) return;
     await STEPS[program[at]! % STEPS.length]!(world, program[at + 1]!);
-    // Half of the steps happen in one turn with what follows.
+    // Half of the steps happen in one turn with the step that follows.
     if (program[at]! < 128) await turn();
   }
 }

@@ -1,7 +1,7 @@
 import { FrameWriter } from '../../lib/protocol/frame-writer.js';
 import { PROTOCOL_HEADER } from '../../lib/protocol/spec.js';
 
-/** What a client says in a useful life. Unlike a recording it knows the names of its queues, so all of it can succeed. */
+/** Returns the bytes of a client that does useful work. It knows its queues' names, unlike a recording, so all can succeed. */
 export function clientSession(): Buffer {
   const writer = new FrameWriter(() => undefined);
   writer.frameMax = 131_072;

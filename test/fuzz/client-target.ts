@@ -2,20 +2,20 @@ import { ClientWorld } from './client-world.js';
 import { inOneTurn, OP, play } from './client-program.js';
 import type { FuzzTarget } from './target.js';
 
-/** Steps by name, with their argument, to bytes. The first byte says how the connection is made. */
+/** Encodes steps, given by name and argument. The first byte selects the options of the connection. */
 function program(how: number, ...steps: readonly (readonly [name: string, arg: number])[]): Buffer {
   const bytes = steps.flatMap(([name, arg]) => {
-    // With a `!`: in one turn with what follows.
+    // A step with a `!` happens in one turn with the step that follows.
     const op = OP[name.replace('!', '')];
     if (op === undefined) throw new Error(`no step '${name}'`);
-    // What follows is on the channel: it has to be open by then.
+    // The steps that follow use the channel, so it has to be open by then.
     const wait = name === 'openChannel' ? [OP['turns']!, 6] : [];
     return [name.endsWith('!') ? inOneTurn(op) : op, arg, ...wait];
   });
   return Buffer.from([how, ...bytes]);
 }
 
-/** Lives of a client, each about one thing: what the mutations begin with. */
+/** Programs of a client, each about one subject. The mutations begin with them. */
 function programs(): Buffer[] {
   return [
     program(0, ['openChannel', 0], ['consume', 0], ['turns', 3], ['deliver', 5], ['deliver', 0x95], ['turns', 3], ['cancel', 0], ['turns', 3], ['close', 50]),
@@ -39,7 +39,7 @@ function programs(): Buffer[] {
     program(0, ['openChannel', 0], ['topology', 0], ['topology', 3], ['consume', 8], ['turns', 5], ['refuseMethod', 0x2a], ['cancelConsumer', 0], ['passLong', 20], ['cut', 0], ['passLong', 50]),
     program(1, ['openChannel', 0x10], ['consume', 9], ['turns', 3], ['deliver', 3], ['deliverStrangely', 1], ['deliverStrangely', 6], ['turns', 2], ['cut', 0], ['openChannel', 0], ['publish', 1]),
     program(2, ['openChannel', 0], ['consume', 0b11], ['consume', 0b0001], ['turns', 3], ['flood', 60], ['flood', 61], ['turns', 5], ['pass', 250], ['wake', 7], ['cancel', 0], ['wake', 7], ['passLong', 9]),
-    // What is settled out of order, behind a gap, in one turn, after a loss, while basic.recover is under way.
+    // Settlements out of order, behind a gap, in one turn, after a loss, and during basic.recover.
     program(0, ['openChannel', 0], ['consumeAgain', 6], ['turns', 3], ['deliver', 4], ['turns', 3], ['settleHeld', 2], ['settleHeld!', 1], ['settleHeld', 2], ['turns', 3]),
     program(0, ['openChannel', 0], ['consumeAgain', 0], ['turns', 3], ['consumeAgain', 16], ['turns', 3], ['deliver!', 2], ['deliver', 1], ['turns', 5]),
     program(0, ['openChannel', 0], ['consumeAgain', 6], ['turns', 3], ['deliver', 4], ['turns', 3], ['closeChannel', 1], ['turns', 7], ['pass', 250], ['turns', 7], ['settleHeld', 0], ['settleHeld', 8], ['turns', 3]),
@@ -50,15 +50,15 @@ function programs(): Buffer[] {
 }
 
 /**
- * A live client: a program of steps is what is mutated, so that every input is a session: the user opens channels,
- * consumes, publishes, cancels, aborts; the broker answers, or late, or never, delivers, confirms, returns, cancels,
- * closes, hangs up, and says what is mutated or junk. At the end everything has settled; see `ClientWorld.settle`.
+ * A live client. The fuzzer mutates a program of steps, so every input is a session: the user opens channels, consumes,
+ * publishes, cancels, aborts; the broker answers at once, late or never, delivers, confirms, returns, cancels, closes, hangs
+ * up, and sends mutated frames or junk. At the end everything has settled; see `ClientWorld.settle`.
  */
 export function clientTarget(): FuzzTarget {
   return {
     name: 'client',
     corpus: programs(),
-    // Hundreds of turns of the event loop, on a machine that may have much else to do.
+    // An input takes hundreds of turns of the event loop, and the machine may be busy.
     deadline: 30_000,
     async run(chunks) {
       const bytes = Buffer.concat(chunks);
@@ -70,7 +70,7 @@ export function clientTarget(): FuzzTarget {
         refusals: 0,
         activity: 0,
         refusing: undefined,
-        // Where the input is split says what the reads of the socket are: the fuzzer tries every place.
+        // The place of the split selects the size of the socket's reads. The fuzzer tries every place.
         piece: chunks.length > 1 ? 16 + (chunks[0]!.length ** 2 % 1_499) : 65_536,
         tune: { channelMax: 100, frameMax: 131_072, heartbeat: 0 },
       });

@@ -11,10 +11,10 @@ import type { Clock } from '../../lib/environment/index.js';
 import { Books } from './books.js';
 import { ScriptedSession, type Behaviour } from './scripted-broker.js';
 
-/** What handlers and signals of the program end with: told back as it is. */
+/** The error of the program's handlers and signals. The client passes it on unchanged. */
 export const OWN = new Error('of the program itself');
 
-/** Time that passes when the program says so. */
+/** A clock that the program moves. */
 export class FuzzClock implements Clock {
   private time = 0;
   private readonly timers = new Set<{
@@ -45,7 +45,7 @@ export class FuzzClock implements Clock {
     setImmediate(run);
   }
 
-  /** Runs on the way what is due, in order; at most so many, since one may plan the next for at once. */
+  /** Runs timers that become due, in order; at most 10,000 of them, since a timer may plan another one for the same time. */
   advance(ms: number): void {
     const end = this.time + ms;
     for (let count = 0; count < 10_000; count++) {
@@ -60,10 +60,10 @@ export class FuzzClock implements Clock {
   }
 }
 
-/** The event loop's next turn. */
+/** Resolves in the next turn of the event loop. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** One client, its broker, and what they owe each other. */
+/** One client, its broker, and everything that is still open between them. */
 export class ClientWorld {
   readonly clock = new FuzzClock();
   readonly channels: Channel[] = [];
@@ -81,7 +81,7 @@ export class ClientWorld {
 
   constructor(readonly behaviour: Behaviour) {}
 
-  /** Connects; undefined when that failed, as it may. */
+  /** Connects. Resolves with undefined if that fails, which is allowed. */
   async connect(options: {
     readonly reconnect: boolean;
     readonly maxHeldBytes: number;
@@ -107,7 +107,7 @@ export class ClientWorld {
     await Promise.race([connecting, turn()]);
   }
 
-  /** Turns of the loop until nothing more goes over the wire. */
+  /** Lets the event loop turn until nothing more goes over the wire. */
   private async quiet(): Promise<void> {
     for (let rounds = 0; rounds < 50; rounds++) {
       const before = this.behaviour.activity;
@@ -126,7 +126,7 @@ export class ClientWorld {
     return Promise.resolve(this.session.socket);
   }
 
-  /** A call of the client: it has to settle, and an error has to be a typed one. */
+  /** Calls the client. The call has to settle, and an error has to have a type of the client. */
   call<T>(what: string, run: () => Promise<T> | T): Promise<T | undefined> {
     const id = ++this.calls;
     this.pending.set(id, what);
@@ -146,7 +146,7 @@ export class ClientWorld {
     }
   }
 
-  /** Time in which the broker shows that it is there. */
+  /** Passes time in which the broker sends heartbeats. */
   private async peace(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 2_500) {
       this.session?.beat();
@@ -154,7 +154,7 @@ export class ClientWorld {
     }
   }
 
-  /** Time goes by, with the turns of the loop that its events need. */
+  /** Passes time, with the turns of the event loop that its events need. */
   async pass(ms: number, step = 1_000): Promise<void> {
     for (let passed = 0; passed < ms; passed += step) {
       this.clock.advance(Math.min(step, ms - passed));
@@ -163,10 +163,10 @@ export class ClientWorld {
   }
 
   /**
-   * The end: the broker behaves, and what was begun is over in time; the connection is usable, or closed with a typed
-   * error; nothing of it is left after `close()`.
+   * Ends the program. The broker behaves from now on, so every call has to settle in time; the connection is usable or closed
+   * with a typed error; `close()` leaves no timer and no socket.
    *
-   * @throws Error that says what is not so
+   * @throws Error that names the violation
    */
   async settle(): Promise<void> {
     const { behaviour, connection, session } = this;

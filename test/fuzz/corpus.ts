@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Whose bytes: `broker` for what a client reads, `client` for what a broker reads, its protocol header included. */
+/** The sender of the bytes. The bytes of a client include its protocol header. */
 export type Side = 'broker' | 'client';
 
-/** What record.ts has recorded, one line of base64 a read of the socket. Run from anywhere: found from the package's root. */
+/** The recordings of record.ts: one line of base64 for each read of the socket. Found from the package's root. */
 const folder = new URL('test/fuzz/recordings/', packageRoot());
 
-/** Recorded sessions with RabbitMQ, one buffer each. */
+/** Returns the recorded sessions with RabbitMQ, one buffer each. */
 export function recordings(side: Side): Buffer[] {
   return readdirSync(fileURLToPath(folder))
     .filter((name) => name.endsWith(`.${side}.txt`))
@@ -18,7 +18,7 @@ export function recordings(side: Side): Buffer[] {
     });
 }
 
-/** This file runs as it is under Jest, and compiled, in .build, from the command line. */
+/** Returns the package's root. Jest runs this file from the sources, the command line runs its compiled form in .build. */
 function packageRoot(): URL {
   const [root] = import.meta.url.split(/(?<=\/)(?:\.build\/fuzz\/)?test\/fuzz\//);
   return new URL(root!);

@@ -2,7 +2,7 @@ import { Session, type Profiler } from 'node:inspector/promises';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Which lines of code have run, as V8 counts them. Start it before the code is loaded. */
+/** Counts the lines of code that have run, with V8. Start it before the code is loaded. */
 export class LineCoverage {
   private constructor(private readonly session: Session) {}
 
@@ -17,7 +17,7 @@ export class LineCoverage {
     return new LineCoverage(session);
   }
 
-  /** A line for each file whose address has `folder` in it, the least covered first, and one for all of them. */
+  /** Returns a line for each file whose URL contains `folder`, the least covered first, and one line for all of them. */
   async report(folder: string): Promise<string> {
     const { result } = await this.session.post('Profiler.takePreciseCoverage');
     this.session.disconnect();
@@ -39,13 +39,13 @@ export class LineCoverage {
   }
 }
 
-/** Lines with code on them: not empty, no comment, and more than brackets. */
+/** Counts the lines with code: lines that are not empty, no comments, and more than brackets. */
 export function countLines(
   source: string,
   functions: readonly Pick<Profiler.FunctionCoverage, 'ranges'>[],
 ): { covered: number; lines: number } {
   const ran = new Uint8Array(source.length).fill(1);
-  // From the outermost range to the innermost, which counts.
+  // The ranges run from the outermost to the innermost, which decides.
   const ranges = functions.flatMap((one) => one.ranges).sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset); // prettier-ignore
   for (const { startOffset, endOffset, count } of ranges) ran.fill(count > 0 ? 1 : 0, startOffset, endOffset);
   let [covered, lines, at, comment] = [0, 0, 0, false];

@@ -8,7 +8,7 @@ import { fuzz, replay } from './fuzz.js';
 import { protocolTargets } from './protocol-targets.js';
 import type { FuzzTarget } from './target.js';
 
-/** A target that fails on what `fails` says. */
+/** Returns a target with this `run`. */
 const target = (run: FuzzTarget['run']): FuzzTarget => ({
   name: 'own',
   corpus: [Buffer.from('AMQP over the wire')],

@@ -5,15 +5,15 @@ import type { FuzzTarget } from './target.js';
 
 export interface FuzzOptions {
   readonly seconds: number;
-  /** Executions after which it ends, though there is time left. Default: as many as there is time for. */
+  /** Executions after which the run ends early. Default: no limit. */
   readonly executions?: number;
-  /** The same seed and target, the same inputs in the same order. */
+  /** The same seed and target give the same inputs in the same order. */
   readonly seed: number;
   /** Bytes by which the process may grow. Default 256 MiB. */
   readonly memory?: number;
-  /** Seconds until memory is measured: what the first inputs load and compile is no leak. Default 2. */
+  /** Seconds until memory is measured first: the code that the first inputs load is no leak. Default 2. */
   readonly warmUp?: number;
-  /** Milliseconds that one input may take, with some before it. Default: the target's, or 5,000. */
+  /** Milliseconds that one input may take, or one batch of them. Default: the target's deadline, or 5,000. */
   readonly deadline?: number;
   /** Called about once a second. */
   readonly onProgress?: (executions: number, seconds: number) => void;
@@ -29,11 +29,11 @@ export interface FuzzFailure {
 export interface FuzzReport {
   readonly executions: number;
   readonly seconds: number;
-  /** Ends the run. */
+  /** The first failure, which ends the run. */
   readonly failure: FuzzFailure | undefined;
 }
 
-/** Milliseconds that one input may take, unless its target says otherwise. */
+/** The default of `FuzzTarget.deadline`. */
 const DEADLINE = 5_000;
 
 /** Executions between two looks at the clock, where the outcome is no promise. */
@@ -42,8 +42,8 @@ const BATCH = 100;
 const ROUNDS = 10;
 
 /**
- * Runs a target on mutated input until the time is over, or an input fails: it throws what it must not, takes longer
- * than its deadline, or the process grows beyond its bound. Among the inputs are all split points of the corpus.
+ * Runs a target on mutated inputs until the time is over or an input fails: the target throws, takes longer than its
+ * deadline, or the process grows beyond its bound. The inputs include all split points of the corpus.
  */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
   const {
@@ -70,7 +70,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     };
     return { executions, seconds: elapsed(), failure };
   };
-  /** A number of inputs, or one where the outcome is a promise. */
+  /** Runs a batch of inputs, or a single input if the target returns a promise. */
   const batch = (): void | Promise<void> => {
     for (let turn = 0; turn < BATCH && executions < most; turn++) {
       executions++;
@@ -97,7 +97,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   return { executions, seconds: elapsed(), failure: undefined };
 }
 
-/** Runs one input as `fuzz` does. @throws what it failed with */
+/** Runs one input as `fuzz` does. @throws the error that `fuzz` reports */
 export async function replay(
   target: FuzzTarget,
   chunks: readonly Buffer[],
@@ -109,7 +109,7 @@ export async function replay(
   );
 }
 
-/** By turns, so that a short run has both. */
+/** Yields split points of the corpus and mutations by turns, so that a short run has both. */
 function* inputsFor({ corpus }: FuzzTarget, seed: number): Generator<readonly Buffer[], never> {
   const splits = everySplit(corpus);
   for (let n = 0; ; n++) {
@@ -128,10 +128,10 @@ function* everySplit(corpus: readonly Buffer[]): Generator<readonly Buffer[], vo
 }
 
 const loop = new Script('run()');
-/** One for all inputs: to make a context takes as long as a short input. */
+/** One context for all inputs: creating a context takes as long as a short input. */
 const context = createContext({ run: () => undefined });
 
-/** Calls `run`, and ends it after `timeout` ms: an endless loop is an outcome of fuzzing too, and nothing else would tell. */
+/** Calls `run` and ends it after `timeout` ms, so that the fuzzer reports an endless loop, too. */
 function interruptible(run: () => void | Promise<void>, timeout: number): void | Promise<void> {
   context['run'] = run;
   try {

@@ -1,7 +1,8 @@
 /**
- * `npm run fuzz [-- --seconds 60 --seed N --target frames --coverage]`: mutated recordings against the frame reader, field
- * tables, content headers and an embedded broker, and mutated sessions against a live client. `--coverage` prints which part of
- * the lines of `lib/client` ran. An input that fails is saved, and `npm run fuzz -- --replay FILE` runs it again. Exits with 1.
+ * `npm run fuzz [-- --seconds 60 --seed N --target frames --coverage]` runs mutated recordings against the frame reader, field
+ * tables, content headers and an embedded broker, and mutated sessions against a live client and an embedded broker.
+ * `--coverage` prints the share of the lines of `lib/client` that ran. An input that fails is saved, and the exit code is 1;
+ * `npm run fuzz -- --replay FILE` runs it again.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -18,7 +19,7 @@ const { values } = parseArgs({
     coverage: { type: 'boolean', default: false },
   },
 });
-// Before what is measured is loaded.
+// The coverage starts before the code that it measures is loaded.
 const coverage = values.coverage ? await LineCoverage.start() : undefined;
 const [{ brokerTarget }, { clientTarget }, { protocolTargets }, { sessionTarget }] = await Promise.all([
   import('./broker-target.js'),

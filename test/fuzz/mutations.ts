@@ -1,13 +1,13 @@
-/** What a fuzzer does to recorded bytes. All of it follows from the random numbers: the same seed, the same bytes. */
+/** Mutations of recorded bytes. The random numbers determine them: the same seed gives the same bytes. */
 
-/** From 0 to 1, as `seededRandom()` makes them. */
+/** Returns a number from 0 to 1, as `seededRandom()` does. */
 export type Random = () => number;
 
 type Mutation = (bytes: Buffer, random: Random, corpus: readonly Buffer[]) => Buffer;
 
 const pick = (random: Random, limit: number): number => Math.floor(random() * limit);
 
-/** Values that lengths and counts go wrong with. */
+/** Values that code for lengths and counts often gets wrong. */
 const EDGES = [0, 1, 2, 7, 8, 0x7f, 0x80, 0xfe, 0xff, 0xce];
 
 const MUTATIONS: readonly Mutation[] = [
@@ -51,7 +51,7 @@ const MUTATIONS: readonly Mutation[] = [
     const at = pick(random, bytes.length + 1);
     return Buffer.concat([bytes.subarray(0, at), other.subarray(start, end), bytes.subarray(at)]);
   },
-  // These two make frames that are whole, so that what is behind the frame reader sees wrong content too.
+  // The next two mutations keep frames whole, so that the code behind the frame reader gets wrong content, too.
   function resizeFrame(bytes, random) {
     const starts = frameStarts(bytes);
     if (starts.length === 0) return bytes;
@@ -78,7 +78,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** Where AMQP frames begin, as far as they can be followed from the start, or from behind a protocol header. */
+/** Returns the offsets of AMQP frames, from the start or from behind a protocol header up to the first broken frame. */
 export function frameStarts(bytes: Buffer): number[] {
   const starts: number[] = [];
   let at = bytes.subarray(0, 4).toString('latin1') === 'AMQP' ? 8 : 0;
@@ -91,13 +91,13 @@ export function frameStarts(bytes: Buffer): number[] {
   return starts;
 }
 
-/** A part of them, seldom long. */
+/** Returns a range of the bytes, which is seldom long. */
 function range(bytes: Buffer, random: Random): [start: number, end: number] {
   const start = pick(random, bytes.length);
   return [start, Math.min(bytes.length, start + 1 + pick(random, random() < 0.8 ? 32 : bytes.length))];
 }
 
-/** One of the corpus, with one to four things done to it, or none: then only the split is what is tried. */
+/** Returns an item of the corpus with up to four mutations. Without any, only the split is new. */
 export function mutate(corpus: readonly Buffer[], random: Random): Buffer {
   let bytes = corpus[pick(random, corpus.length)]!;
   for (let times = pick(random, 5); times > 0 && bytes.length > 0; times--) {
@@ -106,7 +106,7 @@ export function mutate(corpus: readonly Buffer[], random: Random): Buffer {
   return bytes;
 }
 
-/** The bytes in pieces, as a socket may bring them: whole, in two, in a few, or one by one. */
+/** Splits the bytes as a socket may bring them: in one piece, in two, in a few, or one by one. */
 export function split(bytes: Buffer, random: Random): Buffer[] {
   const kind = random();
   if (kind < 0.1 || bytes.length === 0) return [bytes];

@@ -10,14 +10,14 @@ import { frameStarts } from './mutations.js';
 import type { FuzzTarget } from './target.js';
 
 const FRAME_MAX = 4_096;
-/** The client's own, before the first frame: it is not one. */
+/** The size in bytes of the protocol header, which a client sends before the first frame. */
 const PROTOCOL_HEADER_SIZE = 8;
 
 function streams(): Buffer[] {
   return [...recordings('broker'), ...recordings('client').map((bytes) => bytes.subarray(PROTOCOL_HEADER_SIZE))];
 }
 
-/** Short streams: what is between two methods that stand 300 bytes or more apart. Long ones would slow all down. */
+/** Cuts a stream into parts of 300 bytes or more between methods. Longer inputs would slow the fuzzer down. */
 function segments(stream: Buffer): Buffer[] {
   const methods = frameStarts(stream).filter((at) => stream[at] === FrameType.method);
   const cuts = methods.filter((at, index) => at - (methods[index - 1] ?? 0) >= 300);
@@ -29,7 +29,7 @@ interface Outcome {
   readonly error: string | undefined;
 }
 
-/** Frame reader, methods, content and properties, as a peer puts them together. */
+/** Reads frames, methods, content and properties, as a peer does. */
 function receive(chunks: readonly Buffer[]): Outcome {
   const receiver = new Receiver(FRAME_MAX, 10_000);
   try {
@@ -41,12 +41,12 @@ function receive(chunks: readonly Buffer[]): Outcome {
   }
 }
 
-/** To Node no invalid Date equals another: these are compared as they print. */
+/** Prints an outcome for comparison: to Node, no invalid Date equals another. */
 function printed(outcome: Outcome): string {
   return inspect(outcome, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity });
 }
 
-/** Any bytes are frames or a WireError, and the same however they are split; what is handed out is no more than came. */
+/** Any bytes are frames or a WireError, independent of their split. The reader returns no more bytes than it got. */
 function frames(): FuzzTarget {
   return {
     name: 'frames',
@@ -63,13 +63,13 @@ function frames(): FuzzTarget {
   };
 }
 
-/** Bytes that are read are written again, and what was written is read as the same and written as the same. */
+/** Writes each value that was read, reads it again, and compares the values and the bytes of two writes. */
 function roundTrip<T>(
   name: string,
   corpus: Buffer[],
   read: (reader: ByteReader) => T,
   write: (writer: ByteWriter, value: T) => void,
-  /** There is one way only to write it: what was read is written byte for byte. */
+  /** Returns whether there is only one way to write the value, so that it has to be written as it was read. */
   exact: (value: T) => boolean = () => false,
 ): FuzzTarget {
   const encode = (value: T): Buffer => {
@@ -89,7 +89,7 @@ function roundTrip<T>(
         written = encode(value);
       } catch (error) {
         if (error instanceof WireError) return;
-        // What a peer may send and we may not: NaN and the infinities, which RabbitMQ refuses too.
+        // A peer may send NaN and the infinities. We may not, and RabbitMQ refuses them, too.
         if (error instanceof EncodingError && /(NaN|Infinity), which AMQP peers cannot read/.test(error.message))
           return;
         throw error;
@@ -102,7 +102,7 @@ function roundTrip<T>(
   };
 }
 
-/** Every table of the recordings, and every section of properties. */
+/** Returns every table and every section of properties of the recordings. */
 function parts(): { tables: Buffer[]; sections: Buffer[] } {
   const [tables, sections]: [Buffer[], Buffer[]] = [[], []];
   for (const stream of streams()) {

@@ -10,7 +10,7 @@ import { seededRandom } from '../support/random.js';
 import type { Books, Unsettled } from './books.js';
 import { mutate } from './mutations.js';
 
-/** What was published last, to be returned. */
+/** The last publish, which the broker may return. */
 interface Published {
   readonly args: MethodArguments<'basic.publish'>;
   properties: MessageProperties;
@@ -30,7 +30,7 @@ interface ServerChannel {
   last: Published | undefined;
 }
 
-/** The client's end of a connection in memory; the broker's is `ScriptedSession`. */
+/** The client's end of a connection in memory. `ScriptedSession` is the broker's end. */
 class ClientSocket extends Duplex {
   constructor(private readonly session: ScriptedSession) {
     super();
@@ -50,26 +50,26 @@ class ClientSocket extends Duplex {
   }
 }
 
-/** How a scripted broker behaves. */
+/** The behaviour of a scripted broker. */
 export interface Behaviour {
-  /** Answers are kept back, until they are released. */
+  /** The broker keeps answers back until they are released. */
   holding: boolean;
-  /** Publishes are confirmed as they come. */
+  /** The broker confirms publishes as they come. */
   confirming: boolean;
-  /** Seed for a mutation of what is said next; undefined says it as it is. */
+  /** Seed for a mutation of the next frame; undefined for no mutation. */
   mutation: number | undefined;
-  /** A method that is answered with channel.close, so many times. */
+  /** The method that the broker answers with channel.close, and how many times. */
   refusing: { readonly method: MethodName; readonly code: number; times: number } | undefined;
-  /** Connections that are refused next. */
+  /** The number of connections that the broker refuses next. */
   refusals: number;
-  /** Counts what goes over the wire: when it stands still nothing is under way. */
+  /** Counts writes over the wire. While it stands still, nothing is under way. */
   activity: number;
-  /** What reads of the socket are cut into, in bytes. */
+  /** The size of the socket's reads, in bytes. */
   readonly piece: number;
   tune: MethodArguments<'connection.tune'>;
 }
 
-/** The broker's end of one connection: answers what it is asked, and says whatever else its owner has it say. */
+/** The broker's end of one connection. It answers methods, and sends other methods when its owner tells it to. */
 export class ScriptedSession implements FrameHandler {
   readonly socket: Duplex = new ClientSocket(this);
   readonly channels = new Map<number, ServerChannel>();
@@ -80,7 +80,7 @@ export class ScriptedSession implements FrameHandler {
   private held: Buffer[] = [];
   private planned = false;
   private ended = false;
-  /** Of the basic.get that is answered now. */
+  /** `no-ack` of the basic.get that is being answered. */
   private gettingNoAck = false;
   private publishing: { channel: number; missing: number; message: Published } | undefined;
 
@@ -122,7 +122,7 @@ export class ScriptedSession implements FrameHandler {
     this.speak();
   }
 
-  /** A delivery gets a name, as its routing key; a return is noted under that of its publish. */
+  /** Gives a delivery a name, as its routing key. Notes a return under the name of its publish. */
   private named<N extends MethodName>(
     id: number,
     name: N,
@@ -150,7 +150,7 @@ export class ScriptedSession implements FrameHandler {
     }
   }
 
-  /** What is said in no order, or is no AMQP. */
+  /** Sends frames out of order, or bytes that are no AMQP. */
   junk(bytes: Buffer): void {
     this.books.tainted = true;
     this.raw(bytes);
@@ -161,13 +161,13 @@ export class ScriptedSession implements FrameHandler {
     this.plan();
   }
 
-  /** A heartbeat. */
+  /** Sends a heartbeat. */
   beat(): void {
     this.writer.heartbeat();
     this.speak();
   }
 
-  /** Says what was kept back. */
+  /** Sends the answers that were kept back. */
   release(): void {
     this.outbox.push(...this.held.splice(0));
     this.plan();
@@ -184,7 +184,7 @@ export class ScriptedSession implements FrameHandler {
     this.socket.push(null);
   }
 
-  /** As a RST does. */
+  /** Ends the connection as a RST does. */
   cut(): void {
     this.ended = true;
     this.socket.destroy(new Error('ECONNRESET'));
@@ -249,7 +249,7 @@ export class ScriptedSession implements FrameHandler {
     if (name === 'channel.close' || name === 'channel.closeOk') this.channels.delete(id);
     if (name === 'confirm.select' && channel) {
       channel.confirms = true;
-      // They count from here on.
+      // Publishes count from here on.
       channel.published = channel.confirmed = 0;
       channel.names.clear();
     }
@@ -377,7 +377,7 @@ export class ScriptedSession implements FrameHandler {
     this.behaviour.activity++;
     const bytes = Buffer.concat(this.outbox.splice(0));
     for (let at = 0; at < bytes.length; at += this.behaviour.piece) {
-      // The client may have ended it over the piece before.
+      // The client may have ended the connection because of the previous piece.
       if (this.alive) this.socket.push(Buffer.from(bytes.subarray(at, at + this.behaviour.piece)));
     }
   }

@@ -7,12 +7,12 @@ import { drawnProgram, play, program, WHERE } from './sessions/program.js';
 import { WITHOUT_CONTENT } from './sessions/vocabulary.js';
 import { Witness } from './sessions/witness.js';
 
-/** How often something is dealt with until the witness publishes again. */
+/** Rounds of work of the broker until the witness publishes again. */
 const ACT_EVERY = 4;
-/** Programs that are drawn, beside those that are written down. */
+/** The number of random programs, beside the written ones. */
 const DRAWN = 60;
 
-/** Sessions, each about one thing: what the mutations begin with. */
+/** Returns programs, each written one about one subject. The mutations begin with them. */
 export function sessionPrograms(drawn = DRAWN): Buffer[] {
   const { pipelined, asItIs } = WHERE;
   const other = 1;
@@ -42,9 +42,9 @@ export function sessionPrograms(drawn = DRAWN): Buffer[] {
 }
 
 /**
- * An embedded broker: a program of methods and frames is what is mutated, so that every input is a session. Two clients
- * declare, publish, consume and settle, rightly and wrongly; what comes back is what RabbitMQ would say, as the reference
- * in `sessions` has it. A witness publishes and consumes meanwhile, and nothing of a session is left behind.
+ * An embedded broker. The fuzzer mutates a program of methods and frames, so every input is a session. Two clients declare,
+ * publish, consume and settle, rightly and wrongly. The broker has to answer as RabbitMQ does, according to the reference in
+ * `sessions`. Meanwhile a witness publishes and consumes. A session leaves nothing behind.
  */
 export function sessionTarget(): OpenFuzzTarget {
   const stage = new EmbeddedStage();
@@ -59,7 +59,7 @@ export function sessionTarget(): OpenFuzzTarget {
   return {
     name: 'sessions',
     corpus: sessionPrograms(),
-    // Thousands of turns of the event loop, on a machine that may have much else to do.
+    // An input takes thousands of turns of the event loop, and the machine may be busy.
     deadline: 30_000,
     async run(chunks) {
       const witness = await (opened ??= Witness.open(stage.url, stage.clock, () => stage.dial()));
@@ -69,7 +69,7 @@ export function sessionTarget(): OpenFuzzTarget {
       process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
       let quiets = 0;
       stage.onQuiet = () => void (quiets++ % ACT_EVERY === 0 && witness.act());
-      // Where the input is split says how the broker's reads are: the fuzzer tries every place.
+      // The place of the split selects the size of the broker's reads. The fuzzer tries every place.
       stage.piece = chunks.length > 1 ? 1 + (chunks[0]!.length ** 2 % 1_499) : Infinity;
       const player = new Player(stage, { prefix: '', polite: ((bytes[0] ?? 0) & 1) === 1 });
       try {

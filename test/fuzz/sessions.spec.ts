@@ -11,7 +11,7 @@ import { EmbeddedStage } from './sessions/embedded-stage.js';
 import { nameOfSize, type Peer } from './sessions/peer.js';
 import { play } from './sessions/program.js';
 
-/** RabbitMQ, to which nobody can say when it is done. */
+/** RabbitMQ. A client cannot tell when RabbitMQ has done its work. */
 const rabbit: Stage = {
   patience: 2_000,
   get url() {
@@ -28,7 +28,7 @@ const rabbit: Stage = {
 };
 
 describe('the reference of sessions', () => {
-  // Those that go on without an answer to a close are not for a broker that is not told what time it is.
+  // A program that never answers a close needs a broker whose clock the test can move.
   const programs = sessionPrograms(10).filter((bytes) => (bytes[0]! & 1) === 1);
 
   it.each(programs.map((bytes, index) => [index, bytes] as const))(
@@ -57,7 +57,7 @@ describe('sessions with the embedded broker', () => {
 });
 
 describe('the player of sessions', () => {
-  /** What it says of a broker that does what the reference does not have. */
+  /** Returns the player's complaint about a broker that misbehaves. */
   async function noticed(misbehave: (stage: EmbeddedStage, peer: Peer) => void): Promise<string> {
     const stage = new EmbeddedStage();
     const player = new Player(stage, { prefix: '', polite: true });

@@ -1,14 +1,15 @@
-/** What is fuzzed. Another target, such as a broker's socket, is another object of this kind: see `fuzz()`. */
+/** The code under test, for `fuzz()`. */
 export interface FuzzTarget {
   readonly name: string;
-  /** What the mutations begin with: valid bytes. */
+  /** Valid bytes, which the mutations begin with. */
   readonly corpus: readonly Buffer[];
-  /** Milliseconds that one input may take, where it is not the default. */
+  /** Milliseconds that one input may take. Default 5,000. */
   readonly deadline?: number;
   /**
-   * Takes the bytes, in these pieces. Returns, or resolves, when the outcome was a good one: frames, or a typed error.
+   * Takes the bytes in these pieces. Returns or resolves if the outcome is allowed: frames, or a typed error. A promise has to
+   * settle within `deadline`.
    *
-   * @throws anything when it was not. A promise has to settle within `deadline`
+   * @throws Error for any other outcome
    */
   run(chunks: readonly Buffer[]): void | Promise<void>;
 }

@@ -4,7 +4,7 @@ import { memoryDuplexes, type MemoryDuplex } from '../../support/memory-duplex.j
 import { FuzzClock, turn } from '../client-world.js';
 import type { Stage } from './player.js';
 
-/** An embedded broker in this process, on a clock of its own. */
+/** An embedded broker in this process, with its own clock. */
 export class EmbeddedStage implements Stage {
   readonly patience = 0;
   readonly clock = new FuzzClock();
@@ -13,9 +13,9 @@ export class EmbeddedStage implements Stage {
     clock: this.clock,
     log: (line) => void (line.includes('internal error') && this.complaints.push(line)),
   });
-  /** What is written is read in pieces of so many bytes. */
+  /** The size of the broker's reads, in bytes. */
   piece = Infinity;
-  /** Called whenever something was dealt with. */
+  /** Called whenever the stage waits for the broker. */
   onQuiet: () => void = () => {};
   private readonly streams = new Set<MemoryDuplex>();
   private activity = 0;

@@ -2,7 +2,7 @@ import { FrameType } from '../../../lib/protocol/spec.js';
 import { nameOfSize } from './peer.js';
 import { bit, named, type Step } from './vocabulary.js';
 
-/** Content that is not what it should be. */
+/** Content that breaks the rules. */
 export const CONTENT_FAULTS: readonly Step[] = [
   ({ peer, ch, player }) => peer.header(ch, nameOfSize(player.next(), 0), 0),
   ({ peer, ch }, _, b) => peer.body(ch, b),
@@ -12,7 +12,7 @@ export const CONTENT_FAULTS: readonly Step[] = [
     peer.method(ch, 'basic.publish'),
     peer.header(ch, nameOfSize(player.next(), 9), 9, {}, 50)
   ),
-  // What is announced comes in part, or nothing of it: the channel is used before.
+  // The channel is used before all of the announced body has come.
   ({ peer, ch, player }, _, b) => {
     peer.method(ch, 'basic.publish', { routingKey: named(player, 'q0') });
     peer.header(ch, nameOfSize(player.next(), 100), 100);
@@ -21,7 +21,7 @@ export const CONTENT_FAULTS: readonly Step[] = [
     else if (bit(b, 2)) peer.header(ch, nameOfSize(player.next(), 1), 1);
     else if (bit(b, 3)) peer.method(ch, 'channel.close');
   },
-  // In the middle of one channel's content comes that of another.
+  // The contents of two channels are interleaved.
   ({ peer, ch, player }) => {
     const other = (ch % 3) + 1;
     if (!peer.channel(other)) peer.method(other, 'channel.open');
@@ -31,13 +31,13 @@ export const CONTENT_FAULTS: readonly Step[] = [
     for (const id of [other, ch, other, ch]) peer.body(id, peer.channel(id) === undefined ? 0 : 3);
     for (const id of [ch, other]) peer.body(id, 1);
   },
-  // Empty body frames beside those that count.
+  // Some body frames are empty.
   ({ peer, ch, player }) => {
     peer.method(ch, 'basic.publish', { routingKey: named(player, 'q0') });
     peer.header(ch, nameOfSize(player.next(), 5), 5);
     for (const size of [0, 2, 0, 3]) peer.body(ch, size);
   },
-  // An end that never comes: what was announced is more than any machine has.
+  // The announced body is huge, and most of it never comes.
   ({ peer, ch, player }) => {
     peer.method(ch, 'basic.publish', { routingKey: named(player, 'q0') });
     peer.header(ch, nameOfSize(player.next(), 100_000_000), 100_000_000);

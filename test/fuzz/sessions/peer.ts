@@ -6,22 +6,22 @@ import { emptyArguments, type RawClient, type Received } from '../../conformance
 import type { ChannelReference, Expected } from './reference-channel.js';
 import type { ClientFrame, ConnectionReference } from './reference-connection.js';
 
-/** One client of a session: what it sends is sent to the reference as well, and what comes is held against that. */
+/** One client of a session. It passes the frames that it sends to the reference, too, and compares the answers with it. */
 export class Peer {
-  /** Something was sent, and nobody has looked at what became of it. */
+  /** The client has sent frames, and their effects are not checked yet. */
   dirty = false;
-  /** Its socket was cut, and the broker may not know yet. */
+  /** The client's socket was cut, and the broker may not know yet. */
   isCut = false;
 
   constructor(
     private readonly raw: RawClient,
     readonly reference: ConnectionReference,
     private readonly complain: (what: string) => void,
-    /** The broker's channels go on by themselves: what they have still to say when a connection ends may be left out. */
+    /** The broker's channels run in parallel: when a connection ends, their last frames may be missing. */
     private readonly concurrent: boolean,
   ) {}
 
-  /** Nothing more can be said here. */
+  /** The connection is closing or closed. */
   get isOver(): boolean {
     return this.reference.state !== 'open';
   }
@@ -34,12 +34,12 @@ export class Peer {
     return this.reference.channels.get(id);
   }
 
-  // What it sends.
+  // Frames to the broker.
 
   method<N extends MethodName>(channel: number, name: N, wanted: Partial<MethodArguments<N>> = {}): void {
     const args = owned(name, wanted);
     const method = { name, args: { ...emptyArguments(name), ...args } } as unknown as Method;
-    // RabbitMQ asks for the queue that an empty name stands for before it asks for the channel.
+    // RabbitMQ resolves an empty queue name before it looks for the channel.
     const shortcut = name !== 'queue.declare' && (method.args as { queue?: string }).queue === '';
     if (shortcut && channel !== 0 && !this.channel(channel)) return;
     if (this.channel(channel)?.foresees(method) === false) return;
@@ -47,7 +47,7 @@ export class Peer {
     this.raw.send(channel, name, args);
   }
 
-  /** @param bodySize what it says, which may be wrong */
+  /** @param bodySize the size in the header, which may be wrong */
   header(
     channel: number,
     name: string,
@@ -70,7 +70,7 @@ export class Peer {
     this.raw.frame(FrameType.body, channel, Buffer.alloc(size, 'x'));
   }
 
-  /** A frame by hand, and what it is to the broker. */
+  /** Sends a frame by hand. @param kind the broker's view of the frame */
   frame(
     kind: Exclude<ClientFrame['kind'], 'method' | 'header' | 'body'>,
     type: number,
@@ -83,16 +83,16 @@ export class Peer {
     this.raw.frame(type, channel, payload, end);
   }
 
-  /** The socket is cut. */
+  /** Cuts the socket. */
   cut(): void {
     this.dirty = this.isCut = true;
     this.raw.destroy();
     this.reference.over();
   }
 
-  // What comes.
+  // Frames from the broker.
 
-  /** Takes what has come. */
+  /** Checks the frames that have come. */
   receive(): void {
     for (const received of this.raw.take()) {
       const { method, channel } = received;
@@ -102,7 +102,7 @@ export class Peer {
     }
   }
 
-  /** Something is to come still. */
+  /** The broker still has to send a frame. */
   get awaits(): boolean {
     const { expected, state, speakers, mayHangUp } = this.reference;
     if (state === 'over') return false;
@@ -116,7 +116,7 @@ export class Peer {
     });
   }
 
-  /** Says what has not come. */
+  /** Complains about frames that have not come. */
   audit(): void {
     if (!this.awaits) return;
     const { expected, speakers } = this.reference;
@@ -136,7 +136,7 @@ export class Peer {
     }
   }
 
-  /** Answers what the broker has closed. */
+  /** Sends close-ok for each close of the broker. */
   answerCloses(): void {
     const { reference } = this;
     for (const [id, channel] of [...reference.channels]) {
@@ -146,7 +146,7 @@ export class Peer {
     if (reference.state === 'leaving') reference.over();
   }
 
-  /** Ends its side; the broker has to do so, too. */
+  /** Ends the client's side. The broker has to end its side, too. */
   end(): void {
     this.raw.end();
   }
@@ -207,13 +207,13 @@ export class Peer {
   }
 }
 
-/** The arguments, in which a queue that the broker names goes with its connection: nobody else could delete it. */
+/** Makes a queue that the broker names exclusive, so that it is deleted with its connection: its name is not known. */
 function owned<N extends MethodName>(name: N, args: Partial<MethodArguments<N>>): Partial<MethodArguments<N>> {
   const { queue = '', passive } = args as Partial<MethodArguments<'queue.declare'>>;
   return name === 'queue.declare' && queue === '' && !passive ? { ...args, exclusive: true } : args;
 }
 
-/** A message's name tells how large it is. */
+/** Returns the name of a message. It contains the size of the body. */
 export function nameOfSize(number: number, size: number): string {
   return `m${number}.${size}`;
 }

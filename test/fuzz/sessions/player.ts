@@ -9,35 +9,35 @@ export interface Stage {
   readonly url: string;
   /** A stream to it. */
   dial(): Promise<Duplex>;
-  /** Resolves when what was sent has been dealt with, as far as can be told. */
+  /** Resolves when the broker has probably dealt with all frames. */
   quiet(): Promise<void>;
-  /** So many ms go by. */
+  /** Passes time. */
   pass(ms: number): Promise<void>;
-  /** How often `quiet` is worth waiting for again where something is to come still. */
+  /** The number of times that `quiet` may be repeated while a frame is missing. */
   readonly patience: number;
 }
 
 interface PlayerOptions {
-  /** Of all names that the session declares. */
+  /** Prefix of all names that the session declares. */
   readonly prefix: string;
-  /** Each close of the broker's is answered at once. */
+  /** The clients answer each close of the broker at once. */
   readonly polite: boolean;
 }
 
-/** How long it takes until the end of a connection has had its effects, ms. */
+/** Time until the end of a connection has had its effects, ms. */
 const NOTICED = 1_000;
-/** How long a broker waits for close-ok, and somewhat more; ms. */
+/** Longer than a broker waits for close-ok, ms. */
 const CLOSE_TIMEOUT = 7_000;
 
-/** Two clients on one broker, and the reference that their answers are held against. */
+/** Two clients on one broker, with the reference for its answers. */
 export class Player {
   readonly problems: string[] = [];
   readonly prefix: string;
   private readonly vhost = new VhostReference();
   private readonly peers: (Peer | undefined)[] = [];
-  /** Those whose socket has still to be closed. */
+  /** Clients whose socket the broker still has to close. */
   private readonly leaving: Peer[] = [];
-  /** What goes on beside the steps, and has to be over. */
+  /** Work in parallel to the steps, which has to end. */
   private readonly beside: Promise<void>[] = [];
   private numbers = 0;
 
@@ -48,15 +48,15 @@ export class Player {
     this.prefix = options.prefix;
   }
 
-  /** A number that no other message has. */
+  /** Returns a number that no other message has. */
   next(): number {
     return ++this.numbers;
   }
 
-  /** The client of this number, on a connection that is open. */
+  /** Returns a client on an open connection. @param index 0 or 1 */
   async peer(index: number): Promise<Peer> {
     const there = this.peers[index];
-    // What one has sent comes before what the other sends.
+    // The broker deals with the frames of one client before the other client sends more.
     if (this.peers[1 - index]) await this.settle();
     if (there && !there.isOver) return there;
     if (there) await this.leave(there);
@@ -72,11 +72,11 @@ export class Player {
     return (this.peers[index] = new Peer(raw, reference, complain, this.stage.patience > 0));
   }
 
-  /** What has to be answered is answered, and as it should be. */
+  /** Waits for the broker's answers and checks them. @throws Error that names each wrong or missing answer */
   async settle(): Promise<void> {
     const peers = this.peers.filter((peer) => peer !== undefined);
     if (!peers.some(({ dirty }) => dirty)) return;
-    // There is no telling when RabbitMQ has noticed.
+    // A client cannot tell when RabbitMQ has noticed the cut.
     if (this.stage.patience > 0 && peers.some(({ isCut }) => isCut)) await this.stage.pass(NOTICED);
     for (let rounds = 0; rounds <= this.stage.patience; rounds++) {
       await this.stage.quiet();
@@ -96,12 +96,12 @@ export class Player {
     await Promise.all(this.beside.splice(0));
   }
 
-  /** A handshake that goes wrong ends with connection.close, or with the end of the socket. */
+  /** Starts a handshake with a fault. It has to end with connection.close or with the end of the socket. */
   shakeHandsWrongly(how: number): void {
     this.beside.push(this.wrongHandshake(how));
   }
 
-  /** All is over: everybody leaves, and what is left is what the reference says. What was declared is deleted. */
+  /** Ends the session: closes both connections, checks the queues that remain, and deletes all that was declared. */
   async finish(queues: readonly string[], exchanges: readonly string[]): Promise<void> {
     await this.settle();
     await Promise.all(this.beside.splice(0));
@@ -126,7 +126,7 @@ export class Player {
     for (const peer of this.leaving) if (!peer.closed) throw new Error('the broker has not closed a socket');
   }
 
-  /** The socket of a connection that is over is closed by the broker. */
+  /** Ends a connection, and waits until the broker has closed its socket. */
   private async leave(peer: Peer): Promise<void> {
     await this.settle();
     if (!this.options.polite && peer.reference.state === 'closing') await this.stage.pass(CLOSE_TIMEOUT);
@@ -141,7 +141,7 @@ export class Player {
     for (let rounds = 0; rounds < 1_000 && !peer.closed; rounds++) await this.stage.quiet();
   }
 
-  /** While it waits, so does the stage. */
+  /** Awaits the promise while the stage goes on. */
   private async until(promise: Promise<void>): Promise<void> {
     let done = false;
     const finished = promise.finally(() => (done = true));
@@ -196,7 +196,7 @@ export class Player {
         return;
       }
     }
-    // What it says is the business of the conformance suite.
+    // The conformance suite checks the text.
     const outcome = await client.outcome();
     if (!/^hung up$|^connection (403|501|503|504|530|505)/.test(outcome))
       this.problems.push(`a wrong handshake: ${outcome}`);

@@ -25,14 +25,14 @@ import {
   type Step,
 } from './vocabulary.js';
 
-/** A tag that is outstanding, or none that is. */
+/** Returns a delivery tag that is outstanding, or an unknown one. */
 function tagOf({ peer, ch }: { readonly peer: Peer; readonly ch: number }, a: number): number {
   const outstanding = [...(peer.channel(ch)?.deliveries.unacked.keys() ?? [])];
   if (a >= 0xf0 || outstanding.length === 0) return of([0, 1, 2, 99, Number.MAX_SAFE_INTEGER], a);
   return of(outstanding, a);
 }
 
-/** A publish, its body in frames of the size that was agreed. */
+/** Publishes a message, with its body in frames of the negotiated size. */
 function publish({ player, peer, ch }: Parameters<Step>[0], a: number, b: number): void {
   const exchange = bit(a, 0) ? named(player, of(EXCHANGES, a >> 1)) : '';
   const size = of(SIZES, b >> 4);
@@ -46,7 +46,7 @@ function publish({ player, peer, ch }: Parameters<Step>[0], a: number, b: number
   for (let left = size; left > 0; left -= MOST) peer.body(ch, Math.min(left, MOST));
 }
 
-/** What one body frame holds, in bytes. */
+/** The largest payload of a body frame, in bytes. */
 const MOST = 4_088;
 
 const STEPS: Readonly<Record<string, Step>> = {
@@ -72,7 +72,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   consume: ({ player, peer, ch }, a, b) => {
     const consumerTag = of(TAGS, b);
     const priority = bit(b, 7) ? { arguments: { 'x-priority': bit(b, 6) ? 'high' : 5 } } : {};
-    // A tag that the broker makes up and does not tell could not be known again.
+    // With no-wait, a tag that the broker makes up would stay unknown.
     peer.method(ch, 'basic.consume', { queue: named(player, of(QUEUES, a)), consumerTag, noAck: bit(a, 4), exclusive: (a & 0xe0) === 0xe0, noWait: bit(b, 5) && consumerTag !== '', ...priority }); // prettier-ignore
   },
   cancel: ({ peer, ch }, a, b) => peer.method(ch, 'basic.cancel', { consumerTag: of(TAGS, a), noWait: bit(b, 0) }),
@@ -105,7 +105,7 @@ const STEPS: Readonly<Record<string, Step>> = {
     else peer.body(0, 5);
   },
   content: (at, a, b) => {
-    // RabbitMQ looks at the order of frames on a channel that it has closed, too.
+    // RabbitMQ checks the order of frames on a channel that it has closed, too.
     if (at.peer.channel(at.ch)?.state === 'open') of(CONTENT_FAULTS, a)(at, a, b);
   },
   malformed: (at, a, b) => of(MALFORMED, a)(at, a, b),
@@ -116,7 +116,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   },
   nowhereContent: ({ peer, player }, a, b) => {
     const channel = 50 + b;
-    // A publish is answered when it is whole, by RabbitMQ.
+    // RabbitMQ answers a publish when it has come whole.
     if (bit(a, 0)) peer.method(channel, 'basic.publish');
     if (bit(a, 1)) peer.header(channel, nameOfSize(player.next(), 1), 1);
     if (bit(a, 0) || bit(a, 2)) peer.body(channel, 1);
@@ -134,20 +134,20 @@ const STEPS: Readonly<Record<string, Step>> = {
 
 const NAMES = Object.keys(STEPS);
 
-/** Bytes of a step: which it is, where, and how. */
+/** Bytes of a step: the kind of step, the place, and two arguments. */
 const STEP_SIZE = 4;
-/** Steps that one program may take; what is behind them is not looked at. */
+/** Steps of a program that are played. Bytes behind them are ignored. */
 const MAX_STEPS = 60;
 
 /** Flags of a step's second byte, beside the peer (bit 0) and the channel (bits 1 and 2). */
 export const WHERE = {
-  /** The channel is not opened for it. */
+  /** The player does not open the channel first. */
   asItIs: 0x40,
-  /** What is sent is followed by what comes next, before anything has been answered. */
+  /** The next step follows before the broker has answered. */
   pipelined: 0x80,
 };
 
-/** A program of these steps: name, the two bytes that say how, and where. The first byte says how the session is played. */
+/** Encodes a program: name, two arguments and place of each step. The first byte selects how the session is played. */
 export function program(
   how: number,
   ...steps: readonly (readonly [name: string, a?: number, b?: number, where?: number])[]
@@ -161,7 +161,7 @@ export function program(
   return Buffer.from([how, ...bytes]);
 }
 
-/** As long a program as there may be, of any steps: those that are right more often than those that end a connection. */
+/** Returns a random program of the full length. Valid steps are more frequent than steps that end a connection. */
 export function drawnProgram(random: () => number): Buffer {
   const byte = (): number => Math.floor(random() * 256);
   const gentle = NAMES.indexOf('extremes');
@@ -174,13 +174,13 @@ export function drawnProgram(random: () => number): Buffer {
   return Buffer.from([byte(), ...steps.flat()]);
 }
 
-/** Plays a program, and all that has to follow. */
+/** Plays a program and ends its session. */
 export async function play(player: Player, bytes: Buffer): Promise<void> {
   for (let at = 0; at + STEP_SIZE <= Math.min(bytes.length, STEP_SIZE * MAX_STEPS); at += STEP_SIZE) {
     const [op, where, a, b] = bytes.subarray(at, at + STEP_SIZE) as unknown as [number, number, number, number];
     const peer = await player.peer(where & 1);
     const ch = 1 + (((where >> 1) & 3) % 3);
-    // What follows channel.close before its answer may come to the old channel or to a new one.
+    // A frame between channel.close and its answer could go to the old channel or to a new one.
     if (peer.isLeavingChannels) await player.settle();
     const there = peer.channel(ch);
     if ((where & WHERE.asItIs) === 0 && !there) peer.method(ch, 'channel.open');

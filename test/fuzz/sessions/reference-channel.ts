@@ -3,15 +3,15 @@ import type { MessageProperties, Method, MethodArguments, MethodName } from '../
 import { DeliveriesReference, type ChannelOwner, type Delivered } from './reference-deliveries.js';
 import { Refusal, type QueueReference } from './reference-vhost.js';
 
-/** What the broker has to say next on a channel. */
+/** The next frame that the broker has to send on a channel. */
 export interface Expected {
   readonly names: readonly MethodName[];
-  /** Of a close. */
+  /** Reply codes of a close, one of which has to come. */
   readonly codes?: readonly number[];
-  /** Counts that it has to tell. */
+  /** Counts that the answer has to contain. */
   readonly messageCount?: number | undefined;
   readonly consumerCount?: number | undefined;
-  /** The queue whose message it is. */
+  /** The queue of the message. */
   readonly queue?: QueueReference;
   readonly noAck?: boolean;
 }
@@ -28,13 +28,13 @@ interface Transaction {
   readonly acked: Map<number, Delivered>;
 }
 
-/** What RabbitMQ 3.10 answers on one channel, and what it may send there. */
+/** The frames that RabbitMQ 3.10 has to send, or may send, on one channel. */
 export class ChannelReference {
-  /** `leaving`: its end is under way, and what comes until then is void. */
+  /** `leaving`: the client has closed the channel, and frames until close-ok are void. `closing`: the broker has closed it. */
   state: 'open' | 'leaving' | 'closing' = 'open';
-  /** In the order in which it has to come. */
+  /** Answers in the order in which they have to come. */
   readonly expected: Expected[] = [];
-  /** What may come at any time: names of returned messages, in order; publishes that wait for a confirm; deliveries. */
+  // Frames that may come at any time: returns by message name, in order; confirms by publish number; deliveries.
   readonly returns: string[] = [];
   readonly unconfirmed = new Set<number>();
   readonly deliveries: DeliveriesReference;
@@ -46,15 +46,15 @@ export class ChannelReference {
 
   constructor(
     private readonly owner: ChannelOwner,
-    /** What stands for an empty queue name in a declaration. */
+    /** Makes up a name for a queue that is declared without one. */
     private readonly nameQueue: () => string,
   ) {
     this.deliveries = new DeliveriesReference(owner);
   }
 
-  // What the client sends.
+  // Frames from the client.
 
-  /** Whether it can tell what RabbitMQ answers: messages leave some queues by themselves, so nobody knows if one is empty. */
+  /** Returns false if RabbitMQ's answer is not known, since it depends on the length of a queue that may lose messages. */
   foresees({ name, args }: Method): boolean {
     if (name !== 'queue.delete' || !args.ifEmpty) return true;
     const queue = this.owner.vhost.queues.get(clean(args.queue || (this.lastDeclared ?? '')));
@@ -198,7 +198,7 @@ export class ChannelReference {
     else act();
   }
 
-  /** It ends, by whomever: what it had goes back. */
+  /** Ends the channel: its deliveries go back to their queues. */
   close(state: 'leaving' | 'closing'): void {
     if (this.state !== 'open') return;
     this.state = state;
@@ -207,7 +207,7 @@ export class ChannelReference {
     this.unconfirmed.clear();
   }
 
-  /** The broker confirms a publish, or refuses it. @returns what is wrong with it */
+  /** Takes a confirm of the broker, positive or negative. @returns the fault, if there is one */
   onConfirm(deliveryTag: number, multiple: boolean): string | undefined {
     if (this.state !== 'open') return undefined;
     if (!this.unconfirmed.has(deliveryTag)) return `a confirm for ${deliveryTag}, which is not unconfirmed`;
@@ -289,7 +289,7 @@ function newTransaction(): Transaction {
   return { steps: [], acked: new Map() };
 }
 
-/** A name as it is taken where things are declared, bound and deleted. */
+/** Returns a name as RabbitMQ takes it in declarations, bindings and deletions. */
 function clean(name: string): string {
   return name.replaceAll(/[\r\n]/g, '');
 }

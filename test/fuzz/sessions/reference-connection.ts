@@ -4,35 +4,35 @@ import { ChannelReference, type Expected } from './reference-channel.js';
 import type { ChannelOwner } from './reference-deliveries.js';
 import { Refusal, type VhostReference } from './reference-vhost.js';
 
-/** One frame that a client sends, as far as its meaning goes. */
+/** The meaning of a frame that a client sends. */
 export type ClientFrame =
   | { readonly kind: 'method'; readonly channel: number; readonly method: Method }
   | { readonly kind: 'header'; readonly channel: number; readonly classId: number; readonly bodySize: number; readonly properties: MessageProperties; readonly name: string }
   | { readonly kind: 'body'; readonly channel: number; readonly size: number }
   | { readonly kind: 'heartbeat'; readonly channel: number }
-  /** A method of a class or number that there is none of. */
+  /** A method with an unknown class or number. */
   | { readonly kind: 'unknown method'; readonly channel: number }
   /** A method or header that ends too early; a frame of no known type, with a wrong end, or larger than agreed. */
   | { readonly kind: 'malformed'; readonly channel: number }; // prettier-ignore
 
-/** What comes next on a channel in the middle of a publish. */
+/** The state of a channel in the middle of a publish. */
 interface Content {
   readonly args: MethodArguments<'basic.publish'>;
   header: { readonly name: string; readonly properties: MessageProperties } | undefined;
   left: number;
 }
 
-/** What RabbitMQ 3.10 answers on one connection that is open. */
+/** The frames that RabbitMQ 3.10 has to send on one open connection. */
 export class ConnectionReference implements ChannelOwner {
   /** `closing`: the broker has closed it and waits for close-ok. `leaving`: the client has. */
   state: 'open' | 'closing' | 'leaving' | 'over' = 'open';
-  /** On channel 0. */
+  /** Answers on channel 0, in order. */
   readonly expected: Expected[] = [];
   readonly channels = new Map<number, ChannelReference>();
-  /** The broker may hang up in place of connection.close: for what it cannot name. */
+  /** The broker may hang up instead of sending connection.close, after an unknown method. */
   mayHangUp = false;
   private readonly contents = new Map<number, Content>();
-  /** Channels whose end the client has answered before it saw all that the broker says on them; by number, oldest first. */
+  /** Channels with answers that are still to come after the client's close-ok; by number, oldest first. */
   private readonly ended = new Map<number, ChannelReference[]>();
 
   constructor(
@@ -45,14 +45,14 @@ export class ConnectionReference implements ChannelOwner {
     return this.channels.get(id);
   }
 
-  /** The channel that the broker's next frame on this number belongs to. */
+  /** Returns the channel of the broker's next frame with this number. */
   speaker(id: number): ChannelReference | undefined {
     const ended = this.ended.get(id);
     while (ended && ended.length > 0 && ended[0]!.expected.length === 0) ended.shift();
     return ended?.[0] ?? this.channels.get(id);
   }
 
-  /** All channels on which something may have to come, with their numbers. */
+  /** All channels on which a frame may be due, with their numbers. */
   get speakers(): (readonly [id: number, channel: ChannelReference])[] {
     const ended = [...this.ended].flatMap(([id, channels]) => channels.map((channel) => [id, channel] as const));
     return [...ended, ...this.channels];
@@ -83,7 +83,7 @@ export class ConnectionReference implements ChannelOwner {
     }
   }
 
-  /** The client has seen channel.close, and answers; or its channel.close was answered. */
+  /** The client has sent close-ok for a channel, or received it. */
   onChannelGone(id: number): void {
     const channel = this.channels.get(id);
     if (channel && channel.expected.length > 0) this.ended.set(id, [...(this.ended.get(id) ?? []), channel]);
@@ -140,7 +140,7 @@ export class ConnectionReference implements ChannelOwner {
     }
   }
 
-  /** The broker has closed this channel: it ignores all that comes, except what ends the channel and what is no frame of a channel. */
+  /** Handles a frame on a channel that the broker has closed: only methods that end the channel and malformed frames count. */
   private onClosing(frame: ClientFrame, channel: ChannelReference): void {
     if (['unknown method', 'malformed', 'heartbeat'].includes(frame.kind)) return this.onOpen(frame);
     if (frame.kind !== 'method' || channel.state !== 'closing') return;
@@ -152,7 +152,7 @@ export class ConnectionReference implements ChannelOwner {
   private onChannel(frame: ClientFrame, channel: ChannelReference | undefined): void {
     if (channel) return this.onOpen(frame, channel);
     if (frame.kind !== 'method') return this.onOpen(frame);
-    // RabbitMQ looks at the order of a publish's frames first.
+    // RabbitMQ checks the order of a publish's frames first.
     if (frame.method.name === 'basic.publish') throw new Refusal('CHANNEL_ERROR', 'UNEXPECTED_FRAME');
     if (frame.method.name !== 'channel.open') throw new Refusal('CHANNEL_ERROR');
     const opened = new ChannelReference(this, this.nameQueue);
@@ -184,7 +184,7 @@ export class ConnectionReference implements ChannelOwner {
         }
         return channel!.onMethod(frame.method);
       case 'header':
-        // Without a channel RabbitMQ takes it for a frame that is out of place, and others for one without a channel.
+        // Without a channel, RabbitMQ reports a frame out of order, and other brokers report the missing channel.
         if (!channel) throw new Refusal('UNEXPECTED_FRAME', 'CHANNEL_ERROR');
         if (!content || content.header || frame.classId !== 60) throw new Refusal('UNEXPECTED_FRAME');
         content.header = frame;

@@ -20,30 +20,30 @@ interface Delivery {
   readonly consumer?: ConsumerReference;
 }
 
-/** Of the channel's connection. */
+/** The part of a connection that its channels use. */
 export interface ChannelOwner {
   readonly vhost: VhostReference;
-  /** Knows basic.cancel from the broker. */
+  /** The client accepts basic.cancel from the broker. */
   readonly cancelNotify: boolean;
 }
 
-/** Consumers of one channel, and what was delivered there. */
+/** Consumers and deliveries of one channel. */
 export class DeliveriesReference {
   readonly unacked = new Map<number, Delivered>();
-  /** Tags of consumers whose queue is gone: each is told. */
+  /** Tags of consumers whose queue is gone. A basic.cancel has to come for each. */
   readonly cancels = new Set<string>();
   private readonly consumers = new Map<string, ConsumerReference>();
-  /** By tag; those whose deliveries may still be on their way. */
+  /** Cancelled consumers whose deliveries may still be on their way, by tag. */
   private readonly former = new Map<string, ConsumerReference>();
-  /** Consumers whose tag the broker makes up, before it has told. */
+  /** Consumers whose tag the broker makes up and has not sent yet. */
   private readonly unnamed: ConsumerReference[] = [];
   private lastTag = 0;
-  /** The channel is over: what comes still goes back. */
+  /** The channel is over: deliveries that still come go back to their queues. */
   private over = false;
 
   constructor(private readonly owner: ChannelOwner) {}
 
-  // What the client does.
+  // Actions of the client.
 
   consume(consumer: ConsumerReference): void {
     const { tag, queue } = consumer;
@@ -64,7 +64,7 @@ export class DeliveriesReference {
     this.owner.vhost.removeConsumer(consumer);
   }
 
-  /** Takes what is settled. Tag 0 with `multiple` is all that there are. @throws Refusal for a tag that is not outstanding */
+  /** Takes the settled deliveries; tag 0 with `multiple` takes all. @throws Refusal for a tag that is not outstanding */
   settle(deliveryTag: number, multiple: boolean): [tag: number, delivered: Delivered][] {
     const all = deliveryTag === 0 && multiple;
     if (!all && !this.unacked.has(deliveryTag)) throw new Refusal('PRECONDITION_FAILED');
@@ -87,16 +87,16 @@ export class DeliveriesReference {
 
   /** A consumer's queue was deleted. */
   onQueueGone(consumer: ConsumerReference): void {
-    // It will be told once it has a name.
+    // The basic.cancel comes after the broker has sent the tag.
     if (consumer.tag === '') return;
     this.consumers.delete(consumer.tag);
     this.former.set(consumer.tag, consumer);
     if (this.owner.cancelNotify) this.cancels.add(consumer.tag);
   }
 
-  // What the broker says. Each returns what is wrong with it.
+  // Frames from the broker. Each method returns the fault, if there is one.
 
-  /** basic.consume-ok: the tag may be of the broker's making. */
+  /** Takes a basic.consume-ok, whose tag the broker may have made up. */
   onConsuming(tag: string): string | undefined {
     if (this.consumers.has(tag) || this.former.has(tag)) return undefined;
     const consumer = this.unnamed.shift();
@@ -123,13 +123,13 @@ export class DeliveriesReference {
     return held > prefetch ? `${held} deliveries for '${consumerTag}', whose prefetch is ${prefetch}` : undefined;
   }
 
-  /** A delivery, or the answer to basic.get. */
+  /** Takes a delivery or a basic.get-ok. */
   deliver(queue: QueueReference, delivery: Delivery, name: string): string | undefined {
     const { deliveryTag, redelivered, noAck, consumer } = delivery;
     if (deliveryTag !== ++this.lastTag) return `delivery tag ${deliveryTag}, where ${this.lastTag} was next`;
     const there = queue.take(name);
     const { vhost } = this.owner;
-    // Of a queue that is gone nothing is known.
+    // The messages of a queue that is gone are not known.
     const known = !vhost.deadLetters && vhost.queues.get(queue.name) === queue;
     if (!there && known) return `message '${name}' of '${queue.name}', which is not there`;
     if (there?.redelivered && !redelivered) return `message '${name}' was delivered before, and is not marked so`;

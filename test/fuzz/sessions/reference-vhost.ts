@@ -1,7 +1,7 @@
 import type { FieldTable } from '../../../lib/protocol/field-table.js';
 import { replyCodes, type ReplyCodeName } from '../../../lib/protocol/spec.js';
 
-/** RabbitMQ refuses what came, with one of these codes: it closes the channel, or the connection. */
+/** RabbitMQ refuses a frame with one of these codes: it closes the channel or the connection. */
 export class Refusal extends Error {
   readonly scope: 'channel' | 'connection';
   readonly codes: readonly number[];
@@ -38,10 +38,10 @@ interface QueueProperties {
 }
 
 export class QueueReference {
-  /** Also what is on its way to a consumer. */
+  /** Ready messages, and messages on their way to a consumer. */
   readonly ready: Copy[] = [];
   readonly consumers = new Set<ConsumerReference>();
-  /** Messages leave it by themselves: nobody knows how many it has. */
+  /** The queue drops messages by itself, so their number is not known. */
   lossy: boolean;
 
   constructor(
@@ -53,7 +53,7 @@ export class QueueReference {
     if (properties.arguments['x-dead-letter-exchange'] !== undefined) vhost.deadLetters = true;
   }
 
-  /** What it has, if that can be told: what a consumer has been sent, and not received yet, cannot. */
+  /** The number of ready messages; undefined if it is not known, such as while deliveries are on their way to a consumer. */
   get count(): number | undefined {
     return this.lossy || this.vhost.deadLetters || this.consumers.size > 0 ? undefined : this.ready.length;
   }
@@ -64,7 +64,7 @@ export class QueueReference {
   }
 }
 
-/** Arguments that a second declaration has to repeat, of those that programs use. */
+/** Arguments of programs that are numbers. A second declaration has to repeat them. */
 const NUMBERS = ['x-max-length', 'x-message-ttl', 'x-max-priority'];
 const COMPARED = [...NUMBERS, 'x-dead-letter-exchange', 'x-dead-letter-routing-key'];
 
@@ -86,11 +86,14 @@ interface ExchangeReference {
 const TYPES: ReadonlySet<string> = new Set(['direct', 'fanout', 'topic', 'headers']);
 const predeclared = { 'amq.direct': 'direct', 'amq.fanout': 'fanout', 'amq.topic': 'topic', 'amq.headers': 'headers' };
 
-/** Exchanges, queues and bindings as RabbitMQ 3.10 keeps them, and what it refuses. Written from its documentation and sources, and held against it by sessions.spec.ts. */
+/**
+ * Exchanges, queues and bindings of RabbitMQ 3.10, and its refusals. Written from its documentation and sources;
+ * sessions.spec.ts compares it with RabbitMQ.
+ */
 export class VhostReference {
   readonly queues = new Map<string, QueueReference>();
   readonly exchanges = new Map<string, ExchangeReference>();
-  /** Messages come into queues by themselves. */
+  /** Queues get dead letters, so their content is not known. */
   deadLetters = false;
 
   constructor() {
@@ -138,7 +141,7 @@ export class VhostReference {
     return queue;
   }
 
-  /** Its consumers are told. */
+  /** Removes a queue and cancels its consumers. */
   removeQueue(queue: QueueReference): void {
     if (this.queues.get(queue.name) !== queue) return;
     this.queues.delete(queue.name);
@@ -189,7 +192,7 @@ export class VhostReference {
     bindings.set(JSON.stringify(binding), binding);
   }
 
-  /** What is not there is no error. @throws Refusal */
+  /** Removes a binding. A binding that does not exist is no error. @throws Refusal */
   unbind(source: string, binding: Binding, user: object): void {
     this.refuseDefault(source, binding);
     const exchange = this.exchanges.get(source);
@@ -198,7 +201,7 @@ export class VhostReference {
     this.dropBindings((other, from) => from === source && JSON.stringify(other) === JSON.stringify(binding));
   }
 
-  /** The queues that a message comes to. */
+  /** Returns the queues of a message. */
   route(exchange: string, keys: readonly string[], headers: FieldTable): QueueReference[] {
     const queues = new Set<string>();
     const seen = new Set<string>();
@@ -217,7 +220,7 @@ export class VhostReference {
     return [...queues].map((name) => this.queues.get(name)).filter((queue) => queue !== undefined);
   }
 
-  /** A connection has ended. */
+  /** Removes the exclusive queues of a connection that has ended. */
   removeOwned(owner: object): void {
     for (const queue of [...this.queues.values()]) if (queue.properties.owner === owner) this.removeQueue(queue);
   }
@@ -235,7 +238,7 @@ export class VhostReference {
     this.dropBindings(({ exchange }) => exchange === name);
   }
 
-  /** An exchange that deletes itself goes with its last binding. */
+  /** Removes bindings. An auto-delete exchange is deleted with its last binding. */
   private dropBindings(fits: (binding: Binding, source: string) => boolean): void {
     for (const [source, { bindings, autoDelete }] of [...this.exchanges]) {
       let dropped = false;

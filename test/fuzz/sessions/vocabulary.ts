@@ -4,17 +4,17 @@ import type { MessageProperties, MethodArguments, MethodName } from '../../../li
 import type { Peer } from './peer.js';
 import type { Player } from './player.js';
 
-/** One step: what a client does on a channel. `a` and `b` are bytes that say which, or how. */
+/** One step: an action of a client on a channel. The bytes `a` and `b` select names and options. */
 export type Step = (at: { readonly player: Player; readonly peer: Peer; readonly ch: number }, a: number, b: number) => void | Promise<void>; // prettier-ignore
 
 export const of = <T>(items: readonly T[], arg: number): T => items[arg % items.length]!;
 export const bit = (arg: number, index: number): boolean => ((arg >> index) & 1) === 1;
 
 const LONG = 'n'.repeat(200);
-/** Names of the session's own, which begin with its prefix, and others that nobody may have. */
+/** Names of the session, which get its prefix, and names that are not allowed. */
 export const QUEUES = ['q0', 'q1', 'q2', 'q0', 'q1', '', 'q0\r\n', LONG, 'missing', 'amq.own'];
 export const EXCHANGES = ['x0', 'x1', 'x0', 'amq.direct', 'amq.fanout', 'amq.topic', 'amq.headers', 'x1\n', '', 'missing', 'amq.own', 'x2']; // prettier-ignore
-/** So that what binds two exchanges goes with one of them. */
+/** Destinations of bindings between exchanges. The session deletes them, and the bindings with them. */
 const DESTINATIONS = ['x0', 'x1', 'x2', '', 'missing'];
 export const TYPES = ['direct', 'fanout', 'topic', 'headers', 'direct', 'nonsense', ''];
 export const TAGS = ['', 'one', 'two', 'three', 'one'];
@@ -47,7 +47,7 @@ export const PROPERTIES: readonly MessageProperties[] = [
 export const SIZES = [0, 1, 20, 4_088, 4_089, 9_000];
 const KEYS = ['q0', 'q1', 'q2', 'a.b', '#', '*.b', '', 'nowhere'];
 
-/** A name with the session's prefix, unless nobody may have it. */
+/** Returns a name with the session's prefix; a name that is not allowed stays as it is. */
 export function named({ prefix }: Player, name: string): string {
   return name === '' || name.startsWith('amq.') ? name : prefix + name;
 }
@@ -79,14 +79,14 @@ export const exchanges = (player: Player, a: number, b: number) => ({
   arguments: of(BINDING_ARGUMENTS, b >> 4),
 });
 
-/** Methods that only a broker says, and those of a class that has no business on a channel, or on channel 0. */
+/** All methods, also those that only a broker sends and those that are wrong on a channel or on channel 0. */
 export const ALL = Object.keys(methods) as MethodName[];
 export const WITHOUT_CONTENT = ALL.filter((name) => !('content' in methods[name]));
 export const CLIENTS: readonly MethodName[] = WITHOUT_CONTENT.filter(
   (name) => !/^connection\.|Ok$|Empty$|^basic\.(deliver|return)$|^channel\.(open|close)$/.test(name),
 );
 
-/** Each argument as large as it may be. */
+/** Returns arguments of a method with their largest values. */
 export function extremes(name: MethodName): Partial<MethodArguments<MethodName>> {
   const kinds: Readonly<Record<string, unknown>> = {
     octet: 0xff,

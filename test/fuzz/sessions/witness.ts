@@ -4,7 +4,7 @@ import type { Clock } from '../../../lib/environment/index.js';
 
 const QUEUE = 'witness';
 
-/** A connection that publishes and consumes while others misbehave: nothing of theirs may touch it. */
+/** A connection that publishes and consumes while others misbehave. They must not affect it. */
 export class Witness {
   private readonly got: string[] = [];
   private sent = 0;
@@ -25,7 +25,7 @@ export class Witness {
     return witness;
   }
 
-  /** Publishes one more. */
+  /** Publishes one more message. */
   act(): void {
     this.channel.publish('', QUEUE, `${++this.sent}`).then(
       () => void this.confirmed++,
@@ -33,12 +33,12 @@ export class Witness {
     );
   }
 
-  /** All is confirmed, and has come once and in order. */
+  /** All messages are confirmed and delivered. */
   get isWell(): boolean {
     return this.confirmed === this.sent && this.got.length === this.sent;
   }
 
-  /** @throws Error that says what is not so */
+  /** Checks that each message came once and in order. @throws Error that names the fault */
   check(): void {
     if (this.failure !== undefined) throw new Error('the witness was refused', { cause: this.failure });
     const wrong = this.got.findIndex((text, index) => text !== `${index + 1}`);
