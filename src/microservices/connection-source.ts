@@ -1,4 +1,3 @@
-import type { Logger } from '@nestjs/common';
 import {
   ConnectionClosedError,
   createConnection,
@@ -8,6 +7,7 @@ import {
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { environmentOf, type Environment } from '../common/environment.js';
+import type { FieldLogger } from '../common/field-logger.js';
 import { mayPass } from '../connection/may-pass.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
@@ -93,15 +93,16 @@ export class OwnConnection implements ConnectionSource {
     private readonly side: 'server' | 'client',
     { maxConnectionAttempts = -1, ...options }: AmqpTransportOptions,
     connection: ConnectionOptions,
-    logger: Logger,
+    logger: FieldLogger,
   ) {
     this.environment = environmentOf(connection);
     this.topology = { declare: isTakenAsItIs(options) ? 'none' : 'assert' };
     const endless = side === 'client' || maxConnectionAttempts < 0;
+    const fields = { connection: connection.connectionName };
     this.options = {
       connectAttempts: endless ? Infinity : Math.max(1, maxConnectionAttempts),
       ...connection,
-      logger: { warn: (line) => logger.warn(line), debug: (line) => logger.debug(line) },
+      logger: { warn: (line) => logger.warn(line, fields), debug: (line) => logger.debug(line, fields) },
     };
   }
 

@@ -1,6 +1,5 @@
 import { showAs } from '../../../lib/shown/index.js';
 import { AsyncResource } from 'node:async_hooks';
-import { Logger } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { ClientProxy, type IncomingResponse, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import {
@@ -14,6 +13,7 @@ import {
   type Delivery,
 } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
+import { FieldLogger } from '../../common/field-logger.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
@@ -88,7 +88,7 @@ interface Session {
  * @publicApi
  */
 export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
-  private readonly logger = new Logger('AmqpClientProxy');
+  private readonly logger = new FieldLogger('AmqpClientProxy');
   private readonly source: ConnectionSource;
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
   private pendingRequests: Requester | undefined;
@@ -444,7 +444,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   /** Ends the session, since replies cannot arrive any more. The next request opens a new one. */
   private async abandon(session: Session, error: Error): Promise<void> {
     if (this.session !== session) return;
-    this.logger.error(`Lost the consumer of reply queue '${this.replyQueue}': ${error.message}`);
+    const queue = this.replyQueue;
+    this.logger.error(`Lost the consumer of reply queue '${queue}': ${error.message}`, { queue });
     this.session = undefined;
     this.opening = undefined;
     this.requester.failAll(error);

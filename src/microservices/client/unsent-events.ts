@@ -1,5 +1,5 @@
-import type { Logger } from '@nestjs/common';
 import type { Clock } from '../../../lib/environment/index.js';
+import type { FieldLogger } from '../../common/field-logger.js';
 import { describeError } from '../../common/log-text.js';
 
 /** Time over which events that fail for the same reason share a line, ms. */
@@ -14,7 +14,7 @@ export class UnsentEvents {
   /** @param clock is called late: a shared connection does not exist yet when its client is made */
   constructor(
     private readonly target: string,
-    private readonly logger: Logger,
+    private readonly logger: FieldLogger,
     private readonly clock: () => Clock,
   ) {}
 
@@ -30,7 +30,7 @@ export class UnsentEvents {
     this.cancel = undefined;
     for (const [reason, count] of this.counts) {
       const what = count === 1 ? 'An event was' : `${count} events were`;
-      this.logger.warn(`${what} not sent to ${this.target}: ${reason}`);
+      this.logger.warn(`${what} not sent to ${this.target}: ${reason}`, { target: this.target, events: count });
     }
     this.counts.clear();
   }

@@ -70,7 +70,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     super(options);
     watchHandlerFailures();
     checkOptions('AmqpServer', options);
-    this.source = source ?? new OwnConnection('server', options, connectionOptions(options, 'server'), this.logger);
+    this.source = source ?? new OwnConnection('server', options, connectionOptions(options, 'server'), this.lines);
   }
 
   /**
@@ -127,11 +127,11 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
   }
 
   private begin(): Session {
-    const { options, logger } = this;
+    const { options, lines } = this;
     const source = new SessionSource(this.source);
     const { clock } = source.environment;
     const { prefetchCount: prefetch = DEFAULT_PREFETCH, noAck = false, consumerTag } = options;
-    const replies = new ReplySender(source, this.serializer, logger);
+    const replies = new ReplySender(source, this.serializer, lines);
     const queue = new ServerQueue(source, options, () => this.messageHandlers.keys(), {
       prepare: () => settler.prepare(),
       onConsuming: () => this.onConsuming(queue),
@@ -192,9 +192,10 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     this.said = true;
     const { noAck, queue = '' } = this.options;
     if (noAck !== undefined) return;
-    this.logger.log(
+    this.lines.log(
       `Messages of queue '${queue}' are acknowledged after their handlers. Transport.RMQ acknowledges them when they ` +
         'are delivered; set noAck: true for that, or noAck: false to remove this line',
+      { queue },
     );
   }
 }

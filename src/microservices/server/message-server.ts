@@ -16,7 +16,8 @@ import {
   type MessageProperties,
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
-import { describeError, describeMessage } from '../../common/log-text.js';
+import { FieldLogger, type LogFields } from '../../common/field-logger.js';
+import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { isError, reasonOf } from '../../common/reason.js';
 import { DONE, failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RequeueMessage } from '../../settlement/settlement.errors.js';
@@ -66,7 +67,9 @@ type Packet = ReadPacket & Partial<IncomingRequest>;
  * ```
  */
 export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStatus> {
+  /** Nest's own lines. */
   protected override readonly logger = new Logger('AmqpServer');
+  protected readonly lines = new FieldLogger('AmqpServer');
   /** Failures of event handlers are logged here, so Nest need not log them. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly running = new Set<ReplyStream>();
@@ -191,7 +194,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   private async answerUnhandled(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
     const { message } = unhandled(context.getPattern());
-    this.logger.warn(`Answered a request of queue '${context.queue}' with an error: ${message}`);
+    const { queue } = context;
+    this.lines.warn(`Answered a request of queue '${queue}' with an error: ${message}`, fieldsOf(context));
     const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };
     await context.route.replies
       .send(reply, context.properties)
@@ -291,8 +295,15 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
 
   private logUnsent(context: AmqpRpcContext, error: unknown): void {
     const pattern = quoted(context.getPattern());
-    this.logger.warn(`No reply to ${describeMessage(context.delivery)}, pattern ${pattern}: ${describeError(error)}`);
+    this.lines.warn(
+      `No reply to ${describeMessage(context.delivery)}, pattern ${pattern}: ${describeError(error)}`,
+      fieldsOf(context),
+    );
   }
+}
+
+function fieldsOf({ queue, delivery, properties }: AmqpRpcContext): LogFields {
+  return { queue, messageId: messageIdOf(delivery), correlationId: properties.correlationId };
 }
 
 /** Returns a deserializer's result as a packet, whatever it is. */

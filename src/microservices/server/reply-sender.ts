@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import type { Serializer, WritePacket } from '@nestjs/microservices';
 import {
   ChannelClosedError,
@@ -8,6 +7,7 @@ import {
   type MessageProperties,
   type BasicPublishOptions,
 } from '../../../lib/client/index.js';
+import type { FieldLogger } from '../../common/field-logger.js';
 import { isThenable } from '../../common/thenable.js';
 import { ReplyEncodingError, ReplyRefusedError } from '../microservices.errors.js';
 import { messageProperties, outgoingPacket, type OutgoingPacket } from '../packets/outgoing-packet.js';
@@ -39,7 +39,7 @@ export class ReplySender {
   constructor(
     source: Pick<ConnectionSource, 'channel'>,
     private readonly serializer: Serializer,
-    private readonly logger: Logger,
+    private readonly logger: FieldLogger,
   ) {
     this.channel = new PublisherChannel(source, {});
     this.alone = new PublisherChannel(source, {});
@@ -71,7 +71,7 @@ export class ReplySender {
       await this.publishOn(this.channel, replyTo, body, properties);
     } catch (error) {
       if (error instanceof MessageReturnedError)
-        this.logger.debug('Dropped a reply: the queue of its requester does not exist any more');
+        this.logger.debug('Dropped a reply: the queue of its requester does not exist any more', { correlationId });
       if (!(error instanceof ChannelClosedError && error.cause instanceof ChannelError)) throw error;
       await this.publishAlone(replyTo, body, properties);
     }
