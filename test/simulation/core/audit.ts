@@ -10,7 +10,7 @@ import { SAFE_QUEUES } from './steps.js';
 import type { UserChannel } from './user-channel.js';
 import type { UserConnection } from './user-connection.js';
 
-/** The connections that may come back have come back. */
+/** Checks that each connection that may come back has come back. */
 export function auditRecovery({ oracle }: Scene, director: Director): void {
   for (const { connection, name, closeAsked, ended } of director.allConnections) {
     if (!connection || closeAsked || ended) continue;
@@ -22,7 +22,7 @@ export function auditRecovery({ oracle }: Scene, director: Director): void {
   }
 }
 
-/** After peace: connections and channels are open, as far as they may be. */
+/** Checks after peace that connections and channels are open, as far as they may be. */
 export function auditOpen(scene: Scene, director: Director): void {
   const { oracle, settings } = scene;
   const mayEnd = settings.reconnect === false || settings.reconnect.attempts !== undefined;
@@ -56,7 +56,7 @@ function auditChannel({ oracle, cluster }: Scene, user: UserChannel): void {
   oracle.check(user.channel.isOpen, 'peace-open', () => `${user.name} is not open after all that time`);
 }
 
-/** Every consumer consumes, nothing stays unacknowledged, and the broker has no consumer besides. */
+/** Checks that every consumer consumes, that no delivery stays unacknowledged, and that the broker has no other consumer. */
 export function auditConsumers(scene: Scene, director: Director): void {
   const { oracle, cluster, ledger, topology } = scene;
   const expected = new Map<string, string[]>();
@@ -65,7 +65,7 @@ export function auditConsumers(scene: Scene, director: Director): void {
     for (const consumer of user.allConsumers) {
       const queue = currentName(connection, scene.named.get(`${owner.name} ${consumer.queue}`) ?? consumer.queue);
       if (consumer.cancelAsked && !consumer.over && !consumer.closed) unclear.add(queue);
-      // Whoever has it has it.
+      // Any of the declarers may have the exclusive queue.
       if (queue.startsWith('mine') && topology.declarers(queue).size > 1) unclear.add(queue);
       const lives = consumer.looping || (consumer.consumer !== undefined && !consumer.closed && !consumer.over);
       if (lives) expected.set(queue, [...(expected.get(queue) ?? []), consumer.name]);
@@ -89,14 +89,14 @@ export function auditConsumers(scene: Scene, director: Director): void {
   }
 }
 
-/** The broker has open what the client has, and waits for no answer to its own channel.close. */
+/** Checks that client and broker have the same channels open, and that the broker waits for no channel.close-ok. */
 export function auditChannels({ oracle, cluster, topology }: Scene, director: Director): void {
   for (const { connection, wire, name, allChannels, restoreFailed } of director.allConnections) {
     if (!wire || connection?.state !== 'open') continue;
     const ids = new Set(
       allChannels.filter(({ channel, ended }) => channel && !ended).map(({ channel }) => channel!.id),
     );
-    // What is locked is tried again for as long as that takes, on channels of its own.
+    // The client retries a locked queue for as long as it is locked, on extra channels.
     const locked = allChannels.some(({ allConsumers }) =>
       allConsumers.some(({ queue }) => queue.startsWith('mine') && topology.declarers(queue).size > 1),
     );
@@ -108,7 +108,7 @@ export function auditChannels({ oracle, cluster, topology }: Scene, director: Di
   }
 }
 
-/** Each consumer has the prefetch that its user has asked for: its own, or its channel's. */
+/** Checks that each consumer has the prefetch that its user has set, on the consumer or on its channel. */
 export function auditPrefetch({ oracle, cluster }: Scene, director: Director): void {
   for (const { owner, user } of openChannels(director)) {
     const there = owner.wire && cluster.channelsOn(owner.wire).find(({ id }) => id === user.channel!.id);
@@ -122,7 +122,7 @@ export function auditPrefetch({ oracle, cluster }: Scene, director: Director): v
   }
 }
 
-/** A few calls on each channel, right before the end: they are answered, and their timers go with the answer. */
+/** Makes a few calls on each channel right before the end. They are answered, and the answers end their timers. */
 export function lastCalls({ promises, oracle }: Scene, director: Director): void {
   for (const { user } of openChannels(director)) {
     const { channel } = user;
@@ -138,18 +138,18 @@ export function lastCalls({ promises, oracle }: Scene, director: Director): void
   }
 }
 
-/** What is on record is at the broker, and what was deleted is not. */
+/** Checks that the broker has the recorded queues and none of the deleted ones. */
 export function auditRecord(scene: Scene, director: Director): void {
   const { oracle, cluster, topology } = scene;
   const there = new Map(cluster.broker.queues.map((queue) => [queue.name, queue]));
   for (const owner of director.allConnections) {
     const { connection } = owner;
     if (!connection || connection.state !== 'open') continue;
-    // Where every channel is in use there is none to declare with: this was told.
+    // Every channel was in use, so the client could not declare, and it reported that.
     if (owner.topologyFailed && cluster.channelMaxLowered) continue;
     for (const name of recordOf(connection).queues.keys()) {
       const queue = [...scene.named].find(([key, value]) => value === name && key.startsWith(`${owner.name} `))?.[0].split(' ')[1] ?? name; // prettier-ignore
-      // Somebody else may have deleted it, or has it locked.
+      // Another connection may have deleted the queue or locked it.
       if (topology.declarers(queue).size > 1 || topology.isShared(queue)) continue;
       if (queue.startsWith('auto') && topology.isConsumedBeside(queue, owner.name)) continue;
       const current = currentName(connection, name);
@@ -161,13 +161,13 @@ export function auditRecord(scene: Scene, director: Director): void {
     if (!name.startsWith('auto') || queue.consumers > 0 || topology.declarers(name).size > 1) continue;
     const [declarer] = topology.declarers(name);
     const owner = director.allConnections.find(({ name }) => name === declarer);
-    // Where it was cut off, or had no channel for it (which was told), there is nobody to delete the queue.
+    // A connection that was cut off, or had no channel left (and reported that), does not delete the queue.
     if (owner?.cutOff || owner?.topologyFailed) continue;
     oracle.check(!topology.wasConsumed(name), 'peace-record', () => `auto-delete queue '${name}' is there without the consumer that it had`); // prettier-ignore
   }
 }
 
-/** Exchanges and bindings have come back, where nobody else could have taken them away. */
+/** Checks that exchanges and bindings have come back, unless another connection may have deleted them. */
 export function auditBindings(scene: Scene, director: Director): void {
   const [owner, ...others] = director.allConnections;
   if (!owner?.connection || others.length > 0 || owner.connection.state !== 'open' || owner.restoreFailed) return;
@@ -187,7 +187,7 @@ export function auditBindings(scene: Scene, director: Director): void {
     const [source, destination, key, args] = JSON.parse(binding) as [string, string, string, string];
     const [kind, name] = destination.split(':') as ['queue' | 'exchange', string];
     const current = kind === 'queue' ? currentName(owner.connection, named.get(`${owner.name} ${name}`) ?? name) : name;
-    // What deletes itself takes its bindings along.
+    // An auto-delete exchange or queue takes its bindings along.
     if (`${source}${name}`.includes('auto') || !exchanges.has(source)) continue;
     if (!(kind === 'queue' ? queues : exchanges).has(current)) continue;
     const there = bindings.has(bindingName(source, kind, current, key, JSON.parse(args) as object));
@@ -199,7 +199,7 @@ export function auditBindings(scene: Scene, director: Director): void {
   }
 }
 
-/** On each open channel with confirms a publish is confirmed. */
+/** Publishes on each open channel with confirms, and checks that the publish is confirmed. */
 export function probe(scene: Scene, director: Director): void {
   const { oracle } = scene;
   for (const { user } of openChannels(director)) {
@@ -209,7 +209,7 @@ export function probe(scene: Scene, director: Director): void {
   }
 }
 
-/** When all is closed nothing is left: timers, sockets, listeners, promises. */
+/** Checks after the close that no timers, sockets, listeners and promises are left. */
 export function auditRest(scene: Scene, director: Director): void {
   const { oracle, clock, cluster, promises, signals } = scene;
   const timers = clock.waiting('client');
@@ -231,7 +231,7 @@ export function auditRest(scene: Scene, director: Director): void {
   }
 }
 
-/** What the safe queues hold, by `queue message`. Needs a broker that works. */
+/** Takes all messages of the safe queues. Resolves with their counts by `queue message`. Needs a broker that works. */
 export async function takeAll(scene: Scene): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
   const { cluster, clock } = scene;

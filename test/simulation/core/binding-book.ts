@@ -1,7 +1,7 @@
-/** What one name, or one binding, should be at the broker. */
+/** The state that an exchange or a binding should have at the broker. */
 type State = 'there' | 'gone' | 'unclear';
 
-/** Exchanges and bindings that one user has asked for, as far as answers came: what is `there` must outlive every loss. */
+/** The exchanges and bindings of one user, by the answers of the broker. Those that are `there` must outlive every loss. */
 export class BindingBook {
   private readonly exchanges = new Map<string, State>();
   private readonly bindings = new Map<string, State>();
@@ -9,12 +9,12 @@ export class BindingBook {
   private readonly latest = new Map<string, number>();
   private changes = 0;
 
-  /** A call is under way: until its answer nothing is certain. Returns what takes the answer. */
+  /** Notes a call. Until its answer, the state is unclear. Returns the function that takes the answer. */
   declaring(exchange: string): (error: unknown) => void {
     return this.change(this.exchanges, exchange, 'there');
   }
 
-  /** Its bindings go with it. */
+  /** Notes the deletion of an exchange, which deletes its bindings, too. */
   deletingExchange(exchange: string): (error: unknown) => void {
     this.forget(([source, destination]) => source === exchange || destination === `exchange:${exchange}`);
     return this.change(this.exchanges, exchange, 'gone');
@@ -33,14 +33,14 @@ export class BindingBook {
     return [...this.exchanges].filter(([, state]) => state === 'there').map(([name]) => name);
   }
 
-  /** As `nameOf` has named them. */
+  /** The names of the bindings, by `nameOf`. */
   get expectedBindings(): readonly string[] {
     return [...this.bindings].filter(([, state]) => state === 'there').map(([name]) => name);
   }
 
   private change(of: Map<string, State>, name: string, to: State): (error: unknown) => void {
     of.set(name, 'unclear');
-    // Of two that are under way at once nobody knows which comes first.
+    // The order of two calls that are under way at once is not known.
     const change = ++this.changes;
     const alone = (this.underWay.get(name) ?? 0) === 0;
     this.underWay.set(name, (this.underWay.get(name) ?? 0) + 1);
@@ -61,7 +61,7 @@ export class BindingBook {
   }
 }
 
-/** One name for one binding. */
+/** Returns a unique name for a binding. */
 export function nameOf(
   source: string,
   kind: 'queue' | 'exchange',

@@ -5,19 +5,19 @@ import { CallsInOrder } from './promises.js';
 import type { Scene } from './scene.js';
 import type { ChannelSettings } from './steps.js';
 
-/** What a channel needs of its connection. */
+/** The part of a connection that its channels use. */
 export interface ChannelOwner {
   readonly name: string;
   readonly connection: Connection | undefined;
   readonly wire: Wire | undefined;
   readonly bindings: BindingBook;
   readonly closeAsked: boolean;
-  /** Something could not be declared again, and this was told. */
+  /** The client could not declare everything again, and has reported that. */
   readonly restoreFailed: boolean;
   readonly queueNames: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** One channel of the user's: what all that is done on it needs. */
+/** The common base of all that a user does on one channel. */
 export class ChannelBase {
   channel: Channel | undefined;
   readonly calls: CallsInOrder;
@@ -31,7 +31,7 @@ export class ChannelBase {
     this.calls = new CallsInOrder(scene.settings.rpcTimeout);
   }
 
-  /** It has closed for good, or is asked to. */
+  /** The channel has closed for good, or the user has asked it to. */
   get isOver(): boolean {
     return false;
   }

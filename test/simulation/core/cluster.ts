@@ -16,7 +16,7 @@ import { FAIR_WEATHER, type CoreSettings, type StepOf } from './steps.js';
 
 type RefuseStep = Pick<StepOf<'nackNext'> | StepOf<'returnNext'>, 'kind' | 'count' | 'after'>;
 
-/** What no user of the broker sees: its exchanges and bindings. */
+/** Internals of a virtual host: its exchanges and bindings. */
 interface InnerVhost {
   readonly exchanges: ReadonlyMap<string, InnerExchange>;
 }
@@ -32,7 +32,7 @@ interface InnerBinding {
   readonly arguments: object;
 }
 
-/** What no user of the broker sees: a session, to close one of its channels, and to look at what is open there. */
+/** Internals of a session, for closing one of its channels and for reading which are open. */
 interface InnerSession {
   readonly transport: { readonly socket: unknown };
   readonly channels: ReadonlyMap<number, InnerChannel>;
@@ -47,16 +47,16 @@ interface InnerChannel extends FaultyChannel {
 /** A channel that the broker has open. */
 export interface ChannelThere {
   readonly id: number;
-  /** It has sent channel.close, and waits for the answer. */
+  /** The broker has sent channel.close and waits for the answer. */
   readonly closing: boolean;
   /** Prefetch by consumer tag. */
   readonly prefetches: ReadonlyMap<string, number>;
 }
 
-/** Reply codes by which a broker says that its client breaks the protocol. */
+/** Reply codes for clients that violate the protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
-/** The broker behind all nodes, the network before them, and what both tell the ledger. */
+/** The broker behind all nodes and the network before them. Reports the events of both to the ledger. */
 export class Cluster {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
@@ -64,13 +64,13 @@ export class Cluster {
   private closeAtOnce: { left: number; how: 'close' | 'end' } = { left: 0, how: 'end' };
   private readonly wireOf = new Map<number, Wire>();
   private readonly nameOf = new Map<number, string>();
-  /** How often each channel of each wire was opened. */
+  /** The number of openings of each channel of each wire. */
   private readonly openings = new Map<string, number>();
-  /** Watchers of methods that clients have sent. */
+  /** Called with each method that a client has sent. */
   onMethod: (name: string, connection: string, channel: number, args: Record<string, unknown>) => void = () => {};
-  /** Is told of methods that come on a wire whose client is gone: behind what its next connection has sent, maybe. */
+  /** Called with each method on a wire whose client is gone. It may come after methods of the client's next connection. */
   onLate: (name: string, args: Record<string, unknown>) => void = () => {};
-  /** The client may have been led to break the protocol: bytes were broken on purpose. */
+  /** The simulation has broken bytes, so the client may violate the protocol. */
   bytesBroken = false;
   channelMaxLowered = false;
   readonly leaders: Leaders;
@@ -100,7 +100,7 @@ export class Cluster {
     this.broker.attach(socket);
   }
 
-  /** How often this channel has been opened on its wire. */
+  /** Returns how many times the channel was opened on its wire. */
   generation(wire: number, channel: number): number {
     return this.openings.get(`${wire}/${channel}`) ?? 0;
   }
@@ -110,7 +110,7 @@ export class Cluster {
     this.closeAtOnce = { left, how };
   }
 
-  /** The process dies: every wire ends, without a word. `forget`: its disk is lost as well. */
+  /** Kills the broker's process: every wire ends without a close. @param forget the disk is lost, too */
   crash(forget: boolean): void {
     for (const wire of this.network.open) wire.befall({ kind: 'fin' });
     this.broker.restart({ keep: forget ? 'nothing' : 'durable' });
@@ -130,7 +130,7 @@ export class Cluster {
     return { exchanges: new Set(exchanges.keys()), bindings };
   }
 
-  /** Nothing of the weather takes long. */
+  /** The network is fast. */
   get fair(): boolean {
     const { latency, bandwidth } = this.network.weather;
     return latency[1] <= 40 && bandwidth === 0;
@@ -155,7 +155,7 @@ export class Cluster {
       session!.onError(there, preconditionFailed('delivery acknowledgement timed out'), undefined);
   }
 
-  /** What the broker has open on a wire. */
+  /** Returns the channels that the broker has open on a wire. */
   channelsOn(wire: Wire): readonly ChannelThere[] {
     return [...(this.session(wire)?.channels ?? [])].map(([id, { closing, consuming }]) => ({
       id,
@@ -169,7 +169,7 @@ export class Cluster {
     return clients.all.find(({ transport }) => transport.socket === wire.broker);
   }
 
-  /** Refuses the publishes that come next, or those behind the next few. */
+  /** Refuses the next publishes, or publishes after the next few. */
   refuseNext(step: RefuseStep): void {
     if (step.after !== undefined && step.after > 0) this.refusals.push({ step, left: step.after });
     else if (step.kind === 'nackNext') this.broker.faults.nackNext(step.count);
@@ -190,7 +190,7 @@ export class Cluster {
     }
   }
 
-  /** From now on it allows less, as another node may after a failover. */
+  /** Lowers the limits for new connections, as another node may after a failover. */
   makeSmaller(channelMax: number, frameMax: number): void {
     this.channelMaxLowered = true;
     Object.assign((this.broker as unknown as { options: object }).options, { channelMax, frameMax });
@@ -271,7 +271,7 @@ export class Cluster {
   }
 }
 
-/** The id that a message carries: in front of its body, or else as message id. */
+/** Returns the id of a message, from the start of its body or from its message id. */
 export function idIn(message: {
   readonly body: Buffer;
   readonly properties: { readonly messageId?: string | undefined };

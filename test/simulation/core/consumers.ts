@@ -11,17 +11,17 @@ import type { ConsumeSettings, Treatment } from './steps.js';
 import type { DeliveryOwner, Held } from './held.js';
 import type { Scene } from './scene.js';
 
-/** A consumer as its user sees it: the handler, and what must hold each time that it is called. */
+/** A consumer of a user: its handler, with the checks at each call of the handler. */
 export class UserConsumer {
   consumer: Consumer | undefined;
-  /** The user has ended it, or was told of its end. */
+  /** The user has ended the consumer, or the client has reported its end. */
   over = false;
   cancelAsked = false;
   /** A loop over its deliveries runs. */
   looping = false;
-  /** The client has told of its end. */
+  /** The client has reported the end of the consumer. */
   closed = false;
-  /** Of the channel's prefetches, when it was asked for: see `UserChannel.prefetchesSince`. */
+  /** The channel's `prefetchesOver` at the call of consume: see `UserChannel.prefetchesSince`. */
   readonly prefetchesOver: number;
   private running = 0;
   private cancelling = 0;
@@ -35,7 +35,7 @@ export class UserConsumer {
     readonly channel: DeliveryOwner,
     readonly name: string,
     readonly queue: string,
-    /** Its name in calls: of a queue that the broker names, the first name of the declaration that was consumed. */
+    /** The queue's name in calls. If the broker named the queue, this is its first name. */
     readonly queueAtClient: string,
     readonly settings: ConsumeSettings,
     readonly treatment: Treatment,
@@ -43,7 +43,7 @@ export class UserConsumer {
     this.prefetchesOver = channel.prefetchesOver;
   }
 
-  /** It is registered. */
+  /** Notes that the consumer is registered. */
   adopt(registered: Consumer): void {
     this.consumer = registered;
     this.scene.topology.onConsuming(this.channel.owner.name, this.queue);
@@ -60,12 +60,12 @@ export class UserConsumer {
     return this.treatment.settle === 'closeChannel' ? 0 : this.running;
   }
 
-  /** It is registered, and nobody has ended it. */
+  /** The consumer is registered, and no side has ended it. */
   get serves(): boolean {
     return this.consumer !== undefined && !this.over && !this.closed && !this.cancelAsked;
   }
 
-  /** A consumer that its user has not ended has a reason to end: not that a queue which it can declare again is missing. */
+  /** Checks that a consumer which its user has not ended has a reason to end. A missing queue that it can declare is none. */
   private checkEnd(reason: unknown): void {
     const { scene, channel, queue } = this;
     const { cause } = (reason ?? {}) as { readonly cause?: unknown };
@@ -75,17 +75,17 @@ export class UserConsumer {
     oracle.check(!there, 'ended', () => `${this.name} of '${queue}', which can be declared again, has ended: ${reason.message}`); // prettier-ignore
   }
 
-  /** No delivery waits for a handler while one may run. */
+  /** Checks that no delivery waits while a handler may run. */
   private checkWaiting(): void {
     const { consumer, scene, settings } = this;
-    // A channel that closes cancels its consumers: what waits then goes back.
+    // A channel that closes cancels its consumers, and their waiting deliveries go back.
     if (!consumer || this.over || this.closed || this.cancelling > 0 || this.channel.closeAsked) return;
     const waiting = consumer.inFlight - this.running;
     const full = this.running >= (settings.concurrency ?? Infinity);
     scene.oracle.check(waiting <= 0 || full, 'waiting', () => `${this.name}: ${waiting} deliveries wait, and ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore
   }
 
-  /** For `basicConsume`. */
+  /** The handler for `basicConsume`. */
   readonly handle = (delivery: Delivery): unknown => {
     const { scene, settings, treatment } = this;
     const { oracle } = scene;
@@ -117,7 +117,7 @@ export class UserConsumer {
     return this.later(held).finally(done);
   };
 
-  /** Notes a delivery, however it came to the user. */
+  /** Notes a delivery to a handler or to a loop. */
   receive(delivery: Delivery): Held {
     const { scene, channel } = this;
     const held = channel.receive(delivery, this.queueAtClient, this.name);
@@ -126,26 +126,26 @@ export class UserConsumer {
     const message = scene.ledger.find(held.id);
     if (message) scene.ledger.onConsumed(this.name, message, delivery.redelivered);
     if (this.settings.noAck) return held;
-    // basic.recover gives back what has come, and what was on its way.
+    // basic.recover requeues deliveries that have come and those on their way.
     const isVoid = (key: DeliveryKey): boolean =>
       channel.isVoid(key) || scene.ledger.deliveries.get(key)?.settled === true;
     for (const key of this.outstanding) if (isVoid(key)) this.outstanding.delete(key);
     this.outstanding.add(held.key);
     const limit = this.settings.prefetch ?? channel.prefetchAtMost;
-    // The broker may cancel a consumer that has deliveries, and it is registered again: then these count no more.
+    // The broker may cancel a consumer that has deliveries. Once it is registered again, these deliveries do not count.
     const registrations = scene.registrations.get(`${channel.owner.name} ${channel.channel!.id}`) ?? 1;
     if (limit > 0) scene.oracle.check(this.outstanding.size <= limit * registrations, 'prefetch', () => `${this.name}: ${this.outstanding.size} deliveries are unsettled; its prefetch is ${limit}`); // prettier-ignore
     return held;
   }
 
-  /** After its delay: for what is handled in a promise of its own, and for the body of a loop. */
+  /** Treats a delivery after its delay, in a promise or in the body of a loop. */
   async later(held: Held): Promise<void> {
     if (this.treatment.delay > 0 && !this.scene.peace) await this.scene.sleep(this.treatment.delay);
     else await Promise.resolve();
     await this.treat(held, 'later');
   }
 
-  /** A promise where the handler waits for something. */
+  /** Treats a delivery. Returns a promise if the handler has to wait. */
   private treat(held: Held, when: 'within the call' | 'later'): Promise<void> | undefined {
     const { scene, channel, treatment } = this;
     if (this.settings.noAck) return undefined;
@@ -156,7 +156,7 @@ export class UserConsumer {
     if (treatment.settle === 'closeChannel') {
       this.settle(held, 'ack');
       const closed = channel.closeInside();
-      // Once a handler has awaited something, close() cannot tell who calls: there it is not awaited, as the documentation says.
+      // After an await, close() cannot tell that a handler calls it. The handler must not await it then, as the docs say.
       return when === 'later' ? undefined : closed;
     }
     this.carryOut(held);
@@ -182,7 +182,7 @@ export class UserConsumer {
         return channel.hold(held);
       case 'stale':
       case 'staleNack':
-        // Long after: the channel may be another by then.
+        // A long time passes, and the channel may be another one by then.
         return void scene
           .sleep(treatment.delay + 1_500)
           .then(() => this.settle(held, treatment.settle === 'stale' || scene.peace ? 'ack' : 'nack'));
@@ -214,7 +214,7 @@ export class UserConsumer {
         return this.settle(last, 'ack', true);
       case 'mixed': {
         const [first] = gathered;
-        // Once each: a user who gives back for ever what he gets makes a storm of his own.
+        // The user requeues each message once. Requeueing for ever would flood the queue.
         if (this.seen.has(last.id)) return this.settle(last, 'ack', true);
         for (const { id } of gathered) this.seen.add(id);
         if (first !== last) this.settle(first!, 'ack');
@@ -229,7 +229,7 @@ export class UserConsumer {
     this.channel.settle(held, how, multiple);
   }
 
-  /** The user has settled it, or several up to it. */
+  /** Notes that the user has settled one delivery, or all deliveries up to it. */
   onSettled(settled: DeliveryKey, multiple: boolean): void {
     this.outstanding.delete(settled);
     if (!multiple) return;
@@ -257,13 +257,13 @@ export class UserConsumer {
     scene.promises.watch(`cancel ${this.name}`, () => consumer.cancel(call), limit, (error) => {
       this.cancelling--;
       if (error !== undefined) scene.clock.in(0, () => this.checkWaiting());
-      // Without acknowledgement there is no way back for what had come: it is handled after all.
+      // A delivery without acknowledgement cannot go back, so the user still handles it.
       if (error === undefined && !this.settings.noAck) this.over = true;
     }); // prettier-ignore
   }
 }
 
-/** A loop over `channel.consume()`. */
+/** Runs a loop over `channel.consume()`. */
 export async function iterate(
   consumer: UserConsumer,
   iterator: AsyncIterableIterator<Delivery>,

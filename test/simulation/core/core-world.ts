@@ -28,15 +28,15 @@ import { Scene } from './scene.js';
 import { plainSettings, simplify } from './simplify.js';
 import type { CoreScenario, Step } from './steps.js';
 
-/** How long nothing breaks, ms, until all must be well again. */
+/** Duration of peace at the end of a run, ms. */
 const PEACE = 90_000;
-/** After so much of it every connection must be back: two heartbeats, a round of attempts, a wait. */
+/** Time of peace until every connection must be back, ms: two heartbeats, a round of attempts and a wait. */
 const RECOVERED_AFTER = 45_000;
-/** After so much of it publishes must be confirmed. */
+/** Time of peace until publishes must be confirmed, ms. */
 const PROBE_AFTER = 60_000;
-/** Before the end of peace, ms: calls whose timers must be gone by then. */
+/** Time before the end of peace, ms, for calls whose timers must be gone at the end. */
 const LAST_CALLS_BEFORE = 2_000;
-/** From the last `close()` until nothing may be left, ms. */
+/** Time after the last `close()` until nothing may be left, ms. */
 const AFTER_CLOSE = 13_000;
 
 /** The core client and the embedded broker. */
@@ -71,7 +71,7 @@ async function run(scenario: CoreScenario, options: RunOptions): Promise<RunResu
   return simulatedRun({ clock, trace, oracle, network: cluster.network }, async (phase) => {
     const { duration } = settings;
     await phase(duration, () => director.makePeace());
-    // What was gathered or late is held by now.
+    // By now users hold all deliveries that they gather or treat late.
     await phase(duration + 5_000, () => director.settleAll());
     await phase(duration + RECOVERED_AFTER, () => auditRecovery(scene, director));
     await phase(duration + PROBE_AFTER, () => {

@@ -7,20 +7,20 @@ import { runTransaction } from './transactions.js';
 import type { UserChannel } from './user-channel.js';
 import { UserConnection } from './user-connection.js';
 
-/** Steps by which the world breaks something. */
+/** Steps of the world that break something. */
 const FAULTS: ReadonlySet<Step['kind']> = new Set([
   'halfOpen', 'reset', 'fin', 'blackHole', 'truncate', 'freeze', 'nodeDown', 'crash', 'shutDown', 'smaller', 'block', 'cancelConsumers', 'drop',
   'stall', 'lag', 'loseLeader', 'corruptFrame', 'refuseLogins', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
 ] as const); // prettier-ignore
 
-/** What sums of times may differ by, ms. */
+/** Rounding error of sums of times, ms. */
 const ROUNDING = 0.001;
 
-/** Carries out steps: the users' on their connections and channels, the world's on network and broker. */
+/** Carries out the steps of users, on connections and channels, and those of the world, on network and broker. */
 export class Director {
   readonly connections = new Map<number, UserConnection>();
   readonly allConnections: UserConnection[] = [];
-  /** Until then the broker is down: the last that was said holds. */
+  /** The time until which the broker is down. A later step overrides it. */
   private downUntil = 0;
   private readonly until = new Map<string, number>();
   private readonly traps: MethodTraps;
@@ -211,19 +211,19 @@ export class Director {
     }
   }
 
-  /** A client's method has reached the broker. */
+  /** Called when a client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number): void {
     this.traps.onMethod(name, connection, channel);
   }
 
-  /** A channel that its user has open, and that may open anew. */
+  /** Returns whether the user has the channel open, so that the client may open it again. */
   private comesBack(wire: number, id: number): boolean {
     const owner = this.allConnections.find(({ wires }) => wires.some((other) => other.id === wire));
     const user = owner?.allChannels.find(({ channel, isOver }) => channel?.id === id && !isOver);
     return owner?.closeAsked === false && user !== undefined && user.settings.restore !== false;
   }
 
-  /** A peer that is silent is given up within two heartbeats of the last byte. */
+  /** Checks that the client gives up a silent peer within two heartbeats of the last byte. */
   private mustNotice(wire: Wire): void {
     const { scene } = this;
     const { heartbeat } = scene.settings;
@@ -259,7 +259,7 @@ export class Director {
     });
   }
 
-  /** From now on nothing breaks, and everybody does what is expected. */
+  /** Begins peace: nothing breaks any more, and all users behave well. */
   makePeace(): void {
     const { scene } = this;
     const { network } = scene.cluster;
@@ -271,12 +271,12 @@ export class Director {
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);
     for (const wire of network.open) wire.mend();
-    // Without heartbeats nobody would ever notice.
+    // Without heartbeats, no side would ever notice the loss.
     if (scene.settings.heartbeat === 0) for (const wire of network.open) if (wire.lossy) wire.reset();
     this.settleAll();
   }
 
-  /** Whatever users hold is acked. */
+  /** Acks all deliveries that users hold. */
   settleAll(): void {
     for (const connection of this.allConnections) {
       for (const channel of connection.allChannels) channel.settleHeld('ack');

@@ -15,10 +15,10 @@ import {
   type Treatment,
 } from './steps.js';
 
-/** What is drawn one by one; the others come in situations only. */
+/** Kinds of steps that are drawn singly. The others occur in situations only. */
 type DrawnKind = Exclude<StepKind, 'putIn' | 'trap' | 'loseLeader'>;
 
-/** How often each kind comes, before a seed favours some and leaves others out. */
+/** The weight of each kind, before a seed favours some kinds and leaves others out. */
 const WEIGHTS: Readonly<Record<DrawnKind, number>> = {
   connect: 1, closeConnection: 1, openChannel: 6, closeChannel: 3, publish: 40, waitForConfirms: 2,
   declareQueue: 6, deleteQueue: 3, purgeQueue: 1, declareExchange: 2, deleteExchange: 1, bind: 4, unbind: 2,
@@ -34,29 +34,29 @@ const WEIGHTS: Readonly<Record<DrawnKind, number>> = {
   refuseLogins: 1, closeAtOnce: 1,
 }; // prettier-ignore
 
-/** Without these there is nothing to look at. */
+/** Kinds that no seed leaves out. */
 const ALWAYS: ReadonlySet<DrawnKind> = new Set(['publish', 'consume', 'openChannel', 'declareQueue'] as const);
 
 const KEYS = ['a', 'b', 'a.b'];
-/** Until then all is declared and consumes, and nothing breaks; ms. */
+/** Time in which queues are declared and consumed and nothing breaks, ms. */
 const BEGINNING = 50;
 const CONNECTIONS = 2;
 const CHANNELS = 3;
 const CONSUMERS = 3;
 
-/** The scenario of a seed. */
+/** Returns the scenario of a seed. */
 export function generate(seed: number): CoreScenario {
   const random = new Prng(seed, 'core');
   const settings = drawSettings(random.split('settings'));
   const steps = drawSteps(random.split('steps'), settings);
-  // Each takes as long as dozens of other seeds.
+  // A seed with floods takes as long as dozens of others.
   const mayFlood = seed % 16 === 12;
-  // Of a generator of their own: what a seed means beside them stays what it is.
+  // Situations have their own generator, so that the other steps of a seed do not depend on them.
   const { situations, calm } = drawSituations(new Prng(seed, 'situations'), steps, settings.duration);
   const beside = steps.filter(({ at, kind }) => (mayFlood || kind !== 'flood') && (!calm || at < BEGINNING));
   const rarity = drawRarity(new Prng(seed, 'rarities'), steps, settings.duration);
   const all = [...beside, ...situations, ...rarity.steps].sort((one, other) => one.at - other.at);
-  // Of a generator of its own, likewise.
+  // This setting has its own generator, too.
   const pipe = new Prng(seed, 'within write').chance(1 / 24) ? { answersWithinWrite: true as const } : {};
   return { seed, settings: { ...settings, ...rarity.settings, ...pipe }, steps: all };
 }
@@ -94,13 +94,13 @@ function drawWeather(random: Prng): Weather {
 function drawSteps(random: Prng, settings: CoreSettings): Step[] {
   const weights: Partial<Record<DrawnKind, number>> = {};
   for (const kind of Object.keys(WEIGHTS) as DrawnKind[]) {
-    // Each seed has favourites: what only happens when two rare things meet would hardly ever happen otherwise.
+    // Each seed favours some kinds, so that two rare kinds of steps meet in some seeds.
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
     weights[kind] = WEIGHTS[kind] * (favour === 0 && ALWAYS.has(kind) ? 1 : favour);
   }
   const { steps, queues, exchanges } = drawBeginning(random);
   const count = random.pick([8, 15, 30, 60]);
-  // Much happens at once, or right after something else; the rest is spread over the time that there is.
+  // Many steps happen at once or in quick succession. The others are spread over the duration.
   const pauses = random.pick([0.2, 0.5, 0.8]);
   let at = BEGINNING;
   for (let index = 0; index < count; index++) {
@@ -111,7 +111,7 @@ function drawSteps(random: Prng, settings: CoreSettings): Step[] {
   return steps.sort((one, other) => one.at - other.at);
 }
 
-/** Connections, channels, topology and consumers that are there before anything breaks. */
+/** Draws the connections, channels, topology and consumers that exist before anything breaks. */
 function drawBeginning(random: Prng): {
   readonly steps: Step[];
   readonly queues: readonly string[];
@@ -140,7 +140,7 @@ function drawBeginning(random: Prng): {
   for (let slot = 0; slot < random.int(0, CONSUMERS); slot++) {
     steps.push({ ...on, at: 42, kind: 'consume', slot, queue: drawQueue(random, queues), settings: drawConsume(random), treatment: drawTreatment(random) }); // prettier-ignore
   }
-  // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
+  // The weather is fair at first. In a storm from the beginning, there would be nothing to lose.
   steps.push({ at: 49, kind: 'weather', weather: drawWeather(random) });
   return { steps, queues, exchanges };
 }
@@ -155,7 +155,7 @@ function drawStep(
   const conn = random.chance(0.7) ? 0 : random.int(0, CONNECTIONS - 1);
   const ch = random.chance(0.6) ? 0 : random.int(0, CHANNELS - 1);
   const slot = random.int(0, CONSUMERS - 1);
-  // What is not there closes the channel: seldom, or nothing else would happen.
+  // A missing queue closes the channel, so it is drawn seldom.
   const queue = drawQueue(random, queues);
   const exchange = exchanges.length > 0 && random.chance(0.9) ? random.pick(exchanges) : random.pick(EXCHANGES);
   const key = random.pick(KEYS);
@@ -273,7 +273,7 @@ function drawStep(
   return step();
 }
 
-/** What everybody uses most often, or nothing would be published to what is consumed. */
+/** Draws a queue. All users prefer the same queues, so that messages reach consumers. */
 function drawQueue(random: Prng, queues: readonly string[]): string {
   if (random.chance(0.7)) return queues[random.int(0, Math.min(1, queues.length - 1))]!;
   return random.chance(0.8) ? random.pick(queues) : random.pick(QUEUES);
@@ -340,7 +340,7 @@ function drawPublish(random: Prng, queue: string, exchanges: readonly string[]):
   };
 }
 
-/** Without what is undefined. */
+/** Returns the object without its undefined properties. */
 function defined<T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 }

@@ -2,14 +2,14 @@ import type { Connection } from '../../../lib/client/index.js';
 import { heldBytes } from './internals.js';
 import type { Scene } from './scene.js';
 
-/** How often it is looked at, ms. */
+/** The time between two checks, ms. */
 const EVERY = 10;
-/** What 64 KiB of the smallest deliveries come to, with their overhead; in bytes. */
+/** The size in memory of 64 KiB of the smallest deliveries, with their overhead; in bytes. */
 const READ = 400 * 1024;
-/** While somebody waits for the broker there is one more read so often, ms. */
+/** The time between two reads while a call waits for the broker, ms. */
 const SIP_EVERY = 100;
 
-/** A connection never holds more than `maxHeldBytes`, but for what one read brings and for sips. */
+/** Checks that a connection never holds more than `maxHeldBytes`, except for one read and for reads during calls. */
 export function watchHeldBytes(scene: Scene, name: string, connection: Connection): void {
   const { clock, oracle, settings } = scene;
   const limit = settings.maxHeldBytes;

@@ -9,7 +9,7 @@ export interface Held {
   readonly id: number;
 }
 
-/** What a consumer needs of its channel. */
+/** The part of a channel that its consumers use. */
 export interface DeliveryOwner {
   readonly owner: { readonly name: string; readonly restoreFailed: boolean };
   readonly channel: Channel | undefined;
@@ -17,19 +17,19 @@ export interface DeliveryOwner {
   readonly closeAsked: boolean;
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   readonly prefetchAtMost: number;
-  /** How many of the channel's prefetches count no more. */
+  /** The number of the channel's prefetches that no longer apply. */
   readonly prefetchesOver: number;
   /** Notes a delivery that has come. */
   receive(delivery: Delivery, queue: string, who: string): Held;
-  /** It is settled at the end, or when a step says so. */
+  /** Holds a delivery until a step or the end settles it. */
   hold(held: Held): void;
   settle(held: Held, how: 'ack' | 'nack' | 'reject', multiple: boolean): void;
-  /** The opening of the channel that this delivery belongs to is over. */
+  /** Returns whether the opening of the channel that the delivery belongs to is over. */
   isVoid(key: DeliveryKey): boolean;
-  /** A multiple settlement of `last` takes `other` along. */
+  /** Returns whether a multiple settlement of `last` settles `other`, too. */
   covers(last: DeliveryKey, other: DeliveryKey): boolean;
-  /** Nothing of an opening that was lost reaches a handler. */
+  /** Checks that no delivery of a lost opening reaches a handler. */
   checkFresh(key: DeliveryKey, who: string): void;
-  /** Closes it from within a handler. */
+  /** Closes the channel from within a handler. */
   closeInside(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Channel, Connection } from '../../../lib/client/index.js';
 import { connectionEndpointOf, endpointOf } from '../../client/support/client-internals.js';
 
-/** What the oracle looks at and users cannot: kept in one place, for it hangs on how the client is built. */
+/** Internals of the client that the oracle reads. They are in one file, since they depend on the client's design. */
 interface InnerRecord {
   readonly exchanges: ReadonlyMap<string, unknown>;
   readonly queues: ReadonlyMap<string, unknown>;
@@ -13,22 +13,22 @@ export function recordOf(connection: Connection): InnerRecord {
   return connectionEndpointOf(connection).topology as unknown as InnerRecord;
 }
 
-/** As the client sees it: `open`, `closing`, … */
+/** Returns the client's state of a channel: `open`, `closing`, … */
 export function stateOf(channel: Channel): string {
   return endpointOf(channel).current;
 }
 
-/** Bytes that the client holds for its socket. */
+/** Returns the bytes that the client holds for its socket. */
 export function bufferedBytes(connection: Connection): number {
   return connectionEndpointOf(connection).lastLink?.transport.bufferedBytes ?? 0;
 }
 
-/** Bytes of deliveries that wait for a handler, or have one that nothing bounds. */
+/** Returns the bytes of deliveries that wait for a handler or have an unbounded handler. */
 export function heldBytes(connection: Connection): number {
   return connectionEndpointOf(connection).heldBytes();
 }
 
-/** What the broker calls a queue now. */
+/** Returns the current name of a queue at the broker. */
 export function currentName(connection: Connection, queue: string): string {
   return recordOf(connection).resolve(queue);
 }

@@ -1,17 +1,17 @@
 import type { Oracle } from '../engine/oracle.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
 
-/** What a channel of the broker's asks before it takes a publish. */
+/** The faults that a channel of the broker checks before it takes a publish. */
 interface PublishFaults {
   onPublish(message: unknown, confirming: boolean, mandatory: boolean): 'nacked' | 'returned' | undefined;
 }
 
-/** The inside of a channel of the broker's: what it takes its faults from. */
+/** Internals of a channel of the broker, with the source of its faults. */
 export interface FaultyChannel {
   readonly host: { faults: PublishFaults };
 }
 
-/** After the first refusal a channel is to be opened anew, by far; ms. */
+/** Upper limit of the time from the first refusal to the new opening of the channel, ms. */
 const RENEWED_WITHIN = 8_000;
 
 /**
@@ -21,7 +21,7 @@ const RENEWED_WITHIN = 8_000;
 export class Leaders {
   private electedAt = 0;
   private away = true;
-  /** What says that a channel need not be opened anew: its user does not want it, or the network is slow. */
+  /** Returns whether a channel may stay as it is: its user does not want it open, or the network is slow. */
   excuses: (wire: number, channel: number) => boolean = () => false;
 
   constructor(
@@ -29,25 +29,25 @@ export class Leaders {
     private readonly oracle: Oracle,
   ) {}
 
-  /** The next are elected in `ms`. */
+  /** Kills the leaders. New ones are elected after `ms`. */
   lose(ms: number): void {
     this.electedAt = Math.max(this.electedAt, this.clock.now + ms);
     this.away = true;
   }
 
-  /** The nodes that have died are back. */
+  /** Brings back the nodes that have died. */
   comeBack(): void {
     this.electedAt = 0;
     this.away = false;
   }
 
-  /** A channel opens. */
+  /** Called when a channel opens. */
   onOpen(wire: number, id: number, channel: FaultyChannel): void {
     if (this.clock.now >= this.electedAt) return;
     const { host } = channel;
     const { faults } = host;
     let first: number | undefined;
-    // The broker has one of these for all channels: this one gets its own.
+    // The broker has one object of faults for all channels. This channel gets its own.
     const refusing: PublishFaults = {
       onPublish: (message, confirming, mandatory) => {
         if (!this.away || !confirming) return faults.onPublish(message, confirming, mandatory);

@@ -4,10 +4,10 @@ import type { MessageProperties } from '../../../lib/client/index.js';
 import { SAFE_QUEUES } from './steps.js';
 import type { ConfirmWindow } from './window.js';
 
-/** A message that a user has published, or tried to. */
+/** A message that a user has published or tried to publish. */
 export interface Published {
   readonly id: number;
-  /** Which channel object, and the how-manieth publish on it. */
+  /** The channel object, and the number of the publish on it. */
   readonly channel: string;
   readonly index: number;
   readonly exchange: string;
@@ -16,22 +16,22 @@ export interface Published {
   readonly persistent: boolean;
   readonly size: number;
   readonly mayRepeat: boolean;
-  /** Another one has the same content. */
+  /** Another message has the same content. */
   readonly twin: boolean;
-  /** Published in a transaction, which was not committed. */
+  /** The message was published in a transaction that was not committed. */
   rolledBack: boolean;
   promise: 'pending' | 'confirmed' | 'handed' | 'not-sent' | 'other';
-  /** What the broker made of it, each time that it came. */
+  /** The broker's outcome for each arrival of the message. */
   readonly outcomes: string[];
-  /** The opening of the channel on which it came last. */
+  /** The opening of the channel on which the message came last. */
   opening?: string;
-  /** The client has written it. */
+  /** The client has written the message. */
   written?: boolean;
-  /** Its user ended it before it was written. */
+  /** The user ended the publish before the client wrote it. */
   over?: boolean;
 }
 
-/** A delivery as the broker knows it: wire, channel, how often that channel was opened, tag. */
+/** The identity of a delivery at the broker: wire, channel, number of the channel's opening, tag. */
 export type DeliveryKey = string;
 
 interface Delivered {
@@ -54,16 +54,16 @@ interface Multiple {
 
 interface Intent {
   readonly outcome: string;
-  /** When the user said so, ms. */
+  /** The time at which the user settled, ms. */
   readonly at: number;
-  /** The channel was open: the broker must hear of it before the channel's end. */
+  /** The channel was open, so the broker must receive the settlement before the channel ends. */
   firm: boolean;
 }
 
-/** Messages, deliveries and settlements: what the users did, held against what the broker saw. */
+/** Messages, deliveries and settlements: compares the users' actions with the broker's events. */
 export class Ledger {
   readonly messages = new Map<string, Published>();
-  /** Consumers that may drop what comes without acknowledgement: loops that were left. */
+  /** Consumers that may drop deliveries without acknowledgement: loops that the user has left. */
   readonly lossyTags = new Set<string>();
   readonly deliveries = new Map<DeliveryKey, Delivered>();
   /** Deliveries without acknowledgement, by message, oldest first. */
@@ -71,7 +71,7 @@ export class Ledger {
   private readonly intents = new Map<DeliveryKey, Intent>();
   /** Deliveries that wait for their settlement, by the opening of their channel. */
   private readonly unsettled = new Map<string, Set<DeliveryKey>>();
-  /** By channel. */
+  /** The confirm windows, by channel. */
   readonly windows = new Map<string, ConfirmWindow>();
   private readonly multiples = new Map<string, Multiple[]>();
   private readonly lastIndex = new Map<string, number>();
@@ -94,12 +94,12 @@ export class Ledger {
     this.messages.set(nameOf(message.id, message.mandatory), message);
   }
 
-  /** What is known of a message of this id; of its twin that is not mandatory, if there are two. */
+  /** Returns the message with this id. Of twins, returns the one that is not mandatory. */
   find(id: number): Published | undefined {
     return this.messages.get(nameOf(id, false)) ?? this.messages.get(nameOf(id, true));
   }
 
-  // What users are told.
+  // Reports of the client to users.
 
   onConfirmed(message: Published): void {
     message.promise = 'confirmed';
@@ -109,7 +109,7 @@ export class Ledger {
 
   onNotSent(message: Published, error: string): void {
     message.promise = 'not-sent';
-    // What was nacked is certainly not there, wherever it may have been.
+    // A message that was only nacked is certainly in no queue.
     const taken = message.outcomes.some((outcome) => outcome !== 'nacked');
     this.oracle.check(!taken, 'not-sent', () => `${say(message)} was told as not sent (${error}); the broker has had it: ${outcomesOf(message)}`); // prettier-ignore
   }
@@ -126,7 +126,7 @@ export class Ledger {
     this.oracle.check(nacked, 'outcome', () => `${say(message)} was told as nacked; the broker: ${outcomesOf(message)}`); // prettier-ignore
   }
 
-  /** A delivery has reached a handler, or a call of basicGet. */
+  /** Notes that a delivery has reached a handler or a call of basicGet. */
   onHanded(key: DeliveryKey, id: number, queues: ReadonlySet<string>, what: string): void {
     const delivered = this.deliveries.get(key);
     if (!delivered) return this.oracle.fail('delivery', `${what}: the broker has made no delivery ${key}`);
@@ -136,7 +136,7 @@ export class Ledger {
     this.oracle.check(queues.has(delivered.queue), 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${[...queues].join()}'`); // prettier-ignore
   }
 
-  /** The oldest no-ack delivery of this message, from one of these queues, that nobody has got, on this wire or an earlier one. */
+  /** Returns the oldest no-ack delivery of the message from these queues, on this wire or an earlier one, without a handler. */
   noAckDelivery(now: DeliveryKey, message: number, queues: ReadonlySet<string>): DeliveryKey | undefined {
     if (this.deliveries.get(now)?.message === message) return now;
     return this.noAckOf.get(message)?.find((key) => {
@@ -146,8 +146,8 @@ export class Ledger {
   }
 
   /**
-   * First deliveries of one channel's publishes reach one consumer in order, as far as the channel was open without a break: what
-   * a wire still holds when its connection is given up may reach the broker behind what the next connection brings.
+   * Checks that first deliveries of one channel's publishes reach one consumer in order, as long as the channel stayed open. The
+   * rest of a wire that the client has given up may reach the broker after publishes of the next connection.
    */
   onConsumed(consumer: string, message: Published, redelivered: boolean): void {
     if (redelivered || message.outcomes.length > 1 || message.twin) return;
@@ -157,7 +157,7 @@ export class Ledger {
     this.firstDeliveries.set(way, Math.max(last, message.index));
   }
 
-  /** The user has settled a delivery, or several up to it. */
+  /** Notes that the user has settled one delivery, or all deliveries up to it. */
   intend(key: DeliveryKey, outcome: 'ack' | 'reject' | 'requeue', multiple: boolean, firm = false): void {
     this.intents.set(key, { outcome, at: this.now(), firm });
     if (!multiple) return;
@@ -167,7 +167,7 @@ export class Ledger {
     this.multiples.set(opening, list);
   }
 
-  /** A channel has ended without grace: what was said in this very turn may be lost. */
+  /** Notes that a channel has ended abruptly: settlements of this turn may be lost. */
   onCutOff(opening: string): void {
     for (const key of this.unsettled.get(opening) ?? []) {
       const intent = this.intents.get(key);
@@ -175,7 +175,7 @@ export class Ledger {
     }
   }
 
-  /** The client writes a publish. */
+  /** Notes that the client has written a publish. */
   onWritten({ properties }: PublishMessage): void {
     const message = this.find(Number((properties as MessageProperties).headers?.['n'] ?? -1));
     if (!message || message.twin) return;
@@ -183,9 +183,9 @@ export class Ledger {
     this.oracle.check(!message.over, 'not-sent', () => `${say(message)} was ended by its user before it was sent, and then sent`); // prettier-ignore
   }
 
-  // What the broker sees.
+  // Events of the broker.
 
-  /** channel.close has come: what the user settled while the channel was open has come before it. */
+  /** Checks at channel.close that all settlements on the open channel came before it. */
   onClosing(opening: string): void {
     for (const key of this.unsettled.get(opening) ?? []) {
       const intent = this.intents.get(key);
@@ -247,12 +247,12 @@ export class Ledger {
     for (const name of this.kept.keys()) if (name.startsWith(`${queue} `)) this.kept.delete(name);
   }
 
-  /** The broker has lost everything. */
+  /** Notes that the broker has lost everything. */
   onForgotten(): void {
     this.kept.clear();
   }
 
-  /** No-ack deliveries of this opening of a channel that no handler has got. */
+  /** Returns the no-ack deliveries of this opening of a channel without a handler. */
   unhanded(wire: number, channel: number, generation: number): DeliveryKey[] {
     const keys: DeliveryKey[] = [];
     for (const [key, delivered] of this.deliveries) {
@@ -269,7 +269,7 @@ export class Ledger {
     return keys;
   }
 
-  /** What the safe queues hold, now that all is over: no confirmed message may be missing. */
+  /** Checks at the end that no confirmed message is missing from the safe queues. @param found the messages of the queues */
   audit(found: ReadonlyMap<string, number>): void {
     for (const [name, copies] of this.kept) {
       const [queue, id] = name.split(' ') as [string, string];

@@ -1,7 +1,7 @@
 import type { MessageProperties } from '../../../lib/client/index.js';
 import type { PublishSettings } from './steps.js';
 
-/** The body of a message: its id, then bytes that follow from it. */
+/** Returns the body of a message: its id, then bytes that depend on the id. */
 export function bodyOf(id: number, size: number, withId: boolean): Buffer {
   const text = `m${id}.`;
   const body = Buffer.alloc(withId ? size : Math.max(size, text.length), 33 + (id % 90));
@@ -18,7 +18,7 @@ export function propertiesOf(id: number, what: PublishSettings): MessageProperti
   };
 }
 
-/** The id of a message that has come, and what is wrong with it. */
+/** Returns the id of a message that has come, and its fault, if there is one. */
 export function matches(body: Buffer, properties: MessageProperties): { readonly id: number; readonly wrong?: string } {
   const id = Number(properties.headers?.['n'] ?? -1);
   const text = `m${id}.`;

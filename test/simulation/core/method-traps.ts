@@ -2,13 +2,13 @@ import type { Scene } from './scene.js';
 import type { Step, StepOf } from './steps.js';
 import type { UserConnection } from './user-connection.js';
 
-/** Who has the connections, and breaks things. */
+/** The director, which has the connections and breaks things. */
 interface Breaker {
   readonly connections: ReadonlyMap<number, UserConnection>;
   carryOut(step: Step): void;
 }
 
-/** Traps that wait for a method of a client: what breaks then breaks before the broker's answer has left. */
+/** Traps that wait for a method of a client. They break something before the broker's answer leaves. */
 export class MethodTraps {
   private readonly set: StepOf<'trap'>[] = [];
 
@@ -25,14 +25,14 @@ export class MethodTraps {
     this.set.length = 0;
   }
 
-  /** A client's method has reached the broker. */
+  /** Called when a client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number): void {
     const at = this.set.findIndex(
       ({ conn, method }) => method === name && this.director.connections.get(conn)?.name === connection,
     );
     if (at < 0) return;
     const [trap] = this.set.splice(at, 1);
-    // The journal tells it in the middle of the broker's work.
+    // The journal calls this in the middle of the broker's work.
     this.scene.clock.in(0, () => this.spring(trap!, channel));
   }
 

@@ -1,13 +1,13 @@
 import { Rate, type Oracle } from '../engine/oracle.js';
 
-/** Methods that a client may send within a minute, by far: a restore that goes round is over it in seconds. */
+/** Upper limits of a client's methods within a minute. An endless restore exceeds them within seconds. */
 const LIMITS: Readonly<Record<string, number>> = {
   'channel.open': 400,
   'basic.consume': 400,
   'queue.declare': 600,
 };
 
-/** How often each connection opens and restores: never like a storm. */
+/** Checks that no connection opens and restores too often. */
 export class Openings {
   private readonly limits: Readonly<Record<string, number>>;
   private readonly rates = new Map<string, Rate>();
@@ -17,7 +17,7 @@ export class Openings {
     private readonly now: () => number,
     maxDelay: number,
   ) {
-    // Waits are drawn between nothing and `maxDelay`, so that half of it is their mean.
+    // Waits are random from 0 to `maxDelay`, so their mean is half of it.
     this.limits = { ...LIMITS, connected: 60 + (1.3 * 60_000) / (maxDelay / 2) };
   }
 

@@ -3,7 +3,7 @@ import type { Oracle } from '../engine/oracle.js';
 import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
 
-/** What a promise may take over its deadline, ms: timers are whole ms, and one wait may follow another. */
+/** The time that a promise may exceed its deadline, ms: timers are whole ms, and one wait may follow another. */
 const SLACK = 50;
 
 /** An error that a user's callback throws on purpose. */
@@ -21,7 +21,7 @@ export class CallsInOrder {
 
   constructor(private readonly rpcTimeout: number) {}
 
-  /** How long a call may take, ms. */
+  /** Returns the time that a call may take, ms. */
   limit(timeout: number | undefined, abortAfter = Infinity): Expectation {
     const within = timeout ?? this.rpcTimeout * (2 + this.unanswered);
     return { within: Math.min(within, abortAfter), asked: timeout, calls: this };
@@ -31,25 +31,25 @@ export class CallsInOrder {
     this.unanswered++;
   }
 
-  /** A caller that has stopped waiting does not take the broker's answer away. */
+  /** Ends a call. The broker still answers a call whose caller has stopped waiting. */
   end(error: unknown): void {
     if (!(error instanceof TimeoutError) && !(error instanceof Aborted)) this.unanswered--;
   }
 }
 
 interface Expectation {
-  /** By then it must have settled, ms from now. */
+  /** The time in which the promise must settle, ms. */
   readonly within: number;
-  /** The deadline that the caller has asked for, where the whole call should keep to it. */
+  /** The caller's deadline, if it is for the whole call, ms. */
   readonly asked?: number | undefined;
-  /** Of its channel, where it is a synchronous method. */
+  /** The calls of its channel, for a synchronous method. */
   readonly calls?: CallsInOrder;
   readonly invariant?: string;
 }
 
-/** Every promise that the client has given out: each settles in its time, with a typed error or without one. */
+/** Checks that every promise of the client settles in time, and that every error has a type of the client. */
 export class Promises {
-  /** Not settled yet. */
+  /** Calls that have not settled yet. */
   private readonly open = new Map<number, string>();
   private lastId = 0;
 
@@ -63,7 +63,7 @@ export class Promises {
     return [...this.open.values()];
   }
 
-  /** Calls `call`, and `then` with how it ended. */
+  /** Calls `call`, then calls `then` with the outcome. */
   watch<T>(
     what: string,
     call: () => Promise<T>,

@@ -1,6 +1,6 @@
 import type { OwnedClock } from '../engine/virtual-clock.js';
 
-/** A broker's clock that can run at once what waits for the end of the turn: a broker writes its answers then. */
+/** A broker's clock that can run the tasks at the end of the turn at once. A broker writes its answers in such a task. */
 export class PromptClock implements OwnedClock {
   private waiting = new Set<() => void>();
   private running = false;
@@ -19,7 +19,7 @@ export class PromptClock implements OwnedClock {
     this.clock.afterPendingEvents(once);
   }
 
-  /** Runs what waits now; what that brings about waits for the end of the turn. */
+  /** Runs the waiting tasks. New tasks wait for the end of the turn. */
   runWaiting(): void {
     if (this.running) return;
     this.running = true;

@@ -2,16 +2,16 @@ import type { Prng } from '../engine/prng.js';
 import { READY, Scenery, weatherAgain } from './situations.js';
 import type { CoreSettings, Step } from './steps.js';
 
-/** A situation that needs settings of its own, or more time than others: few seeds have one, and none has two. */
+/** A situation that needs special settings or much time. Few seeds have one, and none has two. */
 type Rarity = (scene: Scenery) => Partial<CoreSettings>;
 
-/** Of a channel that no other situation uses. */
+/** The number of a channel that no other situation uses. */
 const CHANNEL = 6;
 
 const RARITIES: Readonly<Record<string, Rarity>> = {
   /** A handler without acknowledgement takes its time, and the broker goes on delivering. */
   heldTooMuch: (scene) => {
-    // Of its own: a consumer with acknowledgements would give back thousands at each loss.
+    // A separate queue: a consumer with acknowledgements would give back thousands of deliveries at each loss.
     const queue = 'held0';
     scene.channel().on(24, { kind: 'declareQueue', queue });
     scene.consume({ noAck: true, concurrency: 1 }, { sync: false, delay: 1_500, asyncFirst: true }, queue);
@@ -34,7 +34,7 @@ interface Drawn {
   readonly steps: readonly Step[];
 }
 
-/** For one seed in twelve; `steps` is what happens beside it. */
+/** Draws a rarity for one seed in twelve. @param steps the other steps of the seed */
 export function drawRarity(random: Prng, steps: readonly Step[], duration: number): Drawn {
   if (!random.chance(1 / 12)) return { settings: {}, steps: [] };
   const at = 60 + random.int(0, duration / 4);

@@ -10,20 +10,20 @@ import { TopologyBook } from './topology-book.js';
 import { Openings } from './openings.js';
 import type { CoreSettings } from './steps.js';
 
-/** What all users share. */
+/** The objects that all users share. */
 export class Scene {
-  /** Nothing is broken any more, and everybody does what is expected. */
+  /** Nothing breaks any more, and all users behave well. */
   peace = false;
-  /** How often something was broken. */
+  /** The number of faults so far. */
   faults = 0;
   /** Signals that users have handed in. */
   readonly signals: AbortSignal[] = [];
-  /** By connection and the scenario's name: what the broker first called a queue. */
+  /** The broker's first name of a queue, by connection and the scenario's name. */
   readonly named = new Map<string, string>();
   readonly topology = new TopologyBook();
-  /** By connection and channel number: how often basic.consume has come. */
+  /** The number of basic.consume methods, by connection and channel number. */
   readonly registrations = new Map<string, number>();
-  /** Something was deleted or unbound by a client that was gone: it may have been declared again before that. */
+  /** A client that was gone has deleted or unbound something, possibly after it was declared again. */
   lateUnbinds = false;
   private readonly openings: Openings;
 
@@ -44,7 +44,7 @@ export class Scene {
     );
   }
 
-  /** A client's method has reached the broker. */
+  /** Called when a client's method has reached the broker. */
   onMethod(name: string, connection: string, channel: number, args: Record<string, unknown>): void {
     if (name === 'basic.consume') {
       const at = `${connection} ${channel}`;
@@ -55,7 +55,7 @@ export class Scene {
     this.openings.onMethod(name, connection, channel);
   }
 
-  /** A method has come though its client is gone. */
+  /** Called when a method has come though its client is gone. */
   onLate(name: string, { queue }: Record<string, unknown>): void {
     if (typeof queue === 'string') this.topology.onLate(queue);
     this.lateUnbinds ||= /delete|unbind/.test(name);
@@ -69,7 +69,7 @@ export class Scene {
     return new Promise((resolve) => void this.clock.in(ms, resolve));
   }
 
-  /** A signal that is aborted after so many ms; 0: already. */
+  /** Returns a signal that is aborted after `ms`; 0 for an aborted signal. */
   signalAfter(ms: number | undefined): { readonly signal?: AbortSignal; readonly abortAfter: number } {
     if (ms === undefined) return { abortAfter: Infinity };
     const controller = new AbortController();

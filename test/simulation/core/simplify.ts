@@ -1,6 +1,6 @@
 import type { Step } from './steps.js';
 
-/** What settings are when they do not matter. */
+/** The plainest values of all settings. */
 export const plainSettings = {
   logger: undefined,
   maxHeldBytes: undefined,
@@ -16,7 +16,7 @@ export const plainSettings = {
   duration: 3_000,
 } as const;
 
-/** Values that a step may have in place of its own: fewer, smaller, at once. */
+/** Returns simpler variants of a step: with fewer, smaller or zero values. */
 export function simplify(step: Step): readonly Step[] {
   const simpler: Step[] = [];
   const flat = step as unknown as Record<string, unknown>;
@@ -33,7 +33,7 @@ export function simplify(step: Step): readonly Step[] {
   return simpler;
 }
 
-/** Optional parts that go away; numbers that shrink; the same within what is nested. */
+/** Returns simpler values of a property: without an optional part, with a smaller number, also inside nested values. */
 function lessThan(name: string, value: unknown): unknown[] {
   if (name === 'timeout' || name === 'abortAfter') return [undefined];
   if (typeof value === 'boolean') return [undefined];

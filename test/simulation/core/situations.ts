@@ -2,18 +2,18 @@ import type { Prng } from '../engine/prng.js';
 import type { Weather } from '../engine/wire.js';
 import type { ChannelSettings, ConsumeSettings, PublishSettings, Step, Treatment } from './steps.js';
 
-/** One way, ms: a situation counts on it. */
+/** The latency of one way, ms. Situations rely on it. */
 const LATENCY = 2;
 /** Weather in which a round trip takes 4 ms, always. */
 const STEADY: Weather = { latency: [LATENCY, LATENCY], chunk: 0, bandwidth: 0 };
-/** ms from a situation's beginning to where it matters: by then its channel is open and consumes. */
+/** Time from a situation's beginning until its channel is open and consumes, ms. */
 export const READY = 60;
-/** ms after which the weather is again what it was. */
+/** Time after which the previous weather is back, ms. */
 const OVER = 400;
 
 const QUEUES = ['safe0', 'safe1', 'safe2', 'brief0'];
 
-/** Steps on a channel of the situation's own, at times from its beginning. */
+/** The steps of a situation on its own channel, at times from its beginning. */
 export class Scenery {
   readonly steps: Step[] = [];
   readonly queue: string;
@@ -33,7 +33,7 @@ export class Scenery {
     return this;
   }
 
-  /** On its channel. */
+  /** Adds a step on the situation's channel. */
   on(time: number, step: ChannelStepBody): this {
     return this.at(time, { conn: this.conn, ch: this.ch, ...step } as StepBody);
   }
@@ -54,14 +54,14 @@ export class Scenery {
 
 /** A step without its time. */
 type StepBody = Step extends infer S ? (S extends Step ? Omit<S, 'at'> : never) : never;
-/** Nor its channel. */
+/** A step without its time and channel. */
 type ChannelStepBody = Step extends infer S ? (S extends Step ? Omit<S, 'at' | 'conn' | 'ch'> : never) : never;
 
 type Situation = (scene: Scenery) => void;
 
 /**
- * Rare things that meet within a round trip: steps drawn one by one would hardly ever make them. Each opens a channel of its
- * own, and the weather stands still meanwhile.
+ * Rare events that meet within a round trip, which single random steps would hardly ever produce. Each situation opens its own
+ * channel, and the weather is steady meanwhile.
  */
 export const SITUATIONS: Readonly<Record<string, Situation>> = {
   recoverInTraffic: (scene) => {
@@ -227,7 +227,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
 };
 
-/** What must not be where others are looked at: it ends a connection of its own. */
+/** Ends an extra connection, so that the audits of the others still hold. */
 const lastWords: Situation = (scene) => {
   scene.at(1, { kind: 'connect', conn: 1 });
   scene.on(20, { kind: 'openChannel', settings: { confirm: scene.random.chance(0.5) } });
@@ -237,20 +237,20 @@ const lastWords: Situation = (scene) => {
 
 interface Drawn {
   readonly situations: readonly Step[];
-  /** Nothing else happens: what a situation leads to is seen. */
+  /** No other steps happen, so that the consequences of the situation are visible. */
   readonly calm: boolean;
 }
 
-/** Some situations; `steps` is what happens beside them. */
+/** Draws some situations. @param steps the other steps of the seed */
 export function drawSituations(random: Prng, steps: readonly Step[], duration: number): Drawn {
   const names = Object.keys(SITUATIONS);
   const situations: Step[] = [];
   const calm = random.chance(0.35);
   for (let count = random.int(calm ? 1 : 0, 3); count > 0; count--) {
-    // Early, when nothing has been broken yet, or at any time.
+    // The time is early, before anything breaks, or any time.
     const at = random.chance(0.5) ? random.int(60, 200) : 60 + random.int(0, duration / 2);
     const name = random.pick(names);
-    // Mostly on a channel that nobody else touches: what is looked at may take until the end.
+    // Most situations use a channel that no other step touches, since their effects may take until the end.
     const scene = new Scenery(random.split(name), at, 0, random.chance(0.3) ? 2 : 2 + count);
     SITUATIONS[name]!(scene);
     situations.push(...scene.steps, weatherAgain(steps, at));
@@ -264,7 +264,7 @@ export function drawSituations(random: Prng, steps: readonly Step[], duration: n
   return { situations, calm };
 }
 
-/** The weather that would be now without the situation. */
+/** Returns the step that brings back the weather without the situation. */
 export function weatherAgain(steps: readonly Step[], begin: number): Step {
   const at = begin + OVER;
   const before = steps.findLast((step) => step.kind === 'weather' && step.at <= at);

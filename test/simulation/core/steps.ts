@@ -1,7 +1,7 @@
 import type { Scenario, TimedStep } from '../engine/world.js';
 import type { Weather, WireFault } from '../engine/wire.js';
 
-/** How a consumer's handler treats what it gets. */
+/** The treatment of deliveries by a consumer's handler. */
 export interface Treatment {
   readonly settle:
     | 'ack'
@@ -16,15 +16,15 @@ export interface Treatment {
     | 'staleNack'
     | 'closeChannel'
     | 'cancelInside';
-  /** ms before it settles; 0 within the handler's call. */
+  /** Delay before the handler settles, ms; 0 for settling within its call. */
   readonly delay: number;
-  /** One in so many deliveries makes the handler throw before it settles; 0 for none. */
+  /** The handler throws before it settles, once in this number of deliveries; 0 for never. */
   readonly throws: number;
-  /** It throws, or settles, within the call, or after a promise. */
+  /** The handler throws or settles within its call; otherwise after a promise. */
   readonly sync: boolean;
-  /** Deliveries that are gathered until they are settled together. */
+  /** Number of deliveries that the handler settles together. */
   readonly gather: number;
-  /** The first within a promise, all others within the call. */
+  /** The handler settles the first delivery in a promise and all others within the call. */
   readonly asyncFirst?: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface ConsumeSettings {
   readonly prefetch?: number;
   readonly concurrency?: number;
   readonly tag?: boolean;
-  /** Has an `onCancel`. */
+  /** The consumer has an `onCancel`. */
   readonly onCancel?: boolean;
   readonly timeout?: number;
   readonly abortAfter?: number;
@@ -52,7 +52,7 @@ export interface ChannelSettings {
   readonly maxWaitingBytes?: number;
   readonly whenUnavailable?: 'fail';
   readonly republishUnconfirmed?: boolean;
-  /** What a listener does when the channel is restored, or the connection unblocked. */
+  /** The action of a listener when the channel is restored or the connection is unblocked. */
   readonly listener?: 'abort' | 'publish' | 'throw' | 'close';
   readonly timeout?: number;
   readonly abortAfter?: number;
@@ -70,13 +70,13 @@ export interface PublishSettings {
   readonly abortAfter?: number;
   /** Bytes of a header. */
   readonly header?: number;
-  /** The same content twice, first not mandatory, then mandatory. */
+  /** Publishes the same content twice, first not mandatory, then mandatory. */
   readonly twins?: boolean;
 }
 
 export type TrapAct = 'stall' | 'reset' | 'freeze' | 'brokerClosesChannel';
 
-/** `conn`, `ch` and `slot` name whatever is there at that time; a step for something that is not there does nothing. */
+/** `conn`, `ch` and `slot` select an object that exists at that time. A step for a missing object does nothing. */
 export type Step = TimedStep &
   (
     | {
@@ -234,12 +234,12 @@ export type Step = TimedStep &
     | { readonly kind: 'smaller'; readonly channelMax: number; readonly frameMax: number }
     | { readonly kind: 'block'; readonly ms: number }
     | { readonly kind: 'nackNext'; readonly count: number; readonly after?: number }
-    /** `after`: so many more are taken as they are before. */
+    /** `after`: number of publishes that the broker takes normally before. */
     | { readonly kind: 'returnNext'; readonly count: number; readonly after?: number }
     | { readonly kind: 'putIn'; readonly queue: string; readonly count: number }
-    /** For so long queues have no leader: a channel that opens meanwhile is refused all that it publishes. */
+    /** Queues have no leader for `ms`: the broker refuses all publishes of a channel that opens meanwhile. */
     | { readonly kind: 'loseLeader'; readonly ms: number }
-    /** When such a method of this connection comes next, something breaks. */
+    /** Something breaks when such a method of this connection comes next. */
     | {
         readonly kind: 'trap';
         readonly conn: number;
@@ -261,10 +261,10 @@ export type StepKind = Step['kind'];
 /** Steps of one kind. */
 export type StepOf<K extends StepKind> = Extract<Step, { readonly kind: K }>;
 
-/** Of all connections of a run. */
+/** Settings of all connections of a run. */
 export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly nodes: number;
-  /** Seconds; of the client. */
+  /** Heartbeat of the client, seconds. */
   readonly heartbeat: number;
   readonly rpcTimeout: number;
   readonly connectTimeout: number;
@@ -272,13 +272,13 @@ export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly writeBufferSize: number;
   readonly reconnect: { readonly initialDelay: number; readonly maxDelay: number; readonly attempts?: number } | false;
   readonly maxMessageSize: number;
-  /** Default: the client's. */
+  /** `maxHeldBytes` of the client. Default: the client's default. */
   readonly maxHeldBytes?: number;
-  /** The socket is a pipe in the process: the broker's answer comes from within the write. */
+  /** The socket is a pipe in the process: the broker answers within the client's write. */
   readonly answersWithinWrite?: true;
   /** The logger throws now and then. */
   readonly logger?: 'throws';
-  /** Ms until peace comes. */
+  /** Time until peace, ms. */
   readonly duration: number;
 }
 
@@ -286,7 +286,7 @@ export interface CoreScenario extends Scenario<Step> {
   readonly settings: CoreSettings;
 }
 
-/** Durable queues that nobody deletes: what is confirmed for these is not lost. */
+/** Durable queues that no step deletes. No message that is confirmed for them may be lost. */
 export const SAFE_QUEUES = ['safe0', 'safe1', 'safe2'] as const;
 export const QUEUES = [
   ...SAFE_QUEUES,
@@ -301,10 +301,10 @@ export const QUEUES = [
 ] as const;
 export const EXCHANGES = ['direct0', 'fanout0', 'topic0', 'auto-ex0', 'headers0', 'brief-ex0'] as const;
 
-/** Weather in which nothing is lost on the way. */
+/** Weather with a fast network. */
 export const FAIR_WEATHER: Weather = { latency: [0.5, 1], chunk: 0, bandwidth: 0 };
 
-/** What a queue of this name is declared as. */
+/** Returns the options with which a queue of this name is declared. */
 export function queueOptions(queue: string): { durable?: boolean; exclusive?: boolean; autoDelete?: boolean } {
   if (queue.startsWith('auto')) return { durable: false, autoDelete: true };
   if (queue.startsWith('mine')) return { exclusive: true };

@@ -1,20 +1,20 @@
-/** What is known of one queue. */
+/** The knowledge about one queue. */
 interface Known {
-  /** Connections that have asked for it, and may have it on record. */
+  /** Connections that have declared the queue and may have it on record. */
   readonly declarers: Set<string>;
-  /** The last call that has ended well, and nothing was under way beside it. */
+  /** The last successful call, if no other call was under way. */
   last: 'declared' | 'deleted' | 'unclear';
   underWay: number;
-  /** Two calls were under way at once: nobody knows which came first. */
+  /** Two calls were under way at once, so their order is not known. */
   atOnce: boolean;
-  /** Since it was declared last. */
+  /** The queue was consumed since its last declaration. */
   consumed: boolean;
   readonly deleters: Set<string>;
   readonly consumers: Set<string>;
   lastDeleter?: string;
 }
 
-/** Who has declared and deleted what, as far as answers came. */
+/** The declarations and deletions of queues, by the answers of the broker. */
 export class TopologyBook {
   private readonly queues = new Map<string, Known>();
 
@@ -37,51 +37,51 @@ export class TopologyBook {
     this.over(queue, error, 'deleted');
   }
 
-  /** The only connection that has asked for it has had it deleted, and nobody has asked for it since. */
+  /** Returns whether the only connection that declared the queue has deleted it and no other has declared it since. */
   isDeleted(queue: string): boolean {
     const known = this.queues.get(queue);
-    // Who else has declared it has it on record still.
+    // Other connections that declared the queue still have it on record.
     const others = known ? [...known.declarers].filter((name) => name !== known.lastDeleter) : [];
     return known?.last === 'deleted' && others.length === 0;
   }
 
-  /** This connection has asked for it, has got it, and is the only one that ever did. */
+  /** Returns whether this connection has declared the queue, and no other connection ever did. */
   isOf(connection: string, queue: string): boolean {
     const known = this.queues.get(queue);
     if (known?.last !== 'declared' || this.isShared(queue)) return false;
     return known.declarers.size === 1 && known.declarers.has(connection);
   }
 
-  /** A consumer was registered, or tried to be. */
+  /** Notes an attempt to register a consumer. */
   onConsuming(connection: string, queue: string): void {
     const known = this.known(queue);
     known.consumed = true;
     known.consumers.add(connection);
   }
 
-  /** A loop asks for its deliveries: nobody is told whether its consumer was registered. */
+  /** Notes that a loop begins. Its user does not learn whether the consumer was registered. */
   onLooping(connection: string, queue: string): void {
     this.known(queue).consumers.add(connection);
   }
 
-  /** queue.delete has reached the broker. */
+  /** Notes that queue.delete has reached the broker. */
   onDeleteSeen(connection: string, queue: string): void {
     this.known(queue).deleters.add(connection);
   }
 
-  /** It had consumers since it was declared, all of them of connections that have it on record. */
+  /** Returns whether the queue had consumers since its declaration, all from connections that have it on record. */
   wasConsumed(queue: string): boolean {
     const known = this.queues.get(queue);
     if (!known?.consumed || known.underWay > 0) return false;
     return [...known.consumers].every((name) => known.declarers.has(name));
   }
 
-  /** A call to consume has failed: what became of it at the broker, on a connection that it takes for alive, nobody knows. */
+  /** Notes a failed call of consume. The broker may have registered the consumer, if it takes the connection for alive. */
   onConsumeUnclear(queue: string): void {
     this.known(queue).consumers.add('nobody knows who');
   }
 
-  /** A connection that its client had given up has declared, deleted or consumed it: nobody knows what came first. */
+  /** Notes a call on a connection that its client had given up. Its place in the order of calls is not known. */
   onLate(queue: string): void {
     const known = this.known(queue);
     known.last = 'unclear';
@@ -89,12 +89,12 @@ export class TopologyBook {
     known.consumers.add('a connection of before');
   }
 
-  /** Another connection has consumed it: where it deletes itself it may have gone with that, and nobody else was told. */
+  /** Returns whether another connection has consumed the queue. An auto-delete queue may be gone without this one's knowledge. */
   isConsumedBeside(queue: string, connection: string): boolean {
     return [...(this.queues.get(queue)?.consumers ?? [])].some((name) => name !== connection);
   }
 
-  /** Somebody has deleted it who has never asked for it. */
+  /** Returns whether a connection has deleted the queue without declaring it. */
   isShared(queue: string): boolean {
     const known = this.queues.get(queue);
     return known !== undefined && [...known.deleters].some((name) => !known.declarers.has(name));
@@ -113,7 +113,7 @@ export class TopologyBook {
   private over(queue: string, error: unknown, how: 'declared' | 'deleted'): void {
     const known = this.known(queue);
     known.underWay--;
-    // The broker may have made it anew, also where its answer has not come.
+    // The broker may have created the queue again, even if its answer has not come.
     if (how === 'declared') known.consumed = false;
     known.last = error === undefined && !known.atOnce ? how : 'unclear';
     if (known.underWay === 0) known.atOnce = false;

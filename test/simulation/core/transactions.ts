@@ -4,7 +4,7 @@ import type { Scene } from './scene.js';
 import type { StepOf } from './steps.js';
 import type { ChannelOwner } from './channel-base.js';
 
-/** A transaction on a channel of its own, from tx.select to the channel's end. */
+/** Runs a transaction on its own channel, from tx.select to the channel's end. */
 export function runTransaction(scene: Scene, owner: ChannelOwner | undefined, step: StepOf<'transaction'>): void {
   const connection = owner?.connection;
   if (!connection) return;
@@ -25,7 +25,7 @@ export function runTransaction(scene: Scene, owner: ChannelOwner | undefined, st
         await channel.txRollback();
         return;
       }
-      // From here on the broker may carry it out.
+      // From here on the broker may commit the transaction.
       for (const message of messages) message.rolledBack = false;
       await channel.txCommit();
       for (const message of messages) {

@@ -12,7 +12,7 @@ import type { ChannelSettings, ConsumeSettings, StepOf, Treatment } from './step
 import { UserPublisher } from './user-publisher.js';
 import { UserTopology } from './user-topology.js';
 
-/** One channel of the user's. */
+/** A channel of a user. */
 export class UserChannel extends ChannelBase implements DeliveryOwner {
   readonly publisher = new UserPublisher(this);
   readonly topology = new UserTopology(this);
@@ -20,13 +20,13 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   readonly allConsumers: UserConsumer[] = [];
   ended: { readonly error: AmqpError | undefined } | undefined;
   closeAsked = false;
-  /** How often it was lost. */
+  /** The number of losses of the channel. */
   private losses = 0;
-  /** The opening that was lost last: nothing of it may reach a handler any more. */
+  /** The opening that was lost last. None of its deliveries may reach a handler any more. */
   private lostOpening = '';
-  /** basic.recover was called: what came before it is void, and nobody can tell how much that is. */
+  /** basic.recover was called: deliveries before it are void, and their number is not known. */
   private recovered = false;
-  /** Every prefetch that was asked for, oldest first: 0 for no limit. */
+  /** Every prefetch of the user, oldest first; 0 for no limit. */
   private readonly prefetches: { readonly count: number; answered: boolean }[];
   private held: Held[] = [];
   private closes = 0;
@@ -37,12 +37,12 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     this.prefetches = [{ count: settings.prefetch ?? 0, answered: true }];
   }
 
-  /** How many prefetches count no more: another was asked for behind them, and answered. */
+  /** The number of prefetches that no longer apply, since a later one was answered. */
   get prefetchesOver(): number {
     return this.prefetches.findLastIndex(({ answered }) => answered);
   }
 
-  /** The prefetches of which a consumer without its own has one. @param over the value of `prefetchesOver` when it was asked for */
+  /** Returns the possible prefetches of a consumer without its own. @param over `prefetchesOver` at the call of consume */
   prefetchesSince(over: number): readonly number[] {
     return this.prefetches.slice(over).map(({ count }) => count);
   }
@@ -90,7 +90,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }); // prettier-ignore
   }
 
-  /** The broker takes publishes again. */
+  /** Called when the broker takes publishes again. */
   onUnblocked(): void {
     if (this.channel && !this.ended) this.listen(this.settings.listener);
   }
@@ -102,7 +102,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     for (const consumer of this.allConsumers) consumer.over = true;
   }
 
-  /** What a user's listener does in the middle of the client's work. */
+  /** Runs the action of a user's listener in the middle of the client's work. */
   private listen(act: ChannelSettings['listener']): void {
     const { scene } = this;
     if (act === undefined || scene.peace || this.closeAsked) return;
@@ -119,12 +119,12 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }
   }
 
-  /** Of the channel on its wire, as the ledger names it. */
+  /** The ledger's name of the current opening of the channel. */
   private get opening(): string {
     return `${this.owner.wire!.id}/${this.channel!.id}.${this.generation}`;
   }
 
-  /** Nothing of an opening that was lost reaches a handler. */
+  /** Checks that no delivery of a lost opening reaches a handler. */
   checkFresh(key: DeliveryKey, who: string): void {
     const stale = key.startsWith(`${this.lostOpening}#`);
     this.scene.oracle.check(
@@ -156,7 +156,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }); // prettier-ignore
   }
 
-  /** From a handler, which waits for it. */
+  /** Closes the channel from a handler, which awaits the close. */
   closeInside(): Promise<void> {
     const { channel, scene, name } = this;
     this.closeAsked = true;
@@ -165,7 +165,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     scene.promises.watch(`closeChannel ${name} from its own handler`, () => channel!.close(), { within: 10_000, invariant: 'close' }, () => {
       done = true;
     }); // prettier-ignore
-    // Other handlers take 3 s at most; what is broken may take longer.
+    // Other handlers take 3 s at most. After a fault, the close may take longer.
     scene.clock.in(6_000, () => scene.oracle.check(done || scene.faults > 0 || !scene.cluster.fair, 'self-close', () => `${name}: close() from its own handler takes more than 6 s`)); // prettier-ignore
     return channel!.close();
   }
@@ -175,7 +175,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     if (this.channel && wire) this.scene.cluster.closeChannel(wire, this.channel.id);
   }
 
-  /** Thousands of messages at once, for a consumer without acknowledgement that is slow only at first. */
+  /** Publishes thousands of messages at once, for a no-ack consumer that is slow at first. */
   flood({ at, conn, ch, queue, count, how }: StepOf<'flood'>): void {
     const { scene } = this;
     if (!this.channel) return;
@@ -234,7 +234,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const { signal, abortAfter } = scene.signalAfter(after);
     const options = {
       ...own,
-      // What comes for a consumer without acknowledgement that was given up has no other sign.
+      // Without its tag, a delivery for a no-ack consumer that was given up could not be recognised.
       ...(tag || settings.noAck ? { consumerTag: name } : {}),
       ...(onCancel ? { onCancel: () => void (consumer.over = true) } : {}),
       ...(timeout === undefined ? {} : { timeout }),
@@ -257,7 +257,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }); // prettier-ignore
   }
 
-  /** A delivery has come to the user. @param queue as it was consumed: the user may have deleted and declared it again meanwhile */
+  /** Notes a delivery to the user. @param queue the name at the call of consume; the queue may have been declared again since */
   receive(delivery: Delivery, queue: string, who: string): Held {
     const { scene, owner, channel } = this;
     const { oracle } = scene;
@@ -265,7 +265,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const wire = label === undefined ? owner.wire!.id : Number(label.slice('client'.length));
     const { id, wrong } = matches(delivery.body, delivery.properties);
     const now = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
-    // What needs no acknowledgement may be handled long after its wire is gone.
+    // A no-ack delivery may be handled long after its wire is gone.
     const queues = this.namesOnBroker(queue);
     const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id, queues) ?? now) : now;
     scene.trace.add('user', `${who}: ${key} is message ${id}`);
@@ -273,7 +273,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const message = scene.ledger.find(id);
     if (!message) oracle.fail('delivery', `${who}: delivery ${key}: nobody has published message ${id}`);
     else {
-      // The names that the broker gives change.
+      // Names by the broker change.
       const sameKey = message.key === delivery.routingKey || message.key.startsWith('amq.gen');
       const same = message.exchange === delivery.exchange && sameKey && message.size === delivery.body.length; // prettier-ignore
       oracle.check(same, 'delivery', () => `${who}: delivery ${key}: ${say(message)} came with exchange '${delivery.exchange}', key '${delivery.routingKey}', ${delivery.body.length} bytes`); // prettier-ignore
@@ -282,12 +282,12 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     return { delivery, key, id };
   }
 
-  /** Those that it has had: a delivery may be handled long after the queue was lost and has come back. */
+  /** Returns all names that the queue has had, since a delivery may be handled long after a loss of the queue. */
   private namesOnBroker(known: string): ReadonlySet<string> {
     return this.owner.queueNames.get(known) ?? new Set([known]);
   }
 
-  /** It is settled at the end, or when a step says so. */
+  /** Holds a delivery until a step or the end settles it. */
   hold(held: Held): void {
     this.held.push(held);
   }
@@ -323,7 +323,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }
   }
 
-  /** The opening of the channel that this delivery belongs to is over. */
+  /** Returns whether the opening of the channel that the delivery belongs to is over. */
   isVoid(key: DeliveryKey): boolean {
     const { channel, owner, scene } = this;
     const wire = owner.wire;
@@ -331,14 +331,14 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     return !key.startsWith(`${wire.id}/${channel.id}.${scene.cluster.generation(wire.id, channel.id)}#`);
   }
 
-  /** A multiple settlement of `last` takes `other` along. */
+  /** Returns whether a multiple settlement of `last` settles `other`, too. */
   covers(last: DeliveryKey, other: DeliveryKey): boolean {
     const [one, tag] = last.split('#');
     const [two, otherTag] = other.split('#');
     return one === two && Number(otherTag) <= Number(tag);
   }
 
-  // The rest.
+  // Other steps.
 
   qos({ count, global }: StepOf<'qos'>): void {
     const asked = { count, answered: false };

@@ -13,44 +13,44 @@ import { UserChannel } from './user-channel.js';
 /** Attempts to connect that one connection may make within a minute, to each node. */
 const OPENINGS_A_MINUTE = 250;
 
-/** What a socket may take to close once its connection has, ms. */
+/** Time that a socket may take to close after its connection, ms. */
 const LINGER = 2_100;
 
-/** One connection of the user's, from `connect()` to its end. */
+/** A connection of a user, from `connect()` to its end. */
 export class UserConnection implements ChannelOwner {
   connection: Connection | undefined;
   readonly channels = new Map<number, UserChannel>();
-  /** All that there ever were. */
+  /** All channels, with the closed ones. */
   readonly allChannels: UserChannel[] = [];
   readonly wires: Wire[] = [];
   readonly bindings = new BindingBook();
-  /** Something could not be declared again, and this was told. */
+  /** The client could not declare everything again, and has reported that. */
   restoreFailed = false;
-  /** None of it could. */
+  /** The client could declare nothing again. */
   topologyFailed = false;
   closeAsked = false;
-  /** Its end came while it was lost, or when its deadline had passed: there was no more to be done at the broker. */
+  /** The connection ended while it was lost or after its deadline, so the client could do nothing more at the broker. */
   cutOff = false;
-  /** Names that the broker has given to each of its queues, by the one that the user knows. */
+  /** The broker's names of each queue, by the name that the user knows. */
   readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
-  /** Calls on channel 0 under way, and when they were made. */
+  /** Calls on channel 0 that are under way, with their times. */
   private readonly controlCalls = new Map<number, number>();
-  /** Of what could not be declared again: the socket on which this was told. */
+  /** The socket of each failure to declare again. */
   private readonly failures = new Map<string, unknown>();
   private count = 0;
 
   constructor(
     private readonly scene: Scene,
-    /** Unique; the broker shows it. */
+    /** A unique name, which the broker knows. */
     readonly name: string,
   ) {
     // A round tries every node.
     this.sockets = new Rate(OPENINGS_A_MINUTE * scene.settings.nodes, 60_000);
   }
 
-  /** The wire that is used now, or was made last: of several hosts that are tried at once one is taken. */
+  /** The current wire, or the last one. The client may try several hosts at once and keeps one. */
   get wire(): Wire | undefined {
     const socket = this.connection?.socket;
     return this.wires.find(({ client }) => client === socket) ?? this.wires.at(-1);
@@ -84,7 +84,7 @@ export class UserConnection implements ChannelOwner {
       logger: { warn: (message: string) => this.log(message) },
       ...(signal ? { signal } : {}),
     };
-    // Each host has its own deadline, and a second of its own before the next is tried beside it.
+    // Each host has its own deadline, and one second before the client tries the next one in parallel.
     const { connectTimeout, nodes } = settings;
     const hosts = connectTimeout + (nodes - 1) * Math.min(1_000, connectTimeout);
     const within = Math.min(hosts + (step.resolver === undefined ? 0 : connectTimeout), abortAfter);
@@ -126,7 +126,7 @@ export class UserConnection implements ChannelOwner {
     this.allChannels.push(channel);
     channel.open(connection, () => {
       const before = this.channels.get(step.ch);
-      // A user who forgets a channel would keep what it holds for ever.
+      // A channel that the user forgets would hold its deliveries for ever.
       before?.close(undefined);
       this.channels.set(step.ch, channel);
     });
@@ -157,7 +157,7 @@ export class UserConnection implements ChannelOwner {
       oracle.count('disconnected');
       trace.add('client', `${name} disconnected: ${error.message}`);
       const lost = [...this.controlCalls.keys()];
-      // With the loss, and not with their deadlines.
+      // The calls end with the loss, not with their deadlines.
       scene.clock.in(0, () => {
         const waits = lost.some((id) => this.controlCalls.has(id));
         oracle.check(!waits, 'settles', () => `${name}: a call on channel 0 waits on though the connection was lost`);
@@ -202,7 +202,7 @@ export class UserConnection implements ChannelOwner {
       this.ended = { error };
       this.cutOff ||= error !== undefined;
     });
-    // It may have closed in the turn that it opened.
+    // The connection may have closed in the turn in which it opened.
     if (connection.state === 'closed') this.ended ??= { error: undefined };
   }
 }

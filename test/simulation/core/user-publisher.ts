@@ -17,16 +17,16 @@ import { Aborted } from './promises.js';
 import type { PublishSettings } from './steps.js';
 import { ConfirmWindow } from './window.js';
 
-/** How the client ends a deadline that passed though the publish could have been sent. */
+/** The client's text for a deadline that passed though the publish could have been sent. */
 const NOTHING_IN_THE_WAY = 'others were before it';
 
-/** Of a publish that was never on the wire. */
+/** Returns whether the error says that the publish was never on the wire. */
 function wasNotSent(error: unknown): boolean {
   if (error instanceof EncodingError || error instanceof ConfigurationError) return true;
   return (error as { outcome?: unknown } | undefined)?.outcome === 'not-sent';
 }
 
-/** What a user publishes on one channel, and what must hold for each outcome that is told. */
+/** The publishes of a user on one channel, with the checks of each reported outcome. */
 export class UserPublisher {
   private published = 0;
   private waiting = 0;
@@ -42,7 +42,7 @@ export class UserPublisher {
 
   constructor(private readonly on: ChannelBase) {}
 
-  /** It is open. */
+  /** Takes the open channel. */
   adopt(channel: Channel): void {
     const { settings, scene, name } = this.on;
     const { maxUnconfirmed = Infinity, maxUnconfirmedBytes = Infinity } = settings;
@@ -53,7 +53,7 @@ export class UserPublisher {
     channel.on('nack', (tag, multiple) => window.confirmed(tag, multiple));
   }
 
-  /** Ends what waits, from within a listener: what has not been sent by now is not sent any more. */
+  /** Aborts waiting publishes from within a listener. The client must not send them any more. */
   abortWaiting(): void {
     for (const [controller, message] of this.abortable) {
       controller.abort(new Aborted('aborted by a listener'));
@@ -70,7 +70,7 @@ export class UserPublisher {
     }
   }
 
-  /** One publish whose outcome is told. */
+  /** Makes one publish and passes its outcome to `then`. */
   probe(then: (error: unknown) => void): void {
     this.publishOne(this.on.scene.ledger.newId(), { exchange: '', key: 'safe0', count: 1, size: 20 }, then);
   }
@@ -116,7 +116,7 @@ export class UserPublisher {
     scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
       this.waiting--;
       this.waitingBytes -= body.length;
-      // It was the client's until now; what has run out of time, or was given up, may still be on its way.
+      // The bytes belonged to the client until now. A publish that timed out or was given up may still be on its way.
       const unknown = (error as { outcome?: unknown } | undefined)?.outcome === 'unknown';
       if (!(error instanceof TimeoutError || error instanceof Aborted || unknown)) body.fill(0);
       then(error);
@@ -134,7 +134,7 @@ export class UserPublisher {
       message.promise = 'other';
     }); // prettier-ignore
     const { maxUnconfirmed = 10_000, maxWaiting = 100_000 } = settings;
-    // What is refused at once is refused by then.
+    // By now the client has refused the publishes that it refuses at once.
     if (confirming)
       scene.clock.in(0, () => {
         const { waiting: underWay } = this;
@@ -149,7 +149,7 @@ export class UserPublisher {
     return controller.signal;
   }
 
-  /** What it was told fits what has happened to it, and to no other. */
+  /** Checks that the reported outcome of a publish fits its events. */
   private checkEnd(message: Published, error: unknown): void {
     const { scene, settings, owner, name } = this.on;
     const { oracle } = scene;
@@ -163,7 +163,7 @@ export class UserPublisher {
     }
     if (error instanceof ConnectionLostError && settings.republishUnconfirmed && settings.confirm) {
       const ends = owner.closeAsked || settings.restore === false || scene.settings.reconnect === false; // prettier-ignore
-      // Whoever has closed it is told in the same turn.
+      // The client reports the close in the same turn.
       scene.clock.in(0, () => {
         const over = ends || this.on.isOver || owner.connection?.state === 'closed';
         oracle.check(
@@ -176,8 +176,8 @@ export class UserPublisher {
   }
 
   /**
-   * A publish to an exchange that is missing closes the channel: what was sent behind it is certainly not there. One whose
-   * deadline passed in the same moment did not know that yet.
+   * A publish to a missing exchange closes the channel, so the publishes sent after it have certainly no effect. The client did
+   * not know that yet for a publish whose deadline passed in the same moment.
    */
   private checkSiblings(message: Published, error: unknown): void {
     const { now } = this.on.scene.clock;
@@ -190,7 +190,7 @@ export class UserPublisher {
     if (wronged) this.on.scene.oracle.fail('siblings', `${say(wronged)} was told as 'unknown', though publish ${culprit.index} before it had closed the channel`); // prettier-ignore
   }
 
-  /** "N publishes wait already" is said only when there are so many, or so many bytes. */
+  /** Checks that the client says "N publishes wait already" only if this many publishes or bytes wait. */
   private checkRefusal(error: PublishRefusedError, waiting: number, bytes: number): void {
     if (!error.message.includes('publishes wait already')) return;
     const { maxWaiting = 100_000, maxWaitingBytes = 64 * 1024 * 1024 } = this.on.settings;

@@ -2,7 +2,7 @@ import { nameOf } from './binding-book.js';
 import type { ChannelBase } from './channel-base.js';
 import { exchangeType, queueOptions, type StepOf } from './steps.js';
 
-/** What a user declares, deletes and binds on one channel; what is known of it goes into the books. */
+/** The declarations, deletions and bindings of a user on one channel. Notes their outcomes in the books. */
 export class UserTopology {
   constructor(private readonly on: ChannelBase) {}
 

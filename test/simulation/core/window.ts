@@ -1,20 +1,20 @@
 import type { Oracle } from '../engine/oracle.js';
 
-/** What a channel may have unconfirmed. */
+/** The limits of a channel's unconfirmed publishes. */
 interface Bounds {
   readonly maxUnconfirmed: number;
-  /** Of bodies. */
+  /** Bytes of bodies. */
   readonly maxUnconfirmedBytes: number;
 }
 
 /**
- * The publishes of one channel that the broker has and whose confirm the client has not read: never more than the channel's
- * bounds, for a publish leaves the client only while fewer are unconfirmed there.
+ * The publishes of one channel that the broker has and whose confirm the client has not read. They never exceed the channel's
+ * limits, since the client sends a publish only while fewer are unconfirmed.
  */
 export class ConfirmWindow {
   private opening = '';
   private last = 0;
-  /** Sizes, by delivery tag. */
+  /** Sizes of publishes, by delivery tag. */
   private readonly sizes = new Map<number, number>();
 
   constructor(
@@ -23,7 +23,7 @@ export class ConfirmWindow {
     private readonly oracle: Oracle,
   ) {}
 
-  /** The broker has a publish. @param opening of the channel: its tags begin with 1 in each */
+  /** Notes that the broker has a publish. @param opening of the channel; tags begin with 1 in each */
   arrived(opening: string, size: number): void {
     if (opening !== this.opening) {
       this.opening = opening;
@@ -37,7 +37,7 @@ export class ConfirmWindow {
     this.sizes.set(++this.last, size);
   }
 
-  /** The client has read a confirm. */
+  /** Notes that the client has read a confirm. */
   confirmed(deliveryTag: number, multiple: boolean): void {
     if (!multiple) return void this.sizes.delete(deliveryTag);
     for (const tag of this.sizes.keys()) if (tag <= deliveryTag || deliveryTag === 0) this.sizes.delete(tag);
