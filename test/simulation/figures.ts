@@ -1,4 +1,4 @@
-/** What a number of runs came to. */
+/** The totals of a number of runs. */
 export class Figures {
   seeds = 0;
   virtualTime = 0;
@@ -22,7 +22,7 @@ export class Figures {
     return `${this.seeds} seeds, ${hours} virtual hours, ${this.seconds.toFixed(0)} s, ${((1000 * this.seeds) / this.cpu).toFixed(0)} seeds a processor second`;
   }
 
-  /** Everything that was counted, by name. */
+  /** Returns a table of all counts, by name. */
   table(): string {
     const names = [...this.counts.keys()].sort();
     return names.map((name) => `${String(this.counts.get(name)).padStart(10)}  ${name}`).join('\n');

@@ -44,10 +44,10 @@ const options: RunOptions = {
   ...(except ? { except } : {}),
 };
 
-/** A run leaves much behind that is young: more room for it means less to collect. */
+/** A run makes many short-lived objects. A larger young generation needs fewer collections. */
 const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
-/** One seed, with its whole story. */
+/** Runs one seed and prints its whole trace. */
 async function one(seed: number): Promise<void> {
   const scenario = world.generate(seed);
   const [first, second] = [await world.run(scenario, options), await world.run(scenario, options)];
@@ -66,14 +66,14 @@ async function one(seed: number): Promise<void> {
   console.log(`${report(world.name, shrunk.scenario, shrunk.result, values.trace)}\n(${steps})`);
 }
 
-/** Seeds for each line of a run that nobody watches. */
+/** Seeds between two lines of progress, without a terminal. */
 const LINE_EVERY = 500;
 
-/** Many seeds, in processes of their own. */
+/** Runs many seeds in worker processes. */
 async function many(): Promise<void> {
   const seconds = whole('seconds', values.seconds) ?? Infinity;
   const total = whole('seeds', values.seeds) ?? (seconds === Infinity ? 1_000 : Infinity);
-  // New ones each time, unless it is said where to begin.
+  // Each run has new seeds, unless `--from` is given.
   const from = whole('from', values.from) ?? Math.floor(Date.now() / 1000) * 1_000;
   const jobs = Math.max(1, whole('jobs', values.jobs) ?? 1);
   const figures = new Figures();
@@ -99,7 +99,7 @@ async function many(): Promise<void> {
   };
   const fail = (seed: number, violation: Violation): void => {
     failures.push({ seed, ...violation });
-    // A run of hours need not come to its end for that.
+    // The line comes at once, since the run may take hours.
     if (values['keep-going'] && !values.quiet) console.log(`seed ${seed}: ${violation.invariant}: ${violation.what.split('\n')[0]}`); // prettier-ignore
   };
   const workOff = (worker: ChildProcess): Promise<void> =>

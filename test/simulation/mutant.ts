@@ -1,18 +1,18 @@
-/** A defect that is planted: one place of one file, changed by hand. */
+/** A planted defect: a change by hand at one place of one file. */
 export interface Mutant {
   readonly file: string;
-  /** Stands in the file once. */
+  /** Text that occurs in the file once. */
   readonly search: string;
   readonly replace: string;
-  /** What a user would see. */
+  /** The consequence for a user. */
   readonly why: string;
 }
 
 /**
- * The file without and with the defect.
+ * Returns the file without and with the defect.
  *
  * @param read the text of a file
- * @throws Error when the text that is replaced does not stand there once: the file has changed, and the defect must follow
+ * @throws Error if the replaced text does not occur in the file once: the file has changed, and the defect must follow
  */
 export function plant(
   { file, search, replace, why }: Mutant,

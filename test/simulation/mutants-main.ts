@@ -28,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 const TABLE = 'docs/reliability.md';
-/** One file, as `tsconfig.json` has it compiled. */
+/** Options for compiling one file as `tsconfig.json` does. */
 const SWC: Options = {
   swcrc: false,
   jsc: {
@@ -43,10 +43,10 @@ const limit = Number(values.limit) * 1000;
 const mutants = values.world === 'nest' ? nestMutants : coreMutants;
 const BATCH = 10;
 
-/** What this program was compiled to, with all that it runs. */
+/** Folder of this program's compiled form, with all that it runs. */
 const COMPILED = '.build/simulation';
 
-/** A copy of what is compiled, and a process that runs seeds in it. */
+/** A copy of the compiled tree, with a process that runs seeds in it. */
 class Tree {
   private worker: ChildProcess | undefined;
 
@@ -55,7 +55,7 @@ class Tree {
     symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));
   }
 
-  /** Puts a file in place of the one that is there. Types may suffer: none are looked at. */
+  /** Replaces a file. Types are not checked. */
   plant(file: string, text: string): void {
     this.stop();
     const { code } = transformSync(text, SWC);
@@ -76,7 +76,7 @@ class Tree {
     });
   }
 
-  /** What runs for ever ends with its process. */
+  /** Stops the process, and with it any endless run. */
   stop(): void {
     this.worker?.removeAllListeners();
     this.worker?.kill('SIGKILL');
@@ -99,11 +99,11 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
-/** Without any defect: whether each seed fails, from the first on, and all kinds of failures that there are. */
+/** The results without a defect: whether each seed fails, from the first on, and all kinds of failures. */
 const failsAnyway: boolean[] = [];
 const kindsAnyway = new Set<string>();
 const start = Number(values.from);
-/** A batch that takes longer goes round for ever, ms. */
+/** Time after which a batch counts as endless, ms. */
 const PATIENCE = 180_000;
 
 const kindOf = ({ invariant, what }: Violation): string => `${invariant}: ${shapeOf(what)}`;
@@ -123,7 +123,7 @@ interface Found {
   readonly by: string | undefined;
 }
 
-/** Runs seeds until one fails that does not fail anyway, or not in any such way. */
+/** Runs seeds until one fails with the defect that does not fail, or fails in another way, without it. */
 async function hunt(sound: Tree, broken: Tree): Promise<Found> {
   let spent = 0;
   for (let seeds = 0; spent < limit; seeds += BATCH) {
@@ -139,7 +139,7 @@ async function hunt(sound: Tree, broken: Tree): Promise<Found> {
   return { seeds: 0, seconds: spent / 1000, by: undefined };
 }
 
-/** What the promise brings, or in words why it brings nothing. */
+/** Resolves with the promise's value, or with a text if it rejects or takes too long. */
 function inTime<T>(promise: Promise<T>): Promise<T | string> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve('goes round for ever'), PATIENCE);
@@ -150,7 +150,7 @@ function inTime<T>(promise: Promise<T>): Promise<T | string> {
   });
 }
 
-/** `3,17-20`: the numbers of defects, from 1. */
+/** Reads the numbers of defects, from 1, such as `3,17-20`. */
 function numbersIn(list: string): number[] {
   return list.split(',').flatMap((part) => {
     const [from = NaN, to = from] = part.split('-').map(Number);
@@ -161,14 +161,14 @@ function numbersIn(list: string): number[] {
   });
 }
 
-/** Afterwards it is as Prettier wants it. */
+/** Writes the result into the document, formatted by Prettier. */
 function write(result: MutantResult): void {
   writeFileSync(TABLE, withResults(readFileSync(TABLE, 'utf8'), String(values.world), mutants, [result]));
   spawnSync(join(process.cwd(), 'node_modules/.bin/prettier'), ['--write', TABLE], { stdio: 'pipe' });
 }
 
 const chosen = values.only === undefined ? mutants.map((_, index) => index + 1) : numbersIn(values.only);
-// All of them before the first is run: a defect that does not fit any more is not found out after an hour.
+// All defects are planted before the first run, so that one that no longer fits is reported at once.
 const texts = chosen.map((number) => plant(mutants[number - 1]!, (file) => readFileSync(file, 'utf8')));
 const sound = newTree('sound');
 const broken = newTree('broken');

@@ -1,22 +1,22 @@
 import type { Mutant } from './mutant.js';
 
-/** How the hunt for one defect ended. */
+/** The result of the hunt for one defect. */
 export interface MutantResult {
   readonly mutant: Mutant;
   readonly seeds: number;
-  /** Of the processor. */
+  /** Seconds of the processor. */
   readonly seconds: number;
-  /** The rule that did not hold, and what was said; undefined when it was not found. */
+  /** The violated invariant, with its text; undefined if the defect was not found. */
   readonly by: string | undefined;
-  /** Seconds that it had. */
+  /** The limit of the hunt, seconds. */
   readonly limit: number;
 }
 
 const HEADER = ['| # | defect | seeds | seconds | rule |', '| --- | --- | --- | --- | --- |'];
 
 /**
- * The document with these results in the table of their world. A row that was not run now stays as it is, one whose defect
- * there is no more goes, and one that was never run says so. The table stands between two comments.
+ * Returns the document with these results in the table of their world. Rows of defects that were not run now stay as they are,
+ * rows of removed defects go, and rows of defects that never ran say so. The table is between two comments.
  */
 export function withResults(
   text: string,

@@ -2,7 +2,7 @@ import type { Mutant } from './mutant.js';
 
 const client = 'lib/client';
 
-/** Each must be found by the simulation within a minute. */
+/** Defects of the core. The simulation must find each of them within a minute. */
 export const mutants: readonly Mutant[] = [
   // Settling.
   {

@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { worldNamed } from './worlds.js';
 
-/** Few: `npm run simulate -- --world nest` runs the many. */
+/** A small number. `npm run simulate -- --world nest` runs many seeds. */
 const SEEDS = 20;
-// Nothing here waits for real time: a busy machine only needs longer, ms.
+// The time is virtual, but a busy machine needs longer, ms.
 jest.setTimeout(600_000);
 
 describe('the simulation of Nest applications', () => {

@@ -1,9 +1,9 @@
 import type { RunResult, Scenario } from './engine/world.js';
 
-/** Lines of the trace that are shown below a failure. */
+/** Number of the trace's last lines that are shown below a failure. */
 const TAIL = 60;
 
-/** A failure as it is printed: what, how to run it again, the steps that are left of it, and the end of its trace. */
+/** Returns the report of a failure: its text, the command to run it again, its shrunk steps, and the end of its trace. */
 export function report(world: string, scenario: Scenario, result: RunResult, all: boolean): string {
   const { violation } = result;
   if (!violation) return `seed ${scenario.seed}: nothing failed`;

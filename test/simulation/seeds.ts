@@ -6,7 +6,7 @@ export interface KnownSeed {
   readonly why: string;
 }
 
-/** The seeds that once failed, from `seeds.txt`: world, seed, and a word why, one a line. */
+/** Reads the seeds that once failed from `seeds.txt`: world, seed and reason, one a line. */
 export function knownSeeds(file: string): KnownSeed[] {
   return readFileSync(file, 'utf8')
     .split('\n')

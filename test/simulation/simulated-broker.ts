@@ -4,7 +4,7 @@ import type { Prng } from './engine/prng.js';
 import type { Trace } from './engine/trace.js';
 import type { OwnedClock, VirtualClock } from './engine/virtual-clock.js';
 
-/** The broker of a world, on its clock and chance; what it logs is in the trace, and an internal error is a failure. */
+/** Creates the broker of a world, with its clock and randomness. Logs into the trace. An internal error is a failure. */
 export function simulatedBroker(
   clock: VirtualClock,
   random: Prng,

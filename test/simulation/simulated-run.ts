@@ -6,7 +6,7 @@ import { setTraps } from './engine/traps.js';
 import type { VirtualClock } from './engine/virtual-clock.js';
 import type { RunResult } from './engine/world.js';
 
-/** What every world is made of. */
+/** The parts that every world has. */
 export interface Ground {
   readonly clock: VirtualClock;
   readonly trace: Trace;
@@ -14,15 +14,15 @@ export interface Ground {
   readonly network: Network;
 }
 
-/** Lets time go on until `time`, ms; then, unless something has failed, calls `then`. */
+/** Advances the time to `time`, ms, then calls `then`, unless the run has failed. */
 export type Phase = (time: number, then: () => void) => Promise<void>;
 
 /**
- * One run, from its first event to its result: whatever is thrown, warned of or reaches for real time is a failure, and
- * nothing of the run is left when it is over.
+ * Carries out a run, from its first event to its result. An uncaught error, a warning or a use of real time is a failure. The
+ * run leaves nothing behind.
  *
  * @param work the phases of the world
- * @param watched files of others that must not know the real time either
+ * @param watched other files that must not use the real time either
  */
 export async function simulatedRun(
   { clock, trace, oracle, network }: Ground,

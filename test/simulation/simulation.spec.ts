@@ -4,9 +4,9 @@ import { knownSeeds } from './seeds.js';
 import { worldNamed } from './worlds.js';
 
 const failures = knownSeeds(fileURLToPath(new URL('seeds.txt', import.meta.url)));
-/** Few: `npm run simulate` runs the many. */
+/** A small number. `npm run simulate` runs many seeds. */
 const SEEDS = 40;
-// Nothing here waits for real time: a busy machine only needs longer, ms.
+// The time is virtual, but a busy machine needs longer, ms.
 jest.setTimeout(600_000);
 
 describe('the simulation', () => {

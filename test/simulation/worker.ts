@@ -1,4 +1,4 @@
-/** Runs batches of seeds for its parent, and ends when that lets go of it. */
+/** Runs batches of seeds for its parent process, and ends when the parent disconnects. */
 import { worldNamed } from './worlds.js';
 import type { RunOptions, Violation } from './engine/world.js';
 
@@ -17,16 +17,16 @@ export interface FromWorker {
     readonly counts: Readonly<Record<string, number>>;
     readonly violation: Violation | undefined;
   }[];
-  /** Of the processor, ms: on a machine that does other things as well the clock would tell of these. */
+  /** Time of the processor, ms. The clock would also count other work of the machine. */
   readonly cpu: number;
 }
 
-// Stacks are half of what errors cost, and thousands are made; `--seed` shows them.
+// Stack traces are half of the cost of the thousands of errors. `--seed` shows them.
 Error.stackTraceLimit = 0;
 
 process.on('message', (work: ToWorker) => void carryOut(work));
 
-/** One seed in so many is run twice more, and must run in the same way. */
+/** One seed in this many runs twice more, and must give the same result. */
 const REPEATED = 50;
 
 async function carryOut({ world: name, from, count, only, except }: ToWorker): Promise<void> {

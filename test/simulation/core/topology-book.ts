@@ -89,7 +89,7 @@ export class TopologyBook {
     known.consumers.add('a connection of before');
   }
 
-  /** Returns whether another connection has consumed the queue. An auto-delete queue may be gone without this one's knowledge. */
+  /** Returns whether another connection has consumed the queue. If it is an auto-delete queue, it may be gone unnoticed. */
   isConsumedBeside(queue: string, connection: string): boolean {
     return [...(this.queues.get(queue)?.consumers ?? [])].some((name) => name !== connection);
   }

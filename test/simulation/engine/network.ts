@@ -6,11 +6,11 @@ import { Wire, type Weather } from './wire.js';
 /** `refuses`: nothing listens. `silent`: packets to it vanish. */
 export type NodeState = 'up' | 'refuses' | 'silent';
 
-/** The addresses that clients connect to, and the wires that are there. */
+/** The addresses that clients connect to, and the existing wires. */
 export class Network {
   readonly wires: Wire[] = [];
   readonly nodes: NodeState[] = [];
-  /** Has the broker answer what it got just now. With it wires are pipes in a process: what is written is there, and answered, from within the write. */
+  /** Lets the broker answer at once. Wires are then pipes in a process: a write delivers its bytes and gets the answer. */
   answer: (() => void) | undefined;
   private lastId = 0;
 
@@ -25,7 +25,7 @@ export class Network {
     for (let node = 0; node < nodes; node++) this.nodes.push('up');
   }
 
-  /** Connects as TCP does: after a round trip; refused at once; or never, until the signal ends it. */
+  /** Connects as TCP does: after a round trip, or with a refusal, or never, until the signal aborts it. */
   connect(node: number, signal: AbortSignal): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const [shortest, longest] = this.weather.latency;
@@ -53,7 +53,7 @@ export class Network {
     return this.wires.filter(({ client, broker }) => !client.destroyed || !broker.destroyed);
   }
 
-  /** From now on, for new wires and those that are there. */
+  /** Sets the weather of all wires, new and existing. */
   setWeather(weather: Weather): void {
     this.weather = weather;
     for (const wire of this.wires) wire.weather = weather;

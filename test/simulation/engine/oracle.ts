@@ -1,7 +1,7 @@
 import type { Trace } from './trace.js';
 import type { RunOptions, Violation } from './world.js';
 
-/** Takes down the first thing that does not hold; the run ends with it. */
+/** Records the first violation, which ends the run. */
 export class Oracle {
   violation: Violation | undefined;
   readonly counts: Record<string, number> = {};
@@ -12,7 +12,7 @@ export class Oracle {
     private readonly options: RunOptions,
   ) {}
 
-  /** This invariant is looked at. */
+  /** Returns whether the invariant is checked. */
   watches(invariant: string): boolean {
     const { only, except } = this.options;
     return (!only || only.has(invariant)) && !except?.has(invariant);
@@ -33,7 +33,7 @@ export class Oracle {
   }
 }
 
-/** More than `limit` events within `window` ms. */
+/** Detects more than `limit` events within `window` ms. */
 export class Rate {
   private times: number[] = [];
 
@@ -42,7 +42,7 @@ export class Rate {
     private readonly window: number,
   ) {}
 
-  /** @returns how many there were within the window, when that is over the limit */
+  /** @returns the number of events within the window if it exceeds the limit */
   hit(now: number): number | undefined {
     this.times.push(now);
     if (this.times.length <= this.limit) return undefined;

@@ -14,7 +14,7 @@ export class Prng {
     for (let round = 0; round < 12; round++) this.next();
   }
 
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   next(): number {
     const sum = (this.a + this.b + this.d) | 0;
     this.d = (this.d + 1) | 0;
@@ -31,12 +31,12 @@ export class Prng {
     return bytes;
   }
 
-  /** A generator of its own, decided by one number of this one and the label. */
+  /** Returns a new generator, which depends on one number of this generator and the label. */
   split(label: string): Prng {
     return new Prng(Math.floor(this.next() * 2 ** 32), label);
   }
 
-  /** A whole number from `min` to `max`, both included. */
+  /** Returns a whole number from `min` to `max`, both included. */
   int(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -49,7 +49,7 @@ export class Prng {
     return items[Math.floor(this.next() * items.length)]!;
   }
 
-  /** One of the names, as often as its weight says. */
+  /** Returns one of the names, with a probability by weight. */
   weighted<K extends string>(weights: Readonly<Partial<Record<K, number>>>): K {
     let left = this.next() * total(weights);
     let last: K | undefined;
@@ -64,7 +64,7 @@ export class Prng {
 
 const totals = new WeakMap<object, number>();
 
-/** Of weights that do not change: they are drawn from again and again. */
+/** Returns the sum of the weights. It is cached, since the same weights are used many times. */
 function total(weights: Readonly<Record<string, number | undefined>>): number {
   const known = totals.get(weights);
   if (known !== undefined) return known;

@@ -3,13 +3,13 @@ import type { RunOptions, RunResult, Scenario, TimedStep, World } from './world.
 export interface Shrunk<S extends TimedStep> {
   readonly scenario: Scenario<S>;
   readonly result: RunResult;
-  /** Runs that it took. */
+  /** The number of runs. */
   readonly runs: number;
 }
 
 /**
- * The fewest and simplest steps that fail in the same way: drops pieces of the scenario, first large ones, then single steps
- * (delta debugging), and then puts simpler values in.
+ * Finds the fewest and simplest steps that fail in the same way: drops pieces of the scenario, first large ones, then single
+ * steps (delta debugging), and then puts in simpler values.
  *
  * @param limit runs at most
  */
@@ -24,7 +24,7 @@ export async function shrink<S extends TimedStep>(
   const { violation } = result;
   let runs = 1;
   if (!violation) return { scenario: best, result, runs };
-  // Other failures on the way must not hide it.
+  // Other failures on the way must not hide this one.
   const own = { ...options, only: new Set([violation.invariant]) };
   const stillFails = async (candidate: Scenario<S>): Promise<boolean> => {
     if (runs >= limit) return false;
@@ -65,7 +65,7 @@ export async function shrink<S extends TimedStep>(
   return { scenario: best, result, runs };
 }
 
-/** A failure without what differs from run to run: numbers and names. */
+/** Returns the text of a failure without numbers and names, which differ from run to run. */
 export function shapeOf(what: string): string {
   const [first = ''] = what.split('\n');
   return first.replace(/'[^']*'/g, "'…'").replace(/\b(c\d+)?(ch\d+)?(c\d+)?\b/g, '').replace(/[\d./#]+/g, 'N').slice(0, 160); // prettier-ignore

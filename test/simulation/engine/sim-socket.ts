@@ -1,31 +1,31 @@
 import { Duplex } from 'node:stream';
 
-/** What a socket asks of its wire. */
+/** The part of a wire that a socket uses. */
 export interface WireEnd {
-  /** Bytes to the peer; `taken` is called once the wire has copied them, maybe at once. */
+  /** Sends bytes to the peer. Calls `taken` once the wire has copied them, maybe at once. */
   send(chunks: readonly Buffer[], taken: () => void): void;
-  /** FIN, behind what was sent. */
+  /** Sends a FIN behind the bytes. */
   shut(): void;
-  /** This end is gone; `reset`: the peer gets an error and not an orderly end. */
+  /** Called when this end is gone. `reset`: the peer gets an error instead of an orderly end. */
   gone(reset: boolean): void;
-  /** There is room for bytes that the wire holds for this end. */
+  /** Called when this end has room for bytes that the wire holds for it. */
   wanted(): void;
 }
 
 /**
- * One end of a wire: a stream such as `net.Socket` is one, without a kernel. What it hands out is overwritten as soon as the
- * listeners have returned, as Node's static read buffer is.
+ * One end of a wire, a stream like `net.Socket` without a kernel. It overwrites the bytes of a read when the listeners have
+ * returned, as Node does with its static read buffer.
  */
 export class SimSocket extends Duplex {
   readonly remoteAddress: string;
   readonly remotePort = 5672;
-  /** Set by whoever wants a reset on destroy (see lib/broker/connection/reset-socket.ts). */
+  /** Set for a reset on destroy (see lib/broker/connection/reset-socket.ts). */
   resetAndClosing = false;
   private wire: WireEnd | undefined;
 
   constructor(
     readonly label: string,
-    /** Handed-out bytes are overwritten. */
+    /** The socket overwrites the bytes of each read. */
     private readonly poison: boolean,
   ) {
     super({ allowHalfOpen: false, readableHighWaterMark: 64 * 1024, writableHighWaterMark: 16 * 1024 });
@@ -45,12 +45,12 @@ export class SimSocket extends Duplex {
     return this.destroy();
   }
 
-  /** Bytes from the wire. False: hold what follows until `wanted`. */
+  /** Takes bytes from the wire. Returns false if the wire has to hold the next bytes until `wanted`. */
   bring(chunk: Buffer): boolean {
     return this.destroyed || this.push(chunk);
   }
 
-  /** The peer's FIN. */
+  /** Takes the peer's FIN. */
   bringEnd(): void {
     if (!this.destroyed) this.push(null);
   }

@@ -1,7 +1,7 @@
-/** Lines that are kept, at most, unless all are wanted. */
+/** The number of last lines that are kept, unless all are wanted. */
 const KEPT = 400;
 
-/** What happened, line by line, and a hash over all of it: two runs of one seed must have the same. */
+/** The events of a run, line by line, with a hash over all lines. Two runs of one seed must have the same hash. */
 export class Trace {
   private readonly kept: string[] = [];
   private high = 0x811c9dc5;
@@ -13,12 +13,12 @@ export class Trace {
     private readonly kind: 'all' | 'end' | 'none',
   ) {}
 
-  /** Somebody reads it. */
+  /** The trace is used. */
   get wanted(): boolean {
     return this.kind !== 'none';
   }
 
-  /** @param who a short name of the part that tells */
+  /** @param who a short name of the part that reports */
   add(who: string, what: string): void {
     if (!this.wanted) return;
     const line = `${this.now().toFixed(3).padStart(11)}  ${who.padEnd(8)} ${what}`;

@@ -1,8 +1,8 @@
 /**
- * Traps on everything by which code reaches real time or real randomness. What is called from `lib/` or `src/` while they are
- * set is told to `onLeak`; the real function runs all the same. The tools of the test, Jest among them, may go on using them.
+ * Sets traps on all functions for real time or real randomness. A call from `lib/` or `src/` is reported to `onLeak`, and the
+ * real function still runs. The tools of the test, such as Jest, may use these functions.
  *
- * @param others files of others that are watched as well
+ * @param others other files that are watched, too
  */
 export function setTraps(onLeak: (what: string) => void, others?: RegExp): () => void {
   const undo: (() => void)[] = [];
@@ -19,7 +19,7 @@ export function setTraps(onLeak: (what: string) => void, others?: RegExp): () =>
         owner[name] = real as unknown as O[keyof O & string];
       });
     } catch {
-      // Not writable in this runtime: then it cannot be watched.
+      // The function is not writable in this runtime, so it cannot be watched.
     }
   };
   trap(globalThis, 'setTimeout', 'setTimeout');
@@ -34,7 +34,7 @@ export function setTraps(onLeak: (what: string) => void, others?: RegExp): () =>
   };
 }
 
-/** The frame right above the trap, if it is code of the product. */
+/** Returns the stack frame right above the trap, if it is code of the product. */
 function callerInProduct(others: RegExp | undefined): string | undefined {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 3;

@@ -2,7 +2,7 @@ import { afterMicrotasks } from './turn.js';
 
 /** The longest delay that a Node timer keeps, in ms. */
 const LONGEST_DELAY = 0x7fff_ffff;
-/** More events at one instant than this are a loop that never lets time go on. */
+/** The limit of events at one instant. More are an endless loop. */
 const EVENTS_PER_INSTANT = 200_000;
 
 export interface AfterOptions {
@@ -11,14 +11,14 @@ export interface AfterOptions {
 
 interface Event {
   readonly at: number;
-  /** 0: timers and the network. 1: what waits for the events of its instant to be handled. */
+  /** 0: timers and the network. 1: tasks that follow all events of their instant. */
   readonly phase: 0 | 1;
   readonly order: number;
   readonly owner: string;
   run: (() => void) | undefined;
 }
 
-/** The clock as one part of the world sees it (`Clock` of lib), and what the oracle may ask about it. */
+/** The clock of one part of the world (`Clock` of lib), with methods for the oracle. */
 export interface OwnedClock {
   now(): number;
   wallTime(): number;
@@ -30,8 +30,8 @@ export interface OwnedClock {
 const EPOCH = Date.UTC(2026, 10, 28);
 
 /**
- * Virtual time in ms. Nothing happens but what was scheduled here; time jumps from event to event. Between two events every
- * microtask is run to its end.
+ * Virtual time in ms. Only scheduled events happen, and time jumps from event to event. Between two events all microtasks run
+ * to their end.
  */
 export class VirtualClock {
   private time = 0;
@@ -39,23 +39,23 @@ export class VirtualClock {
   private readonly heap: Event[] = [];
   private readonly live = new Map<string, number>();
   private atThisInstant = 0;
-  /** Is told of a delay that is not a number. */
+  /** Called with each delay that is no number. */
   onMisuse: (what: string) => void = () => {};
-  /** Is told of what an event has thrown; time goes on. */
+  /** Called with each error that an event has thrown. Time goes on. */
   onThrown: (error: unknown) => void = () => {};
-  /** Events that were run. */
+  /** The number of events that have run. */
   events = 0;
 
   get now(): number {
     return this.time;
   }
 
-  /** Timers of this owner that wait. */
+  /** Returns the number of waiting timers of this owner. */
   waiting(owner: string): number {
     return this.live.get(owner) ?? 0;
   }
 
-  /** The clock that this owner is given. Its timers round as Node's do: whole ms, at least 1. */
+  /** Returns the clock of this owner. Its timers round as Node's do: whole ms, at least 1. */
   for(owner: string): OwnedClock {
     return {
       now: () => this.time,
@@ -69,12 +69,12 @@ export class VirtualClock {
     };
   }
 
-  /** Exactly `delay` ms from now, for the simulation itself. Returns what cancels it. */
+  /** Plans an event of the simulation in exactly `delay` ms. Returns a function that cancels it. */
   in(delay: number, run: () => void): () => void {
     return this.schedule(this.time + delay, 0, 'simulation', run);
   }
 
-  /** Runs events until `until` ms, or until `stop` says so; then calls `done`. */
+  /** Runs events until `until` ms, or until `stop` returns true, then calls `done`. */
   run(until: number, stop: () => boolean, done: (error?: Error) => void): void {
     const step = (): void => {
       for (;;) {
@@ -105,7 +105,7 @@ export class VirtualClock {
     afterMicrotasks(step);
   }
 
-  /** Drops all that waits. */
+  /** Drops all waiting events. */
   clear(): void {
     this.heap.length = 0;
     this.live.clear();

@@ -2,11 +2,11 @@ import type { Prng } from './prng.js';
 import { SimSocket, type WireEnd } from './sim-socket.js';
 import type { VirtualClock } from './virtual-clock.js';
 
-/** How bytes travel. */
+/** The speed of the network. */
 export interface Weather {
-  /** One way, ms, at least and at most. */
+  /** Minimum and maximum latency of one way, ms. */
   readonly latency: readonly [number, number];
-  /** The largest piece that arrives at once, in bytes; 0 for pieces as they were sent. */
+  /** The largest piece that arrives at once, in bytes; 0 for pieces in the size of the writes. */
   readonly chunk: number;
   /** Bytes a ms; 0 for no limit. */
   readonly bandwidth: number;
@@ -14,51 +14,51 @@ export interface Weather {
 
 export type Direction = 'up' | 'down' | 'both';
 
-/** One thing that befalls a wire. Plain data: steps of a scenario are such. */
+/** A fault of a wire. Plain data, since scenarios contain it. */
 export type WireFault =
-  /** The client's end is reset, and the broker is not told. */
+  /** The client's end is reset, and the broker does not notice. */
   | { readonly kind: 'halfOpen' }
   /** Both ends get ECONNRESET, now. */
   | { readonly kind: 'reset' }
-  /** The broker's process ends: an orderly end for the client, behind what is on its way. */
+  /** The broker's process ends: the client gets an orderly end behind the bytes on their way. */
   | { readonly kind: 'fin' }
-  /** Bytes vanish from now on, and neither end is told. */
+  /** Bytes vanish from now on, and neither end notices. */
   | { readonly kind: 'blackHole'; readonly direction: Direction }
-  /** After `bytes` more bytes it is reset, in the middle of a frame most often. */
+  /** The wire is reset after `bytes` more bytes, mostly in the middle of a frame. */
   | { readonly kind: 'truncate'; readonly direction: 'up' | 'down'; readonly bytes: number }
-  /** What is on its way, and what follows, stands still for `ms`. */
+  /** All bytes stand still for `ms`. */
   | { readonly kind: 'freeze'; readonly direction: Direction; readonly ms: number };
 
 /** Bytes that a direction takes before the sender's write waits: socket buffers of both ends. */
 const WINDOW = 64 * 1024;
-/** What one read of a socket brings, at most; in bytes. */
+/** The largest read of a socket, in bytes. */
 const READ = 64 * 1024;
-/** Pieces that one write is cut into, at most: byte by byte a large body would be all that a seed does. */
+/** The limit of pieces of one write. A large body in single bytes would take the whole seed. */
 const MOST_PIECES = 40;
 
 type Parcel = { readonly bytes: Buffer } | 'fin' | 'reset';
 
-/** One direction. */
+/** One direction of a wire. */
 class Lane implements WireEnd {
-  /** What the sender wants to send and the wire has not taken. */
+  /** Writes that the wire has not taken yet. */
   private readonly unsent: { chunks: readonly Buffer[]; taken: () => void }[] = [];
-  /** Sent, on its way. */
+  /** Bytes on their way. */
   private inFlight = 0;
   private lastArrival = 0;
-  /** Arrived, but the receiver takes nothing now. */
+  /** Parcels that have arrived while the receiver takes nothing. */
   private readonly arrived: Parcel[] = [];
   private receiverFull = false;
   private cancels = new Set<() => void>();
-  /** Nothing arrives any more, and nobody is told. */
+  /** Bytes vanish, and neither end notices. */
   lossy = false;
-  /** Nothing arrives before this time. */
+  /** The time before which no bytes arrive. */
   heldUntil = 0;
-  /** Bytes that still arrive; then the wire is cut. */
+  /** Number of bytes that still arrive before the wire is cut. */
   cutAfter = Infinity;
   onCut: () => void = () => {};
-  /** When the receiver got something last. */
+  /** The time of the receiver's last bytes. */
   lastBrought = 0;
-  /** Bytes are brought from within the sender's write; then this is called. */
+  /** Called after the wire has delivered bytes within the sender's write. */
   direct: (() => void) | undefined;
   private bringing = false;
 
@@ -70,7 +70,7 @@ class Lane implements WireEnd {
     private readonly back: () => Lane,
   ) {}
 
-  /** Bytes that nobody has got yet. */
+  /** Bytes that the receiver has not got yet. */
   get bytes(): number {
     return this.inFlight;
   }
@@ -87,19 +87,19 @@ class Lane implements WireEnd {
   }
 
   gone(reset: boolean): void {
-    // What the sender had not given to the wire goes with it.
+    // Writes that the wire has not taken are lost.
     this.unsent.length = 0;
     this.travel(reset ? 'reset' : 'fin', 0);
-    // What is on its way to a socket that is not there any more is answered with a reset.
+    // Bytes on their way to a socket that is gone cause a reset.
     if (this.back().abandon() && !reset) this.travel('reset', 0);
   }
 
   wanted(): void {
-    // Called on the lane that the socket sends on; what it wants comes on the other.
+    // The socket calls its sending lane, but wants the bytes of the other one.
     this.back().resume();
   }
 
-  /** Nobody is at the other end. @returns whether something was on its way */
+  /** Drops all bytes, since the receiver is gone. @returns whether bytes were on their way */
   abandon(): boolean {
     const lost = this.inFlight > 0 || this.unsent.length > 0;
     for (const cancel of this.cancels) cancel();
@@ -117,7 +117,7 @@ class Lane implements WireEnd {
   }
 
   private dispatch(chunks: readonly Buffer[]): void {
-    // Copied: what the sender does with its memory now is its own affair.
+    // The bytes are copied, since the sender may overwrite its memory now.
     const bytes = chunks.length === 1 ? Buffer.from(chunks[0]!) : Buffer.concat(chunks);
     this.inFlight += bytes.length;
     const { chunk } = this.weather();
@@ -132,14 +132,14 @@ class Lane implements WireEnd {
   }
 
   private travel(parcel: Parcel, size: number): void {
-    // A receiver that sends from within a write does so once: its peer would be in the middle of its own.
+    // Only one direction at a time delivers within the write: in the other one, the peer is in the middle of its own write.
     if (this.direct && this.isFree && !this.back().bringing) {
       this.arrived.push(parcel);
       this.handOver();
       return this.direct();
     }
     const { latency, bandwidth } = this.weather();
-    // In eighths of a ms, which floating point adds exactly.
+    // Times are in eighths of a ms, which floating point adds exactly.
     const flight = Math.round((latency[0] + this.random.next() * (latency[1] - latency[0])) * 8) / 8;
     const slot = bandwidth === 0 ? 0 : Math.ceil((size / bandwidth) * 8) / 8;
     this.lastArrival = Math.max(this.clock.now + flight, this.lastArrival + slot, this.heldUntil);
@@ -151,7 +151,7 @@ class Lane implements WireEnd {
     });
   }
 
-  /** Nothing is on its way, or stands still. */
+  /** No bytes are on their way or stand still. */
   private get isFree(): boolean {
     const { now } = this.clock;
     return this.cancels.size === 0 && this.arrived.length === 0 && this.heldUntil <= now;
@@ -205,18 +205,18 @@ function resetError(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }
 
-/** A connection between a client and a broker, and all that can befall it. */
+/** A connection between a client and a broker, with its faults. */
 export class Wire {
   readonly client: SimSocket;
   readonly broker: SimSocket;
   private readonly up: Lane;
   private readonly down: Lane;
-  /** When the client has begun to read again, after a pause of its own. */
+  /** The time at which the client has begun to read again after a pause. */
   private resumed = 0;
 
   constructor(
     readonly id: number,
-    /** The node that was connected to. */
+    /** The node at the other end. */
     readonly node: number,
     private readonly clock: VirtualClock,
     random: Prng,
@@ -240,7 +240,7 @@ export class Wire {
     return !this.client.destroyed;
   }
 
-  /** Bytes vanish on it. */
+  /** Bytes vanish on the wire. */
   get lossy(): boolean {
     return this.up.lossy || this.down.lossy;
   }
@@ -249,7 +249,7 @@ export class Wire {
     return direction === 'both' ? [this.up, this.down] : [this[direction]];
   }
 
-  /** Both ends get ECONNRESET, now. */
+  /** Resets both ends now: they get ECONNRESET. */
   reset(): void {
     for (const lane of [this.up, this.down]) lane.abandon();
     this.client.destroy(resetError());
@@ -278,12 +278,12 @@ export class Wire {
     }
   }
 
-  /** When the client got bytes last, or might have: while it does not read, it is not the peer that is silent. */
+  /** The time at which the client got, or could have got, its last bytes: while it does not read, the peer is not silent. */
   get lastHeard(): number {
     return this.client.isPaused() ? this.clock.now : Math.max(this.down.lastBrought, this.resumed);
   }
 
-  /** What was to be cut is not, any more. */
+  /** Cancels a planned cut. */
   mend(): void {
     for (const lane of [this.up, this.down]) lane.cutAfter = Infinity;
   }

@@ -1,18 +1,18 @@
-/** One thing that happens at a time, ms from the start. Plain data: a scenario can be printed, cut down and replayed. */
+/** An event at a time, ms from the start. Plain data, so that a scenario can be printed, shrunk and replayed. */
 export interface TimedStep {
   readonly at: number;
   readonly kind: string;
 }
 
-/** All that a run needs to know. */
+/** The complete input of a run. */
 export interface Scenario<S extends TimedStep = TimedStep> {
   readonly seed: number;
-  /** Settings that hold for the whole run, each simpler when it is left out. */
+  /** Settings for the whole run. A run without a setting is simpler. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly steps: readonly S[];
 }
 
-/** What should hold and did not. */
+/** An invariant that did not hold. */
 export interface Violation {
   readonly invariant: string;
   readonly what: string;
@@ -21,32 +21,32 @@ export interface Violation {
 }
 
 export interface RunOptions {
-  /** Lines of the trace that are kept; with none there is no hash either. Default: the end of it. */
+  /** Lines of the trace that are kept. `none` gives no hash either. Default: `end`. */
   readonly trace?: 'all' | 'end' | 'none';
-  /** Violations of other invariants are not looked at. */
+  /** Invariants that are checked. Default: all. */
   readonly only?: ReadonlySet<string>;
-  /** Nor are these. */
+  /** Invariants that are not checked. */
   readonly except?: ReadonlySet<string>;
 }
 
 export interface RunResult {
   readonly violation: Violation | undefined;
-  /** The same for the same scenario, always. */
+  /** Hash of the trace, the same for each run of a scenario. */
   readonly hash: string;
   readonly lines: readonly string[];
   /** ms */
   readonly virtualTime: number;
-  /** How often what happened. */
+  /** Counts of events, by name. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** A world that seeds can be run in. */
+/** A world that runs seeds. */
 export interface World<S extends TimedStep = TimedStep> {
   readonly name: string;
   /** The plainest value of each setting, for shrinking; undefined to leave it out. */
   readonly plainSettings: Readonly<Record<string, unknown>>;
   generate(seed: number): Scenario<S>;
   run(scenario: Scenario<S>, options: RunOptions): Promise<RunResult>;
-  /** Simpler ones of the same kind, most simple first, for shrinking. */
+  /** Returns simpler steps of the same kind, the simplest first, for shrinking. */
   simplify(step: S): readonly S[];
 }

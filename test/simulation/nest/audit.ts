@@ -4,7 +4,7 @@ import type { Director } from './director.js';
 import { numberIn } from './messages.js';
 import type { Scene } from './scene.js';
 
-/** After peace: every consumer consumes, and nothing waits or is unacknowledged. */
+/** Checks after peace that every consumer consumes and that no message waits or is unacknowledged. */
 export function auditPeace(scene: Scene, { apps, services }: Director): void {
   const { oracle, site } = scene;
   const consumers = new Map<string, number>();
@@ -39,7 +39,7 @@ export function auditPeace(scene: Scene, { apps, services }: Director): void {
   }
 }
 
-/** When all is closed nothing is left: timers, sockets, listeners, promises. */
+/** Checks after the close that no timers, sockets, listeners and promises are left. */
 export function auditRest(scene: Scene, { apps, services, clients }: Director): void {
   const { oracle, clock, promises, signals } = scene;
   for (const { name, liveWires } of [...apps, ...services, ...clients]) {
@@ -53,7 +53,7 @@ export function auditRest(scene: Scene, { apps, services, clients }: Director): 
   oracle.check(listeners === 0, 'leak', () => `${listeners} listeners are left on users' signals`);
 }
 
-/** What all queues hold, by queue and number. */
+/** Takes all messages of all queues. Resolves with their counts by queue and number. */
 export async function takeAll({ site }: Scene): Promise<Map<string, Map<number, number>>> {
   const found = new Map<string, Map<number, number>>();
   const connection = await site.operator('auditor');

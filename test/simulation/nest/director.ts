@@ -7,7 +7,7 @@ import { UserApp } from './user-app.js';
 
 type ToWire = Of<WireFault['kind']>;
 
-/** Carries out steps: the users' on their applications, the world's on network and broker. */
+/** Carries out the steps of users, on their applications, and those of the world, on network and broker. */
 export class Director {
   readonly apps: UserApp[] = [];
   readonly services: Service[] = [];
@@ -66,7 +66,7 @@ export class Director {
     }
   }
 
-  /** From now on nothing breaks, and everybody does what is expected. */
+  /** Begins peace: nothing breaks any more, and all users behave well. */
   makePeace(): void {
     const { scene } = this;
     const { network, broker } = scene.site;
@@ -79,7 +79,7 @@ export class Director {
     this.standUp();
   }
 
-  /** What is down comes up, and what is paused goes on. */
+  /** Starts applications that are down and resumes queues that are paused. */
   standUp(): void {
     if (!this.apps.some(({ state }) => state === 'running' || state === 'starting')) this.boot(0);
     const served = this.services.some(({ state }) => state === 'running' || state === 'starting');
@@ -87,7 +87,7 @@ export class Director {
     for (const app of this.apps) if (app.isLive) app.resume({});
   }
 
-  /** What is parked goes back; the first of each queue may fail to. */
+  /** Redrives all parked messages. The first one of each queue may fail. */
   redriveAll(app: UserApp | undefined): void {
     const { site, settings } = this.scene;
     const { faults, queues } = site.broker;
@@ -173,7 +173,7 @@ export class Director {
     }
   }
 
-  /** Where the broker cannot be reached, nothing is deleted. */
+  /** Deletes a queue, unless the broker cannot be reached. */
   private deleteQueue(queue: string): Promise<boolean> {
     return this.operate(`delete '${queue}'`, async (channel) => {
       this.scene.oracle.count('deleted messages', await channel.queueDelete(queue));
@@ -182,7 +182,7 @@ export class Director {
 
   private async usurp({ queue, ms }: Of<'usurp'>): Promise<void> {
     const usurped = await this.operate(`usurp '${queue}'`, async (channel) => {
-      // Both at once: nobody comes between them.
+      // The client sends both methods at once, so that no other method comes between them.
       const declared = [
         channel.queueDelete(queue),
         channel.queueDeclare(queue, { arguments: { 'x-max-length': 1_000 } }),
@@ -193,11 +193,11 @@ export class Director {
     const end = async (): Promise<void> => {
       if (!(await this.deleteQueue(queue))) this.scene.clock.in(1_000, () => void end());
     };
-    // Also where it seems to have failed: it may have been declared in that moment.
+    // The queue is deleted even if its declaration seems to have failed, since the broker may have declared it.
     this.scene.clock.in(ms, () => void end());
   }
 
-  /** @returns false where the broker cannot be reached, or refuses it */
+  /** @returns false if the broker cannot be reached or refuses the work */
   private async operate(what: string, work: (channel: Channel) => Promise<void>): Promise<boolean> {
     try {
       const connection = await this.scene.site.operator('operator');

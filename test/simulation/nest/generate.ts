@@ -4,10 +4,10 @@ import { delaysAfter } from './table.js';
 import { USERS } from './steps.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
-/** What is drawn by itself: of the others, `drawSituation` has one in some seeds. */
+/** Kinds of steps that are drawn singly. Some seeds have one of the others by `drawSituation`. */
 type Drawn = Exclude<StepKind, 'usurp'>;
 
-/** How often each kind comes, before a seed favours some and leaves others out. */
+/** The weight of each kind, before a seed favours some kinds and leaves others out. */
 const WEIGHTS: Readonly<Record<Drawn, number>> = {
   boot: 2, shutDown: 2, publish: 40, request: 12, pause: 2, resume: 2, redrive: 3, listParked: 1, letGo: 2,
   serve: 2, closeServer: 1, emit: 10, send: 10, closeClient: 0.5,
@@ -15,13 +15,13 @@ const WEIGHTS: Readonly<Record<Drawn, number>> = {
   nackNext: 3, returnNext: 2, cancelConsumers: 2, deleteQueue: 2, drop: 2, stall: 1, lag: 1, refuseLogins: 0.5,
 }; // prettier-ignore
 
-/** Without it there is nothing to look at. */
+/** The kind that no seed leaves out. */
 const ALWAYS: Drawn = 'publish';
 const APPS = 2;
-/** What a handler may take where its time is limited, ms: more than most acts take, and less than the longest. */
+/** The time limit of handlers, ms: more than most acts take, and less than the longest. */
 const TIMEOUT = 250;
 
-/** The scenario of a seed. */
+/** Returns the scenario of a seed. */
 export function generate(seed: number): NestScenario {
   const random = new Prng(seed, 'nest');
   const settings = drawSettings(random.split('settings'));
@@ -60,9 +60,9 @@ function drawSettings(random: Prng): NestSettings {
   };
 }
 
-/** What belongs together, or comes too seldom for one step in so many. */
+/** Draws steps that belong together, or that are too rare to be drawn singly. */
 function drawSituation(random: Prng, { calm, duration }: NestSettings): Step[] {
-  // While all is well yet, or at any time.
+  // The time is early, before anything breaks, or any time.
   const at = random.chance(0.5) ? 100 : Math.round(200 + (random.next() * duration) / 2);
   const queue = random.pick(['micro', 'micro', 'work', 'batch', 'price'] as const);
   if (!calm) {
@@ -70,7 +70,7 @@ function drawSituation(random: Prng, { calm, duration }: NestSettings): Step[] {
     const usurp: Step = { at, kind: 'usurp', queue, ms: random.pick([100, 1_000, 5_000]) };
     return queue === 'micro' ? [{ at: at - 90, kind: 'serve', app: 0 }, usurp] : [usurp];
   }
-  // The end of an application whose handler hangs, whichever of two gets the messages: where nothing breaks it is due in time.
+  // An application ends while its handler hangs. Either of two may get the messages. If nothing breaks, the end is in time.
   const begin = random.pick([300, 600, 1_000]);
   const to = random.pick(['work', 'hand', 'batch'] as const);
   return [
@@ -83,7 +83,7 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   const weights: Partial<Record<Drawn, number>> = {};
   for (const kind of Object.keys(WEIGHTS) as Drawn[]) {
     const favour = random.pick([0, 0, 1, 1, 1, 2, 5]);
-    // What hangs shall hang until peace there.
+    // In a calm run, a hanging handler hangs until peace.
     const never = settings.calm && (!USERS.has(kind) || kind === 'letGo');
     weights[kind] = never ? 0 : WEIGHTS[kind] * (favour === 0 && kind === ALWAYS ? 1 : favour);
   }
@@ -92,7 +92,7 @@ function drawSteps(random: Prng, settings: NestSettings): Step[] {
   const steps: Step[] = [{ at: 0, kind: 'boot', app: 0 }];
   if (random.chance(0.3)) steps.push({ at: 0, kind: 'boot', app: 1 });
   if (random.chance(0.5)) steps.push({ at: 10, kind: 'serve', app: 0 });
-  // Until then the weather is fair: in a storm from the beginning there would be nothing to lose.
+  // The weather is fair at first. In a storm from the beginning, there would be nothing to lose.
   if (!settings.calm) steps.push({ at: 120, kind: 'weather', weather: drawWeather(random) });
   const count = random.pick([8, 15, 30, 50]);
   const pauses = random.pick([0.2, 0.5, 0.8]);
@@ -114,13 +114,13 @@ function drawWeather(random: Prng): Weather {
   };
 }
 
-/** Where a message of the queue is put aside. */
+/** Draws a queue where a message of this queue waits or is parked. */
 function aside(random: Prng, queue: Target, settings: NestSettings): string {
   const delays = [1, 2].flatMap((attempt) => delaysAfter(attempt, settings));
   return `${queue}.${random.pick(['parked', ...delays.map((ms) => `retry.${ms}`)])}`;
 }
 
-/** What goes wrong in the middle of a step: by chance alone it seldom would. */
+/** Draws faults in the middle of a step, which would be rare otherwise. */
 function misfortunesOf(random: Prng, step: Step): Step[] {
   if (step.kind !== 'redrive' || random.chance(0.5)) return [];
   const { at, app, queue } = step;
@@ -193,7 +193,7 @@ function drawStep(random: Prng, kind: Drawn, at: number, targets: readonly Targe
   }
 }
 
-/** One that messages come from, or one where they wait. */
+/** Draws the queue itself or one where its messages wait. */
 function drawQueue(random: Prng, queue: Target, settings: NestSettings): string {
   const served = random.chance(0.3) || queue === 'mine' ? 'micro' : queue;
   return random.chance(0.6) ? served : aside(random, served, settings);

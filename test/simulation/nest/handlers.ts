@@ -23,11 +23,11 @@ import type { Scene } from './scene.js';
 import { BACKOFF, type Act, type NestSettings } from './steps.js';
 import type { Outcome } from './table.js';
 
-/** What an attempt comes to. */
+/** The result of an attempt. */
 interface Done {
   readonly act: Act;
   readonly outcome: Outcome;
-  /** The time of the handler was over before. */
+  /** The error of a handler whose time was over before. */
   readonly late?: HandlerTimeoutError;
 }
 
@@ -36,10 +36,10 @@ export function retryOf({ attempts, backoff, then }: NestSettings): RetryOptions
   return { attempts, backoff: backoff === 'fixed' ? fixed(BACKOFF.fixed) : exponential(initial, max), then };
 }
 
-/** What the log says of a connection that is lost, or still is, behind the connection's name. */
+/** Log texts about a lost connection, behind the connection's name. */
 const LOSS = /^(?:connection to|reconnecting failed)/;
 
-/** What an act throws; undefined when it returns. */
+/** Returns the error that an act throws; undefined for an act that returns. */
 function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error | undefined {
   switch (outcome) {
     case 'throw':
@@ -68,21 +68,21 @@ function timedOut(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Does what letters say, in one application, and tells the ledger. */
+/** Carries out the acts of letters in one application, and reports them to the ledger. */
 export class Handlers {
-  /** The application has been shut down: nothing may begin any more. */
+  /** The application has been shut down. No handler may begin any more. */
   over = false;
   /** Queues that are paused. */
   readonly paused = new Set<string>();
-  /** How often its listeners were called. */
+  /** The number of calls of the application's listeners. */
   readonly heard = { cancelled: 0, returned: 0 };
-  /** When each letter of a batch has come. */
+  /** The time of arrival of each letter of a batch. */
   private readonly arrivals = new WeakMap<Letter, number>();
-  /** When the connection that is consumed on was lost. */
+  /** The time at which the consuming connection was lost. */
   private lostAt = -1;
-  /** What the pipes of the batch have refused at the last of these moments. */
+  /** The runs that the pipes of the batch refused at that time. */
   private refusedOfBatch: Run[] = [];
-  /** How often each was paused or resumed. */
+  /** The number of pauses and resumes of each queue. */
   private readonly switches = new Map<string, number>();
   private readonly times = new Map<string, number>();
 
@@ -93,7 +93,7 @@ export class Handlers {
     scene.hearers.push((line) => this.onLine(line));
   }
 
-  /** Somebody pauses or resumes these. @returns what to call once they are paused: it holds for those that nobody has resumed meanwhile */
+  /** Notes that these queues are paused or resumed. @returns a function to call once they are paused, unless resumed meanwhile */
   onSwitch(queues: readonly string[]): () => void {
     const turns = queues.map((queue) => {
       const turn = (this.switches.get(queue) ?? 0) + 1;
@@ -106,7 +106,7 @@ export class Handlers {
     };
   }
 
-  /** A line of the log. */
+  /** Called with each line of the log. */
   private onLine(line: string): void {
     const name = `${this.app} (consuming): `;
     if (!line.startsWith(name) || !LOSS.test(line.slice(name.length))) return;
@@ -114,12 +114,12 @@ export class Handlers {
     for (const run of this.refusedOfBatch) if (run.ended === this.lostAt) run.lostInPipes = true;
   }
 
-  /** A pipe that refuses letters, as `ValidationPipe` would. */
+  /** Returns a pipe that refuses letters, as `ValidationPipe` does. */
   refusing(queue: string): PipeTransform {
     return {
       transform: (letter: Letter) => {
         if (!this.scene.healed && isRefused(letter)) {
-          // The pipe does not see the attempt: what it refuses it refuses the first time.
+          // The pipe does not know the attempt, so it refuses letters at the first attempt.
           const { ledger } = this.scene;
           const sent = ledger.get(letter.n);
           const seen = { attempt: 1, exchange: sent?.exchange ?? '', routingKey: sent?.key ?? '', messageId: sent?.messageId, lastFailure: undefined }; // prettier-ignore
@@ -143,7 +143,7 @@ export class Handlers {
     return this.scene.ledger.begin(this.app, queue, letter.n, { attempt, exchange, routingKey, messageId: properties.messageId, lastFailure }); // prettier-ignore
   }
 
-  /** What is to be done with this attempt, once it is time. */
+  /** Carries out the act of an attempt after its delay. */
   async act(queue: string, letter: Letter, attempt: number, signal: AbortSignal): Promise<Done> {
     const { scene } = this;
     const { timeout } = scene.settings;
@@ -161,7 +161,7 @@ export class Handlers {
     return { act, outcome: act.do === 'hang' ? 'ok' : act.do };
   }
 
-  /** A message by itself. Throws what is planned. */
+  /** Handles a single message. @throws the planned error */
   async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
     const run = this.begin(queue, letter, context);
     const { act, outcome, late } = await this.act(queue, letter, run.attempt, context.signal);
@@ -206,7 +206,7 @@ export class Handlers {
     if (all) throw common;
   }
 
-  /** In peace nothing is given back any more: each time costs a second, which with a prefetch of 1 nobody else can use. */
+  /** Returns whether to requeue once more. Not in peace: each requeue takes a second, which blocks a prefetch of 1. */
   private onceMore(key: string, times: number): boolean {
     if (this.scene.peace) return false;
     const so = (this.times.get(key) ?? 0) + 1;
@@ -215,7 +215,7 @@ export class Handlers {
   }
 }
 
-/** A provider with a consumer of each kind. */
+/** Returns a provider with a consumer of each kind. */
 export function providerOf(handlers: Handlers, settings: NestSettings): Type {
   const { prefetch, concurrency, batch } = settings;
   const retry = retryOf(settings);

@@ -12,20 +12,20 @@ import { DURABLE, type NestSettings, type Target } from './steps.js';
 export interface Sent {
   readonly n: number;
   readonly to: Target;
-  /** The queue that this is. */
+  /** The name of the target queue. */
   readonly queue: string;
   readonly exchange: string;
   readonly key: string;
   readonly messageId: string | undefined;
-  /** An answer is waited for. */
+  /** The message is a request. */
   readonly asked: boolean;
-  /** Its bytes are no JSON. */
+  /** The body is no JSON. */
   readonly bad: boolean;
-  /** What the publisher was told. */
+  /** The outcome that the publisher received. */
   told: 'confirmed' | 'not-sent' | 'returned' | 'nacked' | undefined;
 }
 
-/** One time that a handler was given a message, or a pipe refused it. */
+/** One attempt at a message, by a handler or by a pipe that refused it. */
 export interface Run {
   readonly n: number;
   readonly queue: string;
@@ -36,49 +36,49 @@ export interface Run {
   outcome: Outcome | undefined;
   fate: Fate | undefined;
   error: string | undefined;
-  /** `failures$` has told of it. */
+  /** `failures$` has emitted the failure. */
   announced: boolean;
-  /** Its channel was lost before the pipes of its batch were done: it has not begun, and `failures$` may say nothing. */
+  /** The channel was lost during the pipes of the batch: the handler has not begun, and `failures$` may emit nothing. */
   lostInPipes?: boolean;
 }
 
-/** What handlers see of a message. */
+/** The data of a message that handlers get. */
 export interface Seen {
   readonly attempt: number;
   readonly exchange: string;
   readonly routingKey: string;
   readonly messageId: string | undefined;
-  /** `unseen` where the context does not tell. */
+  /** `unseen` if the context does not have it. */
   readonly lastFailure: FailureRecord | 'unseen' | undefined;
 }
 
-/** Ms by which a retry may seem early: the network takes its time, and the broker's clock is in whole ms. */
+/** Time by which a retry may seem early, ms: the network has latency, and the broker's clock counts whole ms. */
 const EARLY = 50;
 
-/** What a queue's name has more where its messages wait or are kept. */
+/** The suffix of the queues in which a queue's messages wait or are parked. */
 const ASIDE = /\.(?:parked|retry\.\d+)$/;
 
-/** How long it may take to put a message aside, or to answer it, ms. */
+/** Time for putting a message aside, or for answering it, ms. */
 const SETTLING = 60_000;
 
-/** What users did and were told, against what handlers got and what the broker says. */
+/** Compares the actions and reports of users with the messages of handlers and the events of the broker. */
 export class Ledger {
   private readonly sent = new Map<number, Sent>();
   private readonly runs = new Map<number, Run[]>();
-  /** Publishes that the broker has seen, by what became of them. */
+  /** The outcomes of each publish at the broker. */
   private readonly atBroker = new Map<number, Set<string>>();
-  /** When the broker has seen each the last time, ms. */
+  /** The time of the last arrival of each message at the broker, ms. */
   private readonly arrivals = new Map<number, number>();
-  /** By message id. */
+  /** The numbers of messages, by message id. */
   private readonly numbers = new Map<string, number>();
-  /** Messages that were sent before their queue was deleted: they may be gone with it. */
+  /** Messages that were sent before their queue was deleted, so they may be gone. */
   private readonly deleted = new Set<number>();
-  /** Messages whose channel was lost on their way through the pipes, so that `failures$` told of them before their handler began. */
+  /** Messages whose channel was lost during the pipes, so that `failures$` emitted them before their handler began. */
   private readonly lostOnTheWay = new Map<string, string>();
-  /** When applications began to shut down, by name. */
+  /** The times at which applications began to shut down, by name. */
   private readonly shutDowns = new Map<string, number>();
   private lastNumber = 0;
-  /** Something has failed on the way: messages may come twice. */
+  /** A fault has happened, so messages may come twice. */
   disturbed = false;
 
   constructor(
@@ -100,7 +100,7 @@ export class Ledger {
     return this.sent.get(n);
   }
 
-  /** A publish has reached the broker. */
+  /** Notes that a publish has reached the broker. */
   onPublished(n: number, messageId: string | undefined, outcome: string): void {
     if (messageId !== undefined) this.numbers.set(messageId, n);
     const outcomes = this.atBroker.get(n) ?? new Set<string>();
@@ -114,24 +114,24 @@ export class Ledger {
     );
   }
 
-  /** The message has reached the broker after that time, ms. */
+  /** Returns whether the message has reached the broker after that time, ms. */
   arrivedAfter(n: number, time: number): boolean {
     return (this.arrivals.get(n) ?? -1) > time;
   }
 
-  /** The publisher was told. */
+  /** Notes and checks the outcome that the publisher received. */
   tell(sent: Sent, told: Sent['told']): void {
     sent.told = told;
     const outcomes = this.atBroker.get(sent.n);
     if (told === 'confirmed') this.oracle.check(outcomes?.has('routed') === true, 'confirmed', () => `message ${sent.n} was told as confirmed; the broker has ${say(outcomes)}`); // prettier-ignore
-    // What the broker has refused the client sends once more, on a channel opened anew; there it may be told as not sent.
+    // The client sends a refused publish again, on a channel that it opens again, and may report that one as not sent.
     const taken = [...(outcomes ?? [])].some((outcome) => outcome !== 'nacked');
     if (told === 'not-sent') this.oracle.check(!taken, 'not-sent', () => `message ${sent.n} was told as not sent; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'returned') this.oracle.check(outcomes?.has('unroutable') === true || outcomes?.has('returned') === true, 'outcome', () => `message ${sent.n} was told as returned; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'nacked') this.oracle.check(outcomes?.has('nacked') === true, 'outcome', () => `message ${sent.n} was told as nacked; the broker has ${say(outcomes)}`); // prettier-ignore
   }
 
-  /** A handler gets a message, or a pipe does. */
+  /** Notes that a handler or a pipe gets a message. */
   begin(app: string, queue: string, n: number, seen: Seen): Run {
     const run: Run = { n, queue, app, attempt: seen.attempt, began: this.now(), ended: undefined, outcome: undefined, fate: undefined, error: undefined, announced: false }; // prettier-ignore
     run.announced = this.lostOnTheWay.delete(this.wayOf(app, n, seen.attempt));
@@ -151,20 +151,20 @@ export class Ledger {
     return run;
   }
 
-  /** It has ended. @param error as failure records say it */
+  /** Notes the end of a run. @param error the text of the failure record */
   end(run: Run, outcome: Outcome, error?: string): void {
     run.ended = this.now();
     run.outcome = outcome;
     run.error = error;
     const sent = this.sent.get(run.n);
     const asked = sent?.asked === true;
-    // A request of the transport is answered with whatever is thrown; one of the module may be put off.
+    // The transport answers a request with any error. The module may retry a request.
     const over = asked && sent.to === 'micro' && outcome !== 'ok';
     run.fate = over ? 'answer' : fateOf(outcome, run.attempt, this.settings, asked);
     this.oracle.count(`fate: ${run.fate}`);
   }
 
-  /** A queue, or one of those where its messages wait, is deleted with all that is in it. */
+  /** Notes the deletion of a queue, or of one where its messages wait, with all its messages. */
   onDeleted(name: string): void {
     const queue = name.replace(ASIDE, '');
     for (const sent of this.sent.values()) if (sent.queue === queue) this.deleted.add(sent.n);
@@ -174,7 +174,7 @@ export class Ledger {
     this.shutDowns.set(app, this.now());
   }
 
-  /** `failures$` tells. */
+  /** Checks a failure that `failures$` emits. */
   onFailure(app: string, { queue, messageId, attempt, decision, delay, cause }: ConsumerFailure): void {
     const { oracle } = this;
     const n = this.numbers.get(messageId ?? '') ?? -1;
@@ -188,14 +188,14 @@ export class Ledger {
     }
     const late = cause instanceof HandlerTimeoutError;
     const run = this.runs.get(n)?.find((run) => {
-      // A handler that has run too long may hear of it after this.
+      // A handler that has run too long may notice it after this.
       const failed = late ? run.outcome === undefined || run.error?.startsWith(cause.name) : run.fate && run.fate !== 'done'; // prettier-ignore
       return run.app === app && run.attempt === attempt && failed && !run.announced;
     });
     if (!run) return oracle.fail('table', `${what}; no handler has failed so`);
     run.announced = true;
     const due = run.fate ?? fateOf('throw', attempt, this.settings, sent?.asked === true);
-    // A hand that has settled before the error came is heard of as such.
+    // `settled` means that the handler settled the message before it threw.
     const settled = decision === 'settled' && due !== 'retry';
     oracle.check(decision === due || settled || this.mayBePostponed(decision), 'table', () => `${what}; due is ${due}`);
     if (decision !== 'retry') return;
@@ -204,7 +204,7 @@ export class Ledger {
     oracle.check(known, 'table', () => `${what} in ${String(delay)} ms`);
   }
 
-  /** The channel of a message was lost while it was handled: it comes again, whatever its handler comes to. */
+  /** Handles the loss of a message's channel during its handler: the message comes again, whatever the outcome. */
   private onStale(app: string, n: number, attempt: number, what: string): void {
     const run = this.runs.get(n)?.findLast((run) => run.app === app && run.attempt === attempt && !run.announced);
     if (run) run.announced = true;
@@ -215,7 +215,7 @@ export class Ledger {
     return `${app} ${n} ${attempt} ${this.now()}`;
   }
 
-  /** A request was answered: with an error, or the number of the message that its handler had. */
+  /** Checks the answer to a request: an error, or the number of the message that its handler had. */
   onAnswer(sent: Sent, error: Error | undefined, n: number | undefined): void {
     const { oracle } = this;
     const runs = this.runs.get(sent.n) ?? [];
@@ -229,7 +229,7 @@ export class Ledger {
     oracle.check(failed, 'answer', () => `${what}; no handler has failed`);
   }
 
-  /** At the end. @param found by queue and number, how many */
+  /** Checks all messages at the end. @param found the counts of messages, by queue and number */
   audit(found: ReadonlyMap<string, ReadonlyMap<number, number>>): void {
     const { oracle } = this;
     const count = (queue: string, n: number): number => found.get(queue)?.get(n) ?? 0;
@@ -258,7 +258,7 @@ export class Ledger {
       for (const run of runs) {
         if (run.fate === undefined || run.fate === 'done' || run.announced || run.queue === 'micro') continue;
         const byHand = run.outcome === 'nack' || run.outcome === 'rejectByHand';
-        // What is settled only after the application has ended is heard of by nobody.
+        // No listener gets a failure that is settled after the application has ended.
         const late = run.ended! + SETTLING >= (this.shutDowns.get(run.app) ?? Infinity);
         oracle.check(byHand || late || run.lostInPipes === true, 'told', () => `failures$ has not told of attempt ${run.attempt}: ${story()}`); // prettier-ignore
       }
@@ -271,7 +271,7 @@ export class Ledger {
     }
   }
 
-  /** What could not be put aside goes back to its queue. */
+  /** Returns whether the message may go back to its queue, since it could not be put aside. */
   private mayBePostponed(decision: string): boolean {
     return decision === 'requeue' && this.disturbed;
   }

@@ -1,6 +1,6 @@
 import type { Act, Plan, PublishSettings } from './steps.js';
 
-/** What a message says: who it is, and what its handlers shall do. */
+/** The payload of a message: its number, and the acts of its handlers. */
 export interface Letter {
   readonly n: number;
   readonly plan: Plan;
@@ -11,23 +11,23 @@ export function letterOf(n: number, { plan, size }: PublishSettings): Letter {
   return { n, plan, ...(size ? { pad: 'p'.repeat(size) } : {}) };
 }
 
-/** Bytes that are no JSON; its headers say who it is. */
+/** A body that is no JSON. The headers identify the message. */
 export const NO_JSON = Buffer.from('{"n":');
 
-/** What is done with an attempt. */
+/** Returns the act of an attempt. */
 export function actOf(plan: Plan, attempt: number): Act {
   const act = plan[Math.min(attempt, plan.length) - 1]!;
-  // Refused is only what is refused the first time: a pipe does not know the attempt. A retry asked for has an end.
+  // A pipe does not know the attempt, so it refuses at the first one only. A requested retry has an end.
   if (act.do === 'refuse') return { do: attempt === 1 ? 'ok' : 'throw', after: act.after };
   return act.do === 'retry' && attempt > plan.length ? { do: 'ok', after: 0 } : act;
 }
 
-/** The pipe refuses it. */
+/** Returns whether the pipe refuses the letter. */
 export function isRefused({ plan }: Letter): boolean {
   return plan[0]!.do === 'refuse';
 }
 
-/** The number of a message on the wire; -1 for one that is not of a user's. */
+/** Returns the number of a message on the wire; -1 for a message that no user has sent. */
 export function numberIn({ headers }: { readonly headers?: Readonly<Record<string, unknown>> | undefined }): number {
   const n = headers?.['n'];
   return typeof n === 'number' ? n : -1;

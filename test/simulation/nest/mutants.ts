@@ -3,7 +3,7 @@ import type { Mutant } from '../mutant.js';
 const settlement = 'src/settlement';
 const consumers = 'src/consumers';
 
-/** Defects of the Nest layer; each must be found by the simulation within a minute. */
+/** Defects of the Nest layer. The simulation must find each of them within a minute. */
 export const mutants: readonly Mutant[] = [
   {
     file: `${settlement}/settler.ts`,

@@ -18,14 +18,14 @@ import { Site } from './site.js';
 import type { NestScenario, Step } from './steps.js';
 import { NoTransport } from './user-app.js';
 
-/** After so much of peace, ms: what has failed to start is started again; all is handled and what is parked sent back; all is well. */
+/** Times of peace, ms: applications that failed to start are started again; parked messages are redriven; peace ends. */
 const PEACE = { again: [20_000, 50_000], redrive: 90_000, over: 120_000 } as const;
-/** From the last close until nothing may be left, ms. */
+/** Time after the last close until nothing may be left, ms. */
 const AFTER_CLOSE = 45_000;
 
 /**
- * Nest and rxjs must not know the real time either. What stays out of the picture: Nest measures how long it takes to make
- * providers and names of modules, and says so in its log alone; its names of modules are random, and nothing goes by them.
+ * Nest and rxjs must not use the real time either. Two files are exempt: Nest measures the time for making providers and module
+ * names and only logs it, and its module names are random but have no effect.
  */
 const NEST = /node_modules\/(?:@nestjs|rxjs)\/(?!core\/injector\/(?:injector|opaque-key-factory))/;
 
@@ -44,8 +44,8 @@ class Empty {}
 let loaded: Promise<void> | undefined;
 
 /**
- * Nest imports its package of microservices when the first of them is made. That takes turns of the real event loop, so it
- * must not be within a run.
+ * Nest imports its package of microservices with the first microservice. That takes turns of the real event loop, so it must
+ * not happen within a run.
  */
 function loadNest(): Promise<void> {
   return (loaded ??= (async () => {

@@ -8,15 +8,15 @@ import type { Ledger } from './ledger.js';
 import type { Site } from './site.js';
 import type { NestSettings } from './steps.js';
 
-/** What all users share. */
+/** The objects that all users share. */
 export class Scene {
-  /** Nothing is broken any more. */
+  /** Nothing breaks any more. */
   peace = false;
-  /** From now on every handler returns. */
+  /** Every handler returns. */
   healed = false;
   /** Signals that users have handed in. */
   readonly signals: AbortSignal[] = [];
-  /** Are told each line of the log, whoever it is of: Nest has one logger for all applications, the last one's. */
+  /** Called with each line of every log: Nest has one logger for all applications, the last one's. */
   readonly hearers: ((line: string) => void)[] = [];
   private hanging: (() => void)[] = [];
 
@@ -31,7 +31,7 @@ export class Scene {
     readonly site: Site,
   ) {}
 
-  /** What an application has as its logger: its lines are in the trace. */
+  /** Returns the logger of an application. It writes into the trace. */
   loggerOf(name: string): LoggerService {
     const log = (level: string) => (line: unknown): void => {
       this.trace.add('log', `${name} ${level} ${String(line)}`);
@@ -44,7 +44,7 @@ export class Scene {
     return new Promise((resolve) => void this.clock.in(ms, resolve));
   }
 
-  /** It is closed: no timer of it waits, but for one of each socket whose peer has not closed yet. */
+  /** Checks that a closed user has no timer, except one for each socket whose peer has not closed yet. */
   leavesNoTimer(user: { readonly name: string; readonly liveWires: readonly unknown[] }): void {
     this.clock.in(1, () => {
       const [timers, sockets] = [this.clock.waiting(user.name), user.liveWires.length];
@@ -52,7 +52,7 @@ export class Scene {
     });
   }
 
-  /** Handlers that hang wait for this. */
+  /** Resolves when hanging handlers may return. */
   untilLetGo(): Promise<void> {
     return this.peace ? Promise.resolve() : new Promise((resolve) => this.hanging.push(resolve));
   }
@@ -61,7 +61,7 @@ export class Scene {
     for (const go of this.hanging.splice(0)) go();
   }
 
-  /** A signal that is aborted after so many ms; 0: already. */
+  /** Returns a signal that is aborted after `ms`; 0 for an aborted signal. */
   signalAfter(ms: number | undefined): AbortSignal | undefined {
     if (ms === undefined) return undefined;
     const controller = new AbortController();

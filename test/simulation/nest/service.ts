@@ -13,14 +13,14 @@ import { DEAD, type Of, type PublishSettings } from './steps.js';
 import { toldBy } from './user-app.js';
 
 const QUEUE = 'micro';
-/** Replies, the channel, and the connection, each in its 10 s, and the last replies in their 1 s. */
+/** Time for closing, ms: 10 s each for the replies, the channel and the connection, and 1 s for the last replies. */
 const FAREWELLS = 31_000;
-/** Until requests have heard that their connection is gone, and those that wait for another that it cannot be had, ms. */
+/** Time until requests have failed after the loss of their connection, also those that wait for a new one, ms. */
 const REPLIES_LOST = 10_000;
-/** Until a client has connected, or has failed to, ms. */
+/** Time until a client has connected or failed, ms. */
 const CONNECTING = 60_000;
 
-/** Handlers may give a message back more often than quorum queues let them by default. */
+/** Handlers may requeue a message more often than quorum queues allow by default. */
 const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } as const;
 
 /** The service has answered with an error. */
@@ -49,7 +49,7 @@ export class Service {
   state: 'starting' | 'running' | 'failed' | 'closing' | 'closed' = 'starting';
   private readonly handlers: Handlers;
   private readonly server: AmqpServer;
-  /** With controllers. */
+  /** The application, for a service with controllers. */
   private app: INestMicroservice | undefined;
 
   constructor(
@@ -70,7 +70,7 @@ export class Service {
   start(): void {
     const { scene, server } = this;
     const alone = (): Promise<void> => new Promise((resolve, reject) => void server.listen((error) => (error ? reject(error as Error) : resolve()))); // prettier-ignore
-    // It tries for as long as it takes; `close` ends that.
+    // The service tries to connect until `close`.
     const listen = scene.settings.controllers ? () => this.listen() : alone;
     scene.promises.watch(`serve ${this.name}`, listen, { within: Infinity }, (error) => {
       if (this.state === 'starting') this.state = error ? 'failed' : 'running';
@@ -109,7 +109,7 @@ export class Service {
   private async handle(letter: Letter, context: AmqpRpcContext): Promise<unknown> {
     const { attempt, properties } = context;
     const { exchange, routingKey } = context.getMessage().fields;
-    // What the context of a consumer has, for handlers that know no other.
+    // The handlers expect the members of a consumer's context.
     const seen = {
       attempt,
       properties,
@@ -122,7 +122,7 @@ export class Service {
   }
 }
 
-/** Nest makes an "Internal server error" of an error; in an `RpcException` it stays what it is. */
+/** Returns a controller. It throws RpcException, since Nest replaces other errors by "Internal server error". */
 function controllerOf(handle: (letter: Letter, context: AmqpRpcContext) => Promise<unknown>): Type {
   const handled = async (letter: Letter, context: AmqpRpcContext): Promise<unknown> => {
     try {
@@ -152,7 +152,7 @@ export class ServiceClient {
   readonly wires: Wire[] = [];
   closed = false;
   private readonly client: AmqpClientProxy;
-  /** Numbers of requests. */
+  /** Numbers of the requests without an answer. */
   private readonly unanswered = new Set<number>();
 
   constructor(
@@ -195,14 +195,14 @@ export class ServiceClient {
     scene.promises.watch(`closeClient ${name}`, () => client.close(), { within: 21_000 }, () => scene.leavesNoTimer(this)); // prettier-ignore
   }
 
-  /** With its connection the replies to all requests are lost: none of them waits any longer. */
+  /** Checks that all requests fail with their connection, since their replies are lost. */
   private onWire(wire: Wire): void {
     this.wires.push(wire);
     const { oracle, clock, ledger } = this.scene;
     wire.client.once('close', () => {
       const [lost, lostAt] = [[...this.unanswered], clock.now];
       clock.in(REPLIES_LOST, () => {
-        // What had to wait for the first session may have been sent on the next connection.
+        // A request that waited for the first session may have been sent on the next connection.
         const waits = lost.filter((n) => this.unanswered.has(n) && !ledger.arrivedAfter(n, lostAt));
         oracle.check(waits.length === 0, 'settles', () => `${this.name}: requests ${waits.join()} wait for replies to a connection that is gone`); // prettier-ignore
       });

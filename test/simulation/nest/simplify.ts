@@ -1,6 +1,6 @@
 import { BACKOFF, type Act, type PublishSettings, type Step } from './steps.js';
 
-/** What settings are when they do not matter. */
+/** The plainest values of all settings. */
 export const plainSettings = {
   heartbeat: 10,
   rpcTimeout: 10_000,
@@ -29,10 +29,10 @@ export const plainSettings = {
   duration: 5_000,
 } as const;
 
-/** Steps that are about one queue. */
+/** Kinds of steps that must name a queue. */
 const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>(['redrive', 'listParked', 'deleteQueue', 'usurp']);
 
-/** Values that a step may have in place of its own: fewer, smaller, at once. */
+/** Returns simpler variants of a step: with fewer, smaller or zero values. */
 export function simplify(step: Step): readonly Step[] {
   const simpler: Step[] = [];
   if ('what' in step) {

@@ -11,10 +11,10 @@ import type { Ledger } from './ledger.js';
 import { numberIn } from './messages.js';
 import { FAIR_WEATHER, type NestSettings } from './steps.js';
 
-/** Reply codes by which a broker says that its client breaks the protocol. */
+/** Reply codes for clients that violate the protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
-/** The broker, the network before it, and what both tell the ledger. */
+/** The broker and the network before it. Reports the events of both to the ledger. */
 export class Site {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
@@ -34,7 +34,7 @@ export class Site {
     this.broker.journal.watch((entry) => this.onEntry(entry));
   }
 
-  /** How a user connects. @param onWire hears of each connection that is made */
+  /** Returns the options with which a user connects. @param onWire called with each new wire */
   connection(owner: string, onWire: (wire: Wire) => void): Omit<ConnectionOptions, 'urls' | 'connectionName'> {
     const { heartbeat, rpcTimeout } = this.settings;
     return {
@@ -52,7 +52,7 @@ export class Site {
     };
   }
 
-  /** A connection that looks after the broker, and belongs to no application. */
+  /** Opens a connection for an operator's work. It belongs to no application. */
   operator(name: string): Promise<Connection> {
     return connect({
       urls: 'amqp://node0',
@@ -75,7 +75,7 @@ export class Site {
       case 'published': {
         const { outcome, exchange, routingKey } = entry;
         const n = numberIn(entry.message.properties);
-        // One that is refused or nacked on its way to a retry: so it is tried again later.
+        // A message that is refused or nacked on its way to a retry is tried again later.
         if (outcome !== 'routed' || n < 0) this.ledger.disturbed ||= exchange === '' && /\.(retry|parked)/.test(routingKey); // prettier-ignore
         return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome);
       }

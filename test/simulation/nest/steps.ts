@@ -1,38 +1,38 @@
 import type { Scenario, TimedStep } from '../engine/world.js';
 import type { Weather, WireFault } from '../engine/wire.js';
 
-/** What a handler does with one attempt at a message. */
+/** The act of a handler in one attempt at a message. */
 export interface Act {
   readonly do:
     /** Returns; with `ack: 'manual'` it acks. */
     | 'ok'
-    /** Throws an error of its own. */
+    /** Throws an ordinary error. */
     | 'throw'
     /** Throws `RejectMessage`. */
     | 'reject'
-    /** Throws `RetryMessage`, after `delay` or the policy's own. */
+    /** Throws `RetryMessage`, with `delay` or the delay of the policy. */
     | 'retry'
     /** Throws `RequeueMessage`, `times` times; then it returns. */
     | 'requeue'
-    /** Never reached: the pipe refuses it. */
+    /** The pipe refuses the message, so the handler is not called. */
     | 'refuse'
-    /** Settles it by hand, and then throws. */
+    /** Settles the message by hand, and then throws. */
     | 'settleAndThrow'
-    /** By hand, where it may: given back once, or refused. */
+    /** Nacks by hand, if the consumer is manual: requeues once, or rejects. */
     | 'nack'
     | 'rejectByHand'
-    /** Of a batch: the whole handler throws. */
+    /** The whole handler of a batch throws. */
     | 'throwAll'
-    /** Does not return until somebody lets go, or peace comes. */
+    /** Does not return until a step lets it go or peace comes. */
     | 'hang';
-  /** ms until it does so; 0 within the call. */
+  /** Delay of the act, ms; 0 for within the call. */
   readonly after: number;
-  /** Of `retry`, ms. */
+  /** Delay of `retry`, ms. */
   readonly delay?: number;
   readonly times?: number;
 }
 
-/** What attempt 1, 2, … at a message does; the last goes on for all later ones. */
+/** The acts of attempts 1, 2, … at a message. The last one holds for all later attempts. */
 export type Plan = readonly Act[];
 
 /** Queues that users publish to, with a consumer of each kind. */
@@ -40,30 +40,30 @@ export type Target = 'work' | 'hand' | 'batch' | 'price' | 'mine' | 'micro';
 
 export interface PublishSettings {
   readonly to: Target;
-  /** By the exchange that the queue is bound to, or to the queue. */
+  /** Publishes to the exchange that the queue is bound to, instead of to the queue. */
   readonly exchange?: boolean;
   readonly count: number;
   readonly plan: Plan;
-  /** Bytes that are no JSON. */
+  /** The body is no JSON. */
   readonly bad?: boolean;
-  /** Bytes of the payload beside what it says. */
+  /** Extra bytes of the payload. */
   readonly size?: number;
   readonly timeout?: number;
   readonly abortAfter?: number;
-  /** To a routing key that leads nowhere. */
+  /** Publishes with a routing key without a queue. */
   readonly nowhere?: boolean;
   readonly transient?: boolean;
-  /** `messageId` is drawn by the publisher. */
+  /** The publisher makes the `messageId`. */
   readonly noId?: boolean;
 }
 
-/** Which of an application's connections: of each pair the n-th that is open. */
+/** Selects a connection of an application: the n-th open one of each pair. */
 interface OnWire {
   readonly app: number;
   readonly nth: number;
 }
 
-/** `app` names a slot, in which one application runs after the other; a step for something that is not there does nothing. */
+/** `app` selects a slot, in which one application runs after the other. A step for a missing object does nothing. */
 export type Step = TimedStep &
   (
     | { readonly kind: 'boot'; readonly app: number }
@@ -85,13 +85,13 @@ export type Step = TimedStep &
     | { readonly kind: 'crash'; readonly ms: number }
     | { readonly kind: 'stopBroker'; readonly ms: number }
     | { readonly kind: 'block'; readonly ms: number }
-    /** `key`: of publishes to this queue, a retry's or a parked message's. */
+    /** `key`: only publishes to this queue, which is a retry queue or a parked queue. */
     | { readonly kind: 'nackNext'; readonly count: number; readonly key?: string }
     | { readonly kind: 'returnNext'; readonly count: number; readonly key?: string }
     | { readonly kind: 'cancelConsumers'; readonly queue?: Target }
-    /** By an operator, with all that is in it. */
+    /** An operator deletes a queue with its messages. */
     | { readonly kind: 'deleteQueue'; readonly queue: string }
-    /** By an operator, who declares it otherwise, and deletes it again after `ms`. */
+    /** An operator declares a queue with other properties, and deletes it after `ms`. */
     | { readonly kind: 'usurp'; readonly queue: string; readonly ms: number }
     | { readonly kind: 'drop'; readonly how: 'close' | 'end' | 'reset' | 'mid-frame' }
     | { readonly kind: 'stall'; readonly ms: number }
@@ -108,7 +108,7 @@ export const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
 
 export type Of<K extends StepKind> = Extract<Step, { readonly kind: K }>;
 
-/** Of all applications of a run. */
+/** Settings of all applications of a run. */
 export interface NestSettings extends Readonly<Record<string, unknown>> {
   /** Seconds. */
   readonly heartbeat: number;
@@ -134,17 +134,17 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly whenUnavailable: 'wait' | 'fail';
   /** The queues are quorum queues. */
   readonly quorum: boolean;
-  /** Nothing breaks, but for what users do: then everybody has to be in time. */
+  /** Nothing breaks except by steps of users, so all deadlines are tight. */
   readonly calm: boolean;
-  /** What happens to the first publish of each queue's last redrive. */
+  /** The outcome of the first publish of each queue's last redrive. */
   readonly lastRedrive: 'well' | 'nacked' | 'returned';
   /** Applications listen, and may be shut down while they boot. */
   readonly listening: boolean;
   /** Handlers of services are methods of controllers. */
   readonly controllers: boolean;
-  /** ms that a handler may run; 0 for no limit. */
+  /** Time limit of handlers, ms; 0 for none. */
   readonly timeout: number;
-  /** Ms until peace comes. */
+  /** Time until peace, ms. */
   readonly duration: number;
 }
 
@@ -152,14 +152,14 @@ export interface NestScenario extends Scenario<Step> {
   readonly settings: NestSettings;
 }
 
-/** Weather in which nothing is lost on the way. */
+/** Weather with a fast network. */
 export const FAIR_WEATHER: Weather = { latency: [0.5, 1], chunk: 0, bandwidth: 0 };
 
-/** Retries wait so long, ms. */
+/** Delays of retries, ms. */
 export const BACKOFF = { fixed: 300, initial: 100, max: 1_000 } as const;
 
-/** Queues whose messages survive all that happens. */
+/** Queues whose messages survive all faults. */
 export const DURABLE: readonly Target[] = ['work', 'hand', 'batch', 'price', 'micro'];
 
-/** Where rejected messages go. */
+/** The queue of rejected messages. */
 export const DEAD = 'dead';

@@ -1,20 +1,20 @@
 import type { ConsumerFailure } from '../../../src/index.js';
 import { BACKOFF, type Act, type NestSettings } from './steps.js';
 
-/** How a handler has ended: its act, once it is done; `refuse` where it was not reached. */
+/** The outcome of an attempt: the act of the handler, or `refuse` if the handler was not called. */
 export type Outcome = Exclude<Act['do'], 'hang'>;
 
-/** What becomes of the message then. `settled`: the handler has acked it before it threw. */
+/** The fate of the message after an outcome. `settled`: the handler acked it before it threw. */
 export type Fate = 'done' | ConsumerFailure['decision'];
 
 const FINAL: ReadonlySet<Fate> = new Set<Fate>(['done', 'park', 'dead-letter', 'discard', 'answer', 'settled', 'stop']);
 
-/** It does not come again. */
+/** Returns whether the message does not come again. */
 export function isFinal(fate: Fate): boolean {
   return FINAL.has(fate);
 }
 
-/** The table of docs/retry-and-parking.md, written down once more: `src/settlement/decision.ts` is held against it. */
+/** The table of docs/retry-and-parking.md, written independently, to compare `src/settlement/decision.ts` with it. */
 export function fateOf(outcome: Outcome, attempt: number, settings: NestSettings, answered: boolean): Fate {
   switch (outcome) {
     case 'ok':
@@ -38,7 +38,7 @@ export function fateOf(outcome: Outcome, attempt: number, settings: NestSettings
   }
 }
 
-/** How long a message may wait after this attempt, in ms. */
+/** Returns the possible delays after this attempt, ms. */
 export function delaysAfter(attempt: number, { attempts, backoff }: NestSettings): readonly number[] {
   if (attempts === 1) return [backoff === 'fixed' ? BACKOFF.fixed : BACKOFF.initial, 1_000];
   if (backoff === 'fixed') return [BACKOFF.fixed];

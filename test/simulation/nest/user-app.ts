@@ -23,9 +23,9 @@ import { letterOf, NO_JSON } from './messages.js';
 import type { Scene } from './scene.js';
 import { DEAD, type NestSettings, type Of, type PublishSettings } from './steps.js';
 
-/** What a step that has no deadline of its own may take, ms. */
+/** Time limit of steps without a deadline, ms. */
 const LONG = 100_000;
-/** Closing a channel, what is published, and a connection: each in its 10 s, or at once where nothing is broken, ms. */
+/** Time for closing, ms: 10 s each for a channel, the publishes and a connection, or little if nothing is broken. */
 const FAREWELLS = { broken: 30_000, calm: 2_000 } as const;
 
 /** The exchange that queues are bound to by their names. */
@@ -33,7 +33,7 @@ const EXCHANGE = 'letters';
 
 function queueOf(name: string, { quorum }: NestSettings): QueueDefinition {
   const options = { deadLetterExchange: DEAD };
-  // Handlers may give a message back more often than quorum queues let them by default.
+  // Handlers may requeue a message more often than quorum queues allow by default.
   return quorum ? quorumQueue(name, { ...options, deliveryLimit: 1_000 }) : classicQueue(name, options);
 }
 
@@ -50,7 +50,7 @@ function topologyOf(settings: NestSettings, mine: string): TopologyOptions {
   };
 }
 
-/** What listens to nothing: an application with it can be closed before it has booted. */
+/** A transport that listens to nothing. It makes an application that can be closed before it has booted. */
 export class NoTransport extends Server {
   listen(callback: () => void): void {
     callback();
@@ -71,9 +71,9 @@ export class UserApp {
   readonly handlers: Handlers;
   state: 'starting' | 'running' | 'failed' | 'closing' | 'closed' = 'starting';
   context: INestApplicationContext | undefined;
-  /** What its listeners should have heard of. */
+  /** The number of events that the listeners should have got. */
   readonly due = { cancelled: 0, returned: 0 };
-  /** Publishes that are not settled, and the bytes of their bodies. */
+  /** The number of publishes that are not settled, and the bytes of their bodies. */
   private readonly underWay = { count: 0, bytes: 0 };
   private largest = 0;
 
@@ -97,7 +97,7 @@ export class UserApp {
     const { scene, name } = this;
     const { settings, promises } = scene;
     const { startup, startupTimeout, rpcTimeout } = settings;
-    // Connecting is limited by `startupTimeout`; the consumers then have their own calls, one after the other.
+    // `startupTimeout` limits connecting. Then the consumers make their calls, one after the other.
     const within = startupTimeout + 12 * rpcTimeout + 10_000;
     promises.watch(`boot ${name} ${startup}`, () => this.boot(), { within }, (error) => {
       if (this.state !== 'starting') return;
@@ -107,7 +107,7 @@ export class UserApp {
 
   shutDown(): void {
     const { scene, name, context } = this;
-    // Nobody has what could be closed while an application context boots.
+    // An application context cannot be closed while it boots.
     if (!context || (this.state !== 'running' && this.state !== 'starting')) return;
     if (this.state === 'starting') scene.oracle.count('shut down while booting');
     this.state = 'closing';
@@ -193,7 +193,7 @@ export class UserApp {
       providers: [
         providerOf(handlers, settings),
         {
-          // From the first message on, which comes before the application has started.
+          // This provider subscribes before the first message, which comes before the application has started.
           provide: 'failures',
           inject: [AmqpConsumerRegistry],
           useFactory: ({ failures$ }: AmqpConsumerRegistry) => failures$.subscribe((failure) => ledger.onFailure(name, failure)), // prettier-ignore
@@ -275,7 +275,7 @@ export class UserApp {
     this.checkBytes(bytes);
   }
 
-  /** "N publishes wait already" is said only where there are so many, or so many bytes. */
+  /** Checks that the publisher says "N publishes wait already" only if this many publishes or bytes wait. */
   private checkRefusal({ message }: PublishRefusedError, count: number, bytes: number): void {
     if (!message.includes('publishes wait already')) return;
     const { maxWaiting, maxWaitingBytes } = this.scene.settings;
@@ -283,7 +283,7 @@ export class UserApp {
     this.scene.oracle.check(count >= maxWaiting || bytes > maxWaitingBytes, 'refused', () => `${this.name}: ${message}; only ${count} publishes with ${bytes} bytes are under way`); // prettier-ignore
   }
 
-  /** What is refused at once is refused by then. One message is sent however large it is. */
+  /** Checks the bytes under way, when refusals are done. A single message is sent whatever its size. */
   private checkBytes(own: number): void {
     const { oracle, clock, settings } = this.scene;
     this.largest = Math.max(this.largest, own);
@@ -310,7 +310,7 @@ export class UserApp {
   }
 }
 
-/** What a publisher was told by an error, or none. */
+/** Returns the outcome that an error, or no error, reports to a publisher. */
 export function toldBy(error: unknown): Sent['told'] {
   if (error === undefined) return 'confirmed';
   if (error instanceof MessageReturnedError) return 'returned';
