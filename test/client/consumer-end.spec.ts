@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
-import { TimeoutError, type Channel, type ConsumeOptions, type Delivery } from '../../lib/client/index.js';
+import { TimeoutError, type Channel, type Connection, type ConsumeOptions, type Delivery } from '../../lib/client/index.js';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -26,17 +26,18 @@ describe('K2 the end of a consumer', () => {
   async function consuming(
     handler: (delivery: Delivery) => unknown,
     options: ConsumeOptions = {},
-  ): Promise<{ peer: Peer; channel: Channel; number: number }> {
+  ): Promise<{ peer: Peer; connection: Connection; channel: Channel; number: number }> {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       await peer.acceptChannel();
     });
-    const channel = await (await harness.connect({ urls: server.url })).openChannel();
+    const connection = await harness.connect({ urls: server.url });
+    const channel = await connection.openChannel();
     const consumer = channel.basicConsume('q', handler, options);
     const peer = server.peers[0]!;
     const number = await peer.acceptConsumer();
     await consumer;
-    return { peer, channel, number };
+    return { peer, connection, channel, number };
   }
 
   it('K2.1 cancel() while the link is lost before the answer: it resolves, and nothing is restored', async () => {
@@ -263,6 +264,56 @@ describe('K2 the end of a consumer', () => {
     await consumer!.idle();
     expect(handled).toBe(30_000);
     peer.agreeToClose();
+  });
+
+  it('K4.1 what comes without acknowledgement is handled while its channel closes on a blocked connection', async () => {
+    const release = new Deferred<void>();
+    const inbox = new Inbox<string>();
+    const handler = (delivery: Delivery): Promise<void> => {
+      inbox.add(delivery.text());
+      return release.promise;
+    };
+    const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
+    deliver(peer, number, 1);
+    await inbox.take(1);
+    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+    await eventOf(connection, 'blocked');
+    const closed = channel.close();
+    deliver(peer, number, 2);
+    const unblocked = eventOf(connection, 'unblocked');
+    peer.send(0, 'connection.unblocked', {});
+    await unblocked;
+    release.resolve();
+    peer.agreeToClose();
+    await closed;
+    expect(inbox.all).toEqual(['1', '2']);
+    expect(sent(peer, 'basic.nack')).toBe(0);
+  });
+
+  it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
+    const release = new Deferred<void>();
+    const inbox = new Inbox<string>();
+    const handler = (delivery: Delivery): Promise<void> => {
+      inbox.add(delivery.text());
+      return release.promise;
+    };
+    const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
+    deliver(peer, number, 1);
+    await inbox.take(1);
+    const cancelled = endpointOf(channel).consumers.list()[0]!.cancel();
+    await peer.expect('basic.cancel');
+    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+    await eventOf(connection, 'blocked');
+    const closed = channel.close();
+    deliver(peer, number, 2);
+    const unblocked = eventOf(connection, 'unblocked');
+    peer.send(0, 'connection.unblocked', {});
+    await unblocked;
+    release.resolve();
+    peer.agreeToClose();
+    await Promise.all([cancelled, closed]);
+    expect(inbox.all).toEqual(['1']);
+    expect(sent(peer, 'basic.nack')).toBe(0);
   });
 
   it('K4.2 a handler that throws what has no text, or returns a promise of its own making that throws', async () => {

@@ -65,7 +65,7 @@ export class ChannelClosing {
     const consumers = channel.consumers.list();
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = channel.blocked !== undefined;
-    if (unheard) channel.consumers.suspend(false);
+    if (unheard) channel.consumers.leaveUnheard();
     // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
     const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
     await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));

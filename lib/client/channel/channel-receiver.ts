@@ -133,8 +133,9 @@ export class ChannelReceiver implements FrameReceiver {
     }
     const delivery = this.receive(info, content, size, noAck);
     if (!delivery) return;
-    if (consumer) consumer.deliver(delivery);
     // Sent before the broker knew that nobody waits for it any more.
+    if (consumer?.ended && noAck) return;
+    if (consumer) consumer.deliver(delivery);
     else delivery.nack({ requeue: true });
   }
 

@@ -193,6 +193,16 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
+   * The channel closes, and the broker reads nothing until then, not even a basic.cancel. What comes with acknowledgement
+   * goes back to its queue with the channel; what comes without is nowhere but here, and is handled to the end.
+   */
+  leaveUnheard(): void {
+    const kept = [...this.byTag].filter(([, { options }]) => options.noAck === true);
+    this.suspend(false);
+    for (const [tag, consumer] of kept) this.byTag.set(tag, consumer);
+  }
+
+  /**
    * Registers again whatever is suspended. What cannot be registered for now comes back by itself, later.
    *
    * @throws ChannelError when the broker refuses one: that one has ended or waits, and the channel must open anew for the others
