@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
-import { TimeoutError, type Channel, type Connection, type ConsumeOptions, type Delivery } from '../../lib/client/index.js';
+import {
+  TimeoutError,
+  type Channel,
+  type Connection,
+  type ConsumeOptions,
+  type Delivery,
+} from '../../lib/client/index.js';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';

@@ -1,7 +1,7 @@
-import type { Channel } from '../../../lib/client/index.js';
+import type { Channel, QueueDeclareOptions } from '../../../lib/client/index.js';
 import type { Wire, WireFault } from '../engine/wire.js';
 import type { Scene } from './scene.js';
-import { Service, ServiceClient } from './service.js';
+import { argumentsOf, QUEUE, Service, ServiceClient } from './service.js';
 import { DURABLE, FAIR_WEATHER, USERS, type Of, type Step } from './steps.js';
 import { UserApp } from './user-app.js';
 
@@ -75,6 +75,7 @@ export class Director {
     broker.faults.clear();
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);
+    for (const wire of network.open) wire.mend();
     scene.letGo();
     this.standUp();
   }
@@ -99,6 +100,32 @@ export class Director {
       if (settings.lastRedrive === 'returned') faults.returnNext(1, fault);
       app?.redrive({ queue });
     }
+  }
+
+  /** Where a service runs, an event reaches it. */
+  probe(): void {
+    const { site, settings } = this.scene;
+    // A service hears of it only while it consumes: one that has bound the queue, and not consumed it yet, cannot know.
+    if (settings.taken && site.deletedUnwatched) return;
+    if (this.services.some(({ state }) => state === 'running')) this.clientOf(0).probe();
+  }
+
+  /** Where services take their queue as it is, an operator has declared it. */
+  prepare(): void {
+    if (this.scene.settings.taken) void this.provideQueue();
+  }
+
+  private async provideQueue(): Promise<void> {
+    const { settings, clock } = this.scene;
+    const done = await this.operate(`declare '${QUEUE}'`, async (channel) => {
+      await channel.queueDeclare(QUEUE, argumentsOf(settings));
+    });
+    if (!done) clock.in(1_000, () => void this.provideQueue());
+  }
+
+  /** Nobody but the operator declares it. */
+  private isTaken(queue: string): boolean {
+    return this.scene.settings.taken && queue === QUEUE;
   }
 
   private boot(slot: number): void {
@@ -164,7 +191,9 @@ export class Director {
       case 'cancelConsumers':
         return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
       case 'deleteQueue':
-        return void this.deleteQueue(step.queue);
+        void this.deleteQueue(step.queue);
+        if (this.isTaken(step.queue)) this.scene.clock.in(500, () => void this.provideQueue());
+        return;
       case 'usurp':
         return void this.usurp(step);
       case 'drop':
@@ -181,20 +210,23 @@ export class Director {
   }
 
   private async usurp({ queue, ms }: Of<'usurp'>): Promise<void> {
-    const usurped = await this.operate(`usurp '${queue}'`, async (channel) => {
-      // The client sends both methods at once, so that no other method comes between them.
-      const declared = [
-        channel.queueDelete(queue),
-        channel.queueDeclare(queue, { arguments: { 'x-max-length': 1_000 } }),
-      ];
-      await Promise.all(declared);
-    });
+    const usurped = await this.replace(queue, { arguments: { 'x-max-length': 1_000 } });
     this.scene.oracle.count('usurped', Number(usurped));
+    const undo = (): Promise<boolean> =>
+      this.isTaken(queue) ? this.replace(queue, argumentsOf(this.scene.settings)) : this.deleteQueue(queue);
     const end = async (): Promise<void> => {
-      if (!(await this.deleteQueue(queue))) this.scene.clock.in(1_000, () => void end());
+      if (!(await undo())) this.scene.clock.in(1_000, () => void end());
     };
     // The queue is deleted even if its declaration seems to have failed, since the broker may have declared it.
     this.scene.clock.in(ms, () => void end());
+  }
+
+  /** Deletes it, and declares it otherwise. */
+  private replace(queue: string, options: QueueDeclareOptions): Promise<boolean> {
+    return this.operate(`replace '${queue}'`, async (channel) => {
+      // The client sends both methods at once, so that no other method comes between them.
+      await Promise.all([channel.queueDelete(queue), channel.queueDeclare(queue, options)]);
+    });
   }
 
   /** @returns false if the broker cannot be reached or refuses the work */

@@ -24,9 +24,25 @@ const TIMEOUT = 250;
 /** Returns the scenario of a seed. */
 export function generate(seed: number): NestScenario {
   const random = new Prng(seed, 'nest');
-  const settings = drawSettings(random.split('settings'));
-  const steps = [...drawSteps(random.split('steps'), settings), ...drawSituation(random.split('situation'), settings)];
+  const drawn = drawSettings(random.split('settings'));
+  const steps = [...drawSteps(random.split('steps'), drawn), ...drawSituation(random.split('situation'), drawn)];
+  const taking = random.split('taken');
+  const settings = { ...drawn, taken: taking.chance(0.15) };
+  if (settings.taken) steps.push(...drawTaken(taking, settings));
   return { seed, settings, steps: steps.sort((one, other) => one.at - other.at) };
+}
+
+/** An operator declares the services' queue otherwise, while they consume it, or before they do. */
+function drawTaken(random: Prng, { calm, duration }: NestSettings): Step[] {
+  const serve: Step = { at: 20, kind: 'serve', app: 0 };
+  if (calm || random.chance(0.3)) return [serve];
+  const at = random.chance(0.5) ? 100 : Math.round(200 + (random.next() * duration) / 2);
+  const [queue, ms] = ['micro', random.pick([100, 1_000, 5_000])] as const;
+  return [
+    serve,
+    { at, kind: 'usurp', queue, ms },
+    { at: at + ms / 2, kind: 'emit', app: 0, what: drawPublish(random, 'micro') },
+  ];
 }
 
 function drawSettings(random: Prng): NestSettings {
@@ -54,6 +70,8 @@ function drawSettings(random: Prng): NestSettings {
     calm: random.chance(0.12),
     lastRedrive: random.pick(['well', 'nacked', 'returned']),
     listening: random.chance(0.3),
+    // Drawn behind all others: earlier seeds stay what they are.
+    taken: false,
     controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
     timeout: random.pick([0, 0, 0, TIMEOUT]),

@@ -5,7 +5,7 @@ import {
   type FailureRecord,
 } from '../../../src/index.js';
 import type { Oracle } from '../engine/oracle.js';
-import { delaysAfter, fateOf, isFinal, type Fate, type Outcome } from './table.js';
+import { delaysAfter, fateOf, isFinal, termsOf, type Fate, type Outcome } from './table.js';
 import { DURABLE, type NestSettings, type Target } from './steps.js';
 
 /** A message that a user has sent. */
@@ -160,7 +160,7 @@ export class Ledger {
     const asked = sent?.asked === true;
     // The transport answers a request with any error. The module may retry a request.
     const over = asked && sent.to === 'micro' && outcome !== 'ok';
-    run.fate = over ? 'answer' : fateOf(outcome, run.attempt, this.settings, asked);
+    run.fate = over ? 'answer' : fateOf(outcome, run.attempt, termsOf(this.settings, sent?.to), asked);
     this.oracle.count(`fate: ${run.fate}`);
   }
 
@@ -194,7 +194,7 @@ export class Ledger {
     });
     if (!run) return oracle.fail('table', `${what}; no handler has failed so`);
     run.announced = true;
-    const due = run.fate ?? fateOf('throw', attempt, this.settings, sent?.asked === true);
+    const due = run.fate ?? fateOf('throw', attempt, termsOf(this.settings, sent?.to), sent?.asked === true);
     // `settled` means that the handler settled the message before it threw.
     const settled = decision === 'settled' && due !== 'retry';
     oracle.check(decision === due || settled || this.mayBePostponed(decision), 'table', () => `${what}; due is ${due}`);

@@ -18,8 +18,11 @@ import { Site } from './site.js';
 import type { NestScenario, Step } from './steps.js';
 import { NoTransport } from './user-app.js';
 
-/** Times of peace, ms: applications that failed to start are started again; parked messages are redriven; peace ends. */
-const PEACE = { again: [20_000, 50_000], redrive: 90_000, over: 120_000 } as const;
+/**
+ * Times of peace, ms: applications that failed to start are started again; an event must reach a service; parked messages are
+ * redriven; peace ends.
+ */
+const PEACE = { again: [20_000, 50_000], probe: 80_000, redrive: 90_000, over: 120_000 } as const;
 /** Time after the last close until nothing may be left, ms. */
 const AFTER_CLOSE = 45_000;
 
@@ -65,6 +68,7 @@ async function run({ seed, settings, steps }: NestScenario, options: RunOptions)
   const promises = new Promises(clock, oracle, trace);
   const scene = new Scene(settings, clock, random.split('users'), oracle, trace, ledger, promises, site);
   const director = new Director(scene);
+  director.prepare();
   for (const step of steps) if (step.at < settings.duration) clock.in(step.at, () => director.carryOut(step));
 
   const work = async (phase: Phase): Promise<void> => {
@@ -72,6 +76,7 @@ async function run({ seed, settings, steps }: NestScenario, options: RunOptions)
     let found: Map<string, Map<number, number>> | undefined;
     await phase(duration, () => director.makePeace());
     for (const after of PEACE.again) await phase(duration + after, () => director.standUp());
+    await phase(duration + PEACE.probe, () => director.probe());
     await phase(duration + PEACE.redrive, () => {
       auditPeace(scene, director);
       scene.healed = true;

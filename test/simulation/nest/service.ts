@@ -3,16 +3,19 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { AmqpClientProxy, AmqpRecordBuilder, AmqpServer, type AmqpRpcContext, type AmqpTransportOptions } from '../../../src/microservices/index.js'; // prettier-ignore
+import type { QueueDeclareOptions } from '../../../lib/client/index.js';
 import type { AmqpContext } from '../../../src/index.js';
 import { Aborted } from '../core/promises.js';
 import type { Wire } from '../engine/wire.js';
 import { Handlers, retryOf } from './handlers.js';
 import { letterOf, type Letter } from './messages.js';
 import type { Scene } from './scene.js';
-import { DEAD, type Of, type PublishSettings } from './steps.js';
+import { DEAD, type NestSettings, type Of, type PublishSettings } from './steps.js';
 import { toldBy } from './user-app.js';
 
-const QUEUE = 'micro';
+export const QUEUE = 'micro';
+/** Where the queue is an operator's: services bind it to this exchange, and clients publish to that. */
+const EXCHANGE = 'micros';
 /** Time for closing, ms: 10 s each for the replies, the channel and the connection, and 1 s for the last replies. */
 const FAREWELLS = 31_000;
 /** Time until requests have failed after the loss of their connection, also those that wait for a new one, ms. */
@@ -23,19 +26,27 @@ const CONNECTING = 60_000;
 /** Handlers may requeue a message more often than quorum queues allow by default. */
 const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } as const;
 
+/** What an operator declares the queue with. */
+export function argumentsOf({ quorum }: NestSettings): QueueDeclareOptions {
+  return { arguments: { 'x-dead-letter-exchange': DEAD, ...(quorum ? QUORUM : {}) } };
+}
+
 /** The service has answered with an error. */
 class Answered extends Aborted {}
 
 function optionsOf(scene: Scene, owner: string, onWire: (wire: Wire) => void): AmqpTransportOptions {
-  const { gracePeriod, prefetch, publishTimeout, quorum, timeout } = scene.settings;
+  const { gracePeriod, prefetch, publishTimeout, quorum, timeout, taken } = scene.settings;
+  const own = {
+    queueOptions: { deadLetterExchange: DEAD, ...(quorum ? { arguments: QUORUM } : {}) },
+    retry: retryOf(scene.settings),
+  };
   return {
     urls: 'amqp://node0',
     queue: QUEUE,
-    queueOptions: { deadLetterExchange: DEAD, ...(quorum ? { arguments: QUORUM } : {}) },
+    ...(taken ? { noAssert: true, exchange: EXCHANGE, exchangeType: 'fanout' } : own),
     ...(timeout === 0 ? {} : { timeout }),
     connectionName: owner,
     connection: scene.site.connection(owner, onWire),
-    retry: retryOf(scene.settings),
     gracePeriod,
     prefetchCount: prefetch,
     requestTimeout: publishTimeout,
@@ -175,6 +186,17 @@ export class ServiceClient {
     }
   }
 
+  /** In peace: an event reaches a service. */
+  probe(): void {
+    const { scene, client, name } = this;
+    const { sent, record } = this.write({ to: 'micro', count: 1, plan: [{ do: 'ok', after: 0 }] }, false);
+    const within = CONNECTING + scene.settings.publishTimeout;
+    scene.promises.watch(`probe ${name} ${sent.n}`, () => firstValueFrom(client.emit('event', record), { defaultValue: undefined }), { within }, (error) => {
+      scene.ledger.tell(sent, toldBy(error));
+      scene.oracle.check(error === undefined, 'peace-publish', () => `${name} emits event ${sent.n} after all that time: ${String(error)}`); // prettier-ignore
+    }); // prettier-ignore
+  }
+
   send({ what, leaveAfter }: Of<'send'>): void {
     const { scene } = this;
     for (let index = 0; index < what.count; index++) {
@@ -228,7 +250,8 @@ export class ServiceClient {
     const { ledger } = this.scene;
     const n = ledger.newNumber();
     const messageId = what.noId ? undefined : `m${n}`;
-    const sent = ledger.add({ n, to: 'micro', queue: QUEUE, exchange: '', key: QUEUE, messageId, asked, bad: false, told: undefined }); // prettier-ignore
+    const [exchange, key] = this.scene.settings.taken ? [EXCHANGE, asked ? 'ask' : 'event'] : ['', QUEUE];
+    const sent = ledger.add({ n, to: 'micro', queue: QUEUE, exchange, key, messageId, asked, bad: false, told: undefined }); // prettier-ignore
     const record = new AmqpRecordBuilder(letterOf(n, what))
       .setOptions({
         headers: { n },

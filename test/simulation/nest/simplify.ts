@@ -24,6 +24,7 @@ export const plainSettings = {
   calm: false,
   lastRedrive: 'well',
   listening: false,
+  taken: false,
   controllers: false,
   timeout: 0,
   duration: 5_000,

@@ -18,6 +18,8 @@ const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 5
 export class Site {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
+  /** The queue of the services was deleted while nobody consumed it. */
+  deletedUnwatched = false;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -64,13 +66,19 @@ export class Site {
     });
   }
 
+  private onDeletion(queue: string): void {
+    this.ledger.onDeleted(queue);
+    const there = this.broker.queues.find(({ name }) => name === queue);
+    if (queue === 'micro' && there?.consumers === 0) this.deletedUnwatched = true;
+  }
+
   private onEntry(entry: JournalEntry): void {
     if (this.trace.wanted) this.trace.add('broker', lineOf(entry));
     switch (entry.kind) {
       case 'connected':
         return this.oracle.count('connected');
       case 'method':
-        if (entry.name === 'queue.delete') this.ledger.onDeleted((entry.args as { queue: string }).queue);
+        if (entry.name === 'queue.delete') this.onDeletion((entry.args as { queue: string }).queue);
         return;
       case 'published': {
         const { outcome, exchange, routingKey } = entry;

@@ -140,6 +140,8 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly lastRedrive: 'well' | 'nacked' | 'returned';
   /** Applications listen, and may be shut down while they boot. */
   readonly listening: boolean;
+  /** The queue of services is an operator's: they take it as it is, and bind it to an exchange that clients publish to. */
+  readonly taken: boolean;
   /** Handlers of services are methods of controllers. */
   readonly controllers: boolean;
   /** Time limit of handlers, ms; 0 for none. */

@@ -1,5 +1,5 @@
 import type { ConsumerFailure } from '../../../src/index.js';
-import { BACKOFF, type Act, type NestSettings } from './steps.js';
+import { BACKOFF, type Act, type NestSettings, type Target } from './steps.js';
 
 /** The outcome of an attempt: the act of the handler, or `refuse` if the handler was not called. */
 export type Outcome = Exclude<Act['do'], 'hang'>;
@@ -14,8 +14,21 @@ export function isFinal(fate: Fate): boolean {
   return FINAL.has(fate);
 }
 
+/** How messages of one queue are retried, and their end. */
+export type Terms = Pick<NestSettings, 'attempts' | 'then'> & {
+  /** A delay queue for a retry that a handler asks for may be declared. */
+  readonly anyDelay: boolean;
+};
+
+/** A server that takes its queue as it is declares no other, so by default it makes one attempt, and rejects. */
+export function termsOf({ attempts, then, taken }: NestSettings, to: Target | undefined): Terms {
+  return taken && to === 'micro'
+    ? { attempts: 1, then: 'dead-letter', anyDelay: false }
+    : { attempts, then, anyDelay: true };
+}
+
 /** The table of docs/retry-and-parking.md, written independently, to compare `src/settlement/decision.ts` with it. */
-export function fateOf(outcome: Outcome, attempt: number, settings: NestSettings, answered: boolean): Fate {
+export function fateOf(outcome: Outcome, attempt: number, terms: Terms, answered: boolean): Fate {
   switch (outcome) {
     case 'ok':
       return 'done';
@@ -28,13 +41,13 @@ export function fateOf(outcome: Outcome, attempt: number, settings: NestSettings
     case 'nack':
       return 'requeue';
     case 'retry':
-      return 'retry';
+      return terms.anyDelay ? 'retry' : terms.then;
     case 'refuse':
-      return answered ? 'answer' : settings.then;
+      return answered ? 'answer' : terms.then;
     case 'throw':
     case 'throwAll':
       if (answered) return 'answer';
-      return attempt < settings.attempts ? 'retry' : settings.then;
+      return attempt < terms.attempts ? 'retry' : terms.then;
   }
 }
 
