@@ -185,6 +185,8 @@ export class ClientWorld {
     this.session?.drop();
     for (const wake of this.wakes.splice(0)) wake();
     await this.peace(70_000);
+    // Heartbeats complete a frame of junk, so the client may have noticed the junk only now.
+    if (connection?.state === 'reconnecting') await this.peace(35_000);
     if (connection) await this.useAndClose(connection);
     if (this.pending.size > 0) this.problems.push(`never settled: ${[...this.pending.values()].join(', ')}`);
     if (this.clock.waiting > 0) this.problems.push(`${this.clock.waiting} timers are left`);

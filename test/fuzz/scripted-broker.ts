@@ -22,6 +22,8 @@ interface ServerChannel {
   readonly noAck: Set<string>;
   /** Names of publishes, by their delivery tag. */
   readonly names: Map<number, string>;
+  /** Outcomes that the broker has sent for all publishes (tag 0): the client applies them to those on their way, too. */
+  readonly outcomesOfAll: Set<'ack' | 'nack'>;
   readonly consumers: string[];
   nextTag: number;
   published: number;
@@ -144,10 +146,13 @@ export class ScriptedSession implements FrameHandler {
     name: 'basic.ack' | 'basic.nack',
     { deliveryTag, multiple }: { deliveryTag: number; multiple: boolean },
   ): void {
-    for (const [tag, publish] of this.channels.get(id)?.names ?? []) {
-      const covered = tag === deliveryTag || (multiple && (tag < deliveryTag || deliveryTag === 0));
-      if (covered) this.books.confirmed(publish, name === 'basic.ack' ? 'ack' : 'nack');
+    const channel = this.channels.get(id);
+    const outcome = name === 'basic.ack' ? 'ack' : 'nack';
+    const all = multiple && deliveryTag === 0;
+    for (const [tag, publish] of channel?.names ?? []) {
+      if (all || tag === deliveryTag || (multiple && tag < deliveryTag)) this.books.confirmed(publish, outcome);
     }
+    if (all) channel?.outcomesOfAll.add(outcome);
   }
 
   /** Sends frames out of order, or bytes that are no AMQP. */
@@ -221,7 +226,10 @@ export class ScriptedSession implements FrameHandler {
     channel.last = message;
     channel.published++;
     const { correlationId } = message.properties;
-    if (correlationId !== undefined) channel.names.set(channel.published, correlationId);
+    if (correlationId !== undefined) {
+      channel.names.set(channel.published, correlationId);
+      for (const outcome of channel.outcomesOfAll) this.books.confirmed(correlationId, outcome);
+    }
     if (!channel.confirms || !this.behaviour.confirming) return;
     channel.confirmed = channel.published;
     this.say(id, 'basic.ack', {
@@ -237,6 +245,7 @@ export class ScriptedSession implements FrameHandler {
         unsettled: new Map(),
         noAck: new Set<string>(),
         names: new Map(),
+        outcomesOfAll: new Set<'ack' | 'nack'>(),
         nextTag: 1,
         published: 0,
         confirmed: 0,
