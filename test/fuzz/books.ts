@@ -16,6 +16,10 @@ export class Books {
   tainted = false;
   private names = 0;
   private readonly acked = new Set<string>();
+  /** Deliveries below a multiple ack. The user or the client may have requeued them just before it. */
+  private readonly covered = new Set<string>();
+  /** Deliveries that the user has nacked, or that a multiple nack covered: a later ack of them is void. */
+  private readonly nacked = new Set<string>();
   private readonly places = new Map<string, { readonly among: Unsettled; readonly tag: number }>();
   private readonly confirms = new Map<string, Set<Confirm>>();
 
@@ -32,9 +36,13 @@ export class Books {
 
   /** The user acks a delivery; with `multiple`, all unsettled deliveries of its channel up to that one. */
   userAcks(name: string, multiple: boolean): void {
-    this.acked.add(name);
-    const place = multiple ? this.places.get(name) : undefined;
-    for (const [tag, other] of place?.among ?? []) if (tag <= place!.tag) this.acked.add(other);
+    if (!this.nacked.has(name)) this.acked.add(name);
+    if (multiple) for (const other of this.upTo(name)) this.covered.add(other);
+  }
+
+  /** The user nacks all unsettled deliveries of a channel up to this one. */
+  userNacksUpTo(name: string): void {
+    for (const other of this.upTo(name)) this.nacked.add(other);
   }
 
   /** The broker receives a settlement. */
@@ -44,8 +52,9 @@ export class Books {
       if (other !== tag && !(multiple && other < tag)) continue;
       among.delete(other);
       // The client may requeue or reject by itself a delivery that the user has not acked.
-      if ((outcome === 'ack') === this.acked.has(name)) continue;
-      const said = this.acked.has(name) ? 'has acked it' : 'has not acked it';
+      const acked = this.acked.has(name);
+      if (outcome === 'ack' ? acked || this.covered.has(name) : !acked) continue;
+      const said = acked ? 'has acked it' : 'has not acked it';
       this.complain(`delivery ${name} (tag ${other}) got ${outcome} with tag ${tag}, and its user ${said}`);
     }
   }
@@ -70,6 +79,12 @@ export class Books {
     if (this.confirms.get(name)?.has(outcome)) return;
     const said = [...(this.confirms.get(name) ?? [])].join(', ') || 'nothing';
     this.complain(`publish ${name} was told as '${outcome}'; the broker has said: ${said}`);
+  }
+
+  /** The unsettled deliveries of a delivery's channel up to this one. */
+  private upTo(name: string): string[] {
+    const place = this.places.get(name);
+    return [...(place?.among ?? [])].filter(([tag]) => tag <= place!.tag).map(([, other]) => other);
   }
 
   private complain(what: string): void {

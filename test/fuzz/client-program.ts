@@ -23,6 +23,7 @@ function handler(world: ClientWorld, arg: number): (delivery: Delivery) => unkno
   const settle = (delivery: Delivery, how: number): void => {
     if (delivery.settled) return;
     if (how <= 1) world.books.userAcks(delivery.routingKey, how === 1);
+    if (how === 2) world.books.userNacksUpTo(delivery.routingKey);
     if (how === 0) delivery.ack();
     else if (how === 1) delivery.ack({ multiple: true });
     else if (how === 2) delivery.nack({ multiple: true });

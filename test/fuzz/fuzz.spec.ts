@@ -163,6 +163,19 @@ describe('the books of the client’s target', () => {
     books.settled('ack', 2, true, among);
     expect([books.problems, [...among.values()]]).toEqual([[], ['d3']]);
   });
+
+  it('take a requeue before an ack with multiple, and an ack after a nack with multiple, which is void', () => {
+    const books = new Books();
+    const among = new Map<number, string>();
+    for (const tag of [1, 2, 3, 4]) books.delivered(`d${tag}`, tag, among);
+    books.userAcks('d2', true);
+    books.settled('requeue', 1, false, among);
+    books.settled('ack', 2, true, among);
+    books.userNacksUpTo('d4');
+    books.userAcks('d3', false);
+    books.settled('requeue', 4, true, among);
+    expect([books.problems, among.size]).toEqual([[], 0]);
+  });
 });
 
 describe('line coverage', () => {
