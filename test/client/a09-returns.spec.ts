@@ -61,11 +61,14 @@ describe('A9 returns', () => {
     queue: string;
   }> {
     const { connection, proxy } = await harness.connectThroughProxy();
-    const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: COUNT });
+    const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: COUNT + 1 });
     const admin = await (await harness.connect()).openChannel();
-    const [queue, exchange] = [harness.name(), harness.name('x')];
+    const [queue, exchange, end] = [harness.name(), harness.name('x'), harness.name('end')];
     await channel.exchangeDeclare(exchange, 'direct', { durable: false });
     await channel.queueDeclare(queue, { durable: false });
+    await admin.queueDeclare(end, { exclusive: true });
+    const ended = new Inbox<Delivery>();
+    await admin.basicConsume(end, ended.add, { noAck: true });
     let multiples = 0;
     let strays = 0;
     channel.on('ack', (_tag, multiple) => (multiples += multiple ? 1 : 0));
@@ -84,8 +87,11 @@ describe('A9 returns', () => {
         channel.publish(exchange, 'k', bodyOf(n), { mandatory: true, ...propertiesOf(n) }),
       ),
     );
-    setTimeout(() => proxy.resume(), 50);
+    const last = channel.publish('', end, 'the broker has all before it');
+    await ended.next();
+    proxy.resume();
     const outcomes = await all;
+    await last;
     done = true;
     await flapping;
     return { outcomes, multiples, strays, channel, queue };

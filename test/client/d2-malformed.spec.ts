@@ -105,20 +105,19 @@ describe('D2 what is not AMQP', () => {
   });
 
   it('D2 the close reaches the peer also while a write is under way', async () => {
-    const { connection, broker } = await session(
-      async (peer) => {
-        peer.socket.pause();
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        peer.raw(frame(7, 1, Buffer.alloc(1)));
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        peer.socket.resume();
-      },
-      { reconnect: false },
-    );
+    let paused!: () => void;
+    const isPaused = new Promise<void>((resolve) => (paused = resolve));
+    const { connection, broker } = await session((peer) => (peer.socket.pause(), paused()), { reconnect: false });
     const channel = await connection.openChannel();
     await channel.basicConsume('q', () => undefined);
-    // More than the kernel's buffers take while the peer reads nothing.
+    await isPaused;
+    // More than the kernel's buffers take while the peer reads nothing. The client writes at the end of the turn.
+    const pending = errorOf(channel.queueDeclare('q'));
     void channel.publish('', 'q', Buffer.alloc(16 * 1024 * 1024)).catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    broker().raw(frame(7, 1, Buffer.alloc(1)));
+    expect(await pending).toBeInstanceOf(AmqpError);
+    broker().socket.resume();
     expect(await connection.closed).toBeInstanceOf(ConnectionError);
     expect((await broker().expect('connection.close')).args.replyCode).toBe(501);
   });
