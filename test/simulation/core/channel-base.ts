@@ -36,6 +36,15 @@ export class ChannelBase {
     return false;
   }
 
+  /** The ledger's name of the current opening of the channel. */
+  get opening(): string {
+    return `${this.owner.wire!.id}/${this.channel!.id}.${this.generation}`;
+  }
+
+  get generation(): number {
+    return this.scene.cluster.generation(this.owner.wire!.id, this.channel!.id);
+  }
+
   /** Queues that the broker names have two names: the user's, which stays, and the broker's, which changes. */
   nameOnWire(queue: string): string {
     return this.scene.named.get(`${this.owner.name} ${queue}`) ?? queue;

@@ -216,9 +216,9 @@ export class Director {
     this.traps.onMethod(name, connection, channel);
   }
 
-  /** Returns whether the user has the channel open, so that the client may open it again. */
+  /** Returns whether the user has the channel open on the connection's present wire, so that the client may open it again. */
   private comesBack(wire: number, id: number): boolean {
-    const owner = this.allConnections.find(({ wires }) => wires.some((other) => other.id === wire));
+    const owner = this.allConnections.find((connection) => connection.wire?.id === wire);
     const user = owner?.allChannels.find(({ channel, isOver }) => channel?.id === id && !isOver);
     return owner?.closeAsked === false && user !== undefined && user.settings.restore !== false;
   }

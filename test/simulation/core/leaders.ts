@@ -11,7 +11,7 @@ export interface FaultyChannel {
   readonly host: { faults: PublishFaults };
 }
 
-/** Upper limit of the time from the first refusal to the new opening of the channel, ms. */
+/** Upper limit of the time from the first refusal that the client has read to the new opening of the channel, ms. */
 const RENEWED_WITHIN = 8_000;
 
 /**
@@ -21,6 +21,8 @@ const RENEWED_WITHIN = 8_000;
 export class Leaders {
   private electedAt = 0;
   private away = true;
+  /** When the client read the first refusal since the channel was opened, ms; by wire and channel. */
+  private readonly told = new Map<string, number>();
   /** Returns whether a channel may stay as it is: its user does not want it open, or the network is slow. */
   excuses: (wire: number, channel: number) => boolean = () => false;
 
@@ -41,21 +43,28 @@ export class Leaders {
     this.away = false;
   }
 
+  /** Called when the client has read a refusal. */
+  onTold(wire: number, id: number): void {
+    const at = `${wire}/${id}`;
+    if (!this.told.has(at)) this.told.set(at, this.clock.now);
+  }
+
   /** Called when a channel opens. */
   onOpen(wire: number, id: number, channel: FaultyChannel): void {
+    const at = `${wire}/${id}`;
+    this.told.delete(at);
     if (this.clock.now >= this.electedAt) return;
     const { host } = channel;
     const { faults } = host;
-    let first: number | undefined;
     // The broker has one object of faults for all channels. This channel gets its own.
     const refusing: PublishFaults = {
       onPublish: (message, confirming, mandatory) => {
         if (!this.away || !confirming) return faults.onPublish(message, confirming, mandatory);
         this.oracle.count('refused for want of a leader');
-        first ??= this.clock.now;
-        const since = this.clock.now - first;
+        // A broker that is stalled, or a slow network, may keep the refusal back.
+        const since = this.clock.now - (this.told.get(at) ?? this.clock.now);
         const fine = since < RENEWED_WITHIN || this.excuses(wire, id);
-        this.oracle.check(fine, 'leader', () => `channel ${wire}/${id} has been refused for ${since} ms, and was not opened anew`); // prettier-ignore
+        this.oracle.check(fine, 'leader', () => `channel ${at} knows for ${since} ms that it is refused, and was not opened anew`); // prettier-ignore
         return 'nacked';
       },
     };

@@ -31,6 +31,9 @@ export interface Published {
   over?: boolean;
 }
 
+/** Requeues of one message within a minute, at most: each is a loss of its channel, and far fewer channels are lost. */
+const MOST_REQUEUES = 200;
+
 /** The identity of a delivery at the broker: wire, channel, number of the channel's opening, tag. */
 export type DeliveryKey = string;
 
@@ -75,7 +78,8 @@ export class Ledger {
   readonly windows = new Map<string, ConfirmWindow>();
   private readonly multiples = new Map<string, Multiple[]>();
   private readonly lastIndex = new Map<string, number>();
-  private readonly requeues = new Rate(3_000, 60_000);
+  /** Counts requeues that no user has asked for, by queue and message. */
+  private readonly requeues = new Map<string, Rate>();
   /** Copies that each safe queue must have, by message. */
   private readonly kept = new Map<string, number>();
   private readonly firstDeliveries = new Map<string, number>();
@@ -230,17 +234,24 @@ export class Ledger {
     delivered.settled = true;
     this.unsettled.get(split(key)[0])?.delete(key);
     this.oracle.count(`settled: ${outcome}`);
-    if (outcome === 'requeue') {
-      const rate = this.requeues.hit(this.now());
-      if (rate !== undefined) this.oracle.fail('storm', `${rate} requeues within a minute, the last: ${key}`);
-      return;
-    }
-    this.keep(delivered.queue, delivered.message, -1);
     const [opening, tag] = split(key);
     const meant =
       this.intents.get(key)?.outcome === outcome ||
       this.multiples.get(opening)?.some((multiple) => multiple.tag >= tag && multiple.outcome === outcome) === true;
+    if (outcome === 'requeue') {
+      return meant ? undefined : this.countRequeue(delivered);
+    }
+    this.keep(delivered.queue, delivered.message, -1);
     this.oracle.check(meant, 'settlement', () => `delivery ${key} (message ${delivered.message} of '${delivered.queue}') got ${outcome}, which its user never said`); // prettier-ignore
+  }
+
+  /** A lost connection may give back thousands of messages, but each of them once. */
+  private countRequeue({ queue, message }: Delivered): void {
+    const name = `${queue} ${message}`;
+    let rate = this.requeues.get(name);
+    if (!rate) this.requeues.set(name, (rate = new Rate(MOST_REQUEUES, 60_000)));
+    const count = rate.hit(this.now());
+    if (count !== undefined) this.oracle.fail('storm', `message ${message} went back to queue '${queue}' ${count} times within a minute, and no user asked for that`); // prettier-ignore
   }
 
   onPurged(queue: string): void {

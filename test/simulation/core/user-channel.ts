@@ -79,6 +79,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
         this.listen(listener);
       });
       channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
+      channel.on('nack', () => scene.cluster.leaders.onTold(this.owner.wire!.id, channel.id));
       channel.on('tooLarge', (info) => {
         const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
         scene.ledger.intend(key, 'reject', false);
@@ -119,11 +120,6 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     }
   }
 
-  /** The ledger's name of the current opening of the channel. */
-  private get opening(): string {
-    return `${this.owner.wire!.id}/${this.channel!.id}.${this.generation}`;
-  }
-
   /** Checks that no delivery of a lost opening reaches a handler. */
   checkFresh(key: DeliveryKey, who: string): void {
     const stale = key.startsWith(`${this.lostOpening}#`);
@@ -132,10 +128,6 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
       'delivery',
       () => `${who}: delivery ${key} was handed out though its channel was lost`,
     );
-  }
-
-  private get generation(): number {
-    return this.scene.cluster.generation(this.owner.wire!.id, this.channel!.id);
   }
 
   close(timeout: number | undefined): void {

@@ -49,8 +49,8 @@ export class UserPublisher {
     if (!settings.confirm || (maxUnconfirmed === Infinity && maxUnconfirmedBytes === Infinity)) return;
     const window = new ConfirmWindow(name, { maxUnconfirmed, maxUnconfirmedBytes }, scene.oracle);
     scene.ledger.windows.set(name, window);
-    channel.on('ack', (tag, multiple) => window.confirmed(tag, multiple));
-    channel.on('nack', (tag, multiple) => window.confirmed(tag, multiple));
+    channel.on('ack', (tag, multiple) => window.confirmed(this.on.opening, tag, multiple));
+    channel.on('nack', (tag, multiple) => window.confirmed(this.on.opening, tag, multiple));
   }
 
   /** Aborts waiting publishes from within a listener. The client must not send them any more. */

@@ -12,10 +12,8 @@ interface Bounds {
  * limits, since the client sends a publish only while fewer are unconfirmed.
  */
 export class ConfirmWindow {
-  private opening = '';
-  private last = 0;
-  /** Sizes of publishes, by delivery tag. */
-  private readonly sizes = new Map<number, number>();
+  /** The sizes of the unconfirmed publishes by delivery tag, and how many have come; by opening, since an old wire may still bring some. */
+  private readonly openings = new Map<string, { last: number; readonly sizes: Map<number, number> }>();
 
   constructor(
     private readonly name: string,
@@ -23,23 +21,23 @@ export class ConfirmWindow {
     private readonly oracle: Oracle,
   ) {}
 
-  /** Notes that the broker has a publish. @param opening of the channel; tags begin with 1 in each */
+  /** The broker has a publish. @param opening of the channel: its tags begin with 1 in each */
   arrived(opening: string, size: number): void {
-    if (opening !== this.opening) {
-      this.opening = opening;
-      this.last = 0;
-      this.sizes.clear();
-    }
+    let known = this.openings.get(opening);
+    if (!known) this.openings.set(opening, (known = { last: 0, sizes: new Map() }));
+    const { sizes } = known;
     const { maxUnconfirmed, maxUnconfirmedBytes } = this.bounds;
-    const bytes = [...this.sizes.values()].reduce((sum, other) => sum + other, 0);
-    const within = this.sizes.size < maxUnconfirmed && bytes < maxUnconfirmedBytes;
-    this.oracle.check(within, 'bounds', () => `${this.name}: sent one more while ${this.sizes.size} publishes of ${bytes} bytes were unconfirmed; ${maxUnconfirmed} and ${maxUnconfirmedBytes} may be`); // prettier-ignore
-    this.sizes.set(++this.last, size);
+    const bytes = [...sizes.values()].reduce((sum, other) => sum + other, 0);
+    const within = sizes.size < maxUnconfirmed && bytes < maxUnconfirmedBytes;
+    this.oracle.check(within, 'bounds', () => `${this.name}: sent one more while ${sizes.size} publishes of ${bytes} bytes were unconfirmed; ${maxUnconfirmed} and ${maxUnconfirmedBytes} may be`); // prettier-ignore
+    sizes.set(++known.last, size);
   }
 
-  /** Notes that the client has read a confirm. */
-  confirmed(deliveryTag: number, multiple: boolean): void {
-    if (!multiple) return void this.sizes.delete(deliveryTag);
-    for (const tag of this.sizes.keys()) if (tag <= deliveryTag || deliveryTag === 0) this.sizes.delete(tag);
+  /** The client has read a confirm. @param opening the channel's present one */
+  confirmed(opening: string, deliveryTag: number, multiple: boolean): void {
+    const sizes = this.openings.get(opening)?.sizes;
+    if (!sizes) return;
+    if (!multiple) return void sizes.delete(deliveryTag);
+    for (const tag of sizes.keys()) if (tag <= deliveryTag || deliveryTag === 0) sizes.delete(tag);
   }
 }
