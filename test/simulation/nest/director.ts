@@ -76,6 +76,7 @@ export class Director {
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);
     for (const wire of network.open) wire.mend();
+    this.prepare();
     scene.letGo();
     this.standUp();
   }
@@ -191,8 +192,9 @@ export class Director {
       case 'cancelConsumers':
         return void faults.cancelConsumers(step.queue === undefined ? {} : { queue: step.queue });
       case 'deleteQueue':
-        void this.deleteQueue(step.queue);
-        if (this.isTaken(step.queue)) this.scene.clock.in(500, () => void this.provideQueue());
+        void this.deleteQueue(step.queue).then(() => {
+          if (this.isTaken(step.queue)) this.scene.clock.in(500, () => void this.provideQueue());
+        });
         return;
       case 'usurp':
         return void this.usurp(step);
