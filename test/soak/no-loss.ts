@@ -3,6 +3,7 @@ import { connect } from '../../lib/client/index.js';
 import type { RabbitMq } from '../support/rabbitmq.js';
 import { seededRandom } from '../support/random.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { cut } from './faults.js';
 import { SoakRun, type SoakFigures } from './soak-run.js';
 
 export interface SoakOptions {
@@ -97,13 +98,4 @@ async function disturb(run: SoakRun, rabbit: RabbitMq, proxy: TcpProxy, options:
       run.goesOn();
     } else await cut(proxy, random);
   }
-}
-
-async function cut(proxy: TcpProxy, random: () => number): Promise<void> {
-  const kind = random();
-  if (kind < 0.4) return proxy.cut();
-  const direction = kind < 0.7 ? 'toServer' : 'toClient';
-  const done = proxy.cutAfterBytes(Math.floor(random() * 20_000), direction);
-  // Where nothing flows any more, now.
-  await Promise.race([done, delay(1_000, undefined, { ref: false }).then(() => proxy.cut())]);
 }

@@ -1,0 +1,255 @@
+import type { ConsumerFailure } from '../../../src/index.js';
+import type { Delivery } from '../../../lib/client/index.js';
+import { KINDS, type Kind, type QueueName } from './kinds.js';
+
+/** What the publisher of a message was told. */
+const [UNPUBLISHED, CONFIRMED, UNKNOWN, NOT_SENT] = [0, 1, 2, 3];
+
+/** One handler that runs. */
+export interface Running {
+  readonly n: number;
+  readonly attempt: number;
+  readonly delivery: Delivery;
+  readonly signal: AbortSignal;
+}
+
+/** Differences that are told one by one. */
+const TOLD = 20;
+
+/** How often something happened, for each message: of fixed size, since the memory of the process is measured. */
+class Tally {
+  private readonly counts: Uint8Array;
+
+  constructor(capacity: number) {
+    this.counts = new Uint8Array(capacity);
+  }
+
+  of(n: number): number {
+    return this.counts[n]!;
+  }
+
+  add(n: number): void {
+    if (this.counts[n]! < 255) this.counts[n]!++;
+  }
+}
+
+/** What was published and what became of each message, against the table. */
+export class MixedLedger {
+  /** Something was cut, killed or blocked: messages may come twice. */
+  disturbed = false;
+  readonly differences: string[] = [];
+  /** The number of all differences. */
+  wrong = 0;
+  confirmed = 0;
+  unknown = 0;
+  /** Handler calls, and those of them for a second attempt or a later one. */
+  calls = 0;
+  retried = 0;
+  /** Messages whose channel was lost while they were handled. */
+  stale = 0;
+  /** Two copies of a message, both at the broker, that were handled at the same time. */
+  twins = 0;
+  private next = 0;
+  private readonly kinds: Uint8Array;
+  private readonly told: Uint8Array;
+  private readonly done: Tally;
+  private readonly answers: Tally;
+  private readonly errors: Tally;
+  private readonly decided: Readonly<Record<'park' | 'dead-letter' | 'discard', Tally>>;
+  private readonly parked: Tally;
+  private readonly dead: Tally;
+  private readonly secondAttempts = new Map<QueueName, number>();
+  private readonly late = new Map<QueueName, number>();
+  private readonly running = new Map<number, Set<Running>>();
+
+  constructor(readonly capacity: number) {
+    const tally = (): Tally => new Tally(capacity);
+    [this.kinds, this.told] = [new Uint8Array(capacity), new Uint8Array(capacity)];
+    [this.done, this.answers, this.errors, this.parked, this.dead] = [tally(), tally(), tally(), tally(), tally()];
+    this.decided = { park: tally(), 'dead-letter': tally(), discard: tally() };
+  }
+
+  /** The number of the next message, which is also how many there are. */
+  get published(): number {
+    return this.next;
+  }
+
+  publish(kind: Kind): number {
+    if (this.next === this.capacity) throw new Error(`more than ${this.capacity} messages`);
+    this.kinds[this.next] = KINDS.indexOf(kind);
+    return this.next++;
+  }
+
+  confirm(n: number): void {
+    this.told[n] = CONFIRMED;
+    this.confirmed++;
+  }
+
+  /** The connection was lost before the confirm or the answer: the broker has it, or not. */
+  doubt(n: number): void {
+    this.told[n] = UNKNOWN;
+    this.unknown++;
+  }
+
+  /** It was not sent: it does not count. */
+  forget(n: number): void {
+    this.told[n] = NOT_SENT;
+  }
+
+  /** Messages of the queue that began, to be handled well, only after the second attempt at another one. */
+  lateIn(queue: QueueName): number {
+    return this.late.get(queue) ?? 0;
+  }
+
+  /** Second attempts and later ones in the queue. */
+  retriedIn(queue: QueueName): number {
+    return this.secondAttempts.get(queue) ?? 0;
+  }
+
+  /** A handler begins. */
+  begin(running: Running): void {
+    const { n, attempt } = running;
+    const { queue, name } = this.kindOf(n);
+    this.calls++;
+    if (attempt > 1) {
+      this.retried++;
+      this.secondAttempts.set(queue, this.retriedIn(queue) + 1);
+    } else if (name === 'returns' && this.retriedIn(queue) > 0) this.late.set(queue, this.lateIn(queue) + 1);
+    const others = this.running.get(n) ?? new Set();
+    for (const other of others) if (!other.signal.aborted) this.meet(other, running);
+    this.running.set(n, others.add(running));
+  }
+
+  /** It has ended. @param well it has handled the message, and that counts */
+  end(running: Running, well: boolean): void {
+    const all = this.running.get(running.n);
+    all?.delete(running);
+    if (all?.size === 0) this.running.delete(running.n);
+    if (well && !running.signal.aborted) this.done.add(running.n);
+  }
+
+  answered(n: number, error: boolean): void {
+    this.confirm(n);
+    (error ? this.errors : this.answers).add(n);
+  }
+
+  /** `failures$` tells. */
+  onFailure({ messageId, attempt, decision, cause }: ConsumerFailure): void {
+    const n = Number(messageId?.slice(1));
+    if ((cause as Error | undefined)?.name === 'StaleDeliveryError') this.stale++;
+    if (decision in this.decided) this.decided[decision as 'park'].add(n);
+    // What cannot leave its queue goes back to it.
+    if (decision === 'requeue' && this.disturbed) return;
+    const { decisions = {}, queue } = this.kindOf(n);
+    // Each of a batch fails as often as another makes it fail.
+    const due = decisions[queue === 'batch' && !(attempt in decisions) ? 1 : attempt];
+    if (!due?.includes(decision)) this.differ(n, `attempt ${attempt} is told as '${decision}': ${String(cause)}; due is ${due?.join(' or ') ?? 'no failure'}`); // prettier-ignore
+  }
+
+  /** A message is in a parked queue. */
+  onParked(n: number, reason: string | undefined, bodySize: number): void {
+    this.parked.add(n);
+    if (!reason) this.differ(n, 'is parked without a reason');
+    if ((bodySize === 0) !== (this.kindOf(n).name === 'too large')) this.differ(n, `is parked with ${bodySize} bytes`);
+  }
+
+  /** The dead-letter exchange got it. */
+  onDead(n: number): void {
+    this.dead.add(n);
+  }
+
+  /** It is known what has become of the message, or nobody knows whether it was published. */
+  isOver(n: number): boolean {
+    if (this.told[n] !== CONFIRMED) return this.told[n] !== UNPUBLISHED;
+    const { end, byHand, queue } = this.kindOf(n);
+    switch (end) {
+      case 'handled':
+        return this.done.of(n) > 0;
+      case 'parked':
+        // The broker may have dropped it, and does not tell.
+        return this.decided.park.of(n) > 0 || (queue === 'limited' && this.disturbed);
+      case 'dead-lettered':
+        return byHand ? this.done.of(n) > 0 : this.decided['dead-letter'].of(n) > 0;
+      case 'discarded':
+        return this.decided.discard.of(n) > 0;
+      case 'answered':
+      case 'answered with an error':
+        return true;
+    }
+  }
+
+  /** What is known of a message. */
+  story(n: number): string {
+    const told = ['is not published yet', 'is confirmed', 'may be published', 'was not sent'][this.told[n]!]!;
+    const decided = Object.entries(this.decided).map(([decision, tally]) => `${decision} ${tally.of(n)}`);
+    const counts = [`handled ${this.done.of(n)}`, ...decided, `in the parked queue ${this.parked.of(n)}`, `dead ${this.dead.of(n)}`]; // prettier-ignore
+    return `message ${n}, '${this.kindOf(n).name}', ${told}: ${counts.join(', ')}`;
+  }
+
+  /** Compares the messages from `from` on with the table. @param exactly each has exactly one end */
+  compare(from: number, exactly: boolean): void {
+    for (let n = from; n < this.next; n++) {
+      if (this.told[n] === UNPUBLISHED) this.differ(n, 'has no outcome');
+      else this.compareOne(n, exactly);
+    }
+  }
+
+  /** The numbers of messages by kind and end. */
+  report(): Record<string, Record<string, number>> {
+    const none = { messages: 0, unknown: 0, handled: 0, parked: 0, dead: 0, discarded: 0, answers: 0, errors: 0 };
+    const rows: Record<string, Record<string, number>> = Object.fromEntries(
+      KINDS.map(({ name }) => [name, { ...none }]),
+    );
+    for (let n = 0; n < this.next; n++) {
+      const row = rows[this.kindOf(n).name]!;
+      row['messages']!++;
+      if (this.told[n] === UNKNOWN) row['unknown']!++;
+      const counts = { handled: this.done, parked: this.parked, dead: this.dead, discarded: this.decided.discard, answers: this.answers, errors: this.errors }; // prettier-ignore
+      for (const [name, tally] of Object.entries(counts)) row[name]! += Number(tally.of(n) > 0);
+    }
+    return rows;
+  }
+
+  private compareOne(n: number, exactly: boolean): void {
+    const { end, alsoDead, queue, byHand } = this.kindOf(n);
+    const is = {
+      handled: queue === 'price' || (byHand && end !== 'handled') ? 0 : this.done.of(n),
+      parked: this.parked.of(n),
+      'dead-lettered': this.dead.of(n),
+      discarded: this.decided.discard.of(n),
+      answered: this.answers.of(n),
+      'answered with an error': this.errors.of(n),
+    };
+    // The broker itself drops what it has got back too often, when the connection was lost once more.
+    const dropped = queue === 'limited' && this.disturbed && is['dead-lettered'] > 0;
+    for (const name of Object.keys(is) as (keyof typeof is)[]) {
+      const count = is[name];
+      const due = name === end || (name === 'dead-lettered' && alsoDead === true);
+      if (dropped && (name === 'parked' || name === 'dead-lettered')) continue;
+      if (this.told[n] === NOT_SENT && count > 0) this.differ(n, `was told as not sent, and is ${name}`);
+      if (due ? count === 0 && this.told[n] === CONFIRMED : count > 0) this.differ(n, `is ${due ? 'not ' : ''}${name}`);
+      if (exactly && count > 1) this.differ(n, `is ${name} ${count} times`);
+    }
+  }
+
+  /**
+   * Two handlers have the message at the same time. That may only be where the broker has it twice: the first one's
+   * delivery is as good as ever, and the broker does not deliver a message again that it has not got back.
+   */
+  private meet(first: Running, second: Running): void {
+    if (first.delivery.stale)
+      this.differ(second.n, `attempt ${second.attempt} begins while a handler runs that does not know that its channel is lost`); // prettier-ignore
+    else if (!this.disturbed)
+      this.differ(second.n, `attempt ${second.attempt} begins while attempt ${first.attempt} runs`);
+    else this.twins++;
+  }
+
+  kindOf(n: number): Kind {
+    return KINDS[this.kinds[n]!]!;
+  }
+
+  private differ(n: number, what: string): void {
+    this.wrong++;
+    if (this.differences.length < TOLD) this.differences.push(`message ${n}, '${this.kindOf(n).name}', ${what}`);
+  }
+}
