@@ -8,11 +8,12 @@
  *   --write           writes the table of docs/compatibility.md
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { freePort, printed, quickStartModule, sendOrder } from './readme.mjs';
 import { setups } from './setups.mjs';
 
 const { values } = parseArgs({
@@ -24,6 +25,7 @@ const { values } = parseArgs({
   },
 });
 const PAGE = 'docs/compatibility.md';
+const BUN = 'The client core on Bun';
 /** Until the application has consumed its own message, in ms. */
 const START_TIMEOUT = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-apps-'));
@@ -86,6 +88,10 @@ function generate(setup, tarball) {
   npm(app, tarball, ...install);
   if (setup.generate) run(app, [cli, ...setup.generate]);
   const source = join(app, setup.source ?? 'src');
+  if (setup.readme) {
+    writeFileSync(join(source, 'app.module.ts'), quickStartModule);
+    return app;
+  }
   // Nest 12 generates ES modules, whose imports have the extension of the file that is built.
   const extension = setup.nest >= 12 ? '.js' : '';
   for (const [template, name] of Object.entries({ 'orders.ts': 'orders.ts', 'orders.test.ts': 'orders.spec.ts' })) {
@@ -98,13 +104,15 @@ function generate(setup, tarball) {
   return app;
 }
 
-/** Starts what was built; resolves when it has consumed its own message. */
+/** Starts what was built; resolves when it has consumed its own message, or that of README's curl command. */
 async function start(app, setup, bin, url) {
+  const port = await freePort();
+  const expected = setup.readme ? printed : 'consumed order 1';
   const main = setup.main ?? ['dist/main.js', 'dist/src/main.js'].find((file) => existsSync(join(app, file)));
   const child = spawn(join(bin, 'node'), [main], {
     cwd: app,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, AMQP_URL: url, PORT: '0' },
+    env: { ...process.env, AMQP_URL: url, PORT: String(port) },
   });
   let output = '';
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT);
@@ -114,7 +122,8 @@ async function start(app, setup, bin, url) {
       for (const reader of lines) {
         reader.on('line', (line) => {
           output += `${line}\n`;
-          if (line.includes('consumed order 1')) resolve();
+          if (setup.readme && line.includes('successfully started')) sendOrder(port).catch(reject);
+          if (line.includes(expected)) resolve();
         });
       }
       child.once('error', reject);
@@ -167,6 +176,29 @@ async function check(setup, { tarball, nodes, EmbeddedBroker }) {
   rmSync(app, { recursive: true, force: true });
 }
 
+/** The client core on Bun, whose package brings a binary for this machine. */
+async function checkBun(tarball) {
+  const setup = { name: BUN, how: 'plain JavaScript: `import` and `require`' };
+  const result = { setup, nodes: [] };
+  results.push(result);
+  let bun;
+  const app = project('bun');
+  const installed = await step(BUN, 'installed', () => {
+    npm(app, 'bun', tarball);
+    bun = join(app, 'node_modules/bun/bin/bun.exe');
+  });
+  if (!installed) return;
+  for (const [file, expected] of Object.entries({ 'core.mjs': 'consumed 1000', 'core.cjs': 'got one' })) {
+    copyFileSync(join(import.meta.dirname, 'template', file), join(app, file));
+    const ran = await step(BUN, file, () => {
+      const output = run(app, [bun, file]);
+      if (!output.includes(expected)) throw new Error(`no '${expected}' in its output: ${output}`);
+    });
+    if (!ran) return;
+  }
+  result.nodes.push(`none: Bun ${run(app, [bun, '--version']).trim()}`);
+}
+
 /** Replaces the rows of the page by what was seen. */
 function writePage() {
   const page = readFileSync(PAGE, 'utf8');
@@ -188,10 +220,14 @@ try {
   const tarball = join(folder, filename);
   const nodes = installNodes();
   const chosen = setups.filter(({ common = false, name }) => (common || !values.common) && name.includes(values.only));
-  if (chosen.length === 0) throw new Error(`no setup has '${values.only}' in its name`);
+  const withBun = !values.common && BUN.includes(values.only);
+  if (chosen.length === 0 && !withBun) throw new Error(`no setup has '${values.only}' in its name`);
   for (const setup of chosen) await check(setup, { tarball, nodes, EmbeddedBroker });
+  if (withBun) await checkBun(tarball);
   if (values.write) writePage();
-  const passed = results.filter(({ nodes: good }) => good.length === nodes.size).length;
+  const passed = results.filter(
+    ({ setup, nodes: good }) => good.length === (setup.name === BUN ? 1 : nodes.size),
+  ).length;
   console.log(`${passed} passed, ${results.length - passed} failed`);
   process.exitCode = failures > 0 ? 1 : 0;
 } finally {

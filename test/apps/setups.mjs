@@ -7,6 +7,7 @@
  * - `install`: packages beside those generated
  * - `files`: written into the application, JSON or text
  * - `compilerOptions`, `jest`: merged into tsconfig.json and the `jest` of package.json
+ * - `readme`: its module is that of README's quick start, and README's order is sent to it
  * - `generate`: arguments of `nest` once the packages are there; `source`: where the sources are then
  * - `build`, `main`, `test`: commands, and the file that `build` has made
  */
@@ -93,5 +94,13 @@ export const setups = [
     },
     test: ['jest'],
     nodeOptions: vm,
+  },
+  { name: "README's quick start, Nest 11", nest: 11, readme: true, how: 'the commands of README; tests as generated' },
+  {
+    name: "README's quick start, Nest 12",
+    nest: 12,
+    common: true,
+    readme: true,
+    how: 'the commands of README; tests as generated',
   },
 ];

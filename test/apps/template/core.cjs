@@ -1,0 +1,15 @@
+// The same by require.
+const { EmbeddedBroker } = require('nest-amqp/broker');
+const { connect } = require('nest-amqp/client');
+
+(async () => {
+  const broker = await EmbeddedBroker.start({ port: 0 });
+  const connection = await connect(broker.url);
+  const channel = await connection.openChannel({ confirm: true });
+  await channel.queueDeclare('orders');
+  await channel.publish('', 'orders', 'one', { mandatory: true });
+  const delivery = await channel.basicGet('orders', { noAck: true });
+  await connection.close();
+  await broker.close();
+  console.log(`got ${delivery.text()}`);
+})();
