@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { WireError } from './errors.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
-import { bytes, cuts, patternedBody } from './protocol.arbitraries.js';
+import { bytes, cuts, outgoing, patternedBody } from './protocol.arbitraries.js';
 import { frame, Receiver, type Arrival } from './receiver.arbitraries.js';
 
 /** Notes every frame, copied: `type channel payload`. */
@@ -27,7 +27,10 @@ function reading(frameMax = 4096): { reader: FrameReader; frames: string[] } {
 function framesOf(channel: number, sizes: readonly number[]): Buffer[] {
   const writer = new FrameWriter(() => {});
   for (const [index, size] of sizes.entries()) {
-    writer.publish(channel, 'x', `${index}`, false, { messageId: `${channel}` }, patternedBody(size, channel + index));
+    writer.publish(
+      channel,
+      outgoing('x', `${index}`, false, { messageId: `${channel}` }, patternedBody(size, channel + index)),
+    );
   }
   const stream = Buffer.concat(writer.take()?.chunks ?? []);
   const frames: Buffer[] = [];

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EncodingError } from './errors.js';
 import { FrameWriter, type Batch } from './frame-writer.js';
-import { messageProperties, method, methodNames, patternedBody, shortstr } from './protocol.arbitraries.js';
+import { messageProperties, method, methodNames, outgoing, patternedBody, shortstr } from './protocol.arbitraries.js';
 import { Receiver, type Arrival } from './receiver.arbitraries.js';
 import { methods as spec } from './spec.js';
 import type { MessageProperties } from './types.js';
@@ -33,7 +33,7 @@ const publish = fc.tuple(channel, shortstr, shortstr, fc.boolean(), properties, 
   const arrived = { name: 'basic.publish', args: { exchange, routingKey, mandatory, immediate: false } } as const;
   return {
     does: 'send',
-    run: (writer) => writer.publish(...args),
+    run: (writer) => writer.publish(id, outgoing(exchange, routingKey, mandatory, given, bytes)),
     arrival: { channel: id, method: arrived, properties: given, body: bytes },
   };
 });
@@ -58,11 +58,11 @@ const heartbeat: Step = {
   arrival: { channel: 0, method: undefined },
 };
 const refused: readonly ((writer: FrameWriter) => void)[] = [
-  (writer) => writer.publish(1, 'x'.repeat(256), 'k', false, {}, Buffer.from('lost')),
-  (writer) => writer.publish(1, 'exchange', 'k\ud800', false, {}, Buffer.from('lost')),
-  (writer) => writer.publish(1, 'exchange', 'k', false, { headers: { HUGE } }, Buffer.from('lost')),
-  (writer) => writer.publish(1, 'exchange', 'k', false, { headers: { a: NaN } }, Buffer.alloc(100_000)),
-  (writer) => writer.publish(1, 'exchange', 'k', false, { priority: 256 }, Buffer.alloc(100_000)),
+  (writer) => writer.publish(1, outgoing('x'.repeat(256), 'k', false, {}, Buffer.from('lost'))),
+  (writer) => writer.publish(1, outgoing('exchange', 'k\ud800', false, {}, Buffer.from('lost'))),
+  (writer) => writer.publish(1, outgoing('exchange', 'k', false, { headers: { HUGE } }, Buffer.from('lost'))),
+  (writer) => writer.publish(1, outgoing('exchange', 'k', false, { headers: { a: NaN } }, Buffer.alloc(100_000))),
+  (writer) => writer.publish(1, outgoing('exchange', 'k', false, { priority: 256 }, Buffer.alloc(100_000))),
   (writer) => writer.content(1, 'basic.return', {} as never, {}, Buffer.from('lost')),
   (writer) =>
     writer.content(
@@ -140,7 +140,7 @@ describe('FrameWriter', () => {
     const writer = new FrameWriter(() => {});
     writer.frameMax = frameMax;
     const overhead = (size: number): number => {
-      writer.publish(1, '', '', false, {}, Buffer.alloc(size));
+      writer.publish(1, outgoing('', '', false, {}, Buffer.alloc(size)));
       return writer.take()!.bytes - size;
     };
     const none = overhead(0);
@@ -154,7 +154,7 @@ describe('FrameWriter', () => {
     // Frame and header take 8 + 12, flags 2, the table's length 4, key 2, letter and length 5.
     const room = 4096 - 8 - 12 - 2 - 4 - 2 - 5;
     const publishWith = (size: number) => () =>
-      writer.publish(1, '', 'q', false, { headers: { a: 'x'.repeat(size) } }, Buffer.from('body'));
+      writer.publish(1, outgoing('', 'q', false, { headers: { a: 'x'.repeat(size) } }, Buffer.from('body')));
     expect(publishWith(room + 1)).toThrow(
       new EncodingError(
         'the content header (properties and headers) takes 4089 bytes; one frame of this connection holds 4088',
@@ -171,9 +171,9 @@ describe('FrameWriter', () => {
     writer.frameMax = 131_072;
     const small = patternedBody(DIRECT - 1, 1);
     const large = patternedBody(DIRECT, 2);
-    writer.publish(1, '', 'q', false, {}, small);
+    writer.publish(1, outgoing('', 'q', false, {}, small));
     small.fill(0);
-    writer.publish(1, '', 'q', false, {}, large);
+    writer.publish(1, outgoing('', 'q', false, {}, large));
     const { chunks } = writer.take()!;
     expect(chunks.filter((chunk) => chunk.buffer === large.buffer)).toHaveLength(1);
     const bodies = new Receiver(131_072).push(...chunks).arrivals.map((it) => it.body as Buffer);
@@ -182,7 +182,7 @@ describe('FrameWriter', () => {
 
   it('refuses a body that is not bytes, whose length would be taken for a number of them', () => {
     const writer = new FrameWriter(() => undefined);
-    expect(() => writer.publish(1, '', 'q', false, {}, 'text' as unknown as Uint8Array)).toThrow(
+    expect(() => writer.publish(1, outgoing('', 'q', false, {}, 'text' as unknown as Uint8Array))).toThrow(
       new TypeError('the body must be a Uint8Array, not string'),
     );
     expect(writer.pendingBytes).toBe(0);

@@ -5,7 +5,7 @@ import { methodId, writeMethod } from './methods.js';
 import { writeProperties } from './properties.js';
 import { PublishTemplate } from './publish-template.js';
 import { BASIC_CLASS, FRAME_END, FRAME_MIN_SIZE, FRAME_OVERHEAD, FrameType } from './spec.js';
-import type { OutgoingProperties, MethodArguments, MethodName } from './types.js';
+import type { OutgoingMessage, OutgoingProperties, MethodArguments, MethodName } from './types.js';
 import { writeUint32, writeUint64 } from './uint.js';
 
 /** Bytes to hand to the socket, in order, and the slabs to give back once they are written. */
@@ -113,17 +113,11 @@ export class FrameWriter {
   }
 
   /** basic.publish with its content, hand-tuned. @throws EncodingError */
-  publish(
-    channel: number,
-    exchange: string,
-    routingKey: string,
-    mandatory: boolean,
-    properties: OutgoingProperties,
-    body: Uint8Array,
-  ): void {
-    if (!(body instanceof Uint8Array)) throw new TypeError(`the body must be a Uint8Array, not ${describe(body)}`);
+  publish(channel: number, message: OutgoingMessage, routingKey = message.routingKey): void {
     const { template } = this;
-    const frames = template.encode(exchange, routingKey, mandatory, properties);
+    const { body } = message;
+    if (!(body instanceof Uint8Array)) throw new TypeError(`the body must be a Uint8Array, not ${describe(body)}`);
+    const frames = template.encode(message, routingKey);
     const { headerAt } = template;
     this.checkFits(frames.length - headerAt - FRAME_OVERHEAD, CONTENT_HEADER);
     const at = this.reserve(frames.length);

@@ -7,6 +7,7 @@ import { writeTable } from './field-table.js';
 import { writeTimestamp } from './timestamp.js';
 import { FrameWriter } from './frame-writer.js';
 import { writeProperties } from './properties.js';
+import { outgoing } from './protocol.arbitraries.js';
 import { properties as spec } from './spec.js';
 import type { MessageProperties } from './types.js';
 
@@ -101,7 +102,9 @@ describe('what is written by hand', () => {
       fc.property(shortstr, shortstr, fc.boolean(), few, body, (exchange, routingKey, mandatory, values, bytes) => {
         const args = { exchange, routingKey, mandatory, immediate: false };
         const expected = frames((writer) => writer.content(7, 'basic.publish', args, values, bytes));
-        expect(frames((writer) => writer.publish(7, exchange, routingKey, mandatory, values, bytes))).toEqual(expected);
+        expect(frames((writer) => writer.publish(7, outgoing(exchange, routingKey, mandatory, values, bytes)))).toEqual(
+          expected,
+        );
       }),
     );
   });
@@ -160,7 +163,9 @@ describe('what is written by hand', () => {
         for (const [channel, [exchange, routingKey, mandatory], values] of publishes.flatMap((one) => [one, one])) {
           const args = { exchange, routingKey, mandatory, immediate: false };
           const expected = attempt(byTable, () => byTable.content(channel, 'basic.publish', args, values, bytes));
-          const actual = attempt(hot, () => hot.publish(channel, exchange, routingKey, mandatory, values, bytes));
+          const actual = attempt(hot, () =>
+            hot.publish(channel, outgoing(exchange, routingKey, mandatory, values, bytes)),
+          );
           expect(actual).toEqual(expected);
         }
       }),
@@ -176,8 +181,8 @@ describe('what is written by hand', () => {
     }[kind];
     const writer = new FrameWriter(() => {});
     for (const values of [{}, { [name]: first }, { [name]: second }, {}]) {
-      writer.publish(1, '', 'q', false, values, Buffer.alloc(0));
-      const expected = frames((other) => other.publish(1, '', 'q', false, values, Buffer.alloc(0)));
+      writer.publish(1, outgoing('', 'q', false, values, Buffer.alloc(0)));
+      const expected = frames((other) => other.publish(1, outgoing('', 'q', false, values, Buffer.alloc(0))));
       expect(Buffer.concat(writer.take()!.chunks)).toEqual(expected);
     }
   });
@@ -188,13 +193,13 @@ describe('what is written by hand', () => {
   ])('basic.publish notices a %s that was changed in place', (_what, values, change) => {
     const writer = new FrameWriter(() => {});
     const sent = (): Buffer => {
-      writer.publish(1, '', 'q', false, values, Buffer.alloc(0));
+      writer.publish(1, outgoing('', 'q', false, values, Buffer.alloc(0)));
       return Buffer.concat(writer.take()!.chunks);
     };
     const before = sent();
     change(values);
     const after = sent();
     expect(after).not.toEqual(before);
-    expect(after).toEqual(frames((other) => other.publish(1, '', 'q', false, values, Buffer.alloc(0))));
+    expect(after).toEqual(frames((other) => other.publish(1, outgoing('', 'q', false, values, Buffer.alloc(0)))));
   });
 });

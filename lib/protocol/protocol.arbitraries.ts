@@ -2,7 +2,14 @@ import { Buffer } from 'node:buffer';
 import fc, { type Arbitrary } from 'fast-check';
 import { Decimal, typed, type FieldTable, type FieldValue } from './field-table.js';
 import { methods as spec, properties as propertySpec, type FieldKind } from './spec.js';
-import type { Method, MethodArguments, MethodName, MessageProperties } from './types.js';
+import type {
+  Method,
+  MethodArguments,
+  MethodName,
+  MessageProperties,
+  OutgoingMessage,
+  OutgoingProperties,
+} from './types.js';
 
 /** Valid inputs for the property tests of lib/protocol. Not part of the build. */
 
@@ -150,3 +157,14 @@ export const cuts: Arbitrary<(whole: Buffer) => Buffer[]> = fc
     }
     return chunks;
   });
+
+/** A message to publish. */
+export function outgoing(
+  exchange: string,
+  routingKey: string,
+  mandatory: boolean,
+  properties: OutgoingProperties,
+  body: Uint8Array,
+): OutgoingMessage {
+  return { exchange, routingKey, mandatory, properties, body };
+}

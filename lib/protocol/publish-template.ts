@@ -4,7 +4,7 @@ import { isEmptyTable } from './field-table.js';
 import { methodId } from './methods.js';
 import { writeProperties } from './properties.js';
 import { BASIC_CLASS, FRAME_END, FrameType } from './spec.js';
-import type { OutgoingProperties } from './types.js';
+import type { OutgoingMessage, OutgoingProperties } from './types.js';
 
 const PUBLISH = methodId('basic.publish');
 /** Bytes of the header frame before its properties: frame header, class, weight, body size. */
@@ -42,7 +42,7 @@ export class PublishTemplate {
   private readonly messageId: IdPlace = { at: 0, size: 0 };
 
   /** Returns both frames, valid until the next call. @throws EncodingError that names the invalid value */
-  encode(exchange: string, routingKey: string, mandatory: boolean, properties: OutgoingProperties): Buffer {
+  encode({ exchange, mandatory, properties }: OutgoingMessage, routingKey: string): Buffer {
     const sameAddress =
       this.addressed && exchange === this.exchange && routingKey === this.routingKey && mandatory === this.mandatory;
     if (!sameAddress) this.writeAddress(exchange, routingKey, mandatory);

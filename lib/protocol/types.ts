@@ -47,3 +47,12 @@ export interface OutgoingProperties extends Omit<MessageProperties, 'headers' | 
   /** Longest time in the queue (https://www.rabbitmq.com/docs/ttl): ms from 0 to 4,294,967,295, as a number or as text. */
   readonly expiration?: string | number | undefined;
 }
+
+/** The arguments and the content of a basic.publish. */
+export interface OutgoingMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly mandatory: boolean;
+  readonly properties: OutgoingProperties;
+  readonly body: Uint8Array;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
-import type { Channel, ChannelOptions } from '../../lib/client/index.js';
+import { CHECKED_AT, type Channel, type ChannelOptions } from '../../lib/client/index.js';
 import { systemEnvironment } from '../common/environment.js';
 import { ConnectionStatus } from '../connection/connection-status.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
@@ -60,7 +60,8 @@ describe('ConfirmingPublisher', () => {
       signal,
       correlationId: 'c',
     });
-    expect(channel.publish).toHaveBeenLastCalledWith('e', 'a', Buffer.from('x'), {
+    const checked = {
+      [CHECKED_AT]: expect.any(Number),
       messageId: 'm',
       contentType: 'text/plain',
       deliveryMode: 2,
@@ -68,7 +69,8 @@ describe('ConfirmingPublisher', () => {
       timeout: 9,
       signal,
       correlationId: 'c',
-    });
+    };
+    expect(channel.publish).toHaveBeenLastCalledWith('e', 'a', Buffer.from('x'), checked);
   });
 
   it('makes another channel when the first is closed for good', async () => {

@@ -1,6 +1,11 @@
 import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
-import { MessageReturnedError, type BasicPublishOptions, type ReturnedMessage } from '../../lib/client/index.js';
+import {
+  CHECKED_AT,
+  MessageReturnedError,
+  type BasicPublishOptions,
+  type ReturnedMessage,
+} from '../../lib/client/index.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import type { ConnectionEvents, ConsumerCancelledEvent } from '../connection/connection-events.js';
 import type { AmqpConnectionState } from '../connection/connection-status.js';
@@ -105,14 +110,15 @@ export class ConfirmingPublisher {
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
-    const { clock } = this.environment;
-    const start = clock.now();
-    const message = this.prepare(payload, options);
-    const { messageId } = message.properties;
+    const { environment, connection } = this;
+    const start = environment.clock.now();
+    const { body, contentType } = connection.serializers.encode(payload, options.contentType);
+    const properties = completed(options, contentType, true, environment.uniqueId, start);
+    const { messageId } = properties;
     try {
-      const deliveryTag = await this.channel.publish(exchange, routingKey, message.body, message.properties);
-      const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: clock.now() - start };
-      const { confirms } = this.connection.events;
+      const deliveryTag = await this.channel.publish(exchange, routingKey, body, properties);
+      const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: environment.clock.now() - start };
+      const { confirms } = connection.events;
       if (confirms.observed) confirms.next(receipt);
       return receipt;
     } catch (error) {
@@ -148,7 +154,9 @@ export class ConfirmingPublisher {
     payload: unknown,
     options: RequestOptions = {},
   ): Promise<Reply> {
-    const { body, properties } = this.prepare(payload, options, false);
+    const { environment, connection } = this;
+    const { body, contentType } = connection.serializers.encode(payload, options.contentType);
+    const properties = completed(options, contentType, false, environment.uniqueId, environment.clock.now());
     try {
       return (await this.requester.request(exchange, routingKey, body, properties)) as Reply;
     } catch (error) {
@@ -159,11 +167,6 @@ export class ConfirmingPublisher {
   /** @internal Waits for outstanding confirms and fails unanswered requests. */
   async close(): Promise<void> {
     await Promise.all([this.channel.close(), this.requester.close()]);
-  }
-
-  private prepare(payload: unknown, options: PublishOptions, persistent = true) {
-    const { body, contentType } = this.connection.serializers.encode(payload, options.contentType);
-    return { body, properties: completed(options, contentType, persistent, this.environment.uniqueId) };
   }
 
   private failed(error: unknown): unknown {
@@ -194,6 +197,7 @@ const PUBLISH_OPTIONS = namesOf({
 const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
 
 interface CompletedOptions extends BasicPublishOptions {
+  readonly [CHECKED_AT]: number;
   messageId: string;
   timeout?: number | undefined;
 }
@@ -207,10 +211,17 @@ function completed(
   contentType: string,
   persistentByDefault: boolean,
   uniqueId: () => string,
+  calledAt: number,
 ): CompletedOptions {
   const { persistent = persistentByDefault, messageId = uniqueId() } = options;
   const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
-  const all: Record<string, unknown> & CompletedOptions = { contentType, deliveryMode, messageId, mandatory: true };
+  const all: Record<string, unknown> & CompletedOptions = {
+    [CHECKED_AT]: calledAt,
+    contentType,
+    deliveryMode,
+    messageId,
+    mandatory: true,
+  };
   for (const name in options) {
     if (!KNOWN.has(name)) refuseUnknown('publish', { [name]: 0 }, PUBLISH_OPTIONS);
     const value = options[name as keyof PublishOptions];

@@ -19,7 +19,7 @@ export class PublisherChannel {
   ) {}
 
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
-  async publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
+  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     return (this.channel ?? this.make()).publish(exchange, routingKey, body, options);
   }
 

@@ -134,9 +134,9 @@ export const mutants: readonly Mutant[] = [
     why: 'what was told as not sent is sent when there is room',
   },
   {
-    file: `${client}/publishing/publisher.ts`,
-    search: '      this.waitingBytes -= publish.body.length;\n',
-    replace: '',
+    file: `${client}/publishing/publish-queue.ts`,
+    search: 'this.size -= this.queue.shift()?.body.length ?? 0;',
+    replace: 'this.queue.shift();',
     why: "refused with '0 publishes wait already'",
   },
   {
@@ -160,8 +160,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/publishing/publisher.ts`,
-    search: '    this.waiting = [...again, ...this.waiting];',
-    replace: '    this.waiting = [...this.waiting, ...again];',
+    search: '    this.waiting.putBefore(again);',
+    replace: '    for (const publish of again) this.waiting.push(publish);',
     why: 'what is sent again comes behind what is new',
   },
   {
@@ -215,7 +215,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel-endpoint.ts`,
-    search: "    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);",
+    search: "    if (this.gate.confirming) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);",
     replace: '',
     why: 'confirm mode is not replayed',
   },
@@ -269,10 +269,10 @@ export const mutants: readonly Mutant[] = [
   },
   // Connection.
   {
-    file: `${client}/connection/connection-endpoint.ts`,
-    search: '  onLinkLost(error: ConnectionError): void {\n    this.blockedReason = undefined;',
-    replace: '  onLinkLost(error: ConnectionError): void {',
-    why: 'publishes hang after a reconnect, for the connection was blocked before',
+    file: `${client}/publishing/gate.ts`,
+    search: '    this.link = link;',
+    replace: '    this.link ??= link;',
+    why: 'publishes go to the link of before a reconnect',
   },
   {
     file: `${client}/connection/connection-endpoint.ts`,

@@ -8,8 +8,8 @@ import { ChannelClosedError, ConnectionLostError, PublishNackedError, type AmqpE
 import type { ChannelError, ConnectionError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
-import type { Message } from '../publishing/confirms.js';
-import { Publisher, type Ending, type Obstacle, type PublisherHost } from '../publishing/publisher.js';
+import { Gate, type ChannelState } from '../publishing/gate.js';
+import { Publisher, type Ending, type PublisherHost } from '../publishing/publisher.js';
 import type { Report } from '../safe-emitter.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
@@ -24,8 +24,6 @@ import type { TopologyRecord } from './topology-record.js';
 
 /** channel.close from the broker. */
 type Refusal = Omit<NonNullable<Ending['refusal']>, 'behindCall'>;
-
-type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 'closed';
 
 /** ms that publishes under way get to be confirmed before their channel is opened anew. */
 const RENEWAL_GRACE = 1_000;
@@ -53,12 +51,10 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   readonly rpc: PendingCalls;
   readonly publisher: Publisher;
   settlements: Settlements;
-  current: ChannelState = 'opening';
   /** Replayed when the channel opens anew. */
   readonly prefetches = new Prefetches();
-  confirmMode: boolean;
+  readonly gate: Gate;
   private link: Link | undefined;
-  private flowStopped = false;
   private readonly returnPace: ReturnPace;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
@@ -82,11 +78,11 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     /** The record of declarations that are made again after a loss. */
     readonly topology: TopologyRecord = host.topology,
   ) {
-    const { clock, random, rpcTimeout, logger } = host.options;
+    const { clock, random, rpcTimeout, logger, writeBufferSize } = host.options;
     this.clock = clock;
     this.random = random;
     this.closed = this.end.promise;
-    this.confirmMode = channelOptions.confirm;
+    this.gate = new Gate(channelOptions.confirm, topology.names, writeBufferSize);
     if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch, false));
     this.returnPace = new ReturnPace(channelOptions.restoreAttempts, random);
     this.rpc = new PendingCalls(
@@ -95,7 +91,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
       rpcTimeout,
       () => this.publisher.confirms.nextTag,
     );
-    this.publisher = new Publisher(this, channelOptions);
+    this.publisher = new Publisher(this.gate, channelOptions, this);
     this.receiver = new ChannelReceiver(this, host.options);
     this.closing = new ChannelClosing(this, clock, logger);
     this.settlements = this.newSettlements();
@@ -129,9 +125,12 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     return this.number;
   }
 
-  /** Publisher confirms are on. */
-  get confirming(): boolean {
-    return this.confirmMode;
+  get current(): ChannelState {
+    return this.gate.state;
+  }
+
+  private set current(state: ChannelState) {
+    this.gate.state = state;
   }
 
   /** It can be used now. */
@@ -184,16 +183,16 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     if (this.number === 0) this.number = this.allocated();
     if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
     this.link = this.host.link;
+    this.gate.lead(this.link, this.id);
     this.link?.register(this.id, this.receiver);
     this.settlements = this.newSettlements();
     this.lastLoss = undefined;
-    this.flowStopped = false;
     const deadline = new Deadline(this.clock, { ...wait, timeout });
     await this.rpc.call('channel.open', {}, deadline.left);
     for (const { prefetchSize, prefetchCount, global } of this.prefetches.latest) {
       await this.rpc.call('basic.qos', { prefetchSize, prefetchCount, global }, deadline.left);
     }
-    if (this.confirmMode) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
+    if (this.gate.confirming) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
   }
 
   /**
@@ -342,7 +341,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
       throw error;
     }
     // The broker numbers what stands behind it, whenever its answer comes.
-    if (name === 'confirm.select') this.confirmMode = true;
+    if (name === 'confirm.select') this.gate.confirming = true;
     // It applies to what stands behind it.
     if (args instanceof AskedPrefetch) this.prefetches.add(args);
   }
@@ -360,33 +359,8 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
 
   // What the publisher asks.
 
-  obstacle(): Obstacle | undefined {
-    const { blocked } = this.host;
-    if (this.current !== 'open') {
-      const soon = this.current === 'opening' && this.link?.alive === true && blocked === undefined;
-      return { kind: soon ? 'soon' : 'unavailable', reason: `channel ${this.id} is ${this.current}` };
-    }
-    if (blocked !== undefined)
-      return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
-    if (this.flowStopped) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
-    const { transport } = this.link!;
-    if (transport.hasRoom(this.host.options.writeBufferSize)) return undefined;
-    return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
-  }
-
-  write(message: Message): void {
-    const { exchange, routingKey, mandatory, properties, body } = message;
-    const key = exchange === '' ? this.topology.resolve(routingKey) : routingKey;
-    this.link!.transport.writer.publish(this.id, exchange, key, mandatory, properties, body);
-    if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
-  }
-
   findExchange(exchange: string): Promise<void> {
     return this.host.findExchange(exchange);
-  }
-
-  whenWritten(): Promise<void> {
-    return this.link?.transport.whenWritten() ?? Promise.resolve();
   }
 
   renewIn(delay: number): boolean {
@@ -398,7 +372,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   // What its receiver tells.
 
   onFlow(active: boolean): void {
-    this.flowStopped = !active;
+    this.gate.paused = !active;
     if (this.atBroker === 'open') this.send('channel.flowOk', { active });
     this.publisher.pump();
   }

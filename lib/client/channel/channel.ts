@@ -83,7 +83,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Publisher confirms are on. */
   get confirming(): boolean {
-    return this.#endpoint.confirming;
+    return this.#endpoint.gate.confirming;
   }
 
   /** It can be used now. */
@@ -337,7 +337,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     try {
       await this.#endpoint.call('confirm.select', { noWait: false }, options);
     } catch (error) {
-      if (error instanceof ChannelError && error.method === 'confirm.select') this.#endpoint.confirmMode = false;
+      if (error instanceof ChannelError && error.method === 'confirm.select') this.#endpoint.gate.confirming = false;
       throw error;
     }
   }

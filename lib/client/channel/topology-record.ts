@@ -1,6 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Bindings, type Binding } from './bindings.js';
-import { QueueNames } from './queue-names.js';
+import { QueueNames } from '../queue-names.js';
 
 export interface ExchangeDeclareOptions {
   /** Only check that it is there. Default false. */
@@ -75,7 +75,7 @@ export class TopologyRecord {
   private readonly exchanges = new Map<string, { readonly type: string; readonly options: ExchangeDeclareOptions }>();
   private readonly queues = new Map<string, RecordedQueue>();
   private readonly bindings = new Bindings();
-  private readonly names = new QueueNames();
+  readonly names = new QueueNames();
   private readonly consumers = new Map<string, Set<object>>();
   private readonly deletions = new Map<string, Promise<boolean>>();
   private readonly declarations = new Map<string, Promise<unknown>>();

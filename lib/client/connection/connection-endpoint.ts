@@ -49,7 +49,6 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   private latestLink: Link | undefined;
   /** Clock time, ms. */
   private openSince = 0;
-  private blockedReason: string | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -108,7 +107,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   }
 
   get blocked(): string | undefined {
-    return this.blockedReason;
+    return this.link?.blocked;
   }
 
   get restoring(): boolean {
@@ -285,11 +284,11 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   onControlMethod(method: Method): void {
     switch (method.name) {
       case 'connection.blocked':
-        this.blockedReason = method.args.reason;
+        this.latestLink!.blocked = method.args.reason;
         this.options.logger.warn(`the broker has blocked the connection: ${method.args.reason}`);
         return this.report('blocked', method.args.reason);
       case 'connection.unblocked':
-        this.blockedReason = undefined;
+        this.latestLink!.blocked = undefined;
         this.report('unblocked');
         return this.channels.pump();
       default:
@@ -300,7 +299,6 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   }
 
   onLinkLost(error: ConnectionError): void {
-    this.blockedReason = undefined;
     const reason = asLost(error);
     this.control.fail(reason);
     this.events.fail(reason);

@@ -2,7 +2,7 @@ import { showAs } from '../../shown/index.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
 import type { DeliverMessage, Delivery } from './delivery.js';
-import { Fifo } from './fifo.js';
+import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';

@@ -52,6 +52,8 @@ export interface LinkOwner extends InflowOwner {
  */
 export class Link implements TransportHandler {
   negotiated!: Negotiated;
+  /** The broker's reason, while it has blocked the connection. */
+  blocked: string | undefined;
   private transportOrNone: Transport | undefined;
   private readonly channels = new Map<number, FrameReceiver>();
   private readonly reader = new ByteReader(Buffer.alloc(0));

@@ -29,7 +29,8 @@ describe('Transport', () => {
     const socket = new Duplex({ read: () => {}, write: () => {}, destroy: (_, done) => done(null) });
     const transport = new Transport(socket as never, 'amqp://peer', clock, HANDLER, Infinity);
     // Large enough to be written within the append.
-    transport.writer.publish(1, '', 'q', false, {}, Buffer.alloc(100_000));
+    const message = { exchange: '', routingKey: 'q', mandatory: false, properties: {}, body: Buffer.alloc(100_000) };
+    transport.writer.publish(1, message);
     let free = false;
     void transport.whenWritten().then(() => (free = true));
     transport.sendHeartbeat();

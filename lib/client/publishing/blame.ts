@@ -1,5 +1,5 @@
 import type { ChannelError } from '../errors.js';
-import type { Publish } from './confirms.js';
+import type { Publish } from './publish.js';
 
 /** The conclusions from a channel.close about the publishes that the broker had not confirmed. */
 export interface Verdict {

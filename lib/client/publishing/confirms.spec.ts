@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Confirms, type Publish } from './confirms.js';
+import { Confirms } from './confirms.js';
+import type { Publish } from './publish.js';
 
 const publish = (routingKey: string, size = 1): Publish => ({
   exchange: '',

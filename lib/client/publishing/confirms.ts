@@ -1,27 +1,4 @@
-import type { OutgoingProperties } from '../../protocol/types.js';
-
-/** One message as it is written to the wire. */
-export interface Message {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly mandatory: boolean;
-  readonly properties: OutgoingProperties;
-  readonly body: Uint8Array;
-  /** The routing key on the wire, where it is another: the present name of a queue that the broker has named. */
-  writtenKey?: string;
-}
-
-/** A publish from its call to its outcome. */
-export interface Publish extends Message {
-  /** Clock time in ms; Infinity for none. */
-  readonly deadline: number;
-  resolve: (deliveryTag: number) => void;
-  reject: (error: unknown) => void;
-  /** The caller has its outcome; a confirm that still comes is absorbed. */
-  settled: boolean;
-  /** It was sent before, on a channel that is gone: `unknown`: the broker may have that one; `not-there`: it has not. */
-  earlier: 'unknown' | 'not-there' | undefined;
-}
+import type { Publish } from './publish.js';
 
 /**
  * Holds the publishes of one channel that are sent and not yet confirmed, by publish sequence number. It is a ring, since

@@ -36,16 +36,24 @@ const INSTEAD: Readonly<Record<string, string>> = {
   arguments: 'headers',
 };
 
+/** @internal In options that were checked by whoever made them: the clock time of the call, ms. */
+export const CHECKED_AT: unique symbol = Symbol('checkedAt');
+
 /**
- * An option that does not exist would be ignored, and with `persistent` the message lost. It runs for each publish:
- * some nanoseconds a name, `for in` over a plain object makes no array.
+ * Checks the options, unless they were checked before. An option that does not exist would be ignored, and with
+ * `persistent` the message lost. It runs for each publish: some nanoseconds a name, `for in` over a plain object makes no
+ * array.
  *
+ * @returns the clock time of the call, where it is known
  * @throws ConfigurationError that names the right one, or for a delivery mode that there is not
  */
-export function checkPublishOptions(options: BasicPublishOptions): void {
+export function checkedAt(options: BasicPublishOptions & { readonly [CHECKED_AT]?: number }): number | undefined {
+  const calledAt = options[CHECKED_AT];
+  if (calledAt !== undefined) return calledAt;
   for (const name in options) if (!KNOWN.has(name)) refuse(name);
   const { deliveryMode } = options;
   if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2) refuseDeliveryMode(deliveryMode);
+  return undefined;
 }
 
 /** Another octet means nothing to a broker; what is no octet is refused when it is encoded. */

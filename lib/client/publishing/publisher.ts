@@ -1,23 +1,34 @@
 import { DeadlineTimer, onAbort, type Clock, type Random } from '../../environment/index.js';
-import { blame, type Verdict } from './blame.js';
-import { Confirms, type Message, type Publish } from './confirms.js';
 import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
 import { Deferred, within } from '../timing/deferred.js';
-import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import {
   MessageReturnedError,
-  NotFoundError,
-  PublishNackedError,
   PublishRefusedError,
   PublishTimeoutError,
   TimeoutError,
   type AmqpError,
   type ChannelError,
   type ConnectionError,
+  type NotFoundError,
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
-import { checkPublishOptions, type BasicPublishOptions } from './publish-options.js';
+import { blame, type Verdict } from './blame.js';
+import { Confirms } from './confirms.js';
+import { Exchanges } from './exchanges.js';
+import type { Gate, Obstacle } from './gate.js';
+import { checkedAt, type BasicPublishOptions } from './publish-options.js';
+import { PublishQueue } from './publish-queue.js';
+import {
+  earlierOutcome,
+  fail,
+  nacked,
+  reportConfirm,
+  reportPublish,
+  succeed,
+  type Message,
+  type Publish,
+} from './publish.js';
 import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
@@ -33,28 +44,12 @@ export interface PublisherSettings {
   readonly findExchanges: boolean;
 }
 
-/**
- * The reason why a publish cannot be sent now. `unavailable`: for an unknown time. `busy`: until the broker has confirmed
- * earlier publishes. `soon`: for one round trip, which does not count as a wait for `maxWaiting`.
- */
-export interface Obstacle {
-  readonly kind: 'unavailable' | 'busy' | 'soon';
-  readonly reason: string;
-}
-
-/** The channel, as its publisher sees it. */
+/** What a publisher has others do. */
 export interface PublisherHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Publisher confirms are on. */
-  readonly confirming: boolean;
-  obstacle(): Obstacle | undefined;
-  /** Appends a publish whole. @throws EncodingError before anything is appended */
-  write(message: Message): void;
   /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
   findExchange(exchange: string): Promise<void>;
-  /** Resolves once the socket has all that was written, and so no body is in use any more. */
-  whenWritten(): Promise<void>;
   /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
   renewIn(delay: number): boolean;
 }
@@ -77,9 +72,6 @@ export interface Ending {
   readonly goesOn: boolean;
 }
 
-/** Names of exchanges to remember; beyond it, every exchange counts as one that was there. */
-const MAX_EXCHANGES = 1_000;
-
 /** Publishes that may wait for a round trip, where `maxWaiting` is less. */
 const MAX_SOON = 100_000;
 
@@ -97,55 +89,49 @@ const MAX_SPAN_FACTOR = 8;
  */
 export class Publisher {
   readonly confirms = new Confirms();
-  private waiting: Publish[] = [];
+  private readonly waiting = new PublishQueue();
   /** Refused, and to be sent again before what waits once the channel was opened anew. */
-  private refused: Publish[] = [];
-  private refusedBytes = 0;
-  private waitingBytes = 0;
+  private readonly refused = new PublishQueue();
   private dropPlanned = false;
   private pumping = false;
-  /** So many of `waiting`, from the front, are sent already: removed in one go. */
-  private taken = 0;
   private readonly deadlines: DeadlineTimer;
   private readonly refusals: Refusals;
+  private readonly exchanges: Exchanges;
   private settledWaiters: Deferred<void>[] = [];
   private confirmedWaiters: Deferred<void>[] = [];
-  /** Exchanges that were there, since the channel opened: publishes to them were confirmed. */
-  private readonly exchanges = new Set<string>();
-  private lastExchange: string | undefined;
-  /** Those that are there, as far as they were looked for, since the channel opened. */
-  private found = new Set(['']);
-  /** The exchange that is being looked for. */
-  private looking: string | undefined;
   /** The error of what was sent before the last loss and waits to be sent again. */
   private loss: AmqpError | undefined;
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
-  private resolve: ((deliveryTag: number) => void) | undefined;
-  private reject: ((error: unknown) => void) | undefined;
-  private readonly catchEnds = (resolve: (deliveryTag: number) => void, reject: (error: unknown) => void): void => {
+  private resolve: Publish['resolve'] = unused;
+  private reject: Publish['reject'] = unused;
+  private readonly catchEnds = (resolve: Publish['resolve'], reject: Publish['reject']): void => {
     this.resolve = resolve;
     this.reject = reject;
   };
 
   constructor(
-    private readonly host: PublisherHost,
+    private readonly gate: Gate,
     private readonly options: PublisherSettings,
+    private readonly host: PublisherHost,
   ) {
     this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
     this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
+    this.exchanges = new Exchanges(
+      (exchange) => host.findExchange(exchange),
+      (exchange, missing) => this.onSought(exchange, missing),
+    );
   }
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once the body is not in use any more). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     try {
-      checkPublishOptions(options);
+      const calledAt = checkedAt(options);
       const { signal, timeout = this.options.publishTimeout } = options;
       checkDuration('timeout', timeout);
       signal?.throwIfAborted();
       const mandatory = options.mandatory === true;
-      const waits =
-        this.waiting.length > 0 ? this.behindOthers() : (this.obstacle(body.length) ?? this.unknown(exchange));
-      if (!waits && !this.host.confirming) {
+      const waits = this.waiting.count > 0 ? this.behindOthers() : this.obstacle(exchange, body.length);
+      if (!waits && !this.gate.confirming) {
         this.hand({ exchange, routingKey, mandatory, properties: options, body });
         return body.length < DIRECT_BODY_SIZE ? SENT : this.whenTaken(timeout, signal);
       }
@@ -156,9 +142,9 @@ export class Publisher {
         mandatory,
         properties: options,
         body,
-        deadline: this.host.clock.now() + timeout,
-        resolve: this.resolve!,
-        reject: this.reject!,
+        deadline: (calledAt ?? this.host.clock.now()) + timeout,
+        resolve: this.resolve,
+        reject: this.reject,
         settled: false,
         earlier: undefined,
       };
@@ -177,11 +163,9 @@ export class Publisher {
     // A confirm that comes from within a write finds the loop below under way.
     if (this.pumping) return;
     this.pumping = true;
-    while (this.taken < this.waiting.length) {
-      const publish = this.waiting[this.taken]!;
-      if (!publish.settled && (this.obstacle(publish.body.length) ?? this.unknown(publish.exchange))) break;
-      this.taken++;
-      this.waitingBytes -= publish.body.length;
+    for (let publish = this.waiting.first; publish; publish = this.waiting.first) {
+      if (!publish.settled && this.obstacle(publish.exchange, publish.body.length)) break;
+      this.waiting.shift();
       if (publish.settled) continue;
       try {
         this.send(publish);
@@ -189,15 +173,14 @@ export class Publisher {
         fail(publish, error);
       }
     }
-    this.removeTaken();
     this.pumping = false;
     this.notifySettled();
   }
 
   onAck(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish, tag) => {
-      if (publish.exchange !== this.lastExchange) this.remember(publish.exchange);
-      if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'ack');
+      this.exchanges.onConfirmed(publish.exchange);
+      reportConfirm(publish, 'ack');
       this.refusals.accepted(publish);
       succeed(publish, tag);
     });
@@ -206,10 +189,10 @@ export class Publisher {
 
   onNack(deliveryTag: number, multiple: boolean): void {
     this.confirms.settle(deliveryTag, multiple, (publish) => {
-      if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'nack');
+      reportConfirm(publish, 'nack');
       const renewing = this.refusals.refused(publish);
       if (publish.settled) return;
-      if (renewing && this.options.republishUnconfirmed) return this.keep(publish);
+      if (renewing && this.options.republishUnconfirmed) return this.refused.push(publish);
       fail(publish, nacked(publish));
     });
     this.pump();
@@ -219,7 +202,7 @@ export class Publisher {
   onReturn(returned: ReturnedMessage, encodedProperties: Buffer): boolean {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
-    if (diagnostics.confirm.hasSubscribers) reportConfirm(publish, 'return');
+    reportConfirm(publish, 'return');
     const told = returnedMessage({ ...returned, body: returned.body, routingKey: publish.routingKey });
     fail(publish, new MessageReturnedError(told, earlierOutcome(publish)));
     return true;
@@ -232,17 +215,16 @@ export class Publisher {
    */
   onLost({ unknown, refusal, goesOn }: Ending): boolean {
     let told = false;
-    this.removeTaken();
     this.refusals.forget();
     const behind = refusal?.behindCall === undefined ? 0 : this.confirms.countFrom(refusal.behindCall);
     const sent = this.confirms.drain();
     const { notThereFrom, guilty } = refusal
-      ? blame(refusal.error, sent, (exchange) => this.existed(exchange))
+      ? blame(refusal.error, sent, (exchange) => this.exchanges.existed(exchange))
       : LOST_WITH_THE_LINK;
     const certainFrom = Math.min(notThereFrom, behind > 0 ? sent.length - behind : Infinity);
     // Where the broker does not say which publish it was, sending all again could fail for ever.
     const mayRepeat = notThereFrom < Infinity || refusal?.error.method !== 'basic.publish';
-    const again = goesOn ? this.refused.splice(0) : [];
+    const again = goesOn ? this.refused.drain() : [];
     sent.forEach((publish, position) => {
       if (publish.settled) return;
       if (position < certainFrom) {
@@ -260,17 +242,13 @@ export class Publisher {
       }
       again.push(publish);
     });
-    for (const publish of this.refused.splice(0)) fail(publish, nacked(publish));
-    this.refusedBytes = 0;
-    this.exchanges.clear();
-    this.found = new Set(['']);
-    this.lastExchange = undefined;
+    for (const publish of this.refused.drain()) fail(publish, nacked(publish));
+    this.exchanges.forget();
     if (!goesOn) this.refuseWaiting(() => true, unknown.cause);
     // What was sent is not refused with what was not.
     else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(({ earlier }) => earlier === undefined);
     this.loss = unknown;
-    for (const publish of again) this.waitingBytes += publish.body.length;
-    this.waiting = [...again, ...this.waiting];
+    this.waiting.putBefore(again);
     if (!goesOn) this.deadlines.stop();
     this.notifySettled();
     return told;
@@ -278,7 +256,7 @@ export class Publisher {
 
   /** Something waits, or is unconfirmed. */
   get busy(): boolean {
-    return this.waiting.length > 0 || this.confirms.count > 0;
+    return this.waiting.count > 0 || this.confirms.count > 0;
   }
 
   /** Resolves once nothing waits and nothing is unconfirmed. */
@@ -297,58 +275,46 @@ export class Publisher {
     return waiter.promise;
   }
 
-  private keep(publish: Publish): void {
-    this.refused.push(publish);
-    this.refusedBytes += publish.body.length;
+  /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
+  private obstacle(exchange: string, size: number): Obstacle | undefined {
+    // Last: an exchange can be looked for only where there is no other obstacle.
+    return this.gate.obstacle() ?? this.tooMuch(size) ?? this.unknown(exchange);
   }
 
-  /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
-  private obstacle(size: number): Obstacle | undefined {
-    const there = this.host.obstacle();
-    if (there || !this.host.confirming) return there;
-    const { maxUnconfirmed, maxUnconfirmedBytes } = this.options;
-    const { span } = this.confirms;
+  private tooMuch(size: number): Obstacle | undefined {
+    if (!this.gate.confirming) return undefined;
+    const { confirms, refused, options } = this;
+    const { maxUnconfirmed, maxUnconfirmedBytes } = options;
     // What was refused and is sent again is kept here, as what is unconfirmed.
-    const [count, bytes] = [this.confirms.count + this.refused.length, this.confirms.bytes + this.refusedBytes];
+    const [count, bytes] = [confirms.count + refused.count, confirms.bytes + refused.bytes];
     // One that is larger than the bound by itself is sent when there is no other.
     const heavy = bytes > 0 && bytes + size > maxUnconfirmedBytes;
-    const full = heavy || count >= maxUnconfirmed || span >= maxUnconfirmed * MAX_SPAN_FACTOR;
+    const full = heavy || count >= maxUnconfirmed || confirms.span >= maxUnconfirmed * MAX_SPAN_FACTOR;
     return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
-  private behindOthers(): Obstacle {
-    return this.looking === undefined && this.host.obstacle()?.kind !== 'soon' ? BEHIND_OTHERS : BEHIND_THE_FIRST;
-  }
-
-  /** The exchange has to be looked for first. Not asked of what waits for an obstacle: it can only be done where there is none. */
   private unknown(exchange: string): Obstacle | undefined {
-    if (!this.options.findExchanges || this.found.has(exchange)) return undefined;
-    if (this.looking === undefined) void this.find(exchange, this.found);
-    return { kind: 'soon', reason: `the broker has not said whether exchange '${exchange}' is there` };
+    return this.options.findExchanges ? this.exchanges.lookFor(exchange) : undefined;
   }
 
-  private async find(exchange: string, found: Set<string>): Promise<void> {
-    this.looking = exchange;
-    try {
-      await this.host.findExchange(exchange);
-      if (found.size > MAX_EXCHANGES) found.clear();
-      found.add('').add(exchange);
-    } catch (error) {
-      if (error instanceof NotFoundError) {
-        for (const publish of this.waiting) {
-          if (publish.exchange === exchange) fail(publish, publish.earlier === 'unknown' ? this.loss : error);
-        }
-        this.dropSettled();
+  private behindOthers(): Obstacle {
+    const soon = this.exchanges.sought !== undefined || this.gate.obstacle()?.kind === 'soon';
+    return soon ? BEHIND_THE_FIRST : BEHIND_OTHERS;
+  }
+
+  /** A search for an exchange has ended. */
+  private onSought(exchange: string, missing: NotFoundError | undefined): void {
+    if (missing) {
+      for (const publish of this.waiting) {
+        if (publish.exchange === exchange) fail(publish, publish.earlier === 'unknown' ? this.loss : missing);
       }
-      // Whatever else it is, the publish itself will tell.
-      else found.add(exchange);
+      this.dropSettled();
     }
-    this.looking = undefined;
     this.pump();
   }
 
   private send(publish: Publish): void {
-    if (!this.host.confirming) return this.sendUnconfirmed(publish);
+    if (!this.gate.confirming) return this.sendUnconfirmed(publish);
     // Before it is written: a socket of somebody's own may bring the confirm from within the write.
     this.confirms.add(publish);
     try {
@@ -373,7 +339,7 @@ export class Publisher {
   /** A large body is written from the caller's own buffer: its publish lasts until the socket has taken it. */
   private async whenTaken(timeout: number, signal?: AbortSignal): Promise<number> {
     try {
-      await within(this.host.whenWritten(), this.host.clock, { timeout, signal }, 'the socket is full');
+      await within(this.gate.whenWritten(), this.host.clock, { timeout, signal }, 'the socket is full');
       return 0;
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
@@ -382,8 +348,8 @@ export class Publisher {
   }
 
   private hand(message: Message): void {
-    this.host.write(message);
-    if (diagnostics.publish.hasSubscribers) diagnostics.publish.publish(describe(message));
+    this.gate.write(message);
+    reportPublish(message);
   }
 
   private wait(publish: Publish, obstacle: Obstacle): void {
@@ -392,35 +358,26 @@ export class Publisher {
       throw new PublishRefusedError(`not published: ${obstacle.reason} (whenUnavailable is 'fail')`);
     }
     const most = obstacle.kind === 'soon' ? Math.max(maxWaiting, MAX_SOON) : maxWaiting;
-    if (this.waiting.length >= most || this.waitingBytes + publish.body.length > maxWaitingBytes) {
+    const { count, bytes } = this.waiting;
+    if (count >= most || bytes + publish.body.length > maxWaitingBytes) {
       throw new PublishRefusedError(
-        `not published: ${this.waiting.length} publishes wait already (${obstacle.reason}); ` +
+        `not published: ${count} publishes wait already (${obstacle.reason}); ` +
           'await publishes before you send more, or raise maxWaiting and maxWaitingBytes',
       );
     }
     this.waiting.push(publish);
-    this.waitingBytes += publish.body.length;
   }
 
   /** @param cause of a channel that closes with an error */
   private refuseWaiting(refused: (publish: Publish) => boolean, cause?: unknown): void {
     const closed = cause instanceof Error ? `: ${cause.message}` : '';
-    const reason = `${this.host.obstacle()?.reason ?? 'the channel is closed'}${closed}`;
+    const reason = `${this.gate.obstacle()?.reason ?? 'the channel is closed'}${closed}`;
     for (const publish of this.waiting) {
       if (!refused(publish)) continue;
       const mayBeThere = publish.earlier === 'unknown';
       fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`, { cause }));
     }
     this.dropSettled();
-  }
-
-  private remember(exchange: string): void {
-    this.lastExchange = exchange;
-    if (this.exchanges.size < MAX_EXCHANGES) this.exchanges.add(exchange);
-  }
-
-  private existed(exchange: string): boolean {
-    return this.exchanges.has(exchange) || this.exchanges.size === MAX_EXCHANGES;
   }
 
   private watch(publish: Publish, signal: AbortSignal): void {
@@ -465,33 +422,25 @@ export class Publisher {
   }
 
   private reasonToWait({ exchange, body }: Publish): string {
-    const obstacle = this.obstacle(body.length) ?? this.unknown(this.looking ?? exchange);
-    return obstacle?.reason ?? 'others were before it';
+    return this.obstacle(this.exchanges.sought ?? exchange, body.length)?.reason ?? 'others were before it';
   }
 
-  /** Removes publishes that have their outcome, so that they take no room from those that wait. */
   private dropSettled(): void {
     this.dropPlanned = false;
-    this.removeTaken();
-    this.refused = this.refused.filter(({ settled }) => !settled);
-    this.refusedBytes = this.refused.reduce((bytes, { body }) => bytes + body.length, 0);
-    this.waiting = this.waiting.filter(({ settled }) => !settled);
-    this.waitingBytes = this.waiting.reduce((bytes, { body }) => bytes + body.length, 0);
+    this.refused.dropSettled();
+    this.waiting.dropSettled();
     this.notifySettled();
-  }
-
-  private removeTaken(): void {
-    if (this.taken > 0) this.waiting.splice(0, this.taken);
-    this.taken = 0;
   }
 
   private notifySettled(): void {
     if (this.confirms.count > 0) return;
     for (const waiter of this.confirmedWaiters.splice(0)) waiter.resolve();
-    if (this.waiting.length > 0 || this.refused.length > 0) return;
+    if (this.waiting.count > 0 || this.refused.count > 0) return;
     for (const waiter of this.settledWaiters.splice(0)) waiter.resolve();
   }
 }
+
+const unused = (): void => {};
 
 /** The outcome of every publish on a channel without confirms: it is settled as soon as it is handed over. */
 const SENT = Promise.resolve(0);
@@ -499,38 +448,5 @@ const SENT = Promise.resolve(0);
 const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
 const BEHIND_THE_FIRST: Obstacle = { ...BEHIND_OTHERS, kind: 'soon' };
 
-function nacked(publish: Publish): PublishNackedError {
-  const to = `exchange '${publish.exchange}', routing key '${publish.routingKey}'`;
-  return new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`, earlierOutcome(publish));
-}
-
-function describe({ exchange, routingKey, properties, body }: Message): PublishMessage {
-  return { exchange, routingKey, properties, size: body.length };
-}
-
-function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): void {
-  const message: ConfirmMessage = { ...describe(publish), outcome };
-  diagnostics.confirm.publish(message);
-}
-
 /** Lost with the connection: what of it has arrived cannot be known. */
 const LOST_WITH_THE_LINK: Verdict = { notThereFrom: Infinity, guilty: () => false };
-
-/** Returns `'unknown'` if the broker may have the message from an earlier sending, else undefined. */
-function earlierOutcome({ earlier }: Publish): 'unknown' | undefined {
-  return earlier === 'unknown' ? 'unknown' : undefined;
-}
-
-/** Gives the caller its outcome, the first one only. */
-function succeed(publish: Publish, deliveryTag: number): void {
-  if (publish.settled) return;
-  publish.settled = true;
-  publish.resolve(deliveryTag);
-}
-
-/** Rejects the caller once; later outcomes are ignored. */
-function fail(publish: Publish, error: unknown): void {
-  if (publish.settled) return;
-  publish.settled = true;
-  publish.reject(error);
-}

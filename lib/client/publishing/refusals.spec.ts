@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { Message } from './confirms.js';
+import type { Message } from './publish.js';
 import { Refusals } from './refusals.js';
 
 const to = (exchange: string, routingKey: string): Message => ({

@@ -1,5 +1,5 @@
 import { Backoff, type Random } from '../../environment/index.js';
-import type { Message } from './confirms.js';
+import type { Message } from './publish.js';
 
 /** Times in a row that the channel is opened anew. */
 const ATTEMPTS = 10;

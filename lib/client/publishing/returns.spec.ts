@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ByteWriter } from '../../protocol/bytes.js';
 import { writeProperties } from '../../protocol/properties.js';
 import type { MessageProperties } from '../../protocol/types.js';
-import { Confirms, type Publish } from './confirms.js';
+import { Confirms } from './confirms.js';
+import type { Publish } from './publish.js';
 import { findReturned } from './returns.js';
 
 const publish = (name: string, given: Partial<Publish> = {}): Publish & { readonly name: string } => ({

@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import { ByteWriter } from '../../protocol/bytes.js';
 import { writeProperties } from '../../protocol/properties.js';
-import type { Confirms, Publish } from './confirms.js';
+import type { Confirms } from './confirms.js';
+import type { Publish } from './publish.js';
 import type { ReturnedMessage } from '../errors.js';
 
 /**

@@ -1,0 +1,71 @@
+import type { Link } from '../link/link.js';
+import type { QueueNames } from '../queue-names.js';
+import type { Message } from './publish.js';
+
+export type ChannelState = 'opening' | 'open' | 'renewing' | 'restoring' | 'closing' | 'closed';
+
+/**
+ * The reason why a publish cannot be sent now. `unavailable`: for an unknown time. `busy`: until the broker has confirmed
+ * earlier publishes. `soon`: for one round trip, which does not count as a wait for `maxWaiting`.
+ */
+export interface Obstacle {
+  readonly kind: 'unavailable' | 'busy' | 'soon';
+  readonly reason: string;
+}
+
+/** The way of a channel's publishes to the socket. The channel opens and shuts it, and its publisher looks before each publish. */
+export class Gate {
+  /** Publishes pass while it is `open`. */
+  state: ChannelState = 'opening';
+  /** The broker has paused the channel (channel.flow). */
+  paused = false;
+  private link: Link | undefined;
+  private channel = 0;
+
+  /**
+   * @param confirming publisher confirms are on
+   * @param names the names of the queues that the broker has named
+   * @param writeBufferSize bytes that may wait for the socket
+   */
+  constructor(
+    public confirming: boolean,
+    private readonly names: Pick<QueueNames, 'resolve'>,
+    private readonly writeBufferSize: number,
+  ) {}
+
+  /** The channel opens on this link, under this number. */
+  lead(link: Link | undefined, channel: number): void {
+    this.link = link;
+    this.channel = channel;
+    this.paused = false;
+  }
+
+  /** Undefined when a publish can be sent now. */
+  obstacle(): Obstacle | undefined {
+    const { link, state, channel } = this;
+    const blocked = link?.blocked;
+    if (state !== 'open' || !link) {
+      const soon = state === 'opening' && link?.alive === true && blocked === undefined;
+      return { kind: soon ? 'soon' : 'unavailable', reason: `channel ${channel} is ${state}` };
+    }
+    if (blocked !== undefined)
+      return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
+    if (this.paused) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
+    const { transport } = link;
+    if (transport.hasRoom(this.writeBufferSize)) return undefined;
+    return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
+  }
+
+  /** Appends a publish whole. @throws EncodingError before anything is appended */
+  write(message: Message): void {
+    const { exchange, routingKey } = message;
+    const key = exchange === '' ? this.names.resolve(routingKey) : routingKey;
+    this.link?.transport.writer.publish(this.channel, message, key);
+    if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
+  }
+
+  /** Resolves once the socket has all that was written, and so no body is in use any more. */
+  whenWritten(): Promise<void> {
+    return this.link?.transport.whenWritten() ?? Promise.resolve();
+  }
+}
