@@ -5,6 +5,12 @@ import { Handling } from './handling.js';
 import type { FailureRecord } from './retry/failure-record.js';
 import type { RetryState } from './retry/retry-state.js';
 
+/** The input of one handler call: a message, or the messages of a batch. */
+export interface Work {
+  readonly handling: Handling;
+  readonly contexts: readonly AmqpContext[];
+}
+
 /**
  * Everything about a message except its payload. Handlers get it by {@link Ctx}; guards, interceptors and filters get
  * it by `host.switchToRpc().getContext<AmqpContext>()`.
@@ -26,6 +32,11 @@ export class AmqpContext {
     readonly queue: string,
     private readonly state: RetryState | undefined,
   ) {}
+
+  /** @internal */
+  get contexts(): readonly AmqpContext[] {
+    return [this];
+  }
 
   /** Number of the attempt, from 1. Each retry adds one; redeliveries do not count. */
   get attempt(): number {

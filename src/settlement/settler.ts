@@ -1,7 +1,7 @@
 import { FieldLogger } from '../common/field-logger.js';
 import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
-import { AmqpContext } from './amqp-context.js';
+import { AmqpContext, type Work } from './amqp-context.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { decide, type Decision } from './decision.js';
 import { deliveriesBefore } from './delivery-limit.js';
@@ -9,7 +9,6 @@ import { Departures, type DepartureEnd } from './departures.js';
 import type { BrokerFacts, Detour } from './detour.js';
 import { FailureLog, type FailureReport } from './failure-log.js';
 import { failureReason } from './failure-reason.js';
-import type { Handling } from './handling.js';
 import { Handlings, type SlowHandlers } from './handlings.js';
 import { HeldDeliveries } from './held-deliveries.js';
 import { failureOf, type Failure, type Outcome } from './outcome.js';
@@ -40,12 +39,6 @@ export interface SettledConsumer {
   onHeld(): void;
 }
 
-/** The input of one handler call: a message, or the messages of a batch. */
-export interface Work {
-  readonly handling: Handling;
-  readonly contexts: readonly AmqpContext[];
-}
-
 /** Delay (ms) before requeueing a redelivered message; requeueing at once would spin. */
 const REQUEUE_PAUSE = 1_000;
 
@@ -65,7 +58,8 @@ export class Settler {
   private readonly log: FailureLog;
   private readonly waiting: HeldDeliveries;
   private readonly departures: Departures;
-  private readonly handlings: Handlings<Work>;
+  /** @internal The handlers that run. */
+  readonly handlings: Handlings<Work>;
   /** Of messages that wait for their retry in the process. */
   private readonly retryStates = new WeakMap<Delivery, RetryState>();
   /** Their channel was lost while they were handled. */
@@ -139,7 +133,7 @@ export class Settler {
 
   /** Its channel was lost while it was handled: what its handler comes to does not count. */
   isStale(delivery: Delivery): boolean {
-    return this.staleDeliveries.has(delivery);
+    return this.staleCount > 0 && this.staleDeliveries.has(delivery);
   }
 
   /** Channels that were lost since the start: what came on one of them, and has not begun yet, must not begin. */

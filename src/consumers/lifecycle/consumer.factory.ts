@@ -9,13 +9,11 @@ import { BatchSink } from '../sinks/batch/batch.sink.js';
 import { checkConsumerOptions } from '../options/check-consumer-options.js';
 import { consumeArguments } from './consume-arguments.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
-import type { DeliverySink } from '../sinks/delivery.sink.js';
+import type { DeliverySink, SinkParts } from '../sinks/delivery.sink.js';
 import { HandlerFactory } from '../pipeline/handler.factory.js';
-import { MessageRunner } from '../sinks/message.runner.js';
 import { MessageSink } from '../sinks/message.sink.js';
 import { restoreQueue } from './restore-queue.js';
 import { RpcSink } from '../sinks/rpc.sink.js';
-import type { Settler } from '../../settlement/settler.js';
 import { SettlerFactory } from '../../settlement/settler.factory.js';
 import { StreamPositions } from './stream-positions.js';
 import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
@@ -47,13 +45,13 @@ export class ConsumerFactory {
       stop: (cause) => void supervised.giveUp(cause),
       onHeld: () => supervised.onHeld(),
     });
-    const sink = this.sinkOf(discovered, connection, settler);
+    const { clock } = connection.environment;
+    const sink = this.sinkOf(discovered, connection, { clock, settler, position });
     const host: SupervisionHost = {
       name,
       queue,
       environment: connection.environment,
       gracePeriod: connection.gracePeriod,
-      position,
       connect: open,
       prepare: () => settler.prepare(),
       queueName: () => connection.connections.serverNames.resolve(queue),
@@ -74,26 +72,24 @@ export class ConsumerFactory {
     return supervised;
   }
 
-  private sinkOf(discovered: DiscoveredConsumer, connection: NamedConnection, settler: Settler): DeliverySink {
+  private sinkOf(discovered: DiscoveredConsumer, connection: NamedConnection, parts: SinkParts): DeliverySink {
     const { name, queue, host } = discovered;
     const { serializers } = connection;
-    const { clock } = connection.environment;
     if (discovered.kind === 'batch') {
       const { options } = discovered;
       return new BatchSink({
+        ...parts,
         queue,
         limits: batchLimits(name, options),
         itemPipes: options.itemPipes ?? [],
         serializers,
         handler: this.handlers.create(host),
-        settler,
-        clock,
       });
     }
-    const runner = new MessageRunner(serializers, this.handlers.create(host), settler);
-    if (discovered.kind === 'message') return new MessageSink(runner, settler, clock);
+    const messageParts = { ...parts, serializers, handler: this.handlers.create(host) };
+    if (discovered.kind === 'message') return new MessageSink(messageParts);
     const replies = new PublisherChannel(connection.connections, connection.publishing);
-    return new RpcSink({ name, queue, runner, settler, serializers, replies, clock });
+    return new RpcSink({ ...messageParts, name, queue, replies });
   }
 }
 

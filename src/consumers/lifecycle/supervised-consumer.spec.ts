@@ -38,7 +38,6 @@ describe('SupervisedConsumer', () => {
       queue: 'billing',
       environment: { clock: systemClock, random: { next: () => 0.5 } as Random },
       gracePeriod: 60_000,
-      position: undefined,
       connect: () => Promise.resolve({ openChannel: () => Promise.resolve(channel) } as unknown as Connection),
       prepare: () => Promise.resolve(),
       queueName: () => 'billing',

@@ -18,7 +18,6 @@ import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import { describeError } from '../../common/log-text.js';
-import type { StreamPosition } from '../stream/stream-position.js';
 
 /** Waits between attempts to bring a consumer back, ms. The first attempt is immediate. */
 const RESTORE = { first: 500, max: 15_000 } as const;
@@ -32,8 +31,6 @@ export interface SupervisionHost {
   readonly environment: Pick<Environment, 'clock' | 'random'>;
   /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
   readonly gracePeriod: number;
-  /** For streams. */
-  readonly position: StreamPosition | undefined;
   connect(): Promise<Connection>;
   /** Declares what the consumer and its failed messages need, before the first start. @throws AmqpError */
   prepare(): Promise<void>;
@@ -134,7 +131,7 @@ export class SupervisedConsumer {
       await this.inTurn(async () => {
         // With `startup: 'background'` that may take long, and the application may stop meanwhile.
         await untilAborted(this.host.prepare(), this.ended.signal);
-        await this.host.position?.load();
+        await this.sink.position?.load();
         await this.attachToQueue();
       });
     } catch (error) {
@@ -203,8 +200,8 @@ export class SupervisedConsumer {
       await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
       await this.channel?.close({ timeout: 1 });
     }
-    this.abandon(undefined);
-    await this.host.position?.save();
+    this.sink.abandon();
+    await this.sink.position?.save();
   }
 
   private async drain(): Promise<void> {
@@ -254,14 +251,6 @@ export class SupervisedConsumer {
     this.error = cause instanceof Error ? cause : new Error(String(cause));
   }
 
-  private readonly handle = (delivery: Delivery): Promise<void> => this.sink.handle(delivery, this.host.position);
-
-  /** Abandons the deliveries that are not settled: the broker has requeued them. */
-  private abandon(reason: Error | undefined): void {
-    this.sink.abandon(reason);
-    this.host.position?.abandon();
-  }
-
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.step.then(work);
     this.step = turn.catch(() => {});
@@ -274,7 +263,7 @@ export class SupervisedConsumer {
     // A stop does not wait longer than its grace period, and nothing may begin behind it.
     if (this.stopped) return;
     const { prefetch: _, ...options } = this.options;
-    const consumer = await channel.basicConsume(this.host.queueName(), this.handle, {
+    const consumer = await channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
       ...options,
       // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
       get arguments() {
@@ -283,7 +272,7 @@ export class SupervisedConsumer {
       // It is restored here: the client would do so in silence, and once only.
       onCancel: () => {},
       onTooLarge: (delivery, size, limit) => {
-        void this.sink.handleTooLarge(delivery, size, limit, this.host.position);
+        void this.sink.handleTooLarge(delivery, size, limit);
       },
     });
     this.consumer = consumer;
@@ -310,10 +299,12 @@ export class SupervisedConsumer {
     if (this.channel) return this.channel;
     const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = await connection.openChannel({ prefetch: this.options.prefetch });
-    channel.on('lost', (error) => this.abandon(error));
+    channel.on('lost', (error) => this.sink.abandon(error));
     void channel.closed.then((error) => {
       if (this.channel === channel) this.channel = undefined;
-      this.abandon(error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')));
+      this.sink.abandon(
+        error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')),
+      );
     });
     return (this.channel = channel);
   }

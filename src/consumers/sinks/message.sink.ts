@@ -1,25 +1,57 @@
 import type { Delivery } from '../../../lib/client/index.js';
-import type { Clock } from '../../../lib/environment/index.js';
-import { DeliverySink, type Result } from './delivery.sink.js';
-import type { Handled, MessageRunner } from './message.runner.js';
-import type { Settler } from '../../settlement/settler.js';
+import type { MessageSerializers } from '../../serialization/message-serializers.js';
+import { failureOf, type Failure } from '../../settlement/outcome.js';
+import type { AmqpContext } from '../../settlement/amqp-context.js';
+import type { MessageHandler } from '../pipeline/handler.factory.js';
+import { wasRefused } from '../pipeline/refusals.js';
+import { DeliverySink, type Result, type SinkParts } from './delivery.sink.js';
 
-/** Hands over each message by itself. */
+/** The result of handling a message, with the value that the handler returned. */
+export type Handled = { readonly ok: true; readonly value: unknown } | Failure;
+
+/** The parts of a sink whose handler gets one message at a time. */
+export interface MessageParts extends SinkParts {
+  readonly serializers: MessageSerializers;
+  readonly handler: MessageHandler;
+}
+
+/** Hands over each message by itself. Whatever happens on the way is the outcome of this message. */
 export class MessageSink extends DeliverySink {
-  constructor(
-    private readonly runner: MessageRunner,
-    settler: Settler,
-    clock: Clock,
-  ) {
-    super(clock, settler);
+  constructor(private readonly parts: MessageParts) {
+    super(parts);
   }
 
-  protected process(delivery: Delivery): Promise<Result> {
-    return this.runner.handle(delivery, this.conclude);
+  /** All in one function: each promise between the delivery and its settlement takes as long as decoding the payload. */
+  async handle(delivery: Delivery): Promise<void> {
+    this.begin(delivery);
+    let result: Result = 'abandoned';
+    try {
+      const { settler } = this;
+      let handled: Handled | undefined = settler.refusalOf(delivery);
+      if (!handled) {
+        let context: AmqpContext | undefined;
+        try {
+          const payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+          context = settler.contextOf(delivery);
+          settler.handlings.begin(context);
+          const value = await settler.handlings.inTime(context, this.parts.handler(payload, context));
+          handled = { ok: true, value };
+        } catch (error) {
+          // Without a context it cannot be decoded.
+          handled = failureOf(error, !context || wasRefused(context));
+        }
+        if (context) settler.handlings.end(context);
+      }
+      const concluded = this.conclude(handled, delivery);
+      result = typeof concluded === 'string' ? concluded : await concluded;
+    } finally {
+      this.end(delivery, result);
+    }
   }
 
-  private readonly conclude = (handled: Handled, delivery: Delivery): Result | Promise<Result> => {
+  /** Settles a message. It returns without a promise if nothing has to be awaited. */
+  protected conclude(handled: Handled, delivery: Delivery): Result | Promise<Result> {
     const settled = this.settler.settle(delivery, handled);
     return handled.ok ? 'done' : settled.then(() => 'failed');
-  };
+  }
 }

@@ -1,16 +1,13 @@
 import { FieldLogger } from '../../common/field-logger.js';
-import type { Clock } from '../../../lib/environment/index.js';
 import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
-import type { MessageSerializers } from '../../serialization/message-serializers.js';
-import { DeliverySink, type Result } from './delivery.sink.js';
+import type { Result } from './delivery.sink.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
-import type { Handled, MessageRunner } from './message.runner.js';
+import { MessageSink, type Handled, type MessageParts } from './message.sink.js';
 import { failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
-import type { Settler } from '../../settlement/settler.js';
 
 /** A request, whose sender waits for the reply. */
 interface Request {
@@ -19,41 +16,33 @@ interface Request {
 }
 
 /** The parts of an RPC consumer. */
-export interface RpcParts {
+export interface RpcParts extends MessageParts {
   /** `PriceService.price` */
   readonly name: string;
   readonly queue: string;
-  readonly runner: MessageRunner;
-  readonly settler: Settler;
-  readonly serializers: MessageSerializers;
   readonly replies: PublisherChannel;
-  readonly clock: Clock;
 }
 
 /** Hands over each request by itself, and answers it before it is settled. */
-export class RpcSink extends DeliverySink {
+export class RpcSink extends MessageSink {
   private readonly logger = new FieldLogger('AmqpConsumer');
 
-  constructor(private readonly parts: RpcParts) {
-    super(parts.clock, parts.settler);
+  constructor(private readonly rpc: RpcParts) {
+    super(rpc);
   }
 
-  protected process(delivery: Delivery): Promise<Result> {
-    return this.parts.runner.handle(delivery, this.conclude);
-  }
-
-  private readonly conclude = async (handled: Handled, delivery: Delivery): Promise<Result> => {
+  protected override async conclude(handled: Handled, delivery: Delivery): Promise<Result> {
     // The request comes again, and is answered then.
     if (this.settler.isStale(delivery)) return 'abandoned';
     const request = this.requestOf(delivery);
     const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
-    await this.parts.settler.settle(delivery, outcome);
+    await this.settler.settle(delivery, outcome);
     return outcome.ok ? 'done' : 'failed';
-  };
+  }
 
   private requestOf(delivery: Delivery): Request | undefined {
     try {
-      const { replyTo, correlationId } = this.parts.settler.contextOf(delivery).properties;
+      const { replyTo, correlationId } = this.settler.contextOf(delivery).properties;
       return replyTo === undefined || replyTo === '' ? undefined : { replyTo, correlationId };
     } catch {
       // Malformed properties: there is no telling whom to answer.
@@ -66,7 +55,7 @@ export class RpcSink extends DeliverySink {
     let outcome = handled;
     let reply: EncodedReply;
     try {
-      reply = handled.ok ? encodeReply(this.parts.serializers, handled.value) : encodeErrorReply(handled.error);
+      reply = handled.ok ? encodeReply(this.rpc.serializers, handled.value) : encodeErrorReply(handled.error);
     } catch (error) {
       // The value cannot be sent: that is the answer.
       outcome = failureOf(error, false);
@@ -80,9 +69,9 @@ export class RpcSink extends DeliverySink {
     const { contentType, headers } = reply.properties;
     try {
       const mandatory = tellsUndelivered(replyTo);
-      await this.parts.replies.publish('', replyTo, reply.body, { contentType, headers, correlationId, mandatory });
+      await this.rpc.replies.publish('', replyTo, reply.body, { contentType, headers, correlationId, mandatory });
     } catch (error) {
-      const { queue, name } = this.parts;
+      const { queue, name } = this.rpc;
       const message = `${describeMessage(delivery)} of queue '${queue}', answered by ${name}`;
       const fields = { queue, handler: name, messageId: messageIdOf(delivery), correlationId };
       if (error instanceof MessageReturnedError) this.logger.warn(`Nobody waits for the reply to ${message}`, fields);

@@ -21,7 +21,6 @@ import { describeError, describeMessage, messageIdOf } from '../../common/log-te
 import { isError, reasonOf } from '../../common/reason.js';
 import { DONE, failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RequeueMessage } from '../../settlement/settlement.errors.js';
-import type { Work } from '../../settlement/settler.js';
 import { failureIn } from './handler-failures.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from '../packets/incoming-packet.js';
@@ -156,7 +155,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     return this.process(context, async () => {
       let outcome: Outcome = DONE;
       try {
-        await settler.inTime(workOf(context), async () => {
+        await settler.inTime(context.origin, async () => {
           // If an event has several handlers, all must succeed.
           const result: unknown = await handler(packet.data, context);
           if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
@@ -182,7 +181,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     return this.process(context, async () => {
       let result: unknown;
       try {
-        result = await context.route.settler.inTime(workOf(context), () => handler(packet.data, context));
+        result = await context.route.settler.inTime(context.origin, () => handler(packet.data, context));
       } catch (error) {
         result = throwError(() => error);
       }
@@ -331,8 +330,4 @@ function unhandled(pattern: string): UnhandledPatternError {
 
 function eventFailed(pattern: string, thrown: unknown): EventFailedError {
   return new EventFailedError(`${quoted(pattern)}: ${reasonOf(thrown)}`);
-}
-
-function workOf({ origin }: AmqpRpcContext): Work {
-  return { handling: origin.handling, contexts: [origin] };
 }

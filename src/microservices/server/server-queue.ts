@@ -20,7 +20,6 @@ export class ServerQueue implements SupervisionHost {
   readonly name = 'AmqpServer';
   readonly environment: ConnectionSource['environment'];
   readonly gracePeriod: number;
-  readonly position = undefined;
   readonly options: AmqpTransportOptions;
   /** The connection that consumes; undefined until the first time. */
   connection: Connection | undefined;

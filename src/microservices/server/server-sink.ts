@@ -1,7 +1,7 @@
 import type { Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
-import { DeliverySink, type Result } from '../../consumers/sinks/delivery.sink.js';
+import { DeliverySink } from '../../consumers/sinks/delivery.sink.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ReplySender } from './reply-sender.js';
 
@@ -31,7 +31,7 @@ export class ServerSink extends DeliverySink implements Route {
     readonly replies: ReplySender,
     private readonly server: ServedMessages,
   ) {
-    super(clock, settler);
+    super({ clock, settler });
   }
 
   override abandon(reason?: Error): void {
@@ -44,8 +44,10 @@ export class ServerSink extends DeliverySink implements Route {
     await isDoneWithin(this.clock, FAREWELL / 2, this.idle());
   }
 
-  protected async process(delivery: Delivery): Promise<Result> {
-    await this.server.handle(delivery, this);
-    return 'done';
+  handle(delivery: Delivery): Promise<void> {
+    return this.count(delivery, async () => {
+      await this.server.handle(delivery, this);
+      return 'done';
+    });
   }
 }

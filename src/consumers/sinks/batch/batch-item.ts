@@ -61,6 +61,11 @@ export class AmqpBatchContext<T = unknown> {
     readonly items: readonly AmqpBatchItem<T>[],
   ) {}
 
+  /** @internal */
+  get contexts(): readonly AmqpContext[] {
+    return this.items.map(({ context }) => context);
+  }
+
   /** Aborted when the result of the handler does not count any more, see {@link AmqpContext.signal}. */
   get signal(): AbortSignal {
     return this.handling.signal;

@@ -1,26 +1,22 @@
 import type { PipeTransform } from '@nestjs/common';
-import type { Clock } from '../../../../lib/environment/index.js';
 import type { Delivery } from '../../../../lib/client/index.js';
 import type { MessageSerializers } from '../../../serialization/message-serializers.js';
-import { DeliverySink, type Result } from '../delivery.sink.js';
+import { DeliverySink, type Result, type SinkParts } from '../delivery.sink.js';
 import type { MessageHandler } from '../../pipeline/handler.factory.js';
 import { wasRefused } from '../../pipeline/refusals.js';
 import { isRefusal } from '../../../settlement/refusal.js';
 import { DONE, failureOf, type Failure } from '../../../settlement/outcome.js';
-import type { Settler } from '../../../settlement/settler.js';
 import { BatchCollector } from './batch-collector.js';
 import { AmqpBatchContext, AmqpBatchItem } from './batch-item.js';
 import type { BatchLimits } from '../../options/batch-options.js';
 
 /** The parts of a batch consumer. */
-export interface BatchParts {
+export interface BatchParts extends SinkParts {
   readonly queue: string;
   readonly limits: BatchLimits;
   readonly itemPipes: readonly PipeTransform[];
   readonly serializers: MessageSerializers;
   readonly handler: MessageHandler<AmqpBatchContext>;
-  readonly settler: Settler;
-  readonly clock: Clock;
 }
 
 /** An item that waits for its batch, and what to tell when the channel is lost before it comes. */
@@ -34,7 +30,7 @@ export class BatchSink extends DeliverySink {
   private readonly collector: BatchCollector<Waiting>;
 
   constructor(private readonly parts: BatchParts) {
-    super(parts.clock, parts.settler);
+    super(parts);
     this.collector = new BatchCollector(parts.clock, parts.limits, (batch) =>
       this.handleBatch(batch.map(({ item }) => item)),
     );
@@ -50,7 +46,11 @@ export class BatchSink extends DeliverySink {
     super.abandon(reason);
   }
 
-  protected async process(delivery: Delivery): Promise<Result> {
+  handle(delivery: Delivery): Promise<void> {
+    return this.count(delivery, () => this.collect(delivery));
+  }
+
+  private async collect(delivery: Delivery): Promise<Result> {
     const { settler } = this.parts;
     const refusal = settler.refusalOf(delivery);
     if (refusal) {
@@ -96,11 +96,9 @@ export class BatchSink extends DeliverySink {
 
   private async handleBatch(items: readonly AmqpBatchItem[]): Promise<void> {
     const context = new AmqpBatchContext(this.parts.queue, items);
-    const { handling } = context;
-    const contexts = items.map((item) => item.context);
-    for (const one of contexts) one.handling = handling;
+    for (const item of items) item.context.handling = context.handling;
     try {
-      await this.parts.settler.inTime({ handling, contexts }, () => this.parts.handler([...items], context));
+      await this.settler.inTime(context, () => this.parts.handler([...items], context));
       for (const item of items) item.end(DONE);
     } catch (error) {
       for (const item of items) item.end(failureOf(error, wasRefused(context)));

@@ -6,7 +6,6 @@ import { WireError, type Delivery, type MessageProperties } from '../../../lib/c
 import { MessageSerializers } from '../../serialization/message-serializers.js';
 import { AmqpContext } from '../../settlement/amqp-context.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
-import { MessageRunner } from './message.runner.js';
 import { MessageSink } from './message.sink.js';
 import { RetryPolicy } from '../../settlement/retry/retry-policy.js';
 import { Settler } from '../../settlement/settler.js';
@@ -38,7 +37,7 @@ class FakeDelivery {
   }
 }
 
-describe('MessageRunner', () => {
+describe('MessageSink', () => {
   const serializers = new MessageSerializers({});
   const nowhere = {
     prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),
@@ -71,7 +70,7 @@ describe('MessageRunner', () => {
     };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 1, then: 'dead-letter' }, 'broker');
     const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
-    const sink = new MessageSink(new MessageRunner(serializers, handler, settler), settler, systemClock);
+    const sink = new MessageSink({ serializers, handler, settler, clock: systemClock });
     sinks.push(sink);
     return sink.handle(delivery as unknown as Delivery);
   };
@@ -98,7 +97,7 @@ describe('MessageRunner', () => {
     expect(line).toBe(
       "Message 'm-1' of queue 'billing' failed in Billing.onOrder, attempt 1 of 1: Error: no funds; rejected",
     );
-    expect(frames[0]).toMatch(/^ {4}at .*message\.runner\.spec/);
+    expect(frames[0]).toMatch(/^ {4}at .*message\.sink\.spec/);
   });
 
   it('rejects what cannot be decoded, without the handler and without the payload in the log', async () => {
