@@ -35,6 +35,7 @@ export function sessionPrograms(drawn = DRAWN): Buffer[] {
     program(1, ['control', 0], ['control', 15], ['controlContent', 0], ['controlContent', 1], ['nowhere', 0], ['nowhereContent', 1], ['nowhereContent', 2], ['nowhereContent', 7], ['brokersContent', 0], ['anyMethod', 9], ['closeOk', 1]),
     program(1, ['declareExchange', 0x50], ['declareExchange', 0x50, 3], ['declareExchange', 0x18, 3], ['declareQueue', 0]),
     program(1, ['declareQueue', 0], ['publish', 0x13, 0xff], ['get', 0]),
+    ...[0, 20, 40].map((from) => program(1, ...WITHOUT_CONTENT.slice(from, from + 20).map((_, at) => ['anyMethod', from + at] as const))),
     program(1, ['declareQueue', 0, 0, pipelined], ['cut'], ['get', 0, 0, other], ['anyMethod', WITHOUT_CONTENT.indexOf('queue.declare')]),
     ...Array.from({ length: 24 }, (_, which) => program(1, ['declareQueue', 0], ['extremes', which], ['publish', 0, 0x20])),
   ]; // prettier-ignore

@@ -191,9 +191,6 @@ export class Channel {
       case 'channel.flow':
         if (!method.args.active) throw notImplemented('active=false');
         return this.host.send('channel.flowOk', { active: true });
-      case 'channel.flowOk':
-      case 'basic.cancelOk':
-        return;
       case 'channel.close':
         return this.work(this.shut('gone'), () => {
           this.host.send('channel.closeOk', {});

@@ -12,6 +12,8 @@ export class Peer {
   dirty = false;
   /** The client's socket was cut, and the broker may not know yet. */
   isCut = false;
+  /** The end of the connection has come, and the last frames of its channels may come before it, behind it, or not at all. */
+  private isEnding = false;
 
   constructor(
     private readonly raw: RawClient,
@@ -165,9 +167,13 @@ export class Peer {
     const name = properties?.messageId ?? '';
     if (id === 0) {
       const ends = method.name === 'connection.close' || method.name === 'connection.closeOk';
-      if (ends && this.concurrent) for (const [, { expected }] of reference.speakers) expected.length = 0;
+      if (ends && this.concurrent) {
+        this.isEnding = true;
+        for (const [, { expected }] of reference.speakers) expected.length = 0;
+      }
       return matches(reference.expected.shift(), method);
     }
+    if (this.isEnding) return undefined;
     const channel = reference.speaker(id);
     if (!channel) return `${method.name} came on a channel that is not open`;
     if (body && body.length !== sizeIn(name)) return `message '${name}' has a body of ${body.length} bytes`;

@@ -70,9 +70,6 @@ export class ChannelReference {
       case 'channel.flow':
         if (!method.args.active) throw new Refusal('NOT_IMPLEMENTED');
         return this.answer('channel.flowOk');
-      case 'channel.flowOk':
-      case 'basic.cancelOk':
-        return;
       case 'exchange.declare': {
         const { type, passive, noWait, durable, autoDelete, internal } = method.args;
         const exchange = clean(method.args.exchange);
