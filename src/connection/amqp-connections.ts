@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import {
   ConfigurationError,
   ConnectionClosedError,
+  connect,
   createConnection,
   type Channel,
   type ChannelOptions,
@@ -125,6 +126,23 @@ export class AmqpConnections {
     }
   }
 
+  /**
+   * Does something on a connection of its own, which is closed afterwards and does not reconnect: what costs the connection
+   * costs no other. Waits until the connections are ready.
+   *
+   * @param purpose for the connection's name
+   * @throws as `open`, ConnectionError, or what `work` throws
+   */
+  async withScratchConnection<T>(purpose: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+    await this.open();
+    const connection = await connect({ ...this.optionsFor(purpose), reconnect: false });
+    try {
+      return await work(connection);
+    } finally {
+      await connection.close();
+    }
+  }
+
   private refuse(): void {
     this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
   }
@@ -174,16 +192,11 @@ export class AmqpConnections {
   }
 
   private create(purpose: keyof ConnectionPair): Connection {
-    const connectionName = `${this.label} (${purpose})`;
+    const options = this.optionsFor(purpose);
+    const { connectionName } = options;
+    const connection = createConnection({ connectAttempts: Infinity, ...options });
     const fields = { connection: this.name, purpose };
-    // The client reports losses, failed attempts and blocks.
-    const logger = {
-      warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`, fields),
-      debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`, fields),
-    };
     const { signal } = this.stop;
-    const options = { connectAttempts: Infinity, ...this.options.connection, connectionName, logger, signal };
-    const connection = createConnection({ ...options, urls: this.addresses.find });
     const status = this[purpose];
     const log = (line: string): void => this.logger.log(`${connectionName}: ${line}`, fields);
     const notWorking = (error: Error): void => status.set(this.ready ? 'reconnecting' : 'connecting', error.message);
@@ -212,6 +225,17 @@ export class AmqpConnections {
         if (!error || error === signal.reason) return;
         this.logger.error(`${connectionName}: closed for good: ${error.message}`, fields);
       });
+  }
+
+  private optionsFor(purpose: string) {
+    const connectionName = `${this.label} (${purpose})`;
+    const fields = { connection: this.name, purpose };
+    // The client reports losses, failed attempts and blocks.
+    const logger = {
+      warn: (line: string) => this.logger.warn(`${connectionName}: ${line}`, fields),
+      debug: (line: string) => this.logger.debug(`${connectionName}: ${line}`, fields),
+    };
+    return { ...this.options.connection, connectionName, logger, signal: this.stop.signal, urls: this.addresses.find };
   }
 
   private onWorking(purpose: keyof ConnectionPair): void {

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Controller, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { ClientsModule, EventPattern, MessagePattern, Payload, type ClientProxy } from '@nestjs/microservices';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -12,10 +13,12 @@ import {
   ConfirmingPublisher,
   fixed,
   getConfirmingPublisherToken,
+  ParkingLot,
   type AmqpModuleOptions,
   type AmqpOptionsFactory,
   type MessageSerializer,
 } from 'nest-amqp';
+import { ConnectionLostError, type ConnectMessage } from 'nest-amqp/client';
 import { AmqpClientProxy, AmqpMicroservicesModule, AmqpServer, AmqpService } from 'nest-amqp/microservices';
 import { AmqpHarness, AmqpTestingModule, type HarnessOptions } from 'nest-amqp/testing';
 
@@ -125,6 +128,30 @@ describe('AmqpTestingModule', () => {
         module.get<ConfirmingPublisher>(getConfirmingPublisherToken('old')).sendToQueue('work', 'x'),
       ).rejects.toMatchObject({ name: 'MessageReturnedError' });
     });
+  });
+
+  it('reads parked messages on a connection of its own, which may be lost without harm to another', async () => {
+    const module = await start({ imports: [AmqpModule.forRoot({ url: nowhere, topology })], providers: [Worker] });
+    const { broker } = module.get(AmqpHarness);
+    module.get(Worker).fail = true;
+    await module.get(AmqpHarness).deliver('work', 'hello');
+    await module.get(AmqpHarness).advance('1m');
+    const lot = module.get(ParkingLot);
+    expect(await lot.list('work')).toHaveLength(1);
+    const states: string[] = [];
+    module.get(ConfirmingPublisher).state$.subscribe((state) => states.push(state));
+    const drop = (connected: unknown): void => {
+      const name = (connected as ConnectMessage).connectionName;
+      if (name?.includes('parking lot')) broker.faults.drop('close', { name });
+    };
+    subscribe('nest-amqp:connect', drop);
+    try {
+      await expect(lot.list('work')).rejects.toThrow(ConnectionLostError);
+    } finally {
+      unsubscribe('nest-amqp:connect', drop);
+    }
+    expect(states).toEqual(['open']);
+    expect(await lot.list('work')).toHaveLength(1);
   });
 
   it("uses the application's serializers", async () => {

@@ -1,4 +1,5 @@
-import { ConfirmChannel } from '../../connection/confirm-channel.js';
+import { Buffer } from 'node:buffer';
+import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import type { StreamOffsetStore } from './stream-options.js';
 
@@ -10,13 +11,13 @@ const ARGUMENTS = { 'x-queue-type': 'classic', 'x-max-length': 1, 'x-overflow': 
  * replaces. The store needs no other service, and every instance of the application can read it.
  */
 export class BrokerOffsetStore implements StreamOffsetStore {
-  private readonly channel: ConfirmChannel;
+  private readonly channel: PublisherChannel;
 
   constructor(
     private readonly named: NamedConnection,
     private readonly stream: string,
   ) {
-    this.channel = new ConfirmChannel(named.connections);
+    this.channel = new PublisherChannel(named.connections, {});
   }
 
   /** @throws NotFoundError with `declare: 'verify'` or `'none'`, when the queue is not there */
@@ -36,8 +37,7 @@ export class BrokerOffsetStore implements StreamOffsetStore {
   }
 
   async save(name: string, offset: number): Promise<void> {
-    const channel = await this.channel.open();
-    await channel.publish('', this.queueOf(name), String(offset), {
+    await this.channel.publish('', this.queueOf(name), Buffer.from(String(offset)), {
       contentType: 'text/plain',
       deliveryMode: 2,
       mandatory: true,

@@ -145,7 +145,8 @@ export class ParkingLot {
   }
 
   /**
-   * Opens own channels. When they close, unsettled messages return to the queue.
+   * Works on a connection of its own: a broker that is just creating the parked queue (RabbitMQ 3.10) answers a basic.get
+   * with the end of the connection (541). When it closes, unsettled messages return to the queue.
    *
    * @param nothing the result while no message of the queue was ever parked
    * @throws NotFoundError when the queue itself does not exist
@@ -156,19 +157,14 @@ export class ParkingLot {
     nothing: T,
     work: (channel: Channel, sendBack: SendBack) => Promise<T>,
   ): Promise<T> {
-    const { publishing } = await this.connections.get(connection, 'ParkingLot').connections.open();
-    if (!(await exists(publishing, parkedQueueName(queue)))) {
-      await publishing.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
+    const { connections } = this.connections.get(connection, 'ParkingLot');
+    return connections.withScratchConnection('parking lot', async (scratch) => {
+      if (await exists(scratch, parkedQueueName(queue))) {
+        return scratch.withScratchChannel((channel) => work(channel, new SendBack(scratch)));
+      }
+      await scratch.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
       return nothing;
-    }
-    const channel = await publishing.openChannel({ restore: false });
-    const sendBack = new SendBack(publishing);
-    try {
-      return await work(channel, sendBack);
-    } finally {
-      await sendBack.close();
-      await channel.close();
-    }
+    });
   }
 }
 

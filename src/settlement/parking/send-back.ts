@@ -39,11 +39,6 @@ export class SendBack {
     delivery.ack();
   }
 
-  async close(): Promise<void> {
-    const channel = await this.channel?.catch(() => undefined);
-    await channel?.close();
-  }
-
   private async publish(queue: string, delivery: Delivery): Promise<void> {
     const channel = await (this.channel ??= this.connection.openChannel({ confirm: true }));
     const state = historyOf(delivery, queue);

@@ -25,7 +25,6 @@ describe('BrokerDetour', () => {
 
   const detourOf = (declare: 'assert' | 'verify' = 'assert'): BrokerDetour => {
     const scratch = {
-      isOpen: true,
       queueDeclare: async (name: string, { passive }: { passive?: boolean }) => {
         log.push(`${passive ? 'look for' : 'declare'} ${name}`);
         await declaring;
@@ -43,9 +42,10 @@ describe('BrokerDetour', () => {
         return 1;
       },
     }; // prettier-ignore
-    const open = async (channel: object) => channel;
-    const connections = { consuming: { openChannel: () => open(scratch), serverProperties: {} }, publishing: { openChannel: () => open(publisher) } }; // prettier-ignore
-    const named = { connections: { open: async () => connections }, options: { topology: { declare } } };
+    const withScratchChannel = (work: (channel: object) => Promise<void>) => work(scratch).finally(scratch.close);
+    const connections = { consuming: { withScratchChannel, serverProperties: {} }, publishing: {} };
+    const open = async () => connections;
+    const named = { connections: { open, channel: () => publisher }, options: { topology: { declare } } };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 3, backoff: () => [100] }, 'broker');
     return new BrokerDetour(
       named as unknown as DetourConnection,

@@ -1,7 +1,7 @@
 import { MessageReturnedError, type Delivery, type FieldTable } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from '../../registry/amqp-module.options.js';
-import { ConfirmChannel } from '../../connection/confirm-channel.js';
+import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { deliveryLimitOf } from '../delivery-limit.js';
 import type { BrokerFacts, Detour } from '../detour.js';
 import { publishCopy } from './publish-copy.js';
@@ -21,7 +21,7 @@ const CONFIRM_TIMEOUT = 300_000;
 
 /** The part of a named connection that a detour uses. */
 export interface DetourConnection {
-  readonly connections: Pick<AmqpConnections, 'open'>;
+  readonly connections: Pick<AmqpConnections, 'open' | 'channel'>;
   readonly options: Pick<AmqpModuleOptions, 'topology'>;
 }
 
@@ -48,7 +48,7 @@ interface Target {
  */
 export class BrokerDetour implements Detour {
   private readonly levels: readonly number[];
-  private readonly channel: ConfirmChannel;
+  private readonly channel: PublisherChannel;
   /** Queues that were declared here, or are being declared. */
   private readonly declared = new Map<string, Promise<void>>();
 
@@ -57,7 +57,7 @@ export class BrokerDetour implements Detour {
     private readonly consumer: DetouredConsumer,
     private readonly policy: RetryPolicy,
   ) {
-    this.channel = new ConfirmChannel(named.connections, { whenUnavailable: 'fail', publishTimeout: CONFIRM_TIMEOUT });
+    this.channel = new PublisherChannel(named.connections, { whenUnavailable: 'fail', timeout: CONFIRM_TIMEOUT });
     this.levels = policy.place === 'broker' ? policy.levels : [];
   }
 
@@ -110,7 +110,7 @@ export class BrokerDetour implements Detour {
     room = Infinity,
   ): Promise<void> {
     if (this.mayDeclare) await this.declareOnce(target);
-    const channel = await this.channel.open();
+    const { channel } = this;
     try {
       await publishCopy(channel, target.queue, delivery, histories, { room });
     } catch (error) {

@@ -18,7 +18,7 @@ export interface CopyOptions {
  * @throws CannotRetryError when none fits
  */
 export async function publishCopy(
-  channel: Channel,
+  channel: Pick<Channel, 'publish'>,
   queue: string,
   delivery: Delivery,
   histories: readonly (RetryState | undefined)[],

@@ -52,15 +52,14 @@ export async function provideQueues(
   const declared = new Set(topology.queues?.map(({ name }) => name));
   const delays = needed.levels.map((ms) => delayQueue(needed.queue, ms)).filter(({ name }) => !declared.has(name));
   const parked = parkedQueue(needed.queue);
-  await onChannel(connection, async (open) => {
+  const own = needed.parked && !declared.has(parked.name);
+  const all = own || (needed.parked && declare !== 'assert') ? [...delays, parked] : delays;
+  if (all.length === 0) return;
+  await connection.withScratchChannel(async (channel) => {
     if (declare === 'assert') {
-      if (delays.length > 0) await declareTopology(await open(), { queues: delays });
-      if (needed.parked && !declared.has(parked.name)) await declareUnlessThere(await open(), parked);
-      return;
-    }
-    for (const definition of needed.parked ? [...delays, parked] : delays) {
-      await lookFor(await open(), definition, needed, declare);
-    }
+      await declareTopology(channel, { queues: delays });
+      if (own) await declareUnlessThere(channel, parked);
+    } else for (const definition of all) await lookFor(channel, definition, needed, declare);
   });
 }
 
@@ -84,18 +83,5 @@ async function lookFor(
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     throw new MissingQueueError(definition, consumer, queue, declare, error);
-  }
-}
-
-/** Scratch channels: a refused declaration closes one. */
-async function onChannel(connection: Connection, work: (open: () => Promise<Channel>) => Promise<void>): Promise<void> {
-  let channel: Channel | undefined;
-  try {
-    await work(async () => {
-      if (!channel?.isOpen) channel = await connection.openChannel({ restore: false });
-      return channel;
-    });
-  } finally {
-    await channel?.close();
   }
 }
