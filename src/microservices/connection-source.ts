@@ -33,17 +33,29 @@ export interface ConnectionSource {
 }
 
 /**
- * The source of what a server begins with one `listen()`. After `close()` it gives nothing: an own connection can be used
- * again, so work that has not noticed the end yet would begin one that nobody closes.
+ * The source of one session: of what a server begins with one `listen()`, or a client with its first use. After the
+ * session's end it gives nothing: an own connection can be used again, so work that has not noticed the end yet would begin
+ * one that nobody closes.
  */
 export class SessionSource implements ConnectionSource {
-  readonly environment: Environment;
-  readonly topology: TopologyOptions;
-  private closed = false;
+  private over = false;
 
-  constructor(private readonly source: ConnectionSource) {
-    this.environment = source.environment;
-    this.topology = source.topology;
+  /** @param refusal the error's text after the end */
+  constructor(
+    private readonly source: ConnectionSource,
+    private readonly refusal: string,
+  ) {}
+
+  get environment(): Environment {
+    return this.source.environment;
+  }
+
+  get topology(): TopologyOptions {
+    return this.source.topology;
+  }
+
+  get ended(): boolean {
+    return this.over;
   }
 
   get failure(): Error | undefined {
@@ -51,22 +63,28 @@ export class SessionSource implements ConnectionSource {
   }
 
   async open(): Promise<TransportConnections> {
-    this.refuseIfClosed();
+    this.refuseIfEnded();
     return this.source.open();
   }
 
   channel(options: ChannelOptions): Channel {
-    this.refuseIfClosed();
+    this.refuseIfEnded();
     return this.source.channel(options);
   }
 
+  /** The session is over. */
+  end(): void {
+    this.over = true;
+  }
+
   async close(timeout?: number): Promise<void> {
-    this.closed = true;
+    this.end();
     await this.source.close(timeout);
   }
 
-  private refuseIfClosed(): void {
-    if (this.closed) throw new ConnectionClosedError('the server was closed');
+  /** @throws ConnectionClosedError */
+  refuseIfEnded(): void {
+    if (this.over) throw new ConnectionClosedError(this.refusal);
   }
 }
 

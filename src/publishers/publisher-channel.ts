@@ -18,6 +18,11 @@ export class PublisherChannel {
     private readonly prepare: (channel: Channel) => void = () => {},
   ) {}
 
+  /** Makes the channel, if need be, and waits until it is open. @throws what has closed it */
+  async open(): Promise<void> {
+    await (this.channel ?? this.make()).whenOpen({ timeout: Infinity });
+  }
+
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     return (this.channel ?? this.make()).publish(exchange, routingKey, body, options);

@@ -54,6 +54,18 @@ describe('A connection that is not open yet', () => {
     expect((await channel.basicGet(queue, { noAck: true }))?.text()).toBe('a');
   });
 
+  it('tells when a channel can be used: after its first opening, and not after its end', async () => {
+    const { connection, begin } = early();
+    const channel = connection.channel();
+    expect(await errorOf(channel.whenOpen({ timeout: 1 }))).toBeInstanceOf(TimeoutError);
+    const opened = channel.whenOpen().then(() => channel.isOpen);
+    begin();
+    expect(await opened).toBe(true);
+    await channel.whenOpen();
+    await channel.close();
+    expect(await errorOf(channel.whenOpen())).toBeInstanceOf(ChannelClosedError);
+  });
+
   it('keeps publishes, and sends them when it is there', async () => {
     const { connection, begin } = early();
     const queue = harness.name();

@@ -91,6 +91,15 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.#endpoint.isOpen;
   }
 
+  /**
+   * Resolves when it can be used: one that `connection.channel()` made, or one that was lost.
+   *
+   * @throws TimeoutError, the signal's reason, ChannelClosedError, or what has closed it meanwhile
+   */
+  async whenOpen(options: CallOptions = {}): Promise<void> {
+    await this.#endpoint.whenOpen('whenOpen', options);
+  }
+
   /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
   async exchangeDeclare(
     exchange: string,

@@ -8,10 +8,10 @@ import {
   ConnectionLostError,
   PublishRefusedError,
   PublishTimeoutError,
-  type Channel,
   type Connection,
   type Delivery,
 } from '../../../lib/client/index.js';
+import type { Clock } from '../../../lib/environment/index.js';
 import { timeLimit } from '../../common/duration.js';
 import { FieldLogger } from '../../common/field-logger.js';
 import { isThenable } from '../../common/thenable.js';
@@ -27,19 +27,18 @@ import {
 } from '../packets/outgoing-packet.js';
 import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import type { ReplyPacket } from '../../rpc/pending-requests.js';
-import { noReply, Requester } from '../../rpc/requester.js';
+import { Requester } from '../../rpc/requester.js';
 import { RequestTimeoutError } from '../microservices.errors.js';
+import { ClientSession, type SessionHost } from './client-session.js';
 import { UnsentEvents } from './unsent-events.js';
 import { connectionOptions } from '../options/connection-options.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
 import {
   checkOptions,
   exchangeOf,
-  isTakenAsItIs,
   publishesToExchange,
   type AmqpTransportOptions,
 } from '../options/transport-options.js';
-import { declareForClient, declareReplyQueue } from '../options/transport-topology.js';
 
 /** Default of `requestTimeout` and `publishTimeout`, ms. */
 const DEFAULT_TIMEOUT = 30_000;
@@ -55,13 +54,6 @@ interface Request {
   left: boolean;
   /** Withdraws the request while it cannot be sent. */
   waiting: AbortController | undefined;
-}
-
-/** The state of a connected client. */
-interface Session {
-  readonly connection: Connection;
-  /** The channel of requests. Direct replies arrive on the channel that sent the request. */
-  readonly requests: Channel;
 }
 
 /**
@@ -91,25 +83,15 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   private readonly logger = new FieldLogger('AmqpClientProxy');
   private readonly source: ConnectionSource;
   private readonly transportEvents = new TransportEvents((status) => this._status$.next(status));
-  private pendingRequests: Requester | undefined;
-  private readonly replyQueue: string;
   /** In ms; 0 or Infinity for no limit. */
   private readonly requestTimeout: number;
   /** In ms. */
   private readonly publishTimeout: number;
   /** The destination of messages. With an exchange, the pattern of a message is its routing key. */
   private readonly target: { readonly exchange: string; readonly queue: string | undefined };
-  /** The async context of the connection, which outlives the request that it was opened for. */
-  private readonly scope = new AsyncResource('AmqpClientProxy');
-  /** Is aborted by `close()`, and then made anew. */
-  private stop = new AbortController();
-  private opening: Promise<Session> | undefined;
-  private session: Session | undefined;
-  /** The channel of events, which wait here for the connection. It is separate, so that a failed event fails no request. */
-  private events: Channel | undefined;
-  private connection: Connection | undefined;
+  private readonly sessionHost: SessionHost;
+  private session: ClientSession;
   private readonly unsent: UnsentEvents;
-  private readonly declared = new WeakMap<Connection, Promise<void>>();
 
   /**
    * @param source provides the connection; {@link AmqpService} gives the module's. Default: a connection of its own
@@ -130,12 +112,21 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       );
     }
     this.target = exchange === undefined ? { exchange: '', queue } : { exchange, queue: undefined };
-    this.replyQueue = replyQueue;
     this.requestTimeout = timeLimit(requestTimeout, 'AmqpClientProxy: requestTimeout');
     this.publishTimeout = timeLimit(publishTimeout, 'AmqpClientProxy: publishTimeout');
     this.serializer = serializer;
     this.initializeDeserializer(options as never);
     this.source = source ?? new OwnConnection('client', options, connectionOptions(options, 'client'), this.logger);
+    this.sessionHost = {
+      source: this.source,
+      options,
+      replyQueue,
+      transportEvents: this.transportEvents,
+      logger: this.logger,
+      scope: new AsyncResource('AmqpClientProxy'),
+      newRequester: (clock) => this.newRequester(clock, replyQueue),
+    };
+    this.session = new ClientSession(this.sessionHost);
     this.unsent = new UnsentEvents(this.describeTarget(), this.logger, () => this.source.environment.clock);
   }
 
@@ -146,7 +137,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
    * @throws ConnectionError and its subclasses, TopologyError, ConfigurationError
    */
   async connect(): Promise<Connection> {
-    return (await this.open()).connection;
+    return (await this.live.open()).connection;
   }
 
   /**
@@ -154,22 +145,15 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
    * A later call of `connect()`, `send()` or `emit()` connects again. Has no effect on a closed client.
    */
   async close(): Promise<void> {
-    const { session, events } = this;
-    this.stop.abort(new ConnectionClosedError('the client was closed while it connected'));
-    this.stop = new AbortController();
-    this.session = undefined;
-    this.opening = undefined;
-    this.events = undefined;
-    this.connection = undefined;
-    this.pendingRequests?.failAll(new ConnectionClosedError('the client was closed before the reply came'));
-    await Promise.all([session?.requests.close(), events?.close()]);
-    // First the callers of refused events learn of it, which counts these events.
-    if (events) await new Promise<void>((resolve) => this.source.environment.clock.afterPendingEvents(resolve));
+    const { session } = this;
+    const { connected } = session;
+    this.session = new ClientSession(this.sessionHost);
+    await session.close(new ConnectionClosedError('the client was closed before the reply came'));
     this.unsent.flush();
     this.transportEvents.unwatch();
     // Also ends a connection that is only being opened.
     await this.source.close();
-    if (session) this._status$.next('disconnected');
+    if (connected) this._status$.next('disconnected');
   }
 
   /** Emits the present state of the connection, then each change: `connected`, `disconnected`, `blocked`, `unblocked`. */
@@ -194,8 +178,9 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Returns the {@link Connection}. @throws Error before the client has connected */
   unwrap<T = Connection>(): T {
-    if (!this.connection) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
-    return this.connection as T;
+    const { connection } = this.session;
+    if (!connection) throw new Error('AmqpClientProxy has no connection yet: await connect() before unwrap()');
+    return connection as T;
   }
 
   /**
@@ -209,7 +194,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     // The base class waits for the connection with operators that cost as much as the request. Skip them when connected.
     return new Observable<TResult>((subscriber) => {
       const callback = this.createObserver(subscriber);
-      if (this.session) return this.publish(this.packetOf(pattern, data), callback);
+      if (this.session.connected) return this.publish(this.packetOf(pattern, data), callback);
       let leave: (() => void) | undefined;
       const publish = (): void => {
         if (!subscriber.closed) leave = this.publish(this.packetOf(pattern, data), callback);
@@ -246,6 +231,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** Sends the request of one subscriber. Returns a function that is called when the subscriber leaves or completes. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const { session } = this;
     const request: Request = {
       id: this.source.environment.uniqueId(),
       // Replies arrive in the connection's async context; the subscriber expects its own.
@@ -257,27 +243,28 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       if (!request.left) request.callback({ err, isDisposed: true });
     };
     try {
-      this.request(packet, request)?.catch(fail);
+      this.request(session, packet, request)?.catch(fail);
     } catch (error) {
       fail(error);
     }
     return () => {
       request.left = true;
-      this.pendingRequests?.forget(request.id);
+      session.forget(request.id);
       request.waiting?.abort();
     };
   }
 
   /** Publishes an event and resolves when the broker has confirmed it. @throws the errors of `Channel.publish` */
   protected async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
-    // Opens the session that requests use, too.
-    if (!this.session) this.open().catch(() => {});
+    const session = this.live;
+    // Connects for requests, too.
+    if (!session.connected) session.open().catch(() => {});
     try {
       const made = outgoingPacket(this.serializer, packet);
       const { body, options } = isThenable(made) ? await made : made;
       const properties = this.properties(options, true);
       properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
-      await this.eventChannel().publish(this.target.exchange, this.routingKeyOf(packet), body, properties);
+      await session.publishEvent(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
       // The error of the connection, or the one that closed the channel, explains better why it was not sent.
       const { failure } = this.source;
@@ -291,21 +278,13 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
 
   /** @internal For `console.log`. */
   get shown(): object {
-    return { ...this.target, connected: this.session !== undefined };
+    return { ...this.target, connected: this.session.connected !== undefined };
   }
 
-  private eventChannel(): Channel {
-    if (this.events) return this.events;
-    return this.publishEventsOn(
-      this.scope.runInAsyncScope(() => this.source.channel({ confirm: true, openAfter: () => this.declare() })),
-    );
-  }
-
-  private publishEventsOn(events: Channel): Channel {
-    void events.closed.then(() => {
-      if (this.events === events) this.events = undefined;
-    });
-    return (this.events = events);
+  /** The session, begun anew where the last one has ended. */
+  private get live(): ClientSession {
+    if (this.session.ended) this.session = new ClientSession(this.sessionHost);
+    return this.session;
   }
 
   private async sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
@@ -313,8 +292,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   /** Sends the request, at once unless the serializer is asynchronous. */
-  private request(packet: ReadPacket, request: Request): Promise<void> | undefined {
-    const session = this.connected();
+  private request(session: ClientSession, packet: ReadPacket, request: Request): Promise<void> | undefined {
     const made = outgoingPacket(this.serializer, Object.assign(packet, { id: request.id }));
     return isThenable(made)
       ? made.then((outgoing) => this.sendRequest(session, packet, outgoing, request))
@@ -322,12 +300,15 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   private sendRequest(
-    { connection, requests }: Session,
+    session: ClientSession,
     packet: ReadPacket,
     { body, options }: OutgoingPacket,
     request: Request,
   ): undefined {
     if (request.left) return;
+    const { connected } = session;
+    if (!connected) throw new ConnectionClosedError('the client was closed; the request was not sent');
+    const { connection, requests } = connected;
     if (connection.state !== 'open') {
       throw new ConnectionLostError(
         'the request was not sent: the connection is lost and not restored yet',
@@ -346,7 +327,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       properties: this.properties(options, false),
     };
     const terms = { timeout, late, signal: request.waiting?.signal };
-    this.requester.send(requests, request.id, message, terms, request.callback);
+    session.requester.send(requests, request.id, message, terms, request.callback);
   }
 
   private routingKeyOf({ pattern }: ReadPacket): string {
@@ -368,89 +349,13 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }
 
-  /** Created at first use: a shared connection does not exist yet when the client is created. */
-  private get requester(): Requester {
+  private newRequester(clock: Clock, replyQueue: string): Requester {
     const callbacks = this.routingMap as Map<string, (packet: ReplyPacket) => void>;
     const read = (reply: Delivery): ReplyPacket | PromiseLike<ReplyPacket> => {
       const packet = this.deserializer.deserialize(parseBody(reply.body), reply.properties);
       return isThenable(packet) ? packet.then(replyOf) : replyOf(packet);
     };
-    return (this.pendingRequests ??= new Requester(this.source.environment.clock, this.replyQueue, read, callbacks));
-  }
-
-  private connected(): Session {
-    if (this.session) return this.session;
-    throw new ConnectionClosedError('the client was closed; the request was not sent');
-  }
-
-  private open(): Promise<Session> {
-    if (this.opening) return this.opening;
-    const opening = this.scope.runInAsyncScope(() => this.start());
-    const forget = (): void => {
-      if (this.opening !== opening) return;
-      this.opening = undefined;
-      this.session = undefined;
-    };
-    void opening.then(({ connection }) => connection.closed.then(forget), forget);
-    return (this.opening = opening);
-  }
-
-  private async start(): Promise<Session> {
-    const { signal } = this.stop;
-    const { publishing: connection } = await this.source.open();
-    try {
-      this.transportEvents.watch(connection);
-      await this.declare();
-      const requests = await connection.openChannel({ confirm: true });
-      if (!this.events) {
-        const events = await connection.openChannel({ confirm: true });
-        // An event may have opened the channel meanwhile.
-        if (this.events) await events.close();
-        else this.publishEventsOn(events);
-      }
-      const session = { connection, requests };
-      // A lost connection fails all requests, including those that are not sent yet (decision 20).
-      requests.on('lost', (cause) => this.requester.failAll(noReply(cause)));
-      if (this.replyQueue !== DIRECT_REPLY_TO) await declareReplyQueue(connection, this.replyQueue);
-      const consumer = await this.requester.listen(requests);
-      void consumer.closed.then((error) => error && this.abandon(session, error));
-      // The client was closed while it connected.
-      signal.throwIfAborted();
-      this.session = session;
-      this.transportEvents.connected();
-      return session;
-    } catch (error) {
-      // close() closes what was opened before it; what is open now belongs to a later call.
-      if (signal.aborted) throw signal.reason;
-      this.transportEvents.unwatch();
-      await this.source.close();
-      throw error;
-    }
-  }
-
-  /** Declares the destination, once for each connection. After a loss the connection declares it again. */
-  private async declare(): Promise<void> {
-    const { publishing } = await this.source.open();
-    this.connection = publishing;
-    const known = this.declared.get(publishing);
-    if (known) return known;
-    const noAssert = isTakenAsItIs(this.options, this.source.topology);
-    const declaring = declareForClient(publishing, { ...this.options, noAssert });
-    this.declared.set(publishing, declaring);
-    declaring.catch(() => this.declared.delete(publishing));
-    return declaring;
-  }
-
-  /** Ends the session, since replies cannot arrive any more. The next request opens a new one. */
-  private async abandon(session: Session, error: Error): Promise<void> {
-    if (this.session !== session) return;
-    const queue = this.replyQueue;
-    this.logger.error(`Lost the consumer of reply queue '${queue}': ${error.message}`, { queue });
-    this.session = undefined;
-    this.opening = undefined;
-    this.requester.failAll(error);
-    this.transportEvents.failed(error);
-    await session.requests.close();
+    return new Requester(clock, replyQueue, read, callbacks);
   }
 }
 

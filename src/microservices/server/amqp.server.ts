@@ -128,7 +128,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
 
   private begin(): Session {
     const { options, lines } = this;
-    const source = new SessionSource(this.source);
+    const source = new SessionSource(this.source, 'the server was closed');
     const { clock } = source.environment;
     const { prefetchCount: prefetch = DEFAULT_PREFETCH, noAck = false, consumerTag } = options;
     const replies = new ReplySender(source, this.serializer, lines);

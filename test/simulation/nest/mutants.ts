@@ -175,7 +175,7 @@ export const mutants: readonly Mutant[] = [
     why: 'a server whose queue was deleted does not come back',
   },
   {
-    file: 'src/microservices/client/amqp.client-proxy.ts',
+    file: 'src/microservices/client/client-session.ts',
     search: "      requests.on('lost', (cause) => this.requester.failAll(noReply(cause)));\n",
     replace: '',
     why: 'requests wait for replies that cannot come any more',
