@@ -70,7 +70,7 @@ export async function loadAstLibrary(consent: boolean, source: LibrarySource = n
     await rm(target, { recursive: true, force: true });
   }
   const fetched = resolveFrom(join(kept, 'package.json'));
-  if (fetched === undefined) throw new AstLibraryError(`${NAME} was fetched into ${kept}, and is not there`);
+  if (fetched === undefined) throw new AstLibraryError(`npm fetched ${NAME} into ${kept}, but its file is missing`);
   return load(fetched);
 }
 
@@ -78,7 +78,7 @@ async function agree(source: LibrarySource): Promise<void> {
   const what = `the codemod reads sources with ${NAME}@${VERSION} (15 MB), which is not part of nest-amqp`;
   if (!source.ask) throw new AstLibraryError(`${what}: run it again with --fetch to have npm fetch it`);
   if (!(await source.ask(`${what}. Fetch it now into ${source.cache}?`))) {
-    throw new AstLibraryError(`without ${NAME} nothing can be rewritten`);
+    throw new AstLibraryError(`the codemod cannot rewrite sources without ${NAME}`);
   }
 }
 

@@ -15,7 +15,7 @@ export function nestAdd(options: AddOptions): Rule {
     const url = options.url ?? 'amqp://localhost';
     if (!/^amqps?:\/\/./.test(url)) throw new Error(`'${url}' is no AMQP URL: amqp://user:password@host:5672/vhost`);
     if (/^amqps?:\/\/[^/@]*:[^/@]*@/.test(url)) {
-      context.logger.warn('the URL has a password, and goes into the source: better set AMQP_URL');
+      context.logger.warn('the source will contain the password of the URL: better set AMQP_URL');
     }
     const root = `/${(options.sourceRoot ?? 'src').replace(/^\//, '')}`;
     const extension = usesExtensions(tree);

@@ -120,7 +120,7 @@ export class AppModule {}
     const tree = new MemoryTree({ '/src/app.module.ts': APP });
     expect(() => nestAdd({ url: 'localhost' })(tree, tree.context)).toThrow("'localhost' is no AMQP URL");
     nestAdd({ url: 'amqp://shop:secret@rabbit' })(tree, tree.context);
-    expect(tree.warnings).toEqual([expect.stringContaining('the URL has a password')]);
+    expect(tree.warnings).toEqual([expect.stringMatching(/password.*AMQP_URL/)]);
     expect(tree.warnings.join()).not.toContain('secret');
   });
 });

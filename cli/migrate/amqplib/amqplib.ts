@@ -141,7 +141,7 @@ function draftMention(draft: Draft, mention: Node, role: Role, roles: Roles): vo
     return;
   }
   if (isExportedByCommonJs(whole))
-    draft.refuse(mention, `the ${role} is exported by module.exports: export a function that gives it`);
+    draft.refuse(mention, `the ${role} is exported by module.exports: export a function that returns it`);
   else if (!isHarmless(whole) && !isGivenToOurs(whole, role, roles)) draft.refuse(mention, `the ${role} is handed on`);
 }
 

@@ -93,7 +93,7 @@ function publishing(given: ChannelCall, at: { exchange: number | undefined; key:
   const use = useOf(call);
   const type = returnTypeOf(call);
   if (use === 'used' || (use === 'returned' && type !== undefined && /boolean/.test(type))) {
-    draft.refuse(call, 'the boolean of a publish (back-pressure): publish() is a promise, which waits for itself');
+    draft.refuse(call, 'the boolean of a publish (back-pressure): publish() returns a promise, which waits instead');
   }
   const prefix = awaitPrefix(draft, call);
   replaceCall(
@@ -162,7 +162,8 @@ const settle =
     const { draft, call, roles } = given;
     const message = argument(given, 0);
     const others = [argument(given, 1), argument(given, 2)];
-    if (!message || roles.of(message) !== 'message') return draft.refuse(call, `${name}() of what is no message`);
+    if (!message || roles.of(message) !== 'message')
+      return draft.refuse(call, `${name}() of a value that is no message`);
     if (others.some((flag) => flag && bare(flag)?.getText() === 'undefined'))
       return draft.refuse(call, `${name}() with undefined`);
     const [multiple, requeue] = name === 'reject' ? [undefined, others[0]] : others;

@@ -18,7 +18,7 @@ export function migrateGolevelup(workspace: Workspace): void {
   const doubles = doublesOf(workspace, unmoved);
   const usable = unmoved.filter((registration) => !doubles.has(registration));
   for (const { draft, moved, call } of registrations) {
-    if (moved) draft.refuse(call, 'RabbitMQModule stands beside AmqpModule: take it out when nothing uses it any more');
+    if (moved) draft.refuse(call, 'RabbitMQModule stays beside AmqpModule: remove it when no code uses it any more');
     if (draft.isRefused) draft.commit();
   }
   const twice = usable.find((one) => usable.some((other) => other !== one && nameOf(other) === nameOf(one)));
@@ -26,7 +26,7 @@ export function migrateGolevelup(workspace: Workspace): void {
     workspace.report.left.push(
       remarkAt(
         twice.call,
-        'RabbitMQModule is registered more than once, and not alike: run the codemod for one application at a time',
+        'RabbitMQModule is registered more than once, with different options: run the codemod for one application at a time',
       ),
     );
     return;
@@ -99,7 +99,7 @@ function takeOut({ draft, call }: Registration): void {
   const file = call.getSourceFile();
   const behind = /^\s*,?[ \t]*(\r?\n[ \t]*)?/.exec(file.getFullText().slice(call.getEnd()))?.[0].length ?? 0;
   draft.replaceRange(file, call.getStart(), call.getEnd() + behind, '');
-  draft.tell(call, 'RabbitMQModule is out: AmqpModule is registered once, and there for all modules');
+  draft.tell(call, 'RabbitMQModule is removed: one AmqpModule serves all modules');
   draft.commit();
 }
 

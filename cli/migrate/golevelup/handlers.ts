@@ -80,7 +80,10 @@ export function draftHandler(handler: Handler, registration: Registration, conne
   const queueHere = unnamed ? madeUp : given.getText();
   const queueThere = unnamed ? madeUp : carry(draft, given, to);
   if (unnamed)
-    draft.warn(decorator, `its queue, which the broker names, is gone with the connection; here it is ${madeUp}`);
+    draft.warn(
+      decorator,
+      `golevelup's queue has a name of the broker and is deleted with the connection; the new queue is ${madeUp}`,
+    );
 
   if (!isFalse(options.get('createQueueIfNotExists'))) {
     const text = queueBuilder(draft, queueThere, ofQueue, to, unnamed);

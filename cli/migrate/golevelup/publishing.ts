@@ -187,7 +187,7 @@ function checkResult(draft: Draft, call: CallExpression): void {
   const parent = at.getParent();
   if (Kind.isExpressionStatement(parent)) {
     if (!awaited)
-      draft.warn(call, 'this publish is not awaited: it rejects when no queue takes the message, and nobody hears');
+      draft.warn(call, 'this publish is not awaited: no code handles its rejection when no queue takes the message');
     return;
   }
   if (Kind.isVariableDeclaration(parent)) {
