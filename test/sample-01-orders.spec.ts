@@ -64,19 +64,27 @@ describe('sample/01-orders', () => {
     await proxy?.close();
     const connection = await connect(sharedRabbit().url);
     const channel = await connection.openChannel();
-    await channel.queueDelete('sample-01.billing');
+    for (const queue of [
+      'billing',
+      'billing.parked',
+      'shipping',
+      'shipping.parked',
+      ...[250, 500, 1_000].map((delay) => `shipping.retry.${delay}`),
+    ]) {
+      await channel.queueDelete(`sample-01.${queue}`);
+    }
     await channel.exchangeDelete('sample-01.orders');
     await connection.close();
   });
 
-  it('answers 201 with the receipt, and the order is published, confirmed and consumed', async () => {
+  it('answers 201 with the receipt, and the order is published, confirmed, billed and shipped', async () => {
     const response = await post(lamp);
     const receipt = (await response.json()) as { messageId: string; timeToConfirm: number };
     expect(response.status).toBe(201);
     expect(receipt).toMatchObject({ exchange: 'sample-01.orders', routingKey: 'order.created' });
     expect(receipt.timeToConfirm).toBeGreaterThan(0);
-    const steps = await readSteps(url, (all) => stepsOf(receipt.messageId, all).length === 3);
-    expect(stepsOf(receipt.messageId, steps).toSorted()).toEqual(['confirmed', 'consumed', 'published']);
+    const steps = await readSteps(url, (all) => stepsOf(receipt.messageId, all).length === 4);
+    expect(stepsOf(receipt.messageId, steps).toSorted()).toEqual(['billed', 'confirmed', 'published', 'shipped']);
   });
 
   it('answers 422 with the broker’s reason when nobody takes the order', async () => {
@@ -119,7 +127,7 @@ describe('sample/01-orders', () => {
     }
     await connection.close();
     const { messageId } = (await (await post(lamp)).json()) as { messageId: string };
-    const steps = await readSteps(url, (all) => stepsOf(messageId, all).includes('consumed'));
+    const steps = await readSteps(url, (all) => stepsOf(messageId, all).includes('shipped'));
     expect(steps.filter(({ order }) => !/^[0-9a-f-]{36}$/.test(order?.id))).toEqual([]);
   });
 
@@ -128,10 +136,27 @@ describe('sample/01-orders', () => {
       Array.from({ length: 130 }, async () => (await (await post(lamp)).json()) as { messageId: string }),
     );
     const last = receipts.map(({ messageId }) => messageId);
-    const complete = (steps: readonly Step[]): string[] => last.filter((id) => stepsOf(id, steps).length === 3);
+    const complete = (steps: readonly Step[]): string[] => last.filter((id) => stepsOf(id, steps).length === 4);
     const steps = await readSteps(url, (all) => complete(all).length === 100);
     expect(new Set(steps.map(({ order }) => order.id)).size).toBe(100);
   });
+
+  it('retries an order that cannot be shipped, parks it, and ships it once it is sent back', async () => {
+    const press = async (button: string): Promise<string> => {
+      const response = await fetch(`${url}/demo/${button}`, { method: 'POST' });
+      return ((await response.json()) as { message: string }).message;
+    };
+    expect(await press('redrive')).toMatch(/^Parked orders sent back|^No order is parked/);
+    await press('failures');
+    const { messageId } = (await (await post(lamp)).json()) as { messageId: string };
+    const own = (steps: readonly Step[]): string[] =>
+      stepsOf(messageId, steps).filter((step) => !['published', 'confirmed', 'billed'].includes(step));
+    const until = async (step: string): Promise<string[]> =>
+      own(await readSteps(url, (all) => own(all).includes(step)));
+    expect(await until('parked')).toEqual(['retried', 'retried', 'parked']);
+    expect(await press('redrive')).toMatch(/^Parked orders sent back: [1-9]/);
+    expect((await until('shipped')).toSorted()).toEqual(['parked', 'redriven', 'retried', 'retried', 'shipped']);
+  }, 60_000);
 
   it('answers 503 with a reason within seconds while the broker is away, and 201 when it is back', async () => {
     proxy.refuse();
@@ -162,12 +187,23 @@ describe('sample/01-orders', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(lamp),
     });
+    expect(await (await fetch(`${own.url}/demo`)).json()).toMatchObject({ embedded: true });
     const { messageId } = (await response.json()) as { messageId: string };
-    await readSteps(own.url, (steps) => stepsOf(messageId, steps).length === 3);
+    await readSteps(own.url, (steps) => stepsOf(messageId, steps).length === 4);
+    // The broker goes away and comes back: what is placed meanwhile waits for it.
+    await fetch(`${own.url}/demo/outage`, { method: 'POST' });
+    const waited = await fetch(`${own.url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(lamp),
+    });
+    expect(waited.status).toBe(201);
+    const flooded = await fetch(`${own.url}/demo/flood`, { method: 'POST' });
+    expect(await flooded.json()).toEqual({ message: expect.stringMatching(/^10,000 orders are confirmed after/) });
     const exited = once(own.app, 'exit', { signal: AbortSignal.timeout(10_000) });
     own.app.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
-  });
+  }, 60_000);
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'npm start, ended by %s to its first process alone, leaves nothing',

@@ -81,10 +81,10 @@ try {
   await page.goto(url);
   await check('the page is connected to the stream of events', () => page.getByText('live', { exact: true }).waitFor());
 
-  await check('an order goes published → confirmed → consumed', async () => {
+  await check('an order goes published → confirmed → billed → shipped', async () => {
     await page.getByRole('button', { name: 'Place an order' }).click();
     const order = page.locator('#orders li').first();
-    for (const step of ['published', 'confirmed', 'consumed']) {
+    for (const step of ['published', 'confirmed', 'billed', 'shipped']) {
       await order.locator(`.step.done[data-step="${step}"]`).waitFor();
     }
   });
@@ -97,6 +97,8 @@ try {
     const order = page.locator('#orders li').first();
     await order.locator('.step.done.returned').waitFor();
     await order.getByText('NO_ROUTE').waitFor();
+    const told = await page.getByText('NO_ROUTE').count();
+    if (told !== 1) throw new Error(`the reason is shown ${told} times`);
     if ((await order.locator('[data-step="confirmed"]').count()) > 0) throw new Error('it is shown as confirmed, too');
   });
 
@@ -135,6 +137,45 @@ try {
     const count = await tabs[0].locator('#orders li').count();
     if (count !== 3) throw new Error(`the tab that is seen again shows ${count} orders instead of 3`);
     await context.close();
+  });
+
+  const answers = (text) => page.locator('#answer').getByText(text).waitFor();
+  const press = (name) => page.getByRole('button', { name }).click();
+
+  await check('the page says which broker it runs on', () =>
+    page.getByText('the embedded broker of this process').waitFor(),
+  );
+
+  await check('an order that cannot be shipped is retried, parked, sent back and shipped', async () => {
+    await press('Fail the next 3 attempts to ship');
+    await answers('The next 3 attempts to ship fail.');
+    await press('Place an order');
+    const order = page.locator('#orders li').first();
+    await order.locator('.step.done.parked').waitFor();
+    const attempts = await order.getByText('The carrier does not answer').count();
+    if (attempts !== 3) throw new Error(`${attempts} failed attempts are shown instead of 3`);
+    await press('Send parked orders back');
+    await order.locator('.step.done[data-step="shipped"]').waitFor();
+    if ((await order.locator('.step.parked').count()) > 0) throw new Error('it is shown as parked still');
+  });
+
+  await check('an order that is placed while the broker is away waits for it, and the list stays', async () => {
+    const before = await page.locator('#orders li').count();
+    await press('Take the broker away for 5 s');
+    await answers('The broker is away');
+    await press('Place an order');
+    const order = page.locator('#orders li').first();
+    await order.locator('.step.done[data-step="shipped"]').waitFor();
+    const after = await page.locator('#orders li').count();
+    if (after !== before + 1) throw new Error(`${after} orders are shown after ${before} and one more`);
+  });
+
+  await check('ten thousand orders are confirmed, and the page stays as it is', async () => {
+    const before = await page.locator('#orders li').count();
+    await press('Flood 10,000 orders');
+    await answers('10,000 orders are confirmed');
+    const after = await page.locator('#orders li').count();
+    if (after !== before) throw new Error(`${after} orders are shown instead of ${before}`);
   });
 
   await check('the page asks nobody but its own server, and has no errors', async () => {

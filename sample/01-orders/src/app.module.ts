@@ -1,20 +1,26 @@
 import { Module } from '@nestjs/common';
 import { AmqpModule, bindQueue, quorumQueue, topicExchange } from 'nest-amqp';
-import { brokerUrl } from './broker-url.js';
+import { DemoBroker } from './demo/demo-broker.js';
+import { DemoBrokerModule } from './demo/demo-broker.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageController } from './page.controller.js';
 
 @Module({
   imports: [
     AmqpModule.forRootAsync({
-      useFactory: async () => ({
-        url: await brokerUrl(),
+      imports: [DemoBrokerModule],
+      inject: [DemoBroker],
+      useFactory: ({ url }: DemoBroker) => ({
+        url,
         connectionName: 'sample-01-orders',
-        publishing: { timeout: 5_000 }, // somebody waits for the answer
+        publishing: { timeout: 8_000 }, // somebody waits for the answer
         topology: {
           exchanges: [topicExchange('sample-01.orders')],
-          queues: [quorumQueue('sample-01.billing')],
-          bindings: [bindQueue('sample-01.billing', 'sample-01.orders', 'order.created')],
+          queues: [quorumQueue('sample-01.billing'), quorumQueue('sample-01.shipping')],
+          bindings: [
+            bindQueue('sample-01.billing', 'sample-01.orders', 'order.created'),
+            bindQueue('sample-01.shipping', 'sample-01.orders', 'order.created'),
+          ],
         },
       }),
     }),

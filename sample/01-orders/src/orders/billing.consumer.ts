@@ -9,10 +9,9 @@ export class BillingConsumer {
 
   constructor(private readonly events: OrderEvents) {}
 
-  /** Returning acknowledges the message; throwing would reject it, and so does the ValidationPipe what is no order. */
+  /** Returning acknowledges the message. The ValidationPipe refuses what is no order, and such a message is parked. */
   @AmqpConsumer('sample-01.billing', { prefetch: 20 })
   onOrder(@Payload() order: Order): void {
-    this.logger.log(`Billed order ${order.id}`);
-    this.events.add({ order, step: 'consumed', detail: 'billed' });
+    if (this.events.add({ order, step: 'billed' })) this.logger.log(`Billed order ${order.id}`);
   }
 }

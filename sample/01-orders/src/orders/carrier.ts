@@ -1,0 +1,17 @@
+import { Injectable } from '@nestjs/common';
+
+/** The company that ships orders, and that can be told not to answer. */
+@Injectable()
+export class Carrier {
+  private failures = 0;
+
+  failNext(count: number): void {
+    this.failures = count;
+  }
+
+  pickUp(): void {
+    if (this.failures === 0) return;
+    this.failures--;
+    throw new Error('The carrier does not answer');
+  }
+}

@@ -1,0 +1,36 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AmqpConsumer, AmqpConsumerRegistry, exponential, Payload } from 'nest-amqp';
+import { Carrier } from './carrier.js';
+import { Order } from './order.js';
+import { OrderEvents } from './order-events.js';
+
+const QUEUE = 'sample-01.shipping';
+
+@Injectable()
+export class ShippingConsumer implements OnModuleInit {
+  constructor(
+    private readonly carrier: Carrier,
+    private readonly events: OrderEvents,
+    private readonly registry: AmqpConsumerRegistry,
+  ) {}
+
+  /** When the carrier does not answer, the order is tried again after a delay, and parked after three attempts. */
+  @AmqpConsumer(QUEUE, { prefetch: 20, retry: { attempts: 3, backoff: exponential('500ms', '2s') } })
+  onOrder(@Payload() order: Order): void {
+    this.carrier.pickUp();
+    this.events.add({ order, step: 'shipped' });
+  }
+
+  /** Tells the page of each failed attempt. */
+  onModuleInit(): void {
+    this.registry.failures$.subscribe(({ queue, messageId, attempt, decision, delay, reason }) => {
+      if (queue !== QUEUE) return;
+      const next = decision === 'retry' ? `tried again in ${delay} ms` : `moved to ${QUEUE}.parked`;
+      this.events.tell(
+        messageId,
+        decision === 'retry' ? 'retried' : 'parked',
+        `Attempt ${attempt}: ${reason}; ${next}`,
+      );
+    });
+  }
+}
