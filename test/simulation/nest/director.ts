@@ -103,9 +103,10 @@ export class Director {
     }
   }
 
-  /** Where a service runs, an event reaches it. */
+  /** Each application publishes and asks; where a service runs, an event reaches it. */
   probe(): void {
     const { site, settings } = this.scene;
+    for (const app of this.apps) app.probe();
     // A service hears of it only while it consumes: one that has bound the queue, and not consumed it yet, cannot know.
     if (settings.taken && site.deletedUnwatched) return;
     if (this.services.some(({ state }) => state === 'running')) this.clientOf(0).probe();

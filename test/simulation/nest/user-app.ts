@@ -131,6 +131,16 @@ export class UserApp {
     for (let index = 0; index < what.count; index++) this.requestOne(what);
   }
 
+  /** In peace: a message is confirmed, and a request answered. */
+  probe(): void {
+    if (!this.isLive) return;
+    const due = (what: string) => (error: unknown): void =>
+      this.scene.oracle.check(error === undefined, 'peace-publish', () => `${this.name}: ${what} in peace: ${String(error)}`); // prettier-ignore
+    const plan = [{ do: 'ok', after: 0 }] as const;
+    this.publishOne({ to: 'work', count: 1, plan }, due('a publish'));
+    this.requestOne({ to: 'price', count: 1, plan }, due('a request'));
+  }
+
   pause({ queue }: Of<'pause'>): void {
     const { scene, context, handlers } = this;
     if (!context) return;
@@ -253,7 +263,7 @@ export class UserApp {
     };
   }
 
-  private publishOne(what: PublishSettings): void {
+  private publishOne(what: PublishSettings, then?: (error: unknown) => void): void {
     const { scene, context } = this;
     if (!context) return;
     const { sent, exchange, key } = this.send(what, false);
@@ -271,6 +281,7 @@ export class UserApp {
       if (error instanceof MessageReturnedError) this.due.returned++;
       if (error instanceof PublishRefusedError) this.checkRefusal(error, before.count, before.bytes + bytes);
       scene.ledger.tell(sent, toldBy(error));
+      then?.(error);
     }); // prettier-ignore
     this.checkBytes(bytes);
   }
@@ -294,7 +305,7 @@ export class UserApp {
     });
   }
 
-  private requestOne(what: PublishSettings): void {
+  private requestOne(what: PublishSettings, then?: (error: unknown) => void): void {
     const { scene, context } = this;
     if (!context) return;
     const { sent, exchange, key } = this.send(what, true);
@@ -303,6 +314,7 @@ export class UserApp {
     const timeout = what.timeout ?? scene.settings.publishTimeout;
     scene.promises.watch(`request ${this.name} ${sent.n}`, () => context.get(ConfirmingPublisher, { strict: false }).request<{ n: number }>(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error, reply) => {
       if (error instanceof MessageReturnedError) this.due.returned++;
+      then?.(error);
       const answered = error === undefined || error instanceof RpcRemoteError;
       if (!answered) return;
       scene.ledger.onAnswer(sent, error as RpcRemoteError | undefined, reply?.n);
