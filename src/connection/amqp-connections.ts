@@ -59,6 +59,8 @@ export class AmqpConnections {
   private ready = false;
   /** The error because of which the connections are not ready yet. */
   private failure: unknown;
+  /** Those of `withScratchConnection`. */
+  private readonly scratch = new Set<Connection>();
 
   /** @throws ConfigurationError */
   constructor(
@@ -111,7 +113,7 @@ export class AmqpConnections {
   }
 
   /**
-   * Closes both connections after outstanding confirms. May be called more than once.
+   * Closes all connections after outstanding confirms. May be called more than once.
    *
    * @param timeout ms; a connection that is not closed by then is cut off
    */
@@ -119,7 +121,7 @@ export class AmqpConnections {
     this.refuse();
     // The caller of `open()` got the error of a connection that failed to open.
     await this.opening?.catch(() => {});
-    await this.closeBoth(timeout);
+    await this.closeAll(timeout);
     for (const status of [this.publishing, this.consuming]) {
       status.set('closed');
       status.complete();
@@ -136,10 +138,14 @@ export class AmqpConnections {
   async withScratchConnection<T>(purpose: string, work: (connection: Connection) => Promise<T>): Promise<T> {
     await this.open();
     const connection = await connect({ ...this.optionsFor(purpose), reconnect: false });
+    this.scratch.add(connection);
     try {
+      // `close()` may have come in the moment that it was open.
+      this.stop.signal.throwIfAborted();
       return await work(connection);
     } finally {
       await connection.close();
+      this.scratch.delete(connection);
     }
   }
 
@@ -164,7 +170,7 @@ export class AmqpConnections {
       await this.inTime('declare', this.declare(consuming));
     } catch (error) {
       this.stop.abort(error);
-      await this.closeBoth();
+      await this.closeAll();
       throw error;
     }
     this.ready = true;
@@ -265,9 +271,10 @@ export class AmqpConnections {
     );
   }
 
-  private async closeBoth(timeout?: number): Promise<void> {
+  private async closeAll(timeout?: number): Promise<void> {
     const options = timeout === undefined ? {} : { timeout };
-    if (this.pair) await Promise.all([this.pair.publishing.close(options), this.pair.consuming.close(options)]);
+    const all = [...this.scratch, ...(this.pair ? [this.pair.publishing, this.pair.consuming] : [])];
+    await Promise.all(all.map((connection) => connection.close(options)));
   }
 }
 

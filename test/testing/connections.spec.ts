@@ -18,9 +18,11 @@ import {
   type AmqpOptionsFactory,
   type MessageSerializer,
 } from 'nest-amqp';
-import { ConnectionLostError, type ConnectMessage } from 'nest-amqp/client';
+import { EmbeddedBroker } from 'nest-amqp/broker';
+import { ConnectionLostError, type Connection, type ConnectMessage } from 'nest-amqp/client';
 import { AmqpClientProxy, AmqpMicroservicesModule, AmqpServer, AmqpService } from 'nest-amqp/microservices';
 import { AmqpHarness, AmqpTestingModule, type HarnessOptions } from 'nest-amqp/testing';
+import { AmqpConnections } from '../../src/connection/amqp-connections.js';
 
 const nowhere = 'amqp://nobody:secret@127.0.0.1:1';
 const topology = { queues: [classicQueue('work')] };
@@ -152,6 +154,23 @@ describe('AmqpTestingModule', () => {
     }
     expect(states).toEqual(['open']);
     expect(await lot.list('work')).toHaveLength(1);
+  });
+
+  it('closes the connection that reads parked messages with all others', async () => {
+    await using broker = await EmbeddedBroker.start({ port: 0 });
+    const connections = new AmqpConnections('default', { url: broker.url });
+    let scratch: Connection | undefined;
+    const looking = new Promise<void>((resolve) => {
+      const work = connections.withScratchConnection('parking lot', async (connection) => {
+        scratch = connection;
+        resolve();
+        await connection.closed;
+      });
+      work.catch(() => {});
+    });
+    await looking;
+    await connections.close(10_000);
+    expect(scratch!.state).toBe('closed');
   });
 
   it("uses the application's serializers", async () => {
