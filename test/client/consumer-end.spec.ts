@@ -296,6 +296,60 @@ describe('K2 the end of a consumer', () => {
     expect(sent(peer, 'basic.nack')).toBe(0);
   });
 
+  it('K4.1 what comes while its channel closes on a blocked connection goes back with the channel, and not before', async () => {
+    const release = new Deferred<void>();
+    const inbox = new Inbox<string>();
+    const handler = (delivery: Delivery): Promise<void> => {
+      inbox.add(delivery.text());
+      return release.promise;
+    };
+    const { peer, connection, channel, number } = await consuming(handler);
+    deliver(peer, number, 1);
+    await inbox.take(1);
+    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+    await eventOf(connection, 'blocked');
+    const closed = channel.close();
+    deliver(peer, number, 2);
+    const unblocked = eventOf(connection, 'unblocked');
+    peer.send(0, 'connection.unblocked', {});
+    await unblocked;
+    // The broker, which has the consumer still, would deliver at once what comes back.
+    deliver(peer, number, 3);
+    release.resolve();
+    peer.agreeToClose();
+    await closed;
+    expect([inbox.all, sent(peer, 'basic.nack'), sent(peer, 'channel.close')]).toEqual([['1'], 0, 1]);
+  });
+
+  it.each([false, true])(
+    'K4.1 a channel that is lost while it closes after a block consumes no more, noAck %s',
+    async (noAck) => {
+      const release = new Deferred<void>();
+      const begun = new Deferred<void>();
+      let opened = 0;
+      const server = await harness.server(async (peer) => {
+        await peer.handshake();
+        await peer.acceptChannel();
+        if (++opened > 1) peer.agreeToClose();
+      });
+      const connection = await harness.connect({ urls: server.url });
+      const channel = await connection.openChannel();
+      const consumer = channel.basicConsume('q', () => (begun.resolve(), release.promise), { noAck });
+      const peer = server.peers[0]!;
+      deliver(peer, await peer.acceptConsumer(), 1);
+      await Promise.all([consumer, begun.promise]);
+      peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+      await eventOf(connection, 'blocked');
+      const closed = channel.close();
+      const reconnected = eventOf(connection, 'reconnected');
+      peer.socket.destroy();
+      await reconnected;
+      release.resolve();
+      await closed;
+      expect(sent(server.peers[1]!, 'basic.consume')).toBe(0);
+    },
+  );
+
   it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
     const release = new Deferred<void>();
     const inbox = new Inbox<string>();

@@ -136,7 +136,7 @@ export class ChannelReceiver implements FrameReceiver {
     // Sent before the broker knew that nobody waits for it any more.
     if (consumer?.ended && noAck) return;
     if (consumer) consumer.deliver(delivery);
-    else delivery.nack({ requeue: true });
+    else if (!this.channel.consumers.leftUnheard) delivery.nack({ requeue: true });
   }
 
   private receive(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ConnectionLostError, PreconditionFailedError, TimeoutError } from '../errors.js';
 import type { Binding } from './bindings.js';
 import { TopologyRecord, type TopologyActions } from './topology-record.js';
 
@@ -264,5 +265,30 @@ describe('TopologyRecord', () => {
     record.consumerEnded('back', back);
     record.consumerEnded('late', late);
     expect([discarded, record.size]).toEqual([['late'], 0]);
+  });
+
+  it.each([
+    ['a declaration that the broker may have carried out', new ConnectionLostError('lost', 'unknown'), ['q']],
+    ['a declaration that the broker has not answered', new TimeoutError('late'), ['q']],
+    ['a declaration that was never sent', new ConnectionLostError('lost', 'not-sent'), []],
+    ['a declaration that the broker has refused', new PreconditionFailedError('other arguments'), []],
+  ])('K1.2 deletes an auto-delete queue whose consumers end after %s', async (_, error, expected) => {
+    const discarded: string[] = [];
+    const record = new TopologyRecord((queue) => void discarded.push(queue));
+    const [before, after] = [{}, {}];
+    const declareQueue = (): Promise<never> => {
+      record.consumerEnded('before', before);
+      return Promise.reject(error);
+    };
+    record.addQueue('q', autoDelete, false);
+    record.consumerStarted('q', after);
+    await record.replay({ ...nothing, declareQueue });
+    record.consumerEnded('q', after);
+    expect([discarded, record.size]).toEqual([expected, 0]);
+    // The same, where the consumer ends before it is known that the answer was lost.
+    record.addQueue('before', autoDelete, false);
+    record.consumerStarted('before', before);
+    await record.replay({ ...nothing, declareQueue });
+    expect([discarded.slice(expected.length), record.size]).toEqual([expected.map(() => 'before'), 0]);
   });
 });

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Bindings, type Binding } from './bindings.js';
+import { ChannelClosedError, ConnectionError, TimeoutError } from '../errors.js';
 import { QueueNames } from '../queue-names.js';
 
 export interface ExchangeDeclareOptions {
@@ -255,7 +256,7 @@ export class TopologyRecord {
       async () => {
         // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
         const there = queue.serverNamed ? await actions.findQueue(this.resolve(name)) : undefined;
-        const declared = there ?? (await actions.declareQueue(queue.serverNamed ? '' : name, queue.options));
+        const declared = there ?? (await this.declareAgain(actions, name, queue));
         // Its last consumer has ended meanwhile, or it was deleted.
         if (!this.queues.has(name)) return this.discard(declared.queue);
         const unconsumed =
@@ -265,6 +266,23 @@ export class TopologyRecord {
       },
       name,
     );
+  }
+
+  /** A queue whose declaration has no answer may be there: it is marked, or discarded, as one whose declaration has. */
+  private async declareAgain(
+    actions: TopologyActions,
+    name: string,
+    { options, serverNamed }: RecordedQueue,
+  ): Promise<DeclaredAgain> {
+    try {
+      return await actions.declareQueue(serverNamed ? '' : name, options);
+    } catch (error) {
+      // Nobody knows the name that the broker has given.
+      if (serverNamed || !mayBeDone(error)) throw error;
+      if (!this.queues.has(name)) this.discard(name);
+      else if (options.autoDelete === true && this.consumers.has(name)) this.unconsumed.add(name);
+      throw error;
+    }
   }
 
   private async replayBinding(actions: TopologyActions, binding: Binding): Promise<void> {
@@ -290,6 +308,12 @@ export class TopologyRecord {
     if (this.exchanges.get(exchange)?.options.autoDelete !== true) return;
     if (!this.bindings.leads(exchange)) this.removeExchange(exchange);
   }
+}
+
+/** Tells whether the broker may have carried out what has failed so. */
+function mayBeDone(error: unknown): boolean {
+  if ((error as { readonly outcome?: unknown }).outcome === 'not-sent') return false;
+  return error instanceof ConnectionError || error instanceof ChannelClosedError || error instanceof TimeoutError;
 }
 
 async function attempt(

@@ -84,6 +84,8 @@ export class ConsumerSet implements ConsumerHost {
   /** Those that come back beside their channel, in this generation of it. */
   private readonly returning = new Set<Consumer>();
   private generation = new AbortController();
+  /** See `leaveUnheard()`: deliveries for consumers that are not here stay unsettled. */
+  leftUnheard = false;
 
   constructor(private readonly host: ConsumerSetHost) {}
 
@@ -179,9 +181,7 @@ export class ConsumerSet implements ConsumerHost {
 
   /** The channel is lost. @param withLink with its connection: what was locked may be free on the next, or locked by this one */
   suspend(withLink: boolean): void {
-    this.generation.abort();
-    this.generation = new AbortController();
-    this.returning.clear();
+    this.endGeneration();
     const now = this.host.clock.now();
     if (withLink) for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
     const here = new Set([...this.all, ...this.byTag.values()]);
@@ -193,13 +193,23 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * The channel closes, and the broker reads nothing until then, not even a basic.cancel. What comes with acknowledgement
-   * goes back to its queue with the channel; what comes without is nowhere but here, and is handled to the end.
+   * The channel closes, and the broker reads nothing for now, not even a basic.cancel: it has the consumers until it reads
+   * channel.close. They end here and are not restored. What comes with acknowledgement goes back to its queue with the channel,
+   * for what is given back earlier would be delivered again at once. What comes without is nowhere but here, and is handled
+   * to the end, unless its consumer was cancelled before.
    */
   leaveUnheard(): void {
-    const kept = [...this.byTag].filter(([, { options }]) => options.noAck === true);
-    this.suspend(false);
-    for (const [tag, consumer] of kept) this.byTag.set(tag, consumer);
+    this.leftUnheard = true;
+    this.endGeneration();
+    const withoutAck = [...this.byTag].filter(([, { options }]) => options.noAck === true);
+    const goOn = new Set(withoutAck.map(([, consumer]) => consumer).filter(({ leaving }) => !leaving));
+    for (const consumer of new Set([...this.all, ...this.byTag.values()])) {
+      consumer.leave();
+      if (goOn.has(consumer)) continue;
+      consumer.suspend();
+      this.removeWithChannel(consumer, undefined);
+    }
+    for (const [tag, consumer] of withoutAck) this.byTag.set(tag, consumer);
   }
 
   /**
@@ -231,6 +241,12 @@ export class ConsumerSet implements ConsumerHost {
   finish(error: AmqpError | undefined): void {
     this.generation.abort();
     for (const consumer of new Set([...this.all, ...this.byTag.values()])) this.removeWithChannel(consumer, error);
+  }
+
+  private endGeneration(): void {
+    this.generation.abort();
+    this.generation = new AbortController();
+    this.returning.clear();
   }
 
   private async start(consumer: Consumer, wait: CallOptions): Promise<void> {

@@ -171,6 +171,11 @@ export class Consumer {
     this.notifyIdle();
   }
 
+  /** @internal Its channel closes: it is not registered again, also when that channel is lost before. */
+  leave(): void {
+    this.askedToEnd = true;
+  }
+
   /** @internal After `hold()`. */
   get heldBack(): boolean {
     return this.begunOnly && !this.noAck;

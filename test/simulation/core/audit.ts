@@ -151,7 +151,8 @@ export function auditRecord(scene: Scene, director: Director): void {
       const queue = [...scene.named].find(([key, value]) => value === name && key.startsWith(`${owner.name} `))?.[0].split(' ')[1] ?? name; // prettier-ignore
       // Another connection may have deleted the queue or locked it.
       if (topology.declarers(queue).size > 1 || topology.isShared(queue)) continue;
-      if (queue.startsWith('auto') && topology.isConsumedBeside(queue, owner.name)) continue;
+      const isOthers = topology.isConsumedBeside(queue, owner.name) || cluster.ghosts.mayHaveTaken(queue);
+      if (queue.startsWith('auto') && isOthers) continue;
       const current = currentName(connection, name);
       oracle.check(there.has(current), 'peace-record', () => `queue '${current}' is on ${owner.name}'s record and not at the broker`); // prettier-ignore
     }

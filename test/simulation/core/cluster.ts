@@ -9,6 +9,7 @@ import type { VirtualClock } from '../engine/virtual-clock.js';
 import type { Wire } from '../engine/wire.js';
 import { bodyOf, propertiesOf } from './messages.js';
 import { nameOf } from './binding-book.js';
+import { Ghosts } from './ghosts.js';
 import { Leaders, type FaultyChannel } from './leaders.js';
 import { keyOf, type Ledger } from './ledger.js';
 import { PromptClock } from './prompt-clock.js';
@@ -74,6 +75,7 @@ export class Cluster {
   bytesBroken = false;
   channelMaxLowered = false;
   readonly leaders: Leaders;
+  readonly ghosts = new Ghosts();
 
   constructor(
     private readonly clock: VirtualClock,
@@ -200,6 +202,7 @@ export class Cluster {
     switch (entry.kind) {
       case 'connected': {
         this.nameOf.set(entry.connection, entry.name);
+        this.ghosts.onConnected(entry.name, entry.connection);
         this.oracle.count('connected');
         this.trace.add('broker', `connected ${this.wireId(entry.connection)} ${entry.name}`);
         if (this.closeAtOnce.left > 0) {
@@ -220,6 +223,7 @@ export class Cluster {
         this.oracle.count(`method: ${entry.name}`);
         if (this.trace.wanted) this.trace.add('broker', `${wire}/${entry.channel} ${entry.name} ${brief(entry.args)}`);
         const args = entry.args as Record<string, unknown>;
+        this.ghosts.onMethod(entry.name, entry.connection, args);
         if (this.wireOf.get(entry.connection)?.client.destroyed) this.onLate(entry.name, args);
         if (entry.name === 'channel.close') {
           this.ledger.onClosing(`${wire}/${entry.channel}.${this.generation(wire, entry.channel)}`);
@@ -258,6 +262,7 @@ export class Cluster {
         return;
       }
       case 'disconnected':
+        this.ghosts.onDisconnected(this.nameOf.get(entry.connection) ?? '', entry.connection);
         return this.trace.add('broker', `disconnected ${this.wireId(entry.connection)}: ${entry.reason}`);
       case 'fault':
         return this.trace.add('broker', `fault: ${entry.fault}, ${entry.detail}`);
