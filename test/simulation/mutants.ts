@@ -92,7 +92,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: '    const back = own ? this.setPrefetch(this.host.defaultPrefetch(), limits) : undefined;',
+    search: '    const back = qos && this.setPrefetch(this.host.defaultPrefetch(), limits);',
     replace: '    const back = undefined;',
     why: "a consumer's own prefetch holds for those that follow",
   },

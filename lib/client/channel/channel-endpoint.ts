@@ -2,14 +2,16 @@ import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../
 import type { Clock, Random } from '../../environment/index.js';
 import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
-import { ConsumerSet } from '../consuming/consumer-set.js';
+import type { ConsumerSet } from '../consuming/consumer-set.js';
+import { consumersOf, type ConsumingChannel } from './consumers-of.js';
 import { Settlements } from '../consuming/settlements.js';
 import { ChannelClosedError, ConnectionLostError, PublishNackedError, type AmqpError } from '../errors.js';
 import type { ChannelError, ConnectionError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
 import { Gate, type ChannelState } from '../publishing/gate.js';
-import { Publisher, type Ending, type PublisherHost } from '../publishing/publisher.js';
+import { Publisher } from '../publishing/publisher.js';
+import type { Ending, PublisherHost } from '../publishing/publisher-host.js';
 import type { Report } from '../safe-emitter.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
@@ -42,7 +44,7 @@ const LEAVE_TIMEOUT = 5_000;
  *                  │ close()                            │ not to be restored, or attempts spent
  *                  ├──▶ closing ──────▶ closed ◀────────┘
  */
-export class ChannelEndpoint implements PublisherHost, ReceivingChannel, ClosingChannel {
+export class ChannelEndpoint implements PublisherHost, ReceivingChannel, ClosingChannel, ConsumingChannel {
   /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
   readonly closed: Promise<AmqpError | undefined>;
   readonly clock: Clock;
@@ -95,29 +97,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.receiver = new ChannelReceiver(this, host.options);
     this.closing = new ChannelClosing(this, clock, logger);
     this.settlements = this.newSettlements();
-    this.consumers = new ConsumerSet({
-      call: (name, args, options, onReply) => this.rpc.call(name, args, options, onReply),
-      resolveQueue: (queue) => topology.resolve(queue),
-      declaredHere: (queue) => topology.hasQueue(queue),
-      deletionOf: (queue) => topology.deletionOf(queue),
-      started: (consumer) => topology.consumerStarted(consumer.queue, consumer),
-      ended: (consumer) => topology.consumerEnded(consumer.queue, consumer),
-      endsWithChannel: (consumer) => {
-        this.endings.add(consumer);
-        if (this.atBroker === 'closed') this.onLeft();
-      },
-      restoreQueue: (queue) => host.restoreQueue(queue),
-      defaultPrefetch: () => this.prefetches.ofConsumers,
-      clock,
-      random,
-      heartbeat: () => this.link?.negotiated.heartbeat ?? 0,
-      blocked: () => host.blocked,
-      onConsumerWaiting: (consumer, error) => this.report('consumerWaiting', consumer, error),
-      onConsumerRestored: (consumer) => this.report('consumerRestored', consumer),
-      onConsumerCancelled: (error) => this.report('consumerCancelled', error),
-      onHandlerError: (error, delivery) => this.report('handlerError', error, delivery),
-      warn: (message) => logger.warn(`channel ${this.number}: ${message}`),
-    });
+    this.consumers = consumersOf(this, host);
   }
 
   /** The channel number, from 1; 0 as long as it was never open. */
@@ -274,6 +254,17 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.rpc.settle(method.name, method);
   }
 
+  /** The consumer does not come back. The broker has it until it closes the channel. */
+  endsWithChannel(consumer: Consumer): void {
+    this.endings.add(consumer);
+    if (this.atBroker === 'closed') this.onLeft();
+  }
+
+  /** Of the connection, in seconds; 0 for none. */
+  get heartbeat(): number {
+    return this.link?.negotiated.heartbeat ?? 0;
+  }
+
   /** The broker has closed it, or the connection is lost: so have its consumers. */
   onLeft(): void {
     this.atBroker = 'closed';
@@ -378,11 +369,12 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   }
 
   onCloseByBroker(close: CloseArguments): void {
-    this.link!.send(this.id, 'channel.closeOk', {});
+    const { link } = this;
+    link?.send(this.id, 'channel.closeOk', {});
     // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
     if (this.atBroker === 'open') {
       this.onLeft();
-      this.link!.unregister(this.id);
+      link?.unregister(this.id);
     }
     const error = closeError('channel', close);
     const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
@@ -435,7 +427,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.lastLoss = error;
     this.settlements.end();
     this.receiver.reset();
-    this.consumers.suspend(this.link?.alive !== true);
+    this.consumers.suspend(this.link?.alive === true ? 'channel' : 'connection');
     const answersMayCome = refusal === undefined && this.atBroker !== 'closed';
     const behindCall = answersMayCome
       ? this.rpc.abandon(unknown)

@@ -1,5 +1,5 @@
 import { atLeast, checkCount, checkedPrefetch, refuseUnknown } from '../option-checks.js';
-import type { PublisherSettings } from '../publishing/publisher.js';
+import type { PublisherSettings } from '../publishing/publisher-host.js';
 
 export interface ChannelOptions {
   /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */

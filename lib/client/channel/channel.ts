@@ -11,7 +11,8 @@ import { Deadline } from '../timing/deadline.js';
 import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
-import { ChannelError, ContentTooLargeError, type AmqpError } from '../errors.js';
+import { ContentTooLargeError, type AmqpError } from '../errors.js';
+import { isRefusalOf } from '../refusal.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { BasicPublishOptions } from '../publishing/publish-options.js';
@@ -169,7 +170,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
       const args = { queue: topology.resolve(queue), passive, noWait: false, ...declared };
       const declaration = rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
         const known = queue || reply.args.queue;
-        if (!passive) topology.addQueue(known, declared, queue === '');
+        if (!passive) topology.addQueue(known, declared, { serverNamed: queue === '' });
         this.lastDeclared = topology.knownAs(known);
         return { ...reply.args, queue: known };
       });
@@ -346,7 +347,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     try {
       await this.#endpoint.call('confirm.select', { noWait: false }, options);
     } catch (error) {
-      if (error instanceof ChannelError && error.method === 'confirm.select') this.#endpoint.gate.confirming = false;
+      if (isRefusalOf('confirm.select', error)) this.#endpoint.gate.confirming = false;
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import type { MethodArguments } from '../../protocol/types.js';
-import { ChannelClosedError } from '../errors.js';
+import { ConnectionError } from '../errors.js';
+import { isRefusalOf } from '../refusal.js';
 
 /** The arguments of a basic.qos that the user asks for; that of a consumer with a prefetch of its own is none. */
 export class AskedPrefetch implements MethodArguments<'basic.qos'> {
@@ -34,7 +35,9 @@ export class Prefetches {
 
   /** Its call failed. @param error any but the broker's refusal leaves open what the broker did, and changes nothing */
   failed(ask: AskedPrefetch, error: unknown): void {
-    if (isRefusal(error)) this.asked = this.asked.filter((other) => other !== ask);
+    // RabbitMQ 4 closes the connection on a global one.
+    const costTheConnection = error instanceof ConnectionError && error.method === 'basic.qos';
+    if (costTheConnection || isRefusalOf('basic.qos', error)) this.asked = this.asked.filter((other) => other !== ask);
   }
 
   /** Of consumers without a prefetch of their own; 0 for no limit. */
@@ -50,9 +53,4 @@ export class Prefetches {
   private last(global: boolean): AskedPrefetch | undefined {
     return this.asked.findLast((ask) => ask.global === global);
   }
-}
-
-/** Tells whether the broker closed the channel or the connection because of this basic.qos. */
-function isRefusal(error: unknown): boolean {
-  return (error as { method?: unknown }).method === 'basic.qos' && !(error instanceof ChannelClosedError);
 }

@@ -52,7 +52,7 @@ describe('TopologyRecord', () => {
     record.addExchange('x', 'fanout', {});
     for (let index = 0; index < 100_000; index++) {
       const [queue, consumer] = [`amq.gen-${index}`, {}];
-      record.addQueue(queue, autoDelete, true);
+      record.addQueue(queue, autoDelete, { serverNamed: true });
       record.addBinding(bindingOf('queue', queue, 'x'));
       record.consumerStarted(queue, consumer);
       record.consumerEnded(queue, consumer);
@@ -64,7 +64,7 @@ describe('TopologyRecord', () => {
   it('K1.2 an auto-delete queue goes with the last of its consumers, restored ones counted once', () => {
     const record = new TopologyRecord();
     const [first, second] = [{}, {}];
-    record.addQueue('q', autoDelete, false);
+    record.addQueue('q', autoDelete);
     for (const consumer of [first, second, first]) record.consumerStarted('q', consumer);
     record.consumerEnded('q', first);
     expect(record.hasQueue('q')).toBe(true);
@@ -74,20 +74,20 @@ describe('TopologyRecord', () => {
 
   it('K1.2 other queues stay without consumers, and auto-delete ones that never had any', () => {
     const record = new TopologyRecord();
-    record.addQueue('lasting', queueOptions, false);
+    record.addQueue('lasting', queueOptions);
     record.consumerStarted('lasting', record);
     record.consumerEnded('lasting', record);
-    record.addQueue('new', autoDelete, false);
+    record.addQueue('new', autoDelete);
     record.consumerEnded('new', record);
     expect([record.hasQueue('lasting'), record.hasQueue('new'), record.size]).toEqual([true, true, 2]);
   });
 
   it('K1.2 a consumer of a deleted queue does not take its successor along', () => {
     const record = new TopologyRecord();
-    record.addQueue('q', autoDelete, false);
+    record.addQueue('q', autoDelete);
     record.consumerStarted('q', record);
     record.removeQueue('q');
-    record.addQueue('q', autoDelete, false);
+    record.addQueue('q', autoDelete);
     record.consumerEnded('q', record);
     expect(record.hasQueue('q')).toBe(true);
   });
@@ -96,7 +96,7 @@ describe('TopologyRecord', () => {
     const record = new TopologyRecord();
     for (const name of ['a', 'b', 'unbound']) record.addExchange(name, 'fanout', { autoDelete: true });
     record.addExchange('lasting', 'fanout', { autoDelete: false });
-    record.addQueue('q', queueOptions, false);
+    record.addQueue('q', queueOptions);
     record.addBinding(bindingOf('exchange', 'a', 'b'));
     record.addBinding(bindingOf('exchange', 'b', 'lasting'));
     record.addBinding(bindingOf('exchange', 'b', 'b'));
@@ -128,7 +128,7 @@ describe('TopologyRecord', () => {
     const record = new TopologyRecord();
     for (const name of ['inner', 'outer']) record.addExchange(name, 'fanout', { autoDelete: true });
     record.addExchange('lasting', 'fanout', {});
-    for (const name of ['q', 'other']) record.addQueue(name, queueOptions, false);
+    for (const name of ['q', 'other']) record.addQueue(name, queueOptions);
     record.addBinding(bindingOf('queue', 'q', 'inner'));
     record.addBinding(bindingOf('queue', 'other', 'lasting'));
     record.addBinding(bindingOf('exchange', 'inner', 'outer'));
@@ -146,8 +146,8 @@ describe('TopologyRecord', () => {
 
   it('K1.1 waits for a deletion that is under way before it declares the queue again', async () => {
     const record = new TopologyRecord();
-    record.addQueue('deleted', queueOptions, false);
-    record.addQueue('refused', queueOptions, false);
+    record.addQueue('deleted', queueOptions);
+    record.addQueue('refused', queueOptions);
     let deleted = (): void => {};
     let refuse = (_error: Error): void => {};
     const deletion = new Promise<void>((resolve) => {
@@ -174,7 +174,7 @@ describe('TopologyRecord', () => {
 
   it('K1.3 either name of a server-named queue is that queue, whatever the losses', async () => {
     const record = new TopologyRecord();
-    record.addQueue('first', queueOptions, true);
+    record.addQueue('first', queueOptions, { serverNamed: true });
     record.addBinding(bindingOf('queue', 'first', 'x'));
     const names = ['second', 'third'];
     expect(await replayed(record, undefined, names)).toEqual([
@@ -194,7 +194,7 @@ describe('TopologyRecord', () => {
     ]);
     expect(record.resolve('second')).toBe('second');
     // Declared once more by a name, it is still the broker that names it.
-    record.addQueue('third', autoDelete, false);
+    record.addQueue('third', autoDelete);
     record.addBinding(bindingOf('queue', 'third', 'x'));
     expect(record.size).toBe(3);
     record.consumerStarted('third', record);
@@ -204,7 +204,7 @@ describe('TopologyRecord', () => {
 
   it('K1.3 two restores of a queue at once take turns: the broker names it once', async () => {
     const [record, log] = [new TopologyRecord(), [] as string[]];
-    record.addQueue('first', queueOptions, true);
+    record.addQueue('first', queueOptions, { serverNamed: true });
     const there = new Set<string>();
     const actions: TopologyActions = {
       ...nothing,
@@ -223,7 +223,7 @@ describe('TopologyRecord', () => {
 
   it('K1.3 a restore that fails gives its turn to the next', async () => {
     const record = new TopologyRecord();
-    record.addQueue('q', queueOptions, false);
+    record.addQueue('q', queueOptions);
     const lost: TopologyActions = {
       ...nothing,
       declareQueue: () => Promise.reject(new Error('lost')),
@@ -243,7 +243,7 @@ describe('TopologyRecord', () => {
   ])('K1.2 what goes off the record while it is declared again (%s) is deleted', async (_, end) => {
     const discarded: string[] = [];
     const [record, consumer] = [new TopologyRecord((queue) => void discarded.push(queue)), {}];
-    record.addQueue('q', autoDelete, false);
+    record.addQueue('q', autoDelete);
     record.consumerStarted('q', consumer);
     const declareQueue = async (queue: string): Promise<{ queue: string; consumerCount: number }> => {
       end(record, consumer);
@@ -257,7 +257,7 @@ describe('TopologyRecord', () => {
     const discarded: string[] = [];
     const record = new TopologyRecord((queue) => void discarded.push(queue));
     const [back, late] = [{}, {}];
-    for (const queue of ['back', 'late']) record.addQueue(queue, autoDelete, false);
+    for (const queue of ['back', 'late']) record.addQueue(queue, autoDelete);
     record.consumerStarted('back', back);
     record.consumerStarted('late', late);
     expect(await replayed(record)).toEqual(['queue back', 'queue late']);
@@ -280,13 +280,13 @@ describe('TopologyRecord', () => {
       record.consumerEnded('before', before);
       return Promise.reject(error);
     };
-    record.addQueue('q', autoDelete, false);
+    record.addQueue('q', autoDelete);
     record.consumerStarted('q', after);
     await record.replay({ ...nothing, declareQueue });
     record.consumerEnded('q', after);
     expect([discarded, record.size]).toEqual([expected, 0]);
     // The same, where the consumer ends before it is known that the answer was lost.
-    record.addQueue('before', autoDelete, false);
+    record.addQueue('before', autoDelete);
     record.consumerStarted('before', before);
     await record.replay({ ...nothing, declareQueue });
     expect([discarded.slice(expected.length), record.size]).toEqual([expected.map(() => 'before'), 0]);

@@ -109,8 +109,8 @@ export class TopologyRecord {
     this.exchanges.set(name, { type, options });
   }
 
-  /** @param serverNamed the broker has chosen the name just now; one that is on record stays what it is */
-  addQueue(name: string, options: QueueDeclareOptions, serverNamed: boolean): void {
+  /** @param named.serverNamed the broker has chosen the name just now; one that is on record stays what it is */
+  addQueue(name: string, options: QueueDeclareOptions, { serverNamed = false } = {}): void {
     const known = this.knownAs(name);
     this.queues.set(known, { options, serverNamed: serverNamed || this.queues.get(known)?.serverNamed === true });
   }

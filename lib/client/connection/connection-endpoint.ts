@@ -70,7 +70,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.restorer = new TopologyRestorer(
       this.topology,
       this,
-      (whileClosing) => this.scratchChannel(whileClosing),
+      (needed) => this.scratchChannel(needed),
       {
         renamed: (queue, name) => this.report('queueRenamed', queue, name),
         restored: (entity) => this.report('restored', entity),
@@ -230,8 +230,8 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   }
 
   /** For the restorer, which works on a link before the connection is open. */
-  private async scratchChannel(whileClosing: boolean): Promise<Channel> {
-    if (this.closing && !(whileClosing && this.current !== 'closing'))
+  private async scratchChannel(needed: 'while-open' | 'while-closing'): Promise<Channel> {
+    if (this.closing && !(needed === 'while-closing' && this.current !== 'closing'))
       throw new ConnectionClosedError('the connection is closed');
     // A record of its own: what is declared again is on record already.
     const channel = createChannel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
@@ -284,11 +284,9 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   onControlMethod(method: Method): void {
     switch (method.name) {
       case 'connection.blocked':
-        this.latestLink!.blocked = method.args.reason;
         this.options.logger.warn(`the broker has blocked the connection: ${method.args.reason}`);
         return this.report('blocked', method.args.reason);
       case 'connection.unblocked':
-        this.latestLink!.blocked = undefined;
         this.report('unblocked');
         return this.channels.pump();
       default:

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { MethodArguments, MethodName } from '../../protocol/types.js';
 import { Content } from '../../protocol/content.js';
-import { ConsumerSet, type ConsumerSetHost } from './consumer-set.js';
+import { ConsumerSet } from './consumer-set.js';
+import type { ConsumerSetHost } from './consumer-set-host.js';
 import type { ConsumeOptions, Consumer } from './consumer.js';
 import { Delivery } from './delivery.js';
 import {
@@ -123,7 +124,7 @@ describe('ConsumerSet', () => {
     expect(set.list()).toEqual([]);
     expect(set.get(consumer.consumerTag)).toBeUndefined();
     expect(told).toEqual(['started q', 'ended q']);
-    set.suspend(true);
+    set.suspend('connection');
     await set.resume();
     expect(asked).toEqual([]);
     await expect(consumer.closed).resolves.toBeUndefined();
@@ -132,7 +133,7 @@ describe('ConsumerSet', () => {
   it('forgets one that was asked to end when its channel is lost before the broker has agreed', async () => {
     const consumer = await add();
     const cancelled = consumer.cancel();
-    set.suspend(true);
+    set.suspend('connection');
     asked.splice(0)[0]!.leave(new ConnectionLostError('lost', 'unknown'));
     await cancelled;
     await set.resume();
@@ -177,7 +178,7 @@ describe('ConsumerSet', () => {
     const acked = await add('q', { concurrency: 1 }, wait('acked'));
     deliver(acked, 1);
     deliver(acked, 2);
-    set.suspend(true);
+    set.suspend('connection');
     done();
     await tick();
     expect(handled).toEqual(['acked 1']);
@@ -185,7 +186,7 @@ describe('ConsumerSet', () => {
     const automatic = await add('other', { concurrency: 1, noAck: true }, wait('automatic'));
     deliver(automatic, 1, true);
     deliver(automatic, 2, true);
-    set.suspend(true);
+    set.suspend('connection');
     done();
     await tick();
     expect(handled).toEqual(['acked 1', 'automatic 1', 'automatic 2']);
@@ -223,13 +224,13 @@ describe('ConsumerSet', () => {
     async (_, error, options, declaredHere, [atFirst, afterAMinute]) => {
       declared = declaredHere;
       const consumer = await add('q', options);
-      set.suspend(false);
+      set.suspend('channel');
       const resumed = set.resume();
       asked.splice(0)[0]!.leave(error);
       await expect(resumed).rejects.toBe(error);
       expect(set.list().includes(consumer)).toBe(atFirst);
       expect(told.includes('waiting q')).toBe(atFirst);
-      set.suspend(false);
+      set.suspend('channel');
       now += 61_000;
       restoring = Promise.reject(error);
       restoring.catch(() => {});
@@ -244,11 +245,11 @@ describe('ConsumerSet', () => {
 
   it('has one that waits come back beside its channel, and tells so', async () => {
     const consumer = await add();
-    set.suspend(false);
+    set.suspend('channel');
     const resumed = set.resume();
     asked.splice(0)[0]!.leave(new ResourceLockedError('locked', REFUSED));
     await expect(resumed).rejects.toThrow('locked');
-    set.suspend(false);
+    set.suspend('channel');
     now += 50;
     await set.resume();
     await tick();
@@ -259,16 +260,16 @@ describe('ConsumerSet', () => {
   /** One that waits is tried again, and takes its channel along when it is refused once more. */
   const refusedAgain = async (error: AccessRefusedError | ResourceLockedError): Promise<Consumer> => {
     const consumer = await add();
-    set.suspend(false);
+    set.suspend('channel');
     const resumed = set.resume();
     asked.splice(0)[0]!.leave(new NotFoundError('none', REFUSED));
     await expect(resumed).rejects.toThrow('none');
-    set.suspend(false);
+    set.suspend('channel');
     now += 50;
     await set.resume();
     await tick();
     const [consume] = asked.splice(0);
-    set.suspend(false);
+    set.suspend('channel');
     consume!.leave(error);
     await tick();
     return consumer;
@@ -286,7 +287,7 @@ describe('ConsumerSet', () => {
     await set.resume();
     await tick();
     expect([consumer.ended, asked]).toEqual([false, []]);
-    set.suspend(false);
+    set.suspend('channel');
     now += 100;
     await set.resume();
     await tick();

@@ -1,11 +1,9 @@
 import { EncodingError } from '../../protocol/errors.js';
-import type { MethodArguments, SynchronousMethod } from '../../protocol/types.js';
-import { Backoff, pause, type Clock, type Random } from '../../environment/index.js';
+import { Backoff, pause } from '../../environment/index.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
 import {
   AccessRefusedError,
-  ChannelClosedError,
   ChannelError,
   ConnectionClosedError,
   ConnectionLostError,
@@ -14,49 +12,10 @@ import {
   TimeoutError,
   type AmqpError,
 } from '../errors.js';
+import { isRefusalOf } from '../refusal.js';
 import { textOf } from '../text-of.js';
-import type { CallOptions, Reply } from '../link/pending-calls.js';
-
-/** The part of a channel that its consumers use. */
-export interface ConsumerSetHost {
-  call<N extends SynchronousMethod>(
-    name: N,
-    args: MethodArguments<N>,
-    options?: CallOptions,
-    onReply?: (reply: Reply<N>) => Reply<N>,
-  ): Promise<Reply<N>>;
-  /** Returns the name that the queue has at the broker now. */
-  resolveQueue(queue: string): string;
-  /** The queue is on record: it can be declared again. */
-  declaredHere(queue: string): boolean;
-  /** Resolves to true if a queue.delete of this connection that is under way succeeds. Undefined when none is. */
-  deletionOf(queue: string): Promise<boolean> | undefined;
-  /** The broker has it registered. */
-  started(consumer: Consumer): void;
-  /** It does not come back, and the broker does not have it. */
-  ended(consumer: Consumer): void;
-  /** It does not come back. The broker has it until it closes the channel. */
-  endsWithChannel(consumer: Consumer): void;
-  /** Makes sure that the queue is there; on a channel of its own, which an error takes along. @returns its consumers @throws ChannelError */
-  restoreQueue(queue: string): Promise<number>;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Of the connection, in seconds; 0 for none. */
-  heartbeat(): number;
-  /** The broker's reason, while it has blocked the connection: it answers nothing then. */
-  blocked(): string | undefined;
-  /** The channel's prefetch for consumers without their own. */
-  defaultPrefetch(): number;
-  /** A consumer cannot be registered for now, and is tried again. */
-  onConsumerWaiting(consumer: Consumer, error: AmqpError): void;
-  /** It is registered after all. */
-  onConsumerRestored(consumer: Consumer): void;
-  /** A consumer was cancelled by the broker, and could not be restored. */
-  onConsumerCancelled(error: ConsumerCancelledError): void;
-  /** A delivery handler threw, or rejected; the delivery is left unsettled. */
-  onHandlerError(error: unknown, delivery: Delivery): void;
-  warn(message: string): void;
-}
+import type { CallOptions } from '../link/pending-calls.js';
+import type { ConsumerSetHost } from './consumer-set-host.js';
 
 /** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
 const ASSUMED_HEARTBEAT = 20;
@@ -179,11 +138,11 @@ export class ConsumerSet implements ConsumerHost {
     void this.comeBack(consumer, reason);
   }
 
-  /** The channel is lost. @param withLink with its connection: what was locked may be free on the next, or locked by this one */
-  suspend(withLink: boolean): void {
+  /** The channel is lost, by itself or with its connection: what was locked may be free on the next, or locked by this one. */
+  suspend(lost: 'channel' | 'connection'): void {
     this.endGeneration();
     const now = this.host.clock.now();
-    if (withLink) for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
+    if (lost === 'connection') for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
     const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
     for (const consumer of here) {
@@ -231,7 +190,7 @@ export class ConsumerSet implements ConsumerHost {
         // Nothing of it was written: the channel is as good as before.
         if (error instanceof EncodingError) this.cancelled(consumer, what, error);
         else {
-          if (error instanceof ChannelError && error.method === 'basic.consume') this.refused(consumer, what, error);
+          if (isRefusalOf('basic.consume', error)) this.refused(consumer, what, error);
           throw error;
         }
       }
@@ -253,9 +212,9 @@ export class ConsumerSet implements ConsumerHost {
     const { queue, options } = consumer;
     const { timeout, signal } = wait;
     const limits = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
-    const own = options.prefetch !== undefined;
+    const { prefetch } = options;
     // RabbitMQ applies a prefetch to the consumers that follow: set, consume and set back leave in one piece.
-    const qos = own ? this.setPrefetch(options.prefetch!, limits) : undefined;
+    const qos = prefetch === undefined ? undefined : this.setPrefetch(prefetch, limits);
     const consume = this.host.call(
       'basic.consume',
       {
@@ -273,7 +232,7 @@ export class ConsumerSet implements ConsumerHost {
         return reply;
       },
     );
-    const back = own ? this.setPrefetch(this.host.defaultPrefetch(), limits) : undefined;
+    const back = qos && this.setPrefetch(this.host.defaultPrefetch(), limits);
     this.starting.add(consumer);
     const [consumed] = await Promise.allSettled([consume, qos, back]);
     if (consumed.status === 'rejected') {
@@ -352,7 +311,7 @@ export class ConsumerSet implements ConsumerHost {
         await this.start(consumer, { timeout: Infinity });
       } catch (error) {
         // The refusal itself takes the channel away.
-        if (over() && !refusesToConsume(error)) break;
+        if (over() && !isRefusalOf('basic.consume', error)) break;
         // A channel or connection that was lost meanwhile brings the consumer back with itself.
         if (error instanceof ChannelError && error.method === undefined) break;
         if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) break;
@@ -426,12 +385,6 @@ export class ConsumerSet implements ConsumerHost {
     this.all.delete(consumer);
     this.waiting.delete(consumer);
   }
-}
-
-/** Tells whether the broker closed the channel because of this basic.consume. */
-function refusesToConsume(error: unknown): boolean {
-  const isRefusal = error instanceof ChannelError && !(error instanceof ChannelClosedError);
-  return isRefusal && error.method === 'basic.consume';
 }
 
 /** Makes the error with which the broker would close the channel (RabbitMQ: 403, "in exclusive use"). */

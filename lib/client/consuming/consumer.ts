@@ -1,6 +1,7 @@
 import { showAs } from '../../shown/index.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
+import { Waiters } from '../timing/waiters.js';
 import type { DeliverMessage, Delivery } from './delivery.js';
 import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
@@ -86,7 +87,7 @@ export class Consumer {
    */
   private holding = false;
   private taking = false;
-  private idleWaiters: Deferred<void>[] = [];
+  private readonly untilIdle = new Waiters();
   private state: 'active' | 'suspended' | 'ended' = 'suspended';
   private askedToEnd = false;
 
@@ -190,10 +191,7 @@ export class Consumer {
 
   /** Resolves when no handler runs. */
   idle(): Promise<void> {
-    if (this.isIdle) return Promise.resolve();
-    const waiter = new Deferred<void>();
-    this.idleWaiters.push(waiter);
-    return waiter.promise;
+    return this.isIdle ? Promise.resolve() : this.untilIdle.wait();
   }
 
   /** @internal Whoever asks for the end from within a handler's call is not waited for: it waits itself. */
@@ -307,7 +305,7 @@ export class Consumer {
     if (this.runningBytes > 0) this.runningBytes -= this.runningBytes / this.running;
     this.running--;
     if (this.backlog.size > 0) this.takeWaiting();
-    else if (this.idleWaiters.length > 0) this.notifyIdle();
+    else this.notifyIdle();
   }
 
   /** A loop: handlers that end within their call would else nest as deep as there are deliveries. */
@@ -327,8 +325,7 @@ export class Consumer {
   }
 
   private notifyIdle(): void {
-    if (this.idleWaiters.length === 0 || !this.isIdle) return;
-    for (const waiter of this.idleWaiters.splice(0)) waiter.resolve();
+    if (this.untilIdle.any && this.isIdle) this.untilIdle.release();
   }
 }
 

@@ -163,7 +163,7 @@ export class Link implements TransportHandler {
   /** Ends it: flushes what has gathered, then closes the socket. */
   finish(error: ConnectionError): void {
     // First: a socket of somebody's own may end within the call, which is not why the link does.
-    this.fail(error, false);
+    this.fail(error, 'kept');
     this.transport.finish();
   }
 
@@ -173,8 +173,8 @@ export class Link implements TransportHandler {
     this.finish(new ConnectionClosedError(why));
   }
 
-  /** Ends it at once. */
-  fail(error: Error, destroy = true): void {
+  /** Ends it at once. @param socket what becomes of it */
+  fail(error: Error, socket: 'destroyed' | 'kept' = 'destroyed'): void {
     if (this.failure) return;
     this.failure =
       error instanceof ConnectionError
@@ -183,7 +183,7 @@ export class Link implements TransportHandler {
     this.over.reject(this.failure);
     this.ending.abort(this.failure);
     this.heartbeat?.stop();
-    if (destroy) this.transportOrNone?.destroy();
+    if (socket === 'destroyed') this.transportOrNone?.destroy();
     this.awaited?.reject(this.refusal ?? this.failure);
     for (const receiver of [...this.channels.values()]) receiver.onLinkGone?.();
     this.owner?.onLinkLost(this.failure);
@@ -200,6 +200,8 @@ export class Link implements TransportHandler {
       return;
     }
     const method = readMethod(this.reader.over(buffer, start, end));
+    if (method.name === 'connection.blocked') this.blocked = method.args.reason;
+    if (method.name === 'connection.unblocked') this.blocked = undefined;
     if (method.name === 'connection.close') return this.onClosedByBroker(method.args);
     const { awaited } = this;
     if (this.owner) this.owner.onControlMethod(method);
@@ -262,7 +264,7 @@ export class Link implements TransportHandler {
 
   onEnd(error: Error | undefined): void {
     const reason = error ? error.message : 'the broker closed the socket without a word';
-    this.fail(new ConnectionLostError(`${this.describe()}: ${reason}`, 'unknown', { cause: error }), false);
+    this.fail(new ConnectionLostError(`${this.describe()}: ${reason}`, 'unknown', { cause: error }), 'kept');
   }
 
   /** In the handshake as later: the broker waits for close-ok (section 1.4.2.10), and logs its absence. */

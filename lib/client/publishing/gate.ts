@@ -13,6 +13,10 @@ export interface Obstacle {
   readonly reason: string;
 }
 
+export const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
+/** They wait for one round trip. */
+export const SOON_BEHIND_OTHERS: Obstacle = { ...BEHIND_OTHERS, kind: 'soon' };
+
 /** The way of a channel's publishes to the socket. The channel opens and shuts it, and its publisher looks before each publish. */
 export class Gate {
   /** Publishes pass while it is `open`. */

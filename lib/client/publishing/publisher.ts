@@ -1,14 +1,13 @@
-import { DeadlineTimer, onAbort, type Clock, type Random } from '../../environment/index.js';
+import { DeadlineTimer, onAbort } from '../../environment/index.js';
 import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
-import { Deferred, within } from '../timing/deferred.js';
+import { within } from '../timing/deferred.js';
+import { Waiters } from '../timing/waiters.js';
 import {
   MessageReturnedError,
   PublishRefusedError,
   PublishTimeoutError,
   TimeoutError,
   type AmqpError,
-  type ChannelError,
-  type ConnectionError,
   type NotFoundError,
   type ReturnedMessage,
 } from '../errors.js';
@@ -16,9 +15,10 @@ import { checkDuration } from '../option-checks.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms } from './confirms.js';
 import { Exchanges } from './exchanges.js';
-import type { Gate, Obstacle } from './gate.js';
+import { BEHIND_OTHERS, SOON_BEHIND_OTHERS, type Gate, type Obstacle } from './gate.js';
 import { checkedAt, type BasicPublishOptions } from './publish-options.js';
 import { PublishQueue } from './publish-queue.js';
+import type { Ending, PublisherHost, PublisherSettings } from './publisher-host.js';
 import {
   earlierOutcome,
   fail,
@@ -32,45 +32,6 @@ import {
 import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
-
-export interface PublisherSettings {
-  readonly publishTimeout: number;
-  readonly maxUnconfirmed: number;
-  readonly maxUnconfirmedBytes: number;
-  readonly maxWaiting: number;
-  readonly maxWaitingBytes: number;
-  readonly whenUnavailable: 'wait' | 'fail';
-  readonly republishUnconfirmed: boolean;
-  readonly findExchanges: boolean;
-}
-
-/** What a publisher has others do. */
-export interface PublisherHost {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
-  findExchange(exchange: string): Promise<void>;
-  /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
-  renewIn(delay: number): boolean;
-}
-
-/** The end of a channel's generation, with the errors that its publishes reject with. */
-export interface Ending {
-  /** The error of a publish that the broker may have: its outcome is unknown. */
-  readonly unknown: AmqpError;
-  /** The broker has closed this channel. */
-  readonly refusal?:
-    | undefined
-    | {
-        readonly error: ConnectionError | ChannelError;
-        /** The error of a publish that the broker certainly does not have, where it is not sent again. */
-        readonly notThere: AmqpError;
-        /** The delivery tag from which on publishes stand behind the call that is to blame. */
-        readonly behindCall: number | undefined;
-      };
-  /** The channel comes back. */
-  readonly goesOn: boolean;
-}
 
 /** Publishes that may wait for a round trip, where `maxWaiting` is less. */
 const MAX_SOON = 100_000;
@@ -97,8 +58,8 @@ export class Publisher {
   private readonly deadlines: DeadlineTimer;
   private readonly refusals: Refusals;
   private readonly exchanges: Exchanges;
-  private settledWaiters: Deferred<void>[] = [];
-  private confirmedWaiters: Deferred<void>[] = [];
+  private readonly untilSettled = new Waiters();
+  private readonly untilConfirmed = new Waiters();
   /** The error of what was sent before the last loss and waits to be sent again. */
   private loss: AmqpError | undefined;
   /** Of the promise just made: one executor for all of them, in place of a closure for each. */
@@ -235,9 +196,9 @@ export class Publisher {
         const mayBeThere = publish.earlier === 'unknown';
         if (guilty(publish)) {
           told = true;
-          return fail(publish, mayBeThere ? unknown : refusal!.error);
+          return fail(publish, mayBeThere ? unknown : (refusal?.error ?? unknown));
         }
-        if (!goesOn) return fail(publish, mayBeThere ? unknown : refusal!.notThere);
+        if (!goesOn) return fail(publish, mayBeThere ? unknown : (refusal?.notThere ?? unknown));
         publish.earlier ??= 'not-there';
       }
       again.push(publish);
@@ -261,24 +222,23 @@ export class Publisher {
 
   /** Resolves once nothing waits and nothing is unconfirmed. */
   whenSettled(): Promise<void> {
-    const waiter = new Deferred<void>();
-    this.settledWaiters.push(waiter);
+    const settled = this.untilSettled.wait();
     this.notifySettled();
-    return waiter.promise;
+    return settled;
   }
 
   /** Resolves once nothing that was sent is unconfirmed, whatever waits. */
   whenConfirmed(): Promise<void> {
-    const waiter = new Deferred<void>();
-    this.confirmedWaiters.push(waiter);
+    const confirmed = this.untilConfirmed.wait();
     this.notifySettled();
-    return waiter.promise;
+    return confirmed;
   }
 
   /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
   private obstacle(exchange: string, size: number): Obstacle | undefined {
-    // Last: an exchange can be looked for only where there is no other obstacle.
-    return this.gate.obstacle() ?? this.tooMuch(size) ?? this.unknown(exchange);
+    const there = this.gate.obstacle() ?? this.tooMuch(size);
+    // An exchange can be looked for only where there is no other obstacle.
+    return there ?? (this.options.findExchanges ? this.exchanges.lookFor(exchange) : undefined);
   }
 
   private tooMuch(size: number): Obstacle | undefined {
@@ -293,13 +253,9 @@ export class Publisher {
     return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
-  private unknown(exchange: string): Obstacle | undefined {
-    return this.options.findExchanges ? this.exchanges.lookFor(exchange) : undefined;
-  }
-
   private behindOthers(): Obstacle {
     const soon = this.exchanges.sought !== undefined || this.gate.obstacle()?.kind === 'soon';
-    return soon ? BEHIND_THE_FIRST : BEHIND_OTHERS;
+    return soon ? SOON_BEHIND_OTHERS : BEHIND_OTHERS;
   }
 
   /** A search for an exchange has ended. */
@@ -327,13 +283,11 @@ export class Publisher {
 
   private sendUnconfirmed(publish: Publish): void {
     this.hand(publish);
-    if (publish.body.length < DIRECT_BODY_SIZE) succeed(publish, 0);
-    else {
-      this.whenTaken(publish.deadline - this.host.clock.now()).then(
-        () => succeed(publish, 0),
-        (error: unknown) => fail(publish, error),
-      );
-    }
+    if (publish.body.length < DIRECT_BODY_SIZE) return succeed(publish, 0);
+    this.whenTaken(publish.deadline - this.host.clock.now()).then(
+      () => succeed(publish, 0),
+      (error: unknown) => fail(publish, error),
+    );
   }
 
   /** A large body is written from the caller's own buffer: its publish lasts until the socket has taken it. */
@@ -434,9 +388,9 @@ export class Publisher {
 
   private notifySettled(): void {
     if (this.confirms.count > 0) return;
-    for (const waiter of this.confirmedWaiters.splice(0)) waiter.resolve();
+    this.untilConfirmed.release();
     if (this.waiting.count > 0 || this.refused.count > 0) return;
-    for (const waiter of this.settledWaiters.splice(0)) waiter.resolve();
+    this.untilSettled.release();
   }
 }
 
@@ -444,9 +398,6 @@ const unused = (): void => {};
 
 /** The outcome of every publish on a channel without confirms: it is settled as soon as it is handed over. */
 const SENT = Promise.resolve(0);
-
-const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait before it' };
-const BEHIND_THE_FIRST: Obstacle = { ...BEHIND_OTHERS, kind: 'soon' };
 
 /** Lost with the connection: what of it has arrived cannot be known. */
 const LOST_WITH_THE_LINK: Verdict = { notThereFrom: Infinity, guilty: () => false };

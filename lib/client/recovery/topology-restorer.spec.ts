@@ -77,7 +77,7 @@ describe('TopologyRestorer', () => {
     restorer.discard('q');
     await tick();
     expect(log).toEqual([]);
-    record.addQueue('q', DURABLE, false);
+    record.addQueue('q', DURABLE);
     declared.resolve();
     await restorer.discarded();
     expect([log, record.size]).toEqual([[], 1]);
@@ -99,7 +99,7 @@ describe('TopologyRestorer', () => {
     const declared = new Deferred<void>();
     record.declaringQueue('q', declared.promise);
     deleted.resolve(0);
-    record.addQueue('q', DURABLE, false);
+    record.addQueue('q', DURABLE);
     declared.resolve();
     await restorer.discarded();
     expect(log).toEqual(['delete q', 'declare q']);
@@ -119,7 +119,7 @@ describe('TopologyRestorer', () => {
 
   it('tells once on a connection that every channel is in use, also where it discards a queue there first', async () => {
     open = () => Promise.reject(new NotAllowedError('530'));
-    record.addQueue('q', DURABLE, false);
+    record.addQueue('q', DURABLE);
     restorer.discard('left');
     await restorer.discarded();
     await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
@@ -130,7 +130,7 @@ describe('TopologyRestorer', () => {
   });
 
   it('tries the bindings of a locked queue only once it is declared', async () => {
-    record.addQueue('q', { ...DURABLE, exclusive: true }, false);
+    record.addQueue('q', { ...DURABLE, exclusive: true });
     record.addBinding({ kind: 'queue', destination: 'q', source: 'x', routingKey: 'k', arguments: {} });
     declare = () => Promise.reject(new ResourceLockedError('405'));
     await restorer.replayAll();
@@ -142,7 +142,7 @@ describe('TopologyRestorer', () => {
   });
 
   it('tells who waits for a locked queue that every channel is in use, and goes on trying', async () => {
-    record.addQueue('q', { ...DURABLE, exclusive: true }, false);
+    record.addQueue('q', { ...DURABLE, exclusive: true });
     declare = () => Promise.reject(new ResourceLockedError('405'));
     await restorer.replayAll();
     await expect(restorer.replayQueue('q')).rejects.toThrow(ResourceLockedError);

@@ -49,8 +49,8 @@ export class TopologyRestorer {
   constructor(
     private readonly record: TopologyRecord,
     private readonly host: Pick<ChannelHost, 'link' | 'options' | 'restoring'>,
-    /** @param whileClosing also when the connection is about to close */
-    private readonly openScratch: (whileClosing: boolean) => Promise<Channel>,
+    /** @param needed also when the connection is about to close, or not */
+    private readonly openScratch: (needed: 'while-open' | 'while-closing') => Promise<Channel>,
     private readonly tell: RestorerEvents,
     /** The connection is closed. */
     private readonly stop: AbortSignal,
@@ -119,7 +119,7 @@ export class TopologyRestorer {
             throw error;
           }
         }
-      }, true);
+      }, 'while-closing');
       this.discarding = undefined;
       // What came when the last had just been asked for.
       if (this.left.size > 0) this.discarding = this.discardAll();
@@ -143,12 +143,12 @@ export class TopologyRestorer {
 
   private async onScratch<R>(
     work: (actions: TopologyActions, ask: Ask) => Promise<R>,
-    whileClosing = false,
+    needed: 'while-open' | 'while-closing' = 'while-open',
   ): Promise<R> {
     this.forgetOtherLinks();
     let scratch: Channel | undefined;
     const channel = async (): Promise<Channel> => {
-      if (!scratch?.isOpen) scratch = await this.openScratch(whileClosing);
+      if (!scratch?.isOpen) scratch = await this.openScratch(needed);
       return scratch;
     };
     /** A channel that is closed meanwhile, for no fault of what is asked here, answers nothing: then it is asked again. */
