@@ -54,8 +54,7 @@ export class AmqpConnections {
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
-  private pair: ConnectionPair | undefined;
-  private opening: Promise<ConnectionPair> | undefined;
+  private begun: { readonly pair: ConnectionPair; readonly opening: Promise<ConnectionPair> } | undefined;
   private ready = false;
   /** The error because of which the connections are not ready yet. */
   private failure: unknown;
@@ -83,8 +82,7 @@ export class AmqpConnections {
    */
   open(): Promise<ConnectionPair> {
     if (this.stop.signal.aborted) return Promise.reject(this.stop.signal.reason);
-    this.begin();
-    return this.opening!;
+    return this.begin().opening;
   }
 
   /**
@@ -93,13 +91,13 @@ export class AmqpConnections {
    * @throws ConnectionClosedError, or the error of a start that has failed
    */
   channel(options: ChannelOptions): Channel {
-    const { publishing } = this.begin();
-    if (this.ready) return publishing.channel(options);
+    const { pair, opening } = this.begin();
+    if (this.ready) return pair.publishing.channel(options);
     const openAfter = async (): Promise<void> => {
-      await untilAborted(this.opening!, this.stop.signal);
+      await untilAborted(opening, this.stop.signal);
       await options.openAfter?.();
     };
-    return publishing.channel({ ...options, openAfter });
+    return pair.publishing.channel({ ...options, openAfter });
   }
 
   /** True once the connections were ready; their status shows what has happened since. */
@@ -120,7 +118,7 @@ export class AmqpConnections {
   async close(timeout: number): Promise<void> {
     this.refuse();
     // The caller of `open()` got the error of a connection that failed to open.
-    await this.opening?.catch(() => {});
+    await this.begun?.opening.catch(() => {});
     await this.closeAll(timeout);
     for (const status of [this.publishing, this.consuming]) {
       status.set('closed');
@@ -153,18 +151,18 @@ export class AmqpConnections {
     this.stop.abort(new ConnectionClosedError('The application is shutting down: its connections are closed.'));
   }
 
-  private begin(): ConnectionPair {
+  private begin(): NonNullable<typeof this.begun> {
     this.stop.signal.throwIfAborted();
-    if (!this.pair) {
-      this.pair = { publishing: this.create('publishing'), consuming: this.create('consuming') };
-      this.opening = this.start(this.pair);
-      // In the background, nobody may handle its rejection.
-      this.opening.catch(() => {});
-    }
-    return this.pair;
+    if (this.begun) return this.begun;
+    const pair = { publishing: this.create('publishing'), consuming: this.create('consuming') };
+    const opening = this.start(pair);
+    // In the background, nobody may handle its rejection.
+    opening.catch(() => {});
+    return (this.begun = { pair, opening });
   }
 
-  private async start({ publishing, consuming }: ConnectionPair): Promise<ConnectionPair> {
+  private async start(pair: ConnectionPair): Promise<ConnectionPair> {
+    const { publishing, consuming } = pair;
     try {
       await this.inTime('connect', Promise.all([publishing.whenOpen(FOREVER), consuming.whenOpen(FOREVER)]));
       await this.inTime('declare', this.declare(consuming));
@@ -174,8 +172,9 @@ export class AmqpConnections {
       throw error;
     }
     this.ready = true;
-    for (const purpose of ['publishing', 'consuming'] as const) this.onWorking(purpose);
-    return { publishing, consuming };
+    this.onWorking('publishing', publishing);
+    this.onWorking('consuming', consuming);
+    return pair;
   }
 
   /** Waits for a phase of the start, and no longer than it may take. */
@@ -218,12 +217,12 @@ export class AmqpConnections {
         if (this.mustStart && !this.ready && !mayPass(error)) this.stop.abort(error);
       })
       .on('reconnected', () => {
-        this.onWorking(purpose);
+        this.onWorking(purpose, connection);
         log(`reconnected to ${describeBroker(connection)}`);
       })
-      .on('blocked', () => this.onWorking(purpose))
+      .on('blocked', () => this.onWorking(purpose, connection))
       .on('unblocked', () => {
-        this.onWorking(purpose);
+        this.onWorking(purpose, connection);
         log('the broker takes publishes again');
       })
       .on('closed', (error) => {
@@ -244,8 +243,7 @@ export class AmqpConnections {
     return { ...this.options.connection, connectionName, logger, signal: this.stop.signal, urls: this.addresses.find };
   }
 
-  private onWorking(purpose: keyof ConnectionPair): void {
-    const { state, blocked } = this.pair![purpose];
+  private onWorking(purpose: keyof ConnectionPair, { state, blocked }: Connection): void {
     if (!this.ready || state !== 'open') return;
     if (blocked === undefined) this[purpose].set('open');
     else this[purpose].set('blocked', `the broker has blocked it: ${blocked}`);
@@ -273,7 +271,8 @@ export class AmqpConnections {
 
   private async closeAll(timeout?: number): Promise<void> {
     const options = timeout === undefined ? {} : { timeout };
-    const all = [...this.scratch, ...(this.pair ? [this.pair.publishing, this.pair.consuming] : [])];
+    const { pair } = this.begun ?? {};
+    const all = [...this.scratch, ...(pair ? [pair.publishing, pair.consuming] : [])];
     await Promise.all(all.map((connection) => connection.close(options)));
   }
 }

@@ -113,7 +113,7 @@ export class ConfirmingPublisher {
     const { environment, connection } = this;
     const start = environment.clock.now();
     const { body, contentType } = connection.serializers.encode(payload, options.contentType);
-    const properties = completed(options, contentType, true, environment.uniqueId, start);
+    const properties = completed(options, contentType, PERSISTENT, environment.uniqueId, start);
     const { messageId } = properties;
     try {
       const deliveryTag = await this.channel.publish(exchange, routingKey, body, properties);
@@ -156,7 +156,7 @@ export class ConfirmingPublisher {
   ): Promise<Reply> {
     const { environment, connection } = this;
     const { body, contentType } = connection.serializers.encode(payload, options.contentType);
-    const properties = completed(options, contentType, false, environment.uniqueId, environment.clock.now());
+    const properties = completed(options, contentType, TRANSIENT, environment.uniqueId, environment.clock.now());
     try {
       return (await this.requester.request(exchange, routingKey, body, properties)) as Reply;
     } catch (error) {
@@ -209,12 +209,12 @@ interface CompletedOptions extends BasicPublishOptions {
 function completed(
   options: PublishOptions,
   contentType: string,
-  persistentByDefault: boolean,
+  deliveryModeByDefault: number,
   uniqueId: () => string,
   calledAt: number,
 ): CompletedOptions {
-  const { persistent = persistentByDefault, messageId = uniqueId() } = options;
-  const deliveryMode = persistent ? PERSISTENT : TRANSIENT;
+  const { persistent, messageId = uniqueId() } = options;
+  const deliveryMode = persistent === undefined ? deliveryModeByDefault : persistent ? PERSISTENT : TRANSIENT;
   const all: Record<string, unknown> & CompletedOptions = {
     [CHECKED_AT]: calledAt,
     contentType,

@@ -19,9 +19,9 @@ export type Outcome = { readonly ok: true } | Failure;
  * The failure of a message.
  *
  * @param thrown anything: a value that throws when it is looked at is replaced by an error that says what it is
- * @param refused a guard or a pipe refused the message, or it cannot be decoded
+ * @param options.refused a guard or a pipe refused the message, or it cannot be decoded. Default false
  */
-export function failureOf(thrown: unknown, refused: boolean): Failure {
+export function failureOf(thrown: unknown, { refused = false }: { readonly refused?: boolean } = {}): Failure {
   return { ok: false, error: isReadable(thrown) ? thrown : new UnreadableError(reasonOf(thrown)), refused };
 }
 

@@ -98,7 +98,7 @@ export class Settler {
     if (deliveryLimit === Infinity || !delivery.redelivered || delivery.settled) return undefined;
     const before = deliveriesBefore(delivery);
     if (before < deliveryLimit) return undefined;
-    return failureOf(new DeliveryLimitError(before, deliveryLimit), true);
+    return failureOf(new DeliveryLimitError(before, deliveryLimit), { refused: true });
   }
 
   /**
@@ -128,7 +128,7 @@ export class Settler {
 
   /** The message was delivered without its body, which is over the connection's `maxMessageSize`. Never rejects. */
   async settleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {
-    await this.settle(delivery, failureOf(new MessageTooLargeError(size, limit), true));
+    await this.settle(delivery, failureOf(new MessageTooLargeError(size, limit), { refused: true }));
   }
 
   /** Its channel was lost while it was handled: what its handler comes to does not count. */

@@ -38,7 +38,7 @@ export class MessageSink extends DeliverySink {
           handled = { ok: true, value };
         } catch (error) {
           // Without a context it cannot be decoded.
-          handled = failureOf(error, !context || wasRefused(context));
+          handled = failureOf(error, { refused: !context || wasRefused(context) });
         }
         if (context) settler.handlings.end(context);
       }

@@ -58,7 +58,7 @@ export class RpcSink extends MessageSink {
       reply = handled.ok ? encodeReply(this.rpc.serializers, handled.value) : encodeErrorReply(handled.error);
     } catch (error) {
       // The value cannot be sent: that is the answer.
-      outcome = failureOf(error, false);
+      outcome = failureOf(error);
       reply = encodeErrorReply(error);
     }
     await this.send(request, reply, delivery);

@@ -262,7 +262,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     try {
       const made = outgoingPacket(this.serializer, packet);
       const { body, options } = isThenable(made) ? await made : made;
-      const properties = this.properties(options, true);
+      const properties = this.properties(options, { persistent: true });
       properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
       await session.publishEvent(this.target.exchange, this.routingKeyOf(packet), body, properties);
     } catch (error) {
@@ -324,7 +324,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       exchange,
       routingKey: this.routingKeyOf(packet),
       body,
-      properties: this.properties(options, false),
+      properties: this.properties(options, { persistent: false }),
     };
     const terms = { timeout, late, signal: request.waiting?.signal };
     session.requester.send(requests, request.id, message, terms, request.callback);
@@ -344,7 +344,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return queue === undefined ? `exchange '${exchange}'` : `queue '${queue}'`;
   }
 
-  private properties(options: AmqpRecordOptions, persistent: boolean): MutableProperties {
+  private properties(options: AmqpRecordOptions, { persistent }: { persistent: boolean }): MutableProperties {
     const { headers, mandatory = true } = this.options;
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }

@@ -133,7 +133,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     } catch (error) {
       if (losses !== settler.losses) return;
       // The headers are malformed or the deserializer threw, which would happen again at each attempt.
-      return settler.settle(delivery, failureOf(error, true));
+      return settler.settle(delivery, failureOf(error, { refused: true }));
     }
     // Its channel was lost meanwhile: the broker delivers it again.
     if (losses !== settler.losses) return;
@@ -144,14 +144,14 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
       // Probably a processing hook threw; the message must be settled all the same.
-      await settler.settle(delivery, failureOf(error, false));
+      await settler.settle(delivery, failureOf(error));
     }
   }
 
   override handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
     const { settler } = context.route;
     const handler = this.getHandlerByPattern(pattern);
-    if (!handler) return settler.settle(context.delivery, failureOf(unhandled(pattern), true));
+    if (!handler) return settler.settle(context.delivery, failureOf(unhandled(pattern), { refused: true }));
     return this.process(context, async () => {
       let outcome: Outcome = DONE;
       try {
@@ -164,7 +164,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         const inPipeline = failureIn(context);
         // Nest has made an object of words of what no filter of the user's own has answered with an error.
         const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
-        outcome = failureOf(error, inPipeline?.refused ?? false);
+        outcome = failureOf(error, { refused: inPipeline?.refused ?? false });
       }
       await settler.settle(context.delivery, outcome);
     });
@@ -281,7 +281,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   /** Its answer is lost, or was not begun: the request goes back, after a pause where it came back already. */
   private giveBack(context: AmqpRpcContext, error: unknown): Promise<void> {
     const requeue = new RequeueMessage('the request could not be answered', { cause: error });
-    return context.route.settler.settle(context.delivery, failureOf(requeue, false));
+    return context.route.settler.settle(context.delivery, failureOf(requeue));
   }
 
   /** The answer cannot be sent; where it is the answer that is at fault the requester gets an error in its place. */

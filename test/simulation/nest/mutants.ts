@@ -146,7 +146,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/connection/amqp-connections.ts',
-    search: '      await untilAborted(this.opening!, this.stop.signal);\n',
+    search: '      await untilAborted(opening, this.stop.signal);\n',
     replace: '',
     why: 'publishes do not wait until the topology is declared',
   },

@@ -36,7 +36,7 @@ export class AmqpBatchItem<T = unknown> {
    * item is settled.
    */
   fail(error: unknown): void {
-    this.end(failureOf(error, false));
+    this.end(failureOf(error));
   }
 
   /** @internal Settles the item with the outcome of the whole batch, unless it is settled. */

@@ -82,7 +82,7 @@ export class BatchSink extends DeliverySink {
     try {
       payload = this.parts.serializers.decode(delivery.body, delivery.properties);
     } catch (error) {
-      throw failureOf(error, true);
+      throw failureOf(error, { refused: true });
     }
     try {
       for (const pipe of this.parts.itemPipes) {
@@ -90,7 +90,7 @@ export class BatchSink extends DeliverySink {
       }
       return payload;
     } catch (error) {
-      throw failureOf(error, isRefusal(error));
+      throw failureOf(error, { refused: isRefusal(error) });
     }
   }
 
@@ -101,7 +101,7 @@ export class BatchSink extends DeliverySink {
       await this.settler.inTime(context, () => this.parts.handler([...items], context));
       for (const item of items) item.end(DONE);
     } catch (error) {
-      for (const item of items) item.end(failureOf(error, wasRefused(context)));
+      for (const item of items) item.end(failureOf(error, { refused: wasRefused(context) }));
     }
   }
 }
