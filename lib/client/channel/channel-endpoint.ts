@@ -4,10 +4,9 @@ import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
 import type { ConsumerSet } from '../consuming/consumer-set.js';
 import { consumersOf, type ConsumingChannel } from './consumers-of.js';
-import { Settlements } from '../consuming/settlements.js';
-import { ChannelClosedError, ConnectionLostError, PublishNackedError, type AmqpError } from '../errors.js';
+import type { Settlements } from '../consuming/settlements.js';
+import { ChannelClosedError, PublishNackedError, type AmqpError } from '../errors.js';
 import type { ChannelError, ConnectionError } from '../errors.js';
-import type { Link } from '../link/link.js';
 import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
 import { Gate, type ChannelState } from '../publishing/gate.js';
 import { Publisher } from '../publishing/publisher.js';
@@ -15,6 +14,7 @@ import type { Ending, PublisherHost } from '../publishing/publisher-host.js';
 import type { Report } from '../safe-emitter.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
+import { BrokerSide } from './broker-side.js';
 import { ChannelClosing, type ClosingChannel } from './channel-closing.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
@@ -56,21 +56,16 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   /** Replayed when the channel opens anew. */
   readonly prefetches = new Prefetches();
   readonly gate: Gate;
-  private link: Link | undefined;
   private readonly returnPace: ReturnPace;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
-  /** The channel's state at the broker on this link, as far as this side knows. `closing`: channel.close is under way. */
-  atBroker: 'open' | 'closing' | 'closed' = 'closed';
-  /** Consumers that have ended here, and that the broker has until it closes the channel. */
-  private readonly endings = new Set<Consumer>();
   private readonly receiver: ChannelReceiver;
+  private readonly broker: BrokerSide;
   private readonly closing: ChannelClosing;
   private readonly end = new Deferred<AmqpError | undefined>();
   private opened = new Deferred<void>();
   private cancelPlan: (() => void) | undefined;
 
-  private number = 0;
   private outlivesFirstLoss = true;
 
   constructor(
@@ -96,13 +91,18 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.publisher = new Publisher(this.gate, channelOptions, this);
     this.receiver = new ChannelReceiver(this, host.options);
     this.closing = new ChannelClosing(this, clock, logger);
-    this.settlements = this.newSettlements();
+    this.broker = new BrokerSide(this.receiver, topology, logger);
+    this.settlements = this.broker.newSettlements();
     this.consumers = consumersOf(this, host);
   }
 
   /** The channel number, from 1; 0 as long as it was never open. */
   get id(): number {
-    return this.number;
+    return this.broker.id;
+  }
+
+  get atBroker(): BrokerSide['state'] {
+    return this.broker.state;
   }
 
   get current(): ChannelState {
@@ -160,12 +160,11 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   async attach({ timeout = this.host.options.rpcTimeout, ...wait }: CallOptions = {}): Promise<void> {
     // Whoever heard that it was lost may have closed it: its number is another's by now.
     if (this.current === 'closed') throw this.closedError('channel.open');
-    if (this.number === 0) this.number = this.allocated();
-    if (this.link !== undefined && this.link === this.host.link && this.atBroker !== 'closed') await this.leave();
-    this.link = this.host.link;
-    this.gate.lead(this.link, this.id);
-    this.link?.register(this.id, this.receiver);
-    this.settlements = this.newSettlements();
+    if (this.id === 0) this.broker.id = this.allocated();
+    const { link } = this.host;
+    if (this.broker.link !== undefined && this.broker.link === link && this.atBroker !== 'closed') await this.leave();
+    this.gate.lead(this.host.link, this.id);
+    this.settlements = this.broker.attach(this.host.link);
     this.lastLoss = undefined;
     const deadline = new Deadline(this.clock, { ...wait, timeout });
     await this.rpc.call('channel.open', {}, deadline.left);
@@ -234,7 +233,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.current = 'closed';
     this.cancelPlan?.();
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
-    this.link?.unregister(this.id);
+    this.broker.detach();
     this.settlements.end();
     this.rpc.abandon(
       error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had answered`, 'unknown'),
@@ -244,7 +243,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.consumers.finish(error);
     this.opened.reject(reason);
     this.host.release(this);
-    if (this.atBroker === 'open') this.atBroker = 'closing';
+    if (this.atBroker === 'open') this.broker.state = 'closing';
     this.end.resolve(error);
     this.report('closed', error);
   }
@@ -254,22 +253,18 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.rpc.settle(method.name, method);
   }
 
-  /** The consumer does not come back. The broker has it until it closes the channel. */
   endsWithChannel(consumer: Consumer): void {
-    this.endings.add(consumer);
-    if (this.atBroker === 'closed') this.onLeft();
+    this.broker.endsWithChannel(consumer);
   }
 
   /** Of the connection, in seconds; 0 for none. */
   get heartbeat(): number {
-    return this.link?.negotiated.heartbeat ?? 0;
+    return this.broker.link?.negotiated.heartbeat ?? 0;
   }
 
   /** The broker has closed it, or the connection is lost: so have its consumers. */
   onLeft(): void {
-    this.atBroker = 'closed';
-    for (const consumer of this.endings) this.topology.consumerEnded(consumer.queue, consumer);
-    this.endings.clear();
+    this.broker.left();
   }
 
   /** The connection was lost. */
@@ -307,30 +302,11 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   }
 
   closedError(what: string): ChannelClosedError {
-    return new ChannelClosedError(
-      `${what}: channel ${this.id} is closed; open another with connection.openChannel()`,
-      'not-sent',
-    );
+    return this.broker.closedError(what);
   }
 
-  /**
-   * Every method that a channel writes, but for publishes and settlements, which end before it closes. Behind
-   * channel.close the broker takes nothing but close-ok, and before channel.open nothing at all: it would close the
-   * connection (504).
-   */
-  send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
-    if (!this.link?.alive)
-      throw new ConnectionLostError(`${name}: the connection is lost`, 'not-sent', { method: name });
-    if (this.atBroker !== (name === 'channel.open' ? 'closed' : 'open')) throw this.closedError(name);
-    const before = this.atBroker;
-    if (name === 'channel.open') this.atBroker = 'open';
-    if (name === 'channel.close') this.atBroker = 'closing';
-    try {
-      this.link.send(this.id, name, args);
-    } catch (error) {
-      this.atBroker = before;
-      throw error;
-    }
+  private send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
+    this.broker.send(name, args);
     // The broker numbers what stands behind it, whenever its answer comes.
     if (name === 'confirm.select') this.gate.confirming = true;
     // It applies to what stands behind it.
@@ -369,12 +345,11 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   }
 
   onCloseByBroker(close: CloseArguments): void {
-    const { link } = this;
-    link?.send(this.id, 'channel.closeOk', {});
+    this.broker.sendCloseOk();
     // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
     if (this.atBroker === 'open') {
       this.onLeft();
-      link?.unregister(this.id);
+      this.broker.detach();
     }
     const error = closeError('channel', close);
     const details = { cause: error, replyCode: error.replyCode, replyText: error.replyText, method: error.method };
@@ -403,9 +378,9 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   }
 
   private async leave(): Promise<void> {
-    const { link } = this;
+    const { link } = this.broker;
     const left = new Promise<void>((resolve) => this.host.leave(this, resolve));
-    this.atBroker = 'closing';
+    this.broker.state = 'closing';
     const wait = { timeout: LEAVE_TIMEOUT };
     const late = `channel.close: no answer within ${wait.timeout} ms`;
     // A RabbitMQ channel that hangs takes its connection along: nothing is read from it any more.
@@ -427,7 +402,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.lastLoss = error;
     this.settlements.end();
     this.receiver.reset();
-    this.consumers.suspend(this.link?.alive === true ? 'channel' : 'connection');
+    this.consumers.suspend(this.broker.link?.alive === true ? 'channel' : 'connection');
     const answersMayCome = refusal === undefined && this.atBroker !== 'closed';
     const behindCall = answersMayCome
       ? this.rpc.abandon(unknown)
@@ -435,7 +410,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     if (wasOpening) {
       // A new channel opens on the next connection; one that the broker refuses would be refused again.
-      const underWay = this.number !== 0;
+      const underWay = this.id !== 0;
       if (refusal || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
       return;
     }
@@ -453,19 +428,9 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     if (line !== undefined) this.host.options.logger.warn(`channel ${this.id}: ${line}`);
     if (delay === undefined) return this.finish(error);
     if (delay === 0) return this.host.restore(this);
-    const { link } = this;
+    const { link } = this.broker;
     this.cancelPlan = this.clock.after(delay, () => {
-      if (this.lost && this.link === link && link?.alive) this.host.restore(this);
-    });
-  }
-
-  private newSettlements(): Settlements {
-    const { link, id } = this;
-    return new Settlements({
-      ack: (deliveryTag, multiple) => link?.transport.writer.ack(id, deliveryTag, multiple),
-      nack: (deliveryTag, multiple, requeue) => link?.transport.writer.nack(id, deliveryTag, multiple, requeue),
-      atFlush: (flush) => link?.transport.atFlush(flush),
-      logger: this.host.options.logger,
+      if (this.lost && this.broker.link === link && link?.alive) this.host.restore(this);
     });
   }
 }
