@@ -28,10 +28,12 @@ export function blame(
   existed: (exchange: string) => boolean,
 ): Verdict {
   if (error.method !== 'basic.publish') return NOBODY;
-  // The one that is to blame is never confirmed.
-  if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };
   const fault = faultOf(error.replyText ?? '');
-  if (!fault) return NOBODY;
+  if (!fault) {
+    // The one that is to blame is never confirmed.
+    if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };
+    return NOBODY;
+  }
   const first = unconfirmed.findIndex(fault.refused);
   if (first < 0) return NOBODY;
   // Where the exchange was there a moment ago, the first of several may be taken; the last is not.
