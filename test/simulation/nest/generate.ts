@@ -29,6 +29,7 @@ export function generate(seed: number): NestScenario {
   const taking = random.split('taken');
   const settings = { ...drawn, taken: taking.chance(0.15) };
   if (settings.taken) steps.push(...drawTaken(taking, settings));
+  if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   return { seed, settings, steps: steps.sort((one, other) => one.at - other.at) };
 }
 
@@ -43,6 +44,13 @@ function drawTaken(random: Prng, { calm, duration }: NestSettings): Step[] {
     { at, kind: 'usurp', queue, ms },
     { at: at + ms / 2, kind: 'emit', app: 0, what: drawPublish(random, 'micro') },
   ];
+}
+
+/** An application that starts in the background publishes before its topology is declared. */
+function drawEarly(random: Prng): Step[] {
+  if (random.chance(0.6)) return [];
+  const to = random.pick(['work', 'hand', 'batch'] as const);
+  return [{ at: random.int(1, 12), kind: 'publish', app: 0, what: drawPublish(random, to) }];
 }
 
 function drawSettings(random: Prng): NestSettings {

@@ -55,6 +55,9 @@ export interface Seen {
 /** Time by which a retry may seem early, ms: the network has latency, and the broker's clock counts whole ms. */
 const EARLY = 50;
 
+/** Queues of the topology that stay as long as nobody deletes them. */
+const OF_TOPOLOGY: ReadonlySet<Target> = new Set(['work', 'hand', 'batch', 'price']);
+
 /** The suffix of the queues in which a queue's messages wait or are parked. */
 const ASIDE = /\.(?:parked|retry\.\d+)$/;
 
@@ -71,6 +74,8 @@ export class Ledger {
   private readonly arrivals = new Map<number, number>();
   /** The numbers of messages, by message id. */
   private readonly numbers = new Map<string, number>();
+  /** Queues that were deleted, by name. */
+  private readonly deletedQueues = new Set<string>();
   /** Messages that were sent before their queue was deleted, so they may be gone. */
   private readonly deleted = new Set<number>();
   /** Messages whose channel was lost during the pipes, so that `failures$` emitted them before their handler began. */
@@ -101,8 +106,9 @@ export class Ledger {
   }
 
   /** Notes that a publish has reached the broker. */
-  onPublished(n: number, messageId: string | undefined, outcome: string): void {
+  onPublished(n: number, messageId: string | undefined, outcome: string, routingKey: string): void {
     if (messageId !== undefined) this.numbers.set(messageId, n);
+    if (outcome === 'unroutable') this.checkTopology(n, routingKey);
     const outcomes = this.atBroker.get(n) ?? new Set<string>();
     this.atBroker.set(n, outcomes.add(outcome));
     this.arrivals.set(n, this.now());
@@ -112,6 +118,14 @@ export class Ledger {
       'not-sent',
       () => `message ${n} was told as not sent, and reaches the broker`,
     );
+  }
+
+  /** Publishes wait until the topology is declared, so its queues take them, unless an operator deletes one. */
+  private checkTopology(n: number, routingKey: string): void {
+    const sent = this.sent.get(n);
+    if (!sent || !OF_TOPOLOGY.has(sent.to) || routingKey !== sent.queue) return;
+    const { queue } = sent;
+    this.oracle.check(this.deletedQueues.has(queue), 'outcome', () => `message ${n} is published to queue '${queue}' of the topology, and the broker has no such queue or binding`); // prettier-ignore
   }
 
   /** Returns whether the message has reached the broker after that time, ms. */
@@ -166,6 +180,7 @@ export class Ledger {
 
   /** Notes the deletion of a queue, or of one where its messages wait, with all its messages. */
   onDeleted(name: string): void {
+    this.deletedQueues.add(name);
     const queue = name.replace(ASIDE, '');
     for (const sent of this.sent.values()) if (sent.queue === queue) this.deleted.add(sent.n);
   }

@@ -85,7 +85,7 @@ export class Site {
         const n = numberIn(entry.message.properties);
         // A message that is refused or nacked on its way to a retry is tried again later.
         if (outcome !== 'routed' || n < 0) this.ledger.disturbed ||= exchange === '' && /\.(retry|parked)/.test(routingKey); // prettier-ignore
-        return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome);
+        return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome, routingKey);
       }
       case 'failed': {
         const { connection, channel, replyCode, replyText } = entry;

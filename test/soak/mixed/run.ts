@@ -170,6 +170,7 @@ class MixedRun {
       return true;
     });
     const { held } = this.statusOf('work');
+    this.mostHeld = held;
     if (held === 0) this.wrong('no message was held while the broker was blocked');
     await broker.unblock();
     await this.drain();
