@@ -350,6 +350,29 @@ describe('K2 the end of a consumer', () => {
     },
   );
 
+  it('K4.1 a handler that begins while a blocked channel waits for its publishes is waited for, too', async () => {
+    const release = new Deferred<void>();
+    const inbox = new Inbox<string>();
+    const order: string[] = [];
+    const handler = async (delivery: Delivery): Promise<void> => {
+      inbox.add(delivery.text());
+      await release.promise;
+      order.push('handled');
+    };
+    const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
+    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+    await eventOf(connection, 'blocked');
+    const published = errorOf(channel.publish('', 'q', 'waits'));
+    const closed = channel.close().then(() => order.push('closed'));
+    deliver(peer, number, 1);
+    await inbox.take(1);
+    await eventually(() => harness.warnings.some((line) => line.includes('no outcome yet')));
+    release.resolve();
+    peer.agreeToClose();
+    await Promise.all([closed, published]);
+    expect(order).toEqual(['handled', 'closed']);
+  });
+
   it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
     const release = new Deferred<void>();
     const inbox = new Inbox<string>();

@@ -69,8 +69,11 @@ export class ChannelClosing {
     // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
     const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
     await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
-    await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);
-    await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
+    do {
+      await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);
+      await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
+      // Consumers that the broker still has may have begun other handlers meanwhile.
+    } while (unheard && channel.isOpen && consumers.some(({ busy }) => busy));
     // Its deadline may have passed meanwhile: then the number is another channel's, or free.
     if (channel.isOpen) await channel.sayGoodbye();
   }

@@ -189,6 +189,11 @@ export class Consumer {
     if (this.noAck) this.backlog.drain();
   }
 
+  /** @internal A handler runs that `idle()` would wait for. */
+  get busy(): boolean {
+    return !this.isIdle;
+  }
+
   /** Resolves when no handler runs. */
   idle(): Promise<void> {
     return this.isIdle ? Promise.resolve() : this.untilIdle.wait();
