@@ -373,6 +373,35 @@ describe('K2 the end of a consumer', () => {
     expect(order).toEqual(['handled', 'closed']);
   });
 
+  it.each([false, true])(
+    'K2.8 a consumer that was given up keeps what comes until its late cancel-ok, noAck %s',
+    async (noAck) => {
+      const server = await harness.server(async (peer) => {
+        await peer.handshake();
+        await peer.acceptChannel();
+      });
+      const connection = await harness.connect({ urls: server.url, rpcTimeout: 50 });
+      const channel = await connection.openChannel();
+      const consumed = errorOf(channel.basicConsume('q', () => {}, { noAck, timeout: 1 }));
+      const peer = server.peers[0]!;
+      await peer.expect('basic.consume');
+      expect(await consumed).toBeInstanceOf(TimeoutError);
+      peer.send(1, 'basic.consumeOk', { consumerTag: 'tag' });
+      await peer.expect('basic.cancel');
+      // Its deadline is later than that of basic.cancel, which is not answered either.
+      expect(await errorOf(channel.basicQos(1))).toBeInstanceOf(TimeoutError);
+      deliver(peer, 1, 1);
+      peer.send(0, 'connection.blocked', { reason: 'read so far' });
+      await eventOf(connection, 'blocked');
+      peer.send(0, 'connection.unblocked', {});
+      await eventOf(connection, 'unblocked');
+      expect(sent(peer, 'basic.nack')).toBe(0);
+      peer.agreeToClose();
+      await channel.close();
+      expect(sent(peer, 'basic.nack')).toBe(0);
+    },
+  );
+
   it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
     const release = new Deferred<void>();
     const inbox = new Inbox<string>();

@@ -98,7 +98,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: 'this.cancelAt(consumerTag, {}, cancelled).catch(() => {',
+    search: 'this.cancelAt(consumerTag, { timeout: Infinity }, cancelled).catch(() => {',
     replace: 'Promise.reject(cancelled).catch(() => {',
     why: 'a consumer whose caller has stopped waiting stays registered',
   },

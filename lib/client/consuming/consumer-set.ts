@@ -260,8 +260,8 @@ export class ConsumerSet implements ConsumerHost {
         forget();
         this.host.ended(consumer);
       };
-      // It is not cancelled where its channel has ended, and goes with that.
-      this.cancelAt(consumerTag, {}, cancelled).catch(() => {
+      // Nobody waits for the answer. It is not cancelled where its channel has ended, and goes with that.
+      this.cancelAt(consumerTag, { timeout: Infinity }, cancelled).catch(() => {
         forget();
         this.host.endsWithChannel(consumer);
       });
