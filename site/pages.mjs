@@ -1,0 +1,59 @@
+/**
+ * The pages of the site, made from the same Markdown as the repository shows: README.md, docs/, the samples and the pages of
+ * the project. A link to a page of the site stays within it; a link to any other file leads to the repository.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const PROJECT_PAGES = ['CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'RELEASE.md'];
+
+/** Every file below a folder of the repository with this end. */
+function below(folder, end) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => file.endsWith(end) && !file.includes('node_modules') && !file.includes('dist/'));
+}
+
+/** Where a file of the repository stands on the site, by its path in the repository. */
+export function placesOnSite() {
+  const places = new Map([['README.md', 'overview.md']]);
+  for (const file of below('docs', '.md')) places.set(file, relative('docs', file));
+  for (const file of below('sample', '/README.md')) places.set(file, join('samples', `${dirname(relative('sample', file))}.md`)); // prettier-ignore
+  for (const file of PROJECT_PAGES) places.set(file, file.toLowerCase());
+  return places;
+}
+
+/** @param repository its address, for links to files that are no pages */
+export function writePages(target, repository) {
+  const places = placesOnSite();
+  rmSync(target, { recursive: true, force: true });
+  for (const [file, place] of places) {
+    const at = join(target, place);
+    mkdirSync(dirname(at), { recursive: true });
+    writeFileSync(at, withLinks(readFileSync(file, 'utf8'), file, place, places, repository));
+  }
+  for (const picture of below('docs', '.svg')) cpSync(picture, join(target, relative('docs', picture)));
+}
+
+/** Leads each relative link of a page to the same thing from its place on the site. Code blocks stay as they are. */
+function withLinks(text, file, place, places, repository) {
+  const parts = text.split(/(^```[\s\S]*?^```)/m);
+  const link = (whole, target) => {
+    if (/^[a-z]+:|^#/.test(target)) return whole;
+    const [path, anchor] = target.split('#');
+    const named = join(dirname(file), path);
+    const page = [named, join(named, 'README.md')].find((candidate) => places.has(candidate));
+    const end = anchor ? `#${anchor}` : '';
+    if (page) return `](${relativeLink(place, places.get(page))}${end})`;
+    if (named.endsWith('.svg')) return `](./${relative(dirname(place), relative('docs', named))})`;
+    if (!existsSync(named)) throw new Error(`${file}: a link to ${target}, which is not there`);
+    const kind = statSync(named).isDirectory() ? 'tree' : 'blob';
+    return `](${repository}/${kind}/main/${named}${end})`;
+  };
+  return parts.map((part, index) => (index % 2 === 1 ? part : part.replace(/\]\(([^)\s]+)\)/g, link))).join('');
+}
+
+function relativeLink(from, to) {
+  const path = relative(dirname(from), to);
+  return path.startsWith('.') ? path : `./${path}`;
+}
