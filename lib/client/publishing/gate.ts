@@ -64,8 +64,9 @@ export class Gate {
   write(message: Message): void {
     const { exchange, routingKey } = message;
     const key = exchange === '' ? this.names.resolve(routingKey) : routingKey;
-    this.link?.transport.writer.publish(this.channel, message, key);
+    // Before it is written: a socket of somebody's own may bring a return from within the write.
     if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
+    this.link?.transport.writer.publish(this.channel, message, key);
   }
 
   /** Resolves once the socket has all that was written, and so no body is in use any more. */
