@@ -38,6 +38,14 @@ const MOST_PIECES = 40;
 
 type Parcel = { readonly bytes: Buffer } | 'fin' | 'reset';
 
+/** A parcel on its way. */
+interface Flight {
+  readonly parcel: Parcel;
+  /** In bytes. */
+  readonly size: number;
+  cancel: () => void;
+}
+
 /** One direction of a wire. */
 class Lane implements WireEnd {
   /** Writes that the wire has not taken yet. */
@@ -45,6 +53,8 @@ class Lane implements WireEnd {
   /** Bytes on their way. */
   private inFlight = 0;
   private lastArrival = 0;
+  /** In the order of their arrival. */
+  private flights: Flight[] = [];
   /** Parcels that have arrived while the receiver takes nothing. */
   private readonly arrived: Parcel[] = [];
   private receiverFull = false;
@@ -104,10 +114,20 @@ class Lane implements WireEnd {
     const lost = this.inFlight > 0 || this.unsent.length > 0;
     for (const cancel of this.cancels) cancel();
     this.cancels.clear();
+    this.flights.length = 0;
     this.arrived.length = 0;
     this.unsent.length = 0;
     this.inFlight = 0;
     return lost;
+  }
+
+  /** Has all that is on its way arrive as the weather of now says. */
+  hasten(): void {
+    const { flights } = this;
+    this.flights = [];
+    this.lastArrival = this.clock.now;
+    for (const { cancel } of flights) cancel();
+    for (const { parcel, size } of flights) this.fly(parcel, size);
   }
 
   private resume(): void {
@@ -138,12 +158,19 @@ class Lane implements WireEnd {
       this.handOver();
       return this.direct();
     }
+    this.fly(parcel, size);
+  }
+
+  private fly(parcel: Parcel, size: number): void {
     const { latency, bandwidth } = this.weather();
     // Times are in eighths of a ms, which floating point adds exactly.
-    const flight = Math.round((latency[0] + this.random.next() * (latency[1] - latency[0])) * 8) / 8;
+    const latencyNow = Math.round((latency[0] + this.random.next() * (latency[1] - latency[0])) * 8) / 8;
     const slot = bandwidth === 0 ? 0 : Math.ceil((size / bandwidth) * 8) / 8;
-    this.lastArrival = Math.max(this.clock.now + flight, this.lastArrival + slot, this.heldUntil);
-    this.later(this.lastArrival - this.clock.now, () => {
+    this.lastArrival = Math.max(this.clock.now + latencyNow, this.lastArrival + slot, this.heldUntil);
+    const flight: Flight = { parcel, size, cancel: () => {} };
+    this.flights.push(flight);
+    flight.cancel = this.later(this.lastArrival - this.clock.now, () => {
+      this.flights.splice(this.flights.indexOf(flight), 1);
       // A reset reaches a receiver that has something to send, whether it reads or not.
       if (parcel === 'reset' && this.receiverFull && !this.lossy) return this.bring(parcel);
       this.arrived.push(parcel);
@@ -192,12 +219,16 @@ class Lane implements WireEnd {
     }
   }
 
-  private later(delay: number, run: () => void): void {
+  private later(delay: number, run: () => void): () => void {
     const cancel = this.clock.in(delay, () => {
       this.cancels.delete(cancel);
       run();
     });
     this.cancels.add(cancel);
+    return () => {
+      this.cancels.delete(cancel);
+      cancel();
+    };
   }
 }
 
@@ -283,8 +314,11 @@ export class Wire {
     return this.client.isPaused() ? this.clock.now : Math.max(this.down.lastBrought, this.resumed);
   }
 
-  /** Cancels a planned cut. */
+  /** Cancels a planned cut, and has bytes that a slow network has taken arrive by the present weather. */
   mend(): void {
-    for (const lane of [this.up, this.down]) lane.cutAfter = Infinity;
+    for (const lane of [this.up, this.down]) {
+      lane.cutAfter = Infinity;
+      lane.hasten();
+    }
   }
 }
