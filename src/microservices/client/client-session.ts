@@ -105,13 +105,13 @@ export class ClientSession {
   }
 
   /**
-   * Pending requests fail with the error; events that are not confirmed yet get up to 10 s. Resolves when the callers of
+   * Pending requests fail with the reason; events that are not confirmed yet get up to 10 s. Resolves when the callers of
    * events that were refused have learned of it.
    */
-  async close(error: Error): Promise<void> {
+  async close(reason: Error): Promise<void> {
     const { present } = this;
     this.end();
-    this.pendingRequests?.failAll(error);
+    this.pendingRequests?.failAll(reason);
     await Promise.all([present?.requests.close(), this.events.close()]);
     if (this.hasEvents) await new Promise<void>((told) => this.source.environment.clock.afterPendingEvents(told));
   }

@@ -42,7 +42,8 @@ describe('BrokerDetour', () => {
         return 1;
       },
     }; // prettier-ignore
-    const withScratchChannel = (work: (channel: object) => Promise<void>) => work(scratch).finally(scratch.close);
+    const withScratchChannel = (work: (channel: object) => Promise<void>) =>
+      work(scratch).finally(() => void scratch.close());
     const connections = { consuming: { withScratchChannel, serverProperties: {} }, publishing: {} };
     const open = async () => connections;
     const named = { connections: { open, channel: () => publisher }, options: { topology: { declare } } };

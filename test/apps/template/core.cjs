@@ -2,7 +2,7 @@
 const { EmbeddedBroker } = require('nest-amqp/broker');
 const { connect } = require('nest-amqp/client');
 
-(async () => {
+async function main() {
   const broker = await EmbeddedBroker.start({ port: 0 });
   const connection = await connect(broker.url);
   const channel = await connection.openChannel({ confirm: true });
@@ -12,4 +12,9 @@ const { connect } = require('nest-amqp/client');
   await connection.close();
   await broker.close();
   console.log(`got ${delivery.text()}`);
-})();
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

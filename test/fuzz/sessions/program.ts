@@ -106,7 +106,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   },
   content: (at, a, b) => {
     // RabbitMQ checks the order of frames on a channel that it has closed, too.
-    if (at.peer.channel(at.ch)?.state === 'open') of(CONTENT_FAULTS, a)(at, a, b);
+    if (at.peer.channel(at.ch)?.state === 'open') return of(CONTENT_FAULTS, a)(at, a, b);
   },
   malformed: (at, a, b) => of(MALFORMED, a)(at, a, b),
   unknownMethod: ({ peer, ch }, a) => peer.frame('unknown method', FrameType.method, bit(a, 0) ? ch : 0, of([Buffer.of(0, 60, 0, 99), Buffer.of(0, 77, 0, 10), Buffer.of(0xff, 0xff, 0xff, 0xff)], a >> 1)), // prettier-ignore
