@@ -201,6 +201,45 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       await opened.ended;
     });
 
+    describe('a client that does not take what it is sent', () => {
+      /** The broker's end of its stream; what the broker has returned waits there. */
+      async function congested(): Promise<{ opened: RawClient; theirs: MemoryDuplex; release: () => void }> {
+        const [ours, theirs] = memoryDuplexes();
+        broker.attach(theirs);
+        const opened = new RawClient(ours);
+        await opened.shakeHands(broker.url, { tuneOk: { heartbeat: 10 } });
+        await opened.openChannel();
+        const release = theirs.holdWrites();
+        const body = Buffer.alloc(100_000);
+        for (let count = 0; count < 14; count++)
+          opened.publish(1, { routingKey: 'nowhere', mandatory: true }, {}, body);
+        await turnsUntil(() => theirs.isPaused());
+        return { opened, theirs, release };
+      }
+
+      it('is given up after two intervals in which it has neither sent nor taken anything', async () => {
+        const { opened } = await congested();
+        clock.advance(50_000);
+        expect(broker.connections).toHaveLength(0);
+        opened.destroy();
+      });
+
+      it('stays while it sends heartbeats, and while it takes something', async () => {
+        const { opened, theirs, release } = await congested();
+        for (let count = 0; count < 12; count++) {
+          opened.frame(8, 0, Buffer.alloc(0));
+          await turn();
+          clock.advance(5_000);
+        }
+        expect(broker.connections).toHaveLength(1);
+        release();
+        await turnsUntil(() => !theirs.isPaused());
+        clock.advance(15_000);
+        expect(broker.connections).toHaveLength(1);
+        opened.destroy();
+      });
+    });
+
     it('TTLs, the journal, delays and its patience', async () => {
       const opened = await raw();
       await opened.openChannel();

@@ -149,7 +149,9 @@ try {
   await check('an order that cannot be shipped is retried, parked, sent back and shipped', async () => {
     await press('Fail the next 3 attempts to ship');
     await answers('The next 3 attempts to ship fail.');
+    const before = await page.locator('#orders li').count();
     await press('Place an order');
+    await page.locator('#orders li').nth(before).waitFor();
     const order = page.locator('#orders li').first();
     await order.locator('.step.done.parked').waitFor();
     const attempts = await order.getByText('The carrier does not answer').count();
@@ -164,6 +166,8 @@ try {
     await press('Take the broker away for 5 s');
     await answers('The broker is away');
     await press('Place an order');
+    // The last one of the list is there once the new one is: before that, the first one is an old one.
+    await page.locator('#orders li').nth(before).waitFor();
     const order = page.locator('#orders li').first();
     await order.locator('.step.done[data-step="shipped"]').waitFor();
     const after = await page.locator('#orders li').count();

@@ -46,6 +46,10 @@ export class Transport {
   private cancelLinger: () => void = () => {};
   /** The reasons for which nothing is read. Reading goes on when none is left. */
   private readonly holds = new Set<string>();
+  /** Bytes that were seen in the stream of a client that is not read from. */
+  private waiting = 0;
+  /** The time at which the socket last took a write, by the clock's `now()`. */
+  private lastTaken = -Infinity;
   private stalled = false;
   private delay = 0;
   /** Chunks that arrived and are processed later, in order, because of `setDelay`. */
@@ -98,6 +102,7 @@ export class Transport {
   /** Reads nothing more until `release` with the same reason. */
   hold(reason: string): void {
     this.holds.add(reason);
+    this.waiting = this.socket.readableLength;
     this.socket.pause();
   }
 
@@ -107,9 +112,17 @@ export class Transport {
     this.socket.resume();
   }
 
-  /** Nothing is read now. */
-  get held(): boolean {
-    return this.holds.size > 0;
+  /** Nothing is read now, for another reason than that the client does not take what it is sent. */
+  get heldOnPurpose(): boolean {
+    return this.holds.size > (this.holds.has('congested') ? 1 : 0);
+  }
+
+  /** Looks for a sign of life of a client that is not read from: more bytes wait in its stream, or it has taken some. */
+  lookForLife(): void {
+    const { readableLength } = this.socket;
+    if (readableLength !== this.waiting) this.lastReceived = this.clock.now();
+    else this.lastReceived = Math.max(this.lastReceived, this.lastTaken);
+    this.waiting = readableLength;
   }
 
   /** Neither reads nor writes, as a dead peer; until it is switched off. */
@@ -166,6 +179,7 @@ export class Transport {
     this.bytesInWrite += batch.bytes;
     this.lastSent = this.clock.now();
     const written = (): void => {
+      this.lastTaken = this.clock.now();
       this.writesUnderWay--;
       this.bytesInWrite -= batch.bytes;
       this.writer.recycle(batch);
