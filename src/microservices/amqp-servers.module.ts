@@ -26,7 +26,6 @@ const SERVERS = Symbol.for('nest-amqp:servers');
  */
 @Module({})
 export class AmqpServersModule implements OnModuleDestroy {
-  /** @internal */
   constructor(
     modules: ModulesContainer,
     @Inject(SERVERS) private readonly servers: readonly AmqpServer[],
@@ -43,7 +42,7 @@ export class AmqpServersModule implements OnModuleDestroy {
     return { module: AmqpServersModule, providers: [{ provide: SERVERS, useValue: [...servers] }] };
   }
 
-  /** Nest closes the servers again later, which has no effect. @internal */
+  /** Nest closes the servers again later, which has no effect. */
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.close()));
   }
