@@ -140,9 +140,15 @@ export class Ledger {
     this.oracle.check(queues.has(delivered.queue), 'delivery', () => `${what}: delivery ${key} is of queue '${delivered.queue}', not '${[...queues].join()}'`); // prettier-ignore
   }
 
+  /** Returns whether the broker made this delivery, of this message. */
+  hasDelivered(key: DeliveryKey, message: number): boolean {
+    return this.deliveries.get(key)?.message === message;
+  }
+
   /** Returns the oldest no-ack delivery of the message from these queues, on this wire or an earlier one, without a handler. */
   noAckDelivery(now: DeliveryKey, message: number, queues: ReadonlySet<string>): DeliveryKey | undefined {
-    if (this.deliveries.get(now)?.message === message) return now;
+    const there = this.deliveries.get(now);
+    if (there?.message === message && queues.has(there.queue)) return now;
     return this.noAckOf.get(message)?.find((key) => {
       const { handed, queue } = this.deliveries.get(key)!;
       return !handed && queues.has(queue);

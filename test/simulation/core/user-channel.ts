@@ -256,7 +256,12 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     const label = (owner.connection!.socket as SimSocket | undefined)?.label;
     const wire = label === undefined ? owner.wire!.id : Number(label.slice('client'.length));
     const { id, wrong } = matches(delivery.body, delivery.properties);
-    const now = keyOf(wire, channel!.id, scene.cluster.generation(wire, channel!.id), delivery.deliveryTag);
+    const keyIn = (opening: number): DeliveryKey => keyOf(wire, channel!.id, opening, delivery.deliveryTag);
+    let opening = scene.cluster.generation(wire, channel!.id);
+    // A loop takes a delivery a turn after it has come: the broker may have opened the channel anew within that turn.
+    if (scene.settings.answersWithinWrite)
+      while (opening > 1 && !scene.ledger.hasDelivered(keyIn(opening), id)) opening--;
+    const now = keyIn(opening);
     // A no-ack delivery may be handled long after its wire is gone.
     const queues = this.namesOnBroker(queue);
     const key = delivery.settled ? (scene.ledger.noAckDelivery(now, id, queues) ?? now) : now;
