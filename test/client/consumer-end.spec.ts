@@ -25,6 +25,23 @@ const deliver = (peer: Peer, channel: number, deliveryTag: number, body = `${del
 const sent = (peer: Peer, name: string): number =>
   peer.frames.filter((frame) => frame.kind === 'method' && frame.method.name === name).length;
 
+/** A handler that notes each message, and returns once it is released. */
+function heldHandler() {
+  const release = new Deferred<void>();
+  const inbox = new Inbox<string>();
+  const handler = (delivery: Delivery): Promise<void> => {
+    inbox.add(delivery.text());
+    return release.promise;
+  };
+  return { release, inbox, handler };
+}
+
+/** The broker blocks the connection, and the client knows it. */
+async function block(peer: Peer, connection: Connection): Promise<void> {
+  peer.send(0, 'connection.blocked', { reason: 'low on memory' });
+  await eventOf(connection, 'blocked');
+}
+
 describe('K2 the end of a consumer', () => {
   const harness = useClientHarness();
 
@@ -195,12 +212,7 @@ describe('K2 the end of a consumer', () => {
   });
 
   it('K2.8 the broker cancels a consumer with a backlog: the backlog goes back', async () => {
-    const release = new Deferred<void>();
-    const seen = new Inbox<string>();
-    const handler = async (delivery: Delivery): Promise<void> => {
-      seen.add(delivery.text());
-      await release.promise;
-    };
+    const { release, handler, inbox: seen } = heldHandler();
     const { peer, number } = await consuming(handler, { concurrency: 1 });
     for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
     await seen.next();
@@ -217,12 +229,7 @@ describe('K2 the end of a consumer', () => {
   it.each(['the broker cancels it', 'the link is lost'] as const)(
     'K2.8 no-ack, and %s: the backlog is handled, for it is nowhere else',
     async (what) => {
-      const release = new Deferred<void>();
-      const seen = new Inbox<string>();
-      const handler = async (delivery: Delivery): Promise<void> => {
-        seen.add(delivery.text());
-        await release.promise;
-      };
+      const { release, handler, inbox: seen } = heldHandler();
       const { peer, channel, number } = await consuming(handler, { concurrency: 1, noAck: true });
       const [consumer] = endpointOf(channel).consumers.list();
       for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
@@ -273,17 +280,11 @@ describe('K2 the end of a consumer', () => {
   });
 
   it('K4.1 what comes without acknowledgement is handled while its channel closes on a blocked connection', async () => {
-    const release = new Deferred<void>();
-    const inbox = new Inbox<string>();
-    const handler = (delivery: Delivery): Promise<void> => {
-      inbox.add(delivery.text());
-      return release.promise;
-    };
+    const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
     deliver(peer, number, 1);
     await inbox.take(1);
-    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
-    await eventOf(connection, 'blocked');
+    await block(peer, connection);
     const closed = channel.close();
     deliver(peer, number, 2);
     const unblocked = eventOf(connection, 'unblocked');
@@ -297,17 +298,11 @@ describe('K2 the end of a consumer', () => {
   });
 
   it('K4.1 what comes while its channel closes on a blocked connection goes back with the channel, and not before', async () => {
-    const release = new Deferred<void>();
-    const inbox = new Inbox<string>();
-    const handler = (delivery: Delivery): Promise<void> => {
-      inbox.add(delivery.text());
-      return release.promise;
-    };
+    const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler);
     deliver(peer, number, 1);
     await inbox.take(1);
-    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
-    await eventOf(connection, 'blocked');
+    await block(peer, connection);
     const closed = channel.close();
     deliver(peer, number, 2);
     const unblocked = eventOf(connection, 'unblocked');
@@ -338,8 +333,7 @@ describe('K2 the end of a consumer', () => {
       const peer = server.peers[0]!;
       deliver(peer, await peer.acceptConsumer(), 1);
       await Promise.all([consumer, begun.promise]);
-      peer.send(0, 'connection.blocked', { reason: 'low on memory' });
-      await eventOf(connection, 'blocked');
+      await block(peer, connection);
       const closed = channel.close();
       const reconnected = eventOf(connection, 'reconnected');
       peer.socket.destroy();
@@ -360,8 +354,7 @@ describe('K2 the end of a consumer', () => {
       order.push('handled');
     };
     const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
-    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
-    await eventOf(connection, 'blocked');
+    await block(peer, connection);
     const published = errorOf(channel.publish('', 'q', 'waits'));
     const closed = channel.close().then(() => order.push('closed'));
     deliver(peer, number, 1);
@@ -403,19 +396,13 @@ describe('K2 the end of a consumer', () => {
   );
 
   it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
-    const release = new Deferred<void>();
-    const inbox = new Inbox<string>();
-    const handler = (delivery: Delivery): Promise<void> => {
-      inbox.add(delivery.text());
-      return release.promise;
-    };
+    const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
     deliver(peer, number, 1);
     await inbox.take(1);
     const cancelled = endpointOf(channel).consumers.list()[0]!.cancel();
     await peer.expect('basic.cancel');
-    peer.send(0, 'connection.blocked', { reason: 'low on memory' });
-    await eventOf(connection, 'blocked');
+    await block(peer, connection);
     const closed = channel.close();
     deliver(peer, number, 2);
     const unblocked = eventOf(connection, 'unblocked');
