@@ -14,7 +14,7 @@ function below(folder, end) {
     .filter((file) => file.endsWith(end) && !file.includes('node_modules') && !file.includes('dist/'));
 }
 
-/** Where a file of the repository stands on the site, by its path in the repository. */
+/** Returns the place on the site of each file that is a page, by its path in the repository. */
 export function placesOnSite() {
   const places = new Map([['README.md', 'overview.md']]);
   for (const file of below('docs', '.md')) places.set(file, relative('docs', file));

@@ -26,7 +26,7 @@ export async function sendOrder(port) {
     throw new Error(`the order was answered with ${answer.status}: ${text}`);
 }
 
-/** What the page says that the application prints. */
+/** The line that the application prints, according to the page. */
 export const printed = /prints `([^`]+)`/.exec(readme)[1];
 
 /** A port that is free now. */

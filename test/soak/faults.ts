@@ -7,6 +7,6 @@ export async function cut(proxy: TcpProxy, random: () => number): Promise<void> 
   if (kind < 0.4) return proxy.cut();
   const direction = kind < 0.7 ? 'toServer' : 'toClient';
   const done = proxy.cutAfterBytes(Math.floor(random() * 20_000), direction);
-  // Where nothing flows any more, now.
+  // The network may stand still: then the cut comes now.
   await Promise.race([done, delay(1_000, undefined, { ref: false }).then(() => proxy.cut())]);
 }

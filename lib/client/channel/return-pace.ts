@@ -10,7 +10,7 @@ const RETURN_DELAY = { first: 50, max: 2_000 } as const;
 /** Errors in a row that have a line in the log: those that follow say the same. */
 const LOGGED_ERRORS = 3;
 
-/** What becomes of a channel that the broker has closed. */
+/** The next step of a channel that the broker has closed. */
 export interface Return {
   /** ms to wait before the channel is restored. Undefined: it closes. */
   readonly delay: number | undefined;

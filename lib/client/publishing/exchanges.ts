@@ -4,7 +4,7 @@ import type { Obstacle } from './gate.js';
 /** Names of exchanges to remember; beyond it, every exchange counts as one that was there. */
 const MAX_EXCHANGES = 1_000;
 
-/** What is known of the exchanges that are published to, since the channel opened. */
+/** Remembers which of the exchanges that are published to were found since the channel opened. */
 export class Exchanges {
   /** Publishes to them were confirmed. */
   private readonly confirmed = new Set<string>();

@@ -12,7 +12,7 @@ export interface PublisherSettings {
   readonly findExchanges: boolean;
 }
 
-/** What a publisher has others do. */
+/** The work that a publisher hands to its channel. */
 export interface PublisherHost {
   readonly clock: Clock;
   readonly random: Random;

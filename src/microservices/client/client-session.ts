@@ -30,8 +30,8 @@ export interface Connected {
 }
 
 /**
- * What a client has from its first use until it is closed, or until it has to begin anew. After its end it begins nothing
- * more: the client's next use has a session of its own.
+ * Lasts from a client's first use until the client is closed or has to begin anew. It begins nothing after its end: the
+ * client's next use has a session of its own.
  */
 export class ClientSession {
   private readonly source: SessionSource;

@@ -112,7 +112,7 @@ export class Director {
     if (this.services.some(({ state }) => state === 'running')) this.clientOf(0).probe();
   }
 
-  /** Where services take their queue as it is, an operator has declared it. */
+  /** An operator declares the queue of services that take their queue as it is. */
   prepare(): void {
     if (this.scene.settings.taken) void this.provideQueue();
   }

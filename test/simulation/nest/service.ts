@@ -14,7 +14,7 @@ import { DEAD, type NestSettings, type Of, type PublishSettings } from './steps.
 import { toldBy } from './user-app.js';
 
 export const QUEUE = 'micro';
-/** Where the queue is an operator's: services bind it to this exchange, and clients publish to that. */
+/** Services bind an operator's queue to this exchange, and clients publish to it. */
 const EXCHANGE = 'micros';
 /** Time for closing, ms: 10 s each for the replies, the channel and the connection, and 1 s for the last replies. */
 const FAREWELLS = 31_000;
@@ -26,7 +26,7 @@ const CONNECTING = 60_000;
 /** Handlers may requeue a message more often than quorum queues allow by default. */
 const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000 } as const;
 
-/** What an operator declares the queue with. */
+/** The arguments with which an operator declares the queue. */
 export function argumentsOf({ quorum }: NestSettings): QueueDeclareOptions {
   return { arguments: { 'x-dead-letter-exchange': DEAD, ...(quorum ? QUORUM : {}) } };
 }

@@ -14,7 +14,7 @@ export function isFinal(fate: Fate): boolean {
   return FINAL.has(fate);
 }
 
-/** How messages of one queue are retried, and their end. */
+/** The retries of one queue's messages, and their end. */
 export type Terms = Pick<NestSettings, 'attempts' | 'then'> & {
   /** A delay queue for a retry that a handler asks for may be declared. */
   readonly anyDelay: boolean;

@@ -35,7 +35,7 @@ import {
 import { MAX_MESSAGE_SIZE, QUEUES, type Letter, type QueueName } from './kinds.js';
 import type { MixedLedger } from './ledger.js';
 
-/** Where rejected messages go. */
+/** Takes the rejected messages. */
 export const DEAD = 'dead';
 /** ms that retries wait. */
 export const DELAY = 300;
@@ -48,7 +48,7 @@ const LIMIT = 3;
 /** ms that a publish may take: a node that is killed on a busy machine takes its time to come back. */
 export const PATIENCE = 600_000;
 
-/** What a handler returns that has not handled its message. */
+/** The result of a handler that has not handled its message. */
 const GIVEN_BACK = Symbol('given back');
 
 const BATCH = { size: 5, maxWait: 50 } as const;
@@ -56,7 +56,7 @@ const BATCH = { size: 5, maxWait: 50 } as const;
 function queueOf(name: QueueName): QueueDefinition {
   return quorumQueue(name, {
     deadLetterExchange: DEAD,
-    // What the broker dead-letters survives its death, too.
+    // Dead-lettered messages survive the death of the broker, too.
     deadLetterStrategy: 'at-least-once',
     overflow: 'reject-publish',
     deliveryLimit: name === 'limited' ? LIMIT : 1_000_000,
@@ -160,7 +160,7 @@ function consumersOf(ledger: MixedLedger, prefetch: number) {
       });
     }
 
-    /** What is still handled when its channel is lost, if nobody tells the handler. */
+    /** Messages whose handler goes on when its channel is lost, if nobody tells it. */
     @AmqpConsumer('late', retried(3))
     late(@Payload() letter: Letter, @Ctx() context: AmqpContext): Promise<void> {
       return told(letter, context, () => Promise.race([delay(LATE), aborted(context.signal)]));

@@ -6,7 +6,7 @@ export interface MixedBroker extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
   readonly port: number;
-  /** What was declared until now survives a death. */
+  /** Makes what was declared until now survive a death. */
   flush(): Promise<void>;
   /** Ends the broker, and starts it again with what is durable. */
   kill(): Promise<void>;

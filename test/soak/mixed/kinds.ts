@@ -1,6 +1,6 @@
 import type { ConsumerFailure } from '../../../src/index.js';
 
-/** What becomes of a message in the end, by the table of docs/consumers.md. */
+/** The end of a message, by the table of docs/consumers.md. */
 export type End = 'handled' | 'parked' | 'dead-lettered' | 'discarded' | 'answered' | 'answered with an error';
 
 export type Decision = ConsumerFailure['decision'];
@@ -58,7 +58,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'request, rejected', queue: 'price', share: 10, end: 'answered with an error', decisions: { 1: ['dead-letter'] }, alsoDead: true },
 ]; // prettier-ignore
 
-/** What handlers and pipes see of a message. */
+/** The payload that handlers and pipes see. */
 export interface Letter {
   readonly n: number;
   readonly kind: string;

@@ -2,7 +2,7 @@ import type { ConsumerFailure } from '../../../src/index.js';
 import type { Delivery } from '../../../lib/client/index.js';
 import { KINDS, type Kind, type QueueName } from './kinds.js';
 
-/** What the publisher of a message was told. */
+/** The outcome that the publisher of a message was told. */
 const [UNPUBLISHED, CONFIRMED, UNKNOWN, NOT_SENT] = [0, 1, 2, 3];
 
 /** One handler that runs. */
@@ -16,7 +16,7 @@ export interface Running {
 /** Differences that are told one by one. */
 const TOLD = 20;
 
-/** How often something happened, for each message: of fixed size, since the memory of the process is measured. */
+/** Counts an event for each message. Its size is fixed, since the memory of the process is measured. */
 class Tally {
   private readonly counts: Uint8Array;
 
@@ -33,7 +33,7 @@ class Tally {
   }
 }
 
-/** What was published and what became of each message, against the table. */
+/** Compares what became of each published message with the table. */
 export class MixedLedger {
   /** Something was cut, killed or blocked: messages may come twice. */
   disturbed = false;
@@ -138,7 +138,7 @@ export class MixedLedger {
     const n = Number(messageId?.slice(1));
     if ((cause as Error | undefined)?.name === 'StaleDeliveryError') this.stale++;
     if (decision in this.decided) this.decided[decision as 'park'].add(n);
-    // What cannot leave its queue goes back to it.
+    // A message that cannot leave its queue goes back to it.
     if (decision === 'requeue' && this.disturbed) return;
     const { decisions = {}, queue } = this.kindOf(n);
     // Each of a batch fails as often as another makes it fail.
@@ -178,7 +178,7 @@ export class MixedLedger {
     }
   }
 
-  /** What is known of a message. */
+  /** Describes what is known of a message. */
   story(n: number): string {
     const told = ['is not published yet', 'is confirmed', 'may be published', 'was not sent'][this.told[n]!]!;
     const decided = Object.entries(this.decided).map(([decision, tally]) => `${decision} ${tally.of(n)}`);

@@ -114,7 +114,7 @@ class MixedRun {
         await this.withFaults(part);
         this.heap.push(heapUsed());
       }
-      // What came late, after its part was compared.
+      // Messages that came after their part was compared.
       await this.takeEnds();
       this.ledger.compare(0, false);
     } finally {

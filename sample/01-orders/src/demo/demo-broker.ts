@@ -19,7 +19,7 @@ export class DemoBroker {
     return new DemoBroker(broker.url, 'the embedded broker of this process (in memory, for development)', broker);
   }
 
-  /** Whether `takeAway` works. */
+  /** True if `takeAway` works. */
   get isEmbedded(): boolean {
     return this.embedded !== undefined;
   }
