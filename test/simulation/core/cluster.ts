@@ -263,6 +263,7 @@ export class Cluster {
       }
       case 'disconnected':
         this.ghosts.onDisconnected(this.nameOf.get(entry.connection) ?? '', entry.connection);
+        if (entry.reason === 'closed by the client') this.wireOf.get(entry.connection)!.saidGoodbye = true;
         return this.trace.add('broker', `disconnected ${this.wireId(entry.connection)}: ${entry.reason}`);
       case 'fault':
         return this.trace.add('broker', `fault: ${entry.fault}, ${entry.detail}`);

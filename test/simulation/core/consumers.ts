@@ -65,13 +65,18 @@ export class UserConsumer {
     return this.consumer !== undefined && !this.over && !this.closed && !this.cancelAsked;
   }
 
-  /** Checks that a consumer which its user has not ended has a reason to end. A missing queue that it can declare is none. */
+  /**
+   * Checks that a consumer which its user has not ended has a reason to end. A missing queue that its client can declare is
+   * none. The client forgets an auto-delete queue when its own last consumer ends, even if others still consume the queue.
+   */
   private checkEnd(reason: unknown): void {
     const { scene, channel, queue } = this;
     const { cause } = (reason ?? {}) as { readonly cause?: unknown };
     if (!(reason instanceof ConsumerCancelledError) || !(cause instanceof NotFoundError)) return;
     const { topology, oracle } = scene;
-    const there = topology.isOf(channel.owner.name, queue) && !channel.owner.restoreFailed;
+    const { owner } = channel;
+    const mayForget = queue.startsWith('auto') && topology.isConsumedBeside(queue, owner.name);
+    const there = topology.isOf(owner.name, queue) && !owner.restoreFailed && !mayForget;
     oracle.check(!there, 'ended', () => `${this.name} of '${queue}', which can be declared again, has ended: ${reason.message}`); // prettier-ignore
   }
 

@@ -29,8 +29,8 @@ export class UserConnection implements ChannelOwner {
   /** The client could declare nothing again. */
   topologyFailed = false;
   closeAsked = false;
-  /** The connection ended while it was lost or after its deadline, so the client could do nothing more at the broker. */
-  cutOff = false;
+  /** The connection ended while it was lost or after its deadline. */
+  private endedLost = false;
   /** The broker's names of each queue, by the name that the user knows. */
   readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
@@ -54,6 +54,11 @@ export class UserConnection implements ChannelOwner {
   get wire(): Wire | undefined {
     const socket = this.connection?.socket;
     return this.wires.find(({ client }) => client === socket) ?? this.wires.at(-1);
+  }
+
+  /** The connection ended in a way in which the client could do nothing more at the broker. */
+  get cutOff(): boolean {
+    return this.endedLost || (this.ended !== undefined && this.wire?.saidGoodbye !== true);
   }
 
   open(step: StepOf<'connect'>): void {
@@ -100,11 +105,11 @@ export class UserConnection implements ChannelOwner {
     this.closeAsked = true;
     const { clock, oracle, promises } = this.scene;
     const begun = clock.now;
-    this.cutOff ||= connection.state !== 'open';
+    this.endedLost ||= connection.state !== 'open';
     const options = timeout === undefined ? {} : { timeout };
     const within = timeout ?? 10_000;
     promises.watch(`closeConnection ${name} ${timeout ?? ''}`, () => connection.close(options), { within, invariant: 'close' }, () => {
-      this.cutOff ||= clock.now - begun >= within || this.wire?.lossy === true;
+      this.endedLost ||= clock.now - begun >= within || this.wire?.lossy === true;
       oracle.check(connection.state === 'closed', 'close', () => `${name} is ${connection.state} after close()`);
     }); // prettier-ignore
   }
@@ -200,7 +205,7 @@ export class UserConnection implements ChannelOwner {
       });
       trace.add('client', `${name} closed: ${error?.message ?? 'by the user'}`);
       this.ended = { error };
-      this.cutOff ||= error !== undefined;
+      this.endedLost ||= error !== undefined;
     });
     // The connection may have closed in the turn in which it opened.
     if (connection.state === 'closed') this.ended ??= { error: undefined };

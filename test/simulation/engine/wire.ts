@@ -240,6 +240,8 @@ function resetError(): Error {
 export class Wire {
   readonly client: SimSocket;
   readonly broker: SimSocket;
+  /** The broker has heard the client's connection.close. */
+  saidGoodbye = false;
   private readonly up: Lane;
   private readonly down: Lane;
   /** The time at which the client has begun to read again after a pause. */
