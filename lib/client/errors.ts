@@ -1,3 +1,4 @@
+import { nameErrors } from '../shown/index.js';
 import { AmqpError } from '../protocol/errors.js';
 import type { MessageProperties, MethodName } from '../protocol/types.js';
 
@@ -37,10 +38,6 @@ abstract class Failure extends AmqpError {
 
 /** Something that concerns the whole connection. Recoverable unless it says otherwise: a new connection may do. */
 export class ConnectionError extends Failure {
-  static {
-    this.prototype.name = 'ConnectionError';
-  }
-
   constructor(message: string, details: FailureDetails = {}, recoverable = true) {
     super(message, details, 'connection', recoverable);
   }
@@ -48,10 +45,6 @@ export class ConnectionError extends Failure {
 
 /** Something that concerns one channel; its siblings do not notice. */
 export class ChannelError extends Failure {
-  static {
-    this.prototype.name = 'ChannelError';
-  }
-
   constructor(message: string, details: FailureDetails = {}, recoverable = false) {
     super(message, details, 'channel', recoverable);
   }
@@ -61,136 +54,60 @@ export class ChannelError extends Failure {
 // for it; `scope` says what was closed.
 
 /** 311: a body over the broker's limit. */
-export class ContentTooLargeError extends ChannelError {
-  static {
-    this.prototype.name = 'ContentTooLargeError';
-  }
-}
+export class ContentTooLargeError extends ChannelError {}
 /** 312: nothing is bound for this exchange and routing key. */
-export class NoRouteError extends ChannelError {
-  static {
-    this.prototype.name = 'NoRouteError';
-  }
-}
+export class NoRouteError extends ChannelError {}
 /** 313: `immediate` delivery with no consumer ready. */
-export class NoConsumersError extends ChannelError {
-  static {
-    this.prototype.name = 'NoConsumersError';
-  }
-}
+export class NoConsumersError extends ChannelError {}
 /** 403: no permission, a wrong login, or an exclusive consumer or reserved name in the way. */
-export class AccessRefusedError extends ChannelError {
-  static {
-    this.prototype.name = 'AccessRefusedError';
-  }
-}
+export class AccessRefusedError extends ChannelError {}
 /** 404: no such queue, exchange, vhost, … */
-export class NotFoundError extends ChannelError {
-  static {
-    this.prototype.name = 'NotFoundError';
-  }
-}
+export class NotFoundError extends ChannelError {}
 /** 405: an exclusive queue of another connection. */
 export class ResourceLockedError extends ChannelError {
-  static {
-    this.prototype.name = 'ResourceLockedError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, true);
   }
 }
 /** 406: declared with other arguments, an unknown delivery tag, a limit of a queue, … */
-export class PreconditionFailedError extends ChannelError {
-  static {
-    this.prototype.name = 'PreconditionFailedError';
-  }
-}
+export class PreconditionFailedError extends ChannelError {}
 /** 320: the broker, or its operator, closed the connection. */
-export class ConnectionForcedError extends ConnectionError {
-  static {
-    this.prototype.name = 'ConnectionForcedError';
-  }
-}
+export class ConnectionForcedError extends ConnectionError {}
 /** 402: no such vhost. */
 export class InvalidPathError extends ConnectionError {
-  static {
-    this.prototype.name = 'InvalidPathError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
 /** 501: a frame that is not one. */
-export class FrameError extends ConnectionError {
-  static {
-    this.prototype.name = 'FrameError';
-  }
-}
+export class FrameError extends ConnectionError {}
 /** 502: a frame with illegal content. */
-export class AmqpSyntaxError extends ConnectionError {
-  static {
-    this.prototype.name = 'AmqpSyntaxError';
-  }
-}
+export class AmqpSyntaxError extends ConnectionError {}
 /** 503: a method in the wrong place. */
-export class CommandInvalidError extends ConnectionError {
-  static {
-    this.prototype.name = 'CommandInvalidError';
-  }
-}
+export class CommandInvalidError extends ConnectionError {}
 /** 504: a channel that is not open, or opened twice. */
-export class ChannelInvalidError extends ConnectionError {
-  static {
-    this.prototype.name = 'ChannelInvalidError';
-  }
-}
+export class ChannelInvalidError extends ConnectionError {}
 /** 505: content, or a frame, that was not expected. */
-export class UnexpectedFrameError extends ConnectionError {
-  static {
-    this.prototype.name = 'UnexpectedFrameError';
-  }
-}
+export class UnexpectedFrameError extends ConnectionError {}
 /** 506: the broker is short of something. */
-export class ResourceError extends ConnectionError {
-  static {
-    this.prototype.name = 'ResourceError';
-  }
-}
+export class ResourceError extends ConnectionError {}
 /** 530: not allowed: an unknown vhost, a limit of channels or connections, … */
 export class NotAllowedError extends ConnectionError {
-  static {
-    this.prototype.name = 'NotAllowedError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
 /** 540: the broker does not do that. */
 export class NotImplementedError extends ConnectionError {
-  static {
-    this.prototype.name = 'NotImplementedError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
 /** 541: the broker failed. */
-export class InternalError extends ConnectionError {
-  static {
-    this.prototype.name = 'InternalError';
-  }
-}
+export class InternalError extends ConnectionError {}
 
 /** The bytes that came are not AMQP 0-9-1: another protocol's port, most often. */
 export class UnexpectedPeerError extends ConnectionError {
-  static {
-    this.prototype.name = 'UnexpectedPeerError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
@@ -204,10 +121,6 @@ export type Outcome = 'unknown' | 'not-sent';
 
 /** The connection broke under this call. */
 export class ConnectionLostError extends ConnectionError {
-  static {
-    this.prototype.name = 'ConnectionLostError';
-  }
-
   constructor(
     message: string,
     readonly outcome: Outcome,
@@ -219,10 +132,6 @@ export class ConnectionLostError extends ConnectionError {
 
 /** The connection was closed by `close()`, or gave up reconnecting. */
 export class ConnectionClosedError extends ConnectionError {
-  static {
-    this.prototype.name = 'ConnectionClosedError';
-  }
-
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
@@ -230,10 +139,6 @@ export class ConnectionClosedError extends ConnectionError {
 
 /** The channel is closed, or was closed by the broker while this waited on it: then `cause` is the broker's error. */
 export class ChannelClosedError extends ChannelError {
-  static {
-    this.prototype.name = 'ChannelClosedError';
-  }
-
   constructor(
     message: string,
     readonly outcome: Outcome,
@@ -244,18 +149,10 @@ export class ChannelClosedError extends ChannelError {
 }
 
 /** A deadline passed. */
-export class TimeoutError extends AmqpError {
-  static {
-    this.prototype.name = 'TimeoutError';
-  }
-}
+export class TimeoutError extends AmqpError {}
 
 /** No confirm within the deadline. Whether the broker has the message is unknown. */
 export class PublishTimeoutError extends TimeoutError {
-  static {
-    this.prototype.name = 'PublishTimeoutError';
-  }
-
   constructor(
     message: string,
     readonly outcome: Outcome,
@@ -266,10 +163,6 @@ export class PublishTimeoutError extends TimeoutError {
 
 /** The broker could not take the message (basic.nack): a full queue with `reject-publish`, a failed queue, … */
 export class PublishNackedError extends AmqpError {
-  static {
-    this.prototype.name = 'PublishNackedError';
-  }
-
   constructor(
     message: string,
     /** `unknown`: it was sent before, on a connection that was lost, and the broker may have that one. Else undefined. */
@@ -281,10 +174,6 @@ export class PublishNackedError extends AmqpError {
 
 /** Publishing is not possible now and `whenUnavailable` is `'fail'`, or too much waits already. Nothing was sent. */
 export class PublishRefusedError extends AmqpError {
-  static {
-    this.prototype.name = 'PublishRefusedError';
-  }
-
   readonly outcome: Outcome = 'not-sent';
 }
 
@@ -303,10 +192,6 @@ export interface ReturnedMessage {
 
 /** A mandatory message that no queue is bound for (312 NO_ROUTE). */
 export class MessageReturnedError extends AmqpError {
-  static {
-    this.prototype.name = 'MessageReturnedError';
-  }
-
   readonly replyCode: number;
   readonly replyText: string;
   readonly exchange: string;
@@ -330,10 +215,6 @@ export class MessageReturnedError extends AmqpError {
 
 /** The broker cancelled the consumer, and it could not be restored. */
 export class ConsumerCancelledError extends AmqpError {
-  static {
-    this.prototype.name = 'ConsumerCancelledError';
-  }
-
   constructor(
     message: string,
     readonly queue: string,
@@ -345,15 +226,42 @@ export class ConsumerCancelledError extends AmqpError {
 }
 
 /** A delivery that is settled was settled again. */
-export class AlreadySettledError extends AmqpError {
-  static {
-    this.prototype.name = 'AlreadySettledError';
-  }
-}
+export class AlreadySettledError extends AmqpError {}
 
 /** An option, address or argument that cannot work. */
-export class ConfigurationError extends AmqpError {
-  static {
-    this.prototype.name = 'ConfigurationError';
-  }
-}
+export class ConfigurationError extends AmqpError {}
+
+nameErrors({
+  ConnectionError,
+  ChannelError,
+  ContentTooLargeError,
+  NoRouteError,
+  NoConsumersError,
+  AccessRefusedError,
+  NotFoundError,
+  ResourceLockedError,
+  PreconditionFailedError,
+  ConnectionForcedError,
+  InvalidPathError,
+  FrameError,
+  AmqpSyntaxError,
+  CommandInvalidError,
+  ChannelInvalidError,
+  UnexpectedFrameError,
+  ResourceError,
+  NotAllowedError,
+  NotImplementedError,
+  InternalError,
+  UnexpectedPeerError,
+  ConnectionLostError,
+  ConnectionClosedError,
+  ChannelClosedError,
+  TimeoutError,
+  PublishTimeoutError,
+  PublishNackedError,
+  PublishRefusedError,
+  MessageReturnedError,
+  ConsumerCancelledError,
+  AlreadySettledError,
+  ConfigurationError,
+});

@@ -1,2 +1,3 @@
-/** Defines what `console.log` and `JSON.stringify` show of the objects that users hold. */
+/** Defines what `console.log`, logs and `JSON.stringify` show of errors, and of the objects that users hold. */
+export { nameErrors } from './error-names.js';
 export { showAs } from './show-as.js';

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError } from '../../lib/client/index.js';
 
 /** The phases of a start: it waits for the connections, then for the declaration of the topology. */
@@ -8,10 +9,6 @@ export type StartupPhase = 'connect' | 'declare';
  * last attempt. No connection is left open.
  */
 export class AmqpStartupError extends AmqpError {
-  static {
-    this.prototype.name = 'AmqpStartupError';
-  }
-
   constructor(
     /** Name of the connection; `default` for the connection without a name. */
     readonly connection: string,
@@ -35,3 +32,5 @@ export class AmqpStartupError extends AmqpError {
     );
   }
 }
+
+nameErrors({ AmqpStartupError });

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError, NotFoundError } from '../../lib/client/index.js';
 
 /**
@@ -6,11 +7,7 @@ import { AmqpError, NotFoundError } from '../../lib/client/index.js';
  *
  * @publicApi
  */
-export class InvalidConsumerError extends AmqpError {
-  static {
-    this.prototype.name = 'InvalidConsumerError';
-  }
-}
+export class InvalidConsumerError extends AmqpError {}
 
 /**
  * A consumer cannot consume its queue, for example because the queue does not exist. The start of the application fails
@@ -28,10 +25,6 @@ export class InvalidConsumerError extends AmqpError {
  * @publicApi
  */
 export class ConsumerStartError extends AmqpError {
-  static {
-    this.prototype.name = 'ConsumerStartError';
-  }
-
   constructor(
     /** Class and method of the handler: `BillingConsumer.onOrder`. */
     readonly handler: string,
@@ -54,10 +47,6 @@ export class ConsumerStartError extends AmqpError {
  * @publicApi
  */
 export class UnknownConsumerError extends AmqpError {
-  static {
-    this.prototype.name = 'UnknownConsumerError';
-  }
-
   constructor(
     selector: { readonly queue?: string; readonly handler?: string },
     known: readonly { readonly name: string; readonly queue: string }[],
@@ -67,3 +56,5 @@ export class UnknownConsumerError extends AmqpError {
     super(`No consumer has ${wanted.join(' and ')}. The consumers are: ${there.join(', ') || 'none'}.`);
   }
 }
+
+nameErrors({ InvalidConsumerError, ConsumerStartError, UnknownConsumerError });

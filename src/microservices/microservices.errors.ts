@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError, TimeoutError, type Outcome } from '../../lib/client/index.js';
 
 /**
@@ -11,10 +12,6 @@ import { AmqpError, TimeoutError, type Outcome } from '../../lib/client/index.js
  * ```
  */
 export class RequestTimeoutError extends TimeoutError {
-  static {
-    this.prototype.name = 'RequestTimeoutError';
-  }
-
   readonly outcome: Outcome = 'unknown';
 
   constructor(
@@ -30,36 +27,25 @@ export class RequestTimeoutError extends TimeoutError {
 }
 
 /** The handler's result cannot be encoded. The requester gets an error reply. `cause` is the serializer's error. */
-export class ReplyEncodingError extends AmqpError {
-  static {
-    this.prototype.name = 'ReplyEncodingError';
-  }
-}
+export class ReplyEncodingError extends AmqpError {}
 
 /** The server closed before the handler finished. */
-export class ServerClosingError extends AmqpError {
-  static {
-    this.prototype.name = 'ServerClosingError';
-  }
-}
+export class ServerClosingError extends AmqpError {}
 
 /** The message has no pattern, or no handler has its pattern. */
-export class UnhandledPatternError extends AmqpError {
-  static {
-    this.prototype.name = 'UnhandledPatternError';
-  }
-}
+export class UnhandledPatternError extends AmqpError {}
 
 /** The handler of an event has thrown a value that is no error. */
-export class EventFailedError extends AmqpError {
-  static {
-    this.prototype.name = 'EventFailedError';
-  }
-}
+export class EventFailedError extends AmqpError {}
 
 /** The broker has refused a reply, for example because it is too large. `cause` is the broker's error. */
-export class ReplyRefusedError extends AmqpError {
-  static {
-    this.prototype.name = 'ReplyRefusedError';
-  }
-}
+export class ReplyRefusedError extends AmqpError {}
+
+nameErrors({
+  RequestTimeoutError,
+  ReplyEncodingError,
+  ServerClosingError,
+  UnhandledPatternError,
+  EventFailedError,
+  ReplyRefusedError,
+});

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
 /**
@@ -16,10 +17,6 @@ import { AmqpError, TimeoutError } from '../../lib/client/index.js';
  * @publicApi
  */
 export class RpcRemoteError extends AmqpError {
-  static {
-    this.prototype.name = 'RpcRemoteError';
-  }
-
   constructor(
     /** The message of the handler's error. */
     message: string,
@@ -37,8 +34,6 @@ export class RpcRemoteError extends AmqpError {
  *
  * @publicApi
  */
-export class RpcTimeoutError extends TimeoutError {
-  static {
-    this.prototype.name = 'RpcTimeoutError';
-  }
-}
+export class RpcTimeoutError extends TimeoutError {}
+
+nameErrors({ RpcRemoteError, RpcTimeoutError });

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { milliseconds, type Duration } from '../common/duration.js';
 import { AmqpError, TimeoutError } from '../../lib/client/index.js';
 
@@ -12,11 +13,7 @@ import { AmqpError, TimeoutError } from '../../lib/client/index.js';
  *
  * @publicApi
  */
-export class RejectMessage extends Error {
-  static {
-    this.prototype.name = 'RejectMessage';
-  }
-}
+export class RejectMessage extends Error {}
 
 /**
  * Thrown by a handler to return the message unchanged to its queue, for this or another consumer. A message that was
@@ -31,11 +28,7 @@ export class RejectMessage extends Error {
  *
  * @publicApi
  */
-export class RequeueMessage extends Error {
-  static {
-    this.prototype.name = 'RequeueMessage';
-  }
-}
+export class RequeueMessage extends Error {}
 
 /**
  * Thrown by a handler to retry the message after a delay, whatever its number of attempts. Check `context.attempt` to
@@ -50,10 +43,6 @@ export class RequeueMessage extends Error {
  * @publicApi
  */
 export class RetryMessage extends Error {
-  static {
-    this.prototype.name = 'RetryMessage';
-  }
-
   constructor(
     /** Milliseconds, or a text such as `'10m'`; at most 49 days. Default: the consumer's backoff for this attempt. */
     readonly delay?: Duration,
@@ -66,18 +55,10 @@ export class RetryMessage extends Error {
 }
 
 /** Replaces a thrown value that throws itself when it is read: a Proxy, or an error whose getters throw. */
-export class UnreadableError extends AmqpError {
-  static {
-    this.prototype.name = 'UnreadableError';
-  }
-}
+export class UnreadableError extends AmqpError {}
 
 /** The handler ran longer than the consumer's `timeout`. This is the reason of `context.signal`. */
 export class HandlerTimeoutError extends TimeoutError {
-  static {
-    this.prototype.name = 'HandlerTimeoutError';
-  }
-
   constructor(
     /** The consumer's `timeout` in ms. */
     readonly timeout: number,
@@ -90,21 +71,13 @@ export class HandlerTimeoutError extends TimeoutError {
  * The channel of the message was lost while its handler ran, or was closed when the application stopped. The broker
  * delivers the message again, to any consumer. This is the reason of `context.signal`; `cause` says why.
  */
-export class StaleDeliveryError extends AmqpError {
-  static {
-    this.prototype.name = 'StaleDeliveryError';
-  }
-}
+export class StaleDeliveryError extends AmqpError {}
 
 /**
  * The queue would drop the message at its next return, since it was delivered as often as the quorum queue's limit
  * allows.
  */
 export class DeliveryLimitError extends AmqpError {
-  static {
-    this.prototype.name = 'DeliveryLimitError';
-  }
-
   constructor(
     /** Number of deliveries before this one. */
     readonly deliveries: number,
@@ -120,10 +93,6 @@ export class DeliveryLimitError extends AmqpError {
 
 /** The message exceeds the connection's `maxMessageSize`: it was not read, and no handler got it. */
 export class MessageTooLargeError extends AmqpError {
-  static {
-    this.prototype.name = 'MessageTooLargeError';
-  }
-
   constructor(
     /** Size of the body in bytes. */
     readonly size: number,
@@ -133,3 +102,14 @@ export class MessageTooLargeError extends AmqpError {
     super(`its body has ${size} bytes, and maxMessageSize is ${limit}`);
   }
 }
+
+nameErrors({
+  RejectMessage,
+  RequeueMessage,
+  RetryMessage,
+  UnreadableError,
+  HandlerTimeoutError,
+  StaleDeliveryError,
+  DeliveryLimitError,
+  MessageTooLargeError,
+});

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError, NotFoundError, PreconditionFailedError } from '../../lib/client/index.js';
 
 /**
@@ -5,10 +6,6 @@ import { AmqpError, NotFoundError, PreconditionFailedError } from '../../lib/cli
  * `cause` is the broker's error. Nothing was deleted.
  */
 export class TopologyError extends AmqpError {
-  static {
-    this.prototype.name = 'TopologyError';
-  }
-
   constructor(
     /** The entity, such as `queue 'billing'`. */
     readonly entity: string,
@@ -23,10 +20,6 @@ export class TopologyError extends AmqpError {
 
 /** The entity exists with other arguments than the topology asks for. It was not changed. */
 export class TopologyMismatchError extends TopologyError {
-  static {
-    this.prototype.name = 'TopologyMismatchError';
-  }
-
   constructor(
     entity: string,
     cause: PreconditionFailedError,
@@ -94,3 +87,5 @@ function adviceOn(cause: unknown, aim: 'declare' | 'find'): string {
     ? " The topology says declare: 'verify', so it is not created here: have it created, or say declare: 'assert'."
     : " Add what is missing to the module's topology.";
 }
+
+nameErrors({ TopologyError, TopologyMismatchError });

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../../lib/shown/index.js';
 import { AmqpError } from '../../../lib/client/index.js';
 
 /**
@@ -7,10 +8,6 @@ import { AmqpError } from '../../../lib/client/index.js';
  * @publicApi
  */
 export class RedriveError extends AmqpError {
-  static {
-    this.prototype.name = 'RedriveError';
-  }
-
   constructor(
     readonly queue: string,
     /** Number of messages that are back in their queue. */
@@ -26,3 +23,5 @@ export class RedriveError extends AmqpError {
     );
   }
 }
+
+nameErrors({ RedriveError });

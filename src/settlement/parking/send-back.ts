@@ -1,3 +1,4 @@
+import { nameErrors } from '../../../lib/shown/index.js';
 import {
   AmqpError,
   ChannelClosedError,
@@ -73,3 +74,5 @@ export function concernsTheMessage(error: unknown): boolean {
 function wasRefusedWithOthers(error: unknown): boolean {
   return error instanceof ChannelClosedError && error.cause instanceof ChannelError;
 }
+
+nameErrors({ MissingBodyError });

@@ -1,3 +1,4 @@
+import { nameErrors } from '../../../lib/shown/index.js';
 import { AmqpError } from '../../../lib/client/index.js';
 import type { QueueDefinition } from '../../topology/queues.js';
 
@@ -8,10 +9,6 @@ import type { QueueDefinition } from '../../topology/queues.js';
  * @publicApi
  */
 export class MissingQueueError extends AmqpError {
-  static {
-    this.prototype.name = 'MissingQueueError';
-  }
-
   /** The missing queue with the declaration that it needs. */
   readonly definition: QueueDefinition;
 
@@ -28,8 +25,6 @@ export class MissingQueueError extends AmqpError {
 }
 
 /** The message can never be retried, so it is settled as a message without attempts. */
-export class CannotRetryError extends AmqpError {
-  static {
-    this.prototype.name = 'CannotRetryError';
-  }
-}
+export class CannotRetryError extends AmqpError {}
+
+nameErrors({ MissingQueueError, CannotRetryError });
