@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import type { Program } from './guardian-client.js';
 
-/** Milliseconds for one rabbitmqctl; it takes about a second on an idle machine. */
-const TIMEOUT = 60_000;
+/** Milliseconds for one rabbitmqctl. It takes about a second on an idle machine, and over a minute at a load of 30. */
+const TIMEOUT = 180_000;
 
 /**
  * What a node has been told to keep and has not written yet: mnesia's log (queues, exchanges, bindings, users; delayed
