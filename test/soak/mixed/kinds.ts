@@ -5,8 +5,19 @@ export type End = 'handled' | 'parked' | 'dead-lettered' | 'discarded' | 'answer
 
 export type Decision = ConsumerFailure['decision'];
 
-/** The queues of the application; each has one consumer. */
-export const QUEUES = ['work', 'late', 'slow', 'spent', 'gone', 'limited', 'hand', 'batch', 'price'] as const;
+/** The queues of the application. Each has one consumer; only `expiring` has none. */
+export const QUEUES = [
+  'work',
+  'late',
+  'slow',
+  'spent',
+  'gone',
+  'limited',
+  'hand',
+  'batch',
+  'price',
+  'expiring',
+] as const;
 export type QueueName = (typeof QUEUES)[number];
 
 /** A kind of message: where it is sent, and what the table says of it. */
@@ -22,6 +33,8 @@ export interface Kind {
   readonly alsoDead?: boolean;
   /** `failures$` does not tell of it, since the handler settles it. */
   readonly byHand?: boolean;
+  /** ms after which the broker expires the message, of which nobody tells. */
+  readonly expiration?: number;
 }
 
 const twice = { 1: ['retry'], 2: ['retry'] } as const;
@@ -43,6 +56,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'spent: dead-letter', queue: 'spent', share: 20, end: 'dead-lettered', decisions: { 1: ['retry'], 2: ['dead-letter'] } },
   { name: 'spent: discard', queue: 'gone', share: 20, end: 'discarded', decisions: { 1: ['retry'], 2: ['discard'] } },
   { name: 'requeued to its limit', queue: 'limited', share: 2, end: 'parked', decisions: { 1: ['requeue', 'park'] } },
+  { name: 'expires', queue: 'expiring', share: 20, end: 'dead-lettered', expiration: 50 },
   { name: 'acked by hand', queue: 'hand', share: 40, end: 'handled' },
   { name: 'nacked once by hand', queue: 'hand', share: 10, end: 'handled', byHand: true },
   { name: 'rejected by hand', queue: 'hand', share: 10, end: 'dead-lettered', byHand: true },

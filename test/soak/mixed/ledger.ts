@@ -161,7 +161,7 @@ export class MixedLedger {
   /** It is known what has become of the message, or nobody knows whether it was published. */
   isOver(n: number): boolean {
     if (this.told[n] !== CONFIRMED) return this.told[n] !== UNPUBLISHED;
-    const { end, byHand, queue } = this.kindOf(n);
+    const { end, byHand, queue, expiration } = this.kindOf(n);
     switch (end) {
       case 'handled':
         return this.done.of(n) > 0;
@@ -169,6 +169,7 @@ export class MixedLedger {
         // The broker may have dropped it, and does not tell.
         return this.decided.park.of(n) > 0 || (queue === 'limited' && this.disturbed);
       case 'dead-lettered':
+        if (expiration !== undefined) return true;
         return byHand ? this.done.of(n) > 0 : this.decided['dead-letter'].of(n) > 0;
       case 'discarded':
         return this.decided.discard.of(n) > 0;

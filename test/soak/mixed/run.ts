@@ -241,6 +241,7 @@ class MixedRun {
       messageId: `m${n}`,
       headers: { n, kind: kind.name },
       ...(undecodable ? { contentType: 'application/json' } : {}),
+      ...(kind.expiration === undefined ? {} : { expiration: kind.expiration }),
     };
     const isRequest = kind.queue === 'price';
     try {
