@@ -177,7 +177,7 @@ describe('startRabbitMq', () => {
       () => 'it came up',
       (error: Error) => error.message,
     );
-    expect(message).toMatch(/ended while it started: .*no_such_setting/s);
+    expect(message).toMatch(/ended during startup: .*no_such_setting/s);
     const folder = /--- (.*)\/startup\.log/.exec(message)![1]!;
     expect(existsSync(folder)).toBe(false);
     expect(processesOf(folder)).toEqual([]);

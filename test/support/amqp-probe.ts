@@ -3,15 +3,15 @@ import { connect } from 'node:net';
 /** Protocol header of AMQP 0-9-1 (section 4.2.2 of the specification). */
 const PROTOCOL_HEADER = Buffer.from('AMQP\0\0\x09\x01', 'latin1');
 
-/** A frame of type 1 on channel 0, any size, that begins with class 10 method 10: connection.start. */
+/** Returns whether the bytes begin a frame of type 1 on channel 0, of any size, with connection.start (class 10, method 10). */
 function isConnectionStart(bytes: Buffer): boolean {
   return bytes.length >= 11 && bytes.readUIntBE(0, 3) === 0x01_00_00 && bytes.readUInt32BE(7) === 0x000a_000a;
 }
 
 /**
- * Whether an AMQP 0-9-1 server answers: the protocol header is sent, and its connection.start has to come back.
+ * Resolves with whether an AMQP 0-9-1 server answers the protocol header with connection.start.
  *
- * @param timeout milliseconds until "no".
+ * @param timeout milliseconds after which the result is false
  */
 export function answersAmqp(port: number, host = '127.0.0.1', timeout = 1_000): Promise<boolean> {
   return new Promise((resolve) => {

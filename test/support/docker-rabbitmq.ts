@@ -12,7 +12,7 @@ import type { RabbitMq } from './running-rabbitmq.js';
 const IMAGE = 'rabbitmq:4';
 const run = promisify(execFile);
 
-/** Whether a Docker engine answers, asked through the docker client, in at most three seconds. */
+/** Returns whether a Docker engine answers the docker client within three seconds. */
 export async function hasDocker(): Promise<boolean> {
   try {
     const { stdout } = await run('docker', ['info', '--format', '{{.ServerVersion}}'], { timeout: 3_000 });
@@ -22,7 +22,9 @@ export async function hasDocker(): Promise<boolean> {
   }
 }
 
-/** RabbitMQ in a container. Testcontainers' reaper removes it when its owner dies. See `RabbitMq` for the methods. */
+/**
+ * A RabbitMQ in a container. Testcontainers' reaper removes the container when its owner dies. See `RabbitMq` for the methods.
+ */
 export class DockerRabbitMq implements RabbitMq {
   readonly source = 'docker';
   readonly description = `a private RabbitMQ (Docker, ${IMAGE})`;
@@ -43,7 +45,7 @@ export class DockerRabbitMq implements RabbitMq {
   static async create(options: RabbitMqOptions): Promise<DockerRabbitMq> {
     const { RabbitMQContainer } = await import('@testcontainers/rabbitmq');
     const timeout = options.startTimeout ?? DEFAULT_START_TIMEOUT;
-    // A fixed port on our side: one that Docker chooses would change with every restart.
+    // The host port is fixed: a port that Docker chooses would change with every restart.
     const port = await freePort();
     const container = await new RabbitMQContainer(IMAGE)
       .withExposedPorts({ container: 5672, host: port })

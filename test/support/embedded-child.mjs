@@ -1,7 +1,7 @@
 /**
- * An embedded broker in a process of its own: tests that count sockets, timers and bytes see the client's, or the
- * broker's, only. Arguments: the compiled lib/broker/index.js, and the broker's options as JSON. Sends its URL to its
- * parent, answers its parent's messages, and ends with the parent, however that ends.
+ * Runs an embedded broker in a process of its own, so that a test can count the sockets, timers and bytes of the client
+ * or of the broker alone. Its arguments are the path of the compiled lib/broker/index.js and the broker's options as JSON.
+ * The process sends its URL to its parent, answers the parent's messages, and ends when the parent ends.
  */
 import process from 'node:process';
 
@@ -12,32 +12,32 @@ process.once('disconnect', () => {
   clearImmediate(watch);
   void broker.close();
 });
-/** The turn of the event loop that is under way, and the longest so far; ms. */
+/** The current turn of the event loop, and the longest turn so far, in ms. */
 let turn = startOfTurn();
 let longest = { elapsed: 0, processor: 0 };
 /** @type {NodeJS.Immediate | undefined} */
 let watch;
 
-/** What the parent asks for. */
+/** The answers to the parent's messages. */
 const answers = {
-  /** The memory in use, without garbage. */
+  /** Returns the memory in use after a garbage collection. */
   memory() {
     globalThis.gc?.();
     return process.memoryUsage();
   },
-  /** Lets an hour pass for the broker. */
+  /** Moves the broker's clock forward by an hour. */
   advance() {
     broker.advance(3_600_000);
     return null;
   },
-  /** Begins to measure the turns of the event loop, which does not wait for events meanwhile. */
+  /** Starts to measure the turns of the event loop. The loop polls without waiting until `longestTurn()`. */
   watchTurns() {
     longest = { elapsed: 0, processor: 0 };
     turn = startOfTurn();
     watch = setImmediate(endOfTurn);
     return null;
   },
-  /** Ends that. The longest turn: ms that have passed, and ms of processor time, of all threads. */
+  /** Stops the measurement. Returns the longest turn: elapsed ms, and ms of processor time of all threads. */
   longestTurn() {
     clearImmediate(watch);
     return longest;

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 declare global {
-  // Setup and teardown run in the same process and share nothing else.
+  // Setup and teardown run in one process; a global is the only thing that they share.
   var embeddedBrokerOfThisRun: ChildProcess | undefined;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Jest's `globalSetup` of the project `embedded`: one embedded broker for the run, in the place of RabbitMQ. */
+/** Jest's `globalSetup` of the project `embedded`: starts one embedded broker for the run, in place of RabbitMQ. */
 export default async function setup(): Promise<void> {
   execFileSync(`${root}node_modules/.bin/tsc`, ['-p', `${root}test/support/embedded.tsconfig.json`], {
     stdio: 'inherit',

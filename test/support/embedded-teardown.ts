@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 
-/** Jest's `globalTeardown` of the project `embedded`. */
+/** Jest's `globalTeardown` of the project `embedded`: stops the broker of the run. */
 export default async function teardown(): Promise<void> {
   const child = globalThis.embeddedBrokerOfThisRun;
   globalThis.embeddedBrokerOfThisRun = undefined;

@@ -1,7 +1,7 @@
 import { answersAmqp } from './amqp-probe.js';
 import type { RabbitMq } from './running-rabbitmq.js';
 
-/** The broker that `AMQP_URL` names. Somebody else's: it is used, and neither controlled nor stopped. */
+/** The broker that `AMQP_URL` names. The tests use it, but neither control nor stop it. */
 export class ExternalRabbitMq implements RabbitMq {
   readonly source = 'amqp-url';
   readonly description = 'the broker of AMQP_URL';
@@ -14,7 +14,7 @@ export class ExternalRabbitMq implements RabbitMq {
     this.port = port ? Number(port) : protocol === 'amqps:' ? 5671 : 5672;
   }
 
-  /** @throws Error when nothing that speaks AMQP 0-9-1 answers there. */
+  /** @throws Error when no AMQP 0-9-1 server answers at the URL */
   static async create(url: string): Promise<ExternalRabbitMq> {
     const { hostname, protocol, host } = new URL(url);
     const rabbit = new ExternalRabbitMq(url);
@@ -37,7 +37,9 @@ export class ExternalRabbitMq implements RabbitMq {
 
   #refuse(what: string): Promise<never> {
     return Promise.reject(
-      new Error(`cannot ${what} the broker of AMQP_URL: it is not ours. Unset AMQP_URL to get a private RabbitMQ.`),
+      new Error(
+        `cannot ${what} the broker of AMQP_URL: the tests did not start it. Unset AMQP_URL to get a private RabbitMQ.`,
+      ),
     );
   }
 }

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * A TCP port that is free on 127.0.0.1. Below the range from which systems number outgoing connections (32768 on
- * Linux), so that nobody gets it while a broker that listens on it is down between `kill()` and `start()`.
+ * Returns a TCP port that is free on 127.0.0.1. The port is below the range from which systems number outgoing connections
+ * (32768 on Linux), so no other process gets it while a broker that listens on it is down between `kill()` and `start()`.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-/** A program as the guardian starts it: `env` is the whole environment. */
+/** A program that the guardian starts. `env` is its whole environment. */
 export interface Program {
   command: string;
   args: string[];
@@ -26,7 +26,7 @@ interface Pending {
 }
 
 /**
- * The owner's end of `guardian.mjs`. The guardian dies with its owner, and with it the broker and its folder.
+ * The owner's end of `guardian.mjs`. The guardian dies with its owner, and the broker and its folder go with the guardian.
  *
  * An idle guardian does not keep the owner's event loop alive: a test process that forgot `stop()` still ends.
  */
@@ -39,11 +39,11 @@ export class Guardian {
   #onServerExit: (how: string) => void = () => undefined;
 
   constructor() {
-    const { NODE_OPTIONS: _, ...env } = process.env; // Jest's --experimental-vm-modules would only cost a warning
+    const { NODE_OPTIONS: _, ...env } = process.env; // Jest's --experimental-vm-modules would only print a warning
     this.#process = spawn(process.execPath, [fileURLToPath(new URL('./guardian.mjs', import.meta.url))], {
       env,
       stdio: ['pipe', 'pipe', 'ignore'],
-      detached: true, // Ctrl-C goes to the owner's process group; the guardian must outlive it by a moment
+      detached: true, // Ctrl-C signals the owner's process group, and the guardian must outlive the owner
     });
     this.#exited = once(this.#process, 'exit').catch(() => undefined);
     this.#process.stdin?.on('error', () => undefined); // reported as a failed command below
@@ -74,7 +74,7 @@ export class Guardian {
     return answer;
   }
 
-  /** Kills what runs, removes the folder and waits until the guardian is gone. */
+  /** Kills the broker, removes the folder and waits until the guardian has exited. */
   async dismiss(): Promise<void> {
     this.#process.ref();
     this.#process.stdin!.end();

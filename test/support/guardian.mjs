@@ -1,14 +1,13 @@
 // @ts-check
 /**
  * The guardian: a small process between a test run and its private RabbitMQ. It owns the broker's folder and
- * processes, and it lives exactly as long as its stdin is open. A test runner that dies, by SIGKILL too, closes that
- * pipe, so the guardian can always do what the runner no longer can: kill the broker, its epmd and their helpers,
- * and remove the folder.
+ * processes, and lives exactly as long as its stdin is open. A test runner that dies, by SIGKILL too, closes that pipe.
+ * The guardian then does what the dead runner cannot: it kills the broker, its epmd and their helpers, and removes the folder.
  *
- * It is plain JavaScript because it is started by path, from TypeScript sources under Jest and from compiled files.
+ * The file is plain JavaScript because it is started by path, from TypeScript sources under Jest and from compiled files.
  *
- * Protocol, one JSON object a line. In: `{ id, do, … }`, see `commands`. Out: `{ id, result }` or `{ id, error }` for
- * each, and unasked `{ event: 'server-exit', code, signal }`.
+ * Protocol: one JSON object per line. The guardian reads `{ id, do, … }`, see `commands`. It answers each with `{ id, result }`
+ * or `{ id, error }`, and reports `{ event: 'server-exit', code, signal }` when the broker exits.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -17,7 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long processes may take to vanish after SIGKILL, in milliseconds. */
+/** Milliseconds that processes may take to exit after SIGKILL. */
 const KILL_DEADLINE = 10_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-rabbitmq-'));
@@ -27,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-rabbitmq-'));
 
 /** @type {ChildProcess | undefined} */ let server;
 /** @type {ChildProcess | undefined} */ let epmd;
-/** Process groups of the owner that must not outlive it either. @type {Set<number>} */
+/** Process groups of the owner that must not outlive the owner. @type {Set<number>} */
 const adopted = new Set();
 
 /** @param {object} message */
@@ -38,10 +37,10 @@ function run({ command, args, env }, role, output) {
   const file = openSync(join(folder, output), 'w');
   const child = spawn(command, args, {
     cwd: folder,
-    // The mark by which every descendant is found again, even one that left the process group.
+    // The mark identifies every descendant, also one that left the process group.
     env: { ...env, NEST_AMQP_BROKER_MARK: mark(role) },
     stdio: ['ignore', file, file],
-    detached: true, // a process group of its own: signals reach all of it, and Ctrl-C in the terminal does not
+    detached: true, // the program gets a process group of its own: a signal reaches the whole group, and Ctrl-C in the terminal does not
   });
   closeSync(file);
   return new Promise((resolve, reject) => child.once('spawn', () => resolve(child)).once('error', reject));
@@ -50,7 +49,7 @@ function run({ command, args, env }, role, output) {
 /** @param {string} role */
 const mark = (role) => `${folder}:${role}`;
 
-/** Pids whose environment carries the mark of this folder and one of the roles (Linux; elsewhere none are listed). */
+/** Returns the pids whose environment carries the mark of this folder and one of the roles. Empty except on Linux. */
 function marked(/** @type {string[]} */ roles) {
   const needles = roles.map((role) => Buffer.from(`NEST_AMQP_BROKER_MARK=${mark(role)}\0`));
   return listProcesses().filter((pid) => {
@@ -58,7 +57,7 @@ function marked(/** @type {string[]} */ roles) {
       const environment = readFileSync(`/proc/${pid}/environ`);
       return needles.some((needle) => environment.includes(needle));
     } catch {
-      return false; // gone, or another user's
+      return false; // the process has exited, or belongs to another user
     }
   });
 }
@@ -80,7 +79,7 @@ function signal(pid, signal) {
   }
 }
 
-/** SIGKILL to a child's group and to every process that carries the marks, until none is left. */
+/** Sends SIGKILL to each child's group and to every process that carries the marks, until none is left. */
 async function killAll(/** @type {(ChildProcess | undefined)[]} */ children, /** @type {string[]} */ roles) {
   const deadline = Date.now() + KILL_DEADLINE;
   for (;;) {
@@ -95,10 +94,14 @@ async function killAll(/** @type {(ChildProcess | undefined)[]} */ children, /**
 }
 
 const commands = {
-  /** Where the broker lives. */
+  /** Returns the path of the broker's folder. */
   folder: () => folder,
 
-  /** Starts the broker, and before it its own epmd unless that runs. @param {{ server: Program, epmd: Program | null }} programs */
+  /**
+   * Starts the broker, after its own epmd unless that runs already.
+   *
+   * @param {{ server: Program, epmd: Program | null }} programs
+   */
   async start(programs) {
     if (server) throw new Error('the broker is running already');
     if (!epmd && programs.epmd) {
@@ -112,10 +115,14 @@ const commands = {
     });
   },
 
-  /** SIGKILL, as a power cut would. */
+  /** Sends SIGKILL, which stops the broker like a power cut. */
   kill: () => killAll([server], ['server']),
 
-  /** SIGTERM, which RabbitMQ takes as "shut down in order"; SIGKILL when it does not in time. @param {{ grace: number }} options ms */
+  /**
+   * Sends SIGTERM, on which RabbitMQ shuts down in order, and SIGKILL after the grace period.
+   *
+   * @param {{ grace: number }} options ms
+   */
   async terminate({ grace }) {
     const child = server;
     if (child?.pid && child.exitCode === null) {
@@ -126,12 +133,12 @@ const commands = {
     await killAll([server], ['server']);
   },
 
-  /** Ties a process group of the owner to the owner's life. @param {{ group: number }} options */
+  /** Kills a process group of the owner when the owner dies. @param {{ group: number }} options */
   adopt({ group }) {
     adopted.add(group);
   },
 
-  /** Forgets an adopted group, once it ended. @param {{ group: number }} options */
+  /** Forgets an adopted group that has ended. @param {{ group: number }} options */
   release({ group }) {
     adopted.delete(group);
   },
@@ -148,7 +155,7 @@ async function leave() {
 }
 
 for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(name, leave);
-process.stdout.on('error', () => undefined); // the owner is gone; stdin says so too
+process.stdout.on('error', () => undefined); // the owner has exited; the end of stdin reports that too
 
 createInterface({ input: process.stdin })
   .on('line', async (line) => {

@@ -1,8 +1,8 @@
-/** Milliseconds that an item may take: less than Jest's timeout for a test, so that the error says what is missing. */
+/** Milliseconds that an item may take. Less than Jest's timeout of a test, so that the error says which item is missing. */
 const PATIENCE = 150_000;
 
 /**
- * Collects the arguments of a handler or listener, for a test to await in order: `basicConsume(queue, inbox.add)`,
+ * Collects the arguments of a handler or listener; a test awaits them in order: `basicConsume(queue, inbox.add)`,
  * `await inbox.take(3)`.
  */
 export class Inbox<T = unknown> {
@@ -26,7 +26,7 @@ export class Inbox<T = unknown> {
     const deadline = Date.now() + timeout;
     while (this.waiting < count) {
       const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`${this.waiting} of ${count} came within ${timeout} ms`);
+      if (left <= 0) throw new Error(`${this.waiting} of ${count} items arrived within ${timeout} ms`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake.push(() => (clearTimeout(timer), resolve()));

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 
 /**
- * The installation as one shell script in a session of its own: a test run that is interrupted must leave neither a
- * half-configured package nor our policy-rc.d behind, so the script runs to its end and cleans up by itself.
+ * The installation as one shell script in a session of its own. A test run that is interrupted must leave neither a
+ * half-configured package nor our policy-rc.d behind, so the script always runs to its end and cleans up.
  *
- * policy-rc.d is how Debian asks the administrator whether a package may start its services; 101 means no. RabbitMQ's
- * postinst would start a broker on the default port. What the package starts all the same is ended: processes of the
- * users it creates, that did not run before.
+ * Debian asks policy-rc.d whether a package may start its services; 101 means no. Without it, RabbitMQ's postinst would
+ * start a broker on the default port. The script ends what the package starts nevertheless: processes of the users that the
+ * package creates, if they did not run before.
  */
 const SCRIPT = `
 set -eu
@@ -44,7 +44,7 @@ for pid in $(services); do
 done
 `;
 
-/** Why `installRabbitMq` cannot work here, or undefined when it can. */
+/** Returns why `installRabbitMq` cannot work here; undefined when it can. */
 export function cannotInstall(): string | undefined {
   if (process.platform !== 'linux') return 'not a Linux machine';
   if (process.getuid?.() !== 0) return 'not root';
@@ -57,10 +57,10 @@ export function cannotInstall(): string | undefined {
 }
 
 /**
- * Installs Debian's `rabbitmq-server` without leaving a system broker running. Takes about a minute; several runs at
- * the same time wait for the first one's.
+ * Installs Debian's `rabbitmq-server` without leaving a system broker running. Takes about a minute; runs that start at
+ * the same time wait for the first one.
  *
- * @throws Error with the end of apt's output.
+ * @throws Error with the end of apt's output
  */
 export async function installRabbitMq(): Promise<void> {
   process.stderr.write("No RabbitMQ found: installing Debian's rabbitmq-server with apt-get, about a minute …\n");

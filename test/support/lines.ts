@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { Inbox } from './inbox.js';
 
-/** A logger of Nest that keeps its lines. */
+/** A Nest logger that keeps its lines. */
 export class Lines implements LoggerService {
   readonly inbox = new Inbox<string>();
 

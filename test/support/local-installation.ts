@@ -1,14 +1,14 @@
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-/** The programs of a RabbitMQ that is installed on this machine. `epmd` may be missing: RabbitMQ then starts its own. */
+/** The programs of a RabbitMQ that is installed on this machine. Without `epmd` RabbitMQ starts its own. */
 export interface LocalInstallation {
   server: string;
   ctl: string;
   epmd: string | undefined;
 }
 
-/** Finds `rabbitmq-server` on the PATH or where Debian's and Red Hat's packages put it. */
+/** Finds `rabbitmq-server` on the PATH, or where the packages of Debian and Red Hat put it. */
 export function findLocalInstallation(): LocalInstallation | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
   for (const folder of [...folders.filter((folder) => !isWrapperFolder(folder)), '/usr/lib/rabbitmq/bin']) {
@@ -20,8 +20,8 @@ export function findLocalInstallation(): LocalInstallation | undefined {
 }
 
 /**
- * The packages' scripts in sbin switch to the user "rabbitmq", who can't read a private folder, and log to /var/log.
- * The scripts that they wrap, in /usr/lib/rabbitmq/bin, do neither.
+ * Returns whether the folder holds the packages' wrapper scripts. These switch to the user "rabbitmq", who cannot read a
+ * private folder, and log to /var/log. The scripts that they wrap, in /usr/lib/rabbitmq/bin, do neither.
  */
 function isWrapperFolder(folder: string): boolean {
   return (

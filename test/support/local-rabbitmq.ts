@@ -12,7 +12,7 @@ import type { RabbitMq } from './running-rabbitmq.js';
 /** Milliseconds that RabbitMQ gets to shut down in order before it is killed. */
 const SHUTDOWN_GRACE = 15_000;
 
-/** Characters of each log in an error. Erlang gives the reason first, then pages of process state. */
+/** Characters of each log that an error quotes. Erlang prints the reason first, then pages of process state. */
 const LOG_TAIL = 12_000;
 
 /** A RabbitMQ node of this machine's installation, private to its owner. See `RabbitMq` for the methods. */
@@ -25,7 +25,7 @@ export class LocalRabbitMq implements RabbitMq {
   #stopped: Promise<void> | undefined;
 
   private constructor(
-    /** Folder of the node's data, logs and configuration. Removed by `stop()`. */
+    /** Folder of the node's data, logs and configuration; `stop()` removes it. */
     readonly folder: string,
     private readonly guardian: Guardian,
     private readonly settings: NodeSettings,
@@ -52,16 +52,16 @@ export class LocalRabbitMq implements RabbitMq {
   }
 
   async start(): Promise<void> {
-    if (this.#stopped) throw new Error('this RabbitMQ was stopped, and its folder is gone: start a new one');
+    if (this.#stopped) throw new Error('this RabbitMQ was stopped and its folder removed: start a new one');
     const logStart = await sizeOf(this.settings.logFile);
     await this.guardian.request('start', { server: this.settings.server, epmd: this.settings.epmd });
     let exit: string | undefined;
     void this.guardian.serverExit.then((reason) => (exit = reason));
     const deadline = Date.now() + this.startTimeout;
-    // Its listeners are the last that RabbitMQ starts; "completed" follows once all of them are open.
+    // RabbitMQ starts its listeners last, and logs "completed" once all of them are open.
     while (!((await answersAmqp(this.port)) && (await this.#saysItIsUp(logStart)))) {
-      if (exit !== undefined) throw await this.#startFailure(`ended while it started: ${exit}`);
-      if (Date.now() > deadline) throw await this.#startFailure(`not up after ${this.startTimeout} ms`);
+      if (exit !== undefined) throw await this.#startFailure(`it ended during startup: ${exit}`);
+      if (Date.now() > deadline) throw await this.#startFailure(`it did not answer within ${this.startTimeout} ms`);
       await delay(25);
     }
   }
@@ -100,13 +100,13 @@ export class LocalRabbitMq implements RabbitMq {
   }
 
   async #stop(): Promise<void> {
-    // A guardian that is gone has cleaned up already.
+    // A guardian that has exited has cleaned up already.
     await this.guardian.request('terminate', { grace: SHUTDOWN_GRACE }).catch(() => undefined);
     await this.guardian.dismiss();
   }
 
   async #saysItIsUp(logStart: number): Promise<boolean> {
-    const console = await textOf(join(this.folder, 'startup.log')); // fresh on every start
+    const console = await textOf(join(this.folder, 'startup.log')); // written anew on every start
     const log = (await textOf(this.settings.logFile)).slice(logStart);
     return console.includes('completed with') || log.includes('Server startup complete');
   }

@@ -1,15 +1,15 @@
 import { Duplex } from 'node:stream';
 
-/** One half of a connection in memory. */
+/** One end of a connection in memory. */
 export class MemoryDuplex extends Duplex {
   peer: MemoryDuplex | undefined;
-  /** It was ended as a TCP connection is by RST. */
+  /** Whether the connection was reset, as TCP does with RST. */
   reset = false;
-  /** What is written arrives in pieces of so many bytes. */
+  /** Size of the pieces, in bytes, in which written data arrives. */
   piece = Infinity;
   private held: (() => void)[] | undefined;
 
-  /** What is written arrives, and the write is not done before the function that this returns is called. */
+  /** Holds back the callbacks of writes, while the data arrives, until the returned function is called. */
   holdWrites(): () => void {
     const held: (() => void)[] = (this.held = []);
     return () => {
@@ -26,7 +26,7 @@ export class MemoryDuplex extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    // The writer uses its buffer again once the write is done.
+    // The writer reuses its buffer once the write has completed.
     const copy = Buffer.from(chunk);
     for (let at = 0; at < copy.length; at += this.piece) this.peer?.push(copy.subarray(at, at + this.piece));
     if (this.held) this.held.push(done);
@@ -45,7 +45,7 @@ export class MemoryDuplex extends Duplex {
   }
 }
 
-/** Two streams, each of which reads what is written to the other. */
+/** Returns two streams; each reads what is written to the other. */
 export function memoryDuplexes(): [MemoryDuplex, MemoryDuplex] {
   const [one, other] = [new MemoryDuplex(), new MemoryDuplex()];
   [one.peer, other.peer] = [other, one];

@@ -6,7 +6,7 @@ import type { Program } from './guardian-client.js';
 import type { LocalInstallation } from './local-installation.js';
 import { configLines, type RabbitMqOptions } from './rabbitmq-options.js';
 
-/** What it takes to run one RabbitMQ node that shares nothing with any other on the machine. */
+/** The files and environment of a RabbitMQ node that shares nothing with any other node on the machine. */
 export interface NodeSettings {
   port: number;
   logFile: string;
@@ -25,14 +25,14 @@ export async function prepareNode(
   const logFile = join(folder, 'log', 'rabbitmq.log');
   const env: NodeJS.ProcessEnv = {
     ...inheritedEnvironment(),
-    HOME: folder, // where Erlang looks for the cookie
-    LANG: 'C.UTF-8', // rabbitmqctl warns about anything else
+    HOME: folder, // Erlang looks for the cookie here
+    LANG: 'C.UTF-8', // rabbitmqctl warns about any other value
     ERL_EPMD_ADDRESS: '127.0.0.1',
     ERL_EPMD_PORT: String(epmdPort),
-    ERL_CRASH_DUMP_SECONDS: '0', // no dump: a killed broker has to be gone at once
+    ERL_CRASH_DUMP_SECONDS: '0', // no crash dump: a killed broker has to end at once
     RABBITMQ_NODENAME: `nest-amqp-${randomBytes(4).toString('hex')}@localhost`,
     RABBITMQ_DIST_PORT: String(distributionPort),
-    RABBITMQ_CONF_ENV_FILE: join(folder, 'rabbitmq-env.conf'), // none, instead of the machine's
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'rabbitmq-env.conf'), // a file that does not exist, in place of the machine's
     RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq'),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced'),
     RABBITMQ_GENERATED_CONFIG_DIR: join(folder, 'generated'),
@@ -40,12 +40,12 @@ export async function prepareNode(
     RABBITMQ_MNESIA_BASE: join(folder, 'data'),
     RABBITMQ_LOG_BASE: join(folder, 'log'),
     RABBITMQ_LOGS: logFile,
-    // RabbitMQ's default is no busy waiting (+sbwt none), and then every file operation of the boot wakes a sleeping
-    // thread twice: starting takes 6 s instead of 2.5 s on two virtual CPUs. Few threads, as the tests need CPU too.
+    // RabbitMQ does not busy-wait by default (+sbwt none), so every file operation of the boot wakes a sleeping thread twice:
+    // a start takes 6 s instead of 2.5 s on two virtual CPUs. The node gets few threads, since the tests need CPU too.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
       '+S 2:2 +SDio 2 +sbwt short +sbwtdio short -kernel inet_dist_use_interface {127,0,0,1}',
     RABBITMQ_CTL_ERL_ARGS: '+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}',
-    RABBITMQ_CTL_DIST_PORT_MIN: '0', // any: by default all of a machine's rabbitmqctl share eleven ports
+    RABBITMQ_CTL_DIST_PORT_MIN: '0', // any port: by default all rabbitmqctl processes of a machine share eleven ports
     RABBITMQ_CTL_DIST_PORT_MAX: '0',
     ...options.env,
   };
@@ -72,7 +72,7 @@ export async function prepareNode(
   };
 }
 
-/** The environment without what would point the node, or Erlang, to a broker of the machine. */
+/** Returns the environment without the variables that would point the node, or Erlang, to a broker of the machine. */
 function inheritedEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

@@ -1,4 +1,7 @@
-/** Specs of test/client, test/microservices and test/nest that do not run on the embedded broker as well, and why. Paths below test/. */
+/**
+ * The specs of test/client, test/microservices and test/nest that run on RabbitMQ only, each with the reason. Paths are relative
+ * to test/.
+ */
 export const notOnEmbedded = {
   'client/a09-returns.spec.ts': 'binds and unbinds while 10,000 publishes are under way: this broker is done before',
   'client/a10-consume-arguments.spec.ts': 'reads a stream',

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import type { Program } from './guardian-client.js';
 
-/** Milliseconds for one rabbitmqctl. It takes about a second on an idle machine, and over a minute at a load of 30. */
+/** Milliseconds that one rabbitmqctl may take. It takes about a second on an idle machine, and over a minute at a load of 30. */
 const TIMEOUT = 180_000;
 
 /**
- * What a node has been told to keep and has not written yet: mnesia's log (queues, exchanges, bindings, users; delayed
- * by up to two seconds in RabbitMQ 3.10) and the tables of ra (which quorum queues there are, and their terms). Khepri
- * has no such delay, and then there is no mnesia to ask.
+ * Flushes what the node has accepted and not written to disk yet: mnesia's log (queues, exchanges, bindings, users; delayed
+ * by up to two seconds in RabbitMQ 3.10) and the tables of ra (the quorum queues and their terms). A node with Khepri has no
+ * such delay and no mnesia to flush.
  */
 export const FLUSH =
   'case mnesia:system_info(is_running) of yes -> ok = mnesia:sync_log(); _ -> ok end, ' +
@@ -16,7 +16,7 @@ export const FLUSH =
 /**
  * Runs `rabbitmqctl` on one node and returns its standard output, without the banner ("Listing queues …").
  *
- * @throws Error with what rabbitmqctl printed, when it fails.
+ * @throws Error with the output of rabbitmqctl when it fails
  */
 export function runCtl({ command, args, env }: Program, ...parameters: string[]): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -10,7 +10,7 @@ export type { BrokerSource, RabbitMqOptions } from './rabbitmq-options.js';
 export type { RabbitMq } from './running-rabbitmq.js';
 export { freePort } from './free-port.js';
 
-/** Tries one source: the broker, or the reason why it cannot come from there. */
+/** Tries one source. Resolves with the broker, or with the reason why the source has none. */
 type Attempt = (options: RabbitMqOptions) => Promise<RabbitMq | string>;
 
 const SOURCES: Record<BrokerSource, Attempt> = {
@@ -33,14 +33,14 @@ const SOURCES: Record<BrokerSource, Attempt> = {
 };
 
 /**
- * Starts a RabbitMQ that is private to the caller: own port, folder, node name, epmd and cookie, on 127.0.0.1 only.
- * It ends with `stop()`, and also when the calling process dies in any way.
+ * Starts a RabbitMQ that is private to the caller, with its own port, folder, node name, epmd and cookie, on 127.0.0.1 only.
+ * The broker ends with `stop()`, and when the calling process dies in any way.
  *
- * It comes from the first that works of: the broker of `AMQP_URL` (used as it is), `rabbitmq-server` of this machine,
- * Docker, `apt-get install rabbitmq-server` on Debian and Ubuntu as root. One that is there but fails to start is an
- * error, not a reason to try the next.
+ * The first source that works provides it: the broker of `AMQP_URL` (used as it is), `rabbitmq-server` of this machine,
+ * Docker, `apt-get install rabbitmq-server` on Debian and Ubuntu as root. A source that exists but fails to start is an
+ * error; the next one is not tried.
  *
- * @throws Error that lists what was tried and what to install.
+ * @throws Error that lists the sources that were tried and what to install
  */
 export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<RabbitMq> {
   const sources = options.source ? [options.source] : (Object.keys(SOURCES) as BrokerSource[]);

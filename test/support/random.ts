@@ -1,4 +1,4 @@
-/** A small random generator (mulberry32) with a seed: the same numbers from 0 to 1 in every run. */
+/** Returns a small random generator (mulberry32): the same seed gives the same numbers from 0 to 1 in every run. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {

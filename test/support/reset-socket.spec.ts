@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-// Each in a process of its own, which is what would not end: it would spin as it exits.
+// Each case runs in a process of its own, since a failure keeps the process spinning at its exit.
 it.each([
   ['../../.build/support/reset-socket.js', 'of the tests'],
   ['../../.build/package/lib/broker/connection/reset-socket.js', 'of the embedded broker'],

@@ -1,17 +1,17 @@
 import type { Socket } from 'node:net';
 
 /**
- * Closes a connection with RST and nothing before it. `socket.resetAndDestroy()` shuts the writing side down first, and
- * the FIN of that reaches the peer as an orderly end; so this sets the flag by which Node resets on destroy.
+ * Closes a connection with RST and nothing before it. `socket.resetAndDestroy()` shuts the writing side down first, and its
+ * FIN reaches the peer as an orderly end; this function sets the flag by which Node resets on destroy instead.
  */
 export function resetSocket(socket: Socket): void {
   if (socket.connecting) {
-    // The peer may have accepted already; a reset is only possible once we know.
+    // The peer may have accepted already. A reset is possible only after 'connect'.
     socket.once('connect', () => resetSocket(socket));
     return;
   }
-  // Node cannot reset while its FIN is under way (uv_tcp_close_reset refuses): the handle would never be closed, and the
-  // process spin for ever as it exits. The peer gets the FIN then, which it would have got in any case.
+  // Node cannot reset while its FIN is under way (uv_tcp_close_reset refuses): the handle would never close, and the process
+  // would spin for ever at its exit. The peer then gets the FIN, which was already sent.
   const ending = socket.writableEnded && !socket.writableFinished;
   if (!ending) Object.assign(socket, { resetAndClosing: true });
   socket.destroy();

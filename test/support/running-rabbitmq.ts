@@ -3,36 +3,36 @@ import type { BrokerSource } from './rabbitmq-options.js';
 
 /** A running RabbitMQ for tests or development. */
 export interface RabbitMq extends AsyncDisposable {
-  /** Where it came from; `local` also when it was installed for this. */
+  /** The source of the broker; `local` also for a broker that was installed for this run. */
   readonly source: Exclude<BrokerSource, 'install'>;
-  /** For people: "a private RabbitMQ". */
+  /** A description for people, such as "a private RabbitMQ". */
   readonly description: string;
-  /** Without user and password, which are guest and guest, unless it is that of `AMQP_URL`. */
+  /** The URL without user and password. These are guest and guest, except for the broker of `AMQP_URL`. */
   readonly url: string;
   readonly port: number;
-  /** Data, logs and configuration; undefined when it is not on this machine. */
+  /** Folder of data, logs and configuration; undefined for a broker that is not on this machine. */
   readonly folder: string | undefined;
-  /** How `ctl` runs, for handing it to another process. */
+  /** The command behind `ctl`, to be handed to another process. */
   readonly ctlProgram: Program | undefined;
-  /** Runs rabbitmqctl on the node and returns what it prints, without banner. Takes about a second. */
+  /** Runs rabbitmqctl on the node and returns its output without banner. Takes about a second. */
   ctl(...args: string[]): Promise<string>;
   /**
-   * Writes to disk what the broker has been told to declare, so that a `kill()` finds it there afterwards. RabbitMQ
-   * answers a declaration before it has done so. Messages need none of this: their confirms wait for the disk.
+   * Writes to disk what the broker has been told to declare, so that it survives a `kill()`. RabbitMQ answers a declaration
+   * before it is on disk. Messages do not need this: their confirms wait for the disk.
    */
   flush(): Promise<void>;
   /**
-   * Kills the broker without any warning (SIGKILL); resolves when it is gone. Port and data stay for `start()`, and of
-   * what was declared just now, what `flush()` has made durable.
+   * Kills the broker without warning (SIGKILL); resolves when its process has ended. The port and the data stay for `start()`;
+   * recent declarations stay if `flush()` has made them durable.
    */
   kill(): Promise<void>;
-  /** After `kill()`: the same node again, on the same port and data. Resolves when it answers. */
+  /** Starts the same node again after `kill()`, on the same port and data. Resolves when it answers. */
   start(): Promise<void>;
-  /** Shuts down in order and starts again. */
+  /** Shuts the node down in order and starts it again. */
   restart(): Promise<void>;
-  /** Shuts down in order and removes everything. May be called again, and after `kill()`. */
+  /** Shuts the node down in order and removes its files. May be called repeatedly, and after `kill()`. */
   stop(): Promise<void>;
-  /** Ties the life of a process group to this process's: should we be killed, it is killed too. */
+  /** Kills a process group when this process is killed. */
   adopt(group: number): Promise<void>;
   release(group: number): Promise<void>;
 }

@@ -4,19 +4,19 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A sample that runs, and the URL that it says to open. */
+/** A running sample, and the URL that it prints. */
 export interface RunningSample {
   readonly app: ChildProcess;
   readonly url: string;
 }
 
-/** A sample as a user runs it: built (the package is, by global-setup.ts), then a process of its own. */
+/** Starts a sample as a user does: builds it (global-setup.ts has built the package), then runs it in a process of its own. */
 export async function startSample(name: string, brokerUrl: string): Promise<RunningSample> {
   await run('npm', ['run', 'build'], { cwd: folderOf(name) });
   return startBuiltSample(name, brokerUrl);
 }
 
-/** The same without the build. `brokerUrl` '' is none, and `command` whatever ends up running the sample. */
+/** Starts a sample that is built. An empty `brokerUrl` sets none; `command` is the program that runs the sample. */
 export async function startBuiltSample(
   name: string,
   brokerUrl: string,

@@ -2,21 +2,21 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { resetSocket } from './reset-socket.js';
 
-/** The way that bytes go through the proxy. */
+/** The direction of bytes through the proxy. */
 export type Direction = 'toServer' | 'toClient';
 
-/** What the proxy wants to happen on a lane, asked anew for every write. */
+/** The proxy's decisions for a lane, asked before every write. */
 export interface LanePolicy {
   isStalled(): boolean;
-  /** Largest number of bytes a write. */
+  /** Returns the largest number of bytes per write. */
   chunk(): number;
-  /** Takes up to `wanted` bytes from what may still pass before the cut. */
+  /** Takes up to `wanted` bytes from the number that may still pass before the cut, and returns how many it took. */
   takeFuse(wanted: number): number;
   isBurnt(): boolean;
   onBurnt(): void;
 }
 
-/** One direction of one connection: takes bytes from a socket and gives them to another, as the policy says. */
+/** One direction of one connection: reads bytes from a socket and writes them to another, as the policy says. */
 export class Lane {
   readonly #sleeping = new Set<() => void>();
   #discards = false;
@@ -26,18 +26,18 @@ export class Lane {
     private readonly sink: Socket,
     private readonly policy: LanePolicy,
   ) {
-    source.on('error', () => undefined); // 'close' follows, and tells all there is to know
+    source.on('error', () => undefined); // 'close' follows and carries the error flag
     source.once('close', (hadError) => void this.#onSourceClosed(hadError));
     void this.#run();
   }
 
-  /** Has the lane look at its policy again. */
+  /** Makes the lane ask its policy again. */
   wake(): void {
     for (const wake of this.#sleeping) wake();
     this.#sleeping.clear();
   }
 
-  /** From now on what comes in is thrown away. */
+  /** Drops all bytes that arrive from now on. */
   discard(): void {
     this.#discards = true;
     this.wake();
@@ -45,7 +45,7 @@ export class Lane {
 
   async #run(): Promise<void> {
     try {
-      // Reads only as fast as it forwards: while stalled, the sender feels it.
+      // The lane reads only as fast as it forwards, so a stall fills the sender's buffers.
       for await (const bytes of this.source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         await this.#forward(bytes);
       }
@@ -53,7 +53,7 @@ export class Lane {
       if (this.#discards) this.source.destroy();
       else this.sink.end();
     } catch {
-      // The source failed: #onSourceClosed passes that on.
+      // The source failed. #onSourceClosed passes the failure on.
     }
   }
 
@@ -66,12 +66,12 @@ export class Lane {
       if (size > 0) await this.#write(rest.subarray(0, size));
       rest = rest.subarray(size);
       if (this.policy.isBurnt()) {
-        // libuv takes bytes and a reset that arrive together for an orderly end. Two turns: one poll lies between.
+        // libuv reports bytes and a reset that arrive together as an orderly end. Two turns put one poll between them.
         await nextTurn();
         await nextTurn();
         return this.policy.onBurnt();
       }
-      if (rest.length > 0) await nextTurn(); // lets the receiver read this part before the next comes
+      if (rest.length > 0) await nextTurn(); // gives the receiver a turn to read this part
     }
   }
 
@@ -88,7 +88,7 @@ export class Lane {
   async #onSourceClosed(hadError: boolean): Promise<void> {
     await this.#stall();
     if (this.#discards || this.sink.destroyed) return;
-    // A reset is passed on as one, and so is a server that refuses. An orderly end went through #run.
+    // A reset, or a server that refuses, is passed on as a reset. An orderly end has gone through #run.
     if (hadError) resetSocket(this.sink);
   }
 }

@@ -19,7 +19,7 @@ describe('TcpProxy', () => {
   let proxy: TcpProxy;
   let sockets: Socket[];
 
-  /** A connection through the proxy, both of its ends. */
+  /** Opens a connection through the proxy and returns both of its ends. */
   async function pair(port = proxy.port): Promise<{ client: Socket; server: Socket }> {
     const accepted = once(target, 'connection') as Promise<[Socket]>;
     const client = connect(port, '127.0.0.1');
@@ -30,7 +30,7 @@ describe('TcpProxy', () => {
     return { client, server };
   }
 
-  /** By then anything that was under way on loopback has arrived: round trips on a connection beside the proxy. */
+  /** Resolves when all bytes that were under way on loopback have arrived: makes round trips on a connection beside the proxy. */
   async function settle(): Promise<void> {
     const { client, server } = await pair((target.address() as AddressInfo).port);
     for (let i = 0; i < 20; i++) {
@@ -55,13 +55,13 @@ describe('TcpProxy', () => {
     await once(target, 'close');
   });
 
-  it('passes bytes on in both directions, and the end of one direction by itself', async () => {
+  it('forwards bytes in both directions, and ends each direction separately', async () => {
     const { client, server } = await pair();
     client.end('ping');
     expect(await read(server, 4)).toBe('ping');
     server.read();
     await once(server, 'end');
-    server.end('pong'); // still possible: only the other direction has ended
+    server.end('pong'); // the other direction has ended, this one has not
     expect(await read(client, 4)).toBe('pong');
     await proxy.waitForConnections(0);
   });
@@ -75,7 +75,7 @@ describe('TcpProxy', () => {
     expect(Buffer.concat(parts).equals(payload)).toBe(true);
   });
 
-  it('counts connections and passes a reset on as a reset', async () => {
+  it('counts connections and forwards a reset as a reset', async () => {
     const { client, server } = await pair();
     await pair();
     expect([proxy.connections, proxy.accepted]).toEqual([2, 2]);
@@ -101,7 +101,7 @@ describe('TcpProxy', () => {
     expect(received ?? (await read(server, 2))).toBe('up');
   });
 
-  it('makes the sender feel a stall, and hides the end of a connection behind it', async () => {
+  it('blocks the sender during a stall, and holds back the end of a connection', async () => {
     const { client, server } = await pair();
     proxy.stall();
     const payload = Buffer.alloc(64 * 1024 * 1024);
@@ -123,7 +123,7 @@ describe('TcpProxy', () => {
     client.end('a frame of thirty bytes, or so.');
     await once(server, 'end');
     expect(sizes.reduce((sum, size) => sum + size)).toBe(31);
-    expect(sizes.length).toBeGreaterThan(10); // the kernel may join neighbours
+    expect(sizes.length).toBeGreaterThan(10); // the kernel may join adjacent writes
     expect(() => proxy.chunk(0)).toThrow(RangeError);
   });
 
@@ -153,7 +153,7 @@ describe('TcpProxy', () => {
     expect(await read(next.server, 28)).toBe('a longer text than ten bytes');
   });
 
-  it.each(['client', 'server'] as const)('leaves the %s alone on a half-open connection', async (remaining) => {
+  it.each(['client', 'server'] as const)('keeps the %s side open on a half-open connection', async (remaining) => {
     const { client, server } = await pair();
     const [stays, goes] = remaining === 'client' ? [client, server] : [server, client];
     const events: string[] = [];
@@ -169,7 +169,7 @@ describe('TcpProxy', () => {
     await proxy.waitForConnections(0);
   });
 
-  it('refuses new connections, keeps those that are open, and accepts again on the same port', async () => {
+  it('refuses new connections, keeps the open ones, and accepts again on the same port', async () => {
     const { client, server } = await pair();
     proxy.refuse();
     const [error] = (await once(connect(proxy.port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];

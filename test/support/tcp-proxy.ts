@@ -11,15 +11,15 @@ interface Connection {
   lanes: Record<Direction, Lane>;
 }
 
-// Without allowHalfOpen Node would answer the end of one side by itself instead of having it passed on.
+// Without allowHalfOpen Node would answer the end of one side by itself, and the proxy could not pass it on.
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
 
 const DIRECTIONS: readonly Direction[] = ['toServer', 'toClient'];
 const both = (direction: Direction | 'both'): readonly Direction[] => (direction === 'both' ? DIRECTIONS : [direction]);
 
 /**
- * A TCP proxy on 127.0.0.1, in front of a broker, that can do to connections what networks do. What is set by `stall`
- * and `chunk` holds for present and future connections; `cut` and `halfOpen` act on those that are open now.
+ * A TCP proxy on 127.0.0.1 in front of a broker that simulates network faults. `stall` and `chunk` hold for present and
+ * future connections; `cut` and `halfOpen` act on the connections that are open now.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #events = new EventEmitter().setMaxListeners(0);
@@ -32,7 +32,7 @@ export class TcpProxy implements AsyncDisposable {
 
   private constructor(
     private readonly targetPort: number,
-    /** Where clients connect. It stays the same over `refuse()` and `accept()`. */
+    /** The port for clients. It stays the same over `refuse()` and `accept()`. */
     readonly port: number,
   ) {}
 
@@ -45,12 +45,12 @@ export class TcpProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** Connections that are open now, half-open ones included. */
+  /** The number of connections that are open now, half-open ones included. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Connections that were ever accepted. */
+  /** The number of connections that were ever accepted. */
   get accepted(): number {
     return this.#accepted;
   }
@@ -65,7 +65,7 @@ export class TcpProxy implements AsyncDisposable {
     while (this.#connections.size !== count) await once(this.#events, 'change');
   }
 
-  /** Forwards nothing any more, not even the end of a connection, and reads nothing: the sender's buffers fill up. */
+  /** Stops all forwarding, including the end of a connection, and all reading: the sender's buffers fill up. */
   stall(direction: Direction | 'both' = 'both'): void {
     for (const way of both(direction)) this.#stalled[way] = true;
   }
@@ -75,20 +75,20 @@ export class TcpProxy implements AsyncDisposable {
     for (const { lanes } of this.#connections) for (const way of DIRECTIONS) lanes[way].wake();
   }
 
-  /** From now on at most `bytes` a write, each in a turn of its own; `Infinity` ends it. */
+  /** Limits each write to `bytes`, each in a turn of its own; `Infinity` removes the limit. */
   chunk(bytes: number, direction: Direction | 'both' = 'both'): void {
-    if (!(bytes >= 1)) throw new RangeError('a chunk has at least one byte');
+    if (!(bytes >= 1)) throw new RangeError('a chunk must have at least one byte');
     for (const way of both(direction)) this.#chunk[way] = bytes;
   }
 
-  /** Resets every connection (RST), on both sides. */
+  /** Resets every connection (RST) on both sides. */
   cut(): void {
     for (const connection of this.#connections) this.#reset(connection);
   }
 
   /**
    * Forwards exactly `bytes` more in this direction, counted over all connections, then resets the connection that
-   * carried the last of them (with 0: the one that sends next). Once; resolves when it happened.
+   * carried the last byte (with 0: the connection that sends next). Works once; resolves after the reset.
    */
   async cutAfterBytes(bytes: number, direction: Direction): Promise<void> {
     this.#fuse[direction] = bytes;
@@ -96,8 +96,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Ends one side of each connection without telling the other: what a dead peer behind a firewall looks like. The
-   * side that stays sends into the void and never hears anything again.
+   * Ends one side of each connection without telling the other, as a peer that dies behind a firewall does. The side that
+   * stays gets no answer and no end.
    */
   halfOpen(remaining: 'client' | 'server' = 'client'): void {
     for (const { client, server, lanes } of this.#connections) {
@@ -106,9 +106,9 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** New connections are refused by the operating system; those that are open stay. */
+  /** Makes the operating system refuse new connections; open connections stay. */
   refuse(): void {
-    this.#server?.close(); // closes the port at once; what it could wait for is the end of the open connections
+    this.#server?.close(); // close() frees the port at once; its callback would wait for the open connections
     this.#server = undefined;
   }
 
@@ -120,7 +120,7 @@ export class TcpProxy implements AsyncDisposable {
     this.#serve(server);
   }
 
-  /** Refuses and cuts everything; resolves when no connection is left. */
+  /** Refuses new connections and cuts the open ones; resolves when no connection is left. */
   async close(): Promise<void> {
     this.refuse();
     this.cut();

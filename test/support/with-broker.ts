@@ -1,6 +1,6 @@
 /**
- * `node .build/support/with-broker.js -- <command …>`: runs a command with `AMQP_URL` set. Where it is not set already,
- * to a private RabbitMQ that lives as long as the command. Exits with the command's exit code.
+ * `node .build/support/with-broker.js -- <command …>`: runs a command with `AMQP_URL` set. If `AMQP_URL` is not set already,
+ * it names a private RabbitMQ that lives as long as the command. Exits with the command's exit code.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -15,7 +15,7 @@ type Signal = (typeof SIGNALS)[number];
 
 const exitCode = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
-/** Signals the whole process group of the command. False when nothing of it is left. */
+/** Signals the whole process group of the command. Returns false when the group is empty. */
 function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-group, signal);
@@ -24,14 +24,14 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Ends what the command left running in its group: SIGTERM, and SIGKILL after the grace time. */
+/** Ends the processes that the command left in its group: SIGTERM, and SIGKILL after the grace period. */
 async function endGroup(group: number, deadline = Date.now() + GRACE): Promise<void> {
   signalGroup(group, 'SIGTERM');
   while (signalGroup(group, 0) && Date.now() < deadline) await delay(20);
   signalGroup(group, 'SIGKILL');
 }
 
-/** Runs the command in a process group of its own, so that a signal reaches everything that it started. */
+/** Runs the command in a process group of its own, so that a signal reaches every process that it started. */
 async function run(command: string, args: string[], env: NodeJS.ProcessEnv, started: (child: ChildProcess) => void) {
   const child = spawn(command, args, { stdio: 'inherit', detached: true, env });
   return new Promise<number>((resolve, reject) => {
@@ -48,10 +48,10 @@ async function main(): Promise<number> {
   let received: Signal | undefined;
   let group: number | undefined;
   const onSignal = (signal: Signal): void => {
-    // npm passes Ctrl-C on although the terminal sent it to everyone: the second one is no new wish.
+    // The terminal sends Ctrl-C to every process, and npm forwards it once more: the second signal is ignored.
     if (received) return;
     received = signal;
-    if (group === undefined) process.exit(exitCode(signal)); // the broker's guardian cleans up behind us
+    if (group === undefined) process.exit(exitCode(signal)); // the guardian of the broker cleans up
     signalGroup(group, signal);
     setTimeout(() => signalGroup(group!, 'SIGKILL'), GRACE).unref();
   };
