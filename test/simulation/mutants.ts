@@ -92,7 +92,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: '    const back = qos && this.setPrefetch(this.host.defaultPrefetch(), limits);',
+    search: '    const back = qos && this.setPrefetch(this.defaultPrefetch(), limits);',
     replace: '    const back = undefined;',
     why: "a consumer's own prefetch holds for those that follow",
   },
@@ -104,7 +104,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: '        queue: this.host.resolveQueue(queue),',
+    search: '        queue: this.channel.topology.resolve(queue),',
     replace: '        queue,',
     why: 'a server-named queue is not consumed after a restore',
   },

@@ -2,8 +2,8 @@ import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../
 import type { Clock, Random } from '../../environment/index.js';
 import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
-import type { ConsumerSet } from '../consuming/consumer-set.js';
-import { consumersOf, type ConsumingChannel } from './consumers-of.js';
+import { ConsumerSet } from '../consuming/consumer-set.js';
+import type { ConsumingChannel } from '../consuming/consumer-set-host.js';
 import type { Settlements } from '../consuming/settlements.js';
 import { ChannelClosedError, PublishNackedError, type AmqpError } from '../errors.js';
 import type { ChannelError, ConnectionError } from '../errors.js';
@@ -93,7 +93,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.closing = new ChannelClosing(this, clock, logger);
     this.broker = new BrokerSide(this.receiver, topology, logger);
     this.settlements = this.broker.newSettlements();
-    this.consumers = consumersOf(this, host);
+    this.consumers = new ConsumerSet(this, host);
   }
 
   /** The channel number, from 1; 0 as long as it was never open. */

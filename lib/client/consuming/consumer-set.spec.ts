@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { MethodArguments, MethodName } from '../../protocol/types.js';
 import { Content } from '../../protocol/content.js';
 import { ConsumerSet } from './consumer-set.js';
-import type { ConsumerSetHost } from './consumer-set-host.js';
-import type { ConsumeOptions, Consumer } from './consumer.js';
+import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
+import { Consumer, type ConsumeOptions } from './consumer.js';
 import { Delivery } from './delivery.js';
 import {
   AccessRefusedError,
@@ -71,27 +71,32 @@ describe('ConsumerSet', () => {
         };
         asked.push({ name, args: args as Record<string, unknown>, answer, leave: reject });
       });
-    const host: ConsumerSetHost = {
-      call: call as never,
-      resolveQueue: (queue) => `now ${queue}`,
-      declaredHere: () => declared,
-      deletionOf: () => undefined,
-      started: ({ queue }) => void told.push(`started ${queue}`),
-      ended: ({ queue }) => void told.push(`ended ${queue}`),
+    const channel: ConsumingChannel = {
+      id: 1,
+      rpc: { call: call as never },
+      topology: {
+        resolve: (queue) => `now ${queue}`,
+        hasQueue: () => declared,
+        deletionOf: () => undefined,
+        consumerStarted: (queue) => void told.push(`started ${queue}`),
+        consumerEnded: (queue) => void told.push(`ended ${queue}`),
+      },
+      prefetches: { ofConsumers: 7 },
+      heartbeat: 0,
+      report: (event, ...[about]) =>
+        void told.push(`${event} ${about instanceof Consumer ? about.queue : String(about)}`),
       endsWithChannel: ({ queue }) => void told.push(`ends with its channel ${queue}`),
-      restoreQueue: () => restoring,
-      defaultPrefetch: () => 7,
-      clock: { now: () => now, wallTime: () => now, after: () => () => {}, afterPendingEvents: (run) => run() },
-      random: { next: () => 0.5, bytes: (size) => Buffer.alloc(size) },
-      heartbeat: () => 0,
-      blocked: () => undefined,
-      onConsumerWaiting: ({ queue }) => void told.push(`waiting ${queue}`),
-      onConsumerRestored: ({ queue }) => void told.push(`restored ${queue}`),
-      onConsumerCancelled: (error) => void told.push(error.message),
-      onHandlerError: (error) => void told.push(`handler: ${String(error)}`),
-      warn: () => {},
     };
-    set = new ConsumerSet(host);
+    const connection: ConsumingConnection = {
+      options: {
+        clock: { now: () => now, wallTime: () => now, after: () => () => {}, afterPendingEvents: (run) => run() },
+        random: { next: () => 0.5, bytes: (size) => Buffer.alloc(size) },
+        logger: { warn: () => {} },
+      },
+      blocked: undefined,
+      restoreQueue: () => restoring,
+    };
+    set = new ConsumerSet(channel, connection);
   });
 
   const add = async (
@@ -229,7 +234,7 @@ describe('ConsumerSet', () => {
       asked.splice(0)[0]!.leave(error);
       await expect(resumed).rejects.toBe(error);
       expect(set.list().includes(consumer)).toBe(atFirst);
-      expect(told.includes('waiting q')).toBe(atFirst);
+      expect(told.includes('consumerWaiting q')).toBe(atFirst);
       set.suspend('channel');
       now += 61_000;
       restoring = Promise.reject(error);
@@ -254,7 +259,10 @@ describe('ConsumerSet', () => {
     await set.resume();
     await tick();
     asked.splice(0)[0]!.answer({ consumerTag: 'again' });
-    expect([consumer.active, told]).toEqual([true, ['started q', 'waiting q', 'started q', 'restored q']]);
+    expect([consumer.active, told]).toEqual([
+      true,
+      ['started q', 'consumerWaiting q', 'started q', 'consumerRestored q'],
+    ]);
   });
 
   /** One that waits is tried again, and takes its channel along when it is refused once more. */

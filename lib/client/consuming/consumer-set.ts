@@ -15,7 +15,7 @@ import {
 import { isRefusalOf } from '../refusal.js';
 import { textOf } from '../text-of.js';
 import type { CallOptions } from '../link/pending-calls.js';
-import type { ConsumerSetHost } from './consumer-set-host.js';
+import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
 
 /** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
 const ASSUMED_HEARTBEAT = 20;
@@ -46,7 +46,10 @@ export class ConsumerSet implements ConsumerHost {
   /** See `leaveUnheard()`: deliveries for consumers that are not here stay unsettled. */
   leftUnheard = false;
 
-  constructor(private readonly host: ConsumerSetHost) {}
+  constructor(
+    private readonly channel: ConsumingChannel,
+    private readonly connection: ConsumingConnection,
+  ) {}
 
   get(consumerTag: string): Consumer | undefined {
     return this.byTag.get(consumerTag);
@@ -109,12 +112,12 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   defaultPrefetch(): number {
-    return this.host.defaultPrefetch();
+    return this.channel.prefetches.ofConsumers;
   }
 
   onHandlerError(error: unknown, delivery: Delivery): void {
-    this.host.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${textOf(error)}`);
-    this.host.onHandlerError(error, delivery);
+    this.warn(`a delivery handler failed; delivery ${delivery.deliveryTag} is left unsettled: ${textOf(error)}`);
+    this.channel.report('handlerError', error, delivery);
   }
 
   /** basic.cancel from the broker. */
@@ -132,7 +135,7 @@ export class ConsumerSet implements ConsumerHost {
       queueMicrotask(() => onCancel(reason));
       return;
     }
-    this.host.warn(reason);
+    this.warn(reason);
     consumer.giveBack();
     consumer.suspend();
     void this.comeBack(consumer, reason);
@@ -141,7 +144,7 @@ export class ConsumerSet implements ConsumerHost {
   /** The channel is lost, by itself or with its connection: what was locked may be free on the next, or locked by this one. */
   suspend(lost: 'channel' | 'connection'): void {
     this.endGeneration();
-    const now = this.host.clock.now();
+    const now = this.connection.options.clock.now();
     if (lost === 'connection') for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
     const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
@@ -215,10 +218,10 @@ export class ConsumerSet implements ConsumerHost {
     const { prefetch } = options;
     // RabbitMQ applies a prefetch to the consumers that follow: set, consume and set back leave in one piece.
     const qos = prefetch === undefined ? undefined : this.setPrefetch(prefetch, limits);
-    const consume = this.host.call(
+    const consume = this.channel.rpc.call(
       'basic.consume',
       {
-        queue: this.host.resolveQueue(queue),
+        queue: this.channel.topology.resolve(queue),
         consumerTag: consumer.consumerTag,
         noLocal: options.noLocal === true,
         noAck: options.noAck === true,
@@ -232,7 +235,7 @@ export class ConsumerSet implements ConsumerHost {
         return reply;
       },
     );
-    const back = qos && this.setPrefetch(this.host.defaultPrefetch(), limits);
+    const back = qos && this.setPrefetch(this.defaultPrefetch(), limits);
     this.starting.add(consumer);
     const [consumed] = await Promise.allSettled([consume, qos, back]);
     if (consumed.status === 'rejected') {
@@ -251,38 +254,38 @@ export class ConsumerSet implements ConsumerHost {
       this.byTag.set(consumerTag, consumer);
       consumer.abandon();
       // For a moment the queue has a consumer, and one that deletes itself goes with it.
-      this.host.started(consumer);
+      this.channel.topology.consumerStarted(consumer.queue, consumer);
       const forget = (): void => {
         this.byTag.delete(consumerTag);
         consumer.giveBack();
       };
       const cancelled = (): void => {
         forget();
-        this.host.ended(consumer);
+        this.channel.topology.consumerEnded(consumer.queue, consumer);
       };
       // Nobody waits for the answer. It is not cancelled where its channel has ended, and goes with that.
       this.cancelAt(consumerTag, { timeout: Infinity }, cancelled).catch(() => {
         forget();
-        this.host.endsWithChannel(consumer);
+        this.channel.endsWithChannel(consumer);
       });
       return;
     }
     this.byTag.set(consumerTag, consumer);
     consumer.activate(consumerTag);
-    this.host.started(consumer);
-    if (this.waiting.delete(consumer)) this.host.onConsumerRestored(consumer);
+    this.channel.topology.consumerStarted(consumer.queue, consumer);
+    if (this.waiting.delete(consumer)) this.channel.report('consumerRestored', consumer);
   }
 
   /** basic.cancel. @param agreed runs in the moment that cancel-ok is read, also when nobody waits for it any more */
   private cancelAt(consumerTag: string, options: CallOptions, agreed: () => void): Promise<unknown> {
-    return this.host.call('basic.cancel', { consumerTag, noWait: false }, options, (reply) => {
+    return this.channel.rpc.call('basic.cancel', { consumerTag, noWait: false }, options, (reply) => {
       agreed();
       return reply;
     });
   }
 
   private setPrefetch(prefetchCount: number, wait: CallOptions): Promise<unknown> {
-    return this.host.call('basic.qos', { prefetchSize: 0, prefetchCount, global: false }, wait);
+    return this.channel.rpc.call('basic.qos', { prefetchSize: 0, prefetchCount, global: false }, wait);
   }
 
   /**
@@ -296,15 +299,15 @@ export class ConsumerSet implements ConsumerHost {
     returning.add(consumer);
     const over = (): boolean => signal.aborted || consumer.ended || consumer.active || this.starting.has(consumer);
     for (;;) {
-      const wait = (this.waiting.get(consumer)?.nextAt ?? 0) - this.host.clock.now();
-      if (wait > 0) await pause(this.host.clock, wait, signal);
+      const wait = (this.waiting.get(consumer)?.nextAt ?? 0) - this.connection.options.clock.now();
+      if (wait > 0) await pause(this.connection.options.clock, wait, signal);
       if (over()) break;
       try {
-        if (await this.host.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
-        const blocked = this.host.blocked();
+        if (await this.channel.topology.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
+        const { blocked } = this.connection;
         if (blocked !== undefined) throw new TimeoutError(`the broker has blocked the connection: ${blocked}`);
         // On a channel of its own: were the queue gone for good, the error would take this one along.
-        const consumers = await this.host.restoreQueue(consumer.queue);
+        const consumers = await this.connection.restoreQueue(consumer.queue);
         if (over()) break;
         if (consumers > 0 && consumer.options.exclusive === true) throw othersConsume(consumer.queue, consumers);
         // Nobody waits for it: it may take as long as the broker likes.
@@ -325,7 +328,7 @@ export class ConsumerSet implements ConsumerHost {
   private refused(consumer: Consumer, reason: string, error: AmqpError): boolean {
     if (consumer.ended) return false;
     const known = this.waiting.get(consumer);
-    const { clock, random } = this.host;
+    const { clock, random } = this.connection.options;
     const now = clock.now();
     const waiting = known ?? { backoff: new Backoff(FIRST_DELAY, MAX_DELAY, random), since: now, nextAt: now };
     if (!this.mayPass(consumer, error, now - waiting.since)) {
@@ -335,8 +338,8 @@ export class ConsumerSet implements ConsumerHost {
     waiting.nextAt = now + waiting.backoff.next();
     this.waiting.set(consumer, waiting);
     if (!known) {
-      this.host.warn(`the consumer of queue '${consumer.queue}' has to wait: ${error.message}`);
-      this.host.onConsumerWaiting(consumer, error);
+      this.warn(`the consumer of queue '${consumer.queue}' has to wait: ${error.message}`);
+      this.channel.report('consumerWaiting', consumer, error);
     }
     return true;
   }
@@ -345,9 +348,9 @@ export class ConsumerSet implements ConsumerHost {
     if (consumer.ended) return;
     const message = cause ? `${reason}; it could not be restored: ${cause.message}` : reason;
     const error = new ConsumerCancelledError(message, consumer.queue, consumer.consumerTag, cause);
-    this.host.warn(message);
+    this.warn(message);
     this.remove(consumer, error);
-    this.host.onConsumerCancelled(error);
+    this.channel.report('consumerCancelled', error);
   }
 
   /**
@@ -361,22 +364,26 @@ export class ConsumerSet implements ConsumerHost {
     if (error instanceof TimeoutError) return true;
     if (!(error instanceof ChannelError)) return false;
     if (error.recoverable) return true;
-    if (waited > 3_000 * (this.host.heartbeat() || ASSUMED_HEARTBEAT)) return false;
-    if (error instanceof NotFoundError) return this.host.declaredHere(queue);
+    if (waited > 3_000 * (this.channel.heartbeat || ASSUMED_HEARTBEAT)) return false;
+    if (error instanceof NotFoundError) return this.channel.topology.hasQueue(queue);
     return options.exclusive === true && error instanceof AccessRefusedError;
   }
 
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
     this.forget(consumer);
-    this.host.ended(consumer);
+    this.channel.topology.consumerEnded(consumer.queue, consumer);
     consumer.finish(error);
   }
 
   /** The channel ends here; at the broker perhaps later. */
   private removeWithChannel(consumer: Consumer, error: AmqpError | undefined): void {
     this.forget(consumer);
-    this.host.endsWithChannel(consumer);
+    this.channel.endsWithChannel(consumer);
     consumer.finish(error);
+  }
+
+  private warn(message: string): void {
+    this.connection.options.logger.warn(`channel ${this.channel.id}: ${message}`);
   }
 
   private forget(consumer: Consumer): void {
