@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { startLastAndStopFirst } from '../common/stop-first.js';
 import { AmqpRegistryModule } from '../module/amqp-registry.module.js';
 import { AmqpService } from './amqp.service.js';
 
@@ -11,7 +12,6 @@ import { AmqpService } from './amqp.service.js';
 @Module({ imports: [AmqpRegistryModule], providers: [AmqpService], exports: [AmqpService] })
 export class AmqpMicroservicesModule {
   constructor(modules: ModulesContainer) {
-    // Stops first, in the same way as AmqpConsumersModule.
-    for (const module of modules.values()) if (module.metatype === AmqpMicroservicesModule) module.distance = -1;
+    startLastAndStopFirst(modules, AmqpMicroservicesModule);
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from '../../lib/client/index.js';
+import { startLastAndStopFirst } from '../common/stop-first.js';
 import { AmqpServer } from './server/amqp.server.js';
 
 const SERVERS = Symbol.for('nest-amqp:servers');
@@ -30,8 +31,7 @@ export class AmqpServersModule implements OnModuleDestroy {
     modules: ModulesContainer,
     @Inject(SERVERS) private readonly servers: readonly AmqpServer[],
   ) {
-    // Stops first, in the same way as AmqpConsumersModule.
-    for (const module of modules.values()) if (module.metatype === AmqpServersModule) module.distance = -1;
+    startLastAndStopFirst(modules, AmqpServersModule);
   }
 
   /** @throws ConfigurationError for anything but a list of servers */

@@ -15,6 +15,8 @@ export type DepartureEnd = 'left' | 'given-back' | 'lost' | 'settled';
 /** A message that leaves its queue for another. */
 export interface Departure {
   readonly delivery: Delivery;
+  /** Nothing is let past it: whoever begins it waits for its end. */
+  readonly patient: boolean;
   /** Publishes the copy; resolves when the broker has it. */
   publish(): Promise<void>;
   /** The first attempt has failed, and others follow. */
@@ -56,13 +58,15 @@ export class Departures {
     return [...this.entries].filter(({ held }) => held).map(({ departure }) => departure.delivery);
   }
 
-  /** Resolves when it has ended or is held up; never rejects. @param patient wait for its end in any case */
-  begin(departure: Departure, patient: boolean): Promise<void> {
+  /** Resolves when it has ended or, unless it is patient, is held up; never rejects. */
+  begin(departure: Departure): Promise<void> {
     return new Promise<void>((resolve) => {
       const entry: Entry = { departure, release: resolve, publishing: true, held: false, ending: undefined, wake: undefined }; // prettier-ignore
       this.entries.add(entry);
-      const cancel = patient ? () => {} : this.clock.after(PATIENCE, () => this.hold(entry), { keepAlive: false });
-      void this.run(entry, patient).then(() => {
+      const cancel = departure.patient
+        ? () => {}
+        : this.clock.after(PATIENCE, () => this.hold(entry), { keepAlive: false });
+      void this.run(entry).then(() => {
         cancel();
         resolve();
       });
@@ -87,7 +91,7 @@ export class Departures {
     return [...this.entries].every(({ publishing }) => !publishing);
   }
 
-  private async run(entry: Entry, patient: boolean): Promise<void> {
+  private async run(entry: Entry): Promise<void> {
     const { departure } = entry;
     for (let wait: number = PAUSE.first; ; wait = Math.min(2 * wait, PAUSE.max)) {
       entry.publishing = true;
@@ -99,7 +103,7 @@ export class Departures {
       }
       entry.publishing = false;
       this.notifyIdle();
-      if (!patient) this.hold(entry);
+      if (!departure.patient) this.hold(entry);
       if (entry.ending === undefined) await this.pause(entry, wait);
       if (departure.delivery.settled) return this.finish(entry, 'settled');
       if (entry.ending !== undefined) return this.finish(entry, entry.ending);

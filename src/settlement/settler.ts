@@ -242,6 +242,8 @@ export class Settler {
     let why = '';
     const departure = {
       delivery,
+      // Nothing is handled past a message of a stream: its position could not be told.
+      patient: this.policy.place === 'stream',
       publish: async (): Promise<void> => {
         const { decision } = report;
         try {
@@ -265,8 +267,7 @@ export class Settler {
         this.log.failure({ ...report, decision: carriedOut }, told);
       },
     };
-    // Nothing is handled past a message of a stream: its position could not be told.
-    await this.departures.begin(departure, this.policy.place === 'stream');
+    await this.departures.begin(departure);
   }
 
   /** Its copy is in another queue. */

@@ -15,6 +15,9 @@ const FRAME_TOLERANCE = FRAME_OVERHEAD;
 /** Time in ms that a client has to end its side after the last bytes were sent. */
 const LINGER = 1_000;
 
+/** A reason for which nothing is read from a client: see `Transport.hold()`. */
+type Hold = 'blocked' | 'congested' | 'stalled' | 'turn';
+
 /** The receiver of a transport's events. */
 export interface TransportHandler extends FrameHandler {
   /** The first eight bytes: the protocol header. False: not AMQP 0-9-1. */
@@ -45,7 +48,7 @@ export class Transport {
   private dead = false;
   private cancelLinger: () => void = () => {};
   /** The reasons for which nothing is read. Reading goes on when none is left. */
-  private readonly holds = new Set<string>();
+  private readonly holds = new Set<Hold>();
   /** Bytes that were seen in the stream of a client that is not read from. */
   private waiting = 0;
   /** The time at which the socket last took a write, by the clock's `now()`. */
@@ -100,13 +103,13 @@ export class Transport {
   }
 
   /** Reads nothing more until `release` with the same reason. */
-  hold(reason: string): void {
+  hold(reason: Hold): void {
     this.holds.add(reason);
     this.waiting = this.socket.readableLength;
     this.socket.pause();
   }
 
-  release(reason: string): void {
+  release(reason: Hold): void {
     if (!this.holds.delete(reason) || this.holds.size > 0 || this.dead) return;
     this.lastReceived = this.clock.now();
     this.socket.resume();
@@ -200,13 +203,13 @@ export class Transport {
     if (this.dead) return;
     if (!this.stalled) this.writeOut(tail);
     this.socket.end();
-    this.end(reason, false);
+    this.end(reason, 'linger');
   }
 
   /** Writes what has gathered, and leaves the end to the client, as RabbitMQ does; the handler hears of it at once. */
   leave(reason: string): void {
     if (!this.dead && !this.stalled) this.writeOut();
-    this.end(reason, false);
+    this.end(reason, 'linger');
   }
 
   /** Ends it at once: with a FIN, or with a reset. */
@@ -309,13 +312,13 @@ export class Transport {
     });
   }
 
-  private end(reason: string, destroy = true): void {
+  private end(reason: string, how: 'destroy' | 'linger' = 'destroy'): void {
     if (this.dead) return;
     this.dead = true;
     this.unread = [];
     this.cancelDelay();
     this.reader.stop();
-    if (destroy) this.socket.destroy();
+    if (how === 'destroy') this.socket.destroy();
     // A client that does not end its side must not keep the socket.
     else this.cancelLinger = this.clock.after(LINGER, () => this.socket.destroy(), { keepAlive: false });
     this.handler.onEnd(reason);

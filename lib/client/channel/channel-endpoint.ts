@@ -80,7 +80,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.random = random;
     this.closed = this.end.promise;
     this.gate = new Gate(channelOptions.confirm, topology.names, writeBufferSize);
-    if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch, false));
+    if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch));
     this.returnPace = new ReturnPace(channelOptions.restoreAttempts, random);
     this.rpc = new PendingCalls(
       (name, args) => this.send(name, args),

@@ -304,7 +304,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
   async basicRecover(options: RecoverOptions & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, KNOWN.basicRecover);
-    await this.recover(options.requeue !== false, options);
+    await this.recover(options);
   }
 
   /**
@@ -315,7 +315,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     refuseUnknown('basicRecoverAsync', options, KNOWN.basicRecoverAsync);
     if (!this.isOpen) await this.#endpoint.whenOpen('basic.recover', {});
     // A loss of the channel gives everything back as well.
-    this.recover(options.requeue !== false, {}).catch(() => {});
+    this.recover(options).catch(() => {});
   }
 
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
@@ -423,11 +423,9 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const left = this.isOpen ? options : await this.#endpoint.whenOpen(name, options);
     const { clock, rpc, rpcTimeout } = this.#endpoint;
     const { signal, timeout = rpcTimeout } = left;
-    checkDuration('timeout', timeout);
-    signal?.throwIfAborted();
     const late = `${name}: no answer within ${timeout} ms`;
     const timer = left.timeout === undefined ? rpc.patience : clock;
-    return within(send({ timeout: Infinity }), timer, { timeout, signal }, late);
+    return within(() => send({ timeout: Infinity }), timer, { timeout, signal }, late);
   }
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
@@ -485,11 +483,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.#endpoint.topology.resolve(this.queueMeant(queue));
   }
 
-  private recover(requeue: boolean, options: CallOptions): Promise<unknown> {
-    return this.followed('basic.recover', options, (unlimited) => {
+  private recover({ requeue, ...wait }: RecoverOptions & CallOptions): Promise<unknown> {
+    return this.followed('basic.recover', wait, (unlimited) => {
       const { rpc, settlements } = this.#endpoint;
       settlements.beginRecover();
-      return rpc.call('basic.recover', { requeue }, unlimited, () => settlements.endRecover());
+      return rpc.call('basic.recover', { requeue: requeue !== false }, unlimited, () => settlements.endRecover());
     });
   }
 }

@@ -9,7 +9,7 @@ export class AskedPrefetch implements MethodArguments<'basic.qos'> {
   /** @param prefetchCount 0 for no limit. @param global for the channel as a whole, else for each consumer that follows */
   constructor(
     readonly prefetchCount: number,
-    readonly global: boolean,
+    readonly global = false,
   ) {}
 }
 

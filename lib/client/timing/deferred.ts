@@ -24,19 +24,20 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for `promise`, but not beyond the deadline.
+ * Waits for a promise, but not beyond the deadline.
  *
+ * @param work the promise, or begins it, unless the options end the wait before
  * @throws TimeoutError with `message`, the signal's reason, ConfigurationError for no such `timeout`, or its own error
  */
 export async function within<T>(
-  promise: Promise<T>,
+  work: Promise<T> | (() => Promise<T>),
   clock: Pick<Clock, 'after'>,
   { timeout, signal }: WaitOptions,
   message: string,
 ): Promise<T> {
   checkDuration('timeout', timeout);
   signal?.throwIfAborted();
-  return waitWithin(promise, { clock, timeout, signal }, () => {
+  return waitWithin(typeof work === 'function' ? work() : work, { clock, timeout, signal }, () => {
     throw new TimeoutError(message);
   });
 }

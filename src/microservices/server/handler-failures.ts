@@ -18,9 +18,9 @@ export function failureIn(context: AmqpRpcContext): HandlerFailure | undefined {
   return failures.get(context);
 }
 
-function note(context: unknown, error: unknown, refused: boolean): void {
+function note(context: unknown, failure: HandlerFailure): void {
   if (!(context instanceof AmqpRpcContext) || failures.has(context)) return;
-  failures.set(context, { error, refused });
+  failures.set(context, failure);
 }
 
 type Step = (...args: unknown[]) => Promise<unknown>;
@@ -50,7 +50,7 @@ export function watchHandlerFailures(): void {
   const proxy = RpcProxy.prototype as unknown as { handleError: HandleError };
   const { handleError } = proxy;
   proxy.handleError = function (handler, args, error, ...rest) {
-    note(args[1], error, false);
+    note(args[1], { error, refused: false });
     return handleError.call(this, handler, args, error, ...rest);
   };
 }
@@ -63,7 +63,7 @@ function noting(create: CreateStep, contextIn: (args: readonly unknown[]) => unk
       try {
         return await step(...args);
       } catch (error) {
-        note(contextIn(args), error, isRefusal(error));
+        note(contextIn(args), { error, refused: isRefusal(error) });
         throw error;
       }
     };
