@@ -2,8 +2,8 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 import { PortMapper } from './port-mapper.js';
 
 /**
- * What connects the nodes of a cluster: each has a port mapper of its own that sends it to every other node through a
- * proxy. Whoever connects first, both directions of a pair can be cut off.
+ * The network between the nodes of a cluster. Each node has its own port mapper, which routes it to every other node through a
+ * proxy, so both directions between two nodes can be cut, whichever node connects first.
  */
 export class ClusterNetwork implements AsyncDisposable {
   private readonly mappers = new Map<string, PortMapper>();
@@ -21,17 +21,17 @@ export class ClusterNetwork implements AsyncDisposable {
     return network;
   }
 
-  /** ERL_EPMD_PORT of a node. */
+  /** Returns ERL_EPMD_PORT of a node. */
   mapperPort(node: string): number {
     return this.mappers.get(node)!.port;
   }
 
-  /** From now on nothing passes between this node and the others, and nobody is told: a partition as networks make it. */
+  /** Stops all traffic between this node and the others, without a reset or an end: a network partition. */
   isolate(node: string): void {
     for (const proxy of this.around(node)) proxy.stall();
   }
 
-  /** Ends the partition: what was under way arrives now, as TCP would send it again. */
+  /** Ends the partition. Traffic that was under way arrives now, as TCP would retransmit it. */
   heal(node: string): void {
     for (const proxy of this.around(node)) proxy.resume();
   }
@@ -45,7 +45,7 @@ export class ClusterNetwork implements AsyncDisposable {
   }
 
   private route(from: string, to: string): number | undefined {
-    // A name that is not registered at its own mapper is a node that is down.
+    // A node that is not registered at its own mapper is down.
     if (this.mappers.get(to)?.portOf(to) === undefined) return undefined;
     return this.proxies.find((one) => one.from === from && one.to === to)?.proxy.port;
   }

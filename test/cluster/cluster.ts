@@ -10,30 +10,30 @@ import { ClusterNetwork } from './cluster-network.js';
 import { outsider, runningIn, type Views } from './membership.js';
 import { signalNode } from './node-processes.js';
 
-/** Seconds until nodes that hear nothing from each other count as down; RabbitMQ's default is 60. */
+/** Seconds after which nodes that receive nothing from each other count as down; RabbitMQ's default is 60. */
 const NET_TICK = 8;
 
-/** ms. Three nodes that start at the same time share the processors, and join one after the other. */
+/** Milliseconds for the start. Three nodes that start at the same time share the processors, and join one after the other. */
 const START_TIMEOUT = 180_000;
 
-/** ms that nodes get to come together again, with or without a restart. */
+/** Milliseconds that the nodes get to join again, with or without a restart. */
 const REUNION = 240_000;
 
-/** ms after which a node that is still outside does not come back by itself. */
+/** Milliseconds after which a node that is still outside does not rejoin by itself. */
 const OUTSIDE = 30_000;
 
 /** One node of the cluster. */
 export interface ClusterNode {
-  /** For people: `node 1`. */
+  /** A label for people, such as `node 1`. */
   readonly label: string;
-  /** Erlang's, without its host. */
+  /** The Erlang node name, without its host. */
   readonly name: string;
   readonly rabbit: LocalRabbitMq;
 }
 
 /**
- * A RabbitMQ cluster of three nodes on this machine, private to the caller, with a network between the nodes that can be
- * cut. `pause_minority`, as RabbitMQ's guide advises for three nodes (https://www.rabbitmq.com/docs/partitions).
+ * A RabbitMQ cluster of three nodes on this machine, private to the caller. The network between the nodes can be cut. It runs
+ * with `pause_minority`, as RabbitMQ's guide advises for three nodes (https://www.rabbitmq.com/docs/partitions).
  */
 export class Cluster implements AsyncDisposable {
   private constructor(
@@ -73,7 +73,7 @@ export class Cluster implements AsyncDisposable {
     return this.nodes.map(({ rabbit }) => rabbit.url);
   }
 
-  /** The node that a connection leads to, while it is open. */
+  /** Returns the node of an open connection. */
   nodeOf({ socket }: Connection): ClusterNode | undefined {
     return this.nodes.find(({ rabbit }) => socket instanceof Socket && rabbit.port === socket.remotePort);
   }
@@ -82,12 +82,12 @@ export class Cluster implements AsyncDisposable {
    * Resolves once all nodes run and each sees the others.
    *
    * With `pause_minority` a cluster heals by itself after a partition that both sides have noticed. A suspended node is
-   * different: when it wakes, it believes that it has seen the others all the time, and the others have seen it go down.
-   * It may not pause then, and Mnesia keeps it out until an operator restarts it
-   * (https://www.rabbitmq.com/docs/partitions, "Partitions Caused by Suspend and Resume").
+   * different: after it wakes, it has seen no interruption, while the others have seen it go down. It may not pause then, and
+   * Mnesia keeps it out until an operator restarts it (https://www.rabbitmq.com/docs/partitions, "Partitions Caused by Suspend
+   * and Resume").
    *
    * @param operate restarts the node that is still outside after 30 s
-   * @throws Error when the nodes do not come together
+   * @throws Error when the nodes do not join again
    */
   async whole(operate: (outside: ClusterNode) => Promise<void>): Promise<void> {
     const deadline = Date.now() + REUNION;
@@ -96,7 +96,7 @@ export class Cluster implements AsyncDisposable {
       const views = await this.views();
       const outside = outsider(views);
       if (!outside) return;
-      if (Date.now() > deadline) throw new Error(`the nodes do not come together again: ${describe(views)}`);
+      if (Date.now() > deadline) throw new Error(`the nodes do not join again: ${describe(views)}`);
       if (Date.now() > patience) {
         await operate(outside);
         patience = Date.now() + OUTSIDE;
@@ -104,41 +104,41 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Writes to disk, on all nodes, what was declared. */
+  /** Writes the declarations of all nodes to disk. */
   async flush(): Promise<void> {
     for (const { rabbit } of this.nodes) await rabbit.flush();
   }
 
-  /** RabbitMQ's version, of all nodes alike. */
+  /** Returns RabbitMQ's version, which is the same on all nodes. */
   async version(): Promise<string> {
     return (await this.nodes[0]!.rabbit.ctl('eval', 'io:format("~s", [rabbit_misc:version()]).')).replace(/ok\s*$/, '');
   }
 
-  /** Asked of the replica on `witness`, which has to be up. Undefined: it knows of none now. */
+  /** Returns the leader that the replica on `witness`, a running node, knows of; undefined if it knows of none. */
   async leaderOf(queue: string, witness: ClusterNode): Promise<ClusterNode | undefined> {
     const query = `${lookUp(queue)}, {Name, _} = amqqueue:get_pid(Q), {Name, ra_leaderboard:lookup_leader(Name)}.`;
     const answer = await witness.rabbit.ctl('eval', query);
     return this.nodes.find(({ name }) => new RegExp(`${name}@`).test(answer));
   }
 
-  /** Makes `to` the leader of the queue. @throws Error when the queue's leader does not agree */
+  /** Makes `to` the leader of the queue. @throws Error when the queue keeps another leader */
   async moveLeader(queue: string, to: ClusterNode): Promise<void> {
     const move = `${lookUp(queue)}, rabbit_quorum_queue:transfer_leadership(Q, node()).`;
     const answer = await to.rabbit.ctl('eval', move);
     if ((await this.leaderOf(queue, to)) !== to) throw new Error(`the leader of ${queue} did not move: ${answer}`);
   }
 
-  /** SIGSTOP: the node's connections stay open, and nothing comes any more. */
+  /** Suspends the node (SIGSTOP): its connections stay open, and it sends nothing. */
   freeze(node: ClusterNode): void {
     signalNode(node.rabbit.folder, 'SIGSTOP');
   }
 
-  /** SIGCONT. */
+  /** Resumes the node (SIGCONT). */
   thaw(node: ClusterNode): void {
     signalNode(node.rabbit.folder, 'SIGCONT');
   }
 
-  /** Nothing passes any more between this node and the others; clients still reach it. */
+  /** Cuts this node off from the others; clients still reach it. */
   isolate({ name }: ClusterNode): void {
     this.network.isolate(name);
   }
@@ -157,14 +157,14 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.nodes) this.thaw(node);
-    // Not in order: without the others a node waits for them.
+    // The nodes are killed, since in an orderly shutdown a node waits for the others.
     await Promise.allSettled(this.nodes.map(({ rabbit }) => rabbit.kill()));
     await Promise.allSettled(this.nodes.map(({ rabbit }) => rabbit.stop()));
     await this.network[Symbol.asyncDispose]();
   }
 }
 
-/** For people: `node 1 sees 3 nodes, …`. */
+/** Describes views for people: `node 1 sees 3 nodes, …`. */
 const describe = (views: Views<ClusterNode>): string =>
   [...views].map(([{ label }, seen]) => `${label} sees ${seen.size} nodes`).join(', ');
 
@@ -196,6 +196,6 @@ function configuration(names: readonly string[]): string[] {
   ];
 }
 
-/** Erlang that binds Q to the queue. */
+/** Returns the Erlang expression that binds Q to the queue. */
 const lookUp = (queue: string): string =>
   `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${queue}">>))`;

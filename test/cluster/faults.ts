@@ -4,21 +4,21 @@ import type { Cluster, ClusterNode } from './cluster.js';
 import { Observation, type FaultFigures } from './observation.js';
 
 /**
- * ms. Two heartbeats of the client are 4,000; the nodes take each other for dead after 6,000 to 10,000, a quarter more or
- * less than their net_ticktime. So all of them recover before it is over.
+ * Milliseconds. Two heartbeats of the client are 4,000; the nodes take each other for dead after 6,000 to 10,000, a quarter
+ * more or less than their net_ticktime. So the client and the nodes recover before the freeze ends.
  */
 const FROZEN = 20_000;
 
 /**
- * ms. A node that was cut off for 20 s from a RabbitMQ 4 had not paused when the network was back, probably because it asks
- * the others one after the other, and up to 7,000 ms (net_setuptime) each. Such a node may keep its publishers waiting.
+ * Milliseconds. A node that was cut off for 20 s from a RabbitMQ 4 had not paused when the network was back, probably because it
+ * asks the other nodes in turn, for up to 7,000 ms (net_setuptime) each. Such a node may keep its publishers waiting.
  */
 const PARTED = 45_000;
 
-/** ms of peace before each fault, so that it meets with a cluster in sync. */
+/** Milliseconds without faults before each fault, so that the fault meets a cluster in sync. */
 const PEACE = 3_000;
 
-/** Everything that happens to the cluster in one run, one after the other. `done` is called after each. */
+/** Applies all faults of one run to the cluster, one after the other. Calls `done` after each. */
 export async function faults(cluster: Cluster, run: SoakRun, done: (figures: FaultFigures) => void): Promise<void> {
   for (const step of [killLeader, killLeader, killOtherLeader, freezeLeader, isolateLeader]) {
     await inPeace(cluster, run, done);
@@ -27,13 +27,13 @@ export async function faults(cluster: Cluster, run: SoakRun, done: (figures: Fau
   await inPeace(cluster, run, done);
 }
 
-/** The leader dies, and the publisher's connection with it. It comes back only when publishes are confirmed again. */
+/** Kills the leader, which ends the publisher's connection too. The node starts again only after a publish is confirmed. */
 async function killLeader(cluster: Cluster, run: SoakRun): Promise<FaultFigures> {
   const node = await leadAt(cluster, run, cluster.nodeOf(run.publisher)!);
   return kill('leader killed, publisher on it', node, cluster, run);
 }
 
-/** The leader dies, the publisher is connected to another node. */
+/** Kills the leader while the publisher is connected to another node. */
 async function killOtherLeader(cluster: Cluster, run: SoakRun): Promise<FaultFigures> {
   const node = await leadAt(
     cluster,
@@ -53,7 +53,7 @@ async function kill(fault: string, node: ClusterNode, cluster: Cluster, run: Soa
   return observed.figures(recovery);
 }
 
-/** SIGSTOP of the leader, with the publisher on it, for longer than two heartbeats; then SIGCONT. */
+/** Suspends the leader, with the publisher on it, for longer than two heartbeats (SIGSTOP), then resumes it (SIGCONT). */
 async function freezeLeader(cluster: Cluster, run: SoakRun): Promise<FaultFigures> {
   const node = await leadAt(cluster, run, cluster.nodeOf(run.publisher)!);
   const observed = new Observation('leader stopped (SIGSTOP)', node, cluster, run);
@@ -65,7 +65,7 @@ async function freezeLeader(cluster: Cluster, run: SoakRun): Promise<FaultFigure
   return observed.figures(await recovered);
 }
 
-/** The leader, with the publisher on it, cannot reach the other nodes any more, nor they it; then the network heals. */
+/** Cuts the leader, with the publisher on it, off from the other nodes, then heals the network. */
 async function isolateLeader(cluster: Cluster, run: SoakRun): Promise<FaultFigures> {
   const node = await leadAt(cluster, run, cluster.nodeOf(run.publisher)!);
   const observed = new Observation('leader cut off (partition)', node, cluster, run);
@@ -83,8 +83,8 @@ async function leadAt(cluster: Cluster, run: SoakRun, node: ClusterNode): Promis
 }
 
 /**
- * Both connections are open, all nodes are members and run, and nothing has happened for a while. A node that has to be
- * restarted for this is a fault of its own, with its figures.
+ * Resolves when both connections are open, all nodes are members and run, and a quiet period has passed. A restart that a node
+ * needs for this is a fault of its own, with its figures.
  */
 async function inPeace(cluster: Cluster, run: SoakRun, done: (figures: FaultFigures) => void): Promise<void> {
   await run.until(() => run.publisher.state === 'open' && run.consumer.state === 'open');

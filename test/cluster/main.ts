@@ -1,7 +1,7 @@
 /**
- * `npm run test:cluster [-- --times 5 --json figures.json]`: the soak on a RabbitMQ cluster of three nodes, while the
- * queue's leader is killed, stopped and cut off. Each time on a new cluster, in turn without and with
- * `republishUnconfirmed`. Prints figures; exits with 1 when a message is missing that must not be, or something hangs.
+ * `npm run test:cluster [-- --times 5 --json figures.json]`: runs the soak on a RabbitMQ cluster of three nodes, while the
+ * queue's leader is killed, suspended and cut off. Each run has a new cluster, in turn without and with
+ * `republishUnconfirmed`. Prints figures; exits with 1 when a message is lost or invented, or a run hangs.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -28,7 +28,7 @@ async function once(run: number): Promise<{ figures: RunFigures; rabbitmq: strin
   await using soak = await SoakRun.start({
     connection: { urls: cluster.urls, heartbeat: 2 },
     republishUnconfirmed,
-    // So that the nodes, which share the processors with this, answer in time.
+    // The pause leaves processor time to the nodes, so that they answer in time.
     pause: 2,
   });
   await cluster.flush();
@@ -56,7 +56,7 @@ for (let run = 1; run <= times; run++) {
     say(`run ${run}: FAILED: ${error instanceof Error ? error.stack : String(error)}`);
     process.exitCode = 1;
   }
-  // After each: a run takes minutes, and those that are done count, whatever becomes of the next.
+  // Written after each run: a run takes minutes, and the runs before a failed one count.
   if (values.json && runs.length > 0)
     await writeFile(values.json, `${JSON.stringify(report(rabbitmq, runs), undefined, 2)}\n`);
 }

@@ -6,7 +6,7 @@ describe('membership of the cluster', () => {
   const views = (...seen: readonly string[]) =>
     new Map([a, b, c].map((node, index) => [node, new Set(seen[index]!.split(''))] as const));
 
-  it('reads the names of the running nodes, and takes a node that does not answer for one that sees nobody', () => {
+  it('reads the names of the running nodes; a node that does not answer sees none', () => {
     expect([...runningIn('{"running_nodes":["a@localhost","b@localhost"],"partitions":{}}')]).toEqual(['a', 'b']);
     expect([...runningIn('')]).toEqual([]);
     expect([...runningIn('{}')]).toEqual([]);

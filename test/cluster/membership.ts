@@ -3,15 +3,15 @@ interface Member {
   readonly name: string;
 }
 
-/** Names, without host, of the nodes that each node says are running; empty where a node does not answer. */
+/** Per node: the names, without host, of the nodes that it reports as running; empty if the node does not answer. */
 export type Views<Node extends Member> = ReadonlyMap<Node, ReadonlySet<string>>;
 
-/** What `rabbitmqctl cluster_status --formatter json` prints, as far as it is used here. */
+/** The part of `rabbitmqctl cluster_status --formatter json` that is used here. */
 interface ClusterStatus {
   readonly running_nodes: readonly string[];
 }
 
-/** The running nodes in a printed status. */
+/** Returns the running nodes of a printed status. */
 export function runningIn(status: string): ReadonlySet<string> {
   try {
     return new Set((JSON.parse(status) as ClusterStatus).running_nodes.map((name) => name.replace(/@.*/, '')));
@@ -21,8 +21,8 @@ export function runningIn(status: string): ReadonlySet<string> {
 }
 
 /**
- * The node that is outside: it and the others do not see each other. Of several, the one with the fewest links.
- * Undefined when every node sees all nodes.
+ * Returns the node that is outside: a node and the others do not see each other. Of several, the one with the fewest links.
+ * Returns undefined when every node sees all nodes.
  */
 export function outsider<Node extends Member>(views: Views<Node>): Node | undefined {
   const nodes = [...views.keys()];

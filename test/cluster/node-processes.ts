@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Signals a node's processes. They are those that carry the guardian's mark of the node's folder in their environment:
- * the guardian itself only starts and kills.
+ * Signals a node's processes: those whose environment carries the guardian's mark of the node's folder. The guardian itself
+ * only starts and kills.
  */
 export function signalNode(folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
   const mark = Buffer.from(`NEST_AMQP_BROKER_MARK=${folder}:server\0`);
@@ -10,7 +10,7 @@ export function signalNode(folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void 
     try {
       if (readFileSync(`/proc/${pid}/environ`).includes(mark)) process.kill(pid, signal);
     } catch {
-      // Gone meanwhile, or another user's.
+      // The process has exited, or belongs to another user.
     }
   }
 }

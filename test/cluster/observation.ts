@@ -1,25 +1,25 @@
 import type { Cluster, ClusterNode } from './cluster.js';
 import type { SoakRun } from '../soak/soak-run.js';
 
-/** ms without a confirm, or a delivery, after which it counts as hanging. */
+/** Milliseconds without a confirm or a delivery after which the cluster counts as hanging. */
 const HANGS = 60_000;
 
-/** What one fault did, as the client saw it. Times in ms since the fault. */
+/** The effects of one fault, as the client saw them. Times are in ms since the fault. */
 export interface FaultFigures {
   readonly fault: string;
-  /** The publisher was connected to the node that it happened to. */
+  /** Whether the publisher was connected to the node of the fault. */
   readonly publisherOnNode: boolean;
   readonly consumerOnNode: boolean;
-  /** The first publish that was called after the fault is confirmed, and consumed. */
+  /** When the first publish that was called after the fault was confirmed, and when it was consumed. */
   readonly confirmedAfter: number;
   readonly deliveredAfter: number;
-  /** Publishes that were refused meanwhile. */
+  /** Publishes that the broker refused during the fault. */
   readonly nacked: number;
-  /** Everything that was told, in its order. */
+  /** All events in order. */
   readonly order: readonly (readonly [event: string, after: number])[];
 }
 
-/** Listens to both connections of a run from a fault on, and keeps what they tell in its order. */
+/** Listens to both connections of a run, from a fault on, and keeps their events in order. */
 export class Observation {
   private readonly order: [event: string, after: number][] = [];
   private readonly remove: (() => void)[] = [];
@@ -58,9 +58,9 @@ export class Observation {
   }
 
   /**
-   * Waits for the first publish that is called from now on to be confirmed, and for the first to be consumed.
+   * Waits until the first publish that is called from now on is confirmed, and the first is consumed.
    *
-   * @throws Error when that hangs
+   * @throws Error when either hangs
    */
   async recovered(): Promise<Pick<FaultFigures, 'confirmedAfter' | 'deliveredAfter'>> {
     const confirm = this.run.nextConfirm().then((at) => (this.note('confirmed'), at));
@@ -78,7 +78,7 @@ export class Observation {
     }
   }
 
-  /** Ends it. */
+  /** Stops listening and returns the figures. */
   figures(recovery: Awaited<ReturnType<Observation['recovered']>>): FaultFigures {
     for (const remove of this.remove) remove();
     return { ...this.where, ...recovery, nacked: this.nacked, order: this.order };
@@ -94,6 +94,6 @@ export class Observation {
   }
 }
 
-/** For people: `publisher lost 12, nacked 90, …`. */
+/** Describes the events for people: `publisher lost 12, nacked 90, …`. */
 export const describeOrder = (order: FaultFigures['order']): string =>
   order.map(([event, after]) => `${event} ${after}`).join(', ');

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Of the distribution protocol, as OTP 25 and 27 speak it. */
+/** The version of the distribution protocol that OTP 25 and 27 speak. */
 const PROTOCOL_VERSION = 6;
 
 const REGISTER = 120;
@@ -11,15 +11,15 @@ const PORT_PLEASE = 122;
 const PORT = 119;
 const NAMES = 110;
 
-/** Where `node` finds the node of this name; undefined: nowhere. */
+/** Returns the port at which a node finds the node of this name; undefined if there is none. */
 export type Route = (name: string) => number | undefined;
 
 /**
- * Erlang's port mapper (epmd, https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html) for one node of a cluster: the
- * node and its rabbitmqctl register here and ask here where the others are, so that each can be sent to them another way.
+ * Erlang's port mapper (epmd, https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html) for one node of a cluster. The
+ * node and its rabbitmqctl register here and look the other nodes up here, so each can be routed to them differently.
  */
 export class PortMapper implements AsyncDisposable {
-  /** Those that have registered, by their name without host. They stay as long as their connection. */
+  /** The registered nodes, by their name without host. A registration lasts as long as its connection. */
   private readonly registered = new Map<string, { readonly port: number; readonly by: Socket }>();
   private readonly sockets = new Set<Socket>();
 
@@ -31,14 +31,14 @@ export class PortMapper implements AsyncDisposable {
     server.on('connection', (socket) => this.serve(socket));
   }
 
-  /** @param route for names that have not registered here */
+  /** @param route finds names that are not registered here */
   static async start(route: Route): Promise<PortMapper> {
     const server = createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return new PortMapper(server, (server.address() as AddressInfo).port, route);
   }
 
-  /** The port under which a node has registered, while it lives. */
+  /** Returns the port under which a node is registered; undefined when its connection has ended. */
   portOf(name: string): number | undefined {
     return this.registered.get(name)?.port;
   }
@@ -94,7 +94,7 @@ export class PortMapper implements AsyncDisposable {
   }
 }
 
-/** A node on IPv4 that shows itself to all, without extras. */
+/** Encodes a normal node on IPv4, without extras. */
 function describe(name: string, port: number): Buffer {
   const head = Buffer.alloc(12);
   head[0] = PORT;

@@ -12,7 +12,7 @@ export interface RunFigures {
 export interface Report {
   readonly rabbitmq: string;
   readonly runs: readonly RunFigures[];
-  /** From the leader's SIGKILL to the first confirm of a publish that was called after it; ms. */
+  /** Milliseconds from the leader's SIGKILL to the first confirm of a publish that was called after it. */
   readonly leaderDeath: { readonly count: number; readonly p50: number; readonly max: number };
 }
 
@@ -23,7 +23,7 @@ export function report(rabbitmq: string, runs: readonly RunFigures[]): Report {
   return { rabbitmq, runs, leaderDeath };
 }
 
-/** What must not be: lost, invented, or missing although it was published again. */
+/** Counts the messages that are lost, invented, or missing although they were published again. */
 export function wrong({ soak, republishUnconfirmed }: RunFigures): number {
   return soak.lost + soak.invented + (republishUnconfirmed ? soak.missing : 0);
 }
@@ -31,7 +31,7 @@ export function wrong({ soak, republishUnconfirmed }: RunFigures): number {
 const yes = (is: boolean): string => (is ? 'yes' : 'no');
 const number = (value: number): string => value.toLocaleString('en-US');
 
-/** As Markdown: the faults, and what was published and consumed. */
+/** Formats the faults, and the figures of publishing and consuming, as Markdown. */
 export function tables({ runs }: Report): string {
   const faults = runs.flatMap(({ run, faults: all }) =>
     all.map((one) => [

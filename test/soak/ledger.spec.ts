@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Ledger } from './ledger.js';
 
 describe('Ledger', () => {
-  it('tells what was lost, what is missing, repeated and invented', () => {
+  it('reports lost, missing, repeated and invented messages', () => {
     const ledger = new Ledger();
     const ids = Array.from({ length: 5_000 }, () => ledger.publish());
     expect([ids[0], ids[4_999], ledger.published, ledger.missing]).toEqual([0, 4_999, 5_000, 5_000]);

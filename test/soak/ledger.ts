@@ -1,33 +1,33 @@
 const CONFIRMED = 1;
 const UNKNOWN = 2;
 
-/** Which numbered messages were published, with what outcome, and how often each was consumed. */
+/** Records the outcome of each numbered message, and how often it was consumed. */
 export class Ledger {
   private outcomes = new Uint8Array(1_024);
   private seen = new Uint16Array(1_024);
   private next = 0;
-  /** Different messages that were consumed. */
+  /** The number of different messages that were consumed. */
   consumed = 0;
-  /** Deliveries of what had been delivered before. */
+  /** The number of deliveries of messages that had been delivered before. */
   repeated = 0;
-  /** Deliveries of what was never published. */
+  /** The number of deliveries of messages that were never published. */
   invented = 0;
   confirmed = 0;
   unknown = 0;
-  /** Confirmed, and not consumed so far. */
+  /** The number of messages that are confirmed and not consumed so far. */
   lost = 0;
 
-  /** The number of the next message to be published, which is also how many there are. */
+  /** The number of the next message to be published, which is also the count of messages. */
   get published(): number {
     return this.next;
   }
 
-  /** Published, and not consumed so far. */
+  /** The number of messages that are published and not consumed so far. */
   get missing(): number {
     return this.next - this.consumed;
   }
 
-  /** A message that is published now; returns its number. */
+  /** Records a message that is published now; returns its number. */
   publish(): number {
     if (this.next === this.outcomes.length) this.grow();
     return this.next++;
@@ -53,7 +53,7 @@ export class Ledger {
     }
   }
 
-  /** The numbers of what is lost, the first few. */
+  /** Returns the numbers of the first few lost messages. */
   examples(): number[] {
     const found: number[] = [];
     for (let id = 0; id < this.next && found.length < 10; id++) {

@@ -1,7 +1,7 @@
 /**
- * `npm run test:soak [-- --messages 100000 --cuts 20 --kills 3 --seed 1]`: no confirmed message is lost, none
- * unconfirmed is reported confirmed. Runs without and with `republishUnconfirmed`, on a private RabbitMQ, and prints the
- * figures. Exits with 1 when a message is missing that must not be.
+ * `npm run test:soak [-- --messages 100000 --cuts 20 --kills 3 --seed 1]`: checks that no confirmed message is lost and no
+ * unconfirmed message is reported confirmed. Runs without and with `republishUnconfirmed`, on a private RabbitMQ, and prints
+ * the figures. Exits with 1 when a message is lost or invented.
  */
 import { parseArgs } from 'node:util';
 import { startRabbitMq } from '../support/rabbitmq.js';
@@ -26,7 +26,7 @@ const cuts = number('cuts', values.cuts);
 const kills = number('kills', values.kills);
 const seed = number('seed', values.seed);
 
-/** ms between two lines of progress in a log; on a terminal each takes the place of the one before. */
+/** Milliseconds between two lines of progress in a log. On a terminal each line replaces the one before. */
 const LOG_EVERY = 10_000;
 let logged = -Infinity;
 const show = (line: string): void => {
@@ -36,7 +36,7 @@ const show = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-// A broker that boots slowly is no failure of the client.
+// A slow start of the broker is not a failure of the client.
 await using rabbit = await startRabbitMq({ source: 'local', startTimeout: 300_000 });
 const started = performance.now();
 for (const republishUnconfirmed of [false, true]) {

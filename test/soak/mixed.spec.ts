@@ -14,11 +14,11 @@ describe('Messages that fail in every way, over cut connections, killed and bloc
     await broker?.[Symbol.asyncDispose]();
   });
 
-  it.each([1, 10])('end where the table says, with a prefetch of %i', async (prefetch) => {
+  it.each([1, 10])('end as the table says, with a prefetch of %i', async (prefetch) => {
     const figures = await mixed(broker, { messages: 300, prefetch, cuts: 6, kills: 2, blocks: 2, seed: 4_711 });
     expect(figures).toMatchObject({ wrong: 0, differences: [] });
     expect(figures.confirmed).toBeGreaterThanOrEqual(300);
-    // All kinds were there, and some handlers were in the middle of it when their channel was lost.
+    // All kinds occurred, and some handlers were running when their channel was lost.
     expect(Object.values(figures.kinds).filter(({ messages }) => messages! > 0)).toHaveLength(KINDS.length);
     expect(figures.stale).toBeGreaterThan(0);
   });

@@ -8,23 +8,23 @@ import { SoakRun, type SoakFigures } from './soak-run.js';
 
 export interface SoakOptions {
   readonly messages: number;
-  /** Connections cut, at random moments, between two frames or in the midst of one. */
+  /** Connections cut at random moments, between two frames or within one. */
   readonly cuts: number;
   /** SIGKILLs of the broker. */
   readonly kills: number;
   readonly republishUnconfirmed: boolean;
-  /** Of the random moments: the same seed, the same plan. */
+  /** Seed of the random moments: the same seed gives the same plan. */
   readonly seed: number;
   /** Publishes in flight. Default 500. */
   readonly window?: number;
-  /** Called now and then with one line. */
+  /** Called regularly with a line of progress. */
   readonly onProgress?: (line: string) => void;
 }
 
 /**
- * The soak on one broker: connections are cut and the broker is killed, while messages are published and consumed.
+ * Runs the soak on one broker: cuts connections and kills the broker while messages are published and consumed.
  *
- * @throws Error when something hangs, or a publish fails in a way that it must not
+ * @throws Error when the run hangs, or a publish fails in an unexpected way
  */
 export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<SoakFigures & Faults> {
   const { messages, cuts, kills, republishUnconfirmed, window, onProgress } = options;
@@ -41,7 +41,7 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
   });
   const cleanUp = async (): Promise<void> => {
     await run[Symbol.asyncDispose]();
-    // Not through the proxy, where a cut may still be due.
+    // The connection bypasses the proxy, where a cut may still be pending.
     await using connection = await connect({ urls: rabbit.url, reconnect: false });
     const channel = await connection.openChannel();
     await channel.queueDelete(run.queue);
@@ -52,7 +52,7 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
     figures = await run.run(messages, () => disturb(run, rabbit, proxy, options));
   } catch (cause) {
     const state = await brokerState(rabbit, run.queue);
-    // Of two errors the first counts: the broker may be down.
+    // The first of two errors counts: the broker may be down.
     await cleanUp().catch(() => {});
     throw new Error(`${(cause as Error).message}\n${state}`, { cause });
   }
@@ -60,7 +60,7 @@ export async function soak(rabbit: RabbitMq, options: SoakOptions): Promise<Soak
   return { cuts, kills, ...figures };
 }
 
-/** What the broker says of the queue: where something hangs, it may be the broker's to answer for. */
+/** Returns the broker's view of the queue, since the broker may be the cause of a hang. */
 async function brokerState(rabbit: RabbitMq, queue: string): Promise<string> {
   const columns = ['name', 'state', 'leader', 'online', 'messages', 'messages_unacknowledged', 'consumers'];
   const asked = [
@@ -77,7 +77,7 @@ interface Faults {
   readonly kills: number;
 }
 
-/** Each at a random moment of the run, and only while both connections are up: so each is a loss. */
+/** Applies each fault at a random moment of the run, while both connections are up, so that each fault is a loss. */
 async function disturb(run: SoakRun, rabbit: RabbitMq, proxy: TcpProxy, options: SoakOptions): Promise<void> {
   const { cuts, kills, messages, seed } = options;
   const random = seededRandom(seed);
@@ -94,7 +94,7 @@ async function disturb(run: SoakRun, rabbit: RabbitMq, proxy: TcpProxy, options:
       await rabbit.kill();
       await delay(random() * 500);
       await rabbit.start();
-      // What a machine takes to start a broker is no minute without progress.
+      // The start of a broker does not count as time without progress.
       run.goesOn();
     } else await cut(proxy, random);
   }

@@ -10,10 +10,10 @@ import {
 } from '../../lib/client/index.js';
 import { Ledger } from './ledger.js';
 
-/** ms without any progress, after which a run has failed. */
+/** Milliseconds without any progress after which a run has failed. */
 const PATIENCE = 60_000;
 
-/** What a quorum queue allows on RabbitMQ 4 by default, 20 deliveries, a message of this run may well need. */
+/** A message of this run may need more than 20 deliveries, the default limit of a quorum queue on RabbitMQ 4. */
 const DELIVERY_LIMIT = 1_000_000;
 
 export interface SoakRunOptions {
@@ -21,11 +21,11 @@ export interface SoakRunOptions {
   readonly republishUnconfirmed: boolean;
   /** Publishes in flight. Default 500. */
   readonly window?: number | undefined;
-  /** ms between two publishes. Default 0. */
+  /** Pause (ms) between two publishes. Default 0. */
   readonly pause?: number;
-  /** ms that a publish which was refused (nacked) waits before it is published again. Default 10. */
+  /** Pause (ms) before a publish that was refused (nacked) is repeated. Default 10. */
   readonly nackPause?: number;
-  /** Called now and then with one line. */
+  /** Called regularly with a line of progress. */
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
@@ -35,33 +35,33 @@ export interface SoakFigures {
   readonly confirmed: number;
   /** Publishes that were rejected with outcome 'unknown'. */
   readonly unknown: number;
-  /** Publishes that the broker refused (basic.nack). With `republishUnconfirmed` they are published again here. */
+  /** Publishes that the broker refused (basic.nack). With `republishUnconfirmed` the run publishes them again. */
   readonly nacked: number;
   readonly consumed: number;
-  /** Deliveries of what had been delivered before. */
+  /** Deliveries of messages that had been delivered before. */
   readonly repeated: number;
-  /** Connections lost, of the publisher and of the consumer. */
+  /** Lost connections of the publisher and of the consumer. */
   readonly losses: readonly [publisher: number, consumer: number];
-  /** Confirmed, and never consumed. Must be 0. */
+  /** Messages that were confirmed and never consumed. Must be 0. */
   readonly lost: number;
-  /** Published, and never consumed. Must be 0 with `republishUnconfirmed`. */
+  /** Messages that were published and never consumed. Must be 0 with `republishUnconfirmed`. */
   readonly missing: number;
-  /** Consumed, and never published. Must be 0. */
+  /** Messages that were consumed and never published. Must be 0. */
   readonly invented: number;
 }
 
-/** Calls back at the first publish confirmed, or message consumed, from that number on. */
+/** Calls `seen` when a message with the number `from` or higher is confirmed or consumed. */
 interface Watcher {
   readonly from: number;
   readonly seen: () => void;
 }
 
-/** Events that an error repeats. */
+/** The number of events that an error quotes. */
 const TOLD = 30;
 
 /**
  * Publishes numbered messages to a durable quorum queue, with many confirms in flight, and consumes them with acks on
- * another connection, whatever happens meanwhile; then compares what was confirmed with what was consumed.
+ * another connection, through all faults; then compares the confirmed messages with the consumed ones.
  */
 export class SoakRun implements AsyncDisposable {
   readonly queue = `soak-${process.pid}-${Date.now()}`;
@@ -72,9 +72,9 @@ export class SoakRun implements AsyncDisposable {
   private readonly started = performance.now();
   private nacked = 0;
   private failure: Error | undefined;
-  /** Continues `publish()`. */
+  /** Resumes `publish()`. */
   private wake = (): void => {};
-  /** What the connections told last. */
+  /** The last events of the connections. */
   private readonly told: string[] = [];
   private lastProgress = performance.now();
 
@@ -91,7 +91,7 @@ export class SoakRun implements AsyncDisposable {
     this.note('consumer', consumer);
   }
 
-  /** Connects, declares the queue and begins to consume. */
+  /** Connects, declares the queue and starts to consume. */
   static async start(options: SoakRunOptions): Promise<SoakRun> {
     const [publisher, consumer] = [await connect(options.connection), await connect(options.connection)];
     const publishing = await publisher.openChannel({
@@ -105,22 +105,22 @@ export class SoakRun implements AsyncDisposable {
     return run;
   }
 
-  /** Publishes that have their outcome. */
+  /** The number of publishes that have their outcome. */
   get settled(): number {
     return this.ledger.confirmed + this.ledger.unknown + (this.options.republishUnconfirmed ? 0 : this.nacked);
   }
 
   /**
-   * Publishes while `meanwhile` runs, then waits for what the broker still has.
+   * Publishes while `meanwhile` runs, then consumes the messages that the broker still has.
    *
-   * @param messages how many to publish, however long `meanwhile` takes. Infinity: until it is over
-   * @throws Error when something hangs, or a publish fails in a way that it must not
+   * @param messages how many to publish, however long `meanwhile` takes; Infinity publishes until `meanwhile` ends
+   * @throws Error when the run hangs, or a publish fails in an unexpected way
    */
   async run(messages: number, meanwhile: () => Promise<void>): Promise<SoakFigures> {
     const ticker = setInterval(() => this.progress(), 1_000);
     try {
       let over = false;
-      // A fault that fails ends the publishing, which would wait for its moment for ever.
+      // A fault that fails ends the publishing, which would otherwise wait for ever.
       const faults = meanwhile()
         .catch((error: unknown) => this.fail(error as Error))
         .finally(() => (over = true));
@@ -135,26 +135,29 @@ export class SoakRun implements AsyncDisposable {
     return this.figures();
   }
 
-  /** ms, on the clock of `performance.now()`, at which the first publish that is called from now on is confirmed. */
+  /**
+   * Resolves with the time, on the clock of `performance.now()`, at which the first publish that is called from now on is
+   * confirmed.
+   */
   nextConfirm(): Promise<number> {
     return this.watch(this.confirmWatchers);
   }
 
-  /** Likewise, at which the first message that is published from now on is consumed. */
+  /** Resolves with the time, on the same clock, at which the first message that is published from now on is consumed. */
   nextDelivery(): Promise<number> {
     return this.watch(this.deliveryWatchers);
   }
 
-  /** Begins the minute without progress anew. */
+  /** Restarts the minute without progress. */
   goesOn(): void {
     this.lastProgress = performance.now();
   }
 
-  /** Looks again and again; not so after a minute without any progress is a failure. */
+  /** Polls until the condition holds. @throws Error after a minute without any progress */
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
     if (!(await this.comes(condition))) {
       const states = `publisher ${this.publisher.state}, consumer ${this.consumer.state}`;
-      throw new Error(`nothing has moved for a minute; ${this.line()}; ${states}\n${this.told.join('\n')}`);
+      throw new Error(`no progress for a minute; ${this.line()}; ${states}\n${this.told.join('\n')}`);
     }
   }
 
@@ -186,7 +189,7 @@ export class SoakRun implements AsyncDisposable {
       delivery.ack();
       this.moved(this.deliveryWatchers, id);
     });
-    // The consumer has to survive whatever comes.
+    // The consumer must survive all faults.
     channel.on('consumerCancelled', (error) => this.fail(error));
     channel.on('closed', (error) => this.fail(error));
   }
@@ -233,7 +236,7 @@ export class SoakRun implements AsyncDisposable {
 
   private async drained(): Promise<void> {
     await this.comes(() => this.ledger.lost === 0);
-    // What is in doubt may still be in the queue.
+    // Messages with an unknown outcome may still be in the queue.
     await this.comes(() => this.isEmpty());
     await delay(200);
   }
@@ -243,13 +246,13 @@ export class SoakRun implements AsyncDisposable {
       await using channel = await this.consumer.openChannel({ restore: false });
       return (await channel.queueDeclare(this.queue, { passive: true })).messageCount === 0;
     } catch (error) {
-      // The last cut may not have reached the consumer yet.
+      // The consumer may not have noticed the last cut yet.
       if (error instanceof ConnectionLostError) return false;
       throw error;
     }
   }
 
-  /** Looks again and again. False after a minute without any progress. */
+  /** Polls until the condition holds. Resolves with false after a minute without any progress. */
   private async comes(condition: () => boolean | Promise<boolean>): Promise<boolean> {
     while (!(await condition())) {
       this.check();
@@ -282,7 +285,7 @@ export class SoakRun implements AsyncDisposable {
     this.check();
   }
 
-  /** The first failure counts; nothing is waited for any more. */
+  /** Stores the first failure and ends all waiting. */
   private fail(error: Error | undefined): void {
     this.failure ??= error;
     this.wake();

@@ -35,20 +35,20 @@ import {
 import { MAX_MESSAGE_SIZE, QUEUES, type Letter, type QueueName } from './kinds.js';
 import type { MixedLedger } from './ledger.js';
 
-/** Takes the rejected messages. */
+/** The queue of the rejected messages. */
 export const DEAD = 'dead';
-/** ms that retries wait. */
+/** Delay (ms) of retries. */
 export const DELAY = 300;
-/** ms that handlers of `slow` may run. */
+/** Milliseconds that handlers of `slow` may run. */
 const TIMEOUT = 100;
-/** ms that handlers of `late` take. */
+/** Milliseconds that handlers of `late` take. */
 const LATE = 300;
 /** Deliveries that the queue `limited` allows. */
 const LIMIT = 3;
-/** ms that a publish may take: a node that is killed on a busy machine takes its time to come back. */
+/** Milliseconds that a publish may take: a node that is killed on a busy machine is slow to start again. */
 export const PATIENCE = 600_000;
 
-/** The result of a handler that has not handled its message. */
+/** The result of a handler that returns its message unhandled. */
 const GIVEN_BACK = Symbol('given back');
 
 const BATCH = { size: 5, maxWait: 50 } as const;
@@ -56,14 +56,14 @@ const BATCH = { size: 5, maxWait: 50 } as const;
 function queueOf(name: QueueName): QueueDefinition {
   return quorumQueue(name, {
     deadLetterExchange: DEAD,
-    // Dead-lettered messages survive the death of the broker, too.
+    // Makes dead-lettered messages survive the death of the broker too.
     deadLetterStrategy: 'at-least-once',
     overflow: 'reject-publish',
     deliveryLimit: name === 'limited' ? LIMIT : 1_000_000,
   });
 }
 
-/** Starts the application: a consumer of each queue, with this prefetch. */
+/** Starts the application: one consumer per queue, with this prefetch. */
 export async function startApplication(
   url: string,
   prefetch: number,
@@ -95,7 +95,7 @@ export async function startApplication(
   return app;
 }
 
-/** Refuses messages by a header, before their body is looked at. */
+/** Refuses messages by a header, before their body is decoded. */
 @Injectable()
 class KindGuard implements CanActivate {
   canActivate(execution: ExecutionContext): boolean {
@@ -112,7 +112,7 @@ const refusing: PipeTransform = {
   },
 };
 
-/** Resolves when the handler's time is over, or its channel lost. */
+/** Resolves when the handler's time is over, or its channel is lost. */
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
@@ -129,14 +129,14 @@ function consumersOf(ledger: MixedLedger, prefetch: number) {
     prefetch,
   });
 
-  /** Runs a handler, and tells the ledger. */
+  /** Runs a handler and reports it to the ledger. */
   async function told<T>(letter: Letter, context: AmqpContext, handle: () => T | Promise<T>): Promise<T> {
     const { attempt, delivery, signal } = context;
     const running = { n: letter.n, attempt, delivery, signal };
     ledger.begin(running);
     let well = false;
     try {
-      // Other messages come meanwhile.
+      // Lets other messages arrive in between.
       await new Promise((resolve) => setImmediate(resolve));
       const result = await handle();
       well = result !== GIVEN_BACK;
@@ -160,7 +160,7 @@ function consumersOf(ledger: MixedLedger, prefetch: number) {
       });
     }
 
-    /** Messages whose handler goes on when its channel is lost, if nobody tells it. */
+    /** Messages whose handler continues after its channel is lost, unless its signal aborts. */
     @AmqpConsumer('late', retried(3))
     late(@Payload() letter: Letter, @Ctx() context: AmqpContext): Promise<void> {
       return told(letter, context, () => Promise.race([delay(LATE), aborted(context.signal)]));

@@ -6,18 +6,18 @@ export interface MixedBroker extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
   readonly port: number;
-  /** Makes what was declared until now survive a death. */
+  /** Makes all declarations so far survive a kill. */
   flush(): Promise<void>;
-  /** Ends the broker, and starts it again with what is durable. */
+  /** Kills the broker, and starts it again with its durable state. */
   kill(): Promise<void>;
-  /** Takes no publishes any more. */
+  /** Makes the broker accept no publishes. */
   block(): Promise<void>;
   unblock(): Promise<void>;
 }
 
-/** A private RabbitMQ, that is killed by SIGKILL and blocked by its memory alarm. */
+/** Starts a private RabbitMQ, which is killed by SIGKILL and blocked by its memory alarm. */
 export async function realBroker(): Promise<MixedBroker> {
-  // A broker that boots slowly is no failure of the application.
+  // A slow start of the broker is not a failure of the application.
   const rabbit = await startRabbitMq({ source: 'local', startTimeout: 400_000 });
   return {
     name: 'RabbitMQ',
@@ -34,7 +34,7 @@ export async function realBroker(): Promise<MixedBroker> {
   };
 }
 
-/** An embedded broker in this process. */
+/** Starts an embedded broker in this process. */
 export async function embeddedBroker(): Promise<MixedBroker> {
   const broker = await EmbeddedBroker.start({ port: 0, journalSize: 0 });
   return {

@@ -1,11 +1,11 @@
 import type { ConsumerFailure } from '../../../src/index.js';
 
-/** The end of a message, by the table of docs/consumers.md. */
+/** The end of a message, as the table of docs/consumers.md lists it. */
 export type End = 'handled' | 'parked' | 'dead-lettered' | 'discarded' | 'answered' | 'answered with an error';
 
 export type Decision = ConsumerFailure['decision'];
 
-/** The queues of the application. Each has one consumer; only `expiring` has none. */
+/** The queues of the application. Each has one consumer, except `expiring`, which has none. */
 export const QUEUES = [
   'work',
   'late',
@@ -20,20 +20,20 @@ export const QUEUES = [
 ] as const;
 export type QueueName = (typeof QUEUES)[number];
 
-/** A kind of message: where it is sent, and what the table says of it. */
+/** A kind of message: its queue, and its row of the table. */
 export interface Kind {
   readonly name: string;
   readonly queue: QueueName;
-  /** Of a thousand messages. */
+  /** Share of the messages, per thousand. */
   readonly share: number;
   readonly end: End;
-  /** The decisions that `failures$` reports, by attempt. Nothing fails without one. */
+  /** The decisions that `failures$` reports, by attempt. Without an entry no attempt fails. */
   readonly decisions?: Readonly<Record<number, readonly Decision[]>>;
-  /** The request is also rejected, so the dead-letter exchange gets it. */
+  /** The request is also rejected, so the dead-letter exchange receives it. */
   readonly alsoDead?: boolean;
-  /** `failures$` does not tell of it, since the handler settles it. */
+  /** The handler settles the message, so `failures$` does not report it. */
   readonly byHand?: boolean;
-  /** ms after which the broker expires the message, of which nobody tells. */
+  /** Milliseconds after which the broker expires the message. No event reports the expiry. */
   readonly expiration?: number;
 }
 
@@ -60,7 +60,7 @@ export const KINDS: readonly Kind[] = [
   { name: 'acked by hand', queue: 'hand', share: 40, end: 'handled' },
   { name: 'nacked once by hand', queue: 'hand', share: 10, end: 'handled', byHand: true },
   { name: 'rejected by hand', queue: 'hand', share: 10, end: 'dead-lettered', byHand: true },
-  // The whole batch is retried when one of it throws.
+  // When one message throws, the whole batch is retried.
   { name: 'of a batch', queue: 'batch', share: 50, end: 'handled', decisions: { 1: ['retry'] } },
   { name: 'throws for its batch', queue: 'batch', share: 4, end: 'handled', decisions: { 1: ['retry'] } },
   { name: 'of a batch, rejected', queue: 'batch', share: 6, end: 'dead-lettered', decisions: { 1: ['dead-letter', 'retry'] } },
@@ -81,13 +81,13 @@ export interface Letter {
 
 export const MAX_MESSAGE_SIZE = 20_000;
 
-/** The bytes or the value to publish. */
+/** Returns the bytes or the value to publish. */
 export function bodyOf(n: number, { name }: Kind): Letter | Buffer {
   if (name === 'undecodable') return Buffer.from('{"n":');
   return { n, kind: name, ...(name === 'too large' ? { pad: 'x'.repeat(1.5 * MAX_MESSAGE_SIZE) } : {}) };
 }
 
-/** By a number from 0 to 1. */
+/** Chooses a kind by a number from 0 to 1. */
 export function drawKind(random: number): Kind {
   let left = random * KINDS.reduce((sum, { share }) => sum + share, 0);
   return KINDS.find(({ share }) => (left -= share) < 0) ?? KINDS[0]!;

@@ -2,10 +2,10 @@ import type { ConsumerFailure } from '../../../src/index.js';
 import type { Delivery } from '../../../lib/client/index.js';
 import { KINDS, type Kind, type QueueName } from './kinds.js';
 
-/** The outcome that the publisher of a message was told. */
+/** The outcome that the publisher of a message received. */
 const [UNPUBLISHED, CONFIRMED, UNKNOWN, NOT_SENT] = [0, 1, 2, 3];
 
-/** One handler that runs. */
+/** A handler that runs. */
 export interface Running {
   readonly n: number;
   readonly attempt: number;
@@ -13,10 +13,10 @@ export interface Running {
   readonly signal: AbortSignal;
 }
 
-/** Differences that are told one by one. */
+/** The number of differences that are described one by one. */
 const TOLD = 20;
 
-/** Counts an event for each message. Its size is fixed, since the memory of the process is measured. */
+/** Counts an event per message. Its size is fixed, since the memory of the process is measured. */
 class Tally {
   private readonly counts: Uint8Array;
 
@@ -33,21 +33,21 @@ class Tally {
   }
 }
 
-/** Compares what became of each published message with the table. */
+/** Compares the fate of each published message with the table. */
 export class MixedLedger {
-  /** Something was cut, killed or blocked: messages may come twice. */
+  /** Whether a connection was cut or a broker killed or blocked: messages may then be delivered twice. */
   disturbed = false;
   readonly differences: string[] = [];
   /** The number of all differences. */
   wrong = 0;
   confirmed = 0;
   unknown = 0;
-  /** Handler calls, and those of them for a second attempt or a later one. */
+  /** All handler calls, and the calls for a second or later attempt. */
   calls = 0;
   retried = 0;
   /** Messages whose channel was lost while they were handled. */
   stale = 0;
-  /** Two copies of a message, both at the broker, that were handled at the same time. */
+  /** Messages of which the broker had two copies that were handled at the same time. */
   twins = 0;
   private next = 0;
   private readonly kinds: Uint8Array;
@@ -69,7 +69,7 @@ export class MixedLedger {
     this.decided = { park: tally(), 'dead-letter': tally(), discard: tally() };
   }
 
-  /** The number of the next message, which is also how many there are. */
+  /** The number of the next message, which is also the count of messages. */
   get published(): number {
     return this.next;
   }
@@ -85,28 +85,31 @@ export class MixedLedger {
     this.confirmed++;
   }
 
-  /** The connection was lost before the confirm or the answer: the broker has it, or not. */
+  /** Records that the connection was lost before the confirm or the answer: the broker may or may not have the message. */
   doubt(n: number): void {
     this.told[n] = UNKNOWN;
     this.unknown++;
   }
 
-  /** It was not sent: it does not count. */
+  /** Records that the message was not sent, so it does not count. */
   forget(n: number): void {
     this.told[n] = NOT_SENT;
   }
 
-  /** Messages of the queue that began, to be handled well, only after the second attempt at another one. */
+  /**
+   * Returns the number of messages of the queue that were to be handled well and began only after a second attempt at another
+   * message.
+   */
   lateIn(queue: QueueName): number {
     return this.late.get(queue) ?? 0;
   }
 
-  /** Second attempts and later ones in the queue. */
+  /** Returns the number of second and later attempts in the queue. */
   retriedIn(queue: QueueName): number {
     return this.secondAttempts.get(queue) ?? 0;
   }
 
-  /** A handler begins. */
+  /** Records that a handler begins. */
   begin(running: Running): void {
     const { n, attempt } = running;
     const { queue, name } = this.kindOf(n);
@@ -120,7 +123,7 @@ export class MixedLedger {
     this.running.set(n, others.add(running));
   }
 
-  /** It has ended. @param well it has handled the message, and that counts */
+  /** Records that a handler ends. @param well the handler has handled the message */
   end(running: Running, well: boolean): void {
     const all = this.running.get(running.n);
     all?.delete(running);
@@ -133,32 +136,32 @@ export class MixedLedger {
     (error ? this.errors : this.answers).add(n);
   }
 
-  /** `failures$` tells. */
+  /** Checks a failure that `failures$` reports. */
   onFailure({ messageId, attempt, decision, cause }: ConsumerFailure): void {
     const n = Number(messageId?.slice(1));
     if ((cause as Error | undefined)?.name === 'StaleDeliveryError') this.stale++;
     if (decision in this.decided) this.decided[decision as 'park'].add(n);
-    // A message that cannot leave its queue goes back to it.
+    // A message that cannot leave its queue is requeued.
     if (decision === 'requeue' && this.disturbed) return;
     const { decisions = {}, queue } = this.kindOf(n);
-    // Each of a batch fails as often as another makes it fail.
+    // Every message of a batch fails as often as another one makes the batch fail.
     const due = decisions[queue === 'batch' && !(attempt in decisions) ? 1 : attempt];
-    if (!due?.includes(decision)) this.differ(n, `attempt ${attempt} is told as '${decision}': ${String(cause)}; due is ${due?.join(' or ') ?? 'no failure'}`); // prettier-ignore
+    if (!due?.includes(decision)) this.differ(n, `attempt ${attempt} is reported as '${decision}': ${String(cause)}; expected ${due?.join(' or ') ?? 'no failure'}`); // prettier-ignore
   }
 
-  /** A message is in a parked queue. */
+  /** Records that a message is in a parked queue. */
   onParked(n: number, reason: string | undefined, bodySize: number): void {
     this.parked.add(n);
     if (!reason) this.differ(n, 'is parked without a reason');
     if ((bodySize === 0) !== (this.kindOf(n).name === 'too large')) this.differ(n, `is parked with ${bodySize} bytes`);
   }
 
-  /** The dead-letter exchange got it. */
+  /** Records that the dead-letter exchange received a message. */
   onDead(n: number): void {
     this.dead.add(n);
   }
 
-  /** It is known what has become of the message, or nobody knows whether it was published. */
+  /** Returns whether the fate of the message is known, or its publisher has no confirm. */
   isOver(n: number): boolean {
     if (this.told[n] !== CONFIRMED) return this.told[n] !== UNPUBLISHED;
     const { end, byHand, queue, expiration } = this.kindOf(n);
@@ -166,7 +169,7 @@ export class MixedLedger {
       case 'handled':
         return this.done.of(n) > 0;
       case 'parked':
-        // The broker may have dropped it, and does not tell.
+        // The broker may have dropped the message without an event.
         return this.decided.park.of(n) > 0 || (queue === 'limited' && this.disturbed);
       case 'dead-lettered':
         if (expiration !== undefined) return true;
@@ -187,7 +190,7 @@ export class MixedLedger {
     return `message ${n}, '${this.kindOf(n).name}', ${told}: ${counts.join(', ')}`;
   }
 
-  /** Compares the messages from `from` on with the table. @param exactly each has exactly one end */
+  /** Compares the messages from `from` on with the table. @param exactly each message has exactly one end */
   compare(from: number, exactly: boolean): void {
     for (let n = from; n < this.next; n++) {
       if (this.told[n] === UNPUBLISHED) this.differ(n, 'has no outcome');
@@ -195,7 +198,7 @@ export class MixedLedger {
     }
   }
 
-  /** The numbers of messages by kind and end. */
+  /** Returns the numbers of messages by kind and end. */
   report(): Record<string, Record<string, number>> {
     const none = { messages: 0, unknown: 0, handled: 0, parked: 0, dead: 0, discarded: 0, answers: 0, errors: 0 };
     const rows: Record<string, Record<string, number>> = Object.fromEntries(
@@ -221,25 +224,25 @@ export class MixedLedger {
       answered: this.answers.of(n),
       'answered with an error': this.errors.of(n),
     };
-    // The broker itself drops what it has got back too often, when the connection was lost once more.
+    // The broker itself drops a message that was requeued too often, when the connection was lost once more.
     const dropped = queue === 'limited' && this.disturbed && is['dead-lettered'] > 0;
     for (const name of Object.keys(is) as (keyof typeof is)[]) {
       const count = is[name];
       const due = name === end || (name === 'dead-lettered' && alsoDead === true);
       if (dropped && (name === 'parked' || name === 'dead-lettered')) continue;
-      if (this.told[n] === NOT_SENT && count > 0) this.differ(n, `was told as not sent, and is ${name}`);
+      if (this.told[n] === NOT_SENT && count > 0) this.differ(n, `was reported as not sent, and is ${name}`);
       if (due ? count === 0 && this.told[n] === CONFIRMED : count > 0) this.differ(n, `is ${due ? 'not ' : ''}${name}`);
       if (exactly && count > 1) this.differ(n, `is ${name} ${count} times`);
     }
   }
 
   /**
-   * Two handlers have the message at the same time. That may only be where the broker has it twice: the first one's
-   * delivery is as good as ever, and the broker does not deliver a message again that it has not got back.
+   * Checks two handlers that have the message at the same time. Only two copies at the broker allow this: the first delivery
+   * is still valid, and the broker does not redeliver a message that was not returned to it.
    */
   private meet(first: Running, second: Running): void {
     if (first.delivery.stale)
-      this.differ(second.n, `attempt ${second.attempt} begins while a handler runs that does not know that its channel is lost`); // prettier-ignore
+      this.differ(second.n, `attempt ${second.attempt} begins while a handler runs whose signal has not aborted although its channel is lost`); // prettier-ignore
     else if (!this.disturbed)
       this.differ(second.n, `attempt ${second.attempt} begins while attempt ${first.attempt} runs`);
     else this.twins++;

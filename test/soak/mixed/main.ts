@@ -1,7 +1,7 @@
 /**
- * `npm run test:mixed [-- --messages 10000 --prefetch 1,10,200 --cuts 12 --kills 3 --blocks 6 --seed 1 --embedded]`: messages
- * that fail in every way, while connections are cut and the broker is killed and blocked. Each must end where the table of
- * docs/consumers.md says. Runs on a private RabbitMQ, or on an embedded broker. Exits with 1 on any difference.
+ * `npm run test:mixed [-- --messages 10000 --prefetch 1,10,200 --cuts 12 --kills 3 --blocks 6 --seed 1 --embedded]`: publishes
+ * messages that fail in every way, while connections are cut and the broker is killed and blocked. Each message must end as
+ * the table of docs/consumers.md says. Runs on a private RabbitMQ, or on an embedded broker. Exits with 1 on any difference.
  */
 import { parseArgs } from 'node:util';
 import { embeddedBroker, realBroker } from './brokers.js';
@@ -24,10 +24,12 @@ const number = (name: string, value: string): number => {
   if (!Number.isInteger(parsed) || parsed < 0) throw new Error(`--${name} must be a whole number`);
   return parsed;
 };
-const [messages, cuts, kills, blocks, seed] = (['messages', 'cuts', 'kills', 'blocks', 'seed'] as const).map((name) => number(name, values[name])) as [number, number, number, number, number]; // prettier-ignore
+const [messages, cuts, kills, blocks, seed] = (['messages', 'cuts', 'kills', 'blocks', 'seed'] as const).map((name) =>
+  number(name, values[name]),
+) as [number, number, number, number, number]; // Milliseconds between two lines of progress.
 const prefetches = values.prefetch.split(',').map((value) => number('prefetch', value));
 
-/** ms between two lines of progress. */
+/** Bytes by which the heap may have grown from the end of the first part to the end of the last. */
 const LOG_EVERY = 10_000;
 let logged = -Infinity;
 const onProgress = (line: string): void => {

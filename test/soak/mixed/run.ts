@@ -12,11 +12,11 @@ import type { MixedBroker } from './brokers.js';
 import { bodyOf, drawKind, kindNamed, KINDS, QUEUES, type Kind, type QueueName } from './kinds.js';
 import { MixedLedger } from './ledger.js';
 
-/** ms without any progress, after which a run has failed. */
+/** Milliseconds without any progress after which a run has failed. */
 const STUCK = 300_000;
 /** Publishes and requests in flight. */
 const WINDOW = 200;
-/** The messages with faults are published in so many parts: the memory is measured after each. */
+/** Parts in which the messages with faults are published; the memory is measured after each part. */
 const PARTS = 3;
 
 export interface MixedOptions {
@@ -25,7 +25,7 @@ export interface MixedOptions {
   readonly cuts: number;
   readonly kills: number;
   readonly blocks: number;
-  /** Of messages and faults: the same seed, the same plan. */
+  /** Seed of messages and faults: the same seed gives the same plan. */
   readonly seed: number;
   readonly onProgress?: (line: string) => void;
 }
@@ -39,7 +39,7 @@ export interface MixedFigures {
   readonly retried: number;
   readonly stale: number;
   readonly twins: number;
-  /** Most messages that were held at once, as they could not leave while the broker was blocked. */
+  /** The most messages that were held at once because they could not leave a blocked broker. */
   readonly held: number;
   /** Bytes of the heap after each part. */
   readonly heap: readonly number[];
@@ -51,7 +51,7 @@ export interface MixedFigures {
 
 type Fault = 'cut' | 'kill' | 'block';
 
-/** One application with one prefetch, from its start to its end. */
+/** Runs one application with one prefetch, from its start to its end. */
 export async function mixed(broker: MixedBroker, options: MixedOptions): Promise<MixedFigures> {
   await using proxy = await TcpProxy.start(broker.port);
   const ledger = new MixedLedger(3 * options.messages + 5_000);
@@ -78,7 +78,7 @@ class MixedRun {
   private mostHeld = 0;
   private lastProgress = performance.now();
   private progress = -1;
-  /** Of what has no end yet, the first. */
+  /** The first message without an end. */
   private firstOpen = 0;
 
   constructor(
@@ -114,7 +114,7 @@ class MixedRun {
         await this.withFaults(part);
         this.heap.push(heapUsed());
       }
-      // Messages that came after their part was compared.
+      // Some messages arrive after their part was compared.
       await this.takeEnds();
       this.ledger.compare(0, false);
     } finally {
@@ -131,8 +131,8 @@ class MixedRun {
   }
 
   /**
-   * All messages are there before the consumers are. A retry goes to the end of its queue: so each message that is handled
-   * well begins before the second attempt of any other, or it has waited for a delay.
+   * Publishes all messages before the consumers start. A retry goes to the end of its queue, so each message that is handled
+   * well begins before any second attempt, unless it has waited for a delay.
    */
   private async withoutFaults(): Promise<void> {
     const { ledger } = this;
@@ -152,7 +152,9 @@ class MixedRun {
       this.wrong(`${ledger.lateIn('work')} messages were handled only behind a second attempt`);
   }
 
-  /** More messages fail than the prefetch has room for, and none can leave: those behind them are handled all the same. */
+  /**
+   * Makes more messages fail than the prefetch allows, with no way out of the queue: the messages behind them must be handled.
+   */
   private async whileBlocked(): Promise<void> {
     const { ledger, broker } = this;
     const from = ledger.published;
@@ -187,7 +189,7 @@ class MixedRun {
     const faults = this.disturb(part, ledger.confirmed, count);
     let inFlight = 0;
     let wake = (): void => {};
-    // Each message that the broker may not have is made good by another.
+    // Each message that the broker may not have is replaced by another.
     while (ledger.confirmed + inFlight < until || inFlight > 0) {
       while (inFlight < WINDOW && ledger.confirmed + inFlight < until) {
         inFlight++;
@@ -204,7 +206,7 @@ class MixedRun {
     ledger.compare(from, false);
   }
 
-  /** The faults of one part, each when so many messages of it are confirmed. */
+  /** Applies the faults of one part, each after a number of confirmed messages. */
   private async disturb(part: number, from: number, count: number): Promise<void> {
     const { cuts, kills, blocks } = this.options;
     const share = (all: number): number => Math.floor((part * all) / PARTS) - Math.floor(((part - 1) * all) / PARTS);
@@ -221,7 +223,7 @@ class MixedRun {
     }
   }
 
-  /** Until handlers were called a hundred times more, or for two seconds. */
+  /** Blocks the broker until handlers were called a hundred times more, or for two seconds. */
   private async blockForAWhile(): Promise<void> {
     await this.broker.block();
     const { calls } = this.ledger;
@@ -258,7 +260,7 @@ class MixedRun {
     }
   }
 
-  /** Until it is known of each message what has become of it, and no queue has any. */
+  /** Waits until the fate of each message is known, and all queues are empty. */
   private async drain(): Promise<void> {
     const { ledger } = this;
     await this.until('each message has its end', () => {
@@ -276,7 +278,7 @@ class MixedRun {
     });
   }
 
-  /** Messages in the queues that messages pass through. */
+  /** Returns the number of messages in the queues that messages pass through. */
   private async waiting(): Promise<number> {
     let sum = 0;
     await this.eachQueue(async (channel, queue) => {
@@ -286,7 +288,7 @@ class MixedRun {
     return sum;
   }
 
-  /** Takes the messages that are parked, and those of the dead-letter exchange. */
+  /** Takes the messages of the parked queues and of the dead-letter exchange. */
   private async takeEnds(): Promise<void> {
     await this.eachQueue(async (channel, queue) => {
       if (queue !== DEAD && !queue.endsWith('.parked')) return;
@@ -302,7 +304,7 @@ class MixedRun {
     });
   }
 
-  /** Each queue that is there. The broker may have ended meanwhile: then once more. */
+  /** Calls `work` for each queue that exists. */
   private async eachQueue(work: (channel: Channel, queue: string) => Promise<void>): Promise<void> {
     const channel = await this.direct.openChannel();
     const known = this.queueNames();
@@ -338,7 +340,7 @@ class MixedRun {
     this.ledger.differences.push(what);
   }
 
-  /** Looks again and again. @throws Error after some minutes without any progress */
+  /** Polls until the condition holds. @throws Error after some minutes without any progress */
   private async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
     this.lastProgress = performance.now();
     while (!(await condition())) {
@@ -348,7 +350,7 @@ class MixedRun {
       this.progress = progress;
       if (performance.now() - this.lastProgress > STUCK) {
         const states = this.registry.list().map(({ queue, state, inFlight, held }) => `${queue}: ${state}, ${inFlight} in flight, ${held} held`); // prettier-ignore
-        throw new Error(`waited in vain: ${what}; ${states.join('; ')}`);
+        throw new Error(`no progress while waiting for: ${what}; ${states.join('; ')}`);
       }
       await delay(5);
     }
@@ -374,7 +376,7 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 
 let collect: (() => void) | undefined;
 
-/** Bytes, after a full garbage collection. */
+/** Returns the bytes of the heap after a full garbage collection. */
 function heapUsed(): number {
   setFlagsFromString('--expose-gc');
   collect ??= runInNewContext('gc') as () => void;
