@@ -1,29 +1,32 @@
-/** What a client has to be able to do for the benchmark; one small adapter each, the client's own best way to do it. */
+/**
+ * The operations that the benchmark needs of a client. Each client has one small adapter, which uses the client in its fastest
+ * way.
+ */
 export interface Adapter {
   open(url: string): Promise<Session>;
 }
 
 export interface Session {
   openChannel(options: ChannelSettings): Promise<Channel>;
-  /** Ends it, politely where that is quick. */
+  /** Ends the connection, with an orderly close where that is quick. */
   close(): Promise<void>;
 }
 
 export interface ChannelSettings {
   readonly confirm: boolean;
-  /** 0: no limit. */
+  /** 0 for no limit. */
   readonly prefetch: number;
-  /** The benchmark keeps no more than this unconfirmed. */
+  /** The most publishes that the benchmark keeps unconfirmed. */
   readonly unconfirmed: number;
 }
 
 export interface Channel {
-  /** Returns what to wait for before the next batch, if anything. */
+  /** Publishes a message. Returns a promise to await before the next batch, if there is one. */
   publish(exchange: string, routingKey: string, body: Buffer): Promise<unknown> | undefined;
-  /** Calls `confirmed` on the broker's ack of this message; any other outcome ends the process. */
+  /** Publishes a message and calls `confirmed` on the broker's ack; any other outcome ends the process. */
   publishConfirmed(exchange: string, routingKey: string, body: Buffer, confirmed: () => void): void;
-  /** Calls `onMessage` with every body, and acks it then, unless `noAck`. */
+  /** Calls `onMessage` with every body, then acks the message unless `noAck`. */
   consume(queue: string, noAck: boolean, onMessage: (body: Uint8Array) => void): Promise<unknown>;
-  /** One round trip: what was published before is the broker's. */
+  /** Makes one round trip: when it resolves, the broker has every message that was published before. */
   sync(): Promise<unknown>;
 }

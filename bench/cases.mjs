@@ -1,8 +1,8 @@
 import { nestCases } from './nest/cases.mjs';
 
 /**
- * What is measured. `atMost` is what the project wants to reach: our figure against the best peer's, or with `against`,
- * our own in the other case.
+ * The cases of the benchmark. `atMost` is the project's target: the limit of our figure divided by the best peer's, or with
+ * `against` by our own figure of the other case.
  *
  * @typedef {object} Case
  * @property {string} name on the command line
@@ -12,14 +12,14 @@ import { nestCases } from './nest/cases.mjs';
  * @property {number} [channels] default 1
  * @property {number} [consumers] default 1
  * @property {number} [unconfirmed] publishes in flight
- * @property {number} [prefetch] deliveries are acked; without it they need none
+ * @property {number} [prefetch] limit of unacked deliveries; without it deliveries need no ack
  * @property {number} [count] messages, in place of a time
- * @property {'core' | 'module' | 'transport'} [level] who takes part, see clients.mjs; default core
+ * @property {'core' | 'module' | 'transport'} [level] the clients that take part, see clients.mjs; default core
  * @property {{ text: string, properties: object }} [delivery] default `size` bytes
- * @property {boolean} [answered] each message is a request, which only a real broker can bring to its answer
- * @property {'sink' | 'rabbitmq'} [held] where `atMost` holds; default the sink
- * @property {string} [versus] the one peer that counts, in place of the best
- * @property {string} [against] the case of our own that this one must not be worse than
+ * @property {boolean} [answered] each message is a request, which only a real broker can route to its answer
+ * @property {'sink' | 'rabbitmq'} [held] the target on which `atMost` holds; default the sink
+ * @property {string} [versus] the only peer to compare with, in place of the best
+ * @property {string} [against] the case of our own that this one must not exceed
  * @property {Partial<Record<'cpu' | 'wall' | 'p50' | 'p99' | 'rss' | 'rssGrowth', number>>} atMost
  */
 

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** Ours comes first at every level. */
+/** Our client, the first at every level. */
 export const OURS = 'nest-amqp';
 
-/** Who takes part at each level. The peers' modules need `npm ci` in bench/peers and bench/nest-peers. */
+/** The clients of each level. The peers' modules need `npm ci` in bench/peers and bench/nest-peers. */
 export const clients = {
   core: {
     [OURS]: './clients/nest-amqp.mjs',
@@ -16,7 +16,7 @@ export const clients = {
   transport: { [OURS]: './nest/transport.mjs', 'Transport.RMQ': './nest/transport-rmq.mjs' },
 };
 
-/** The same modules in another checkout of this repository, which is built: how a change compares with what was before. */
+/** Our modules in another checkout of this repository, which is built: shows the effect of a change. */
 export const BASE = 'base';
 
 /** @param {string} folder the other checkout */
@@ -28,7 +28,9 @@ export function addBase(folder) {
 
 export const clientNames = [...new Set(Object.values(clients).flatMap((level) => Object.keys(level)))];
 
-/** The clients of a case by name, with their modules: what is held against our own other figures is ours alone. */
+/**
+ * Returns the clients of a case by name, with their modules. A case that is compared with our own figures has our client only.
+ */
 export function clientsOf({ level = 'core', against }, chosen) {
   return Object.entries(clients[level]).filter(
     ([name]) => chosen.includes(name) && (against === undefined || name === OURS),

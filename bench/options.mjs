@@ -5,20 +5,20 @@ import { targetNames } from './targets.mjs';
 
 const usage = `npm run bench -- [case …] [options]
 
-  --targets A,B     where the clients are measured (all): ${targetNames.join(', ')}
-  --rounds N        times that everything is measured (5)
-  --duration MS     length of one measurement (1500)
+  --targets A,B     targets to measure the clients on (all): ${targetNames.join(', ')}
+  --rounds N        number of rounds; each measures every case (5)
+  --duration MS     length of one measurement, in ms (1500)
   --clients A,B     only these clients
   --base FOLDER     compare with another checkout of this repository (npm ci and npm run build there) in place of the peers
-  --out FOLDER      where results.json and a chart for each target go (.build/bench)
-  --check           end with code 1 when a ratio is missed by more than 25 %
+  --out FOLDER      folder for results.json and a chart per target (.build/bench)
+  --check           exit with code 1 when a ratio misses its limit by more than 25 %
   --cpu-prof        keep a CPU profile of every client process in the output folder
 
 cases: ${cases.map(({ name }) => name).join(' ')}
 clients: ${clientNames.join(' ')}
-AMQP_URL: the RabbitMQ to measure against, in place of one of its own`;
+AMQP_URL: the RabbitMQ to measure with, in place of a private one`;
 
-/** What the command line asks for. */
+/** Reads the command line. */
 export function readOptions() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -61,7 +61,7 @@ function known(what, names, all) {
   return names;
 }
 
-/** Those named, and those of our own that they are held against. */
+/** Returns the named cases, and our own cases that they are compared with. */
 function chosenCases(names) {
   if (names.length === 0) return cases;
   known(

@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url';
 /**
  * Starts one of the benchmark's modules in a process of its own.
  *
- * @param {string} module relative to this folder
- * @param {unknown} argument its only argument, as JSON
+ * @param {string} module path relative to this folder
+ * @param {unknown} argument the module's only argument, as JSON
  * @param {readonly string[]} [nodeOptions]
  */
 export function start(module, argument, nodeOptions = []) {
   const path = fileURLToPath(new URL(module, import.meta.url));
   const child = fork(path, [JSON.stringify(argument)], { execArgv: [...nodeOptions] });
   return {
-    /** Its first message. @throws when it ends without one, or takes longer */
+    /** Resolves with the first message. @throws Error when the process ends without one, or takes longer than `timeout` ms */
     message: (timeout) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
@@ -28,7 +28,7 @@ export function start(module, argument, nodeOptions = []) {
           reject(new Error(`${module} ended with code ${code}`));
         });
       }),
-    /** Resolves when it has ended by itself. */
+    /** Resolves when the process has ended by itself. */
     ended: () => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined))),
     stop() {
       child.kill('SIGKILL');

@@ -1,18 +1,19 @@
 import { clientsOf } from './clients.mjs';
 import { start } from './processes.mjs';
 
-/** Of the measured time. Nest and what stands on it is more code, of which each message takes its way through all. */
+/** Warm-up as a part of the measured time. Nest's levels have more code to compile. */
 const WARM_UP_PART = { core: 0.3, module: 1, transport: 1 };
-/** Beyond the measured time, for start and counted runs; milliseconds. */
+/** Milliseconds beyond the measured time, for the start and for runs with a count. */
 const GRACE = 60_000;
 
 /**
- * Measures every case that the target takes with every client, round by round: what the machine does besides falls on all of them.
+ * Measures every case that the target takes with every client, round by round, so that other load on the machine affects all
+ * clients.
  *
  * @param {string} name of the target
  * @param {import('./targets.mjs').Target} target
  * @param {ReturnType<typeof import('./options.mjs').readOptions>} options
- * @returns the samples, one for each case, client and round
+ * @returns the samples, one per case, client and round
  */
 export async function measureRounds(name, target, options) {
   const samples = [];
@@ -24,7 +25,7 @@ export async function measureRounds(name, target, options) {
         if (sample.messages > 0) samples.push({ case: measured.name, client, round, ...sample });
         else
           console.error(
-            `${measured.name}, ${client}: no message in ${options.duration} ms, so no figure of this round`,
+            `${measured.name}, ${client}: no message within ${options.duration} ms, so this round has no figure`,
           );
       }
     }
@@ -50,13 +51,13 @@ async function measure(target, measured, client, file, { duration, out, 'cpu-pro
   }
 }
 
-/** Another one begins in each round. */
+/** Rotates the list, so that each round starts with another client. */
 function inTurn(list, round) {
   const first = round % list.length;
   return [...list.slice(first), ...list.slice(0, first)];
 }
 
-/** One line that changes, or on anything but a terminal one for each step. */
+/** Shows a line of progress. On a terminal it replaces the line before. */
 function progress(line) {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${line}`);
   else if (line) process.stderr.write(`${line}\n`);

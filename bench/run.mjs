@@ -33,6 +33,6 @@ for (const name of options.targets) {
 writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 
 if (options.check && missed.length > 0) {
-  console.error(`missed by more than 25 %:\n${missed.map((line) => `  ${line}`).join('\n')}`);
+  console.error(`ratios over their limit by more than 25 %:\n${missed.map((line) => `  ${line}`).join('\n')}`);
   process.exitCode = 1;
 }

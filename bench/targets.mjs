@@ -3,17 +3,23 @@ import { startRabbitMq } from '../.build/support/rabbitmq.js';
 import { bodyOf } from './body.mjs';
 import { start } from './processes.mjs';
 
-/** Milliseconds. */
+/** Milliseconds that the sink may take to start. */
 const SINK_START_TIMEOUT = 10_000;
-/** What RabbitMQ has ready for a consumer; it could not deliver endlessly. Nest's level takes longer to be compiled. */
+/**
+ * The deliveries that RabbitMQ holds ready for a consumer, since it cannot deliver endlessly. Nest's levels take longer to
+ * compile.
+ */
 const DELIVERIES = { core: 100_000, module: 250_000, transport: 250_000 };
 const DELIVERIES_BYTES = 64 * 1024 * 1024;
-/** What nobody consumes is not to pile up in the broker, but for requests: none of them may be dropped. */
+/**
+ * Length limit of a queue without a consumer, so that publishes do not pile up. Queues of requests have none: no request may be
+ * dropped.
+ */
 const UNCONSUMED = 1000;
 const CORE_PROPERTIES = { contentType: 'application/octet-stream', deliveryMode: 2 };
 
 /**
- * Where a run goes: its URL and the names to use there. `stop()` leaves nothing behind.
+ * The place of a run: its URL and the names to use. `stop()` deletes what `open()` has declared.
  *
  * @typedef {{ url: string, exchange: string, routingKey: string, queue: string, deliveries?: number }} Place
  * @typedef {object} Target
@@ -51,26 +57,26 @@ async function openSink(measured) {
 }
 
 /**
- * That of AMQP_URL, or one of its own. The core's publishes match no binding, so that the broker has little to do; at Nest's
- * level they go to a queue, since a message that comes back is a failure there. What is to be delivered is there before.
+ * Opens the RabbitMQ of AMQP_URL, or a private one. The core's publishes match no binding, which keeps the broker's work small.
+ * At Nest's levels they go to a queue, since a returned message is a failure there. Deliveries are published beforehand.
  */
 async function openRabbitMq() {
   const { connect } = await import('nest-amqp/client');
   const broker = await startRabbitMq();
   const url = new URL(broker.url);
-  // Not every client knows them by itself.
+  // Some clients have no default credentials.
   url.username ||= 'guest';
   url.password ||= 'guest';
   const connection = await connect(url.href);
   const channel = await connection.openChannel({ confirm: true });
   return {
-    // What is compared with our own other cases, or loads a module, is the same in front of any broker.
+    // Comparisons with our own cases, and imports, do not depend on the broker.
     takes: ({ against, work }) => against === undefined && work !== 'import',
     async open(measured) {
       const { work, level, answered } = measured;
       const queue = `nest-amqp-bench-${randomUUID()}`;
       const limit = work === 'confirm' && !answered ? { 'x-max-length': UNCONSUMED } : {};
-      // Were we killed, it would still go.
+      // The queue expires by itself if this process is killed.
       await channel.queueDeclare(queue, { durable: true, arguments: { 'x-expires': 120_000, ...limit } });
       const place = level
         ? { exchange: '', routingKey: queue, queue }

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:broker`: the embedded broker beside RabbitMQ on this machine, the same client in front of both. Rounds
- * take turns, so that a busy minute hits both; the table tells the median and the span of all rounds, and a queue of a
- * million messages is held against its limit. `-- --messages 20000 --backlog 100000 --rounds 3` for a quick look;
+ * `npm run bench:broker`: compares the embedded broker with RabbitMQ on this machine, with the same client for both. Rounds
+ * take turns, so that a busy minute affects both; the table shows the median and the span of all rounds, and the memory of a
+ * queue of a million messages is checked against its limit. `-- --messages 20000 --backlog 100000 --rounds 3` is a quick run;
  * `-- --turns` measures the longest turns of the embedded broker's event loop instead.
  */
 import { parseArgs } from 'node:util';
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 });
 const [messages, backlog, rounds] = [values.messages, values.backlog, values.rounds].map(Number);
 const QUEUE = 'bench';
-/** What the embedded broker may take for the backlog, in bytes. */
+/** Bytes of memory that the embedded broker may use for the backlog. */
 const LIMIT = 1024 ** 3;
 const body = Buffer.from('a small message, 32 bytes long..');
 

@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE = 4096;
 
-/** The resident memory of a process, in bytes (Linux). */
+/** Returns the resident memory of a process, in bytes (Linux). */
 function rssOf(pid) {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE;
 }
 
-/** The embedded broker in a process of its own. */
+/** Starts the embedded broker in a process of its own. */
 export async function startEmbedded() {
   const options = JSON.stringify({ journalSize: 0 });
   const child = fork(`${root}test/support/embedded-child.mjs`, [`${root}dist/broker.mjs`, options], {
@@ -25,13 +25,13 @@ export async function startEmbedded() {
   return {
     url,
     async rss() {
-      // What is garbage is not kept.
+      // 'memory' collects garbage first.
       await ask('memory');
       return rssOf(child.pid);
     },
-    /** Lets an hour pass for it. */
+    /** Moves the broker's clock forward by an hour. */
     advance: () => ask('advance'),
-    /** The longest turn of its event loop while `run` runs; ms. */
+    /** Returns the longest turn (ms) of the broker's event loop while `run` runs. */
     async longestTurn(run) {
       await ask('memory');
       await ask('watchTurns');
@@ -45,7 +45,7 @@ export async function startEmbedded() {
   };
 }
 
-/** A private RabbitMQ, as the tests have. */
+/** Starts a private RabbitMQ, as the tests do. */
 export async function startRabbit() {
   const { startRabbitMq } = await import(`${root}.build/support/rabbitmq.js`);
   const rabbit = await startRabbitMq();

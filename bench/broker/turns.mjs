@@ -1,7 +1,7 @@
 /**
- * `npm run bench:broker -- --turns`: the longest turn of the embedded broker's event loop, in which nobody else is served,
- * for work that is much at once. The broker has a process of its own; elapsed time includes what other processes take from
- * it, processor time includes the threads that collect garbage.
+ * `npm run bench:broker -- --turns`: measures the longest turn of the embedded broker's event loop, during which no other
+ * client is served, for large pieces of work. The broker has a process of its own; elapsed time includes the time of other
+ * processes, processor time includes the threads that collect garbage.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../../dist/client.mjs';
@@ -13,7 +13,7 @@ const PUBLISHERS = 100;
 const FANOUT = 1_500;
 const body = Buffer.from('a small message, 32 bytes long..');
 
-/** Each prepares, and returns the work that is measured. */
+/** Each case prepares a broker, and returns the work that is measured. */
 const cases = {
   [`one publish to ${QUEUES} queues`]: async (open) => {
     const { channel } = await open();
@@ -81,7 +81,7 @@ const cases = {
 
 /** Measures each case on a broker of its own, and prints the table. */
 export async function reportTurns() {
-  console.log('| work | longest turn, ms | of it processor time, ms |');
+  console.log('| work | longest turn, ms | its processor time, ms |');
   console.log('| --- | --- | --- |');
   for (const [what, prepare] of Object.entries(cases)) {
     const broker = await startEmbedded();

@@ -1,8 +1,8 @@
 import { PATTERN, PAYLOAD } from './payload.mjs';
 
 /*
- * What is measured at Nest's level: 120 bytes of JSON. Held against what the peers take in front of RabbitMQ, as users
- * have it; the sink shows what of that is the client's.
+ * The cases at Nest's level: 120 bytes of JSON. The limits hold against the peers in front of RabbitMQ, as in production; the
+ * sink shows the client's share.
  */
 const common = { size: 120, held: 'rabbitmq', atMost: { cpu: 1 / 3, rss: 1 } };
 const module = { ...common, level: 'module', delivery: { text: JSON.stringify(PAYLOAD), properties: ofModule() } };

@@ -1,7 +1,7 @@
 import { PATTERN, PAYLOAD } from './payload.mjs';
 
 /**
- * The same service and client for both transports; what differs is handed in.
+ * Adapts the same service and client for both transports; the parameters hold the differences.
  *
  * @param {{ nest: typeof import('@nestjs/microservices'), common: typeof import('@nestjs/common'),
  *   core: typeof import('@nestjs/core'), client: (options: object) => { emit: Function, send: Function, connect(): Promise<unknown> },
@@ -9,7 +9,7 @@ import { PATTERN, PAYLOAD } from './payload.mjs';
  * @returns {import('../adapter.d.ts').Adapter}
  */
 export function microservice({ nest, common, core, client, server, ack }) {
-  // Nest's client has a logger of its own, and would write between the lines of progress.
+  // The logger of Nest's client would write between the lines of progress.
   common.Logger.overrideLogger(['error']);
   return {
     async open(url) {

@@ -16,7 +16,7 @@ export default {
         if (prefetch > 0) await channel.basicQos({ prefetchCount: prefetch });
         return adapt(channel);
       },
-      // close() waits for every channel to be closed first.
+      // close() waits until every channel is closed.
       async close() {
         connection.unsafeDestroy();
       },

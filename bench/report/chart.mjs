@@ -9,12 +9,15 @@ const targetTitles = { sink: 'the sink', rabbitmq: 'RabbitMQ' };
 const OWN_COLOUR = '#2f6fde';
 const COLOURS = ['#9aa5b1', '#b7c0c9', '#cfd6dc'];
 
-/** CPU per message in front of `target` as bars, one group for each case with peers; each group has its own scale, the shorter the better. */
+/**
+ * Draws the CPU time per message on `target` as bars, one group per case with peers. Each group has its own scale; shorter is
+ * better.
+ */
 export function drawChart(summary, target) {
   const parts = [];
   let y = 30;
   for (const { title, figures } of summary.filter(({ figures: byClient }) => Object.keys(byClient).length > 1)) {
-    // Ours first: the samples come in the order of the turns.
+    // Our client comes first; the samples come in the order of the turns.
     const clients = Object.entries(figures).sort(([a], [b]) => Number(b === OURS) - Number(a === OURS));
     const most = Math.max(...clients.map(([, { cpu }]) => cpu.median));
     parts.push(text(0, y, title, 'font-weight="600"'));

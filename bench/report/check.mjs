@@ -1,7 +1,7 @@
-/** What noise may add before it counts as missed. */
+/** Tolerance for noise before a limit counts as missed. */
 const TOLERANCE = 1.25;
 
-/** The ratios that are missed by more than noise explains, one line each. */
+/** Returns the ratios that miss their limit by more than noise explains, one line each. */
 export function missedRatios(summary) {
   const missed = [];
   for (const { name, ratios } of summary) {

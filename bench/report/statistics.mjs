@@ -1,4 +1,4 @@
-/** Median, least and most of some numbers; undefined of none. */
+/** Returns median, minimum and maximum of some numbers; undefined for an empty list. */
 export function spread(numbers) {
   if (numbers.length === 0) return undefined;
   const sorted = [...numbers].sort((a, b) => a - b);

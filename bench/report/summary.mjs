@@ -4,8 +4,8 @@ import { spread } from './statistics.mjs';
 const METRICS = ['cpu', 'wall', 'p50', 'p99', 'rss', 'rssGrowth'];
 
 /**
- * What the samples of one target say about each case: every client's figures, and our ratios, those with a limit where this
- * is the target that it is held on.
+ * Summarizes the samples of one target by case: every client's figures, and our ratios, with their limits if the limits hold
+ * on this target.
  */
 export function summarize(cases, samples, target) {
   return cases.map((measured) => {
@@ -39,8 +39,8 @@ function metricsOf(samples) {
 }
 
 /**
- * Ours over the best peer of the same round, or over our own other case. A growth is a ratio already. In pairs, since
- * what slows one round down slows all of it.
+ * Returns our figure divided by the best peer's of the same round, or by our own other case. A growth is a ratio already. The
+ * figures are paired by round, since a slow machine slows a whole round down.
  */
 function ratiosByRound({ name, against, versus }, metric, samples) {
   const ofCase = samples.filter((sample) => sample.case === name && sample[metric] !== undefined);

@@ -1,4 +1,4 @@
-/** The figures of one target as a Markdown table, and below it the ratios. */
+/** Formats the figures of one target as a Markdown table, followed by the ratios. */
 export function formatTable(summary) {
   const figures = [['case', 'client', 'CPU µs/msg', 'msg/s', 'p50 µs', 'p99 µs', 'peak MiB']];
   for (const { name, figures: byClient } of summary) {
@@ -34,7 +34,7 @@ function mebibytes(rss) {
   return rss ? Math.round(rss.median / 1024 / 1024).toString() : '';
 }
 
-/** Three digits that matter. */
+/** Formats a number with three significant digits. */
 function number(value) {
   return value >= 100 ? Math.round(value).toLocaleString('en') : Number(value.toPrecision(3)).toString();
 }

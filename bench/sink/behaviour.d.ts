@@ -1,13 +1,13 @@
 import type { MessageProperties } from '../../lib/client/index.js';
 
-/** How the sink treats its clients; decided by the case. */
+/** The sink's behaviour, set by the case. */
 export interface Behaviour {
-  /** What every delivery is: a text, or so many bytes. */
+  /** The content of every delivery: a text, or a number of bytes. */
   readonly delivery: { readonly text?: string; readonly size?: number; readonly properties: MessageProperties };
-  /** A channel's deliveries begin once so many consume on it. */
+  /** The number of consumers on a channel at which its deliveries begin. */
   readonly consumers: number;
-  /** One delivery for each publish, in place of as many as the prefetch allows. */
+  /** Sends one delivery per publish, in place of as many as the prefetch allows. */
   readonly echo: boolean;
-  /** Publishes that are always left unconfirmed. */
+  /** The number of publishes that always stay unconfirmed. */
   readonly holdConfirms: number;
 }

@@ -2,17 +2,18 @@ import { Buffer } from 'node:buffer';
 import { bodyOf } from '../body.mjs';
 import { FrameWriter } from '../../.build/package/lib/protocol/frame-writer.js';
 
-/** What is written at once, and how many such chunks may be on their way. */
+/** Bytes per write, and the number of such chunks that may be under way. */
 const CHUNK_SIZE = 64 * 1024;
 const CHUNKS = 8;
-/** Frame header, method id, length of the consumer tag. */
+/** Bytes of frame header, method id, and length of the consumer tag. */
 const BEFORE_CONSUMER_TAG = 7 + 4 + 1;
 
 /**
- * Deliveries for the consumers of one channel, in turn: encoded once, then only their delivery tags are written. A chunk
- * is used again as soon as the socket has taken it over.
+ * Sends deliveries to the consumers of one channel, in turn. The deliveries are encoded once; only their delivery tags are
+ * written anew. A chunk is reused as soon as the socket has written it.
  *
- * @param {{ channel: number, consumerTags: string[], text?: string, size?: number, properties: object, frameMax: number }} options
+ * @param {{ channel: number, consumerTags: string[], text?: string, size?: number, properties: object, frameMax: number }}
+ * options
  */
 export function createFlood(socket, options) {
   const { bytes, ends, tags } = encode(options);
@@ -34,7 +35,7 @@ export function createFlood(socket, options) {
   }
 
   return {
-    /** Sends `count` more. */
+    /** Sends `count` more deliveries. */
     add(count) {
       credit += count;
       pump();
@@ -45,7 +46,7 @@ export function createFlood(socket, options) {
   };
 }
 
-/** One chunk of deliveries, with the place of each one's delivery tag and end. */
+/** Encodes one chunk of deliveries. Returns it with the positions of each delivery's tag and end. */
 function encode({ channel, consumerTags, text, size, properties, frameMax }) {
   const writer = new FrameWriter(() => {});
   writer.frameMax = frameMax;
@@ -59,6 +60,6 @@ function encode({ channel, consumerTags, text, size, properties, frameMax }) {
     writer.content(channel, 'basic.deliver', args, properties, body);
     ends.push(writer.pendingBytes);
   }
-  // Its low half: four bytes further on.
+  // The position of the tag's low half, four bytes further on.
   return { bytes: Buffer.concat(writer.take().chunks), ends, tags: tags.map((at) => at + 4) };
 }

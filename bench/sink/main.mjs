@@ -1,6 +1,6 @@
 /**
- * The broker that the clients are measured against, in a process of its own: it swallows publishes, confirms them with
- * `multiple` once per chunk that it reads, and floods consumers with deliveries. What is left is the client's cost.
+ * The broker against which the clients are measured, in a process of its own. It discards publishes, confirms them with
+ * `multiple` once per chunk that it reads, and floods consumers with deliveries. The remaining cost is the client's.
  *
  *     node sink/main.mjs '<behaviour as JSON>'      started by the benchmark; ends with it
  */

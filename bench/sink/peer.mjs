@@ -9,7 +9,7 @@ import { FrameScanner } from './scanner.mjs';
 const PUBLISH = methodId('basic.publish');
 const PROTOCOL_HEADER_SIZE = 8;
 const FRAME_MAX = 131_072;
-/** Replies to nobody's requests: there are none. */
+/** The sink answers no requests, so a consumer of replies receives no delivery. */
 const DIRECT_REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** One client's connection to the sink. */
@@ -22,7 +22,7 @@ export class Peer {
   #greeted = false;
   /** @type {Map<number, Channel>} */
   #channels = new Map();
-  /** Channels that something was published or acked on in this chunk. @type {Set<Channel>} */
+  /** Channels with a publish or an ack in this chunk. @type {Set<Channel>} */
   #touched = new Set();
 
   /**
@@ -76,7 +76,7 @@ export class Peer {
     }
   }
 
-  /** Called by the scanner: a publish is whole. */
+  /** Called by the scanner when a publish is complete. */
   onContent(channelId) {
     const channel = this.#channels.get(channelId);
     channel.published++;
@@ -127,7 +127,7 @@ export class Peer {
   }
 }
 
-/** What the sink does on one channel, at the end of each chunk that it reads: as a broker, in batches. */
+/** The sink's work on one channel, done in batches at the end of each chunk that it reads, as a broker does. */
 class Channel {
   prefetch = 0;
   confirming = false;
@@ -149,7 +149,7 @@ class Channel {
   }
 
   onSettled(deliveryTag, multiple) {
-    // Clients settle in order here, so that `multiple` covers what was not settled one by one.
+    // Clients settle in order here, so `multiple` covers every delivery that was not settled on its own.
     const count = multiple ? deliveryTag - this.#settled : 1;
     this.#settled = Math.max(this.#settled, deliveryTag);
     this.#credit += count;
@@ -177,7 +177,7 @@ class Channel {
     const { delivery, echo } = this.#behaviour;
     const options = { channel: this.#id, consumerTags: this.consumerTags, ...delivery, frameMax: FRAME_MAX };
     this.flood = createFlood(this.#socket, options);
-    // Consume-ok has to leave before the first delivery, which is written past the frame writer.
+    // Consume-ok must leave before the first delivery, which bypasses the frame writer.
     if (!echo) setImmediate(() => this.flood.add(this.prefetch > 0 ? this.prefetch : Infinity));
   }
 }

@@ -7,20 +7,20 @@ const FRAME_OVERHEAD = 8;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Finds the frames in what a socket brings. Bodies are passed over unread and only the tail of a chunk is kept, so that
- * the sink costs a fraction of what the clients do.
+ * Finds the frames in a socket's bytes. It skips bodies unread and keeps only the tail of a chunk, so that the sink costs a
+ * fraction of the clients' work.
  */
 export class FrameScanner {
   #handler;
   #tail = NOTHING;
   #skip = 0;
 
-  /** @param handler `onMethod(channel, buffer, start, end)` and `onContent(channel)`, the latter once a body is whole */
+  /** @param handler `onMethod(channel, buffer, start, end)`, and `onContent(channel)` once a body is complete */
   constructor(handler) {
     this.#handler = handler;
   }
 
-  /** @type {Map<number, number>} channel to bytes of body that are still to come */
+  /** @type {Map<number, number>} channel to the bytes of body that are still missing */
   #missing = new Map();
 
   push(chunk) {

@@ -1,6 +1,6 @@
 /**
  * One start, in a process of its own: `node boot.mjs client|nest <url> <consumers> quorum|classic`. Prints its seconds,
- * measured from the first call of the library until every consumer consumes, and the CPU seconds that the process took.
+ * measured from the first call of the library until every consumer consumes, and the CPU seconds of the process.
  */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
@@ -12,7 +12,7 @@ import { queueNames } from './names.mjs';
 const [kind, url, count, type] = process.argv.slice(2);
 const names = queueNames(Number(count));
 const queues = names.map((name) => (type === 'quorum' ? quorumQueue(name) : classicQueue(name)));
-/** ms. A first start may take long on a busy machine: it is measured, not refused. */
+/** Milliseconds. The first start may take long on a busy machine, and is still measured. */
 const PATIENCE = 600_000;
 /** Handlers of one class. */
 const METHODS = 10;
@@ -56,7 +56,7 @@ async function startNest() {
     .list()
     .map(({ state }) => state);
   if (states.length !== names.length || states.some((state) => state !== 'consuming'))
-    throw new Error('not all consume');
+    throw new Error('some consumers do not consume');
   return () => app.close();
 }
 

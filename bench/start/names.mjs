@@ -1,2 +1,2 @@
-/** The queues of the benchmark. @param {number} count @returns {string[]} */
+/** Returns the names of the benchmark's queues. @param {number} count @returns {string[]} */
 export const queueNames = (count) => Array.from({ length: count }, (_, index) => `bench-start-${index}`);

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:start`: seconds until an application with 1,000 consumers consumes, each from a queue of its own, on a
- * private RabbitMQ. `client` is the floor: the same queues and consumers with the client alone, a channel each. `first`
+ * `npm run bench:start`: measures the seconds until an application with 1,000 consumers consumes, each from its own queue, on
+ * a private RabbitMQ. `client` is the floor: the same queues and consumers with the client alone, one channel each. `first`
  * declares the queues, `again` finds them. Each run is a new process. `-- --consumers 300 --rounds 5 --type classic`.
  */
 import { execFile } from 'node:child_process';
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 const program = fileURLToPath(new URL('boot.mjs', import.meta.url));
-/** ms. */
+/** Milliseconds that one start may take. */
 const PATIENCE = 600_000;
 
 const rabbit = await startRabbitMq({ startTimeout: PATIENCE });

@@ -1,14 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { startStopwatch } from './stopwatch.mjs';
 
-/** Publishes once so many confirms have come, rather than one by one. */
+/** Number of confirms after which the next publishes follow, in place of one publish per confirm. */
 const STEP = 500;
 
-/** Publishes with confirms, a fixed number in flight; each one's confirm is heard. */
+/** Publishes with confirms, a fixed number in flight, and awaits each confirm. */
 export async function confirm(session, { size, unconfirmed, answered }, plan) {
   const body = Buffer.alloc(size, 'x');
   const channel = await session.openChannel({ confirm: true, prefetch: 0, unconfirmed });
-  // A microservice's client is bound to a queue, and may have to serve it.
+  // A microservice's client is bound to a queue, and for requests also serves it.
   await channel.connect?.(plan.queue, answered === true);
   let inFlight = 0;
   let confirmations = 0;

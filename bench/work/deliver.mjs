@@ -1,9 +1,9 @@
 import { startStopwatch } from './stopwatch.mjs';
 
-/** The part of a counted run that warms up. */
+/** The part of a run with a count that warms up. */
 const WARM_UP_PART = 0.1;
 
-/** Consumes as fast as the client can: a number of messages, or for a time, should there be enough of them. */
+/** Consumes as fast as the client can, for a number of messages, or for a time if there are enough messages. */
 export async function deliver(session, { prefetch = 0, consumers = 1, count }, plan) {
   const channel = await session.openChannel({ confirm: false, prefetch, unconfirmed: 0 });
   const total = count ?? plan.deliveries ?? Infinity;
@@ -30,7 +30,7 @@ export async function deliver(session, { prefetch = 0, consumers = 1, count }, p
   if (count === undefined) {
     setTimeout(() => {
       if (!stopwatch) begin();
-      // From here: a flood may have held back the first timer until the second one was due.
+      // The second timer starts here, since a flood may delay the first one by as much.
       setTimeout(end, plan.duration);
     }, plan.warmUp);
   }

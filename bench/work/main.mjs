@@ -1,7 +1,7 @@
 /**
- * One case with one client, in a process of its own, so that nothing is warm, shared or left over.
+ * Runs one case with one client in a process of its own, so that no state is shared between measurements.
  *
- *     node work/main.mjs '<{ module, case, plan } as JSON>'      started by the benchmark; answers with what it measured
+ *     node work/main.mjs '<{ module, case, plan } as JSON>'      started by the benchmark; sends back its measurements
  */
 import { confirm } from './confirm.mjs';
 import { deliver } from './deliver.mjs';

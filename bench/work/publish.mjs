@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { startStopwatch } from './stopwatch.mjs';
 
-/** Publishes between two waits for the client to catch up. */
+/** Publishes between two waits for the client. */
 const BATCH = 1000;
-/** The same in bytes: a batch of large bodies is a shorter one. */
+/** Bytes between two waits for the client: a batch of large bodies has fewer publishes. */
 const BATCH_BYTES = 16 * 1024 * 1024;
 
-/** Publishes without confirms as fast as the client takes it. */
+/** Publishes without confirms as fast as the client accepts messages. */
 export async function publish(session, { size, channels: count = 1 }, plan) {
   const body = Buffer.alloc(size, 'x');
   const channels = [];

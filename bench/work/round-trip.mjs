@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { startStopwatch } from './stopwatch.mjs';
 
-/** A message out, its answer in, one at a time. */
+/** Publishes a message and waits for its answer, one at a time. */
 export async function roundTrip(session, { size }, plan) {
   const body = Buffer.alloc(size, 'x');
   const channel = await session.openChannel({ confirm: false, prefetch: 0, unconfirmed: 0 });

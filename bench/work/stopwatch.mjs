@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Time and CPU of this process from here on; `stop(messages)` gives what they were. */
+/** Starts to measure time and CPU of this process; `stop(messages)` returns both. */
 export function startStopwatch() {
   const begun = performance.now();
   const cpu = process.cpuUsage();
@@ -12,7 +12,7 @@ export function startStopwatch() {
   };
 }
 
-/** The most memory that this process has had, in bytes. Linux's `maxRSS` may be the parent's: what it forked from. */
+/** Returns the peak memory of this process, in bytes. Linux's `maxRSS` may be that of the parent from which it was forked. */
 export function peakRss() {
   try {
     return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
