@@ -1,5 +1,5 @@
 /**
- * `npm run docs:site`: the documentation as a site in .build/site/html. `npm run docs:site:serve` shows it on
+ * `npm run docs:site`: builds the documentation as a site in .build/site/html. `npm run docs:site:serve` serves it on
  * http://localhost:4173.
  */
 import { cpSync, readFileSync, rmSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * `npm run docs:site:check`: walks through the built site in a real browser (Debian's Chromium; CHROMIUM names another). Each
- * page is looked at from 360 to 1600 px and in light and dark: nothing is wider than the page, axe finds no violation, nobody
- * but the site's own server is asked, and no page has an error. Then the search, and a way by keyboard.
+ * `npm run docs:site:check`: checks the built site in a real browser (Debian's Chromium; CHROMIUM names another). Each page is
+ * opened at widths from 360 to 1600 px, in light and dark: no content is wider than the page, axe finds no violation, the page
+ * requests nothing from other servers, and no error occurs. The check then uses the search, and the keyboard alone.
  */
 import { createServer } from 'node:http';
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -28,7 +28,7 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
 });
 
-/** Pages of the guides; those of the reference are TypeDoc's. */
+/** The pages of the guides; TypeDoc makes those of the reference. */
 const pages = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
   (name) => name.endsWith('.html') && !name.startsWith('reference') && name !== '404.html',
 );
@@ -36,7 +36,8 @@ const pages = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
 async function open(colorScheme) {
   const page = await browser.newPage({ colorScheme });
   page.on('request', (request) => {
-    if (!request.url().startsWith(base) && !request.url().startsWith('data:')) problems.push(`asks ${request.url()}`);
+    if (!request.url().startsWith(base) && !request.url().startsWith('data:'))
+      problems.push(`request to another server: ${request.url()}`);
   });
   page.on(
     'response',
@@ -69,13 +70,13 @@ try {
   await page.locator('.VPLocalSearchBox .result').first().waitFor();
   await page.keyboard.press('Enter');
   await page.waitForURL((url) => !url.pathname.endsWith('/index.html') && url.pathname !== '/');
-  // By keyboard alone: the skip link, then the first link of the content.
+  // By keyboard alone, the first Tab reaches the skip link.
   await page.goto(`${base}/getting-started.html`, { waitUntil: 'networkidle' });
   await page.keyboard.press('Tab');
   const first = await page.evaluate(() => document.activeElement?.textContent?.trim());
   if (first !== 'Skip to content') problems.push(`the first Tab leads to '${first}'`);
   await page.goto(`${base}/reference/index.html`);
-  if (!(await page.title()).includes('nest-amqp')) problems.push('the API reference is not there');
+  if (!(await page.title()).includes('nest-amqp')) problems.push('the API reference is missing');
 } catch (error) {
   problems.push(error.message);
 } finally {

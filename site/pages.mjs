@@ -1,13 +1,13 @@
 /**
- * The pages of the site, made from the same Markdown as the repository shows: README.md, docs/, the samples and the pages of
- * the project. A link to a page of the site stays within it; a link to any other file leads to the repository.
+ * Writes the pages of the site from the Markdown of the repository: README.md, docs/, the samples and the pages of the
+ * project. A link to a page of the site stays within the site; a link to any other file leads to the repository.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const PROJECT_PAGES = ['CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'RELEASE.md'];
 
-/** Every file below a folder of the repository with this end. */
+/** Returns every file below a folder of the repository whose name has this ending. */
 function below(folder, end) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
@@ -23,7 +23,7 @@ export function placesOnSite() {
   return places;
 }
 
-/** @param repository its address, for links to files that are no pages */
+/** @param repository address of the repository, for links to files that are not pages */
 export function writePages(target, repository) {
   const places = placesOnSite();
   rmSync(target, { recursive: true, force: true });
@@ -35,7 +35,7 @@ export function writePages(target, repository) {
   for (const picture of below('docs', '.svg')) cpSync(picture, join(target, relative('docs', picture)));
 }
 
-/** Leads each relative link of a page to the same thing from its place on the site. Code blocks stay as they are. */
+/** Rewrites each relative link of a page for its place on the site. Code blocks stay unchanged. */
 function withLinks(text, file, place, places, repository) {
   const parts = text.split(/(^```[\s\S]*?^```)/m);
   const link = (whole, target) => {
@@ -46,7 +46,7 @@ function withLinks(text, file, place, places, repository) {
     const end = anchor ? `#${anchor}` : '';
     if (page) return `](${relativeLink(place, places.get(page))}${end})`;
     if (named.endsWith('.svg')) return `](./${relative(dirname(place), relative('docs', named))})`;
-    if (!existsSync(named)) throw new Error(`${file}: a link to ${target}, which is not there`);
+    if (!existsSync(named)) throw new Error(`${file}: link to ${target}, which does not exist`);
     const kind = statSync(named).isDirectory() ? 'tree' : 'blob';
     return `](${repository}/${kind}/main/${named}${end})`;
   };

@@ -1,8 +1,8 @@
 /**
- * Bundles what tsc has compiled, once as ES modules and once as CommonJS: one file for each entry point, and chunks for
- * what several of them share, so that a class is one and the same whichever entry point it comes from. Node reads and
- * links a file for each module otherwise, and importing the client took twice the time. What others publish stays an
- * import. Which of the two a program gets: docs/decisions/023-two-formats-one-copy.md.
+ * Bundles the output of tsc, once as ES modules and once as CommonJS: one file per entry point, and chunks for code that several
+ * entry points share, so that a class is the same whichever entry point exports it. Without bundles Node reads and links a
+ * file per module, and an import of the client took twice the time. Packages of others stay imports. Which of the two formats
+ * a program gets: docs/decisions/023-two-formats-one-copy.md.
  */
 import { rmSync } from 'node:fs';
 import { build } from 'rolldown';
@@ -18,13 +18,13 @@ async function bundle(format, extension, input) {
   await build({
     input,
     platform: 'node',
-    // What others publish; a module of our own is named by its path.
+    // Packages of others are external; our own modules are named by path.
     external: /^[^./]/,
     output: {
       dir: BUNDLED,
       format,
       sourcemap: true,
-      // Log lines name classes.
+      // Log lines contain class names.
       keepNames: true,
       entryFileNames: `[name].${extension}`,
       chunkFileNames: `chunks/[name]-[hash].${extension}`,
@@ -34,5 +34,5 @@ async function bundle(format, extension, input) {
 
 rmSync(BUNDLED, { recursive: true, force: true });
 await bundle('esm', 'mjs', { ...inputs, cli: `${COMPILED}/cli/main.js` });
-// The Angular DevKit requires schematics.
+// The Angular DevKit loads schematics with require().
 await bundle('cjs', 'cjs', { ...inputs, schematics: `${COMPILED}/cli/schematics/index.js` });

@@ -1,6 +1,6 @@
 /**
- * Keeps the documentation true: every relative link leads somewhere, and every TypeScript snippet of README and docs
- * compiles against the sources (`ts` fences; ```ts ignore is for fragments that are not meant to).
+ * Checks the documentation: every relative link has a target, and every TypeScript snippet of README and docs compiles against
+ * the sources (`ts` fences; ```ts ignore marks fragments that need not compile).
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const pages = [
   ...markdownBelow('sample'),
 ];
 const problems = [];
-// Inside the repository, so that the snippets find its node_modules and path mappings.
+// The folder is inside the repository, so that the snippets find its node_modules and path mappings.
 const folder = resolve('.build/doc-snippets');
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
@@ -31,9 +31,9 @@ for (const page of pages) {
     links++;
     const [path, anchor] = target.split('#');
     const file = path === '' ? page : join(dirname(page), path);
-    if (!existsSync(file)) problems.push(`${page}: link to ${target}, which is not there`);
+    if (!existsSync(file)) problems.push(`${page}: link to ${target}, which does not exist`);
     else if (anchor && !anchorsOf(file).has(anchor))
-      problems.push(`${page}: link to ${target}, whose heading is not there`);
+      problems.push(`${page}: link to ${target}, whose heading does not exist`);
   }
   for (const [, snippet] of text.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
     const name = `snippet-${origins.size + 1}.ts`;
@@ -54,7 +54,7 @@ writeFileSync(
         'nest-amqp/broker': ['../../lib/broker/index.ts'],
         'nest-amqp/testing': ['../../src/testing/index.ts'],
       },
-      // Snippets are read, not run: a value that the reader's own code would use is not dead.
+      // A snippet declares values for the reader's own code, which does not use them here.
       noUnusedLocals: false,
       verbatimModuleSyntax: false,
     },
@@ -84,7 +84,7 @@ function markdownBelow(path) {
     .map((file) => join(path, file));
 }
 
-/** Anchors as GitHub makes them of headings. */
+/** Returns the anchors that GitHub makes of headings. */
 function anchorsOf(file) {
   const headings = readFileSync(file, 'utf8').matchAll(/^#+\s+(.*)$/gm);
   return new Set(

@@ -1,5 +1,5 @@
 /**
- * Proves that what would be published works: packs it, has publint and arethetypeswrong judge the tarball, installs it in
+ * Proves that the package works when published: packs it, checks the tarball with publint and arethetypeswrong, installs it in
  * an empty folder next to Nest 12, imports and requires every entry point, and runs the programs of `test/package` there:
  * publish, consume, request and reply. Needs a broker at AMQP_URL.
  */
@@ -14,7 +14,7 @@ import { entries, specifierOf } from './entries.mjs';
 if (!process.env.AMQP_URL) throw new Error('AMQP_URL is not set: run it through with-broker (npm run test:package)');
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
-/** Entry points that need more than the others, and what. */
+/** The entry points that need optional peers, with these peers. */
 const optional = { microservices: ['@nestjs/microservices@12'] };
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-package-'));
 let passed = 0;
@@ -34,7 +34,7 @@ function runProgram(name, what) {
   ok(what);
 }
 
-/** As an application that bundles and minifies all of it. */
+/** Checks the package in an application that bundles and minifies it. */
 async function minified() {
   copyFileSync('test/package/minified.mjs', join(folder, 'minified.mjs'));
   await build({
@@ -56,17 +56,17 @@ function loads(entry) {
   ok(`import and require of ${name}`);
 }
 
-/** What a linter of packages finds is on its standard output. */
+/** Runs a linter of packages, which prints its findings to its standard output. */
 function judge(command, args) {
   try {
     run(join('node_modules/.bin', command), args);
   } catch (error) {
-    throw new Error(`${command} is not content:\n${error.stdout}`, { cause: error });
+    throw new Error(`${command} found problems:\n${error.stdout}`, { cause: error });
   }
   ok(command);
 }
 
-/** Behind what the build in `prepack` prints. */
+/** Returns the JSON that follows the output of the build in `prepack`. */
 function jsonOf(output) {
   return output.slice(output.search(/^\[$/m));
 }
@@ -80,7 +80,7 @@ try {
   judge('attw', [tarball, '--format', 'ascii']);
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   install(tarball, '@nestjs/common@12', '@nestjs/core@12', 'reflect-metadata', 'rxjs', '@types/node@20');
-  // What needs an optional peer comes last, so that the others are seen to do without it.
+  // Entry points that need an optional peer come last, so that the others are tested without it.
   for (const entry of Object.keys(entries)) if (!(entry in optional)) loads(entry);
   const compilers = installCompilers(join(folder, 'compilers'), npm);
   checkTypes({ compilers, folder, nest: 12, program: 'main' }).forEach(ok);
@@ -91,9 +91,9 @@ try {
   checkTypes({ compilers, folder, nest: 12, program: 'transport' }).forEach(ok);
   for (const name of Object.keys(manifest.bin)) {
     const usage = run(join(folder, 'node_modules/.bin', name), ['--help'], { cwd: folder }).toString();
-    if (!usage.startsWith('usage:')) throw new Error(`${name} --help said: ${usage}`);
+    if (!usage.startsWith('usage:')) throw new Error(`${name} --help printed: ${usage}`);
     const version = run(join(folder, 'node_modules/.bin', name), ['--version'], { cwd: folder }).toString();
-    if (version !== `${manifest.version}\n`) throw new Error(`${name} --version said: ${version}`);
+    if (version !== `${manifest.version}\n`) throw new Error(`${name} --version printed: ${version}`);
     ok(`the command ${name}`);
   }
   runProgram('embedded', 'a message through the embedded broker');

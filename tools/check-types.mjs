@@ -1,15 +1,15 @@
 /**
- * Compiles the programs of `test/package/types` against an installed package, with the compilers and settings that
- * applications have, and with `skipLibCheck` off. Errors of others' declarations are theirs.
+ * Compiles the programs of `test/package/types` against an installed package, with the compilers and settings of applications,
+ * and with `skipLibCheck` off. Errors in the declarations of other packages are ignored.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** By alias, see `compilers`. */
+/** The compilers by alias, see `compilers`. */
 const COMPILERS = { oldest: 'typescript@5.4', six: 'typescript@6', seven: 'typescript@7' };
 
-/** How the applications of each Nest compile; `type` is that of their package.json. */
+/** The settings of applications of each Nest version; `type` is that of their package.json. */
 const SETTINGS = {
   12: [
     { compiler: 'seven', module: 'nodenext', exactOptionalPropertyTypes: true },
@@ -23,7 +23,7 @@ const SETTINGS = {
   ],
 };
 
-/** @returns a folder that has the compilers */
+/** @returns a folder with the compilers */
 export function installCompilers(folder, npm) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
@@ -33,8 +33,9 @@ export function installCompilers(folder, npm) {
 
 /**
  * @param folder where the package and this version of Nest are installed
- * @param program `main`, in all settings, or `transport`, in the first
- * @returns what was compiled, a line for each setting; throws with the compiler's words
+ * @param program `main`, compiled in all settings, or `transport`, in the first
+ * @returns one line per setting that was compiled
+ * @throws Error with the compiler's output
  */
 export function checkTypes({ compilers, folder, nest, program }) {
   const settings = program === 'main' ? SETTINGS[nest] : SETTINGS[nest].slice(0, 1);

@@ -1,6 +1,6 @@
 /**
- * Adds to package-lock.json the optional binaries for other platforms that a registry mirror did not serve when it was
- * written: `npm ci` refuses a lockfile without them. npm fetches none of them unless the platform is its own.
+ * Adds to package-lock.json the optional binaries for other platforms that a registry mirror did not serve when the lockfile
+ * was written: `npm ci` refuses a lockfile without them. npm fetches only the binaries of its own platform.
  * Run it after `npm install` on such a mirror.
  */
 import { readFileSync, writeFileSync } from 'node:fs';

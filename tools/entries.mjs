@@ -1,6 +1,6 @@
 /**
- * The entry points of the package, each with the module that it is built from; `index` is the package's own name. An
- * entry stands below those that share its types: what two of them export belongs to the first.
+ * The entry points of the package, each with the module from which it is built; `index` is the package's own name. An
+ * entry follows those whose types it shares: a declaration that two entries export belongs to the first.
  */
 export const entries = {
   client: 'lib/client/index',
@@ -10,5 +10,5 @@ export const entries = {
   testing: 'src/testing/index',
 };
 
-/** What an application imports to reach an entry. */
+/** Returns the specifier with which an application imports an entry. */
 export const specifierOf = (entry) => (entry === 'index' ? 'nest-amqp' : `nest-amqp/${entry}`);

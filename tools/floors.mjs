@@ -1,6 +1,6 @@
 /**
  * The staircases of this repository, from top to bottom: a floor may import the floors below it, and no others. Entries
- * of one array share a floor and do not know each other. The lint rules (oxlint.config.mjs) and the picture in
+ * of one array share a floor and do not import each other. The lint rules (oxlint.config.mjs) and the picture in
  * docs/architecture.md (tools/import-graph.mjs) are made from this table.
  */
 export const staircases = {
@@ -20,7 +20,9 @@ export const staircases = {
   'lib/client': [['connection'], ['recovery'], ['channel'], ['consuming'], ['publishing'], ['link'], ['timing']],
 };
 
-/** The parts of the repository, and which others each may import. A part with an `index.ts` is imported through it alone. */
+/**
+ * The parts of the repository, each with the parts that it may import. A part with an `index.ts` is imported through it alone.
+ */
 export const parts = {
   cli: ['lib/broker', 'lib/environment', 'lib/protocol'],
   src: ['lib/client', 'lib/environment', 'lib/option-names', 'lib/shown'],
@@ -33,7 +35,7 @@ export const parts = {
   'lib/shown': [],
 };
 
-/** Circles that are one idea each: these files may know each other's types. */
+/** Circles of files that are one idea each and may import each other's types. */
 export const allowedCircles = [
   ['lib/broker/queue/consumer-ring.ts', 'lib/broker/queue/consumer.ts', 'lib/broker/queue/queue.ts'],
   ['lib/broker/routing/binding.ts', 'lib/broker/routing/exchange.ts', 'lib/broker/routing/routers.ts'],

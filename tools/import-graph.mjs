@@ -1,8 +1,8 @@
 /**
- * The graph of imports of `lib` and `src`, types counted:
+ * The graph of imports of `lib` and `src`, with type imports:
  *
  *     node tools/import-graph.mjs            draws the picture in docs/architecture.md anew
- *     node tools/import-graph.mjs --check    fails when the picture is old, an import runs up, or a circle is new
+ *     node tools/import-graph.mjs --check    fails when the picture is outdated, an import runs up, or a circle is new
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, resolve } from 'node:path';
@@ -24,7 +24,7 @@ if (begin < 0 || end < 0) throw new Error(`docs/architecture.md lacks the marks 
 const drawn = `${text.slice(0, begin)}${BEGIN}\n\n${pictures(graph)}\n\n${text.slice(end)}`;
 if (!check) writeFileSync(page, drawn);
 else if (drawn !== text)
-  problems.push('docs/architecture.md: the picture of imports is old; run `npm run docs:imports`');
+  problems.push('docs/architecture.md: the picture of imports is outdated; run `npm run docs:imports`');
 
 for (const problem of problems) console.error(problem);
 const edges = [...graph.values()].reduce((sum, targets) => sum + targets.size, 0);
@@ -42,7 +42,7 @@ function readGraph(folders) {
     const targets = new Set();
     for (const [, specifier] of code.matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.{1,2}\/[^']+)'/g)) {
       const target = posix.join(dirname(file), specifier).replace(/\.js$/, '.ts');
-      if (!files.has(target)) throw new Error(`${file} imports ${specifier}, which is not there`);
+      if (!files.has(target)) throw new Error(`${file} imports ${specifier}, which does not exist`);
       targets.add(target);
     }
     found.set(file, targets);
@@ -81,7 +81,7 @@ function upwardImports(imports) {
   return upward;
 }
 
-/** The folder below a part, or undefined for a file of another part or right below this one. */
+/** Returns the floor of a file below a part; undefined for a file of another part or directly in this one. */
 function floorOf(part, file) {
   if (!file.startsWith(`${part}/`)) return undefined;
   const [folder, rest] = file.slice(part.length + 1).split(/\/(.*)/s);
@@ -99,7 +99,7 @@ function circleProblems(imports) {
   ];
 }
 
-/** Tarjan's strongly connected components of more than one file. */
+/** Returns the strongly connected components of more than one file (Tarjan's algorithm). */
 function circles(imports) {
   const order = new Map();
   const low = new Map();
@@ -123,7 +123,7 @@ function circles(imports) {
   return components;
 }
 
-/** One picture of the parts, and one of each staircase, with an arrow where at least one file imports another. */
+/** Draws one picture of the parts, and one of each staircase, with an arrow where at least one file imports another. */
 function pictures(imports) {
   const partOf = (file) => {
     if (file.startsWith('src/')) return file.startsWith('src/testing/') ? 'src/testing' : 'src';
@@ -148,7 +148,7 @@ function arrows(imports, nodeOf) {
   return [...found].sort();
 }
 
-/** Leaves out arrows that a chain of others implies: the order is what the picture shows. */
+/** Leaves out arrows that a chain of others implies, so that the picture shows the order. */
 function reduced(drawn) {
   const edges = drawn.map((arrow) => arrow.split(' --> '));
   const reaches = (from, to, without) =>

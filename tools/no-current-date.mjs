@@ -1,4 +1,7 @@
-/** Lint rule: `new Date()` and `Date()` read the machine's clock, as `Date.now()` does. `new Date(value)` reads nothing. */
+/**
+ * Lint rule against `new Date()` and `Date()`, which read the machine's clock as `Date.now()` does. `new Date(value)` reads no
+ * clock.
+ */
 const noCurrentDate = {
   create(context) {
     const check = (node) => {

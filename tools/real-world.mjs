@@ -1,6 +1,6 @@
 /**
- * What tells the machine's time, waits for it, or draws from its chance. `lib` and `src` take both from `lib/environment`,
- * handed in, so that a simulation decides them; oxlint.config.mjs forbids these to all other files.
+ * The functions that read the machine's time, wait for it, or draw random values. `lib` and `src` receive a Clock and a Random
+ * of `lib/environment` as parameters, so that a simulation controls both; oxlint.config.mjs forbids these functions elsewhere.
  */
 const time = 'Time comes from a Clock that is handed in (lib/environment).';
 const chance = 'Chance comes from a Random that is handed in (lib/environment).';

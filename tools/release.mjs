@@ -1,4 +1,4 @@
-/** Checks that a release can be made, and packs it; publishes nothing. See RELEASE.md. */
+/** Checks that a release is possible, and packs it; publishes nothing. See RELEASE.md. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -14,8 +14,8 @@ const tag = `v${manifest.version}`;
 const section = sectionOf(manifest.version) ?? sectionOf('Unreleased');
 const obstacles = [
   git('status', '--porcelain') !== '' && 'the work tree is not clean',
-  git('tag', '--list', tag) !== '' && `the tag ${tag} is there already`,
-  section === undefined && `CHANGELOG.md has neither a section ${manifest.version} nor one of what is unreleased`,
+  git('tag', '--list', tag) !== '' && `the tag ${tag} exists already`,
+  section === undefined && `CHANGELOG.md has neither a section ${manifest.version} nor a section Unreleased`,
   values['for-real'] && !sectionOf(manifest.version) && `CHANGELOG.md has no section ${manifest.version}`,
   values['for-real'] && /example\./.test(JSON.stringify(manifest.repository)) && 'repository is a placeholder',
 ].filter((obstacle) => obstacle !== false);

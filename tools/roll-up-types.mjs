@@ -1,10 +1,10 @@
 /**
- * Makes the declarations of the package from those that tsc has written: one file for each entry point, which reads as
- * its reference, and a report of each in `api/`, which a reviewer reads. A build fails when the public face differs from
- * its report; `npm run api` writes the reports anew.
+ * Makes the declarations of the package from those of tsc: one file per entry point, which reads as its reference, and a report
+ * of each in `api/` for reviewers. The build fails when the public face differs from its report; `npm run api` writes the
+ * reports anew.
  *
  * A type belongs to the first entry that exports it (tools/entries.mjs), and the others import it from there: a class
- * that was declared twice would be two types.
+ * with two declarations would be two types.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,23 +13,23 @@ import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-ex
 import { entries, specifierOf } from './entries.mjs';
 
 const update = process.argv.includes('--update');
-/** For tests of work in progress: a face that differs is told, and the build goes on. */
+/** For tests of work in progress: the build prints which reports differ, and continues. */
 const unreviewed = process.argv.includes('--unreviewed');
 const compiled = resolve('.build/types');
 const staged = resolve('.build/rolled-up');
 const rolledUp = join(staged, 'node_modules/nest-amqp');
 const reports = resolve('api');
 const seal = join(staged, 'seal');
-/** `import … from` and `export … from`, as tsc writes them. */
+/** Matches `import … from` and `export … from`, as tsc writes them. */
 const FROM = /^(?<kind>import|export) (?<type>type )?(?<clause>\*|\{[^}]*\}) from '(?<path>\.[^']*)';$/gm;
 const DECLARED = /^export (?:declare )?(?:abstract )?(?:class|interface|type|function|const|enum) (?<name>[\w$]+)/gm;
 const IMPORT_TYPE = /import\("(?<path>\.[^"]*)"\)\.(?<name>[\w$]+)/g;
 
-/** Which entry exports a declaration, and as what: `file#name` to `{ entry, name }`. */
+/** The entry that exports a declaration, and its name there: `file#name` to `{ entry, name }`. */
 const owners = new Map();
 /** The first declaration of each exported name. */
 const named = new Map();
-/** Of all that the result is made from, and of what it was made into: API Extractor takes some seconds for nothing new. */
+/** Hashes all inputs and outputs, since API Extractor takes some seconds even when nothing has changed. */
 const digest = () => {
   const hash = createHash('sha256');
   for (const folder of ['tools', 'api', '.build/types']) {
@@ -46,7 +46,7 @@ mkdirSync('dist', { recursive: true });
 for (const entry of Object.keys(entries)) {
   const text = readFileSync(join(rolledUp, `${entry}.d.ts`), 'utf8')
     .replaceAll(/'nest-amqp(?:\/(\w+))?'/g, (_, other = 'index') => `'./${other}.cjs'`)
-    // Nest 12 is ES modules only: before TypeScript 5.8 a CommonJS file may import only types of it, and only so.
+    // Nest 12 is ES modules only: before TypeScript 5.8 a CommonJS file may import only its types, and only with this attribute.
     .replaceAll(
       /^import (?:type )?(\{.*\}) from '(@nestjs\/.*)';$/gm,
       "import type $1 from '$2' with { 'resolution-mode': 'import' };",
@@ -70,12 +70,12 @@ function rollUpAll() {
   });
   if (differ.length === 0) return writeFileSync(seal, digest());
   console.error(
-    `The public face of ${differ.map(([entry]) => entry).join(', ')} is not as in api/. Meant so? npm run api`,
+    `The public face of ${differ.map(([entry]) => entry).join(', ')} differs from api/. If the change is intended, run: npm run api`,
   );
   if (!unreviewed) process.exit(1);
 }
 
-/** One name means one thing, whichever entry exports it. */
+/** Throws if another entry exports a different declaration under the same name. */
 function refuseSecond(name, declared, entry) {
   const first = named.get(name) ?? { declared, entry };
   named.set(name, first);
@@ -85,7 +85,7 @@ function refuseSecond(name, declared, entry) {
   );
 }
 
-/** The declarations that a file exports: the exported name to `file#name`. */
+/** Returns the declarations that a file exports: the exported name to `file#name`. */
 function exportsOf(file) {
   const found = new Map();
   const text = readFileSync(file, 'utf8');
@@ -99,7 +99,7 @@ function exportsOf(file) {
   return found;
 }
 
-/** Copies a file and all that it imports, less what an earlier entry exports: that is imported from there. */
+/** Copies a file and its imports, except what an earlier entry exports: the copy imports that from the entry. */
 function stage(file, entry, done) {
   if (done.has(file)) return;
   done.add(file);
@@ -189,7 +189,7 @@ function rollUp(entry, start) {
           'ae-forgotten-export': { logLevel: ExtractorLogLevel.None },
           'ae-undocumented': { logLevel: ExtractorLogLevel.None },
           'ae-unresolved-link': { logLevel: ExtractorLogLevel.None },
-          // Releases are not marked type by type.
+          // The types carry no release tags.
           'ae-missing-release-tag': { logLevel: ExtractorLogLevel.None },
         },
         tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.None } },

@@ -1,6 +1,6 @@
 /**
- * `npm start`: runs the sample in this process, and ends with whoever started it. npm passes no signal on to what a
- * script of several commands runs, and cannot pass on a SIGKILL: the shop would go on, with nobody to stop it.
+ * `npm start`: runs the sample in this process, and ends with the process that started it. npm forwards no signal to a script of
+ * several commands, and cannot forward a SIGKILL: without this, the shop would keep running.
  */
 const LOOK_EVERY = 250;
 const parent = process.ppid;

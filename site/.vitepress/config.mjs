@@ -15,11 +15,11 @@ export default withMermaid({
   outDir: '../.build/site/html',
   cacheDir: '../.build/site/cache',
   cleanUrls: false,
-  // The reference is made by TypeDoc, beside VitePress.
+  // TypeDoc makes the reference, outside VitePress.
   ignoreDeadLinks: [/^\/reference\//],
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   vite: { publicDir: reference },
-  // Themes whose every token has enough contrast.
+  // Themes in which every token has enough contrast.
   markdown: { theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' } },
   themeConfig: {
     search: { provider: 'local' },

@@ -7,7 +7,7 @@ export default {
   extends: DefaultTheme,
   setup() {
     const route = useRoute();
-    // The default theme's home page has no main landmark; its other pages have one.
+    // Adds the main landmark that the default theme has on all pages but the home page.
     const mark = () => nextTick(() => document.querySelector('.VPHome')?.setAttribute('role', 'main'));
     onMounted(mark);
     watch(() => route.path, mark);
