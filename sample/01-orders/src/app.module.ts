@@ -13,7 +13,7 @@ import { PageController } from './page.controller.js';
       useFactory: ({ url }: DemoBroker) => ({
         url,
         connectionName: 'sample-01-orders',
-        publishing: { timeout: 8_000 }, // somebody waits for the answer
+        publishing: { timeout: 8_000 }, // an HTTP client waits for the answer
         topology: {
           exchanges: [topicExchange('sample-01.orders')],
           queues: [quorumQueue('sample-01.billing'), quorumQueue('sample-01.shipping')],

@@ -12,7 +12,7 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
 
 // Browsers hold their event streams open; the server must not wait for them when it stops.
 const app = await NestFactory.create<NestExpressApplication>(AppModule, { forceCloseConnections: true });
-// The longest order fits. In more, JSON may be nested deeper than class-transformer's recursion gets.
+// The limit fits the longest order. A larger body could nest JSON deeper than class-transformer can recurse.
 app.useBodyParser('json', { limit: '1kb' });
 app.useGlobalPipes(new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true }));
 app.enableShutdownHooks([], { useProcessExit: true });

@@ -8,7 +8,7 @@ import { BillingConsumer } from './billing.consumer.js';
     AmqpModule.forRoot({
       url: process.env['AMQP_URL'] ?? '',
       connectionName: 'sample-02',
-      // Delay queues and sample-02.billing.parked come with the consumer.
+      // The consumer declares its delay queues and sample-02.billing.parked.
       topology: { queues: [quorumQueue('sample-02.billing')] },
     }),
   ],

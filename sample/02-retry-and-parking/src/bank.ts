@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** Somebody else's service, which is down at times. */
+/** An external service that is down at times. */
 @Injectable()
 export class Bank {
   up = false;

@@ -18,7 +18,7 @@ export class BillingConsumer {
   @AmqpConsumer('sample-02.billing', { retry: { attempts: 3, backoff: exponential('200ms', '1s') } })
   onOrder(@Payload() order: Order, @Ctx() { attempt }: AmqpContext): void {
     if (order.amount <= 0) throw new RejectMessage(`order ${order.id} costs nothing`);
-    // The first one was paid in advance.
+    // The first order was paid in advance.
     if (order.id > 1) this.bank.charge(order.amount);
     this.logger.log(`Billed order ${order.id} at attempt ${attempt}`);
     this.billed.next(order);

@@ -14,7 +14,7 @@ import { PricesController } from './prices.controller.js';
     }),
   ],
   controllers: [PricesController],
-  // In another process as well: whoever consumes the queue answers.
+  // PriceService may also run in another process: any consumer of the queue answers.
   providers: [PriceService],
 })
 export class AppModule {}

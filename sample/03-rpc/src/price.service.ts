@@ -9,7 +9,7 @@ export interface Price {
   readonly asked: string;
 }
 
-/** The answering side. What it returns is the reply; what it throws is the reply, too. */
+/** The answering side. The reply is the value that the handler returns, or the error that it throws. */
 @Injectable()
 export class PriceService {
   @AmqpRpc('sample-03.prices')

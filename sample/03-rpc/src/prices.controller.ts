@@ -2,7 +2,7 @@ import { Controller, Get, HttpException, Param } from '@nestjs/common';
 import { ConfirmingPublisher, RpcRemoteError } from 'nest-amqp';
 import type { Price } from './price.service.js';
 
-/** The asking side: it waits for the answer, two seconds at most. */
+/** The asking side. It waits two seconds at most for the answer. */
 @Controller('prices')
 export class PricesController {
   constructor(private readonly publisher: ConfirmingPublisher) {}
@@ -12,7 +12,7 @@ export class PricesController {
     try {
       return await this.publisher.request<Price>('', 'sample-03.prices', { item }, { timeout: 2_000 });
     } catch (error) {
-      // What an HttpException said over there is said here.
+      // Rethrows the HttpException of the answering side.
       const { data } = error instanceof RpcRemoteError ? error : {};
       const { statusCode } = (data ?? {}) as { statusCode?: number };
       if (statusCode === undefined) throw error;

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Reading } from './reading.js';
 
-/** Stands for a database that likes many rows at once. */
+/** Stands for a database that inserts many rows at once. */
 @Injectable()
 export class Averages {
   private readonly sums = new Map<string, { readonly sum: number; readonly count: number }>();
-  /** How many readings each insert had. */
+  /** The number of readings of each insert. */
   readonly batches: number[] = [];
 
   insert(readings: readonly Reading[]): void {

@@ -10,8 +10,8 @@ export class ReadingsConsumer {
   constructor(private readonly averages: Averages) {}
 
   /**
-   * A hundred readings, or what has come within half a second. What is no reading is parked alone and never gets here; one
-   * that is out of range fails alone.
+   * Receives a hundred readings, or those that have arrived within half a second. An invalid reading is parked alone and does not
+   * reach the handler; one that is out of range fails alone.
    */
   @AmqpBatchConsumer('sample-04.readings', {
     size: 100,

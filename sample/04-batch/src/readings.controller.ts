@@ -9,7 +9,7 @@ export class ReadingsController {
     private readonly averages: Averages,
   ) {}
 
-  /** Takes an array; answers once the broker has confirmed each. They are validated where they are consumed. */
+  /** Takes an array; answers once the broker has confirmed each reading. The consumer validates the readings. */
   @Post('readings')
   async add(@Body() readings: unknown[]): Promise<{ published: number }> {
     await Promise.all(readings.map((reading) => this.publisher.sendToQueue('sample-04.readings', reading)));

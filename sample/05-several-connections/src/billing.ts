@@ -11,7 +11,7 @@ export interface Invoice {
   readonly text: string;
 }
 
-/** Routing key and payload of what is published to `sample-05.invoices`. */
+/** The routing keys and payloads of the exchange `sample-05.invoices`. */
 export interface InvoiceEvents {
   'invoice.created': Invoice;
 }
@@ -26,7 +26,10 @@ export class Billing {
     this.invoiced = new Promise((resolve) => (this.first = resolve));
   }
 
-  /** From the connection without a name, to the one named billing; acknowledged once that one has confirmed. */
+  /**
+   * Consumes from the default connection and publishes to the connection `billing`; acknowledges the order once the invoice is
+   * confirmed.
+   */
   @AmqpConsumer('sample-05.orders')
   async onOrder(@Payload() order: Order): Promise<void> {
     await this.invoices.publish('invoice.created', { order: order.id, text: `1 × ${order.item}` });

@@ -16,7 +16,7 @@ async function service(module: Type, options: AmqpTransportOptions): Promise<voi
 async function gateway(): Promise<void> {
   const app = await NestFactory.create(GatewayModule);
   app.useGlobalPipes(new ValidationPipe({ whitelist: true, forbidNonWhitelisted: true, transform: true }));
-  // Without a queue's name each gateway has its own, and so gets every event.
+  // Without a queue name each gateway has its own queue, and so receives every event.
   const strategy = app.get(AmqpService).createServer({ ...EVENTS, noAck: false });
   app.connectMicroservice({ strategy });
   app.enableShutdownHooks();

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 
-/** Sends mails, by some service elsewhere. Tests replace it: it is nobody's idea of AMQP. */
+/** Sends mails through an external service. Tests replace this class; it has nothing to do with AMQP. */
 @Injectable()
 export class Mailer {
   private readonly logger = new Logger('Mailer');

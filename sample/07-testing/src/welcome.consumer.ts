@@ -3,7 +3,7 @@ import { AmqpConsumer, ConfirmingPublisher, exponential, Payload, RejectMessage 
 import { Mailer } from './mailer.js';
 import type { User } from './user.js';
 
-/** Welcomes everybody who has signed up. */
+/** Welcomes each user who has signed up. */
 @Injectable()
 export class WelcomeConsumer {
   constructor(
@@ -13,10 +13,10 @@ export class WelcomeConsumer {
 
   @AmqpConsumer('welcome', { retry: { attempts: 4, backoff: exponential('1m', '10m', { jitter: false }) } })
   async onSignUp(@Payload() user: User): Promise<void> {
-    // No retry mends that.
+    // A retry cannot help.
     if (!user.email.includes('@')) throw new RejectMessage('no address');
     await this.mailer.send(user.email, 'Welcome!');
-    // Whoever wants to know.
+    // Publishes the event for any interested service.
     await this.publisher.publish('users', 'user.welcomed', { id: user.id }, { mandatory: false });
   }
 }

@@ -28,34 +28,34 @@ describe('welcoming users', () => {
     send.mockReset();
   });
 
-  it('publishes who has signed up', async () => {
+  it('publishes a user who has signed up', async () => {
     const user = await module.get(SignUps).signUp('ada@example.org');
     expect(harness.published({ exchange: 'users', routingKey: 'user.signed-up' })).toMatchObject([
       { payload: user, properties: { messageId: user.id }, queues: ['welcome'] },
     ]);
   });
 
-  it('welcomes who has signed up: the whole way', async () => {
+  it('welcomes a user who has signed up, from publish to mail', async () => {
     await module.get(SignUps).signUp('ada@example.org');
     await harness.idle();
     expect(send).toHaveBeenCalledWith('ada@example.org', 'Welcome!');
   });
 
-  it('tells the others', async () => {
+  it('publishes an event for other services', async () => {
     expect(await harness.deliver('welcome', ada)).toMatchObject({ result: 'acked', attempts: 1 });
     expect(
       harness.published({ routingKey: 'user.welcomed', payload: expect.objectContaining({ id: '1' }) }),
     ).toHaveLength(1);
   });
 
-  it('tries again while the mail server is away: two minutes of it, in no time', async () => {
+  it('retries while the mail server is away, without waiting for the delays', async () => {
     send.mockRejectedValueOnce(new Error('away')).mockRejectedValueOnce(new Error('still away'));
     const outcome = await harness.deliver('welcome', ada);
     expect(outcome).toMatchObject({ result: 'acked', attempts: 3, delays: [60_000, 120_000] });
     expect(send).toHaveBeenCalledTimes(3);
   });
 
-  it('parks the message when it stays away, and tells nobody', async () => {
+  it('parks the message when the mail server stays away, and publishes no event', async () => {
     send.mockRejectedValue(new Error('away'));
     const outcome = await harness.deliver('welcome', ada);
     expect(outcome).toMatchObject({ result: 'parked', attempts: 4, movedTo: ['welcome.parked'] });
@@ -63,7 +63,7 @@ describe('welcoming users', () => {
     expect(harness.published()).toEqual([]);
   });
 
-  it('waits a minute before the second attempt, and not less', async () => {
+  it('waits a full minute before the second attempt', async () => {
     send.mockRejectedValueOnce(new Error('away'));
     await harness.deliver('welcome', ada, { delays: 'stop' });
     await harness.advance('59s');
@@ -72,7 +72,7 @@ describe('welcoming users', () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
-  it('does not try what cannot work', async () => {
+  it('rejects a user without a mail address', async () => {
     expect(await harness.deliver('welcome', { id: '2', email: 'nobody' })).toMatchObject({
       result: 'rejected',
       attempts: 1,
@@ -80,7 +80,7 @@ describe('welcoming users', () => {
     expect(send).not.toHaveBeenCalled();
   });
 
-  it('tells who signs up when the broker does not take it', async () => {
+  it('rejects the sign-up when the broker refuses the message', async () => {
     harness.broker.faults.nackNext(1, { exchange: 'users' });
     await expect(module.get(SignUps).signUp('ada@example.org')).rejects.toMatchObject({ name: 'PublishNackedError' });
   });

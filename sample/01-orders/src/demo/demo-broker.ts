@@ -1,12 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { EmbeddedBroker } from 'nest-amqp/broker';
 
-/** The broker of the sample: that of AMQP_URL; without it, an embedded one in this process. */
+/** The broker of the sample: the one of AMQP_URL, or else an embedded broker in this process. */
 @Injectable()
 export class DemoBroker {
   private constructor(
     readonly url: string,
-    /** For the page. */
+    /** The name that the page shows. */
     readonly name: string,
     private readonly embedded?: EmbeddedBroker,
   ) {}
@@ -19,12 +19,12 @@ export class DemoBroker {
     return new DemoBroker(broker.url, 'the embedded broker of this process (in memory, for development)', broker);
   }
 
-  /** True if `takeAway` works. */
+  /** Whether `takeAway` works. */
   get isEmbedded(): boolean {
     return this.embedded !== undefined;
   }
 
-  /** Resets all connections and answers nobody for so many ms. Queues and messages stay. */
+  /** Resets all connections and answers none for `ms` milliseconds. Queues and messages stay. */
   takeAway(ms: number): void {
     this.embedded?.faults.drop('reset');
     this.embedded?.faults.stall();

@@ -10,10 +10,10 @@ import { DemoBroker } from './demo-broker.js';
 const OUTAGE = 5_000;
 /** Orders of a flood. */
 const FLOOD = 10_000;
-/** Attempts of shipping that fail when the page asks for it: as many as an order has. */
+/** Attempts of shipping that fail on request of the page: as many as an order has. */
 const FAILURES = 3;
 
-/** The buttons that break things, and the one that sends parked orders back. */
+/** The page's buttons: they cause faults, and send parked orders back. */
 @Controller('demo')
 export class DemoController {
   constructor(

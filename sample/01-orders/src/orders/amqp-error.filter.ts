@@ -2,7 +2,7 @@ import { Catch, HttpStatus, type ArgumentsHost, type ExceptionFilter } from '@ne
 import { HttpAdapterHost } from '@nestjs/core';
 import { AmqpError, MessageReturnedError } from 'nest-amqp/client';
 
-/** What a failed publish means to the HTTP client: 422 when nobody takes the message, 503 when the broker cannot now. */
+/** Maps a failed publish to an HTTP status: 422 when no queue takes the message, 503 when the broker cannot accept it now. */
 @Catch(AmqpError)
 export class AmqpErrorFilter implements ExceptionFilter<AmqpError> {
   constructor(private readonly adapterHost: HttpAdapterHost) {}

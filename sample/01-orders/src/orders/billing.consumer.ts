@@ -9,7 +9,7 @@ export class BillingConsumer {
 
   constructor(private readonly events: OrderEvents) {}
 
-  /** Returning acknowledges the message. The ValidationPipe refuses what is no order, and such a message is parked. */
+  /** Returning acknowledges the message. The ValidationPipe refuses an invalid order, and its message is parked. */
   @AmqpConsumer('sample-01.billing', { prefetch: 20 })
   onOrder(@Payload() order: Order): void {
     if (this.events.add({ order, step: 'billed' })) this.logger.log(`Billed order ${order.id}`);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** The company that ships orders, and that can be told not to answer. */
+/** The company that ships orders; the page can make it fail. */
 @Injectable()
 export class Carrier {
   private failures = 0;

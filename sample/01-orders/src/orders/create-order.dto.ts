@@ -1,7 +1,7 @@
 import { IsIn, ValidateIf } from 'class-validator';
 import { OrderDetails } from './order.js';
 
-/** One has a queue bound to it, the other has not: that is what the page's second button is for. */
+/** A queue is bound with the first key and none with the second, which the page's second button uses. */
 export const ROUTES = ['order.created', 'order.nowhere'] as const;
 
 export class CreateOrderDto extends OrderDetails {

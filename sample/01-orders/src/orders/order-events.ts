@@ -3,29 +3,29 @@ import { Injectable, type BeforeApplicationShutdown, type MessageEvent } from '@
 import { concat, defer, from, Subject, type Observable } from 'rxjs';
 import type { Order } from './order.js';
 
-/** A step on an order's way. */
+/** A step of an order. */
 export interface OrderEvent {
   readonly order: Order;
   readonly step:
     'published' | 'confirmed' | 'billed' | 'shipped' | 'retried' | 'parked' | 'redriven' | 'returned' | 'failed';
-  /** What there is to say of the step. */
+  /** Details of the step. */
   readonly detail?: string;
 }
 
-/** Orders that a page gets when it opens, or comes back after it lost its stream. */
+/** Orders that a page receives when it opens, or reconnects. */
 const REMEMBERED = 100;
 
-/** What happens to orders, as a stream of server-sent events. */
+/** The steps of all orders, as a stream of server-sent events. */
 @Injectable()
 export class OrderEvents implements BeforeApplicationShutdown {
   private readonly live = new Subject<MessageEvent>();
-  /** Each order and its steps, by its id. */
+  /** Each recent order and its steps, by its id. */
   private readonly recent = new Map<string, { readonly order: Order; readonly steps: MessageEvent[] }>();
-  /** An event's id is known again after a reconnect, and is none of another process. */
+  /** Makes event ids unique across processes, so that a page recognizes an event after a reconnect. */
   private readonly process = randomUUID();
   private lastId = 0;
 
-  /** False for an order that is forgotten already, was placed at another server, or is part of a flood. */
+  /** Returns false for an order that is forgotten already, was placed at another server, or is part of a flood. */
   add(event: OrderEvent): boolean {
     if (event.step === 'published') this.begin(event.order);
     const known = this.recent.get(event.order.id);
@@ -36,13 +36,13 @@ export class OrderEvents implements BeforeApplicationShutdown {
     return true;
   }
 
-  /** A step of the order with this id. */
+  /** Adds a step of the order with this id. */
   tell(id: string | undefined, step: OrderEvent['step'], detail: string): void {
     const order = id === undefined ? undefined : this.recent.get(id)?.order;
     if (order) this.add({ order, step, detail });
   }
 
-  /** The recent ones, then all that follow. */
+  /** Emits the recent steps, then all further ones. */
   stream(): Observable<MessageEvent> {
     return concat(
       defer(() => from([...this.recent.values()].flatMap(({ steps }) => steps))),

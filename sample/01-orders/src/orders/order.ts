@@ -19,7 +19,7 @@ export class OrderDetails {
   quantity!: number;
 }
 
-/** What is published. The consumer validates it again: anybody may publish to the exchange. */
+/** The published message. The consumer validates it again, since any client may publish to the exchange. */
 export class Order extends OrderDetails {
   @IsUUID()
   id!: string;

@@ -16,7 +16,7 @@ export class OrdersController {
     private readonly events: OrderEvents,
   ) {}
 
-  /** Answers 201 once the broker has confirmed the order; see the filter for what else may happen. */
+  /** Answers 201 once the broker has confirmed the order; the filter answers errors. */
   @Post()
   async create(@Body() { route = 'order.created', ...dto }: CreateOrderDto): Promise<PublishReceipt> {
     const order: Order = { id: randomUUID(), ...dto };

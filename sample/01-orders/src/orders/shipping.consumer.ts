@@ -14,14 +14,14 @@ export class ShippingConsumer implements OnModuleInit {
     private readonly registry: AmqpConsumerRegistry,
   ) {}
 
-  /** When the carrier does not answer, the order is tried again after a delay, and parked after three attempts. */
+  /** Retries an order after a delay when the carrier does not answer, and parks it after three attempts. */
   @AmqpConsumer(QUEUE, { prefetch: 20, retry: { attempts: 3, backoff: exponential('500ms', '2s') } })
   onOrder(@Payload() order: Order): void {
     this.carrier.pickUp();
     this.events.add({ order, step: 'shipped' });
   }
 
-  /** Tells the page of each failed attempt. */
+  /** Shows each failed attempt on the page. */
   onModuleInit(): void {
     this.registry.failures$.subscribe(({ queue, messageId, attempt, decision, delay, reason }) => {
       if (queue !== QUEUE) return;

@@ -42,7 +42,7 @@ export class GatewayController {
   }
 }
 
-/** A service has answered with an error; or there is no answer, whose reason is one of nest-amqp's errors. */
+/** Maps an error to HTTP: the error that a service has answered with, or nest-amqp's error when there is no answer. */
 function toHttp(error: unknown): never {
   const { code, message } = error as { code?: string; message?: string };
   if (code === 'out-of-stock') throw new ConflictException(message);

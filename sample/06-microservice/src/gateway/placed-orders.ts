@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Order } from '../orders/orders.service.js';
 
-/** The latest orders. */
+/** Keeps the latest orders. */
 @Injectable()
 export class PlacedOrders {
   private readonly latest: Order[] = [];

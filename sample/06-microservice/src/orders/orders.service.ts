@@ -16,14 +16,14 @@ export class OrdersService {
     @Inject('EVENTS') private readonly events: ClientProxy,
   ) {}
 
-  /** What the stock service throws goes on to whoever has asked us. */
+  /** An error of the stock service is passed on to the requester. */
   @MessagePattern('orders.place')
   async place(@Payload() { item, quantity }: Reservation): Promise<Order & StockItem> {
     const request = { service: 'stock', cmd: 'reserve' };
     const reserved = await firstValueFrom(this.stock.send<StockItem, Reservation>(request, { item, quantity }));
     const order: Order = { id: randomUUID(), item, quantity };
     const event = new AmqpRecordBuilder(order).setOptions({ messageId: order.id, mandatory: false }).build();
-    // Resolves when the broker has it. That nobody listens is no error here: mandatory is false.
+    // Resolves when the broker has the event. `mandatory` is false, so an event without a listener is not an error.
     await lastValueFrom(this.events.emit('order.placed', event));
     return { ...order, ...reserved };
   }

@@ -1,7 +1,9 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { throwError, type Observable } from 'rxjs';
 
-/** Errors of another service are objects, not exceptions: Nest would make an "Internal server error" of them. */
+/**
+ * Passes errors of another service on. They are objects, not exceptions, so Nest would replace them by "Internal server error".
+ */
 @Catch()
 export class PassedOnFilter implements ExceptionFilter {
   catch(error: unknown): Observable<never> {

@@ -7,7 +7,7 @@ export interface StockItem {
   readonly left: number;
 }
 
-/** What is asked of the stock. */
+/** The request for a reservation. */
 export interface Reservation {
   readonly item: string;
   readonly quantity: number;
@@ -23,13 +23,13 @@ export class StockService {
   @MessagePattern({ service: 'stock', cmd: 'reserve' })
   reserve(@Payload() { item, quantity }: Reservation): StockItem {
     const left = (this.stock.get(item) ?? 0) - quantity;
-    // What an RpcException holds is what the requester gets.
+    // The requester receives the content of the RpcException.
     if (left < 0) throw new RpcException({ code: 'out-of-stock', message: `not enough of '${item}' left` });
     this.stock.set(item, left);
     return { item, left };
   }
 
-  /** A response for each item. */
+  /** Emits one response per item. */
   @MessagePattern({ service: 'stock', cmd: 'list' })
   list(): Observable<StockItem> {
     return from([...this.stock].map(([item, left]) => ({ item, left })));
