@@ -65,7 +65,7 @@ describe('bindings', () => {
     expect(await lab.refusal(act(lab, await lab.channel()))).toBe(expected);
   });
 
-  it('binding twice is binding once, for delivery and for unbinding', async () => {
+  it('a repeated queue.bind changes nothing: one delivery, and one unbind removes the binding', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel), await lab.queue(channel)];
     for (let count = 0; count < 2; count++) await channel.queueBind(queue, exchange, 'k');
@@ -76,7 +76,7 @@ describe('bindings', () => {
     expect(await lab.drain(channel, queue)).toEqual([]);
   });
 
-  it('bindings that differ in their arguments only are two, and each is unbound by its own', async () => {
+  it('bindings that differ only in their arguments are separate, and are unbound separately', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel, 'headers'), await lab.queue(channel)];
     const [one, two] = [{ arguments: { 'x-match': 'all', a: 1 } }, { arguments: { 'x-match': 'all', b: 1 } }];
@@ -105,7 +105,7 @@ describe('bindings', () => {
     expect(channel.isOpen).toBe(true);
   });
 
-  it('a queue that is bound in several ways gets a message once', async () => {
+  it('a queue with several matching bindings receives a message once', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel, 'topic'), await lab.queue(channel)];
     for (const pattern of ['a.*', '#', 'a.b']) await channel.queueBind(queue, exchange, pattern);
@@ -113,7 +113,7 @@ describe('bindings', () => {
     expect(await lab.drain(channel, queue)).toEqual(['once']);
   });
 
-  it('exchanges bound to each other pass a message on, once to each queue, cycles or not', async () => {
+  it('bound exchanges route a message once to each queue, also in cycles', async () => {
     const channel = await lab.channel({ confirm: true });
     const [a, b, queue] = [
       await lab.exchange(channel, 'fanout'),
@@ -131,7 +131,7 @@ describe('bindings', () => {
     expect(await lab.drain(channel, queue)).toEqual([]);
   });
 
-  it('the routing key filters at every exchange on the way', async () => {
+  it('every exchange on the route filters by the routing key', async () => {
     const channel = await lab.channel({ confirm: true });
     const [outer, inner] = [await lab.exchange(channel, 'topic'), await lab.exchange(channel, 'direct')];
     const queue = await lab.queue(channel);
@@ -141,7 +141,7 @@ describe('bindings', () => {
     expect(await lab.drain(channel, queue)).toEqual(['order.paid']);
   });
 
-  it('the exchange and routing key of a delivery are those of the publish, whatever came between', async () => {
+  it('a delivery has the exchange and routing key of its publish, through all exchanges', async () => {
     const channel = await lab.channel({ confirm: true });
     const [outer, inner] = [await lab.exchange(channel, 'fanout', {}, 'outer'), await lab.exchange(channel, 'fanout')];
     const queue = await lab.queue(channel);
@@ -152,14 +152,14 @@ describe('bindings', () => {
     expect([lab.plain(delivery!.exchange), delivery!.routingKey]).toEqual(['outer', 'the.key']);
   });
 
-  it('exclusive queues of another connection cannot be bound or unbound', async () => {
+  it('a connection can neither bind nor unbind an exclusive queue of another', async () => {
     const [owner, other] = [await lab.channel(), await lab.channel()];
     const queue = await lab.queue(owner, { exclusive: true });
     expect(await lab.refusal(other.queueBind(queue, 'amq.direct', 'k'))).toMatch(
       /^channel 405 by queue.bind: RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '\/'/,
     );
     const another = await lab.channel();
-    // A binding that is not there is no error, whosever queue it is.
+    // To unbind a binding that does not exist is not an error, whoever owns the queue.
     await another.queueUnbind(queue, 'amq.direct', 'k');
     await owner.queueBind(queue, 'amq.direct', 'k');
     expect(await lab.refusal(another.queueUnbind(queue, 'amq.direct', 'k'))).toMatch(/^channel 405 by queue.unbind/);

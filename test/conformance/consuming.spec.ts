@@ -67,13 +67,13 @@ describe('consuming', () => {
     expect(await lab.refusal(act(lab, await lab.channel()))).toBe(expected);
   });
 
-  it('names a consumer itself', async () => {
+  it('the broker names a consumer that has no tag', async () => {
     const channel = await lab.channel();
     const consumer = await channel.basicConsume(await lab.queue(channel), () => 0);
     expect(consumer.consumerTag).toMatch(/^amq\.ctag-[\w-]{22}$/);
   });
 
-  it('tags are a channel’s own: two channels may have the same', async () => {
+  it('consumer tags belong to a channel: two channels may use the same tag', async () => {
     const connection = await lab.connect();
     const [one, two] = [await connection.openChannel(), await connection.openChannel()];
     const queue = await lab.queue(one);
@@ -81,13 +81,13 @@ describe('consuming', () => {
     expect((await one.queueDeclare(queue, { passive: true })).consumerCount).toBe(2);
   });
 
-  it('to cancel a tag that is not there is answered', async () => {
+  it('basic.cancel of an unknown tag is answered', async () => {
     const client = await lab.raw();
     client.send(1, 'basic.cancel', { consumerTag: 'nobody' });
     expect((await client.expect('basic.cancelOk')).args.consumerTag).toBe('nobody');
   });
 
-  it('delivery tags count from 1 in each channel, over gets and consumers', async () => {
+  it('delivery tags count from 1 in each channel, across basic.get and consumers', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await lab.queue(channel);
     await fill(channel, queue, 3);
@@ -123,7 +123,7 @@ describe('consuming', () => {
     expect((await client.expect('basic.getOk')).args).toMatchObject({ deliveryTag: 2, messageCount: 0 });
   });
 
-  it('what a cancelled consumer holds can still be acknowledged', async () => {
+  it('deliveries of a cancelled consumer can still be acknowledged', async () => {
     const [publisher, channel] = await lab.channels();
     const queue = await lab.queue(publisher);
     await fill(publisher, queue, 1);
@@ -137,7 +137,7 @@ describe('consuming', () => {
   });
 
   describe('prefetch', () => {
-    it('is for each consumer: no more than that unacknowledged', async () => {
+    it('limits the unacknowledged deliveries of each consumer', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await fill(publisher, queue, 10);
@@ -151,7 +151,7 @@ describe('consuming', () => {
       expect([one.all.length, two.all.length]).toEqual([3, 2]);
     });
 
-    it('counts for consumers that follow, not for those that are there', async () => {
+    it('applies to later consumers, not to existing ones', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await channel.basicQos(1);
@@ -162,7 +162,7 @@ describe('consuming', () => {
       expect(await lab.count(publisher, queue)).toBe(2);
     });
 
-    it('0 is no limit', async () => {
+    it('0 means no limit', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await fill(publisher, queue, 50);
@@ -171,7 +171,7 @@ describe('consuming', () => {
       await (await lab.consume(channel, queue)).take(50);
     });
 
-    it('does not hold consumers without acknowledgements back', async () => {
+    it('does not limit consumers without acknowledgements', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await fill(publisher, queue, 5);
@@ -179,7 +179,7 @@ describe('consuming', () => {
       await (await lab.consume(channel, queue, { noAck: true })).take(5);
     });
 
-    it('global: for the channel as a whole', async () => {
+    it('global: limits the channel as a whole', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await fill(publisher, queue, 10);
@@ -193,7 +193,7 @@ describe('consuming', () => {
       expect(await lab.count(publisher, queue)).toBe(6);
     });
 
-    it('global: consumers without acknowledgements wait for room, and take none', async () => {
+    it('global: consumers without acknowledgements wait for room, and use none', async () => {
       const publisher = await lab.channel({ confirm: true });
       const queue = await lab.queue(publisher);
       const client = await lab.raw();
@@ -215,20 +215,20 @@ describe('consuming', () => {
       }
     });
 
-    it('global: two consumers of a queue take turns, also with room for one message', async () => {
+    it('global: two consumers of a queue take turns, even with room for one message', async () => {
       const publisher = await lab.channel({ confirm: true });
       const queue = await lab.queue(publisher);
       expect(await shares(publisher, [queue, queue], 10)).toEqual([5, 5]);
     });
 
-    it('global: several queues are served, also with room for one message', async () => {
+    it('global: several queues are served, even with room for one message', async () => {
       const publisher = await lab.channel({ confirm: true });
       const queues = [await lab.queue(publisher), await lab.queue(publisher), await lab.queue(publisher)];
-      // By chance, the same for each: of 60 messages none is likely to get fewer than 5.
+      // RabbitMQ chooses at random: of 60 messages no queue is likely to get fewer than 5.
       for (const share of await shares(publisher, queues, 60)) expect(share).toBeGreaterThanOrEqual(5);
     });
 
-    /** Of so many messages, settled one by one, how many each consumer got, while every queue has enough. */
+    /** Settles `total` messages one by one and returns how many each consumer received, while every queue has enough. */
     async function shares(publisher: Channel, queues: readonly string[], total: number): Promise<number[]> {
       const client = await lab.raw();
       client.send(1, 'basic.qos', { prefetchCount: 1, global: true });
@@ -247,7 +247,7 @@ describe('consuming', () => {
       return counts;
     }
 
-    it('an ack with multiple makes room for as many', async () => {
+    it('an ack with multiple makes room for each message that it settles', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       await fill(publisher, queue, 6);
@@ -258,7 +258,7 @@ describe('consuming', () => {
     });
   });
 
-  describe('who gets what', () => {
+  describe('distribution among consumers', () => {
     it('consumers take turns', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
@@ -269,7 +269,7 @@ describe('consuming', () => {
       expect(inboxes.map(({ all }) => all.length)).toEqual([3, 3, 3]);
     });
 
-    it('who has no room is passed over', async () => {
+    it('a consumer without room is skipped', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       const slow = await lab.consume(channel, queue, { prefetch: 1 });
@@ -279,7 +279,7 @@ describe('consuming', () => {
       await quick.take(9);
     });
 
-    it('x-priority: the higher first, the lower once those are full', async () => {
+    it('x-priority: a lower consumer receives messages once all higher ones are full', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher);
       const low = await lab.consume(channel, queue, { prefetch: 5, arguments: { 'x-priority': -1 } });
@@ -299,7 +299,7 @@ describe('consuming', () => {
       await channel.basicConsume(queue, () => 0);
     });
 
-    it('single active consumer: one gets all, the next takes over when it is gone', async () => {
+    it('single active consumer: one receives all messages, and the next takes over after it ends', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher, { arguments: { 'x-single-active-consumer': true } });
       const [first, second] = [new Inbox<Delivery>(), new Inbox<Delivery>()];
@@ -313,7 +313,7 @@ describe('consuming', () => {
       expect(first.all).toHaveLength(3);
     });
 
-    it('a full single active consumer is not replaced', async () => {
+    it('a single active consumer without room is not replaced', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await lab.queue(publisher, { arguments: { 'x-single-active-consumer': true } });
       const first = await lab.consume(channel, queue, { prefetch: 1 });
@@ -324,7 +324,7 @@ describe('consuming', () => {
       expect(second.all).toHaveLength(0);
     });
 
-    it('noLocal is not looked at: a connection gets its own messages', async () => {
+    it('noLocal is ignored: a connection receives its own messages', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel);
       const inbox = await lab.consume(channel, queue, { noLocal: true, noAck: true });
@@ -334,7 +334,7 @@ describe('consuming', () => {
   });
 
   describe('message priority', () => {
-    it('the higher first, in order within', async () => {
+    it('higher priorities come first, each in order', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-max-priority': 5 } });
       for (const [text, priority] of [
@@ -349,7 +349,7 @@ describe('consuming', () => {
       expect(await lab.drain(channel, queue)).toEqual(['b5', 'd5', 'e3', 'a1', 'c1']);
     });
 
-    it('none counts as 0, too much as the most', async () => {
+    it('a missing priority counts as 0, a priority above the maximum as the maximum', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-max-priority': 2 } });
       await channel.publish('', queue, 'none');
@@ -358,7 +358,7 @@ describe('consuming', () => {
       expect(await lab.drain(channel, queue)).toEqual(['two', 'nine', 'none']);
     });
 
-    it('counts for nothing without x-max-priority', async () => {
+    it('has no effect without x-max-priority', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel);
       for (const priority of [1, 9]) await channel.publish('', queue, `${priority}`, { priority });
@@ -379,7 +379,7 @@ describe('consuming', () => {
       expect(channel.isOpen).toBe(true);
     });
 
-    it('comes for a consumer of the deleting channel too', async () => {
+    it('reaches a consumer of the deleting channel too', async () => {
       const client = await lab.raw({ capabilities: { consumer_cancel_notify: true } });
       const queue = lab.name();
       client.send(1, 'queue.declare', { queue });
@@ -391,7 +391,7 @@ describe('consuming', () => {
       expect(names.sort()).toEqual(['basic.cancel', 'queue.deleteOk']);
     });
 
-    it('does not come for a client that has not asked for it', async () => {
+    it('is not sent to a client without that capability', async () => {
       const client = await lab.raw();
       const queue = lab.name();
       client.send(1, 'queue.declare', { queue });
@@ -406,13 +406,13 @@ describe('consuming', () => {
     });
   });
 
-  it('what expired behind a living message is not handed out', async () => {
+  it('a message that expired behind an unexpired one is not delivered', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await lab.queue(channel);
     await channel.publish('', queue, 'living');
     await channel.publish('', queue, 'expired', { expiration: '20' });
     await channel.publish('', queue, 'living, too');
-    // Its time is over once this one's is.
+    // This TTL ends after that of the expired message.
     const later = await lab.queue(channel);
     await channel.publish('', later, 'x', { expiration: '40' });
     await eventually(async () => (await lab.count(channel, later)) === 0);

@@ -5,7 +5,7 @@ import { eventually, useLab } from './support/lab.js';
 describe('dead letters', () => {
   const lab = useLab();
 
-  /** A queue whose dead letters come to another, through the default exchange. */
+  /** Declares a queue whose dead letters go to another queue, through the default exchange. */
   async function mortal(channel: Channel, args: FieldTable = {}): Promise<{ queue: string; grave: string }> {
     const grave = await lab.queue(channel, {}, 'grave');
     const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': grave };
@@ -67,7 +67,7 @@ describe('dead letters', () => {
     expect(await lab.count(channel, grave)).toBe(0);
   });
 
-  it('x-death tells count, reason, queue, time, exchange and routing keys; the first death stands beside', async () => {
+  it('x-death holds count, reason, queue, time, exchange and routing keys; further headers hold the first death', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue, grave } = await mortal(channel);
     const before = Math.floor(Date.now() / 1000) * 1000;
@@ -90,7 +90,7 @@ describe('dead letters', () => {
     expect([exchange, routingKey, redelivered]).toEqual(['', grave, false]);
   });
 
-  it('an expired message loses its expiration, x-death keeps it', async () => {
+  it('an expired message loses its expiration, which x-death keeps', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue, grave } = await mortal(channel);
     await channel.publish('', queue, 'x', { expiration: '30', messageId: 'm' });
@@ -100,7 +100,7 @@ describe('dead letters', () => {
     expect(deaths(letter)[0]).toMatchObject({ reason: 'expired', 'original-expiration': '30' });
   });
 
-  it('without a routing key of the queue the message keeps its own', async () => {
+  it('without x-dead-letter-routing-key the message keeps its routing key', async () => {
     const channel = await lab.channel({ confirm: true });
     const exchange = await lab.exchange(channel, 'topic');
     const [queue, grave] = [
@@ -114,7 +114,7 @@ describe('dead letters', () => {
     expect([letter.exchange, letter.routingKey]).toEqual([exchange, `${queue}.key`]);
   });
 
-  it('CC is followed by a dead letter that keeps its key, and dropped by one that gets another', async () => {
+  it('a dead letter that keeps its key is routed by CC; one with another key drops CC', async () => {
     const channel = await lab.channel({ confirm: true });
     const exchange = await lab.exchange(channel);
     const copy = await lab.queue(channel);
@@ -123,13 +123,13 @@ describe('dead letters', () => {
     const { queue: changes, grave } = await mortal(channel, { 'x-max-length': 0 });
     for (const queue of [keeps, changes]) await channel.publish('', queue, queue, { headers: { CC: ['copied'] } });
     expect((await buried(channel, copy)).text()).toBe(keeps);
-    // RabbitMQ 4 does not follow it either, but leaves it to be seen.
+    // RabbitMQ 4 ignores the header too, but keeps it in the message.
     const { headers } = (await buried(channel, grave)).properties;
     expect(headers!['CC']).toEqual(lab.version >= 4 ? ['copied'] : undefined);
     expect(await channel.basicGet(copy)).toBeUndefined();
   });
 
-  it('a second death in the same queue counts up, and comes first', async () => {
+  it('a second death in the same queue raises its count, and is listed first', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue, grave } = await mortal(channel);
     await channel.publish('', queue, 'x');
@@ -138,12 +138,12 @@ describe('dead letters', () => {
     await channel.publish('', queue, letter.body, { headers: letter.properties.headers });
     (await channel.basicGet(queue))!.reject({ requeue: false });
     const again = await buried(channel, grave);
-    // RabbitMQ 4 trusts no x-death header that a client has sent.
+    // RabbitMQ 4 ignores an x-death header that a client has sent.
     expect(deaths(again)).toHaveLength(1);
     expect(deaths(again)[0]).toMatchObject({ count: lab.version >= 4 ? 1 : 2, reason: 'rejected', queue });
   });
 
-  it('deaths in several queues, the latest first', async () => {
+  it('deaths in several queues are listed latest first', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue: second, grave } = await mortal(channel, { 'x-max-length': 0 });
     const first = await lab.queue(channel, {
@@ -172,7 +172,7 @@ describe('dead letters', () => {
     await eventually(async () => (await lab.count(channel, name)) === 0);
   });
 
-  it('a cycle with a rejection goes on: delayed retries by TTL', async () => {
+  it('a cycle with a rejection continues: delayed retries by TTL', async () => {
     const channel = await lab.channel({ confirm: true });
     const work = lab.name('work');
     const delay = await lab.queue(channel, {
@@ -195,14 +195,14 @@ describe('dead letters', () => {
     }
   });
 
-  it('a dead-letter exchange that is not there: the message is dropped', async () => {
+  it('a message whose dead-letter exchange does not exist is dropped', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await lab.queue(channel, { arguments: { 'x-dead-letter-exchange': 'not.there', 'x-max-length': 0 } });
     await channel.publish('', queue, 'x');
     expect(await lab.count(channel, queue)).toBe(0);
   });
 
-  it('many rejected at once arrive in their order', async () => {
+  it('many messages rejected at once arrive in order', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue, grave } = await mortal(channel);
     for (const text of ['a', 'b', 'c']) await channel.publish('', queue, text);
@@ -213,7 +213,7 @@ describe('dead letters', () => {
     expect(await lab.drain(channel, grave)).toEqual(['a', 'b', 'c']);
   });
 
-  it('BCC is not told in x-death, CC is', async () => {
+  it('x-death lists the keys of CC, not those of BCC', async () => {
     const channel = await lab.channel({ confirm: true });
     const { queue, grave } = await mortal(channel, { 'x-max-length': 0 });
     await channel.publish('', queue, 'x', { headers: { CC: ['known'], BCC: ['secret'] } });
@@ -223,7 +223,7 @@ describe('dead letters', () => {
   });
 
   describe('an x-death header that a client has sent', () => {
-    /** What a message dies with that comes with this header. */
+    /** Returns the x-death of a message that dies after it was published with this header. */
     async function deathsWith(xDeath: (queue: string) => FieldValue): Promise<Record<string, unknown>[]> {
       const channel = await lab.channel({ confirm: true });
       const { queue, grave } = await mortal(channel, { 'x-message-ttl': 20 });
@@ -236,7 +236,7 @@ describe('dead letters', () => {
     }
 
     const own = { queue: 'q', reason: 'expired', count: 1 };
-    /** RabbitMQ 4 trusts none. */
+    /** RabbitMQ 4 ignores such headers. */
     const unless4 = (expected: object[]): object[] => (lab.version >= 4 ? [own] : expected);
 
     it.each<[string, FieldValue]>([
@@ -249,7 +249,7 @@ describe('dead letters', () => {
       expect(await deathsWith(() => value)).toEqual([own]);
     });
 
-    it('a count that is a text stays, where it is another queue’s', async () => {
+    it('a count that is a string stays in the entry of another queue', async () => {
       const forged = { queue: 'other', reason: 'expired', count: 'two' };
       expect(await deathsWith(() => [forged])).toEqual(unless4([own, forged]));
     });
@@ -264,13 +264,13 @@ describe('dead letters', () => {
       expect(all).toEqual(unless4([{ ...own, count: expected }]));
     });
 
-    it('without a count it begins at 1', async () => {
+    it('a missing count starts at 1', async () => {
       expect(await deathsWith((queue) => [{ queue, reason: 'expired', mine: true }])).toEqual(
         unless4([{ ...own, mine: true }]),
       );
     });
 
-    it('a table for each death, as old brokers wrote it: grouped by queue and reason, and counted', async () => {
+    it('one table per death, as old brokers wrote them, is grouped by queue and reason, and counted', async () => {
       const all = await deathsWith((queue) => [
         { queue, reason: 'expired', n: 1 },
         { queue: 'o', reason: 'rejected', n: 2 },
@@ -287,7 +287,7 @@ describe('dead letters', () => {
       );
     });
 
-    it('with a queue that is no text it is another death', async () => {
+    it('an entry whose queue is not a string counts as another death', async () => {
       const forged = { queue: 5, reason: 'expired', count: 3 };
       expect(await deathsWith(() => [forged])).toEqual(unless4([own, { ...forged, queue: '5' }]));
     });

@@ -11,11 +11,11 @@ describe('the list of differences', () => {
     .map((file) => readFileSync(`${here}${file}`, 'utf8'))
     .join('');
 
-  it.each(Object.keys(differences))('%s is held by a case', (id) => {
+  it.each(Object.keys(differences))('%s is tested by a case', (id) => {
     expect(cases).toContain(`lab.differs('${id}'`);
   });
 
-  it('is the one in docs/broker.md', () => {
+  it('equals the list in docs/broker.md', () => {
     const page = readFileSync(`${here}../../docs/broker.md`, 'utf8');
     const section = /## Where it differs from RabbitMQ\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
     const listed = section.split('\n').filter((line) => line.startsWith('- '));

@@ -114,7 +114,7 @@ describe('exchanges', () => {
     expect(await lab.refusal(act(lab, await lab.channel()))).toBe(expected);
   });
 
-  it('other arguments than the alternate exchange are not compared', async () => {
+  it('a second declaration compares no argument but the alternate exchange', async () => {
     const channel = await lab.channel();
     const name = await lab.exchange(channel, 'direct', { arguments: { mine: 1 } });
     await channel.exchangeDeclare(name, 'direct', { durable: false, arguments: { mine: 2 } });
@@ -144,12 +144,12 @@ describe('exchanges', () => {
     expect(await lab.refusal(act(lab, await lab.channel()))).toBe(expected);
   });
 
-  it('to delete one that is not there is no error', async () => {
+  it('exchange.delete of an unknown exchange is not an error', async () => {
     const channel = await lab.channel();
     for (const ifUnused of [false, true]) await channel.exchangeDelete('not.there', { ifUnused });
   });
 
-  it('one that is only bound to is unused', async () => {
+  it('an exchange that is only a destination of bindings counts as unused', async () => {
     const channel = await lab.channel();
     const [source, destination] = [await lab.exchange(channel), await lab.exchange(channel)];
     await channel.exchangeBind(destination, source);
@@ -157,7 +157,7 @@ describe('exchanges', () => {
     await channel.exchangeDelete(source, { ifUnused: true });
   });
 
-  it('deleting one takes its bindings along', async () => {
+  it('exchange.delete removes the bindings too', async () => {
     const channel = await lab.channel({ confirm: true });
     const [name, queue] = [await lab.exchange(channel, 'fanout'), await lab.queue(channel)];
     await channel.queueBind(queue, name);
@@ -179,7 +179,7 @@ describe('exchanges', () => {
     expect(await lab.refusal(channel.exchangeDeclare(exchange, 'direct', { passive: true }))).toMatch(/^channel 404/);
   });
 
-  it('an auto-delete exchange takes along the auto-delete exchange that only it was bound to', async () => {
+  it('the end of an auto-delete exchange also deletes the auto-delete exchange that was bound only to it', async () => {
     const channel = await lab.channel();
     const options = { autoDelete: true };
     const [outer, inner] = [

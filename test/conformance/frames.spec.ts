@@ -15,7 +15,7 @@ function header(bodySize: number, classId = BASIC): Buffer {
 describe('frames and states', () => {
   const lab = useLab();
 
-  /** What is sent on an open channel 1, and how the broker ends it. */
+  /** The bytes sent on the open channel 1, and the broker's refusal. */
   it.each<[string, (client: RawClient) => void, RegExp]>([
     ['a wrong frame end', (c) => c.frame(8, 0, Buffer.alloc(0), 0xcd), /^connection 501.*: FRAME_ERROR/],
     ['an unknown frame type', (c) => c.frame(9, 1, Buffer.alloc(4)), /^connection 501.*: FRAME_ERROR/],
@@ -141,12 +141,12 @@ describe('frames and states', () => {
     );
   });
 
-  it('a body that is longer than announced', async () => {
+  it('a body longer than its content header says', async () => {
     const client = await lab.raw();
     client.frame(1, 1, PUBLISH);
     client.frame(2, 1, header(1));
     client.frame(3, 1, Buffer.from('too long'));
-    // RabbitMQ waits for the end that it has missed; it still answers on another channel.
+    // RabbitMQ waits for the missing frame end, and still answers on another channel.
     client.send(2, 'channel.open');
     const { method } = await client.next();
     expect(method.name).toBe(
@@ -165,7 +165,7 @@ describe('frames and states', () => {
     );
   });
 
-  it('the frames of two channels may come in between each other', async () => {
+  it('frames of two channels may interleave', async () => {
     const client = await lab.raw();
     await client.openChannel(2);
     const queue = lab.name();
@@ -191,7 +191,7 @@ describe('frames and states', () => {
     }
   });
 
-  it('frames of a channel are ignored between its error and close-ok; then its number is free', async () => {
+  it('frames of a channel are ignored between its error and close-ok; then its number can be used again', async () => {
     const client = await lab.raw();
     client.send(1, 'queue.declare', { queue: 'not.there', passive: true });
     client.send(1, 'queue.declare', { queue: lab.name() });
@@ -204,7 +204,7 @@ describe('frames and states', () => {
     await client.expect('basic.qosOk');
   });
 
-  it('a channel is not opened again before its error is answered', async () => {
+  it('a channel cannot be opened again before its error is answered', async () => {
     const client = await lab.raw();
     client.send(1, 'queue.declare', { queue: 'not.there', passive: true });
     expect(await client.refusal()).toMatch(/^channel 404/);
@@ -212,7 +212,7 @@ describe('frames and states', () => {
     expect(await client.refusal()).toBe("connection 504 by channel.open: CHANNEL_ERROR - second 'channel.open' seen");
   });
 
-  it('channel.close of both ends at once', async () => {
+  it('channel.close from both ends at once', async () => {
     const client = await lab.raw();
     client.send(1, 'queue.declare', { queue: 'not.there', passive: true });
     client.send(1, 'channel.close', { replyCode: 200, replyText: 'bye' });
@@ -222,7 +222,7 @@ describe('frames and states', () => {
     await client.openChannel(1);
   });
 
-  it('a channel error leaves the connection’s other channels alone', async () => {
+  it('a channel error does not affect other channels of the connection', async () => {
     const client = await lab.raw();
     await client.openChannel(2);
     client.send(1, 'queue.declare', { queue: 'not.there', passive: true });
@@ -231,7 +231,7 @@ describe('frames and states', () => {
     await client.expect('basic.qosOk');
   });
 
-  it('channel.close by the client is answered, and its number free at once', async () => {
+  it('channel.close by the client is answered, and its number can be used again at once', async () => {
     const client = await lab.raw();
     client.send(1, 'channel.close', { replyCode: 200, replyText: 'bye' });
     await client.expect('channel.closeOk');
@@ -263,13 +263,13 @@ describe('frames and states', () => {
     await client.expect('basic.qosOk');
   });
 
-  it('an error of a method with no-wait closes the channel all the same', async () => {
+  it('an error of a method with no-wait closes the channel', async () => {
     const client = await lab.raw();
     client.send(1, 'queue.declare', { queue: 'not.there', passive: true, noWait: true });
     expect(await client.refusal()).toBe("channel 404 by queue.declare: NOT_FOUND - no queue 'not.there' in vhost '/'");
   });
 
-  it('an empty queue name is the last declared one of the channel', async () => {
+  it('an empty queue name means the queue that the channel declared last', async () => {
     const client = await lab.raw();
     client.send(1, 'queue.declare', { queue: '', exclusive: true });
     const { queue } = (await client.expect('queue.declareOk')).args;

@@ -15,12 +15,12 @@ describe('the opening of a connection', () => {
     const client = await lab.dial();
     const bytes = client.bytesToEnd();
     client.raw(header);
-    // RabbitMQ 4 may name AMQP 1.0, with SASL, as what it would rather speak.
+    // RabbitMQ 4 may answer with the header of AMQP 1.0 with SASL, its preferred protocol.
     const spoken = [amqp(0, 0, 9, 1), ...(lab.version >= 4 ? [amqp(3, 1, 0, 0)] : [])];
     expect(spoken).toContainEqual((await bytes).subarray(0, 8));
   });
 
-  it('AMQP 0-8 is spoken by RabbitMQ only', async () => {
+  it('only RabbitMQ accepts AMQP 0-8', async () => {
     const client = await lab.dial();
     client.raw(amqp(1, 1, 8, 0));
     const [type] = await client.firstBytes();
@@ -82,20 +82,20 @@ describe('the opening of a connection', () => {
     );
   });
 
-  it('a client that does not know how to be refused is hung up on', async () => {
+  it('the socket of a client without authentication_failure_close is closed without a method', async () => {
     const client = await lab.dial();
     await client.logIn(lab.url, { password: 'wrong' });
     await client.ended;
     await expect(client.next()).rejects.toThrow('closed the socket');
   });
 
-  it('a vhost that is not there is refused with 530', async () => {
+  it('an unknown vhost is refused with 530', async () => {
     expect(await lab.refusal(lab.connect({ vhost: 'not-there' }))).toBe(
       'connection 530 by connection.open: NOT_ALLOWED - vhost not-there not found',
     );
   });
 
-  it('what goes wrong before the connection is open: RabbitMQ hangs up after 3 s, the embedded broker says why', async () => {
+  it('errors before the connection is open: RabbitMQ closes the socket after 3 s, the embedded broker reports the reason', async () => {
     const tuneOk = async (wrong: object): Promise<string> => {
       const client = await lab.dial();
       await client.logIn(lab.url);
@@ -145,13 +145,13 @@ describe('the opening of a connection', () => {
     expect(args).toEqual({ channelMax: 2047, frameMax: 131_072, heartbeat: 60 });
   });
 
-  it('the client may choose less of everything', async () => {
+  it('the client may lower every limit', async () => {
     const client = await lab.raw({ tuneOk: { channelMax: 1, frameMax: 8192, heartbeat: 600 } });
     client.send(1, 'basic.qos', { prefetchCount: 1 });
     await client.expect('basic.qosOk');
   });
 
-  it('no more channels than agreed', async () => {
+  it('a channel above channel_max is refused', async () => {
     const client = await lab.rawConnection({ tuneOk: { channelMax: 2 } });
     await client.openChannel(1);
     await client.openChannel(2);
@@ -161,9 +161,9 @@ describe('the opening of a connection', () => {
     );
   });
 
-  it('a frame that is larger than agreed is a frame error', async () => {
+  it('a frame larger than frame_max is a frame error', async () => {
     const client = await lab.raw({ tuneOk: { frameMax: 4096 } });
-    // RabbitMQ lets eight more bytes pass.
+    // RabbitMQ accepts eight more bytes.
     client.frame(3, 1, Buffer.alloc(4096 + 1));
     expect(await client.refusal()).toMatch(/^connection 501.*: FRAME_ERROR/);
   });
@@ -190,7 +190,7 @@ describe('the opening of a connection', () => {
     expect((await client.expect('basic.getOk')).body).toHaveLength(size);
   });
 
-  it('bodies are cut to the client’s frame_max', async () => {
+  it('bodies are split by the client’s frame_max', async () => {
     const client = await lab.raw({ tuneOk: { frameMax: 4096 } });
     const queue = lab.name();
     client.send(1, 'queue.declare', { queue });
@@ -220,7 +220,7 @@ describe('the opening of a connection', () => {
     await client.expect('connection.closeOk');
   });
 
-  it('heartbeats come at least as often as agreed, and silence of the client ends the connection', async () => {
+  it('the broker sends heartbeats at least as often as agreed, and ends the connection of a silent client', async () => {
     const client = await lab.rawConnection({ tuneOk: { heartbeat: 1 } });
     const start = Date.now();
     expect((await client.nextOfAny()).method).toBeUndefined();
@@ -229,7 +229,7 @@ describe('the opening of a connection', () => {
     expect(Date.now() - start).toBeGreaterThan(1_500);
   });
 
-  it('a client that sends heartbeats stays', async () => {
+  it('a client that sends heartbeats stays connected', async () => {
     const client = await lab.raw({ tuneOk: { heartbeat: 1 } });
     const timer = setInterval(() => client.frame(8, 0, Buffer.alloc(0)), 400);
     try {

@@ -33,14 +33,14 @@ describe('limits and times', () => {
       expect(await lab.drain(channel, queue)).toEqual(['d', 'eeeeeee']);
     });
 
-    it('a message over x-max-length-bytes alone does not stay', async () => {
+    it('a single message larger than x-max-length-bytes does not stay', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-max-length-bytes': 3 } });
       await fill(channel, queue, 'a', 'bbbb');
       expect(await lab.drain(channel, queue)).toEqual([]);
     });
 
-    it('what is delivered and not acknowledged does not count', async () => {
+    it('unacknowledged deliveries do not count', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-max-length': 1 } });
       await fill(channel, queue, 'a');
@@ -48,7 +48,7 @@ describe('limits and times', () => {
       await fill(channel, queue, 'b');
       expect(await lab.count(channel, queue)).toBe(1);
       held!.nack();
-      // Back at the head, and the oldest there: it is what is over the limit.
+      // The message is back at the head as the oldest, so the limit drops it.
       await eventually(async () => (await lab.count(channel, queue)) === 1);
       expect(await lab.drain(channel, queue)).toEqual(['b']);
     });
@@ -67,7 +67,7 @@ describe('limits and times', () => {
       },
     );
 
-    it('a refused publish is nacked though another queue has taken it', async () => {
+    it('a refused publish is nacked although another queue has accepted it', async () => {
       const channel = await lab.channel({ confirm: true });
       const exchange = await lab.exchange(channel, 'fanout');
       const full = await lab.queue(channel, { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
@@ -77,7 +77,7 @@ describe('limits and times', () => {
       expect(await lab.drain(channel, free)).toEqual(['x']);
     });
 
-    it('without confirms what does not fit is dropped in silence', async () => {
+    it('without confirms a message that does not fit is dropped without an error', async () => {
       const channel = await lab.channel();
       const queue = await lab.queue(channel, { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
       await channel.publish('', queue, 'x');
@@ -95,7 +95,7 @@ describe('limits and times', () => {
   });
 
   describe('message TTL', () => {
-    it('x-message-ttl: gone after its time', async () => {
+    it('x-message-ttl: a message expires after its TTL', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-message-ttl': 100 } });
       await fill(channel, queue, 'x');
@@ -103,7 +103,7 @@ describe('limits and times', () => {
       await eventually(async () => (await lab.count(channel, queue)) === 0);
     });
 
-    it('x-message-ttl of 0: only who waits gets it', async () => {
+    it('x-message-ttl of 0: a message reaches only a waiting consumer', async () => {
       const [channel, consumer] = await lab.channels();
       const queue = await lab.queue(channel, { arguments: { 'x-message-ttl': 0 } });
       await fill(channel, queue, 'nobody waits');
@@ -112,7 +112,7 @@ describe('limits and times', () => {
       expect((await inbox.next()).text()).toBe('somebody waits');
     });
 
-    it('expiration: that message only', async () => {
+    it('expiration: applies to that message only', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel);
       await channel.publish('', queue, 'short', { expiration: 50 });
@@ -128,7 +128,7 @@ describe('limits and times', () => {
       expect(await channel.basicGet(queue)).toBeUndefined();
     });
 
-    it('the smaller of both counts', async () => {
+    it('the smaller of x-message-ttl and expiration applies', async () => {
       const channel = await lab.channel({ confirm: true });
       const [small, large] = [
         await lab.queue(channel, { arguments: { 'x-message-ttl': 60 } }),
@@ -139,7 +139,7 @@ describe('limits and times', () => {
       for (const queue of [small, large]) await eventually(async () => (await lab.count(channel, queue)) === 0);
     });
 
-    it('messages expire at the head only: one behind a longer one waits for it', async () => {
+    it('messages expire only at the head: a message waits behind one with a longer TTL', async () => {
       const channel = await lab.channel({ confirm: true });
       const [queue, clock] = [await lab.queue(channel), await lab.queue(channel)];
       await channel.publish('', queue, 'long', { expiration: '60000' });
@@ -151,7 +151,7 @@ describe('limits and times', () => {
       await eventually(async () => (await lab.count(channel, queue)) === 0);
     });
 
-    it('what is delivered does not expire; put back, it does', async () => {
+    it('a delivered message does not expire; a requeued one does', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-message-ttl': 80 } });
       const clock = await lab.queue(channel, { arguments: { 'x-message-ttl': 160 } });
@@ -173,7 +173,7 @@ describe('limits and times', () => {
   });
 
   describe('queue TTL', () => {
-    it('x-expires: gone when unused', async () => {
+    it('x-expires: an unused queue is deleted', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-expires': 100 } });
       await fill(channel, queue, 'x');
@@ -184,7 +184,7 @@ describe('limits and times', () => {
       });
     });
 
-    it('a consumer keeps it', async () => {
+    it('a consumer keeps the queue', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-expires': 80 } });
       const clock = await lab.queue(channel, { arguments: { 'x-message-ttl': 250 } });
@@ -195,7 +195,7 @@ describe('limits and times', () => {
       expect((await channel.queueDeclare(queue, { passive: true })).consumerCount).toBe(1);
     });
 
-    it('basic.get and declare keep it', async () => {
+    it('basic.get and queue.declare keep the queue', async () => {
       const channel = await lab.channel({ confirm: true });
       const options = { durable: false, arguments: { 'x-expires': 400 } };
       const queue = await lab.queue(channel, options);

@@ -4,7 +4,7 @@ import { eventually, useLab, type Lab } from './support/lab.js';
 
 const exact = { small: typed('int8', 5), large: typed('int64', 5), fraction: typed('float', 0.5) };
 
-describe('messages come as they were sent', () => {
+describe('messages arrive as they were sent', () => {
   const lab = useLab();
 
   it.each<[string, MessageProperties]>([

@@ -9,7 +9,7 @@ const PRECONDITION = 'channel 406 by basic.publish: PRECONDITION_FAILED -';
 describe('publishing', () => {
   const lab = useLab();
 
-  it('to an exchange that is not there closes the channel', async () => {
+  it('to an unknown exchange closes the channel', async () => {
     const channel = await lab.channel({ confirm: true });
     expect(await lab.refusal(channel.publish('not.there', 'k', 'x'))).toBe(
       "channel 404 by basic.publish: NOT_FOUND - no exchange 'not.there' in vhost '/'",
@@ -32,21 +32,21 @@ describe('publishing', () => {
     expect(await lab.refusal(channel.publish('', 'q', 'x', properties))).toBe(`${PRECONDITION} ${text}`);
   });
 
-  it('an expiration beyond 32 bits is taken', async () => {
+  it('an expiration beyond 32 bits is accepted', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await lab.queue(channel);
     await channel.publish('', queue, 'x', { expiration: '4294967296' });
     expect(await lab.drain(channel, queue)).toEqual(['x']);
   });
 
-  it('takes the user’s own id', async () => {
+  it('accepts the user’s own user-id', async () => {
     const channel = await lab.channel({ confirm: true });
     const { username } = new URL(lab.url);
     await channel.publish('', 'nowhere', 'x', { userId: username || 'guest' });
   });
 
   describe('confirms', () => {
-    it('count from 1 at confirm.select, and cover every publish', async () => {
+    it('count from 1 after confirm.select, and cover every publish', async () => {
       const client = await lab.raw();
       client.publish(1, { routingKey: 'nowhere' }, {}, 'before');
       client.send(1, 'confirm.select');
@@ -61,7 +61,7 @@ describe('publishing', () => {
       expect(confirmed.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
     });
 
-    it('confirm.select may be repeated; the count goes on', async () => {
+    it('confirm.select may be repeated; the count continues', async () => {
       const client = await lab.raw();
       for (let tag = 1; tag <= 2; tag++) {
         client.send(1, 'confirm.select');
@@ -81,7 +81,7 @@ describe('publishing', () => {
       }
     });
 
-    it('come once the message is in all its queues', async () => {
+    it('are sent once the message is in all its queues', async () => {
       const channel = await lab.channel({ confirm: true });
       const exchange = await lab.exchange(channel, 'fanout');
       const queues = [await lab.queue(channel), await lab.queue(channel, { durable: true })];
@@ -90,7 +90,7 @@ describe('publishing', () => {
       for (const queue of queues) expect(await lab.count(channel, queue)).toBe(1);
     });
 
-    it('without confirm.select nothing comes back', async () => {
+    it('are not sent without confirm.select', async () => {
       const client = await lab.raw();
       client.publish(1, { routingKey: 'nowhere' }, {}, 'x');
       client.send(1, 'basic.qos');
@@ -99,7 +99,7 @@ describe('publishing', () => {
   });
 
   describe('mandatory', () => {
-    it('returns what finds no queue: 312, exchange, key, properties, body', async () => {
+    it('returns an unroutable message with 312, exchange, key, properties and body', async () => {
       const client = await lab.raw();
       client.publish(
         1,
@@ -113,7 +113,7 @@ describe('publishing', () => {
       expect(body!.toString()).toBe('body');
     });
 
-    it('the return comes before the ack', async () => {
+    it('the return precedes the ack', async () => {
       const client = await lab.raw();
       client.send(1, 'confirm.select');
       await client.expect('confirm.selectOk');
@@ -124,19 +124,19 @@ describe('publishing', () => {
       }
     });
 
-    it('what is routed does not come back, not even from a queue that drops it', async () => {
+    it('a routed message is not returned, even if its queue drops it', async () => {
       const channel = await lab.channel({ confirm: true });
       const queue = await lab.queue(channel, { arguments: { 'x-max-length': 0 } });
       await channel.publish('', queue, 'x', { mandatory: true });
       expect(await lab.count(channel, queue)).toBe(0);
     });
 
-    it('what is not mandatory vanishes, and is acked', async () => {
+    it('an unroutable message that is not mandatory is dropped and acked', async () => {
       const channel = await lab.channel({ confirm: true });
       expect(await channel.publish('', 'nobody', 'x')).toBe(1);
     });
 
-    it('an empty message comes back too', async () => {
+    it('an empty message is returned too', async () => {
       const channel = await lab.channel({ confirm: true });
       const error = await errorOf<MessageReturnedError>(channel.publish('', 'nobody', '', { mandatory: true }));
       expect(error).toBeInstanceOf(MessageReturnedError);
@@ -145,7 +145,7 @@ describe('publishing', () => {
   });
 
   describe('transactions', () => {
-    it('publishes count from the commit on', async () => {
+    it('publishes take effect at the commit', async () => {
       const [channel, other] = [await lab.channel(), await lab.channel()];
       const queue = await lab.queue(channel);
       await channel.txSelect();
@@ -155,7 +155,7 @@ describe('publishing', () => {
       expect(await lab.count(other, queue)).toBe(1);
     });
 
-    it('a rollback forgets publishes', async () => {
+    it('a rollback discards publishes', async () => {
       const channel = await lab.channel();
       const queue = await lab.queue(channel);
       await channel.txSelect();
@@ -165,7 +165,7 @@ describe('publishing', () => {
       expect(await lab.count(channel, queue)).toBe(0);
     });
 
-    it('acks count from the commit on', async () => {
+    it('acks take effect at the commit', async () => {
       const channel = await lab.channel();
       const queue = await lab.queue(channel);
       await channel.publish('', queue, 'x');
@@ -178,7 +178,7 @@ describe('publishing', () => {
       expect((await other.basicGet(queue))!.redelivered).toBe(true);
     });
 
-    it('a committed ack is for good', async () => {
+    it('a committed ack is final', async () => {
       const [channel, other] = [await lab.channel(), await lab.channel()];
       const queue = await lab.queue(channel);
       await channel.publish('', queue, 'x');
@@ -190,7 +190,7 @@ describe('publishing', () => {
       expect(await other.basicGet(queue)).toBeUndefined();
     });
 
-    it('returns come at the commit, before commit-ok', async () => {
+    it('returns are sent at the commit, before commit-ok', async () => {
       const client = await lab.raw();
       client.send(1, 'tx.select');
       await client.expect('tx.selectOk');
@@ -233,7 +233,7 @@ describe('publishing', () => {
       );
     });
 
-    it('a closed channel forgets what was not committed', async () => {
+    it('a closed channel discards uncommitted work', async () => {
       const [channel, other] = [await lab.channel(), await lab.channel()];
       const queue = await lab.queue(channel);
       await channel.txSelect();
@@ -247,7 +247,7 @@ describe('publishing', () => {
     while ((await lab.count(channel, queue)) === 0) await channel.basicQos(0);
   }
 
-  describe('what a channel or connection still has to say is said before its close', () => {
+  describe('pending methods of a channel or connection are sent before its close', () => {
     it.each<[string, (client: RawClient) => void, MethodName]>([
       ['channel.close', (client) => client.send(1, 'channel.close'), 'channel.closeOk'],
       ['connection.close', (client) => client.send(0, 'connection.close'), 'connection.closeOk'],
@@ -261,7 +261,7 @@ describe('publishing', () => {
       end(client);
       const names: MethodName[] = [];
       while (names.at(-1) !== last) names.push((await client.next()).method.name);
-      // A channel that is answered on, after all that came before it.
+      // The answer on the channel follows all earlier methods.
       if (last === 'channel.closeOk' || last === 'channel.close') {
         if (last === 'channel.close') client.send(1, 'channel.closeOk');
         await client.openChannel(1);
@@ -274,7 +274,7 @@ describe('publishing', () => {
       expect(names.slice(0, -1).every((name) => name === 'basic.ack')).toBe(true);
     });
 
-    it('no basic.cancel comes on a channel that is closed', async () => {
+    it('no basic.cancel is sent on a closed channel', async () => {
       const client = await lab.raw({ capabilities: { consumer_cancel_notify: true } });
       const queue = lab.name();
       client.send(1, 'queue.declare', { queue });

@@ -30,7 +30,7 @@ describe('queues', () => {
     expect(passive).toEqual({ queue: name, messageCount: 2, consumerCount: 1 });
   });
 
-  it('names a queue itself, each time another', async () => {
+  it('the broker names a queue without a name, each time differently', async () => {
     const channel = await lab.raw();
     const names = new Set<string>();
     for (let count = 0; count < 2; count++) {
@@ -322,7 +322,7 @@ describe('queues', () => {
     expect(await lab.refusal(act(lab, await lab.channel({ confirm: true })))).toBe(expected);
   });
 
-  it('delete tells how many messages went, and is no error a second time', async () => {
+  it('queue.delete returns the number of messages, and is not an error the second time', async () => {
     const channel = await lab.channel({ confirm: true });
     const name = await lab.queue(channel);
     for (let count = 0; count < 3; count++) await channel.publish('', name, 'x');
@@ -331,7 +331,7 @@ describe('queues', () => {
     expect(await channel.queueDelete(name, { ifUnused: true, ifEmpty: true })).toBe(0);
   });
 
-  it('a queue with unacknowledged messages only is empty; delete counts what is ready', async () => {
+  it('a queue with only unacknowledged messages counts as empty; queue.delete counts ready messages', async () => {
     const channel = await lab.channel({ confirm: true });
     const name = await lab.queue(channel);
     for (const text of ['one', 'two']) await channel.publish('', name, text);
@@ -340,7 +340,7 @@ describe('queues', () => {
     expect(await channel.queueDelete(name, { ifEmpty: true })).toBe(0);
   });
 
-  it('purge drops what is ready, tells how many, and leaves what is delivered', async () => {
+  it('queue.purge drops ready messages, returns their number, and keeps delivered ones', async () => {
     const channel = await lab.channel({ confirm: true });
     const name = await lab.queue(channel);
     for (const text of ['held', 'two', 'three']) await channel.publish('', name, text);
@@ -371,14 +371,14 @@ describe('queues', () => {
       expect(refusal).toMatch(locked);
     });
 
-    it('others may publish to it', async () => {
+    it('other connections may publish to the queue', async () => {
       const [publisher, owner] = await lab.channels();
       const queue = await lab.queue(owner, { exclusive: true });
       await publisher.publish('', queue, 'x');
       expect(await lab.drain(owner, queue)).toEqual(['x']);
     });
 
-    it('its connection’s other channels may use it', async () => {
+    it('other channels of its connection may use the queue', async () => {
       const connection = await lab.connect();
       const [one, two] = [await connection.openChannel(), await connection.openChannel()];
       const queue = await lab.queue(one, { exclusive: true });
@@ -386,14 +386,14 @@ describe('queues', () => {
       expect(await two.queueDeclare(queue, { durable: false, exclusive: true })).toMatchObject({ queue });
     });
 
-    it('goes with its connection', async () => {
+    it('is deleted with its connection', async () => {
       const [owner, other] = [await lab.connect(), await lab.channel()];
       const queue = await lab.queue(await owner.openChannel(), { exclusive: true });
       await owner.close();
       expect(await other.queueDeclare(queue, { durable: false })).toMatchObject({ messageCount: 0 });
     });
 
-    it('goes with a connection that dies', async () => {
+    it('is deleted with a connection that dies', async () => {
       const client = await lab.raw();
       const queue = lab.name();
       client.send(1, 'queue.declare', { queue, exclusive: true });
@@ -414,7 +414,7 @@ describe('queues', () => {
   });
 
   describe('auto-delete', () => {
-    it('goes with its last consumer', async () => {
+    it('is deleted with its last consumer', async () => {
       const channel = await lab.channel();
       const queue = await lab.queue(channel, { autoDelete: true });
       const [one, two] = [await channel.basicConsume(queue, () => 0), await channel.basicConsume(queue, () => 0)];
@@ -424,7 +424,7 @@ describe('queues', () => {
       expect(await lab.refusal(channel.queueDeclare(queue, { passive: true }))).toMatch(/^channel 404/);
     });
 
-    it('goes with the channel of its last consumer', async () => {
+    it('is deleted with the channel of its last consumer', async () => {
       const [channel, other] = [await lab.channel(), await lab.channel()];
       const queue = await lab.queue(channel, { autoDelete: true });
       await channel.basicConsume(queue, () => 0);
@@ -432,7 +432,7 @@ describe('queues', () => {
       expect(await lab.refusal(other.queueDeclare(queue, { passive: true }))).toMatch(/^channel 404/);
     });
 
-    it('stays while it never had a consumer', async () => {
+    it('stays as long as it never had a consumer', async () => {
       const channel = await lab.channel();
       const queue = await lab.queue(channel, { autoDelete: true });
       await channel.basicGet(queue);
@@ -440,14 +440,14 @@ describe('queues', () => {
     });
   });
 
-  describe('arguments whose names JavaScript’s objects have', () => {
+  describe('arguments named like properties of JavaScript objects', () => {
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
       '%s is one that it does not know',
       async (name) => {
         const args = Object.defineProperty({}, name, { value: 5, enumerable: true }) as FieldTable;
         const client = await lab.raw();
         const queue = lab.name();
-        // The second finds it as it is wanted.
+        // The second declaration finds an equal queue.
         for (let count = 0; count < 2; count++) {
           client.send(1, 'queue.declare', { queue, arguments: args });
           await client.expect('queue.declareOk');
@@ -507,7 +507,7 @@ describe('queues', () => {
       );
     });
 
-    it('x-delivery-limit is not looked at so closely', async () => {
+    it('x-delivery-limit may differ in its type', async () => {
       const channel = await lab.channel();
       const args = { 'x-queue-type': 'quorum', 'x-delivery-limit': typed('double', 5) };
       await channel.queueDeclare(lab.name(), { arguments: args });
@@ -515,7 +515,7 @@ describe('queues', () => {
   });
 
   describe('CR and LF', () => {
-    it('are no part of the names of what is declared, bound and deleted', async () => {
+    it('are removed from the names in declarations, bindings and deletions', async () => {
       const client = await lab.raw();
       const name = lab.name();
       const [plain, dirty] = [`${name}X`, `${name}\r\nX`];
@@ -525,7 +525,7 @@ describe('queues', () => {
         client.send(1, 'exchange.declare', { exchange: dirty, type: 'direct', passive });
         await client.expect('exchange.declareOk');
       }
-      // Routing keys are no names.
+      // Routing keys are not names, so they keep CR and LF.
       client.send(1, 'queue.bind', { queue: dirty, exchange: dirty, routingKey: 'a\r\nb' });
       await client.expect('queue.bindOk');
       client.send(1, 'exchange.bind', { source: dirty, destination: dirty, routingKey: 'c' });
@@ -566,7 +566,7 @@ describe('queues', () => {
       expect(await client.refusal()).toBe(`channel 404 by ${method}: NOT_FOUND - no ${kind} '${dirty}' in vhost '/'`);
     });
 
-    it('a name of nothing else is none, and one that hides a reserved prefix is reserved', async () => {
+    it('a name of CR and LF alone is empty, and a reserved prefix that contains them is reserved', async () => {
       const client = await lab.raw();
       client.send(1, 'queue.declare', { queue: '\r\n', exclusive: true });
       expect((await client.expect('queue.declareOk')).args.queue).toMatch(/^amq\.gen-/);

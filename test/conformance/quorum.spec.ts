@@ -49,7 +49,7 @@ describe('quorum queues', () => {
     delivery.ack();
   });
 
-  it('x-delivery-count tells how often a message came back', async () => {
+  it('x-delivery-count is the number of times a message was returned', async () => {
     const [publisher, channel] = await lab.channels();
     const queue = await quorum(publisher);
     const inbox = await lab.consume(channel, queue);
@@ -62,7 +62,7 @@ describe('quorum queues', () => {
     }
   });
 
-  it('x-delivery-limit: delivered that often again, then dead', async () => {
+  it('x-delivery-limit: a message is redelivered that often, then dead-lettered', async () => {
     const [publisher, channel] = await lab.channels();
     const grave = await lab.queue(publisher);
     const queue = await quorum(publisher, {

@@ -8,7 +8,7 @@ const REPLY_TO = 'amq.rabbitmq.reply-to';
 describe('direct reply-to', () => {
   const lab = useLab();
 
-  it('carries a reply from any connection to the channel that asked, and the address is opaque', async () => {
+  it('routes a reply from any connection to the requesting channel; the address is opaque', async () => {
     const [client, server] = [await lab.channel(), await lab.channel({ confirm: true })];
     const queue = await lab.queue(server);
     const replies = await lab.consume(client, REPLY_TO, { noAck: true });
@@ -26,7 +26,7 @@ describe('direct reply-to', () => {
     ]);
   });
 
-  it('is no queue: a mandatory reply arrives, and comes back', async () => {
+  it('is not a queue: a mandatory reply arrives, and is returned too', async () => {
     const [client, server] = [await lab.channel({ confirm: true }), await lab.channel({ confirm: true })];
     const queue = await lab.queue(server);
     const replies = await lab.consume(client, REPLY_TO, { noAck: true });
@@ -45,7 +45,7 @@ describe('direct reply-to', () => {
     expect(one!.properties.replyTo).toBe(two!.properties.replyTo);
   });
 
-  it('a reply to whom has gone is unroutable', async () => {
+  it('a reply to a requester that has gone is unroutable', async () => {
     const [client, server] = [await lab.channel({ confirm: true }), await lab.channel({ confirm: true })];
     const queue = await lab.queue(server);
     await lab.consume(client, REPLY_TO, { noAck: true });
@@ -55,7 +55,7 @@ describe('direct reply-to', () => {
     await expect(server.publish('', replyTo!, 'late', { mandatory: true })).rejects.toThrow('NO_ROUTE');
   });
 
-  it('a passive declaration of the address tells whether somebody waits', async () => {
+  it('a passive declaration of the address succeeds only while the requester waits', async () => {
     const [client, server] = [await lab.channel({ confirm: true }), await lab.channel()];
     const queue = await lab.queue(server);
     await lab.consume(client, REPLY_TO, { noAck: true });
@@ -66,7 +66,7 @@ describe('direct reply-to', () => {
     expect(await lab.refusal(server.queueDeclare(replyTo!, { passive: true }))).toMatch(/^channel 404/);
   });
 
-  it('a cancelled reply consumer gets nothing more, and may come again', async () => {
+  it('a cancelled reply consumer receives no more replies, and may be started again', async () => {
     const channel = await lab.channel({ confirm: true });
     const inbox = new Inbox<Delivery>();
     const consumer = await channel.basicConsume(REPLY_TO, inbox.add, { noAck: true });
@@ -92,7 +92,7 @@ describe('direct reply-to', () => {
     );
   });
 
-  it('has no queue to get from', async () => {
+  it('basic.get finds no queue', async () => {
     const channel = await lab.channel();
     expect(await lab.refusal(channel.basicGet(REPLY_TO))).toMatch(/^channel 40\d by basic.get/);
   });

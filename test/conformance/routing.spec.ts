@@ -81,12 +81,12 @@ describe('routing', () => {
     for (const [index, headers] of [...matching, ...others].entries()) {
       await channel.publish(exchange, '', String(index), { headers });
     }
-    // RabbitMQ 4 keeps headers as AMQP 1.0 has them, and no timestamp matches another any more.
+    // RabbitMQ 4 stores headers as AMQP 1.0 values, so no timestamp equals another.
     const expected = lab.version >= 4 && what === 'timestamps' ? [] : matching.map((_, index) => String(index));
     expect(await lab.drain(channel, queue)).toEqual(expected);
   });
 
-  it('a message without headers matches a headers binding that asks for nothing', async () => {
+  it('a message without headers matches a headers binding without conditions', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel, 'headers'), await lab.queue(channel)];
     await channel.queueBind(queue, exchange);
@@ -94,7 +94,7 @@ describe('routing', () => {
     expect(await lab.drain(channel, queue)).toEqual(['x']);
   });
 
-  it('direct: by the whole key, to every queue that is bound with it', async () => {
+  it('direct: routes by the whole key to every queue that is bound with it', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, one, two] = [await lab.exchange(channel), await lab.queue(channel), await lab.queue(channel)];
     for (const queue of [one, two]) await channel.queueBind(queue, exchange, 'k');
@@ -104,7 +104,7 @@ describe('routing', () => {
     expect(await lab.drain(channel, two)).toEqual(['k', 'other']);
   });
 
-  it('fanout: whatever the key', async () => {
+  it('fanout: ignores the key', async () => {
     const channel = await lab.channel({ confirm: true });
     const [exchange, queue] = [await lab.exchange(channel, 'fanout'), await lab.queue(channel)];
     await channel.queueBind(queue, exchange, 'not looked at');
@@ -112,7 +112,7 @@ describe('routing', () => {
     expect(await lab.drain(channel, queue)).toEqual(['', 'a', 'b.c']);
   });
 
-  it('default exchange: every queue by its name', async () => {
+  it('default exchange: routes to every queue by its name', async () => {
     const channel = await lab.channel({ confirm: true });
     const [one, two] = [await lab.queue(channel), await lab.queue(channel)];
     await channel.publish('', one, 'one');
@@ -121,7 +121,7 @@ describe('routing', () => {
     expect([delivery!.exchange, delivery!.routingKey, delivery!.text()]).toEqual(['', one, 'one']);
   });
 
-  it('CC and BCC add routing keys; BCC is taken off, CC stays', async () => {
+  it('CC and BCC add routing keys; BCC is removed, CC stays', async () => {
     const channel = await lab.channel({ confirm: true });
     const [to, cc, bcc] = [await lab.queue(channel), await lab.queue(channel), await lab.queue(channel)];
     await channel.publish('', to, 'x', { headers: { CC: [cc], BCC: [bcc], other: 1 } });
@@ -140,7 +140,7 @@ describe('routing', () => {
   });
 
   describe('alternate exchanges', () => {
-    it('get what finds no queue, and only that', async () => {
+    it('receive the messages that find no queue, and no others', async () => {
       const channel = await lab.channel({ confirm: true });
       const alternate = await lab.exchange(channel, 'fanout');
       const main = await lab.exchange(channel, 'direct', { arguments: { 'alternate-exchange': alternate } });
@@ -153,7 +153,7 @@ describe('routing', () => {
       expect(await lab.drain(channel, rest)).toEqual(['unknown']);
     });
 
-    it('follow one another, and end where there is none or it is not there', async () => {
+    it('are tried in turn until one is missing or does not exist', async () => {
       const channel = await lab.channel({ confirm: true });
       const last = await lab.exchange(channel, 'direct', { arguments: { 'alternate-exchange': 'not.there' } });
       const first = await lab.exchange(channel, 'direct', { arguments: { 'alternate-exchange': last } });
@@ -164,7 +164,7 @@ describe('routing', () => {
       await expect(channel.publish(first, 'lost', 'x', { mandatory: true })).rejects.toThrow('NO_ROUTE');
     });
 
-    it('that lead to each other end nowhere', async () => {
+    it('that refer to each other drop the message', async () => {
       const channel = await lab.channel({ confirm: true });
       const [one, two] = [lab.name('one'), lab.name('two')];
       await channel.exchangeDeclare(one, 'direct', { durable: false, arguments: { 'alternate-exchange': two } });
@@ -172,7 +172,7 @@ describe('routing', () => {
       await expect(channel.publish(one, 'k', 'x', { mandatory: true })).rejects.toThrow('NO_ROUTE');
     });
 
-    it('are asked when an exchange that it is bound to finds nothing, too', async () => {
+    it('are also used when a bound exchange finds no queue', async () => {
       const channel = await lab.channel({ confirm: true });
       const alternate = await lab.exchange(channel, 'fanout');
       const outer = await lab.exchange(channel, 'fanout');

@@ -39,7 +39,7 @@ describe('settling', () => {
       expect(await client.refusal()).toBe('channel 406 by basic.ack: PRECONDITION_FAILED - unknown delivery tag 1');
     });
 
-    it('of a delivery that needs none', async () => {
+    it('of a delivery without acknowledgement', async () => {
       const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
       const queue = await filled(publisher, 'x');
       client.send(1, 'basic.get', { queue, noAck: true });
@@ -59,7 +59,7 @@ describe('settling', () => {
     });
   });
 
-  it('tag 0 with multiple is everything, and nothing is nothing', async () => {
+  it('tag 0 with multiple settles all deliveries, even none', async () => {
     const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
     const queue = await filled(publisher, 'a', 'b');
     client.send(1, 'basic.ack', { deliveryTag: 0, multiple: true });
@@ -87,7 +87,7 @@ describe('settling', () => {
     expect(again.map((delivery) => delivery!.redelivered)).toEqual([true, true, false]);
   });
 
-  it('nack with multiple requeues all up to it, in order', async () => {
+  it('nack with multiple requeues all deliveries up to its tag, in order', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await filled(channel, 'a', 'b', 'c', 'd');
     const held: Delivery[] = [];
@@ -98,14 +98,14 @@ describe('settling', () => {
     held[2]!.ack();
   });
 
-  it('reject without requeue drops it', async () => {
+  it('reject without requeue drops the message', async () => {
     const channel = await lab.channel({ confirm: true });
     const queue = await filled(channel, 'a');
     (await channel.basicGet(queue))!.reject({ requeue: false });
     expect(await channel.basicGet(queue)).toBeUndefined();
   });
 
-  it('a closed channel gives back what it held, in order', async () => {
+  it('a closed channel returns its unacknowledged messages to the queue, in order', async () => {
     const [publisher, channel] = await lab.channels();
     const queue = await filled(publisher, 'a', 'b', 'c');
     for (let count = 0; count < 2; count++) await channel.basicGet(queue);
@@ -115,7 +115,7 @@ describe('settling', () => {
     expect(again.map((delivery) => delivery!.redelivered)).toEqual([true, true, false]);
   });
 
-  it('a connection that dies gives back what it held', async () => {
+  it('a connection that dies returns its unacknowledged messages to the queue', async () => {
     const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
     const queue = await filled(publisher, 'a');
     client.send(1, 'basic.get', { queue });
@@ -125,7 +125,7 @@ describe('settling', () => {
     expect([again.text(), again.redelivered]).toEqual(['a', true]);
   });
 
-  it('a channel error gives back what it held', async () => {
+  it('a channel error returns the unacknowledged messages to the queue', async () => {
     const [publisher, channel] = await lab.channels();
     const queue = await filled(publisher, 'a');
     await channel.basicGet(queue);
@@ -133,7 +133,7 @@ describe('settling', () => {
     expect((await eventually(() => publisher.basicGet(queue))).redelivered).toBe(true);
   });
 
-  it('basic.get tells how many are left, and get-empty when there is none', async () => {
+  it('basic.get returns the number of remaining messages, and get-empty for an empty queue', async () => {
     const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
     const queue = await filled(publisher, 'a', 'b');
     for (const messageCount of [1, 0]) {
@@ -148,7 +148,7 @@ describe('settling', () => {
     await client.expect('basic.getEmpty');
   });
 
-  it('a consumer gets back what it requeues, again and again', async () => {
+  it('a consumer receives a message that it requeues, repeatedly', async () => {
     const [publisher, channel] = await lab.channels();
     const queue = await filled(publisher, 'x');
     const seen: boolean[] = [];
@@ -183,7 +183,7 @@ describe('settling', () => {
       }
     });
 
-    it('answers before it delivers again', async () => {
+    it('is answered before the redeliveries', async () => {
       const [publisher, client] = [await lab.channel({ confirm: true }), await lab.raw()];
       const queue = await filled(publisher, 'a');
       client.send(1, 'basic.consume', {
@@ -203,7 +203,7 @@ describe('settling', () => {
       expect([again.args.redelivered, again.args.deliveryTag]).toEqual([true, 2]);
     });
 
-    it('delivers to its own consumer again', async () => {
+    it('redelivers to the same consumer', async () => {
       const [publisher, channel] = await lab.channels();
       const queue = await filled(publisher, 'a');
       const inbox = await lab.consume(channel, queue);
@@ -214,7 +214,7 @@ describe('settling', () => {
     });
   });
 
-  describe('transactions: what is published is routed at once, and goes at commit to the queues that are there', () => {
+  describe('transactions: a message is routed at once, and goes at commit to the queues that still exist', () => {
     async function selected(): Promise<{ client: RawClient; queue: string }> {
       const client = await lab.raw();
       const queue = lab.name();
@@ -225,7 +225,7 @@ describe('settling', () => {
       return { client, queue };
     }
 
-    it('to a queue that is deleted meanwhile: returned', async () => {
+    it('to a queue deleted before the commit: returned', async () => {
       const { client, queue } = await selected();
       client.publish(1, { routingKey: queue, mandatory: true }, {}, 'x');
       client.send(1, 'queue.delete', { queue });
@@ -236,7 +236,7 @@ describe('settling', () => {
       await client.expect('tx.commitOk');
     });
 
-    it('to a queue that is deleted and declared again meanwhile: to the new one', async () => {
+    it('to a queue deleted and declared again before the commit: goes to the new queue', async () => {
       const { client, queue } = await selected();
       client.publish(1, { routingKey: queue, mandatory: true }, {}, 'x');
       client.send(1, 'queue.delete', { queue });
@@ -249,7 +249,7 @@ describe('settling', () => {
       await client.expect('basic.getOk');
     });
 
-    it('to a queue that is bound after it: returned', async () => {
+    it('to a queue bound after the publish: returned', async () => {
       const { client, queue } = await selected();
       client.publish(1, { exchange: 'amq.direct', routingKey: queue, mandatory: true }, {}, 'x');
       client.send(1, 'queue.bind', { queue, exchange: 'amq.direct', routingKey: queue });
@@ -259,7 +259,7 @@ describe('settling', () => {
       await client.expect('tx.commitOk');
     });
 
-    it('to nowhere: returned at commit, not before', async () => {
+    it('without a queue: returned at commit, not before', async () => {
       const { client } = await selected();
       client.publish(1, { routingKey: 'not.there', mandatory: true }, {}, 'x');
       client.send(1, 'basic.qos', { prefetchCount: 1 });

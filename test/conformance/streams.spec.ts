@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { useLab } from './support/lab.js';
 
-describe('what RabbitMQ has and the embedded broker has not', () => {
+describe('features of RabbitMQ that the embedded broker does not have', () => {
   const lab = useLab();
 
   it('streams', async () => {

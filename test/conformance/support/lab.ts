@@ -19,12 +19,12 @@ import { RawClient } from './raw-client.js';
 export { errorOf, eventually, Inbox };
 
 /**
- * One test's clients and names. The broker is the one of the Jest project that runs: RabbitMQ, or the embedded one. What
- * a test expects is the same for both, or differs by an entry of differences.ts.
+ * The clients and names of one test. The broker is that of the Jest project: RabbitMQ, or the embedded broker. The expected
+ * results are the same for both, or differ by an entry of differences.ts.
  */
 export class Lab {
   readonly embedded = runsEmbedded();
-  /** RabbitMQ's major version; the embedded broker does as 3 does. */
+  /** RabbitMQ's major version; the embedded broker behaves like 3. */
   version = 3;
   private connections: Connection[] = [];
   private raws: RawClient[] = [];
@@ -34,48 +34,48 @@ export class Lab {
     return sharedRabbit().url;
   }
 
-  /** A connection of its own, closed after the test; it and its channels die of their errors. */
+  /** Opens a connection that is closed after the test. The connection and its channels do not recover from errors. */
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
     const connection = await connect({ urls: this.url, reconnect: false, heartbeat: 0, ...options });
     this.connections.push(connection);
     return connection;
   }
 
-  /** A channel on a connection of its own. */
+  /** Opens a channel on a connection of its own. */
   async channel(options: ChannelOptions = {}): Promise<Channel> {
     return (await this.connect()).openChannel({ restore: false, ...options });
   }
 
-  /** Two channels with confirms, one connection each: to publish on, and to consume on. */
+  /** Opens two channels with confirms on separate connections: one to publish on, one to consume on. */
   async channels(): Promise<[Channel, Channel]> {
     return [await this.channel({ confirm: true }), await this.channel()];
   }
 
-  /** A raw connection with channel 1 open. */
+  /** Opens a raw connection with channel 1. */
   async raw(login: Parameters<typeof RawClient.open>[1] = {}): Promise<RawClient> {
     const client = this.track(await RawClient.open(this.url, login));
     await client.openChannel();
     return client;
   }
 
-  /** A socket, and nothing sent yet. */
+  /** Opens a socket and sends no bytes. */
   async dial(): Promise<RawClient> {
     return this.track(await RawClient.dial(this.url));
   }
 
-  /** A raw connection that is open, without a channel. */
+  /** Opens a raw connection without a channel. */
   async rawConnection(login: Parameters<typeof RawClient.open>[1] = {}): Promise<RawClient> {
     return this.track(await RawClient.open(this.url, login));
   }
 
-  /** A name that nothing else uses; `plain` turns it back. What has it is deleted after the test. */
+  /** Returns a unique name; `plain` turns it back into its label. Entities with the name are deleted after the test. */
   name(label = 'q'): string {
     const name = `conformance.${label}.${randomUUID().slice(0, 13)}`;
     this.names.set(name, label);
     return name;
   }
 
-  /** A queue that is deleted after the test. */
+  /** Declares a queue that is deleted after the test. */
   async queue(channel: Channel, options: QueueDeclareOptions = {}, label = 'q'): Promise<string> {
     const name = this.name(label);
     await channel.queueDeclare(name, { durable: false, ...options });
@@ -88,14 +88,14 @@ export class Lab {
     return name;
   }
 
-  /** A text with this test's names replaced by their labels. */
+  /** Replaces the names of this test in a text by their labels. */
   plain(text: string): string {
     let plain = text;
     for (const [name, label] of this.names) plain = plain.replaceAll(name, label);
     return plain;
   }
 
-  /** What a call was refused with, in a line: `channel 404 by queue.declare: NOT_FOUND - no queue 'q' in vhost '/'`. */
+  /** Returns the refusal of a call in one line: `channel 404 by queue.declare: NOT_FOUND - no queue 'q' in vhost '/'`. */
   async refusal(call: Promise<unknown>): Promise<string> {
     const error = await errorOf<Error & { scope?: string; replyCode?: number; replyText?: string; method?: string }>(
       call,
@@ -106,23 +106,23 @@ export class Lab {
     return this.plain(`${scope} ${replyCode}${method ? ` by ${method}` : ''}: ${replyText}`);
   }
 
-  /** A raw client's refusal, with plain names. */
+  /** Returns a raw client's refusal with plain names. */
   async rawRefusal(client: RawClient): Promise<string> {
     return this.plain(await client.refusal());
   }
 
-  /** What is expected here, where the brokers differ. @param id its entry in differences.ts */
+  /** Returns the expected value of the current broker where the brokers differ. @param id its entry in differences.ts */
   differs<T>(id: DifferenceId, expected: { readonly rabbitmq: T; readonly embedded: T }): T {
     if (!Object.hasOwn(differences, id)) throw new Error(`no difference '${id}'`);
     return this.embedded ? expected.embedded : expected.rabbitmq;
   }
 
-  /** Messages that are ready, by a passive declaration on `channel`. */
+  /** Returns the number of ready messages, by a passive declaration on `channel`. */
   async count(channel: Channel, queue: string): Promise<number> {
     return (await channel.queueDeclare(queue, { passive: true })).messageCount;
   }
 
-  /** The texts of all that is in a queue, taken out of it. */
+  /** Takes all messages out of a queue and returns their texts. */
   async drain(channel: Channel, queue: string): Promise<string[]> {
     const texts: string[] = [];
     for (let next; (next = await channel.basicGet(queue, { noAck: true }));) texts.push(next.text());
@@ -180,7 +180,7 @@ export class Lab {
   }
 }
 
-/** For the top of a spec file. */
+/** Creates the lab of a spec file; called at its top. */
 export function useLab(): Lab {
   const lab = new Lab();
   beforeAll(() => lab.measure());

@@ -3,7 +3,7 @@ import { AMQPClient, type AMQPMessage } from '@cloudamqp/amqp-client';
 import amqplib from 'amqplib';
 import { Connection, type AsyncMessage, type SyncMessage } from 'rabbitmq-client';
 
-/** A message, as every client knows it. */
+/** The part of a message that every client provides. */
 export interface OtherMessage {
   readonly text: string;
   readonly redelivered: boolean;
@@ -12,13 +12,13 @@ export interface OtherMessage {
   nack(requeue: boolean): unknown;
 }
 
-/** What a smoke test does with a client that is not ours: as much as all of them can, by their own names for it. */
+/** The operations of another client in a smoke test, adapted to common names. */
 export interface OtherClient {
   exchangeDeclare(name: string, type: string): Promise<unknown>;
   exchangeDelete(name: string): Promise<unknown>;
   exchangeBind(destination: string, source: string, key: string): Promise<unknown>;
   exchangeUnbind(destination: string, source: string, key: string): Promise<unknown>;
-  /** Returns name, messages and consumers. */
+  /** Resolves with name, message count and consumer count. */
   queueDeclare(name: string, args?: Record<string, unknown>): Promise<readonly [string, number, number]>;
   queuePassive(name: string): Promise<unknown>;
   queueBind(queue: string, exchange: string, key: string): Promise<unknown>;
@@ -27,7 +27,7 @@ export interface OtherClient {
   queueDelete(name: string): Promise<number>;
   /** Resolves on the confirm. */
   publish(exchange: string, key: string, text: string, headers?: Record<string, unknown>): Promise<unknown>;
-  /** Publishes mandatory; resolves with the reply code of the return. */
+  /** Publishes a mandatory message; resolves with the reply code of its return. */
   publishReturned(key: string): Promise<number>;
   get(queue: string): Promise<OtherMessage | undefined>;
   consume(queue: string, prefetch: number, handler: (message: OtherMessage) => void): Promise<() => Promise<unknown>>;
@@ -181,7 +181,7 @@ async function openCloudamqp(url: string): Promise<OtherClient> {
   };
 }
 
-/** By their names on npm. */
+/** The clients by their names on npm. */
 export const otherClients = {
   amqplib: openAmqplib,
   'rabbitmq-client': openRabbitmqClient,

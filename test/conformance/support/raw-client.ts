@@ -10,10 +10,10 @@ import { readProperties } from '../../../lib/protocol/properties.js';
 import { methods, PROTOCOL_HEADER } from '../../../lib/protocol/spec.js';
 import type { MessageProperties, Method, MethodArguments, MethodName } from '../../../lib/protocol/types.js';
 
-/** Milliseconds that anything awaited here may take. */
+/** Milliseconds that any awaited method may take. */
 const PATIENCE = 60_000;
 
-/** A method that the broker sent, with its content where it has one; or a heartbeat. */
+/** A method of the broker, with its content if it has one; or a heartbeat. */
 export interface Received {
   readonly channel: number;
   readonly method: Method | undefined;
@@ -29,11 +29,10 @@ interface Login {
   readonly capabilities?: Record<string, boolean>;
 }
 
-/** A client that says exactly what a test tells it to: no state, no check, no answer of its own. */
+/** A client that sends exactly what a test tells it to: it keeps no state, checks nothing and answers nothing by itself. */
 export class RawClient {
   /** Resolves once the broker has closed the socket. */
   readonly ended: Promise<void>;
-  /** Bytes that came before anything was read as frames. */
   private readonly writer = new FrameWriter(() => undefined);
   private readonly reader: FrameReader;
   private readonly contents = new Map<number, { method: Method; assembler: ContentAssembler }>();
@@ -41,7 +40,7 @@ export class RawClient {
   private readonly waiting = new Set<() => void>();
   private over = false;
 
-  /** Over a stream that is connected already. */
+  /** Uses a stream that is already connected. */
   constructor(private readonly socket: Duplex) {
     this.reader = new FrameReader({
       onMethod: (channel, buffer, start, end) => this.onMethod(channel, buffer, start, end),
@@ -58,7 +57,7 @@ export class RawClient {
     socket.on('data', (chunk: Buffer) => this.reader.push(chunk));
   }
 
-  /** A TCP connection, and not a byte sent. */
+  /** Opens a TCP connection and sends no bytes. */
   static async dial(url: string): Promise<RawClient> {
     const { hostname, port } = new URL(url);
     const socket = connect({ host: hostname, port: Number(port || 5672), noDelay: true });
@@ -66,14 +65,14 @@ export class RawClient {
     return new RawClient(socket);
   }
 
-  /** Up to and with open-ok. */
+  /** Opens a connection, up to and including open-ok. */
   static async open(url: string, login: Login = {}): Promise<RawClient> {
     const client = await RawClient.dial(url);
     await client.shakeHands(url, login);
     return client;
   }
 
-  /** From the protocol header to open-ok. */
+  /** Runs the handshake from the protocol header to open-ok. */
   async shakeHands(url: string, login: Login = {}): Promise<void> {
     await this.logIn(url, login);
     await this.expect('connection.tune');
@@ -83,7 +82,7 @@ export class RawClient {
     await this.expect('connection.openOk');
   }
 
-  /** Protocol header and start-ok. */
+  /** Sends the protocol header and start-ok. */
   async logIn(url: string, { user, password, capabilities }: Login = {}): Promise<void> {
     const { username, password: secret } = new URL(url);
     this.raw(PROTOCOL_HEADER);
@@ -102,12 +101,12 @@ export class RawClient {
     await this.expect('channel.openOk');
   }
 
-  /** Bytes as they are. */
+  /** Sends bytes unchanged. */
   raw(bytes: Uint8Array): void {
     this.socket.write(bytes);
   }
 
-  /** Arguments that are left out are empty, zero and false. */
+  /** Sends a method. Missing arguments are empty, zero or false. */
   send<N extends MethodName>(channel: number, name: N, args: Partial<MethodArguments<N>> = {}): void {
     this.writer.method(channel, name, { ...emptyArguments(name), ...args });
     this.flush();
@@ -124,14 +123,14 @@ export class RawClient {
     this.flush();
   }
 
-  /** Writes all that `send` sends at once: it comes in one piece. */
+  /** Writes all methods that `send` sends in one chunk. */
   together(send: () => void): void {
     this.socket.cork();
     send();
     this.socket.uncork();
   }
 
-  /** A frame by hand, right or wrong. */
+  /** Sends a frame by its parts, valid or invalid. */
   frame(type: number, channel: number, payload: Uint8Array, end = 0xce): void {
     const head = Buffer.alloc(7);
     head[0] = type;
@@ -140,17 +139,17 @@ export class RawClient {
     this.raw(Buffer.concat([head, payload, Buffer.of(end)]));
   }
 
-  /** All that has come and was not taken yet, heartbeats too. */
+  /** Returns all methods that have arrived and were not taken yet, heartbeats included. */
   take(): Received[] {
     return this.inbox.splice(0);
   }
 
-  /** The broker has closed the socket. */
+  /** Whether the broker has closed the socket. */
   get closed(): boolean {
     return this.over;
   }
 
-  /** What comes next, heartbeats left out. @throws Error when nothing does, in time */
+  /** Resolves with the next method; heartbeats are skipped. @throws Error when none arrives in time */
   async next(): Promise<Received & { method: Method }> {
     for (;;) {
       const { method, ...rest } = await this.nextOfAny();
@@ -158,7 +157,7 @@ export class RawClient {
     }
   }
 
-  /** What comes next, a heartbeat too. */
+  /** Resolves with the next method or heartbeat. */
   async nextOfAny(): Promise<Received> {
     const deadline = Date.now() + PATIENCE;
     for (;;) {
@@ -173,7 +172,7 @@ export class RawClient {
     }
   }
 
-  /** What comes next, which has to be this method. @throws Error that says what came instead */
+  /** Resolves with the next method, which has to be `name`. @throws Error that names the method that arrived instead */
   async expect<N extends MethodName>(name: N): Promise<Received & { args: MethodArguments<N> }> {
     const received = await this.next();
     const { method } = received;
@@ -183,7 +182,7 @@ export class RawClient {
     return { ...received, args: method.args as MethodArguments<N> };
   }
 
-  /** The broker's next channel.close or connection.close, in a line; what comes before it is passed over. */
+  /** Returns the broker's next channel.close or connection.close in one line; earlier methods are skipped. */
   async refusal(): Promise<string> {
     for (;;) {
       const { method } = await this.next();
@@ -195,7 +194,7 @@ export class RawClient {
     }
   }
 
-  /** Its refusal, or `hung up`. */
+  /** Returns the broker's refusal, or `hung up` when it closes the socket without one. */
   async outcome(): Promise<string> {
     try {
       return await this.refusal();
@@ -205,13 +204,13 @@ export class RawClient {
     }
   }
 
-  /** What comes first, as bytes. */
+  /** Resolves with the first bytes. */
   async firstBytes(): Promise<Buffer> {
     this.reader.stop();
     return ((await once(this.socket, 'data')) as [Buffer])[0];
   }
 
-  /** All bytes that come until the broker closes the socket. */
+  /** Resolves with all bytes until the broker closes the socket. */
   async bytesToEnd(): Promise<Buffer> {
     this.reader.stop();
     const chunks: Buffer[] = [];
@@ -220,7 +219,7 @@ export class RawClient {
     return Buffer.concat(chunks);
   }
 
-  /** Reads nothing any more: for a client that does not keep up. */
+  /** Stops reading, as a client that does not keep up. */
   pause(): void {
     this.socket.pause();
   }
@@ -229,7 +228,7 @@ export class RawClient {
     this.socket.resume();
   }
 
-  /** Ends its side: a FIN behind what was sent. */
+  /** Ends its side: sends a FIN after the pending bytes. */
   end(): void {
     this.socket.end();
   }
@@ -238,14 +237,14 @@ export class RawClient {
     this.socket.destroy();
   }
 
-  /** From here on, takes a larger frame for an error. */
+  /** Treats a larger frame as an error from now on. */
   limitFrames(size: number): void {
     this.reader.frameMax = size;
   }
 
   private flush(): void {
     const batch = this.writer.take()!;
-    // Copies, so that the writer has its slab back at once: a new one for each method is much to collect.
+    // Copies the chunks, so that the writer can reuse its slab; a new slab per method would load the garbage collector.
     for (const chunk of batch.chunks) this.raw(Buffer.from(chunk));
     this.writer.recycle(batch);
   }
@@ -274,7 +273,7 @@ export class RawClient {
   }
 }
 
-/** The virtual host of an AMQP URI. */
+/** Returns the virtual host of an AMQP URI. */
 export function vhostOf(url: string): string {
   const { pathname } = new URL(url);
   return pathname === '' ? '/' : decodeURIComponent(pathname.slice(1));
