@@ -1,14 +1,14 @@
-/** The quick start of README.md: its module, and the order that it sends. */
+/** Reads the quick start of README.md: its module, and the order that it sends. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 const readme = readFileSync('README.md', 'utf8');
 
-/** The first code block of a language behind a text of the page. */
+/** Returns the first code block of a language that follows a text of the page. */
 function block(behind, language) {
   const [, rest] = readme.split(behind);
   const code = rest?.split(`\`\`\`${language}\n`)[1]?.split('```')[0];
-  if (!code) throw new Error(`README.md has no code block behind '${behind}'`);
+  if (!code) throw new Error(`README.md has no code block after '${behind}'`);
   return code;
 }
 
@@ -29,7 +29,7 @@ export async function sendOrder(port) {
 /** The line that the application prints, according to the page. */
 export const printed = /prints `([^`]+)`/.exec(readme)[1];
 
-/** A port that is free now. */
+/** Resolves with a port that is free now. */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);

@@ -1,10 +1,10 @@
 /**
  * Generates applications with Nest's command line tool, installs the packed package in each, and builds, starts and tests
- * it: `npm run test:apps`. The application starts against an embedded broker and has to consume what it publishes.
+ * them: `npm run test:apps`. Each application starts against an embedded broker and has to consume its own message.
  *
- *   --common          only those that `.ci/run` has
- *   --only TEXT       only those whose name has this text
- *   --nodes 22,24     versions of Node to start and test with, beside the one that runs this
+ *   --common          only the setups of `.ci/run`
+ *   --only TEXT       only the setups whose name contains this text
+ *   --nodes 22,24     versions of Node to start and test with, besides the one that runs this
  *   --write           writes the table of docs/compatibility.md
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 const PAGE = 'docs/compatibility.md';
 const BUN = 'The client core on Bun';
-/** Until the application has consumed its own message, in ms. */
+/** Milliseconds within which the application has to consume its own message. */
 const START_TIMEOUT = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-apps-'));
 const run = (cwd, [command, ...args], env = {}) =>
@@ -45,7 +45,7 @@ function project(name) {
   return at;
 }
 
-/** The folder of each version's `node`. */
+/** Installs the versions of Node. Returns the folder of each version's `node`. */
 function installNodes() {
   const found = new Map([[process.version, dirname(process.execPath)]]);
   for (const major of values.nodes.split(',').filter((text) => text !== '')) {
@@ -58,7 +58,7 @@ function installNodes() {
 }
 
 const tools = new Map();
-/** Nest's command line tool of a major version. */
+/** Returns Nest's command line tool of a major version. */
 function nestCli(major) {
   if (!tools.has(major)) {
     const at = project(`nest-${major}`);
@@ -74,7 +74,7 @@ function editJson(file, edit) {
   writeFileSync(file, JSON.stringify(content, null, 2));
 }
 
-/** The application with its consumer, publisher and test; ready to build. */
+/** Generates the application with its consumer, publisher and test, ready to build. */
 function generate(setup, tarball) {
   const place = mkdtempSync(join(folder, 'setup-'));
   const cli = nestCli(setup.nest);
@@ -92,7 +92,7 @@ function generate(setup, tarball) {
     writeFileSync(join(source, 'app.module.ts'), quickStartModule);
     return app;
   }
-  // Nest 12 generates ES modules, whose imports have the extension of the file that is built.
+  // Nest 12 generates ES modules, whose imports have the extension of the built file.
   const extension = setup.nest >= 12 ? '.js' : '';
   for (const [template, name] of Object.entries({ 'orders.ts': 'orders.ts', 'orders.test.ts': 'orders.spec.ts' })) {
     const text = readFileSync(join(import.meta.dirname, 'template', template), 'utf8');
@@ -104,7 +104,7 @@ function generate(setup, tarball) {
   return app;
 }
 
-/** Starts what was built; resolves when it has consumed its own message, or that of README's curl command. */
+/** Starts the built application; resolves when it has consumed its own message, or that of README's curl command. */
 async function start(app, setup, bin, url) {
   const port = await freePort();
   const expected = setup.readme ? printed : 'consumed order 1';
@@ -139,7 +139,7 @@ async function start(app, setup, bin, url) {
 
 const results = [];
 let failures = 0;
-/** Does one step of a setup. @returns whether it went well */
+/** Runs one step of a setup. @returns whether the step passed */
 async function step(name, what, action) {
   try {
     await action();
@@ -176,7 +176,7 @@ async function check(setup, { tarball, nodes, EmbeddedBroker }) {
   rmSync(app, { recursive: true, force: true });
 }
 
-/** The client core on Bun, whose package brings a binary for this machine. */
+/** Tests the client core on Bun, whose package brings a binary for this machine. */
 async function checkBun(tarball) {
   const setup = { name: BUN, how: 'plain JavaScript: `import` and `require`' };
   const result = { setup, nodes: [] };
@@ -192,14 +192,14 @@ async function checkBun(tarball) {
     copyFileSync(join(import.meta.dirname, 'template', file), join(app, file));
     const ran = await step(BUN, file, () => {
       const output = run(app, [bun, file]);
-      if (!output.includes(expected)) throw new Error(`no '${expected}' in its output: ${output}`);
+      if (!output.includes(expected)) throw new Error(`the output lacks '${expected}': ${output}`);
     });
     if (!ran) return;
   }
   result.nodes.push(`none: Bun ${run(app, [bun, '--version']).trim()}`);
 }
 
-/** Replaces the rows of the page by what was seen. */
+/** Replaces the rows of the page by the results. */
 function writePage() {
   const page = readFileSync(PAGE, 'utf8');
   const rows = results.map(
@@ -221,7 +221,7 @@ try {
   const nodes = installNodes();
   const chosen = setups.filter(({ common = false, name }) => (common || !values.common) && name.includes(values.only));
   const withBun = !values.common && BUN.includes(values.only);
-  if (chosen.length === 0 && !withBun) throw new Error(`no setup has '${values.only}' in its name`);
+  if (chosen.length === 0 && !withBun) throw new Error(`no setup has a name with '${values.only}'`);
   for (const setup of chosen) await check(setup, { tarball, nodes, EmbeddedBroker });
   if (withBun) await checkBun(tarball);
   if (values.write) writePage();

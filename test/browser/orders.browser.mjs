@@ -1,6 +1,6 @@
 /**
- * The sample's page in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). Places an
- * order and sends one to nowhere by their buttons, and awaits what the page shows of them. On the sample's embedded
+ * Tests the sample's page in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). Places an
+ * order and sends an unroutable one by their buttons, and awaits their display on the page. Uses the sample's embedded
  * broker, unless AMQP_URL names another.
  */
 import { spawn } from 'node:child_process';
@@ -33,7 +33,7 @@ async function check(what, run) {
   }
 }
 
-/** Starts the sample as a user would and resolves with the URL it prints. */
+/** Starts the sample as a user does and resolves with the URL that it prints. */
 function startApp() {
   app = spawn(process.execPath, ['dist/main.js'], {
     cwd: 'sample/01-orders',
@@ -113,7 +113,7 @@ try {
 
   await check('many tabs, of which one is seen, leave each other room', async () => {
     const context = await browser.newContext();
-    // In headless mode every page counts as visible, so the tab that is left behind is told that it is not.
+    // In headless mode every page counts as visible, so the test sets the state of the hidden tab.
     const setHidden = (tab, hidden) =>
       tab.evaluate(
         `Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
@@ -166,7 +166,7 @@ try {
     await press('Take the broker away for 5 s');
     await answers('The broker is away');
     await press('Place an order');
-    // The last one of the list is there once the new one is: before that, the first one is an old one.
+    // The last entry of the list exists once the new order is shown; until then the first entry is an old one.
     await page.locator('#orders li').nth(before).waitFor();
     const order = page.locator('#orders li').first();
     await order.locator('.step.done[data-step="shipped"]').waitFor();

@@ -1,6 +1,6 @@
 /**
- * Runs the tests of the projects, as they are before the codemod or as they are after it: MIGRATE_STAGE says which. Each
- * test file has an embedded broker of its own at AMQP_URL. See run.mjs.
+ * Runs the tests of the projects before or after the codemod; MIGRATE_STAGE says which. Each test file has its own embedded
+ * broker at AMQP_URL. See run.mjs.
  */
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +29,7 @@ export default {
   testEnvironment: 'node',
   setupFiles: [here('support/broker.mjs')],
   setupFilesAfterEnv: [here('support/after-env.mjs')],
-  // In ms.
+  // Milliseconds.
   testTimeout: 30_000,
   modulePathIgnorePatterns: ['<rootDir>/.*/package.json'],
 };

@@ -1,12 +1,12 @@
 /**
- * Moves every project of test/migrate/projects by the codemod, as its users would, and sees that each builds and passes
- * its tests before and after, and that a second run changes nothing:
+ * Moves every project of test/migrate/projects by the codemod, as users do. Checks that each builds and passes its tests before
+ * and after, and that a second run changes nothing:
  *
- *     npm run test:migrate              all of them
- *     npm run test:migrate -- golevelup those whose path contains this
+ *     npm run test:migrate              all projects
+ *     npm run test:migrate -- golevelup projects whose path contains this
  *
- * A project may have `left.txt`, the lines of what the codemod leaves to a person, and `by-hand/`, the files in which a
- * person has done it. Without `left.txt` nothing may be left.
+ * A project may have `left.txt`, the lines that the codemod leaves to a person, and `by-hand/`, the files that a person has
+ * changed accordingly. Without `left.txt` the codemod must leave nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -19,7 +19,7 @@ const work = join(root, '.build/migrate');
 /** Jest runs ES modules through vm modules. */
 const VM_MODULES = '--experimental-vm-modules --disable-warning=ExperimentalWarning';
 const chosen = process.argv.slice(2);
-/** What stands in a project's folder and is none of its files. */
+/** Entries of a project's folder that are not its files. */
 const FOR_THE_TEST = new Set(['left.txt', 'by-hand']);
 const failures = [];
 
@@ -35,7 +35,7 @@ function check(holds, what) {
 }
 
 function prepare() {
-  // The package as it would be installed, beside the projects' own Nest.
+  // The package as it is installed, beside the projects' own Nest.
   rmSync(join(modules, 'nest-amqp'), { recursive: true, force: true });
   for (const part of ['dist', 'package.json']) {
     cpSync(join(root, part), join(modules, 'nest-amqp', part), { recursive: true });
@@ -69,7 +69,7 @@ function passes(stage) {
   check(status === 0, `tests ${stage}`);
 }
 
-/** Runs the codemod over all projects of a kind. @returns what it says of each, by path */
+/** Runs the codemod over all projects of a kind. @returns its output for each project, by path */
 function codemod(kind, ...options) {
   const ours = all.filter((project) => project.kind === kind);
   const folders = ours.map(({ path }) => join(work, 'after', path));
@@ -81,7 +81,7 @@ function codemod(kind, ...options) {
   return new Map(ours.map(({ path }, at) => [path, parts[at] ?? '']));
 }
 
-/** The lines under a title of what the codemod says. */
+/** Returns the lines under a title of the codemod's output. */
 function sectionOf(said, title) {
   const found = new RegExp(`^${title}:\\n((?:  .*\\n)*)`, 'm').exec(said);
   return (found?.[1] ?? '').replaceAll(/^ {2}/gm, '');
@@ -124,7 +124,7 @@ passes('before');
 migrateAll();
 builds('after');
 passes('after');
-// What failed is left to look at.
+// The folder of a failed project stays for inspection.
 if (failures.length === 0) rmSync(work, { recursive: true });
 console.log(failures.length === 0 ? `${all.length} projects moved` : `${failures.length} failures`);
 process.exitCode = failures.length === 0 ? 0 : 1;

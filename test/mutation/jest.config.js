@@ -1,4 +1,4 @@
-/** The unit specs alone: StrykerJS runs them in a copy of the repository, once for each mutant that they reach. */
+/** Selects the unit specs: StrykerJS runs them in a copy of the repository, once for each mutant that they reach. */
 import { fileURLToPath } from 'node:url';
 import whole from '../../jest.config.js';
 

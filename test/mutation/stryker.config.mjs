@@ -1,6 +1,6 @@
 /**
- * Mutation testing by the unit specs (npm run test:mutants): StrykerJS changes one place after the other, and a mutant
- * that no spec notices is a missing test. Results of unchanged code are kept in .build/mutation.
+ * Mutation testing with the unit specs (npm run test:mutants): StrykerJS changes one place after the other, and a mutant
+ * that no spec notices is a missing test. Results of unchanged code stay in .build/mutation.
  */
 import { fileURLToPath } from 'node:url';
 
@@ -16,8 +16,8 @@ export default {
   jest: { projectType: 'custom', configFile: 'test/mutation/jest.config.js', enableFindRelatedTests: false },
   coverageAnalysis: 'perTest',
   concurrency: 1,
-  // StrykerJS reads a tsconfig by the JavaScript API of TypeScript, which TypeScript 7 does not have. Without a file it does
-  // not look for the API.
+  // StrykerJS reads a tsconfig with the JavaScript API of TypeScript, which TypeScript 7 does not have. Without a file it does
+  // not load the API.
   tsconfigFile: 'there-is-none.json',
   checkers: [],
   incremental: true,

@@ -1,6 +1,6 @@
 /**
- * The Nest suites once more, on Nest 11 instead of 12: whoever imports a package of Nest, our sources included, gets
- * the one that is installed here.
+ * Runs the Nest suites on Nest 11 instead of 12: every import of a Nest package, also from our sources, resolves to the version
+ * that is installed here.
  */
 import { fileURLToPath } from 'node:url';
 import nest12 from '../../jest.config.js';

@@ -1,4 +1,4 @@
-/** A message published with a confirm and consumed, by the packed package. */
+/** Publishes a message with a confirm and consumes it, with the packed package. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -20,7 +20,7 @@ class Consumer {
     received.resolve(payload);
   }
 }
-// What a TypeScript compiler makes of the decorators.
+// Applies the decorators as a TypeScript compiler does.
 AmqpConsumer(queue)(Consumer.prototype, 'onMessage', Object.getOwnPropertyDescriptor(Consumer.prototype, 'onMessage'));
 class AppModule {}
 Module({

@@ -1,4 +1,4 @@
-/** A message through the embedded broker. */
+/** Sends a message through the embedded broker. */
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { connect } from 'nest-amqp/client';
 

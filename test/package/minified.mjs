@@ -1,4 +1,4 @@
-/** An application bundled and minified by others: errors keep their names, and the core works. */
+/** Runs in a bundled and minified application: errors keep their names, and the core works. */
 import * as broker from 'nest-amqp/broker';
 import * as client from 'nest-amqp/client';
 

@@ -1,4 +1,4 @@
-/** `import` and `require` of one process get the same package: classes, tokens and errors are the same. */
+/** Checks that `import` and `require` of one process get the same package: equal classes, tokens and errors. */
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { AmqpConsumer, classicQueue, ConfirmingPublisher } from 'nest-amqp';
 const require = createRequire(import.meta.url);
 const { AmqpModule } = require('nest-amqp');
 
-// What a test runner takes that does not know `module-sync`: the same names, from a file of its own.
+// A test runner that does not know `module-sync` loads these files: they export the same names.
 for (const entry of ['index', 'microservices', 'client', 'broker', 'testing']) {
   const name = entry === 'index' ? 'nest-amqp' : `nest-amqp/${entry}`;
   const imported = await import(name);
@@ -24,7 +24,7 @@ for (const entry of ['index', 'microservices', 'client', 'broker', 'testing']) {
     throw new Error(`${entry}.cjs exports ${Object.keys(commonJs)}`);
 }
 
-// The module from require, its consumer and publisher from import, its errors from both.
+// The module comes from require, its consumer and publisher from import, its errors from both.
 const queue = `package-check-mixed-${process.pid}`;
 let received;
 const payload = new Promise((resolve) => (received = resolve));

@@ -1,4 +1,4 @@
-/** A message parked after an hour that took no time, in a test of @nestjs/testing. */
+/** Parks a message after an hour of virtual time, in a test of @nestjs/testing. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';

@@ -1,4 +1,4 @@
-/** A request answered by the microservice transport, without amqplib. */
+/** Answers a request by the microservice transport, without amqplib. */
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

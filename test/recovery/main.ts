@@ -1,8 +1,8 @@
 /**
- * `npm run bench:recovery [-- --closed 20 --kills 6 --json figures.json]`: how long it takes from the broker's return to
- * the first confirm and the first delivery, with default options, of the core and of the Nest module. Outages of 1 to 60 s
- * by a port that is closed, and as long as the node needs to start, up to 60 s, by SIGKILL of a private RabbitMQ. Exits
- * with 1 when a p95 is over 2 s.
+ * `npm run bench:recovery [-- --closed 20 --kills 6 --json figures.json]`: measures the time from the broker's return to the
+ * first confirm and the first delivery, with default options, of the core and of the Nest module. Outages of 1 to 60 s come
+ * from a closed port; outages by SIGKILL of a private RabbitMQ last until the node has started, up to 60 s. Exits with 1 when a
+ * p95 is over 2 s.
  */
 import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -12,16 +12,16 @@ import { startRabbitMq } from '../support/rabbitmq.js';
 import { closedPort, killedNode, type Outage } from './outages.js';
 import { coreSubject, nestSubject, type Flow, type Subject } from './subjects.js';
 
-/** ms: the shortest outage of each kind, the longest of both, and what a p95 may be. */
+/** Milliseconds: the shortest outage of each kind, the longest of both, and the limit of a p95. */
 const SHORTEST_CLOSED = 1_000;
 const SHORTEST_KILL = 10_000;
 const LONGEST = 60_000;
 const BOUND = 2_000;
-/** ms that all has to flow before the next outage; a connection counts as stable after 2 s. */
+/** Milliseconds of normal operation before the next outage; a connection counts as stable after 2 s. */
 const CALM = 3_000;
-/** ms for the node's start on a machine that does other work, too. */
+/** Milliseconds for the node's start, also on a busy machine. */
 const START_TIMEOUT = 400_000;
-/** ms until nothing is expected to flow any more. */
+/** Milliseconds after which the first confirm or delivery counts as missing. */
 const PATIENCE = 120_000;
 
 const { values } = parseArgs({
@@ -34,7 +34,7 @@ const { values } = parseArgs({
 const [closed, kills] = [count('closed'), count('kills')];
 
 interface Sample {
-  /** ms. */
+  /** Length in ms. */
   readonly outage: number;
   readonly kind: string;
   readonly subject: string;
@@ -65,7 +65,7 @@ for (const row of figures) console.log(`| ${Object.values(row).join(' | ')} |`);
 if (values.json) await writeFile(values.json, `${JSON.stringify({ figures, samples }, undefined, 2)}\n`);
 if (figures.some(({ p95 }) => p95 > BOUND)) process.exitCode = 1;
 
-/** Lets a client of each kind meet with these outages, one after the other. */
+/** Subjects a client of each kind to these outages, one after the other. */
 async function measure(outage: Outage, all: readonly number[]): Promise<void> {
   const subjects = [await coreSubject(outage.url), await nestSubject(outage.url)];
   await rabbit.flush();
@@ -90,7 +90,7 @@ function count(name: 'closed' | 'kills'): number {
   return number;
 }
 
-/** ms: from the shortest to the longest, each so many times as long as the one before; long and short ones by turns. */
+/** Returns lengths (ms) from the shortest to the longest, in geometric steps; long and short ones alternate. */
 function lengths(number: number, shortest: number): number[] {
   const growing = Array.from(
     { length: number },
@@ -99,7 +99,7 @@ function lengths(number: number, shortest: number): number[] {
   return growing.map((_, index) => growing[index % 2 === 0 ? number - 1 - index / 2 : (index - 1) / 2]!);
 }
 
-/** ms from `back` to the first of each. @throws Error when one of them does not come */
+/** Returns the milliseconds from `back` to the first confirm and the first delivery. @throws Error when one of them is missing */
 async function flows(subject: Subject, back: number): Promise<Record<Flow, number>> {
   const seen: Partial<Record<Flow, number>> = {};
   const both = new Promise<void>((resolve) => {
@@ -119,7 +119,7 @@ async function flows(subject: Subject, back: number): Promise<Record<Flow, numbe
   return { confirm: seen.confirm!, delivery: seen.delivery! };
 }
 
-/** By nearest rank. */
+/** Returns a quantile by nearest rank. */
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
 }

@@ -3,31 +3,31 @@ import { answersAmqp } from '../support/amqp-probe.js';
 import type { RabbitMq } from '../support/running-rabbitmq.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-/** ms between two looks whether a node is back. */
+/** Milliseconds between two probes of a node that starts. */
 const PROBE = 50;
 
-/** A way to take the broker away from its clients, and to give it back. */
+/** Takes the broker away from its clients, and gives it back. */
 export interface Outage extends AsyncDisposable {
-  /** For the table. */
+  /** The name in the table. */
   readonly kind: string;
-  /** Where the clients connect. */
+  /** The URL for the clients. */
   readonly url: string;
-  /** Takes the broker away for so many ms, or as little longer as possible. Resolves as soon as it is back. */
+  /** Takes the broker away for `length` ms, or as little longer as possible. Resolves as soon as the broker is back. */
   last(length: number): Promise<Return>;
 }
 
 export interface Return {
-  /** ms that the broker was away. */
+  /** Milliseconds that the broker was away. */
   readonly length: number;
-  /** ms, on the clock of `performance.now()`: a client that connects from now on reaches the broker. */
+  /** Time in ms, on the clock of `performance.now()`, from which a client that connects reaches the broker. */
   readonly at: number;
   /** Resolves once the next outage may begin. */
   readonly ready: Promise<void>;
 }
 
 /**
- * The clients' connections are reset, and the kernel refuses new ones: what a client sees of a node that ends and is
- * started again. The node itself keeps running, so the outage is as short as wanted.
+ * Makes outages by a closed port: the clients' connections are reset, and the kernel refuses new ones, as when a node ends and
+ * starts again. The node keeps running, so the outage has exactly the wanted length.
  */
 export async function closedPort({ port }: RabbitMq): Promise<Outage> {
   const proxy = await TcpProxy.start(port);
@@ -47,9 +47,9 @@ export async function closedPort({ port }: RabbitMq): Promise<Outage> {
   };
 }
 
-/** The node is killed (SIGKILL) and started again. Its start is a part of the outage, which may last longer for it. */
+/** Makes outages by SIGKILL of the node. Its start is part of the outage, which may therefore last longer. */
 export function killedNode(rabbit: RabbitMq): Outage {
-  /** How long the node takes to start, ms. */
+  /** Milliseconds that the node takes to start. */
   let boot = 5_000;
   return {
     kind: 'node killed',

@@ -4,20 +4,20 @@ import { NestFactory } from '@nestjs/core';
 import { connect } from '../../lib/client/index.js';
 import { AmqpConsumer, AmqpModule, ConfirmingPublisher, quorumQueue } from '../../src/index.js';
 
-/** ms between two publishes. */
+/** Milliseconds between two publishes. */
 const PACE = 50;
 
-/** Something that publishes and consumes all the time, on connections with default options. */
+/** A client that publishes and consumes all the time, on connections with default options. */
 export interface Subject {
   readonly name: string;
-  /** Called with each confirm and each delivery, until it is closed. */
+  /** Called with each confirm and each delivery until the subject is closed. */
   onFlow: (kind: Flow) => void;
   close(): Promise<void>;
 }
 
 export type Flow = 'confirm' | 'delivery';
 
-/** Two connections of the core: one publishes, one consumes, as the Nest module has it. */
+/** Opens two connections of the core, one to publish and one to consume, as the Nest module does. */
 export async function coreSubject(url: string): Promise<Subject> {
   const [publishing, consuming] = [await connect(url), await connect(url)];
   const publisher = await publishing.openChannel({ confirm: true });
@@ -43,7 +43,7 @@ export async function coreSubject(url: string): Promise<Subject> {
   return subject;
 }
 
-/** An application with the module, a consumer and its publisher. */
+/** Creates an application with the module, a consumer and its publisher. */
 export async function nestSubject(url: string): Promise<Subject> {
   const queue = 'recovery.nest';
 
@@ -78,7 +78,10 @@ export async function nestSubject(url: string): Promise<Subject> {
   return subject;
 }
 
-/** What is published during an outage waits, or fails as its deadline or the loss says; the next one comes all the same. */
+/**
+ * Publishes repeatedly. A publish during an outage waits, or fails by its deadline or the loss; the next one follows in either
+ * case.
+ */
 function publishAgainAndAgain(publish: () => Promise<unknown>, confirmed: () => void): () => void {
   const timer = setInterval(() => void publish().then(confirmed, () => {}), PACE);
   return () => clearInterval(timer);

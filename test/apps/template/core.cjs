@@ -1,4 +1,4 @@
-// The same by require.
+// Does the same as core.mjs, with require.
 const { EmbeddedBroker } = require('nest-amqp/broker');
 const { connect } = require('nest-amqp/client');
 

@@ -1,4 +1,4 @@
-// The client core against the embedded broker, in a process that another runtime than Node may run.
+// Runs the client core against the embedded broker, in a process that another runtime than Node may run.
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { connect } from 'nest-amqp/client';
 

@@ -1,6 +1,6 @@
 import { afterAll, jest } from '@jest/globals';
 
-// Projects take it for a global, as they do without ES modules.
+// Projects use `jest` as a global, which it is only without ES modules.
 globalThis.jest = jest;
 
 /** Waits until an expectation holds. */

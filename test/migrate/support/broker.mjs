@@ -1,4 +1,4 @@
-/** A broker for one test file, there before the project's modules are read: they take AMQP_URL as they are loaded. */
+/** Starts a broker for one test file before the project's modules load: they read AMQP_URL at load time. */
 import { EmbeddedBroker } from 'nest-amqp/broker';
 
 globalThis.brokerOfThisFile = await EmbeddedBroker.start();

@@ -1,4 +1,4 @@
-/** What an application writes, for compilers that check the declarations of libraries, too. */
+/** A typical application, for compilers that check the declarations of libraries too. */
 import { Injectable, Module } from '@nestjs/common';
 import {
   AmqpConsumer,
@@ -59,12 +59,12 @@ export async function alone(trace: Trace): Promise<void> {
   await channel.publish('', 'q', 'text', { headers: trace, expiration: 1 });
   for await (const delivery of channel.consume('q')) delivery.ack();
   await channel.queueDeclare('q').catch((error: unknown) => error instanceof core.NotFoundError);
-  // One declaration, whichever entry point and whichever file it comes from.
+  // A declaration is the same from every entry point and file.
   const same: typeof NotFoundError = core.NotFoundError;
   console.log(same.name);
 }
 
-/** Nothing internal can be called: each of these lines must not compile. */
+/** Internals are not callable: each of these lines must not compile. */
 export async function internals(connection: Connection): Promise<void> {
   const channel = await connection.openChannel();
   const consumer = await channel.basicConsume('q', () => undefined);

@@ -1,4 +1,4 @@
-/** The microservice transport, for compilers that check the declarations of libraries, too. */
+/** A user of the microservice transport, for compilers that check the declarations of libraries too. */
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { AmqpClientProxy, AmqpRecordBuilder, AmqpServer } from 'nest-amqp/microservices';
 

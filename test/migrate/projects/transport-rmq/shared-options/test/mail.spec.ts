@@ -6,7 +6,7 @@ it('sends mail', async () => {
   const app = await bootstrap();
   expect(await app.get(Mailer).send('ada')).toBe(1);
   expect(await app.get(Mailer).send('grace')).toBe(2);
-  // Nest's own server fails to close while a reply is unconfirmed: the round trips of the client come before.
+  // Nest's own server fails to close while a reply is unconfirmed, so the client makes its round trips first.
   await app.get(Mailer).onModuleDestroy();
   await app.close();
 });
