@@ -68,6 +68,8 @@ function withUrl<T extends object>(given: T | string | undefined): T | { readonl
 /** @throws ConfigurationError if the URL is missing or an option is unknown */
 export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {
   const options = withUrl(given);
+  // Names first: of `{ urls }` the name is wrong, not the environment.
+  if (options) checkNames(options);
   const url = options?.url;
   if (!options || !url || (Array.isArray(url) && url.length === 0)) {
     throw new ConfigurationError(
@@ -75,7 +77,6 @@ export function normalizeOptions(given: AmqpModuleOptions | string | undefined):
         'options. If it comes from the environment, the variable is probably not set.',
     );
   }
-  checkNames(options);
   return options;
 }
 
@@ -110,9 +111,22 @@ function checkNames(options: AmqpModuleOptions): void {
   refuseUnknown('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
   for (const name of ['exchanges', 'queues', 'bindings'] as const) {
     const given: unknown = topology[name];
-    if (given === undefined || Array.isArray(given)) continue;
+    if (given === undefined) continue;
+    const place = `AmqpModule.forRoot(): topology: ${name}`;
+    if (!Array.isArray(given)) throw new ConfigurationError(`${place} must be an array; it is ${describeValue(given)}`);
+    const { key, builder } = ENTRIES[name];
+    const wrong = given.findIndex((entry) => typeof (Object(entry) as Record<string, unknown>)[key] !== 'string');
+    if (wrong < 0) continue;
     throw new ConfigurationError(
-      `AmqpModule.forRoot(): topology: ${name} must be an array; it is ${describeValue(given)}`,
+      `${place}[${wrong}] must be made by a builder such as ${builder}; it is ${describeValue(given[wrong])}` +
+        (given[wrong] === Object(given[wrong]) ? ` without ${key}` : ''),
     );
   }
 }
+
+/** A property that every entry has, and the call that makes one. */
+const ENTRIES = {
+  exchanges: { key: 'type', builder: "topicExchange('orders')" },
+  queues: { key: 'name', builder: "quorumQueue('billing')" },
+  bindings: { key: 'destination', builder: "bindQueue('billing', 'orders', 'order.*')" },
+} as const;

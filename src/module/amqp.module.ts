@@ -44,7 +44,9 @@ export class AmqpModule {
    * value
    */
   static forRoot(options: (AmqpModuleOptions & ConnectionNameOptions) | string): DynamicModule {
-    return facade(AmqpCoreModule.forRoot(typeof options === 'string' ? { url: options } : options));
+    // An environment variable that is not set arrives as undefined: an empty URL, which the start refuses with its reason.
+    const given = (options as typeof options | undefined) ?? '';
+    return facade(AmqpCoreModule.forRoot(typeof given === 'string' ? { url: given } : given));
   }
 
   /**
@@ -58,8 +60,11 @@ export class AmqpModule {
    *   useFactory: (config: ConfigService) => ({ url: config.getOrThrow('AMQP_URL') }),
    * })
    * ```
+   *
+   * @throws ConfigurationError if nothing provides the options
    */
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    expectFactory(options);
     return facade(AmqpCoreModule.forRootAsync(options));
   }
 
@@ -71,11 +76,36 @@ export class AmqpModule {
    * ```ts
    * AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }])
    * ```
+   *
+   * @throws ConfigurationError if `publishers` is not an array of objects
    */
   static forFeature(publishers: readonly PublisherDefinition[]): DynamicModule {
+    expectPublishers(publishers);
     const providers = publishers.map(exchangePublisher);
     return { module: AmqpModule, providers, exports: providers };
   }
+}
+
+/** Nest would take options without a factory, and fail at the start with an error about its injector. */
+function expectFactory(options: unknown): void {
+  const given = Object(options) as Record<string, unknown>;
+  if (given['useFactory'] ?? given['useClass'] ?? given['useExisting']) return;
+  throw new ConfigurationError(
+    'AmqpModule.forRootAsync() needs useFactory, useClass or useExisting, as in forRootAsync({ useFactory: () => ' +
+      "({ url: 'amqp://localhost' }) }). Options that are known at once belong into AmqpModule.forRoot().",
+  );
+}
+
+function expectPublishers(given: unknown): void {
+  const wrong = Array.isArray(given) ? given.findIndex((one) => one !== Object(one)) : 0;
+  if (wrong < 0) return;
+  const found = Array.isArray(given)
+    ? `element ${wrong} is ${describeValue(given[wrong])}`
+    : `it is ${describeValue(given)}`;
+  throw new ConfigurationError(
+    "AmqpModule.forFeature() needs an array of publishers, as in forFeature([{ publisher: 'orders', exchange: " +
+      `'orders' }]); ${found}`,
+  );
 }
 
 function facade(core: DynamicModule): DynamicModule {

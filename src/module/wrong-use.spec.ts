@@ -76,8 +76,31 @@ describe('a value that makes no sense', () => {
     [{ startup: 'backgroud' }, "AmqpModule.forRoot(): startup must be 'wait' or 'background'; it is a string, 'backgroud'"],
     [{ topology: { queues: {} } }, 'AmqpModule.forRoot(): topology: queues must be an array; it is an object'],
     [{ publishing: { whenUnavailable: 'error' } }, "publishing: whenUnavailable must be 'wait' or 'fail'; it is a string, 'error'"],
+    [{ topology: { queues: ['billing'] } }, "topology: queues[0] must be made by a builder such as quorumQueue('billing'); it is a string, 'billing'"],
+    [{ topology: { queues: [classicQueue('a'), null] } }, 'topology: queues[1] must be made by a builder such as quorumQueue'],
+    [{ topology: { exchanges: [{ name: 'orders' }] } }, "exchanges[0] must be made by a builder such as topicExchange('orders'); it is an object without type"],
+    [{ topology: { bindings: [{ queue: 'a', exchange: 'b' }] } }, "bindings[0] must be made by a builder such as bindQueue('billing', 'orders', 'order.*'); it is an object without destination"],
+    [{ url: undefined, urls: [url] }, "AmqpModule.forRoot(): unknown option 'urls'; did you mean 'url'?"],
   ])('%j fails the start', async (options, message) => {
+    await expect(compile(forRoot(options))).rejects.toThrow(ConfigurationError);
     await expect(compile(forRoot(options))).rejects.toThrow(message);
+  }); // prettier-ignore
+
+  it.each([undefined, null, ''])('%j as the URL fails the start with the probable reason', async (given) => {
+    await expect(compile(AmqpModule.forRoot(given as never))).rejects.toThrow(
+      /AmqpModule has no broker URL.*the variable is probably not set/,
+    );
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ['forRootAsync() without options', () => AmqpModule.forRootAsync(undefined as never), 'AmqpModule.forRootAsync() needs useFactory, useClass or useExisting'],
+    ['forRootAsync() without a factory', () => AmqpModule.forRootAsync({ url } as never), 'belong into AmqpModule.forRoot()'],
+    ['forFeature() without publishers', () => AmqpModule.forFeature(undefined as never), 'AmqpModule.forFeature() needs an array of publishers'],
+    ['forFeature() of one publisher', () => AmqpModule.forFeature({ publisher: 'orders', exchange: 'orders' } as never), 'it is an object'],
+    ['forFeature() of names', () => AmqpModule.forFeature(['orders'] as never), "element 0 is a string, 'orders'"],
+  ])('%s is refused where it is written', (_, use, message) => {
+    expect(use).toThrow(ConfigurationError);
+    expect(use).toThrow(message);
   }); // prettier-ignore
 
   it('of forFeature fails the start', async () => {
