@@ -53,7 +53,7 @@ export class ${className(name)}Consumer {
 
   // Declare the queue in the topology of AmqpModule: quorumQueue('${name}').
   @AmqpConsumer('${name}')
-  async handle(@Payload() message: ${className(name)}Message, @Ctx() context: AmqpContext): Promise<void> {
+  handle(@Payload() message: ${className(name)}Message, @Ctx() context: AmqpContext): void {
     this.logger.log(\`\${message.id}, attempt \${context.attempt}\`);
   }
 }

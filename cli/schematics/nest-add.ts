@@ -25,19 +25,21 @@ export function nestAdd(options: AddOptions): Rule {
 
     const module = posix.join(root, 'app.module.ts');
     if (readText(tree, module)?.includes('AmqpModule.forRoot')) {
-      context.logger.info(`${module} has AmqpModule already`);
-      return;
+      context.logger.info(`${module} imports AmqpModule already: its options stay as they are`);
+    } else {
+      addToModule(tree, context, module, {
+        list: 'imports',
+        element: `AmqpModule.forRoot({ url: process.env['AMQP_URL'] ?? '${url}' })`,
+        imports: [{ names: ['AmqpModule'], from: 'nest-amqp' }],
+      });
     }
-    addToModule(tree, context, module, {
-      list: 'imports',
-      element: `AmqpModule.forRoot({ url: process.env['AMQP_URL'] ?? '${url}' })`,
-      imports: [{ names: ['AmqpModule'], from: 'nest-amqp' }],
-    });
-    addToModule(tree, context, module, {
-      list: 'controllers',
-      element: 'AmqpHealthController',
-      imports: [{ names: ['AmqpHealthController'], from: importPath(module, controller, extension) }],
-    });
+    if (!readText(tree, module)?.includes('AmqpHealthController')) {
+      addToModule(tree, context, module, {
+        list: 'controllers',
+        element: 'AmqpHealthController',
+        imports: [{ names: ['AmqpHealthController'], from: importPath(module, controller, extension) }],
+      });
+    }
     checkMain(tree, context, root);
   };
 }
@@ -45,7 +47,9 @@ export function nestAdd(options: AddOptions): Rule {
 function checkMain(tree: Tree, context: Context, root: string): void {
   const main = readText(tree, posix.join(root, 'main.ts'));
   if (main !== undefined && !main.includes('enableShutdownHooks')) {
-    context.logger.info('main.ts: app.enableShutdownHooks() lets handlers finish when the process is told to stop');
+    context.logger.info(
+      'main.ts: add app.enableShutdownHooks() before app.listen(), so that running handlers finish on SIGTERM',
+    );
   }
 }
 

@@ -6,7 +6,10 @@ import type { Context, Tree } from './tree.js';
 /** The tree of the Angular DevKit, as far as it is used. */
 class MemoryTree implements Tree {
   readonly warnings: string[] = [];
-  readonly context: Context = { logger: { info() {}, warn: (text) => void this.warnings.push(text) } };
+  readonly hints: string[] = [];
+  readonly context: Context = {
+    logger: { info: (text) => void this.hints.push(text), warn: (text) => void this.warnings.push(text) },
+  };
 
   constructor(readonly files: Record<string, string>) {}
 
@@ -53,6 +56,8 @@ describe('consumer and publisher', () => {
       '/src/billing/billing.consumer.spec.ts',
     ]);
     expect(tree.files['/src/billing/billing.consumer.ts']).toContain("@AmqpConsumer('billing')");
+    // The ESLint configuration of `nest new` (11) refuses an async method without await.
+    expect(tree.files['/src/billing/billing.consumer.ts']).not.toContain('async');
     expect(tree.files['/src/billing/billing.module.ts']).toBe(`import { Module } from '@nestjs/common';
 import { BillingConsumer } from './billing.consumer';
 
@@ -114,6 +119,25 @@ export class AppModule {}
     expect(Object.keys(tree.files)).toContain('/src/health/amqp-health.controller.spec.ts');
     nestAdd({ url: 'amqp://rabbit' })(tree, tree.context);
     expect(tree.files['/src/app.module.ts']).toBe(added);
+  });
+
+  it('adds the health route to an application that imports the module already', () => {
+    const module = APP.replace('imports: []', "imports: [AmqpModule.forRoot('amqp://rabbit')]");
+    const tree = new MemoryTree({ '/src/app.module.ts': module });
+    nestAdd({})(tree, tree.context);
+    expect(tree.files['/src/app.module.ts']).toContain("imports: [AmqpModule.forRoot('amqp://rabbit')]");
+    expect(tree.files['/src/app.module.ts']).toContain('controllers: [AmqpHealthController, AppController]');
+    expect(tree.hints).toEqual([expect.stringContaining('imports AmqpModule already')]);
+  });
+
+  it('says which line main.ts needs, until it is there', () => {
+    const main = 'await app.listen(3000);\n';
+    const tree = new MemoryTree({ '/src/app.module.ts': APP, '/src/main.ts': main });
+    nestAdd({})(tree, tree.context);
+    expect(tree.hints).toEqual([expect.stringContaining('add app.enableShutdownHooks() before app.listen()')]);
+    const done = new MemoryTree({ '/src/app.module.ts': APP, '/src/main.ts': `app.enableShutdownHooks();\n${main}` });
+    nestAdd({})(done, done.context);
+    expect(done.hints).toEqual([]);
   });
 
   it('refuses what is no URL, and warns of a password in the source', () => {
