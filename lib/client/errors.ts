@@ -202,15 +202,18 @@ export class MessageReturnedError extends AmqpError {
     /** `unknown`: it was sent before, on a connection that was lost, and the broker may have that one. Else undefined. */
     readonly outcome?: 'unknown',
   ) {
-    super(
-      `${returned.replyCode} ${returned.replyText}: exchange '${returned.exchange}' has no queue bound for routing key ` +
-        `'${returned.routingKey}'`,
-    );
+    super(`${returned.replyCode} ${returned.replyText}: ${unroutable(returned)}`);
     this.replyCode = returned.replyCode;
     this.replyText = returned.replyText;
     this.exchange = returned.exchange;
     this.routingKey = returned.routingKey;
   }
+}
+
+/** The default exchange, whose name is empty, routes by the name of the queue. */
+function unroutable({ exchange, routingKey }: ReturnedMessage): string {
+  if (exchange === '') return `there is no queue '${routingKey}'`;
+  return `exchange '${exchange}' has no queue bound for routing key '${routingKey}'`;
 }
 
 /** The broker cancelled the consumer, and it could not be restored. */

@@ -54,10 +54,11 @@ export class RpcRequester {
     // Nobody listens for replies any more.
     if (this.closing) throw this.closing;
     signal?.throwIfAborted();
-    const late = (): Error =>
-      new RpcTimeoutError(
-        `No reply from exchange '${exchange}' with routing key '${routingKey}' within ${timeout} ms.`,
-      );
+    const late = (): Error => {
+      const asked =
+        exchange === '' ? `queue '${routingKey}'` : `exchange '${exchange}' with routing key '${routingKey}'`;
+      return new RpcTimeoutError(`No reply from ${asked} within ${timeout} ms.`);
+    };
     // The request expires in its queue when the requester stops waiting. A timeout longer than RabbitMQ's maximum means
     // no expiration.
     const expires = timeout <= LONGEST_TTL ? String(Math.ceil(timeout)) : undefined;

@@ -1,7 +1,9 @@
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
 import type { OutgoingProperties } from '../../lib/client/index.js';
 import { within } from '../../lib/environment/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
@@ -151,8 +153,12 @@ export class AmqpHarness implements AsyncDisposable {
         else if (due !== undefined) this.skipTo(due);
       };
       const seen = (this.meanwhile = []);
-      const { message } = this.put('', queue, payload, publish);
-      trail = new MessageTrail(queue, message, onWaiting, end);
+      try {
+        const { message } = this.put('', queue, payload, publish);
+        trail = new MessageTrail(queue, message, onWaiting, end);
+      } finally {
+        this.meanwhile = undefined;
+      }
       this.trails.add(trail);
       for (const entry of seen) trail.see(entry);
     });
@@ -250,6 +256,7 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   private put(exchange: string, routingKey: string, payload: unknown, options: HarnessPublishOptions): PutIn {
+    refuseUnknown('AmqpHarness', options, PUBLISH_OPTIONS);
     const { connection, ...properties } = options;
     const vhost = this.apps.vhostOf(connection);
     const { body, contentType } = this.apps.serializersOf(vhost).encode(payload, properties.contentType);
@@ -261,8 +268,6 @@ export class AmqpHarness implements AsyncDisposable {
       put = this.broker.publish(message);
     } catch (cause) {
       throw new HarnessPublishError(cause instanceof Error ? cause.message : String(cause), { cause });
-    } finally {
-      this.meanwhile = undefined;
     }
     if (put.queues.length > 0) return put;
     const where = exchange === '' ? `queue '${routingKey}'` : `queue bound to '${exchange}' for '${routingKey}'`;
@@ -277,3 +282,21 @@ export class AmqpHarness implements AsyncDisposable {
     this.environment.clock.afterPendingEvents(() => this.broker.advance(Math.max(0, due - this.broker.now)));
   }
 }
+
+const PUBLISH_OPTIONS = namesOf({
+  connection: 0,
+  contentType: 0,
+  contentEncoding: 0,
+  headers: 0,
+  deliveryMode: 0,
+  priority: 0,
+  correlationId: 0,
+  replyTo: 0,
+  expiration: 0,
+  messageId: 0,
+  timestamp: 0,
+  type: 0,
+  userId: 0,
+  appId: 0,
+  clusterId: 0,
+} satisfies Record<keyof HarnessPublishOptions, 0>);

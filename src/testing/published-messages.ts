@@ -99,7 +99,9 @@ export class PublishedMessages {
   }
 
   private describe(): string {
-    const there = this.find({}).map(({ exchange, routingKey }) => `'${routingKey}' to '${exchange}'`);
+    const there = this.find({}).map(({ exchange, routingKey }) =>
+      exchange === '' ? `to queue '${routingKey}'` : `'${routingKey}' to exchange '${exchange}'`,
+    );
     return `what was: ${there.slice(-10).join(', ') || 'nothing'}`;
   }
 

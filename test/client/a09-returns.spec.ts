@@ -22,11 +22,18 @@ describe('A9 returns', () => {
       exchange: 'amq.direct',
       routingKey: 'nobody',
     });
+    expect(error.message).toContain("exchange 'amq.direct' has no queue bound for routing key 'nobody'");
     expect(error.returned.body.toString()).toBe('hello');
     expect(error.returned.properties).toEqual({ type: 'greeting', headers: { n: 1 } });
     expect(events.all).toEqual([]);
     await channel.waitForConfirms();
     await channel.publish('amq.direct', 'nobody', 'not mandatory: dropped, and confirmed');
+  });
+
+  it('A9 the default exchange is not named, since its name is empty: the missing queue is', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const error = await errorOf<MessageReturnedError>(channel.publish('', 'nobody', 'hello', { mandatory: true }));
+    expect(error.message).toBe("312 NO_ROUTE: there is no queue 'nobody'");
   });
 
   it('A9 what no promise waits for is an event: without confirms', async () => {

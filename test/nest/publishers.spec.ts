@@ -395,6 +395,7 @@ describe('request()', () => {
     const publisher = publisherOf(await nest.start({}));
     const error = await failureOf(publisher.request('', queue, 1, { timeout: 1_000 }));
     expect(error).toBeInstanceOf(RpcTimeoutError);
+    expect(error).toHaveProperty('message', `No reply from queue '${queue}' within 1000 ms.`);
     const stop = new AbortController();
     const given = failureOf(publisher.request('', queue, 2, { signal: stop.signal }));
     const [late] = await asked.take(2);

@@ -212,11 +212,20 @@ describe('AmqpHarness', () => {
       await harness.deliver('billing', { id: 17 });
       const never = harness.whenPublished({ exchange: 'x' }, { timeout: 20 });
       await expect(never).rejects.toThrow(HarnessTimeoutError);
-      await expect(never).rejects.toThrow("within 20 ms; what was: 'billed' to 'orders'");
+      await expect(never).rejects.toThrow("within 20 ms; what was: 'billed' to exchange 'orders'");
     });
   });
 
   describe('publish', () => {
+    it('refuses a misspelt option, and puts nothing in', async () => {
+      const options = { header: { tenant: 't1' } } as object;
+      const text = "AmqpHarness: unknown option 'header'; did you mean 'headers'?";
+      expect(() => harness.publish('orders', 'order.created', { id: 17 }, options)).toThrow(text);
+      await expect(harness.deliver('billing', { id: 17 }, options)).rejects.toThrow(text);
+      await harness.idle();
+      expect(harness.published()).toEqual([]);
+    });
+
     it('goes by the bindings, and tells where it went', async () => {
       expect(harness.publish('orders', 'order.created', { id: 18 })).toEqual(['billing']);
       await harness.idle();
