@@ -124,12 +124,12 @@ export class ChannelReceiver implements FrameReceiver {
   private onDelivery(info: DeliveryInfo, content: Content | undefined, size: number, header: Content): void {
     const consumer = this.channel.consumers.get(info.consumerTag);
     const noAck = consumer?.options.noAck === true;
-    const onTooLarge = content || noAck ? undefined : consumer?.options.onTooLarge;
-    if (onTooLarge) {
+    if (!content && consumer?.options.onTooLarge) {
       const { settlements } = this.channel;
       settlements.delivered(info.deliveryTag, noAck);
       this.channel.report('tooLarge', info, size);
-      return onTooLarge(new Delivery(info, header, noAck, settlements), size, this.options.maxMessageSize);
+      const delivery = new Delivery(info, header, noAck, settlements);
+      return consumer.deliverTooLarge(delivery, size, this.options.maxMessageSize);
     }
     const delivery = this.receive(info, content, size, noAck);
     if (!delivery) return;

@@ -8,6 +8,7 @@ import { TopologyRecord } from '../channel/topology-record.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError, type ConnectionError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
+import { foreignError } from '../foreign-error.js';
 import { connectToAny } from '../link/connector.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
 import { PendingCalls } from '../link/pending-calls.js';
@@ -223,7 +224,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
       await openAfter();
     } catch (error) {
       // Work that was lost with the connection runs again on the next.
-      if (this.link === link) channel.finish(error as AmqpError);
+      if (this.link === link) channel.finish(foreignError(error, 'openAfter'));
       return;
     }
     if (this.link === link) await restore([channel], () => Promise.resolve(), this, { timeout: Infinity });

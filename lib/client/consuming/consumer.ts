@@ -8,7 +8,7 @@ import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import { checkDuration } from '../option-checks.js';
-import { isThenable } from '../thenable.js';
+import { promiseOf } from '../thenable.js';
 
 /** Gets every delivery of a consumer. What it throws, or rejects with, is reported as `handlerError`; it settles nothing. */
 export type DeliveryHandler = (delivery: Delivery) => unknown;
@@ -36,7 +36,8 @@ export interface ConsumeOptions extends CallOptions {
   readonly onCancel?: (reason: string) => void;
   /**
    * Gets a message over the connection's `maxMessageSize`: with its properties and an empty body, to be settled like any
-   * other. Default: it is rejected. The channel tells of it as `tooLarge` in either case.
+   * other. Default: it is rejected. The channel tells of it as `tooLarge` in either case. What the function throws, or
+   * rejects with, is reported as `handlerError`.
    */
   readonly onTooLarge?: (delivery: Delivery, size: number, limit: number) => void;
 }
@@ -213,6 +214,16 @@ export class Consumer {
     else this.run(delivery);
   }
 
+  /** @internal A message over the limit, with an empty body. It takes no handler's place, and waits for none. */
+  deliverTooLarge(delivery: Delivery, size: number, limit: number): void {
+    try {
+      const result: unknown = this.options.onTooLarge?.(delivery, size, limit);
+      promiseOf(result)?.catch((error: unknown) => this.host.onHandlerError(error, delivery));
+    } catch (error) {
+      this.host.onHandlerError(error, delivery);
+    }
+  }
+
   /** @internal The broker has registered it. */
   activate(consumerTag: string): void {
     this.consumerTag = consumerTag;
@@ -265,19 +276,19 @@ export class Consumer {
     const outer = this.calling;
     this.calling = 'yes';
     let result: unknown;
+    let over: Promise<unknown> | undefined;
     let asked: boolean;
     try {
       result = this.handler(delivery);
+      over = promiseOf(result);
       asked = this.endCall(outer);
     } catch (error) {
       if (this.endCall(outer)) this.excused--;
       return this.failed(error, delivery);
     }
-    if (asked) result = this.untilOver(result);
-    if (isThenable(result)) {
+    if (asked) over = this.untilOver(result);
+    if (over) {
       if (this.unbounded) this.runningBytes += delivery.footprint;
-      // Somebody's own promise may throw, or tell twice.
-      const over = result instanceof Promise ? result : Promise.resolve(result);
       over.then(this.done, (error: unknown) => this.failed(error, delivery));
     } else this.next();
   }

@@ -1,4 +1,4 @@
-import { isThenable } from '../thenable.js';
+import { promiseOf } from '../thenable.js';
 
 /**
  * Receives one line of text for each event worth a log entry. Nest's Logger and `console` have this form. Errors that the
@@ -16,7 +16,7 @@ export function harmless(logger: ClientLogger): ClientLogger {
     (message: string): void => {
       try {
         const logged = log(message);
-        if (isThenable(logged)) Promise.resolve(logged).catch(() => {});
+        promiseOf(logged)?.catch(() => {});
       } catch {
         // A line that is missing in a log is no reason to lose a connection.
       }

@@ -14,6 +14,7 @@ import {
   UnexpectedPeerError,
 } from '../errors.js';
 import { closeError } from '../close-error.js';
+import { foreignError } from '../foreign-error.js';
 import { Deferred } from '../timing/deferred.js';
 import { describeLogin, handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
@@ -87,13 +88,14 @@ export class Link implements TransportHandler {
       const transport = await openTransport(endpoint, options, link, signal);
       link.transportOrNone = transport;
       signal.throwIfAborted();
-      unwatch = onAbort(signal, () => link.fail(signal.reason as Error));
+      unwatch = onAbort(signal, () => link.fail(foreignError(signal.reason, 'the signal')));
       link.negotiated = await handshake(link, endpoint, options);
       link.startHeartbeat();
       return link;
-    } catch (error) {
-      const noTls = endpoint.tls ? recogniseTlsFailure(error as Error) : undefined;
-      link.fail(noTls ? new UnexpectedPeerError(`${link.describe()}: ${noTls}`, { cause: error }) : (error as Error));
+    } catch (thrown) {
+      const error = foreignError(thrown, 'the login');
+      const noTls = endpoint.tls ? recogniseTlsFailure(error) : undefined;
+      link.fail(noTls ? new UnexpectedPeerError(`${link.describe()}: ${noTls}`, { cause: error }) : error);
       // A deadline or a caller that ended it is the reason, not what the end looked like on the way.
       signal.throwIfAborted();
       throw error instanceof AmqpError ? error : link.failure;

@@ -3,6 +3,8 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import { FrameReader, type FrameHandler } from '../../protocol/frame-reader.js';
 import { FrameWriter } from '../../protocol/frame-writer.js';
+import { ConfigurationError } from '../errors.js';
+import { foreignError } from '../foreign-error.js';
 import { Deferred } from '../timing/deferred.js';
 import { addressOf, type Endpoint } from './uri.js';
 import { onAbort, untilAborted, type Clock } from '../../environment/index.js';
@@ -269,9 +271,12 @@ export async function openTransport(
   signal.throwIfAborted();
   const address = addressOf(endpoint);
   if (options.createSocket) {
-    const socket = (await inTime(options.createSocket(endpoint, signal), signal)) as net.Socket;
+    const socket = await inTime(madeSocket(options.createSocket, endpoint, signal), signal);
     const transport = new Transport(socket, address, options.clock, handler, options.maxHeldBytes);
-    socket.on('data', (chunk: Buffer) => transport.receive(chunk));
+    socket.on('data', (chunk: unknown) => {
+      if (chunk instanceof Uint8Array) transport.receive(chunk as Buffer);
+      else transport.destroy(new ConfigurationError('createSocket: the socket reads text; do not call setEncoding()'));
+    });
     return transport;
   }
   let transport: Transport | undefined;
@@ -300,6 +305,23 @@ export async function openTransport(
   });
   transport = new Transport(socket, address, options.clock, handler, options.maxHeldBytes);
   return transport;
+}
+
+/** @throws ConfigurationError for what is no socket, or the error of the function that makes it */
+async function madeSocket(
+  make: NonNullable<ResolvedOptions['createSocket']>,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<net.Socket> {
+  let socket: unknown;
+  try {
+    socket = await make(endpoint, signal);
+  } catch (thrown) {
+    throw foreignError(thrown, 'createSocket');
+  }
+  const { on, write } = (socket ?? {}) as Partial<net.Socket>;
+  if (typeof on === 'function' && typeof write === 'function') return socket as net.Socket;
+  throw new ConfigurationError('createSocket must return a socket, or another Duplex');
 }
 
 /** Somebody else's socket, unless the deadline comes first: one that is late is closed. */

@@ -152,7 +152,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'lib/client/connection/connection-endpoint.ts',
-    search: '      if (this.link === link) channel.finish(error as AmqpError);\n      return;',
+    search: "      if (this.link === link) channel.finish(foreignError(error, 'openAfter'));\n      return;",
     replace: '      return;',
     why: 'publishes wait for a channel that will not open, for the start has failed',
   },
