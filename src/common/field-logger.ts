@@ -44,11 +44,11 @@ export class FieldLogger {
 type Form = (text: string, fields: LogFields, stack: string | undefined) => Arguments;
 
 const asText: Form = (text, _, stack) => [stack === undefined ? text : `${text}\n${stack}`];
-/** As Nest 12 takes fields: they become `params`. */
+/** Passes fields in the form of Nest 12, which calls them `params`. */
 const textThenFields: Form = (text, fields, stack) => [text, { ...fields, stack }];
-/** As pino takes fields. */
+/** Passes fields in the form of pino. */
 const fieldsThenText: Form = (text, fields, stack) => [{ ...fields, stack }, text];
-/** For Nest 11, whose console would write an entry of its own for each further argument. */
+/** Passes the text alone. The console of Nest 11 would write one more entry for each further argument. */
 const oneObject: Form = (message, fields, stack) => [{ message, ...fields, stack }];
 
 /** Chooses by the logger that the application uses now; `app.useLogger()` changes it. */
@@ -64,7 +64,7 @@ function formFor(logger: Logger): Form {
 
 interface ConsoleOptions {
   readonly json?: boolean;
-  /** Of Nest 12. */
+  /** An option of Nest 12. */
   readonly structuredParams?: boolean;
 }
 

@@ -1,9 +1,9 @@
 import type { Delivery } from '../../lib/client/index.js';
 import { reasonOf } from './reason.js';
 
-/** Characters of a name, a routing key for one. */
+/** Maximum characters of a name, such as a routing key. */
 const MAX_LENGTH = 300;
-/** Characters of a reason, with all of its causes. */
+/** Maximum characters of a reason with all its causes. */
 const MAX_REASON = 1_000;
 // oxlint-disable-next-line no-control-regex -- they are what is to be kept out
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;

@@ -1,19 +1,19 @@
 import { types } from 'node:util';
 
-/** Causes of causes that are named; a chain may be a circle. */
+/** Maximum number of causes that are named, since a chain of causes may be circular. */
 const MAX_DEPTH = 5;
-/** Parts of an AggregateError and messages of a validation that are named, each. */
+/** Maximum number of parts of an AggregateError, and of messages of a validation, that are named. */
 const MAX_PARTS = 10;
-/** Characters of one text that are looked at: what is cut here is far beyond what is shown. */
+/** Maximum characters of one text that are read. It is far beyond what is shown. */
 const MAX_TEXT = 8_192;
 
 /**
- * The reason of a failure, in words: name and message of an error, the messages of a validation, the parts of an
- * AggregateError, then its causes. Reads any thrown value and never throws: getters that throw, Proxies and values without
- * a form of their own are described by what can be read of them.
+ * Returns the reason of a failure as text: name and message of the error, the messages of a validation, the parts of an
+ * AggregateError, then the causes. Accepts any thrown value and never throws: a Proxy, or an error whose getters throw,
+ * is described by what can be read.
  *
- * Credentials in URLs are masked, and what a JSON parser quotes of its text is left out: that is the payload. A thrown
- * object that is no error is described by its `message`, `name`, `code` and `status` alone, for it may be the payload.
+ * Credentials in URLs are masked, and the text that a JSON parser quotes is left out, since it is the payload. A thrown
+ * object that is no error may be the payload, so it is described by its `message`, `name`, `code` and `status` alone.
  *
  * @example `TypeError: fetch failed ← Error: connect ECONNREFUSED 127.0.0.1:80`
  */
@@ -21,19 +21,19 @@ export function reasonOf(thrown: unknown): string {
   return withoutSecrets(chainOf(thrown, new Set()));
 }
 
-/** The frames of an error's stack, without its message: undefined for what has none. */
+/** Returns the frames of an error's stack without its message; undefined if it has none. */
 export function framesOf(thrown: unknown): string | undefined {
   const stack = isObject(thrown) ? textIn(thrown, 'stack') : undefined;
   const begin = stack?.search(/^ {4}at /m) ?? -1;
   return begin < 0 ? undefined : withoutSecrets(stack!.slice(begin));
 }
 
-/** True if the value is an error, of this realm or of another. False if that cannot be found out. */
+/** Returns true if the value is an error of any realm, and false if reading the value fails. */
 export function isError(value: unknown): value is Error {
   return attempt(() => value instanceof Error || types.isNativeError(value)) ?? false;
 }
 
-/** True if the value can be read like an error: its prototype, name, message and stack, and as text. */
+/** Returns true if the value's prototype, name, message, stack and text can be read. */
 export function isReadable(thrown: unknown): boolean {
   try {
     if (!isObject(thrown)) return true;
@@ -53,7 +53,7 @@ function chainOf(thrown: unknown, seen: Set<unknown>): string {
   return `${own} ← ${chainOf(cause, seen)}`;
 }
 
-/** `TypeError: fetch failed`; without the colon where there is no message. */
+/** Returns a text such as `TypeError: fetch failed`; the name alone if there is no message. */
 function nameAndMessage(thrown: object): string {
   const error = isError(thrown);
   const name = error ? errorName(thrown) : `a thrown ${typeName(thrown)}`;
@@ -77,8 +77,8 @@ function details(thrown: object): string[] {
 }
 
 /**
- * The texts under `message`, `errors` and `issues` and the constraints of class-validator, each with its path; never the
- * values that were refused.
+ * Returns the texts under `message`, `errors` and `issues` and the constraints of class-validator, each with its path.
+ * Never returns a refused value.
  */
 function messagesIn(said: unknown, path = '', depth = 0): string[] {
   if (typeof said === 'string') return [path === '' ? said : `${path}: ${said}`];
@@ -100,7 +100,7 @@ function joined(path: string, next: unknown): string {
     .join('.');
 }
 
-/** The errors of an AggregateError. */
+/** Returns the errors of an AggregateError. */
 function parts(thrown: object, seen: Set<unknown>): string[] {
   if (!isError(thrown)) return [];
   const errors = read(thrown, 'errors');
@@ -117,7 +117,7 @@ function primitive(thrown: unknown): string {
   return `a thrown ${typeof thrown}: ${String(thrown)}`;
 }
 
-/** The name that it gives itself, else that of its class: Nest's RpcException is an `Error` by name. */
+/** Returns the error's own name, or the name of its class if that says more: Nest's RpcException is named `Error`. */
 function errorName(error: Error): string {
   const name = textIn(error, 'name') ?? 'Error';
   if (name !== 'Error') return name;
@@ -130,7 +130,7 @@ function typeName(thrown: object): string {
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : typeof thrown;
 }
 
-// Reading what may be hostile.
+// Reading values that may be hostile.
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -148,7 +148,7 @@ function read(from: object, key: string): unknown {
   return attempt(() => (from as Record<string, unknown>)[key]);
 }
 
-/** The text of a property: undefined for what is no text. */
+/** Returns the value of a property if it is text, else undefined. */
 function textIn(from: object, key: string): string | undefined {
   const value = read(from, key);
   return typeof value === 'string' ? value.slice(0, MAX_TEXT) : undefined;
@@ -159,7 +159,7 @@ function call(on: object, method: string): unknown {
   return typeof found === 'function' ? attempt(() => found.call(on) as unknown) : undefined;
 }
 
-/** The first items of an array: more are never shown. Undefined for what is no array. */
+/** Returns the first items of an array, since more are never shown; undefined for any other value. */
 function items(value: object): unknown[] | undefined {
   return attempt(() => (Array.isArray(value) ? Array.from((value as unknown[]).slice(0, MAX_PARTS + 1)) : undefined));
 }
@@ -168,7 +168,7 @@ function valuesOf(value: object): unknown[] {
   return attempt(() => Object.values(value)) ?? [];
 }
 
-// What has no place in a log.
+// Texts that must not appear in a log.
 
 const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi;
 
@@ -176,7 +176,7 @@ function withoutSecrets(text: string): string {
   return text.slice(0, 4 * MAX_TEXT).replace(CREDENTIALS, '$1***@');
 }
 
-/** `Unexpected token 'c', "card 4111" is not valid JSON`: V8 quotes the text. */
+/** Matches `Unexpected token 'c', "card 4111" is not valid JSON`, where V8 quotes the text. */
 function withoutQuotedJson(message: string): string {
   return message.endsWith(' is not valid JSON') ? 'the text is not valid JSON' : message;
 }

@@ -3,18 +3,22 @@ import type { Environment } from './environment.js';
 
 export interface RetryingOptions {
   readonly environment: Pick<Environment, 'clock' | 'random'>;
-  /** ms: the longest wait after the first failure. It doubles up to `max`, each drawn with full jitter. */
+  /**
+   * Maximum wait after the first failure, ms. It doubles with each failure up to `max`; each wait is drawn with full
+   * jitter.
+   */
   readonly first: number;
   /** ms. */
   readonly max: number;
-  /** Ends it, with the signal's reason. */
+  /** Ends the attempts with the signal's reason. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Does something until it succeeds.
+ * Repeats work until it succeeds.
  *
- * @param onFailure hears of each failure, and of the wait before the next attempt in ms; what it throws ends it
+ * @param onFailure is called with each failure and the wait before the next attempt in ms. An error that it throws ends
+ * the attempts
  * @throws the signal's reason, or what `onFailure` throws
  */
 export async function retrying<T>(

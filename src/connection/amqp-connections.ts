@@ -32,7 +32,7 @@ export interface ConnectionPair {
 }
 
 const STARTUP_TIMEOUT = 10_000;
-/** Between attempts to declare a topology, ms. */
+/** Waits between attempts to declare a topology, ms. */
 const DECLARE_AGAIN = { first: 100, max: 30_000 } as const;
 const FOREVER = { timeout: Infinity } as const;
 
@@ -50,7 +50,7 @@ export class AmqpConnections {
   /** ms. */
   readonly startupTimeout: number;
   private readonly logger = new FieldLogger('AmqpConnection');
-  /** Aborted with the reason, once they are not used any more. */
+  /** Aborted with the reason when the connections are closed. */
   private readonly stop = new AbortController();
   private readonly addresses: BrokerAddresses;
   private readonly label: string;
@@ -58,7 +58,7 @@ export class AmqpConnections {
   private ready = false;
   /** The error because of which the connections are not ready yet. */
   private failure: unknown;
-  /** Those of `withScratchConnection`. */
+  /** The open connections of `withScratchConnection`. */
   private readonly scratch = new Set<Connection>();
 
   /** @throws ConfigurationError */
@@ -86,7 +86,7 @@ export class AmqpConnections {
   }
 
   /**
-   * A channel to publish on, at once: what is published on it waits until the connections are ready.
+   * Returns a channel to publish on at once. Publishes on it wait until the connections are ready.
    *
    * @throws ConnectionClosedError, or the error of a start that has failed
    */
@@ -127,8 +127,8 @@ export class AmqpConnections {
   }
 
   /**
-   * Does something on a connection of its own, which is closed afterwards and does not reconnect: what costs the connection
-   * costs no other. Waits until the connections are ready.
+   * Runs work on a connection of its own, which does not reconnect and is closed afterwards. An error that closes this
+   * connection affects no other connection. Waits until the connections are ready.
    *
    * @param purpose for the connection's name
    * @throws as `open`, ConnectionError, or what `work` throws
@@ -138,7 +138,7 @@ export class AmqpConnections {
     const connection = await connect({ ...this.optionsFor(purpose), reconnect: false });
     this.scratch.add(connection);
     try {
-      // `close()` may have come in the moment that it was open.
+      // `close()` may have been called just before the connection opened.
       this.stop.signal.throwIfAborted();
       return await work(connection);
     } finally {
@@ -156,7 +156,7 @@ export class AmqpConnections {
     if (this.begun) return this.begun;
     const pair = { publishing: this.create('publishing'), consuming: this.create('consuming') };
     const opening = this.start(pair);
-    // In the background, nobody may handle its rejection.
+    // With `startup: 'background'`, nobody handles the rejection.
     opening.catch(() => {});
     return (this.begun = { pair, opening });
   }
@@ -177,7 +177,7 @@ export class AmqpConnections {
     return pair;
   }
 
-  /** Waits for a phase of the start, and no longer than it may take. */
+  /** Waits for a phase of the start within its time limit. */
   private async inTime(phase: StartupPhase, work: Promise<unknown>): Promise<void> {
     const { startupTimeout, environment, stop } = this;
     const late = (): void =>
@@ -191,7 +191,7 @@ export class AmqpConnections {
     this.failure = undefined;
   }
 
-  /** The application does not start without them. */
+  /** True if the application does not start without the connections. */
   private get mustStart(): boolean {
     return this.options.startup !== 'background';
   }

@@ -1,6 +1,6 @@
 import { parseUri, type Urls } from '../../lib/client/index.js';
 
-/** Finds the brokers, and remembers the addresses that were tried last, without user and password. */
+/** Resolves the addresses of the brokers and remembers those that were tried last, without user and password. */
 export class BrokerAddresses {
   /** Addresses such as `10.0.0.7:5672/billing`; empty before the first attempt. */
   tried: readonly string[] = [];

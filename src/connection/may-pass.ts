@@ -1,16 +1,19 @@
 import { AmqpError, Connection, TimeoutError } from '../../lib/client/index.js';
 
-/** Errors of the program itself, which come again however long one waits. */
+/** Errors of the program itself, which waiting does not solve. */
 const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError] as const;
 
-/** Errors that another attempt may not meet: the broker is not reachable yet, starts, or was lost in the middle. */
+/** Errors that may not occur in the next attempt: the broker is not reachable, is starting, or was lost meanwhile. */
 const PASSING = [
   TimeoutError,
   ...Connection.recoverableConnectionErrors,
   ...Connection.recoverableChannelErrors,
 ] as const;
 
-/** Trying again may help. Of an error with causes, the innermost one of ours decides, or the mistake that is behind it. */
+/**
+ * Returns true if another attempt may succeed. Of an error with causes, the innermost AMQP error or programming error
+ * decides.
+ */
 export function mayPass(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof AmqpError || isMistake(cause)) return mayPass(cause);

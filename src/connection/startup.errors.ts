@@ -1,7 +1,7 @@
 import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError } from '../../lib/client/index.js';
 
-/** The phases of a start: it waits for the connections, then for the declaration of the topology. */
+/** The phases of a start: first the connections open, then the topology is declared. */
 export type StartupPhase = 'connect' | 'declare';
 
 /**

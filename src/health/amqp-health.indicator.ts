@@ -22,13 +22,13 @@ export interface ConsumerHealth {
   readonly reason?: string;
 }
 
-/** A consumer that consumes, some of whose messages do not get on. */
+/** A consumer that consumes but has messages that make no progress. */
 export interface StuckMessages {
   readonly handler: string;
   readonly queue: string;
-  /** Messages that failed and can be neither retried nor parked at the moment: the broker does not take them. */
+  /** Number of failed messages that the broker accepts neither for a retry nor for the parked queue now. */
   readonly held?: number;
-  /** Handlers that have been running for a minute and longer. */
+  /** Handlers that have run for a minute or longer. */
   readonly slow?: SlowHandlers;
 }
 
@@ -45,7 +45,7 @@ export interface AmqpHealth {
   readonly consumers: Readonly<Partial<Record<ConsumerState, number>>>;
   /** Consumers that should consume and do not. */
   readonly failing: readonly ConsumerHealth[];
-  /** Those of whose messages some do not get on; it does not make the status `down`. Only where there are any. */
+  /** Consumers with messages that make no progress. They do not make the status `down`. Missing if there are none. */
   readonly stuck?: readonly StuckMessages[];
 }
 

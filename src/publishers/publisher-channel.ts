@@ -3,22 +3,22 @@ import type { AmqpConnections } from '../connection/amqp-connections.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 
 /**
- * A channel to publish on, made with the first publish. It outlives errors and reconnects; should it close for good, or not
- * open, the next publish makes another. What is published waits in it until the connections are ready, and until an exchange
- * that is new to it was found: a publish to one that is missing would close the channel, and leave the publishes before it
- * without an answer.
+ * A channel to publish on, opened with the first publish. It survives errors and reconnects. If it closes for good or
+ * does not open, the next publish opens another one. Publishes wait until the connections are ready, and until an
+ * exchange that is new to the channel was found: a publish to a missing exchange would close the channel and leave
+ * earlier publishes without an answer.
  */
 export class PublisherChannel {
   private channel: Channel | undefined;
 
-  /** @param prepare is told of each channel before anything is published on it */
+  /** @param prepare called with each channel before the first publish on it */
   constructor(
     private readonly connections: Pick<AmqpConnections, 'channel'>,
     private readonly options: CheckedPublisherOptions,
     private readonly prepare: (channel: Channel) => void = () => {},
   ) {}
 
-  /** Makes the channel, if need be, and waits until it is open. @throws what has closed it */
+  /** Opens the channel if necessary, and waits until it is open. @throws the error that closed it */
   async open(): Promise<void> {
     await (this.channel ?? this.make()).whenOpen({ timeout: Infinity });
   }
@@ -28,7 +28,7 @@ export class PublisherChannel {
     return (this.channel ?? this.make()).publish(exchange, routingKey, body, options);
   }
 
-  /** Waits for the confirms that are due. */
+  /** Waits for outstanding confirms. */
   async close(): Promise<void> {
     await this.channel?.close();
   }
@@ -44,7 +44,7 @@ export class PublisherChannel {
   }
 }
 
-/** The same under the client's names; what is not given has the client's defaults. */
+/** Converts the options to the client's names. Missing options have the client's defaults. */
 function channelOptions(options: CheckedPublisherOptions): ChannelOptions {
   const named = {
     publishTimeout: options.timeout,

@@ -89,7 +89,7 @@ export class NamedConnection {
       if (inBackground) {
         this.logger.error(error instanceof Error ? error.message : String(error), { connection: this.name });
       }
-      // A loss is ridden out, as the absence of the broker before it is.
+      // The work is repeated after a loss of the connection, too.
       else if (!mayPass(error) || environment.clock.now() + delay > end) throw error;
     });
     const ended = done.catch((error: unknown) => {

@@ -5,20 +5,20 @@ const MAX_HELD = 1_000;
 
 /** The consumer whose window it is. */
 export interface WindowOwner {
-  /** Unacknowledged messages that the broker hands out at most. 0: no limit. */
+  /** Maximum number of unacknowledged messages that the broker sends. 0: no limit. */
   readonly prefetch: number;
-  /** Messages that cannot leave their queue, unacknowledged. */
+  /** Unacknowledged messages that cannot leave their queue. */
   held(): readonly Delivery[];
   /** True while the broker delivers to the consumer and is meant to continue. */
   isConsuming(): boolean;
-  /** Registers the consumer anew, on the same channel: it begins with all places of the prefetch. Never rejects. */
+  /** Registers the consumer anew on the same channel, so that its whole prefetch is free. Never rejects. */
   registerAnew(): Promise<void>;
 }
 
 /**
- * The places of a consumer's prefetch. A message that cannot leave its queue is held unacknowledged, and takes one; when
- * half of them are taken the consumer is registered anew, and the messages that are held by then take none. Beyond 1,000
- * of them the consumer gets messages no faster than they leave.
+ * The prefetch window of a consumer. A message that cannot leave its queue is held unacknowledged and occupies a place.
+ * When half of the places are occupied, the consumer is registered anew; messages that are held by then occupy no place
+ * any more. With more than 1,000 held messages, the consumer gets messages no faster than held ones leave.
  */
 export class ConsumerWindow {
   /** Held messages that came before the consumer was registered anew. */
@@ -27,7 +27,7 @@ export class ConsumerWindow {
 
   constructor(private readonly owner: WindowOwner) {}
 
-  /** One more message is held. */
+  /** Called when one more message is held. */
   async onHeld(): Promise<void> {
     const { prefetch } = this.owner;
     const held = this.owner.held();
@@ -38,7 +38,7 @@ export class ConsumerWindow {
     for (const delivery of held) this.beside.add(delivery);
     await this.owner.registerAnew();
     this.renewing = false;
-    // More may have come to be held meanwhile.
+    // More messages may be held by now.
     await this.onHeld();
   }
 }

@@ -36,7 +36,7 @@ export function decide(
 ): Decision {
   if (answered) return { kind: 'answer' };
   if (error instanceof RejectMessage) return { kind: 'dead-letter' };
-  // The last return is reserved for losses of the connection, which nobody decides.
+  // The last return is reserved for a loss of the connection.
   if (error instanceof RequeueMessage) return { kind: returns > 1 ? 'requeue' : policy.end };
   if (error instanceof RetryMessage) return { kind: 'retry', delay: askedDelay(error, attempt, policy) };
   if (!refused && attempt < policy.attempts) return { kind: 'retry', delay: policy.delayAfter(attempt) };

@@ -1,20 +1,20 @@
 import type { Delivery } from '../../lib/client/index.js';
 import type { RetryState } from './retry/retry-state.js';
 
-/** Facts about the broker that the settlements of a consumer depend on. */
+/** Facts about the broker on which the settlements of a consumer depend. */
 export interface BrokerFacts {
-  /** The user that the application has logged in as; undefined where that is not known. */
+  /** The user of the connection; undefined if it is unknown. */
   readonly user: string | undefined;
   /** See `deliveryLimitOf`. */
   readonly deliveryLimit: number;
 }
 
-/** Takes messages out of their queue, and knows when the broker has them. */
+/** Moves messages to delay and parked queues, and resolves when the broker has confirmed them. */
 export interface Detour {
-  /** Called before the consumer starts. @throws MissingQueueError where the queues are missing and may not be declared */
+  /** Called before the consumer starts. @throws MissingQueueError if the queues are missing and may not be declared */
   prepare(): Promise<BrokerFacts>;
-  /** @throws CannotRetryError, or AmqpError when the broker does not have it, or may not have it */
+  /** @throws CannotRetryError; AmqpError if the broker has not confirmed the message */
   retry(delivery: Delivery, state: RetryState, delay: number): Promise<void>;
-  /** @throws AmqpError when the broker does not have it, or may not have it */
+  /** @throws AmqpError if the broker has not confirmed the message */
   park(delivery: Delivery, state: RetryState): Promise<void>;
 }

@@ -2,29 +2,29 @@ import { within, type Clock } from '../../lib/environment/index.js';
 import { HandlerTimeoutError } from './settlement.errors.js';
 import type { Handling } from './handling.js';
 
-/** Ms that a handler runs until it is told of. */
+/** Time after which a running handler is reported as slow, ms. */
 const SLOW_AFTER = 60_000;
 
-/** Handlers that have been running for long. */
+/** The slow handlers of a consumer. */
 export interface SlowHandlers {
-  /** The number of handlers that run. */
+  /** The number of slow handlers. */
   readonly count: number;
-  /** For how long the first of them has been running, ms. */
+  /** The running time of the oldest, ms. */
   readonly longest: number;
 }
 
-/** The handlers of one consumer that run, each with what it handles: a message, or a batch. */
+/** The running handlers of one consumer, each with its message or batch. */
 export class Handlings<T extends { readonly handling: Handling }> {
-  /** In the order in which they began, each with when that was. */
+  /** The start of each running handler, in the order of the starts. */
   private readonly running = new Map<T, number>();
-  /** Those that were told of as slow. */
+  /** The handlers that were reported as slow. */
   private readonly told = new WeakSet<T>();
-  /** Of the timer that looks for slow ones, while there is one. */
+  /** Cancels the timer that checks for slow handlers, while it runs. */
   private cancelLook: (() => void) | undefined;
 
   /**
    * @param timeout ms that a handler may run; undefined for no limit
-   * @param onSlow is told once of each that runs for a minute
+   * @param onSlow called once for each handler that has run for a minute
    */
   constructor(
     private readonly clock: Clock,
@@ -32,15 +32,14 @@ export class Handlings<T extends { readonly handling: Handling }> {
     private readonly onSlow: (work: T, ms: number) => void,
   ) {}
 
-  /** A handler begins. */
+  /** Records the start of a handler. */
   begin(work: T): void {
     this.running.set(work, this.clock.now());
     this.cancelLook ??= this.look(SLOW_AFTER);
   }
 
   /**
-   * Waits for the handler within its deadline; the handler goes on when that has passed, though its outcome does not
-   * count any more.
+   * Waits for the handler within its deadline. After the deadline the handler goes on, but its outcome does not count.
    *
    * @throws HandlerTimeoutError, or what the handler throws
    */
@@ -54,12 +53,14 @@ export class Handlings<T extends { readonly handling: Handling }> {
     });
   }
 
-  /** A handler has returned, or its time is over. */
+  /** Records the end of a handler, or of its time. */
   end(work: T): void {
     this.running.delete(work);
   }
 
-  /** Ends all that run; what their handlers come to does not count. @returns the ones that have counted until now */
+  /**
+   * Ends all running handlers, whose outcomes do not count any more. @returns those whose outcomes counted until now
+   */
   abandon(reason: Error): readonly T[] {
     const ended = [...this.running.keys()].filter(({ handling }) => handling.over === undefined);
     for (const { handling } of ended) handling.end(reason);
@@ -67,14 +68,14 @@ export class Handlings<T extends { readonly handling: Handling }> {
     return ended;
   }
 
-  /** Undefined when there are none. */
+  /** The slow handlers; undefined if there are none. */
   get slow(): SlowHandlers | undefined {
     const now = this.clock.now();
     const ages = [...this.running.values()].map((began) => now - began).filter((ms) => ms >= SLOW_AFTER);
     return ages.length === 0 ? undefined : { count: ages.length, longest: Math.round(ages[0]!) };
   }
 
-  /** Nothing runs any more. */
+  /** Cancels the timer when no handler runs any more. */
   close(): void {
     this.cancelLook?.();
     this.cancelLook = undefined;
@@ -84,7 +85,7 @@ export class Handlings<T extends { readonly handling: Handling }> {
     return this.clock.after(delay, () => this.tellSlow(), { keepAlive: false });
   }
 
-  /** Tells of those that became slow since the last look; looks again when the next one may be. */
+  /** Reports handlers that became slow since the last check, and plans the next check. */
   private tellSlow(): void {
     this.cancelLook = undefined;
     const now = this.clock.now();

@@ -1,14 +1,14 @@
 import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 
-/** Deliveries that wait in the process, unsettled: no more of them than the consumer's prefetch lets in. */
+/** Unsettled deliveries that wait in the process. The prefetch limits their number. */
 export class HeldDeliveries {
-  /** Each with what cancels its timer. */
+  /** Each delivery with the function that cancels its timer. */
   private readonly timers = new Map<Delivery, () => void>();
 
   constructor(private readonly clock: Pick<Clock, 'after'>) {}
 
-  /** Runs `then` after so many ms. */
+  /** Runs `then` after the delay, in ms. */
   add(delivery: Delivery, ms: number, then: () => void): void {
     const cancel = this.clock.after(ms, () => {
       this.timers.delete(delivery);
@@ -22,7 +22,7 @@ export class HeldDeliveries {
     return this.timers.size;
   }
 
-  /** Forgets all of them. */
+  /** Cancels all timers, and returns the deliveries. */
   end(): readonly Delivery[] {
     const waiting = [...this.timers.keys()];
     for (const cancel of this.timers.values()) cancel();

@@ -6,9 +6,9 @@ export interface Failure {
   readonly ok: false;
   /** The value that was thrown. */
   readonly error: unknown;
-  /** A guard or a pipe refused it, or it cannot be decoded: it would be refused again. */
+  /** True if a guard or a pipe has refused the message, or it cannot be decoded: each attempt would fail. */
   readonly refused: boolean;
-  /** Whoever asked was told so: the request is done. */
+  /** True if the error was sent as the reply to the request. */
   readonly answered?: true;
 }
 
@@ -18,7 +18,7 @@ export type Outcome = { readonly ok: true } | Failure;
 /**
  * The failure of a message.
  *
- * @param thrown anything: a value that throws when it is looked at is replaced by an error that says what it is
+ * @param thrown any value; one that throws when it is read is replaced by an error that describes it
  * @param options.refused a guard or a pipe refused the message, or it cannot be decoded. Default false
  */
 export function failureOf(thrown: unknown, { refused = false }: { readonly refused?: boolean } = {}): Failure {

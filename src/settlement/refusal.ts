@@ -7,9 +7,9 @@ import { isError } from '../common/reason.js';
 const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429, 503]);
 
 /**
- * True if the error of a guard or a pipe blames the message: an HttpException of 4xx or an RpcException, unless its status
- * is a temporary one. Any other error means that the guard or pipe could not do its work, for example because its database
- * is unreachable. Such an error may pass.
+ * Returns true if the error of a guard or a pipe blames the message: an HttpException of 4xx or an RpcException, unless
+ * its status is a temporary one. Any other error means that the guard or pipe could not do its work, for example
+ * because its database is unreachable. A later attempt may succeed.
  */
 export function isRefusal(error: unknown): boolean {
   if (!isError(error)) return false;
@@ -22,12 +22,12 @@ export function isRefusal(error: unknown): boolean {
     if (typeof getError !== 'function') return false;
     return !isTemporary(getError.call(error));
   } catch {
-    // A method of the user's own has thrown: nothing says that the message is at fault.
+    // A user's method has thrown, so nothing blames the message.
     return false;
   }
 }
 
-/** An RpcException carries an object of the user's, whose status goes by either of these names. */
+/** The object in an RpcException has its status under one of these names. */
 function isTemporary(said: unknown): boolean {
   if (typeof said !== 'object' || said === null) return false;
   const { status, statusCode = status } = said as { readonly status?: unknown; readonly statusCode?: unknown };

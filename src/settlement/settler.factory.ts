@@ -15,12 +15,12 @@ export interface SettlementOptions extends SettledConsumer {
   readonly arguments: FieldTable | undefined;
 }
 
-/** Makes the {@link Settler} of each consumer, and gathers their failures. */
+/** Creates the {@link Settler} of each consumer, and collects their failures. */
 @Injectable()
 export class SettlerFactory implements OnApplicationShutdown {
   private readonly failures = new Subject<ConsumerFailure>();
 
-  /** Every message that was not handled. Completes when the application shuts down. */
+  /** Emits every message that was not handled. Completes when the application shuts down. */
   readonly failures$: Observable<ConsumerFailure> = this.failures.asObservable();
 
   /** @throws ConfigurationError */

@@ -10,7 +10,7 @@ export class ServerNames {
     this.names.set(queue, serverName);
   }
 
-  /** Tells whether the broker has named the queue. */
+  /** Returns true if the broker has named the queue. */
   has(queue: string): boolean {
     return this.names.has(queue);
   }

@@ -50,7 +50,7 @@ export class TopologyMismatchError extends TopologyError {
   }
 }
 
-/** Makes the error for an entity that the broker refused. */
+/** Creates the error for an entity that the broker refused. */
 export function topologyError(entity: string, cause: unknown, aim: 'declare' | 'find'): TopologyError {
   const mismatch = cause instanceof PreconditionFailedError ? readMismatch(cause.replyText ?? '') : undefined;
   if (!mismatch) return new TopologyError(entity, cause, aim);

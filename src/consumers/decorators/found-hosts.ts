@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 
 /** Objects with decorated methods that an AmqpModule has found. */
 const found = new WeakSet<object>();
-/** Prototypes whose instances look, as the application starts, whether they have been found. */
+/** Prototypes whose instances check at the start of the application whether an AmqpModule has found them. */
 const looking = new WeakSet<object>();
 
 type Host = object & { onApplicationBootstrap?(): unknown };
 
-/** @returns true the first time */
+/** @returns true if it was not found before */
 export function markFound(host: object): boolean {
   if (found.has(host)) return false;
   found.add(host);

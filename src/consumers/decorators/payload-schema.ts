@@ -1,7 +1,7 @@
 import * as nest from '@nestjs/common';
 import { InvalidConsumerError } from '../consumer.errors.js';
 
-/** A schema of Zod, Valibot, ArkType, …: whatever follows https://standardschema.dev. */
+/** A schema by https://standardschema.dev, as those of Zod, Valibot and ArkType are. */
 export interface PayloadSchema {
   readonly '~standard': {
     readonly version: 1;
@@ -10,7 +10,7 @@ export interface PayloadSchema {
   };
 }
 
-/** @throws InvalidConsumerError on Nest 11, where nothing looks at a schema: payloads would go unvalidated. */
+/** @throws InvalidConsumerError on Nest 11, which ignores schemas and would not validate payloads */
 export function requireSchemaSupport(): void {
   if ('StandardSchemaValidationPipe' in nest) return;
   throw new InvalidConsumerError(

@@ -8,7 +8,7 @@ export type Pipe = PipeTransform | Type<PipeTransform>;
 
 interface RouteArgument {
   readonly index: number;
-  /** The property of the payload that is asked for; undefined for all of it. */
+  /** The requested property of the payload; undefined for the whole payload. */
   readonly data: string | undefined;
   readonly pipes: readonly Pipe[];
   /** For Nest 12's `StandardSchemaValidationPipe`. */
@@ -18,12 +18,15 @@ interface RouteArgument {
 /** The source of each argument of a handler, by `<source>:<index>`, in Nest's form. */
 export type RouteArguments = Readonly<Record<string, RouteArgument>>;
 
-/** The arguments that parameter decorators have declared on this method, those of its base classes included. */
+/**
+ * Returns the arguments that parameter decorators have declared on this method and on the same method of its base
+ * classes.
+ */
 export function readRouteArguments(target: object, method: string | symbol): RouteArguments | undefined {
   return Reflect.getMetadata(ROUTE_ARGS_METADATA, target.constructor, method) as RouteArguments | undefined;
 }
 
-/** Declares that the argument at `index` comes from `source`, whatever a base class said about it. */
+/** Declares that the argument at `index` comes from `source`; it overrides a declaration of a base class. */
 export function addRouteArgument(
   target: object,
   method: string | symbol,

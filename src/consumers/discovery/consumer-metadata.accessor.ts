@@ -6,23 +6,23 @@ import type { ListenerMetadata } from '../options/consumer-metadata.js';
 
 type Target = Parameters<Reflector['get']>[1];
 
-/** Reads what the decorators have left on methods; nobody else does. */
+/** The only reader of the decorators' metadata. */
 @Injectable()
 export class ConsumerMetadataAccessor {
   constructor(private readonly reflector: Reflector) {}
 
-  /** The consumers that a method has been made into, none for anything that is no such method. */
+  /** Returns the consumers that decorators have made of a method; none for any other value. */
   getConsumers(method: unknown): readonly ConsumerMetadata[] {
     return this.read<ConsumerMetadata>(CONSUMER_METADATA, method);
   }
 
-  /** The events that a method listens to. */
+  /** Returns the events that a method listens to. */
   getListeners(method: unknown): readonly ListenerMetadata[] {
     return this.read<ListenerMetadata>(LISTENER_METADATA, method);
   }
 
   private read<T>(key: string, method: unknown): readonly T[] {
-    // Reflect.getMetadata throws on what is no object.
+    // Reflect.getMetadata throws for anything but an object.
     if (typeof method !== 'function') return [];
     return this.reflector.get<T[] | undefined>(key, method as Target) ?? [];
   }

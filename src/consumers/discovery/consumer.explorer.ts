@@ -10,9 +10,9 @@ import { markFound } from '../decorators/found-hosts.js';
 /** A method that consumes from a queue. */
 export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };
 
-/** Likewise, with its queue known by name. */
+/** A method that consumes from a queue whose name is known. */
 export type DiscoveredConsumer = FoundConsumer & {
-  /** For people: `BillingConsumer.onOrder`. */
+  /** Its name in logs and errors: `BillingConsumer.onOrder`. */
   readonly name: string;
   readonly queue: string;
 };
@@ -25,7 +25,7 @@ interface FoundMethod {
 interface FoundHost {
   readonly wrapper: Wrapper;
   readonly prototype: object;
-  /** The instance; the prototype where each message has an instance of its own. */
+  /** The instance, or the prototype if each message has an instance of its own. */
   readonly key: object;
   readonly className: string;
 }
@@ -33,7 +33,7 @@ interface FoundHost {
 /** A method that listens to events. */
 export type FoundListener = ListenerMetadata & { readonly host: HandlerHost };
 
-/** Finds every consumer and listener among the providers and controllers of the application, whatever their scope. */
+/** Finds all consumers and listeners among the providers and controllers of the application, in every scope. */
 @Injectable()
 export class ConsumerExplorer implements OnModuleInit {
   private readonly logger = new FieldLogger('AmqpConsumer');
@@ -83,7 +83,7 @@ export class ConsumerExplorer implements OnModuleInit {
     }
   }
 
-  /** Nest runs no lifecycle hooks for lazily loaded modules, so the loader itself tells of them. */
+  /** Nest runs no lifecycle hooks for lazily loaded modules, so their loader is observed. */
   private watchLazyModules(): void {
     const loader = this.moduleRef.get(LazyModuleLoader, { strict: false });
     const load = loader.load.bind(loader);
@@ -121,8 +121,8 @@ export class ConsumerExplorer implements OnModuleInit {
   }
 
   /**
-   * Each object once. It may be there under several tokens: by useExisting, or a factory that returns what it injects.
-   * Where its class is the provider, there its guards and pipes are, so that comes first.
+   * Returns each object once. An object has several tokens if `useExisting` or a factory returns it. The provider whose
+   * token is its class comes first, since guards and pipes are found there.
    */
   private hosts(): FoundHost[] {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()].filter(
@@ -151,7 +151,10 @@ export class ConsumerExplorer implements OnModuleInit {
   }
 }
 
-/** The prototype of what is provided; undefined for what is no instance of a class, or made by a factory for each request. */
+/**
+ * Returns the prototype of the provided object; undefined if it is no instance of a class, or if a factory creates one
+ * for each request.
+ */
 function prototypeOf(wrapper: Wrapper): object | undefined {
   if (!isShared(wrapper)) {
     return wrapper.isNotMetatype ? undefined : ((wrapper.metatype as { prototype?: object }).prototype ?? undefined);

@@ -2,14 +2,14 @@ import type { ConsumeOptions, FieldTable } from '../../../lib/client/index.js';
 import type { ConsumerOptions } from '../options/consumer-options.js';
 import type { StreamPosition } from '../stream/stream-position.js';
 
-/** The arguments with which a consumer is registered with the broker, each time it has to be. */
+/** The arguments of each basic.consume of a consumer. */
 export interface ConsumeArguments extends Omit<ConsumeOptions, 'arguments' | 'onCancel' | 'prefetch'> {
   readonly prefetch: number;
-  /** Made anew each time: a stream goes on where it was. */
+  /** Computed for each registration, so that a stream continues at its position. */
   readonly arguments: () => FieldTable;
 }
 
-/** @param limits what the options' own come down to. @param position for streams */
+/** @param limits the prefetch and concurrency that the options result in. @param position for streams */
 export function consumeArguments(
   { consumerTag, exclusive, priority, arguments: further }: ConsumerOptions,
   { prefetch, concurrency }: { readonly prefetch: number; readonly concurrency: number | undefined },

@@ -18,7 +18,7 @@ import { SettlerFactory } from '../../settlement/settler.factory.js';
 import { StreamPositions } from './stream-positions.js';
 import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
 
-/** Makes what a consumer consists of, by its kind. */
+/** Creates the parts of a consumer, by its kind. */
 @Injectable()
 export class ConsumerFactory {
   constructor(
@@ -101,7 +101,7 @@ function timeoutOf({ name, options: { timeout } }: DiscoveredConsumer): number |
   throw new ConfigurationError(`${name}: timeout must be at least 1 ms, not ${timeout}`);
 }
 
-/** Messages of a batch are taken as they come: what runs at the same time is batches. */
+/** A batch consumer accepts all deliveries at once; its concurrency limits batches, not messages. */
 function limitsOf(discovered: DiscoveredConsumer, connection: NamedConnection) {
   if (discovered.kind === 'batch') {
     return { prefetch: batchLimits(discovered.name, discovered.options).prefetch, concurrency: undefined };

@@ -20,7 +20,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   async onApplicationBootstrap(): Promise<void> {
     try {
       const discovered = await this.discover();
-      // All are made before any is started.
+      // All consumers are created before the first one starts.
       const starts = discovered.map((consumer) => {
         const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
         const supervised = this.consumers.create(consumer, connection);
@@ -36,7 +36,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
     }
   }
 
-  /** No new messages, then the ones being handled to their end, their settlement included. */
+  /** Stops deliveries, then waits until the running handlers have ended and their messages are settled. */
   async onModuleDestroy(): Promise<void> {
     const stopped = this.registry.stop();
     await Promise.all(this.connections.all().map((connection) => connection.spend(stopped)));

@@ -25,7 +25,7 @@ export class EventListeners implements OnApplicationBootstrap, OnApplicationShut
     private readonly connections: ConnectionRegistry,
   ) {}
 
-  /** @throws InvalidConsumerError when the name of a queue cannot be had */
+  /** @throws InvalidConsumerError if the name of a queue cannot be found */
   async onApplicationBootstrap(): Promise<void> {
     const events = this.connections.all().map((connection) => connection.events);
     for (const listener of this.explorer.listeners()) {
@@ -58,7 +58,7 @@ export class EventListeners implements OnApplicationBootstrap, OnApplicationShut
     );
   }
 
-  /** Never rejects: nobody waits for a listener, and none may take the process with it. */
+  /** Never rejects: nobody awaits a listener, so its rejection would end the process. */
   private async call(host: HandlerHost, event: object): Promise<void> {
     try {
       const { instance } = await this.instances.get(host, event);

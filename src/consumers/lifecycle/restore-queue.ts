@@ -4,10 +4,10 @@ import type { ServerNames } from '../../topology/server-names.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 
 /**
- * Brings back a queue that was deleted under its consumer: declares it with its bindings, where the topology has it and
- * is to be asserted; else only looks whether it is there.
+ * Restores a queue that was deleted while it had a consumer. If the topology contains and asserts the queue, the queue
+ * is declared with its bindings; otherwise the method only checks that it exists.
  *
- * @throws TopologyError, NotFoundError and whatever else the broker says
+ * @throws TopologyError, NotFoundError and other errors of the broker
  */
 export function restoreQueue(
   connection: Connection,

@@ -11,7 +11,7 @@ import { TrackedPosition } from '../stream/tracked-position.js';
 
 const DEFAULT_INTERVAL = '1s';
 
-/** Makes the position of each consumer of a stream. */
+/** Creates the position of each consumer of a stream. */
 @Injectable()
 export class StreamPositions {
   constructor(private readonly modules: ModuleRef) {}

@@ -5,19 +5,19 @@ export type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
 /** The place of a decorated method: its class, and the module that holds the class. */
 export interface HandlerHost {
-  /** For people: `BillingConsumer.onOrder`. */
+  /** Its name in logs and errors: `BillingConsumer.onOrder`. */
   readonly name: string;
   readonly methodName: string;
-  /** The prototype of the class that has the method. It exists even where no instance does. */
+  /** The prototype of the class that has the method. It exists even if there is no instance. */
   readonly prototype: object;
   readonly wrapper: Wrapper;
-  /** Key, in Nest's container, of the module that holds it; its enhancers are found there. */
+  /** Key of its module in Nest's container. Its enhancers are found in that module. */
   readonly moduleKey: string;
 }
 
 /**
- * One instance for all messages. Else there is one for each: the class, something that it injects, or one of its
- * guards, pipes, interceptors or filters is request-scoped, or the class is transient.
+ * True if one instance serves all messages. False if each message needs its own, because the class, one of its
+ * dependencies or one of its enhancers is request-scoped, or because the class is transient.
  */
 export function isShared(wrapper: Wrapper): boolean {
   return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;

@@ -7,9 +7,9 @@ import { HostInstances } from './host-instances.js';
 import { nestContexts } from './nest-contexts.js';
 
 /**
- * A handler with its guards, pipes, interceptors and filters around it.
+ * A handler within its guards, pipes, interceptors and filters.
  *
- * @param context what `@Ctx()`, `REQUEST` and `host.switchToRpc().getContext()` give
+ * @param context the value of `@Ctx()`, `REQUEST` and `host.switchToRpc().getContext()`
  */
 export type MessageHandler<C extends object = AmqpContext> = (payload: unknown, context: C) => Promise<unknown>;
 

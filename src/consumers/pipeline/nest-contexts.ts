@@ -25,24 +25,23 @@ interface InterceptorsConsumer {
   ): unknown;
 }
 
-/** Not in Nest's types; see decision 5. */
+/** A method that Nest's types do not list; see decision 5. */
 interface Internals {
   readonly externalErrorProxy?: ErrorProxy;
   readonly interceptorsConsumer?: InterceptorsConsumer;
 }
 
 /**
- * Nest's `ExternalContextCreator`, told what it does not find out by itself (decision 5):
+ * Adapts Nest's `ExternalContextCreator` to consumers (decision 5):
  *
- * - the module of the handler, where guards and pipes that are given as classes are looked for. It finds that module
- *   for providers only, and would leave out those of a controller without a word;
- * - that an error which no filter handles is not to be logged: it gets its line when the message is settled, with the
- *   message's name and what became of it;
- * - that a handler which answers with an Observable without a value has succeeded, and that the answer of a filter may be
- *   an Observable too;
- * - that we want to know whether it was a guard or a pipe that refused (decision 9);
- * - that what is not there need not be waited for: without interceptors and pipes its steps are as many promises for
- *   each message, which cost more than all the rest of the pipeline.
+ * - It gets the module of the handler, where guards and pipes that are given as classes are found. Nest finds that
+ *   module for providers only, and would silently omit those of a controller.
+ * - It does not log an error that no filter handles. The error is logged when the message is settled, with the name and
+ *   the settlement of the message.
+ * - A handler that returns an empty Observable has succeeded, and a filter may return an Observable.
+ * - It records whether a guard or a pipe has refused the message (decision 9).
+ * - It skips the steps of interceptors and pipes that do not exist. Each step is a promise for each message, and
+ *   together they cost more than the rest of the pipeline.
  */
 export function nestContexts(contexts: ExternalContextCreator, moduleKey: string): ExternalContextCreator {
   const { externalErrorProxy: proxy, interceptorsConsumer: interceptors } = contexts as unknown as Internals;
@@ -64,7 +63,7 @@ function withoutLog(proxy: ErrorProxy): ErrorProxy {
             const answer = handler.invokeCustomFilters(error, host);
             // "Not handled" is undefined in Nest 12 and null in Nest 11.
             if (answer === undefined || answer === null) throw error;
-            // By custom a `throwError()` that nobody has subscribed to.
+            // By convention a filter returns a `throwError()` without a subscriber.
             return lastValue(answer);
           },
         },
@@ -80,7 +79,7 @@ function onlyWhereThereAre(consumer: InterceptorsConsumer): InterceptorsConsumer
       if (interceptors.length === 0) return next();
       const tolerant: Next = async () => {
         const result = await next();
-        // Interceptors see that it has succeeded, too.
+        // Interceptors see the success, too.
         return isObservable(result) ? result.pipe(defaultIfEmpty(undefined)) : result;
       };
       return consumer.intercept(interceptors, args, instance, callback, tolerant, type);
@@ -88,7 +87,7 @@ function onlyWhereThereAre(consumer: InterceptorsConsumer): InterceptorsConsumer
   };
 }
 
-/** Nest takes the last value of an Observable, and fails when there is none. */
+/** Nest takes the last value of an Observable and fails if there is none. */
 function lastValue(result: unknown): unknown {
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }

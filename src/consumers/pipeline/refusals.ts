@@ -2,10 +2,10 @@ import type { ExternalContextCreator } from '@nestjs/core';
 import { isThenable } from '../../common/thenable.js';
 import { isRefusal } from '../../settlement/refusal.js';
 
-/** Of messages that a guard or a pipe has refused. Keyed by what the handler is called with: its context. */
+/** The contexts of messages that a guard or a pipe has refused. */
 const refused = new WeakSet<object>();
 
-/** A guard or a pipe has refused the message of this context: it would refuse it again. */
+/** Returns true if a guard or a pipe has refused the message of this context and would refuse it again. */
 export function wasRefused(context: object): boolean {
   return refused.has(context);
 }
@@ -22,9 +22,9 @@ interface Param {
 }
 
 /**
- * Property descriptors over an `ExternalContextCreator` that note which messages guards and pipes refuse. From the
- * error alone it cannot be told: a handler may throw a `BadRequestException` of its own, and an exception filter may put
- * another error in its place. See decision 9.
+ * Property descriptors for an `ExternalContextCreator` that record which messages guards and pipes refuse. The error
+ * alone does not tell: a handler may throw a `BadRequestException`, too, and an exception filter may replace the error.
+ * See decision 9.
  */
 export function notingRefusals(contexts: ExternalContextCreator): PropertyDescriptorMap {
   const { createGuardsFn, createPipesFn } = contexts as unknown as {
@@ -50,7 +50,10 @@ export function notingRefusals(contexts: ExternalContextCreator): PropertyDescri
   };
 }
 
-/** Only takes the arguments; what a custom decorator promises is waited for. Undefined where there is nothing to wait for. */
+/**
+ * Sets the arguments, and awaits those that a custom decorator promises. Returns undefined if there is nothing to
+ * await.
+ */
 function withoutPipes(params: readonly Param[]): PipesFn {
   return (args, ...given) => {
     let pending: Promise<unknown>[] | undefined;

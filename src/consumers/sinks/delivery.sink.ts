@@ -15,11 +15,11 @@ export interface SinkParts {
   readonly position?: StreamPosition | undefined;
 }
 
-/** Takes the deliveries of one consumer, from whatever channel they come, and counts them. */
+/** Takes and counts the deliveries of one consumer, on each of its channels. */
 export abstract class DeliverySink {
-  /** Deliveries that were handled, well or not. */
+  /** Deliveries that were handled, with or without success. */
   readonly handled: RateMeter;
-  /** Those of them whose handling failed. */
+  /** Handled deliveries whose handler failed. */
   readonly failed: RateMeter;
   readonly settler: Settler;
   readonly position: StreamPosition | undefined;
@@ -33,7 +33,7 @@ export abstract class DeliverySink {
     this.position = position;
   }
 
-  /** Deliveries that were taken and are not settled yet, and those that wait in the process for their retry. */
+  /** The number of unsettled deliveries, with those that wait in the process for a retry. */
   get inFlight(): number {
     return this.running + this.settler.retrying;
   }
@@ -41,7 +41,7 @@ export abstract class DeliverySink {
   /** Takes a delivery; resolves once it is settled, and never rejects. */
   abstract handle(delivery: Delivery): Promise<void>;
 
-  /** Takes a delivery that came without its body, which is too large; likewise. */
+  /** Takes a delivery whose body is too large and was not read. Resolves once it is settled, and never rejects. */
   handleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {
     return this.count(delivery, async () => {
       await this.settler.settleTooLarge(delivery, size, limit);
@@ -49,7 +49,7 @@ export abstract class DeliverySink {
     });
   }
 
-  /** Counts a delivery, from its begin to its result. */
+  /** Counts a delivery from its start to its result. */
   protected async count(delivery: Delivery, process: () => Promise<Result>): Promise<void> {
     this.begin(delivery);
     let result: Result = 'abandoned';
@@ -75,27 +75,30 @@ export abstract class DeliverySink {
     if (this.running === 0) for (const resolve of this.waiters.splice(0)) resolve();
   }
 
-  /** Resolves when everything that was taken is settled. */
+  /** Resolves when every delivery is settled. */
   async idle(): Promise<void> {
     if (this.running > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
     await this.settler.idle();
   }
 
-  /** Nothing more comes: what waits for others is handled now, and what waits for a retry goes back. */
+  /**
+   * Called when no more deliveries come. An incomplete batch is handled now, and messages that wait for a retry are
+   * requeued.
+   */
   flush(): void {
     this.settler.release();
   }
 
   /**
-   * The channel is lost, and what waits was requeued by the broker: it comes again.
+   * Called when the channel is lost. The broker has requeued the unsettled messages and delivers them again.
    *
-   * @param reason undefined when it was closed after the grace period of a stop
+   * @param reason undefined if the channel was closed after the grace period of a stop
    */
   abandon(reason?: Error): void {
     this.settler.abandon(reason);
     this.position?.abandon();
   }
 
-  /** The grace period of a stop is over: ends what can be ended before its end. */
+  /** Called at the end of the grace period of a stop. Ends replies that are still being sent. */
   async cutOff(): Promise<void> {}
 }

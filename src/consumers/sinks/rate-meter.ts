@@ -1,9 +1,9 @@
 import type { Clock } from '../../../lib/environment/index.js';
 
-/** Seconds that a rate is taken over. */
+/** Seconds over which a rate is averaged. */
 const WINDOW = 10;
 
-/** Counts, and tells how many there were each second of late: over the last ten seconds, the one at hand not included. */
+/** Counts events. The rate is the average of the last ten full seconds. */
 export class RateMeter {
   private readonly buckets = new Array<number>(WINDOW + 1).fill(0);
   private second: number;
@@ -14,7 +14,7 @@ export class RateMeter {
     this.begin = this.second = this.current();
   }
 
-  /** All there were. */
+  /** The number of all events. */
   get total(): number {
     return this.sum;
   }

@@ -23,7 +23,7 @@ export interface RpcParts extends MessageParts {
   readonly replies: PublisherChannel;
 }
 
-/** Hands over each request by itself, and answers it before it is settled. */
+/** Handles each request alone, and sends the reply before the request is settled. */
 export class RpcSink extends MessageSink {
   private readonly logger = new FieldLogger('AmqpConsumer');
 
@@ -32,7 +32,7 @@ export class RpcSink extends MessageSink {
   }
 
   protected override async conclude(handled: Handled, delivery: Delivery): Promise<Result> {
-    // The request comes again, and is answered then.
+    // The request is delivered again and answered then.
     if (this.settler.isStale(delivery)) return 'abandoned';
     const request = this.requestOf(delivery);
     const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
@@ -45,19 +45,19 @@ export class RpcSink extends MessageSink {
       const { replyTo, correlationId } = this.settler.contextOf(delivery).properties;
       return replyTo === undefined || replyTo === '' ? undefined : { replyTo, correlationId };
     } catch {
-      // Malformed properties: there is no telling whom to answer.
+      // The properties are malformed, so the address of the reply is unknown.
       return undefined;
     }
   }
 
-  /** Never rejects. Resolves with what the request is settled by. */
+  /** Never rejects. Resolves with the outcome that settles the request. */
   private async answer(request: Request, handled: Handled, delivery: Delivery): Promise<Outcome> {
     let outcome = handled;
     let reply: EncodedReply;
     try {
       reply = handled.ok ? encodeReply(this.rpc.serializers, handled.value) : encodeErrorReply(handled.error);
     } catch (error) {
-      // The value cannot be sent: that is the answer.
+      // The value cannot be encoded, so the reply is this error.
       outcome = failureOf(error);
       reply = encodeErrorReply(error);
     }

@@ -8,30 +8,33 @@ const OFFSET = 'x-stream-offset';
  * out of turn counts once all messages before it are settled. So no message is skipped after a restart; some may come twice.
  */
 export class StreamPosition {
-  /** Offsets that were delivered and not settled yet, as they came. */
+  /** Offsets of unsettled deliveries, in their order. */
   private pending = new Set<number>();
   /** The highest offset since the last loss. */
   private last: number | undefined;
-  /** The offset that the stream's first delivery had: what stands before it was not asked for. */
+  /** The offset of the first delivery. Messages before it were not requested. */
   private first: number | undefined;
 
-  /** @param start where to begin as long as nothing is settled. @param settled everything up to here is, inclusively */
+  /**
+   * @param start the position to begin at until a message is settled. @param settled the offset up to which all
+   * messages are settled
+   */
   constructor(
     private readonly start: StreamOffset | undefined,
     private settled?: number,
   ) {}
 
-  /** The offset of the last message before which, itself included, everything is settled. */
+  /** The offset up to which every message is settled. */
   get committed(): number | undefined {
     return this.settled;
   }
 
-  /** Goes on behind what was saved. */
+  /** Continues after the saved offset. */
   restore(offset: number | undefined): void {
     this.settled = offset;
   }
 
-  /** The argument of basic.consume that has it begin, or go on. */
+  /** The `x-stream-offset` argument of the next basic.consume. */
   arguments(): FieldTable {
     if (this.settled !== undefined) return { [OFFSET]: this.settled + 1 };
     return { [OFFSET]: this.first ?? this.start ?? 'next' };
@@ -45,36 +48,36 @@ export class StreamPosition {
     this.last = Math.max(offset, this.last ?? offset);
   }
 
-  /** It was handled; where it is not settled yet it will come again, or stops the consumer. */
+  /** Called when a message was handled. An unsettled message will be delivered again, or it stops the consumer. */
   end(delivery: Delivery): void {
     const offset = offsetOf(delivery);
     if (offset === undefined || !delivery.settled || !this.pending.delete(offset)) return;
     const [oldest] = this.pending;
     const settled = oldest === undefined ? this.last! : oldest - 1;
-    // Those before the first that was delivered are none of ours.
+    // Messages before the first delivery do not belong to this consumer.
     if (settled >= (this.settled ?? -1)) this.settled = settled;
   }
 
-  /** Finds out where to go on. Nothing here: without a store each start begins anew. */
+  /** Loads the position. Does nothing here: without a store, each start begins anew. */
   async load(): Promise<void> {}
 
-  /** Has the next start go on here. */
+  /** Saves the position for the next start. */
   async save(): Promise<void> {}
 
-  /** The channel is lost: what is pending comes again. */
+  /** Called when the channel is lost. Pending messages are delivered again. */
   abandon(): void {
     this.pending.clear();
     this.last = this.settled;
   }
 }
 
-/** Undefined where it comes from no stream. */
+/** Returns the offset of a delivery; undefined if it comes from no stream. */
 function offsetOf(delivery: Delivery): number | undefined {
   try {
     const offset = delivery.properties.headers?.[OFFSET];
     return typeof offset === 'number' || typeof offset === 'bigint' ? Number(offset) : undefined;
   } catch {
-    // Malformed headers: nothing of it can be told.
+    // The headers are malformed, so the offset is unknown.
     return undefined;
   }
 }

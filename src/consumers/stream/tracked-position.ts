@@ -9,11 +9,11 @@ import { StreamPosition } from './stream-position.js';
 export class TrackedPosition extends StreamPosition {
   private readonly logger = new FieldLogger('AmqpConsumer');
   private saved: number | undefined;
-  /** Cancels the next save, while one is planned. */
+  /** Cancels the planned save, if there is one. */
   private cancel: (() => void) | undefined;
   private saving: Promise<void> = Promise.resolve();
 
-  /** @param interval between two saves at least, ms */
+  /** @param interval minimum time between two saves, ms */
   constructor(
     start: StreamOffset | undefined,
     private readonly name: string,

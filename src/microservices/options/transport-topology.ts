@@ -34,12 +34,12 @@ export async function declareForServer(
   });
 }
 
-/** The server's queue belongs to its connection alone. */
+/** Returns true if the server's queue is exclusive to its connection. */
 export function isExclusive(options: AmqpTransportOptions): boolean {
   return isDeclared(options) && queueDeclaration(options.queue ?? '', options.queueOptions).exclusive === true;
 }
 
-/** One that the broker names has to be declared, whatever `noAssert` says. */
+/** A server-named queue has to be declared even with `noAssert`. */
 function isDeclared(options: AmqpTransportOptions): boolean {
   return !options.queue || !isTakenAsItIs(options);
 }
@@ -62,8 +62,8 @@ export async function declareForClient(connection: Connection, options: AmqpTran
 }
 
 /**
- * A queue that is there is taken as it is. One that is not is declared for this connection only: of two clients that share
- * a reply queue each would get the other's replies.
+ * Uses an existing queue as it is. A missing queue is declared as exclusive: two clients that share a reply queue would
+ * get each other's replies.
  */
 export async function declareReplyQueue(connection: Connection, queue: string): Promise<void> {
   try {

@@ -25,15 +25,15 @@ export interface Reply extends OutgoingPacket {
 }
 
 /**
- * Sends replies, in the form of `Transport.RMQ`: through the default exchange, to the queue that the request names. The
- * broker closes the channel on a reply that it refuses: those that were on their way with it are sent again, one by one on
- * a channel of their own, so that each such reply takes none with it but itself.
+ * Sends replies in the form of `Transport.RMQ`: through the default exchange, to the queue that the request names. The
+ * broker closes the channel if it refuses a reply. Replies that were on their way with it are sent again, one by one on
+ * a second channel, so that a refused reply affects no other.
  */
 export class ReplySender {
   private readonly channel: PublisherChannel;
   private readonly alone: PublisherChannel;
   private closed = false;
-  /** One by one. */
+  /** The end of the replies that are sent one by one. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(

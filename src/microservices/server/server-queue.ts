@@ -7,15 +7,15 @@ import { declareForServer, isExclusive } from '../options/transport-topology.js'
 
 const DEFAULT_GRACE = 10_000;
 
-/** What the server does for its queue, and hears of it. */
+/** The server, as its queue sees it. */
 export interface QueueOwner {
-  /** Prepares what failed messages need. */
+  /** Declares the queues that failed messages need. */
   prepare(): Promise<void>;
   onDown(reason: Error): void;
   onConsuming(): void;
 }
 
-/** The queue of a server, with its exchange and bindings, on the connection that its source has at the moment. */
+/** The queue of a server with its exchange and bindings, on the present connection of its source. */
 export class ServerQueue implements SupervisionHost {
   readonly name = 'AmqpServer';
   readonly environment: ConnectionSource['environment'];
@@ -41,7 +41,7 @@ export class ServerQueue implements SupervisionHost {
     this.gracePeriod = timeLimit(options.gracePeriod ?? DEFAULT_GRACE, 'AmqpServer: gracePeriod');
   }
 
-  /** The queue's name, as far as it is known: the broker may give it. */
+  /** The queue's name; empty until the broker has chosen it. */
   get queue(): string {
     return this.declaredName ?? this.options.queue ?? '';
   }
@@ -79,7 +79,7 @@ export class ServerQueue implements SupervisionHost {
     this.owner.onConsuming();
   }
 
-  /** Deletes a queue of this connection's own, which a connection that lives on would keep. */
+  /** Deletes an exclusive queue, which would live as long as its connection. */
   async leave(): Promise<void> {
     const { connection, declaredName: name } = this;
     if (name === undefined || !isExclusive(this.options) || connection?.state !== 'open') return;

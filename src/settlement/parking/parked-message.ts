@@ -7,7 +7,7 @@ import { originalProperties } from '../retry/original-properties.js';
 import { historyOf } from '../retry/retry-state.js';
 
 /**
- * A message in a parked queue, as its publisher sent it, and why it is there.
+ * A message in a parked queue, as its publisher sent it, with the reason of its failure.
  *
  * @publicApi
  */
@@ -67,7 +67,7 @@ function decoded(body: Buffer, properties: MessageProperties, serializers: Messa
   }
 }
 
-/** Replaces what JSON has no place for. */
+/** Replaces values that JSON cannot encode. */
 function inJson(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');

@@ -104,12 +104,13 @@ export class ParkingLot {
       let redriven = 0;
       const kept: Delivery[] = [];
       const failed: Delivery[] = [];
-      // How many there are, the first one tells: a declaration does not count yet what was given back just now.
+      // The first message tells the number of messages. A declaration may not count messages that were requeued just
+      // now.
       let deliveries = await fetch(channel, parked, 1);
       let left = Math.min(deliveries[0]?.messageCount ?? 0, scan - 1);
       try {
         while (deliveries.length > 0) {
-          // What the filter throws on, and what follows it, is not settled: it stays.
+          // If the filter throws, this message and those behind it are not settled, so they stay.
           const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue, serializers)));
           kept.push(...deliveries.filter((_, index) => !chosen[index]));
           const wanted = deliveries.filter((_, index) => chosen[index]);
@@ -145,10 +146,10 @@ export class ParkingLot {
   }
 
   /**
-   * Works on a connection of its own: a broker that is just creating the parked queue (RabbitMQ 3.10) answers a basic.get
-   * with the end of the connection (541). When it closes, unsettled messages return to the queue.
+   * Uses a connection of its own: RabbitMQ 3.10 closes the connection (541) on a basic.get while it is creating the
+   * parked queue. When the connection closes, unsettled messages return to the queue.
    *
-   * @param nothing the result while no message of the queue was ever parked
+   * @param nothing the result if no message of the queue was ever parked
    * @throws NotFoundError when the queue itself does not exist
    */
   private async onChannel<T>(
@@ -168,7 +169,7 @@ export class ParkingLot {
   }
 }
 
-/** Whether a queue exists. */
+/** Returns true if the queue exists. */
 async function exists(connection: Connection, queue: string): Promise<boolean> {
   try {
     await connection.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));

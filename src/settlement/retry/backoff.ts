@@ -71,7 +71,7 @@ export function fixed(delay: Duration): Backoff {
   return () => [ms];
 }
 
-/** Avoids a delay of 0, which would loop at full speed. */
+/** Minimum delay, ms. A delay of 0 would loop at full speed. */
 function atLeastOne(ms: number): number {
   return Math.max(1, ms);
 }

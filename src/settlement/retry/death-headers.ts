@@ -4,7 +4,9 @@ import { delayQueuePrefix } from './settlement-queue-names.js';
 
 const DEATH_HEADER = /^x-(death|(first|last)-death-.+)$/;
 
-/** True for a header that the broker adds when it dead-letters a message (https://www.rabbitmq.com/docs/dlx). */
+/**
+ * Returns true for a header that the broker adds when it dead-letters a message (https://www.rabbitmq.com/docs/dlx).
+ */
 export const isDeathHeader = (name: string): boolean => DEATH_HEADER.test(name);
 
 /**
@@ -24,7 +26,10 @@ export function deathsOf(headers: FieldTable, queue: string): FieldTable | undef
   return table;
 }
 
-/** True if the message comes from a delay queue of `queue`, by the broker's headers. Only consumers put messages there. */
+/**
+ * Returns true if the broker's headers show that the message comes from a delay queue of `queue`. Only consumers
+ * publish to it.
+ */
 export function wasInDelayQueue(headers: FieldTable, queue: string): boolean {
   const deaths = headers['x-death'];
   return Array.isArray(deaths) && deaths.some((death: FieldValue) => isOfDelayQueue(death, queue));

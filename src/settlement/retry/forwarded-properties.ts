@@ -6,11 +6,11 @@ import { RETRY_HEADER, tableOf, type RetryState } from './retry-state.js';
 export const DELIVERY_HEADERS: readonly string[] = ['x-delivery-count', 'x-stream-offset'];
 
 /**
- * The properties of a message on its way to a delay or parked queue: as they came, the publisher's headers byte for
- * byte, with its history, and without what cannot go along (see {@link RetryState}).
+ * Returns the properties of a message for its delay or parked queue: unchanged, with the publisher's headers byte for
+ * byte and the history added, without the properties that {@link RetryState} keeps instead.
  *
- * @param state undefined for a message that cannot carry any: headers that were put aside in it are lost then, but for
- *   `x-death`, which stays as it came
+ * @param state undefined for a message that has no room for it. The headers that it would keep are lost, except
+ * `x-death`, which stays unchanged
  */
 export function forwardedProperties(delivery: Delivery, state: RetryState | undefined): MessageProperties {
   const history = state && { [RETRY_HEADER]: tableOf(state) };
@@ -20,12 +20,12 @@ export function forwardedProperties(delivery: Delivery, state: RetryState | unde
     const kept = encodedHeaders(delivery, (name) => name === 'CC' || leftOut(name));
     return { ...properties, headers: { ...kept, ...history } };
   } catch {
-    // They cannot be read: what can be kept is the body.
+    // The properties cannot be read, so only the body is kept.
     return { headers: { ...history } };
   }
 }
 
-/** The headers as they came, without the broker's and those to leave out. */
+/** Returns the headers byte for byte, without the broker's headers and the omitted ones. */
 export function encodedHeaders(delivery: Delivery, leaveOut: (name: string) => boolean = () => false): FieldTable {
   const headers: FieldTable = delivery.encodedHeaders;
   for (const name of Object.keys(headers)) {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { FieldTable, FieldValue } from '../../../lib/client/index.js';
 
-/** About the bytes that headers take on the wire; values that are encoded already count as what they are. */
+/** Returns the approximate size of headers on the wire, in bytes. Encoded values count with their own size. */
 export function headerSize(headers: FieldTable): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(headers)) bytes += 1 + Buffer.byteLength(name) + valueSize(value);

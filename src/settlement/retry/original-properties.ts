@@ -2,13 +2,16 @@ import type { Delivery, FieldTable, MessageProperties } from '../../../lib/clien
 import { isDeathHeader } from './death-headers.js';
 import { RETRY_HEADER, type RetryState } from './retry-state.js';
 
-/** The properties as the publisher set them: without what retries have added, with what they had to take off. */
+/**
+ * Returns the properties as the publisher set them, without the additions of retries and with the properties that
+ * retries removed.
+ */
 export function originalProperties(
   { properties }: Pick<Delivery, 'properties'>,
   state?: RetryState,
 ): MessageProperties {
   if (!state) return properties;
-  // The `userId` of a redriven message is that of whoever has redriven it.
+  // The `userId` of a redriven message is the user who has redriven it.
   const { userId: _, headers: sent = {}, ...others } = properties;
   const headers = originalHeaders(sent, state);
   const { expiration } = state;
@@ -21,5 +24,5 @@ function originalHeaders(headers: FieldTable, { deaths, cc }: RetryState): Field
   return { ...original, ...deaths, ...(cc === undefined ? {} : { CC: cc }) };
 }
 
-/** True for a header about the message's history, which travels in its {@link RetryState}. */
+/** Returns true for a header about the message's history, which {@link RetryState} keeps. */
 export const isHistory = (name: string): boolean => name === RETRY_HEADER || isDeathHeader(name);

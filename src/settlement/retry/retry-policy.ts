@@ -10,20 +10,20 @@ import type { RetryEnd, RetryOptions } from './retry-options.js';
 
 const DEFAULT_ATTEMPTS = 3;
 const DEFAULT_BACKOFF = exponential('1s', '30s');
-/** Retries for which the backoff is asked ahead: by then it has come to its maximum. */
+/** Number of retries for which the backoff is called at the start. By then it has reached its maximum. */
 const MAX_ASKED = 1_000;
-/** Each is a queue on the broker. */
+/** Maximum number of delays. Each one is a queue on the broker. */
 const MAX_LEVELS = 50;
-/** Delay in ms where neither the handler nor a backoff gives one: `retry: false` with a `RetryMessage()`. */
+/** Delay in ms if neither the handler nor a backoff gives one: `retry: false` with a `RetryMessage()`. */
 const FALLBACK_DELAY = 1_000;
 
 /** The place in which the messages of a queue wait for their retries. */
 export type RetryPlace =
   /** In delay queues of the broker. */
   | 'broker'
-  /** Here: the queue dies with the connection, and the messages in it. */
+  /** In the process, since the queue and its messages end with the connection. */
   | 'process'
-  /** Here, too: nothing can be put back into a log. */
+  /** In the process, since a stream takes no message back. */
   | 'stream';
 
 const ENDS = namesOf({ park: 0, 'dead-letter': 0, discard: 0, stop: 0 } satisfies Record<RetryEnd, 0>);
@@ -32,10 +32,10 @@ const KNOWN = namesOf({ attempts: 0, backoff: 0, delays: 0, then: 0 } satisfies 
 
 /** Decides the number of attempts, the delays between them, and the settlement after the last, for one consumer. */
 export class RetryPolicy {
-  /** The first attempt included. */
+  /** Number of attempts, with the first one. */
   readonly attempts: number;
   readonly end: RetryEnd;
-  /** Every delay that may come up, in ms, ascending. */
+  /** All possible delays in ms, ascending. */
   readonly levels: readonly number[];
   private readonly backoff: Backoff;
 
@@ -74,7 +74,7 @@ export class RetryPolicy {
     this.levels = this.allLevels(delays.map((delay) => Math.max(1, milliseconds(delay, `${owner}: retry.delays`))));
   }
 
-  /** Milliseconds to wait after this attempt has failed. */
+  /** Returns the delay in ms after this failed attempt. */
   delayAfter(attempt: number): number {
     if (this.attempts === 1) return this.levels[0] ?? FALLBACK_DELAY;
     const candidates = this.candidates(Math.min(attempt, this.attempts - 1));

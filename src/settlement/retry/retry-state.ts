@@ -5,35 +5,35 @@ import { fromTable, isTable, toTable, type FailureRecord } from './failure-recor
 /** The header in which a message carries its history, as one table. Only on messages that were retried or parked. */
 export const RETRY_HEADER = 'x-nest-amqp-retry';
 
-/** Ms, of 32 bits. */
+/** The longest TTL that RabbitMQ accepts, in ms (32 bits). */
 const MAX_EXPIRATION = 2 ** 32 - 1;
 
 /** The history that a message carries through delay and parked queues. */
 export interface RetryState {
-  /** Attempts that have failed. */
+  /** Number of failed attempts. */
   readonly failed: number;
-  /** The queue whose consumer failed. */
+  /** The queue of the consumer that failed. */
   readonly queue: string;
   /** The exchange to which its publisher sent it. */
   readonly exchange: string;
   readonly routingKey: string;
   /**
-   * Properties that cannot stay on the message: an `expiration` would end it while it waits or is parked, and the broker
-   * refuses a `userId` other than the one who publishes.
+   * Properties that cannot stay on the message. An `expiration` would end it while it waits or is parked, and the
+   * broker refuses a `userId` other than the publishing user.
    */
   readonly expiration?: string;
   readonly userId?: string;
-  /** The `CC` header (https://www.rabbitmq.com/docs/sender-selected): it would send copies to those queues again. */
+  /** The `CC` header (https://www.rabbitmq.com/docs/sender-selected), which would send copies to its queues again. */
   readonly cc?: FieldValue;
-  /** The `x-death` headers and their kind that are not of our delay queues. */
+  /** The headers about dead-letterings by queues other than our delay queues. */
   readonly deaths?: FieldTable;
-  /** Bytes of a body that was too large to be read, and that is not on the message therefore. */
+  /** Size in bytes of a body that was too large to be read, so the message lacks it. */
   readonly bodySize?: number;
   readonly firstFailure?: FailureRecord;
   readonly lastFailure?: FailureRecord;
 }
 
-/** The state of a message that comes from its publisher. */
+/** Returns the state of a message that comes from its publisher. */
 export function initialState(
   queue: string,
   delivery: Pick<Delivery, 'exchange' | 'routingKey' | 'properties'>,
@@ -54,11 +54,11 @@ export function initialState(
 }
 
 /**
- * The history of a delivery, where it is ours to believe: the message has been in one of the delay queues of its queue
- * (`x-death`), or it was redriven by the same user, for whom the broker vouches (`user-id`). Anybody who may publish can
- * send the header; believed without more it would skip retries and claim another exchange and routing key.
+ * Returns the history of a delivery if it can be trusted: the message was in one of the delay queues of its queue
+ * (`x-death`), or it was redriven by the same user, which the broker verifies (`user-id`). Anyone who may publish can
+ * send the header, and a forged one would skip retries and claim another exchange and routing key.
  *
- * @param user the one that the consumer has logged in as; undefined where that is not known
+ * @param user the user of the consumer's connection; undefined if it is unknown
  */
 export function stateOf(
   delivery: Pick<Delivery, 'properties'>,
@@ -73,8 +73,8 @@ export function stateOf(
 }
 
 /**
- * The history in the header of a message; undefined when there is none, or none of this queue: a message that was
- * dead-lettered from another queue brings the history that it had there.
+ * Returns the history in the header of a message; undefined if there is none, or if it belongs to another queue, from
+ * which the message was dead-lettered.
  */
 export function historyOf(delivery: Pick<Delivery, 'properties'>, ofQueue: string): RetryState | undefined {
   const { headers = {} } = readable(delivery);
@@ -106,12 +106,15 @@ export function historyOf(delivery: Pick<Delivery, 'properties'>, ofQueue: strin
   };
 }
 
-/** Milliseconds as the broker takes them (https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers): it refuses any other text. */
+/**
+ * Matches milliseconds as text. The broker refuses any other `expiration`
+ * (https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers).
+ */
 function isExpiration(value: FieldValue): value is string {
   return typeof value === 'string' && /^\d{1,10}$/.test(value) && Number(value) <= MAX_EXPIRATION;
 }
 
-/** The header's value. */
+/** Returns the value of the header. */
 export function tableOf(state: RetryState): FieldTable {
   const { failed, queue, exchange, routingKey, expiration, userId, cc, deaths, bodySize, firstFailure, lastFailure } =
     state;
@@ -130,13 +133,13 @@ export function tableOf(state: RetryState): FieldTable {
   };
 }
 
-/** One more attempt that has failed. */
+/** Returns the state after one more failed attempt. */
 export function afterFailure(state: RetryState, failure: FailureRecord): RetryState {
   const { failed, firstFailure = failure } = state;
   return { ...state, failed: failed + 1, firstFailure, lastFailure: failure };
 }
 
-/** Its history in short, where headers must be small. */
+/** Returns a short history for small headers. */
 export function withoutStacks(state: RetryState): RetryState {
   const { firstFailure, lastFailure, ...rest } = state;
   const short = ({ message, time }: FailureRecord): FailureRecord => ({ message, time });
@@ -147,19 +150,19 @@ export function withoutStacks(state: RetryState): RetryState {
   };
 }
 
-/** Its history in short, without the copies of headers that cannot stay on the message. */
+/** Returns a short history without the copies of headers that cannot stay on the message. */
 export function withoutCopies(state: RetryState): RetryState {
   const { cc: _, deaths: __, ...rest } = withoutStacks(state);
   return rest;
 }
 
-/** As if it came from its publisher; where that sent it stays known. */
+/** Returns the state of a message that comes from its publisher, with its original exchange and routing key. */
 export function startedAnew(state: RetryState): RetryState {
   const { firstFailure: _, lastFailure: __, ...rest } = state;
   return { ...rest, failed: 0 };
 }
 
-/** Properties decode when first asked for, and may be malformed. */
+/** Properties are decoded when they are first read, and may be malformed. */
 function readable(delivery: Pick<Delivery, 'properties'>): MessageProperties {
   try {
     return delivery.properties;

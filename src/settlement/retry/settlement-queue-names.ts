@@ -1,7 +1,7 @@
-/** The queue in which the messages of `queue` wait so many ms for their retry. */
+/** Returns the name of the queue in which messages of `queue` wait for a retry; the delay is in ms. */
 export const delayQueueName = (queue: string, ms: number): string => `${delayQueuePrefix(queue)}${ms}`;
 
 export const delayQueuePrefix = (queue: string): string => `${queue}.retry.`;
 
-/** The queue that keeps the messages of `queue` whose attempts are spent. */
+/** Returns the name of the queue that keeps messages of `queue` without attempts left. */
 export const parkedQueueName = (queue: string): string => `${queue}.parked`;

@@ -5,12 +5,12 @@ import type { TopologyOptions } from '../../topology/topology.js';
 import { delayQueueName, parkedQueueName } from './settlement-queue-names.js';
 import { MissingQueueError } from './retry.errors.js';
 
-/** No limit, in effect, and RabbitMQ 3 and 4 both take it; see decision 11. */
+/** In effect no limit, and a value that RabbitMQ 3 and 4 both accept; see decision 11. */
 const NO_DELIVERY_LIMIT = 2 ** 31 - 1;
 
 /**
- * Defines the queue in which messages wait `ms` for their retry. Then the broker moves them back to `queue`; it keeps them
- * as long as it cannot.
+ * Defines the queue in which messages wait `ms` for their retry. After the delay the broker moves them back to `queue`,
+ * as soon as `queue` takes them.
  */
 export function delayQueue(queue: string, ms: number): QueueDefinition {
   return quorumQueue(delayQueueName(queue, ms), {
@@ -29,17 +29,17 @@ export function parkedQueue(queue: string): QueueDefinition {
 
 /** The delay and parked queues that one consumer uses. */
 export interface NeededQueues {
-  /** For people: `BillingConsumer.onOrder`. */
+  /** Its name in logs and errors: `BillingConsumer.onOrder`. */
   readonly consumer: string;
   readonly queue: string;
-  /** Delays in ms, of a delay queue each. */
+  /** Delays in ms. Each delay has a queue. */
   readonly levels: readonly number[];
   readonly parked: boolean;
 }
 
 /**
- * Sees to it that they are there, as the topology's `declare` says: declares them, or looks for them only. A queue of
- * that name in the topology, or a parked queue that is there already, is taken as it is.
+ * Declares the queues, or only checks that they exist, as the topology's `declare` says. A queue of that name in the
+ * topology, or an existing parked queue, is used as it is.
  *
  * @throws MissingQueueError, TopologyError
  */
@@ -63,7 +63,7 @@ export async function provideQueues(
   });
 }
 
-/** Whoever has declared it with other arguments wants it so; messages can be kept in any queue. */
+/** Other arguments of an existing parked queue are intended; any queue can keep messages. */
 async function declareUnlessThere(channel: Channel, { name, ...options }: QueueDefinition): Promise<void> {
   try {
     await channel.queueDeclare(name, options);

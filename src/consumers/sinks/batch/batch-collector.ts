@@ -1,10 +1,10 @@
 import type { Clock } from '../../../../lib/environment/index.js';
 
-/** Gathers items to batches, which are full, or as old as they may get. */
+/** Gathers items into batches. A batch ends when it is full or has reached its maximum age. */
 export class BatchCollector<T> {
   private waiting: T[] = [];
   private running = 0;
-  /** Of the timer, while it runs. */
+  /** Cancels the timer while it runs. */
   private cancel: (() => void) | undefined;
   /** True if the waiting messages are handled now, even if they do not fill a batch. */
   private due = false;
@@ -21,13 +21,13 @@ export class BatchCollector<T> {
     this.pump();
   }
 
-  /** Does not wait for more. */
+  /** Handles the waiting items now. */
   flush(): void {
     this.due = true;
     this.pump();
   }
 
-  /** Takes back what no batch has got yet. */
+  /** Removes and returns the items that are in no batch yet. */
   clear(): T[] {
     const waiting = this.waiting;
     this.waiting = [];
@@ -47,7 +47,7 @@ export class BatchCollector<T> {
     this.settleTimer();
   }
 
-  /** One timer for the batch that fills up: it runs while something waits that is not due. */
+  /** Starts or cancels the timer of the batch that is filling. It runs while items wait that are not due. */
   private settleTimer(): void {
     if (this.waiting.length === 0) this.due = false;
     if (this.waiting.length === 0 || this.due) {
