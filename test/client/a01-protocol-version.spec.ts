@@ -3,7 +3,7 @@ import { methods } from '../../lib/protocol/spec.js';
 import { useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
 
-/** The payloads of the method frames in what the client sent. */
+/** Returns the payloads of the method frames in the client's bytes. */
 function methodFrames(bytes: Buffer): Buffer[] {
   const payloads: Buffer[] = [];
   for (let at = 8; at < bytes.length;) {
@@ -20,7 +20,7 @@ const shortstr = (text: string): string => Buffer.from([text.length, ...Buffer.f
 describe('A1 AMQP 0-9-1', () => {
   const harness = useClientHarness();
 
-  it('A1 says so in its protocol header, and zeroes the reserved arguments', async () => {
+  it('A1 sends its protocol header, and zeroes the reserved arguments', async () => {
     let client: Peer | undefined;
     const server = await harness.server(async (peer) => {
       client = peer;
@@ -51,7 +51,7 @@ describe('A1 AMQP 0-9-1', () => {
     expect(sent).toContain(`003c00280000${shortstr('x')}${shortstr('k')}00`);
   });
 
-  it('A1 knows no method that only 0-8 had', () => {
+  it('A1 has no method that only 0-8 had', () => {
     const classes = new Set(Object.values(methods).map(({ id }) => id[0]));
     expect([...classes].sort((a, b) => a - b)).toEqual([10, 20, 40, 50, 60, 85, 90]); // no access (30)
     expect(Object.keys(methods)).not.toContain('connection.redirect');

@@ -6,7 +6,7 @@ import { Inbox } from '../support/inbox.js';
 describe('A2 drainEvents', () => {
   const harness = useClientHarness();
 
-  it('A2 resolves when deliveries came, on whichever channel', async () => {
+  it('A2 resolves when deliveries have arrived on any channel', async () => {
     const connection = await harness.connect();
     const inbox = new Inbox<Delivery>();
     const channels = [await connection.openChannel(), await connection.openChannel()];

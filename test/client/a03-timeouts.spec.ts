@@ -7,7 +7,7 @@ import { Inbox } from '../support/inbox.js';
 describe('A3 timeouts', () => {
   const harness = useClientHarness();
 
-  it('A3 a silent server: the deadline is over TCP and handshake, and the error names the address', async () => {
+  it('A3 a silent server: the deadline covers TCP and handshake, and the error names the address', async () => {
     const server = await harness.server(() => undefined);
     const started = performance.now();
     const error = await errorOf(
@@ -40,7 +40,7 @@ describe('A3 timeouts', () => {
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
-  it('A3 a reply that never comes rejects its call alone, and is discarded when it comes after all', async () => {
+  it('A3 a missing reply rejects only its call, and a late reply is discarded', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     const queues = [harness.name(), harness.name()];
@@ -52,12 +52,12 @@ describe('A3 timeouts', () => {
     expect(late.message).toContain('queue.declare');
     const next = channel.queueDeclare(queues[1]!, { passive: true });
     proxy.resume();
-    // Were the late reply taken for this call's, it would tell of the message in the other queue.
+    // If this call took the late reply as its own, it would report the message of the other queue.
     expect((await next).messageCount).toBe(0);
     expect(channel.isOpen).toBe(true);
   });
 
-  it('A3 a message that basic.get fetched for nobody goes back to its queue', async () => {
+  it('A3 a message of a basic.get that timed out is requeued', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     const queue = harness.name();
@@ -66,14 +66,14 @@ describe('A3 timeouts', () => {
     proxy.stall('toClient');
     expect(await errorOf(channel.basicGet(queue, { timeout: 40 }))).toBeInstanceOf(TimeoutError);
     proxy.resume();
-    await channel.basicQos(1); // by its reply the late one has come
+    await channel.basicQos(1); // the reply follows the late one
     const again = (await channel.basicGet(queue))!;
     expect(again.text()).toBe('precious');
     expect(again.redelivered).toBe(true);
     again.ack();
   });
 
-  it('A3 a confirm that never comes: PublishTimeoutError, outcome unknown; a late one is absorbed', async () => {
+  it('A3 a missing confirm: PublishTimeoutError, outcome unknown; a late confirm is ignored', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -89,7 +89,7 @@ describe('A3 timeouts', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(2);
   });
 
-  it('A3 a publish that could not even be sent by its deadline says so: outcome not-sent', async () => {
+  it('A3 a publish that was not sent by its deadline rejects with the outcome not-sent', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     proxy.refuse();
@@ -100,7 +100,7 @@ describe('A3 timeouts', () => {
     expect(error.outcome).toBe('not-sent');
   });
 
-  it('A3 an AbortSignal ends every wait, and leaves no listener behind', async () => {
+  it('A3 an AbortSignal ends every wait, and keeps no listener', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const plain = await connection.openChannel();
@@ -108,7 +108,7 @@ describe('A3 timeouts', () => {
     await channel.queueDeclare(queue, { exclusive: true });
     const controller = new AbortController();
     const { signal } = controller;
-    // What settles in time takes its listener along.
+    // A call that settles in time removes its listener.
     await channel.publish('', queue, 'x', { signal });
     await plain.publish('', queue, 'x', { signal });
     await channel.queueDeclare(queue, { passive: true, signal });
@@ -129,11 +129,11 @@ describe('A3 timeouts', () => {
     controller.abort(reason);
     for (const wait of waits) expect(await errorOf(wait)).toBe(reason);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
-    // One that is aborted already sends nothing.
+    // A call with an aborted signal sends nothing.
     expect(await errorOf(channel.publish('', queue, 'x', { signal }))).toBe(reason);
     expect(await errorOf(channel.queueDelete(queue, { signal }))).toBe(reason);
     proxy.resume();
-    // The consumer that nobody waited for was registered and is cancelled; the channel that nobody waited for is closed.
+    // The consumer without a caller was registered and is cancelled; the channel without a caller is closed.
     await eventually(async () => {
       const { messageCount, consumerCount } = await channel.queueDeclare(queue, { passive: true });
       return messageCount === 3 && consumerCount === 0;
@@ -142,7 +142,7 @@ describe('A3 timeouts', () => {
     expect((await third.queueDeclare(queue, { passive: true })).queue).toBe(queue);
   });
 
-  it('A3 while reconnecting: calls wait for their deadline or signal', async () => {
+  it('A3 while reconnecting: calls wait until their deadline or signal', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     proxy.refuse();
@@ -174,7 +174,7 @@ describe('A3 timeouts', () => {
     expect(connection.state).toBe('closed');
   });
 
-  it('A3 a channel whose close() was cut off does not hurt its connection, nor the next channel', async () => {
+  it('A3 a channel whose close() timed out affects neither its connection nor the next channel', async () => {
     const connection = await harness.connect();
     const sibling = await connection.openChannel();
     const queue = harness.name();
@@ -188,7 +188,7 @@ describe('A3 timeouts', () => {
     await inbox.next();
     await channel.close({ timeout: 30 });
     release();
-    // It may get the very number of the one that was cut off.
+    // The channel may get the number of the channel that timed out.
     const confirming = await connection.openChannel({ confirm: true });
     await confirming.publish('', queue, 'next');
     expect(connection.state).toBe('open');

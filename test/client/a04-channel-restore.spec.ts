@@ -14,7 +14,7 @@ import { Inbox } from '../support/inbox.js';
 describe('A4 restore after a channel error', () => {
   const harness = useClientHarness();
 
-  /** Does what the broker closes a channel for. */
+  /** Calls for which the broker closes a channel. */
   const faults: Record<
     number,
     { type: new (...args: never[]) => Error; cause: (channel: Channel) => Promise<unknown> }
@@ -60,17 +60,17 @@ describe('A4 restore after a channel error', () => {
       await restored;
       expect(await Promise.all(siblingPublishes)).toHaveLength(50);
 
-      // The same consumer, on the same object; two unacknowledged at most.
+      // The same consumer object continues, with two unacknowledged deliveries at most.
       expect(channel.isOpen).toBe(true);
       expect(consumer.active).toBe(true);
       expect(consumer.consumerTag).toBe(tag);
       const after = await inbox.take(2);
-      await sibling.queueDeclare(queue, { passive: true }); // a round trip: a third delivery would be here
+      await sibling.queueDeclare(queue, { passive: true }); // after a round trip a third delivery would have arrived
       expect(inbox.all).toHaveLength(4);
-      // What was delivered before the loss was requeued; its settling is nobody's business any more.
+      // The deliveries from before the loss were requeued; settling them has no effect.
       for (const delivery of before) delivery.ack();
       expect(after.every(({ redelivered }) => redelivered)).toBe(true);
-      // Confirm mode is back, and counts from one.
+      // Confirm mode is restored, and counts from one.
       expect(await channel.publish('', queue, 'confirmed')).toBe(1);
       for (const delivery of after) delivery.ack();
       const rest = await inbox.take(2);
@@ -82,7 +82,7 @@ describe('A4 restore after a channel error', () => {
     },
   );
 
-  it('A4 everything pending is settled at once: calls, publishes with their outcome, waits', async () => {
+  it('A4 all pending calls, publishes and waits are settled at once, publishes with their outcome', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: 3 });
     const queue = harness.name();
@@ -107,19 +107,19 @@ describe('A4 restore after a channel error', () => {
       expect(error).toMatchObject({ outcome: 'unknown', replyCode: 404, cause });
     }
     await restored;
-    // RabbitMQ drops what comes for a channel it has closed: the three behind the call were not taken. They and what was
-    // never sent go out on the channel's next life, once.
+    // RabbitMQ drops methods for a channel that it has closed, so it did not take the three publishes behind the call. These and
+    // the unsent ones are sent once, after the restore.
     expect(await Promise.all([...sent, waiting])).toEqual([1, 2, 3, 4]);
     await confirms;
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(4);
-    // A QoS that was refused is not replayed.
+    // A QoS that was refused is not repeated.
     const inbox = new Inbox<Delivery>();
     await channel.basicConsume(queue, inbox.add, { noAck: true });
     for (let n = 0; n < 10; n++) await channel.publish('', queue, `${n}`);
     await inbox.take(14);
   });
 
-  it('A4 a publish to an exchange that is not there fails with that error, those behind it arrive', async () => {
+  it('A4 a publish to an unknown exchange fails with that error, later publishes arrive', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -134,7 +134,7 @@ describe('A4 restore after a channel error', () => {
     expect(await channel.publish('', queue, 'z')).toBe(2);
   });
 
-  it('A4 with republishUnconfirmed the neighbours are sent again, the guilty one is not', async () => {
+  it('A4 with republishUnconfirmed the other publishes are sent again, the refused one is not', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, republishUnconfirmed: true });
     const queue = harness.name();
@@ -149,7 +149,7 @@ describe('A4 restore after a channel error', () => {
     expect((await channel.basicGet(queue, { noAck: true }))!.text()).toBe('b');
   });
 
-  it('A4 a consumer prefetch of its own and a channel-wide one come back too', async () => {
+  it('A4 the prefetch of a consumer and of the channel are restored too', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const publisher = await connection.openChannel({ confirm: true });
@@ -169,7 +169,7 @@ describe('A4 restore after a channel error', () => {
     expect(inboxes.map(({ all }) => all.length)).toEqual([1, 5]);
   });
 
-  it('A4 an auto-delete queue that went with its channel is back, under a server-given name too, with its bindings', async () => {
+  it('A4 an auto-delete queue that was deleted with its channel is restored with its bindings, also under a server-given name', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const publisher = await connection.openChannel({ confirm: true });
@@ -190,7 +190,7 @@ describe('A4 restore after a channel error', () => {
     expect((await inbox.take(2)).map((delivery) => delivery.text())).toEqual(['hello', 'hello']);
   });
 
-  it('A4 restore: false: the channel closes with the error, and says so to whoever asks later', async () => {
+  it('A4 restore: false: the channel closes with the error, and later calls reject with it', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ restore: false, confirm: true });
     const consumerOf = harness.name();
@@ -205,11 +205,11 @@ describe('A4 restore after a channel error', () => {
     });
     expect(await errorOf(channel.basicQos(1))).toBeInstanceOf(ChannelClosedError);
     expect(connection.state).toBe('open');
-    // Its number is free for another.
+    // The number can be used again.
     expect((await connection.openChannel()).id).toBe(channel.id);
   });
 
-  it('A4 attempts are capped: a channel that the broker keeps closing ends with the error', async () => {
+  it('A4 attempts are limited: a channel that the broker keeps closing ends with the error', async () => {
     let opened = 0;
     const server = await harness.server(async (peer) => {
       await peer.handshake();
@@ -228,25 +228,25 @@ describe('A4 restore after a channel error', () => {
     const channel = await connection.openChannel({ restoreAttempts: 3 });
     expect(await errorOf(channel.basicQos(1))).toBeInstanceOf(ChannelClosedError);
     expect(await channel.closed).toMatchObject({ scope: 'channel', replyCode: 406 });
-    expect(opened).toBe(4); // at once, then three times alone
+    expect(opened).toBe(4); // at once, then three times by itself
     expect(connection.state).toBe('open');
   });
 
-  it('A4 a channel that the broker closes in the same breath as it opens is never taken for open', async () => {
+  it('A4 a channel that the broker closes in the same write as open-ok never counts as open', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       peer.agreeToClose();
       const close = { replyCode: 406, replyText: 'PRECONDITION_FAILED - at once', classId: 0, methodId: 0 };
       const channel = await peer.acceptChannel();
       peer.send(channel, 'channel.close', close);
-      // A second one, which is lost and closed in the same breath as it comes back.
+      // A second channel is lost and closed as it is restored.
       await peer.acceptChannel();
       await peer.expect('basic.qos');
       peer.send(channel, 'channel.close', close);
       await peer.acceptChannel();
       peer.send(channel, 'channel.close', close);
       await peer.acceptChannel();
-      // The prefetch that was asked for comes with the channel, and is asked for once more.
+      // The restore sets the prefetch, and the call sets it once more.
       for (let asked = 0; asked < 2; asked++) {
         await peer.expect('basic.qos');
         peer.send(channel, 'basic.qosOk', {});
@@ -259,12 +259,12 @@ describe('A4 restore after a channel error', () => {
     await channel.basicQos(1);
   });
 
-  it('A4 a consumer that is refused on the way back ends; the others go on', async () => {
+  it('A4 a consumer that the broker refuses during the restore ends; the others continue', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const admin = await (await harness.connect()).openChannel();
     const [gone, stays] = [harness.name(), harness.name()];
-    // Declared elsewhere: not ours to declare again.
+    // The queue was declared on another connection, so this one does not declare it.
     await admin.queueDeclare(gone, { durable: false });
     await channel.queueDeclare(stays, { durable: false });
     const inbox = new Inbox<Delivery>();
@@ -272,7 +272,7 @@ describe('A4 restore after a channel error', () => {
     const second = await channel.basicConsume(stays, inbox.add, { noAck: true });
     const cancelled = eventOf(channel, 'consumerCancelled');
     const restored = eventOf(channel, 'restored');
-    // The broker closes the channel before it hears of the deletion.
+    // The broker closes the channel before it receives the deletion.
     const error = errorOf(channel.queueDeclare('not.there', { passive: true }));
     const deletion = admin.queueDelete(gone);
     await Promise.all([error, deletion]);
@@ -285,7 +285,7 @@ describe('A4 restore after a channel error', () => {
     expect(second.active).toBe(true);
   });
 
-  it('A4 closed while it is on its way back: it stays closed, and the connection is unharmed', async () => {
+  it('A4 a channel closed during its restore stays closed, and the connection is not affected', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, prefetch: 3 });
     const lost = eventOf(channel, 'lost');
@@ -296,7 +296,7 @@ describe('A4 restore after a channel error', () => {
     await channel.close();
     expect(await waiting).toBeInstanceOf(ChannelClosedError);
     proxy.resume();
-    // Channels of both numbers work: the old one's was given back only when the broker had agreed.
+    // Channels of both numbers work: the number was released only after the broker's answer.
     for (const next of [
       await connection.openChannel({ confirm: true }),
       await connection.openChannel({ confirm: true }),

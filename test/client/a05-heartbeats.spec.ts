@@ -12,7 +12,7 @@ const heartbeatFrame = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce]);
 describe('A5 heartbeats', () => {
   const harness = useClientHarness();
 
-  /** A connection to a server that says nothing by itself, on a clock that stands still. */
+  /** Opens a connection to a server that sends nothing by itself, on a clock that stands still. */
   async function quiet(heartbeat: number, options: object = {}): Promise<Quiet> {
     const clock = new ManualClock();
     let peer!: Peer;
@@ -28,7 +28,7 @@ describe('A5 heartbeats', () => {
       connection,
       peer: () => peer,
       heartbeats: () => (peer.bytes.length - start) / heartbeatFrame.length,
-      /** Once what the client has written by now is there. */
+      /** Resolves once the server has received what the client has written. */
       async sent(count) {
         await eventually(() => peer.bytes.length - start >= count * heartbeatFrame.length);
       },
@@ -43,7 +43,7 @@ describe('A5 heartbeats', () => {
     sent: (count: number) => Promise<void>;
   }
 
-  /** Has the peer send a heartbeat, and waits until the client has read it. */
+  /** Makes the peer send a heartbeat, and resolves once the client has read it. */
   async function hear({ clock, connection, peer }: Quiet): Promise<void> {
     const link = connectionEndpointOf(connection).link!;
     const before = link.transport.lastReceived;
@@ -64,7 +64,7 @@ describe('A5 heartbeats', () => {
     expect(quietly.heartbeats()).toBe(2);
   });
 
-  it('A5 sends none while other frames go out', async () => {
+  it('A5 sends none while other frames are sent', async () => {
     const { clock, connection, peer, heartbeats } = await quiet(10);
     const before = heartbeats();
     for (let n = 1; n <= 5; n++) {
@@ -94,7 +94,7 @@ describe('A5 heartbeats', () => {
     expect(error!.message).toContain('heartbeat');
   });
 
-  it('A5 any traffic counts as a sign of life: half a frame, too', async () => {
+  it('A5 any traffic counts as a sign of life, even half a frame', async () => {
     const quietly = await quiet(10);
     const { clock, connection, peer } = quietly;
     for (const byte of heartbeatFrame) {
@@ -114,7 +114,7 @@ describe('A5 heartbeats', () => {
   ])('A5 of %p (the broker’s) and %p (ours) the smaller that is not zero counts', async (theirs, ours, negotiated) => {
     const { connection, peer } = await quiet(theirs, ours === undefined ? {} : { heartbeat: ours });
     expect(connectionEndpointOf(connection).link!.negotiated.heartbeat).toBe(negotiated);
-    // tune-ok tells the broker the same: its last two octets are the interval.
+    // The last two octets of tune-ok are the interval.
     const at = peer().bytes.indexOf(Buffer.from([0, 10, 0, 31]));
     expect(peer().bytes.readUInt16BE(at + 10)).toBe(negotiated);
   });
@@ -135,7 +135,7 @@ describe('A5 heartbeats', () => {
     expect(heartbeats()).toBe(1);
   });
 
-  it('A5 by hand: nothing happens but by heartbeatTick(rate)', async () => {
+  it('A5 manual mode: only heartbeatTick(rate) checks and sends', async () => {
     const quietly = await quiet(10, { heartbeat: { interval: 10, mode: 'manual' } });
     const { clock, connection, sent, heartbeats } = quietly;
     clock.advance(19_000);
@@ -158,7 +158,7 @@ describe('A5 heartbeats', () => {
     expect(await connection.closed).toBeInstanceOf(ConnectionLostError);
   });
 
-  it('A5 a peer that goes silent is noticed within two intervals, and the connection comes back elsewhere', async () => {
+  it('A5 a silent peer is noticed within two intervals, and the connection reconnects to another host', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
     const channel = await connection.openChannel();
     const lost = eventOf<[Error]>(connection, 'disconnected');
@@ -168,7 +168,7 @@ describe('A5 heartbeats', () => {
     const [error] = await lost;
     const silence = performance.now() - started;
     expect(silence).toBeGreaterThan(900);
-    expect(silence).toBeLessThan(2_600); // two intervals, and what a check or a busy machine adds
+    expect(silence).toBeLessThan(2_600); // two intervals, and the delay of a check or a busy machine
     expect(error.message).toContain('heartbeat');
     expect(await pending).toBe(error);
     const back = eventOf(connection, 'reconnected');
@@ -177,9 +177,9 @@ describe('A5 heartbeats', () => {
     expect(channel.isOpen).toBe(true);
   }, 15_000);
 
-  it('A5 a loop that was blocked for three intervals does not take itself for a dead peer', async () => {
-    // RabbitMQ itself would end a connection that it hears nothing of for two intervals. So its interval is four times
-    // ours: the client's clock runs four times as fast.
+  it('A5 an event loop that was blocked for three intervals does not count as a dead peer', async () => {
+    // RabbitMQ ends a connection that is silent for two intervals. The interval of the broker is four times that of the client,
+    // whose clock runs four times as fast.
     const fast: Clock = {
       now: () => systemClock.now() * 4,
       wallTime: () => systemClock.wallTime(),
@@ -212,7 +212,7 @@ describe('A5 heartbeats', () => {
   });
 });
 
-/** What is due in this turn of the loop, and in the next few, has happened. */
+/** Resolves when the work of this turn of the event loop, and of the next few, is done. */
 async function systemTurns(): Promise<void> {
   for (let n = 0; n < 5; n++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -6,7 +6,7 @@ import { Inbox } from '../support/inbox.js';
 describe('A6 consumer cancel notification', () => {
   const harness = useClientHarness();
 
-  it('A6 with onCancel: it is called, once, and nothing else happens', async () => {
+  it('A6 with onCancel: it is called once, and nothing is restored', async () => {
     const connection = await harness.connect();
     const admin = await connection.openChannel();
     const channel = await connection.openChannel();
@@ -21,14 +21,14 @@ describe('A6 consumer cancel notification', () => {
     expect(await reasons.next()).toContain(queue);
     expect(consumer.ended).toBe(true);
     expect(await consumer.closed).toBeInstanceOf(ConsumerCancelledError);
-    // Neither the queue nor the consumer was brought back.
+    // Neither the queue nor the consumer was restored.
     expect(await errorOf(admin.queueDeclare(queue, { passive: true }))).toBeInstanceOf(NotFoundError);
     expect(reasons.all).toHaveLength(1);
     expect(events.all).toEqual([]);
     await channel.basicQos(1); // alive
   });
 
-  it('A6 without: queue, bindings and consumer are restored, when the queue was declared here', async () => {
+  it('A6 without onCancel: queue, bindings and consumer are restored if the queue was declared on this connection', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const admin = await (await harness.connect()).openChannel({ confirm: true });
@@ -40,7 +40,7 @@ describe('A6 consumer cancel notification', () => {
     const consumer = await channel.basicConsume(queue, inbox.add, { noAck: true, consumerTag: 'mine' });
     await admin.queueDelete(queue);
     await eventually(() => consumer.active && consumer.consumerTag === 'mine');
-    // Mandatory: it would come back without queue and binding.
+    // The publish is mandatory: it is returned if the queue or its binding is missing.
     await eventually(async () =>
       admin.publish(exchange, 'a.b', 'after', { mandatory: true }).then(
         () => true,
@@ -51,7 +51,7 @@ describe('A6 consumer cancel notification', () => {
     expect(consumer.ended).toBe(false);
   });
 
-  it('A6 without, and a queue that cannot be restored: closed, iterator and event tell ConsumerCancelledError', async () => {
+  it('A6 without onCancel, and a queue that cannot be restored: closed, iterator and event report ConsumerCancelledError', async () => {
     const channel = await (await harness.connect()).openChannel();
     const admin = await (await harness.connect()).openChannel();
     const queue = harness.name();
@@ -73,7 +73,7 @@ describe('A6 consumer cancel notification', () => {
     expect(channel.isOpen).toBe(true);
   });
 
-  it('A6 a queue deleted and declared again elsewhere is consumed again', async () => {
+  it('A6 a queue deleted and declared again by another connection is consumed again', async () => {
     const channel = await (await harness.connect()).openChannel();
     const admin = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
@@ -84,12 +84,12 @@ describe('A6 consumer cancel notification', () => {
       await admin.queueDelete(queue);
       await admin.queueDeclare(queue, { durable: false });
       await admin.publish('', queue, `${round}`);
-      // It may have been in the queue that was deleted next; here each round waits for its own.
+      // The message may have been in the queue that is deleted next, so each round waits for its own.
       expect((await inbox.next()).text()).toBe(`${round}`);
     }
   });
 
-  it('A6 cancel() of our own is no notification', async () => {
+  it('A6 cancel() does not count as a notification', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const queue = harness.name();

@@ -8,7 +8,7 @@ type Confirm = [kind: 'ack' | 'nack', deliveryTag: number, multiple: boolean];
 describe('A7 publisher confirms', () => {
   const harness = useClientHarness();
 
-  /** A confirm channel to a server that confirms what and when the test says. */
+  /** Opens a confirm channel to a server that sends the confirms of the test. */
   async function scripted(): Promise<{ channel: Channel; confirm: (confirms: Confirm[]) => void }> {
     let peer!: Peer;
     const server = await harness.server(async (client) => {
@@ -45,7 +45,7 @@ describe('A7 publisher confirms', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(501);
   });
 
-  it('A7 a publish behind confirmSelect is confirmed, also before the answer to that has come', async () => {
+  it('A7 a publish after confirmSelect is confirmed, also before the answer to confirmSelect', async () => {
     const channel = await (await harness.connect()).openChannel();
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -104,11 +104,11 @@ describe('A7 publisher confirms', () => {
     };
     expect(await after(['ack', 5, false])).toEqual([5]);
     expect(await after(['ack', 3, true])).toEqual([1, 2, 3]);
-    // Again, and older: nothing more is covered.
+    // An older tag is repeated, and covers no further publish.
     expect(await after(['ack', 3, true])).toEqual([]);
     expect(await after(['ack', 10, false])).toEqual([10]);
     expect(await after(['ack', 6, true])).toEqual([4, 6]);
-    // A tag that was never given out confirms nothing: not what is published next either.
+    // A tag that was never used confirms nothing, not even the next publish.
     expect(await after(['ack', 12, false])).toEqual([]);
     expect(await after(['ack', 9, true])).toEqual([7, 8, 9]);
     await Promise.all(publishes);
@@ -117,7 +117,7 @@ describe('A7 publisher confirms', () => {
     expect(await eleventh).toBe(11);
   });
 
-  it('A7 a nack rejects just that message; with multiple, those it covers', async () => {
+  it('A7 a nack rejects only its message; with multiple, those that it covers', async () => {
     const { channel, confirm } = await scripted();
     const outcomes = Promise.allSettled([1, 2, 3, 4, 5].map((n) => channel.publish('', 'q', `${n}`)));
     confirm([
@@ -143,7 +143,7 @@ describe('A7 publisher confirms', () => {
     await channel.publish('', queue, 'fits again');
   });
 
-  it('A7 twenty thousand in flight, beyond the limit of the unconfirmed: all resolve, in order', async () => {
+  it('A7 twenty thousand publishes in flight, beyond maxUnconfirmed: all resolve, in order', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true, maxUnconfirmed: 1_000 });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });

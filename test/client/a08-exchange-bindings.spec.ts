@@ -5,7 +5,7 @@ import { errorOf, useClientHarness } from './support/client-harness.js';
 describe('A8 exchange-to-exchange bindings', () => {
   const harness = useClientHarness();
 
-  it('A8 a message travels through two exchanges, and no more once they are unbound', async () => {
+  it('A8 a message is routed through two exchanges until they are unbound', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const [source, destination, queue] = [harness.name('source'), harness.name('destination'), harness.name()];
     await channel.exchangeDeclare(source, 'topic', { durable: false });
@@ -28,7 +28,7 @@ describe('A8 exchange-to-exchange bindings', () => {
     );
   });
 
-  it('A8 arguments are part of the binding: of a headers exchange', async () => {
+  it('A8 the arguments of a headers exchange are part of the binding', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const [source, destination, queue] = [harness.name('source'), harness.name('destination'), harness.name()];
     await channel.exchangeDeclare(source, 'headers', { durable: false });

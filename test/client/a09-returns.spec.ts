@@ -8,7 +8,7 @@ const COUNT = 10_000;
 describe('A9 returns', () => {
   const harness = useClientHarness();
 
-  it('A9 a mandatory publish that no queue gets rejects with code, text and the message', async () => {
+  it('A9 a mandatory publish that reaches no queue rejects with code, text and the message', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const events = new Inbox<unknown>();
     channel.on('return', events.add);
@@ -30,13 +30,13 @@ describe('A9 returns', () => {
     await channel.publish('amq.direct', 'nobody', 'not mandatory: dropped, and confirmed');
   });
 
-  it('A9 the default exchange is not named, since its name is empty: the missing queue is', async () => {
+  it('A9 without a queue behind the default exchange the error names the queue, not the empty exchange', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const error = await errorOf<MessageReturnedError>(channel.publish('', 'nobody', 'hello', { mandatory: true }));
     expect(error.message).toBe("312 NO_ROUTE: there is no queue 'nobody'");
   });
 
-  it('A9 what no promise waits for is an event: without confirms', async () => {
+  it('A9 without confirms a return is an event', async () => {
     const channel = await (await harness.connect()).openChannel();
     const returned = eventOf<[ReturnedMessage]>(channel, 'return');
     expect(await channel.publish('amq.direct', 'nobody', 'hello', { mandatory: true })).toBe(0);
@@ -45,7 +45,7 @@ describe('A9 returns', () => {
     expect(message.body.toString()).toBe('hello');
   });
 
-  it('A9 nothing is added on the wire: the consumer sees the properties that were given', async () => {
+  it('A9 the client adds nothing on the wire: the consumer receives the given properties', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -56,7 +56,7 @@ describe('A9 returns', () => {
     expect(rich.properties).toEqual({ messageId: 'id', headers: { own: true } });
   });
 
-  /** Publishes COUNT at once while the binding comes and goes; resolves with what each came to. */
+  /** Publishes COUNT messages at once while the binding is added and removed; resolves with the outcome of each. */
   async function publishWhileBindingFlaps(
     propertiesOf: (n: number) => object,
     bodyOf: (n: number) => string,
@@ -80,7 +80,7 @@ describe('A9 returns', () => {
     let strays = 0;
     channel.on('ack', (_tag, multiple) => (multiples += multiple ? 1 : 0));
     channel.on('return', () => strays++);
-    // All of them are in flight before the first return or confirm is read.
+    // All publishes are in flight before the first return or confirm is read.
     proxy.stall('toClient');
     let done = false;
     const flapping = (async () => {
@@ -114,7 +114,7 @@ describe('A9 returns', () => {
   }
 
   it('A9 10,000 in flight, distinct ids: exactly the unroutable ones reject', async () => {
-    // The same body each time: only the id tells them apart.
+    // All bodies are equal: only the id distinguishes the messages.
     const { outcomes, multiples, strays, channel, queue } = await publishWhileBindingFlaps(
       (n) => ({ messageId: `${n}` }),
       () => 'same',
@@ -127,7 +127,7 @@ describe('A9 returns', () => {
       expect(outcome.reason).toBeInstanceOf(MessageReturnedError);
       expect((outcome.reason as MessageReturnedError).returned.properties.messageId).toBe(`${n}`);
     }
-    // The test is of worth only if some of both came, and confirms of several at once.
+    // The test is valid only if both outcomes occurred, and confirms covered several messages.
     expect(resolved.length).toBeGreaterThan(0);
     expect(resolved.length).toBeLessThan(COUNT);
     expect(multiples).toBeGreaterThan(0);
@@ -146,7 +146,7 @@ describe('A9 returns', () => {
     expect(strays).toBe(0);
   }, 30_000);
 
-  it('A9 10,000 in flight, no ids, ten kinds: of each kind exactly as many reject as were returned', async () => {
+  it('A9 10,000 in flight, no ids, ten kinds: exactly as many of each kind reject as were returned', async () => {
     const kind = (n: number): string => `kind ${n % 10}`;
     const { outcomes, channel, queue } = await publishWhileBindingFlaps(
       (n) => (n % 2 ? { type: kind(n) } : { headers: { kind: kind(n) }, timestamp: new Date(1_600_000_000_123) }),

@@ -31,7 +31,7 @@ describe('A10 arguments to basic.consume', () => {
     expect(await read(7)).toEqual(['7', '8', '9']);
   });
 
-  it('A10 x-priority: the consumer of the higher priority is served first; also after a restore', async () => {
+  it('A10 x-priority: the consumer of the higher priority is served first, also after a restore', async () => {
     const connection = await harness.connect();
     const [channel, publisher] = [await connection.openChannel(), await connection.openChannel({ confirm: true })];
     const queue = harness.name();

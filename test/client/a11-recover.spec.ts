@@ -20,14 +20,14 @@ describe('A11 basic.recover', () => {
     const second = await inbox.take(2);
     expect(second.map((delivery) => delivery.text()).sort()).toEqual(['b', 'c']);
     expect(second.every(({ redelivered }) => redelivered)).toBe(true);
-    // These would close the channel with 406, were they sent.
+    // If these acks were sent, the broker would close the channel with 406.
     for (const delivery of first.slice(1)) delivery.ack();
     for (const delivery of second) delivery.ack();
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
     expect(channel.isOpen).toBe(true);
   });
 
-  it('A11 what was under way when it was asked for is given back as well', async () => {
+  it('A11 deliveries that were under way at the call are returned as well', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     const publisher = await (await harness.connect()).openChannel({ confirm: true });
@@ -50,7 +50,7 @@ describe('A11 basic.recover', () => {
     await publisher.queueDeclare(queue, { passive: true });
     proxy.resume();
     await recovered;
-    // The first acks have left before the answer to qos.
+    // The first acks are sent before the answer to qos.
     await channel.basicQos(0);
     for (const delivery of await again.take(3)) delivery.ack();
     while ((await publisher.queueDeclare(queue, { passive: true })).messageCount > 0);
@@ -59,7 +59,7 @@ describe('A11 basic.recover', () => {
     expect(new Set(inbox.all.map((delivery) => delivery.text()))).toEqual(new Set(['a', 'b', 'c']));
   });
 
-  it('A11 one that is given up before it is sent leaves what comes to be settled', async () => {
+  it('A11 a call that is aborted before it is sent leaves later deliveries to be settled', async () => {
     const connection = await harness.connect();
     const [channel, other] = [await connection.openChannel(), await connection.openChannel({ confirm: true })];
     const [queue, inbox] = [harness.name(), new Inbox<Delivery>()];

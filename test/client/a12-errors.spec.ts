@@ -50,10 +50,10 @@ describe('A12 errors', () => {
     expect(JSON.stringify(error) + error.message).not.toContain('wrong-one');
   });
 
-  it('A12 a broker’s error of the connection is the cause of what it did to the calls', async () => {
+  it('A12 a connection error of the broker is the cause of the errors of all calls', async () => {
     const connection = await harness.connect({ reconnect: false });
     const channel = await connection.openChannel();
-    // Not implemented by RabbitMQ, which closes the whole connection for it.
+    // RabbitMQ does not implement this method, and closes the whole connection for it.
     const error = await errorOf(channel.channelFlow(false));
     expect(error).toBeInstanceOf(client.ConnectionLostError);
     expect(error).toMatchObject({ replyCode: 540, scope: 'connection' });
@@ -61,7 +61,7 @@ describe('A12 errors', () => {
     expect(await connection.closed).toBe(error);
   });
 
-  it('A12 errors tell the method: of an exchange that is not there', async () => {
+  it('A12 errors name the method, as for an unknown exchange', async () => {
     const channel = await (await harness.connect()).openChannel({ restore: false });
     const error = await errorOf(channel.queueBind('amq.none', 'amq.none'));
     expect(error).toBeInstanceOf(client.NotFoundError);

@@ -19,7 +19,7 @@ describe('A13 the default exchange in queue.bind', () => {
       expect(error).toMatchObject({ replyCode: 403, scope: 'channel' });
       expect(error.replyText).toMatch(/default exchange/);
       expect(error.method).toBe(method === 'queueBind' ? 'queue.bind' : 'queue.unbind');
-      // The refused binding is not on record, and the channel is back.
+      // The refused binding is not recorded, and the channel is restored.
       expect((await channel.queueDeclare(queue, { exclusive: true })).queue).toBe(queue);
     },
   );

@@ -6,7 +6,7 @@ import { Inbox } from '../support/inbox.js';
 describe('A14 internal and autoDelete on exchange.declare', () => {
   const harness = useClientHarness();
 
-  it('A14 an internal exchange takes no publishes, but what comes through a binding', async () => {
+  it('A14 an internal exchange accepts messages from bindings, not publishes', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const [outer, inner, queue] = [harness.name('x'), harness.name('x'), harness.name()];
     await channel.exchangeDeclare(outer, 'fanout');
@@ -26,7 +26,7 @@ describe('A14 internal and autoDelete on exchange.declare', () => {
     expect(error['replyText']).toMatch(/internal exchange/);
   });
 
-  it('A14 an autoDelete exchange goes with its last binding', async () => {
+  it('A14 an autoDelete exchange is deleted with its last binding', async () => {
     const channel = await (await harness.connect()).openChannel();
     const [exchange, queue] = [harness.name('x'), harness.name()];
     await channel.exchangeDeclare(exchange, 'direct', { autoDelete: true });
@@ -39,7 +39,7 @@ describe('A14 internal and autoDelete on exchange.declare', () => {
     expect(await errorOf(channel.exchangeDeclare(exchange, 'direct', { passive: true }))).toBeInstanceOf(NotFoundError);
   });
 
-  it('A14 both options are part of what must be equal', async () => {
+  it('A14 a repeated declaration compares both options', async () => {
     const channel = await (await harness.connect()).openChannel();
     const exchange = harness.name('x');
     await channel.exchangeDeclare(exchange, 'direct', { internal: true, autoDelete: true });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ConnectionLostError } from '../../lib/client/index.js';
 import { eventOf, TrackedClock, useClientHarness } from './support/client-harness.js';
 
-/** Time that a test can put forward. */
+/** A clock that a test can move forward. */
 class TurnedClock extends TrackedClock {
   ahead = 0;
 
@@ -14,7 +14,7 @@ class TurnedClock extends TrackedClock {
 describe('A15 isAlive, state and closed', () => {
   const harness = useClientHarness();
 
-  it('A15 alive only while something came within two heartbeat intervals', async () => {
+  it('A15 alive only while bytes have arrived within two heartbeat intervals', async () => {
     const clock = new TurnedClock();
     const heartbeat = { interval: 60, mode: 'manual' } as const;
     const connection = await harness.connect({ clock, heartbeat });
@@ -31,7 +31,7 @@ describe('A15 isAlive, state and closed', () => {
     expect(connection.isAlive).toBe(true);
   });
 
-  it('A15 without heartbeats, open is alive', async () => {
+  it('A15 without heartbeats an open connection is alive', async () => {
     const clock = new TurnedClock();
     const connection = await harness.connect({ clock, heartbeat: 0 });
     clock.ahead = 10_000_000;
@@ -40,7 +40,7 @@ describe('A15 isAlive, state and closed', () => {
     expect(connection.isAlive).toBe(false);
   });
 
-  it('A15 state follows a loss, the way back and the end', async () => {
+  it('A15 state follows a loss, the reconnect and the end', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     expect(connection.state).toBe('open');
     const lost = eventOf(connection, 'disconnected');

@@ -8,7 +8,7 @@ describe('A16 recoverable errors', () => {
   const isOneOf = (error: unknown, classes: readonly (abstract new (...args: never) => unknown)[]): boolean =>
     classes.some((type) => error instanceof type);
 
-  it('A16 a queue of another connection: the same call may do later', async () => {
+  it('A16 a queue locked by another connection: the same call may succeed later', async () => {
     const [owner, other] = [await harness.connect(), await harness.connect()];
     const queue = harness.name();
     const owning = await owner.openChannel();
@@ -26,7 +26,7 @@ describe('A16 recoverable errors', () => {
     await channel.queueDeclare(queue, { exclusive: true });
   });
 
-  it('A16 a queue that is not there is not: it needs a change', async () => {
+  it('A16 a missing queue is not recoverable: it needs a change', async () => {
     const channel = await (await harness.connect()).openChannel();
     const error = await errorOf(channel.queueDeclare(harness.name(), { passive: true }));
     expect(error).toBeInstanceOf(NotFoundError);
@@ -34,7 +34,7 @@ describe('A16 recoverable errors', () => {
     expect(Connection.isRecoverable(error)).toBe(false);
   });
 
-  it('A16 a lost connection is', async () => {
+  it('A16 a lost connection is recoverable', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     proxy.stall();
@@ -46,13 +46,13 @@ describe('A16 recoverable errors', () => {
     expect(Connection.isRecoverable(error)).toBe(true);
   });
 
-  it('A16 deadlines are; foreign errors are not', () => {
+  it('A16 missed deadlines are recoverable; errors of other libraries are not', () => {
     expect(Connection.isRecoverable(new TimeoutError('late'))).toBe(true);
     expect(Connection.isRecoverable(new Error('whatever'))).toBe(false);
     expect(Connection.isRecoverable(undefined)).toBe(false);
   });
 
-  it('A16 the lists are of exported classes, scopes apart', () => {
+  it('A16 the lists hold exported classes, by scope', () => {
     const exported = new Set<unknown>(Object.values(client));
     for (const type of [...Connection.recoverableConnectionErrors, ...Connection.recoverableChannelErrors]) {
       expect(exported.has(type)).toBe(true);

@@ -10,7 +10,7 @@ import { errorOf, eventOf, useClientHarness } from './support/client-harness.js'
 describe('A17 the socket', () => {
   const harness = useClientHarness();
 
-  it('A17 is there to look at, and read-only', async () => {
+  it('A17 can be inspected, and is read-only', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const socket = connection.socket as net.Socket;
     expect(socket.remotePort).toBe(proxy.port);
@@ -26,7 +26,7 @@ describe('A17 the socket', () => {
     expect(connection.socket).not.toBe(socket);
   });
 
-  it('A17 createSocket makes it, from the endpoint, on every connect', async () => {
+  it('A17 createSocket makes the socket from the endpoint, on every connect', async () => {
     const { port } = sharedRabbit();
     const made: { endpoint: Endpoint; socket: net.Socket }[] = [];
     const connection = await harness.connect({
@@ -49,7 +49,7 @@ describe('A17 the socket', () => {
     expect(connection.socket).toBe(made[1]!.socket);
   });
 
-  it('A17 any duplex stream does', async () => {
+  it('A17 any duplex stream may be the socket', async () => {
     const { port } = sharedRabbit();
     const connection = await harness.connect({
       createSocket: async () => {
@@ -65,18 +65,18 @@ describe('A17 the socket', () => {
     expect((await channel.queueDeclare('', { exclusive: true })).queue).toMatch(/^amq\.gen/);
   });
 
-  it('A17 what createSocket throws is what connect() reports', async () => {
+  it('A17 connect() reports the error that createSocket throws', async () => {
     const cause = new Error('no tunnel');
     const error = await errorOf(harness.connect({ createSocket: () => Promise.reject(cause) }));
     expect(error === cause || error.cause === cause).toBe(true);
     expect(error.message).toContain('no tunnel');
   });
 
-  it('A17 a createSocket that never comes back is under the deadline too', async () => {
+  it('A17 the deadline covers a createSocket that never resolves', async () => {
     const late = new Deferred<net.Socket>();
     const error = await errorOf(harness.connect({ createSocket: () => late.promise, connectTimeout: 50 }), 2_000);
     expect(error.name).toMatch(/TimeoutError|ConnectionLostError/);
-    // One that comes later has nobody to go to: it is closed.
+    // A socket that is made too late is closed.
     const socket = net.connect(sharedRabbit().port, '127.0.0.1');
     await once(socket, 'connect');
     const closed = once(socket, 'close');

@@ -4,7 +4,7 @@ import { eventOf, useClientHarness } from './support/client-harness.js';
 describe('A18 noAckConsumers', () => {
   const harness = useClientHarness();
 
-  it('A18 has the tags of the consumers without acknowledgement, and of no others', async () => {
+  it('A18 holds only the tags of the consumers without acknowledgement', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
     const queue = harness.name();

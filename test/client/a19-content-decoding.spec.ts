@@ -17,7 +17,7 @@ describe('A19 content is decoded when it is asked for', () => {
     return (await channel.basicGet(queue, { noAck: true }))!;
   }
 
-  it('A19 a body with a content encoding comes as it was sent', async () => {
+  it('A19 a body with a content encoding arrives as it was sent', async () => {
     const compressed = gzipSync('{"a":1}');
     const delivery = await roundTrip(compressed, { contentEncoding: 'gzip', contentType: 'application/json' });
     expect(delivery.body).toEqual(compressed);
@@ -34,7 +34,7 @@ describe('A19 content is decoded when it is asked for', () => {
     expect(delivery.text()).toBe('Grüße, 世界');
   });
 
-  it('A19 json() parses, and throws to its caller alone', async () => {
+  it('A19 json() parses, and throws only to its caller', async () => {
     expect((await roundTrip('{"a":[1,null]}', {})).json()).toEqual({ a: [1, null] });
     const delivery = await roundTrip('{"a":', { contentType: 'application/json' });
     expect(() => delivery.json()).toThrow(SyntaxError);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessRefusedError, amqplain, connect, external, plain, type SaslMechanism } from '../../lib/client/index.js';
 import { errorOf, useClientHarness } from './support/client-harness.js';
 
-// EXTERNAL against a real broker, and a real challenge: see a21-tls.spec.ts.
+// See a21-tls.spec.ts for EXTERNAL against a real broker, and for a real challenge.
 describe('A20 login', () => {
   const harness = useClientHarness();
   const guest = { username: 'guest', password: 'guest' };
@@ -19,7 +19,7 @@ describe('A20 login', () => {
     expect(error).toMatchObject({ replyCode: 403, scope: 'connection' });
   });
 
-  it('A20 credentials come from the option, else from the URI; auth_mechanism chooses', async () => {
+  it('A20 credentials come from the option, or else from the URI; auth_mechanism chooses the mechanism', async () => {
     const server = await harness.server(async (peer) => {
       const { mechanism, response } = await peer.greet();
       peer.send(0, 'connection.close', {
@@ -71,7 +71,7 @@ describe('A20 login', () => {
     expect(asked).toEqual(['one', 'two']);
   });
 
-  it('A20 a challenge that the mechanism cannot answer, or fails at, is a refused login', async () => {
+  it('A20 a challenge that the mechanism cannot answer is a refused login', async () => {
     const server = await harness.server(async (peer) => {
       await peer.greet();
       peer.send(0, 'connection.secure', { challenge: Buffer.from('?') });
@@ -95,7 +95,7 @@ describe('A20 login', () => {
     expect(error.message).toMatch(/EXTERNAL, SCRAM/);
   });
 
-  it('A20 a broker that hangs up on a login, as old ones do, has refused it', async () => {
+  it('A20 a broker that closes the socket at the login, as old ones do, has refused it', async () => {
     const server = await harness.server(async (peer) => {
       await peer.greet();
       peer.socket.end();

@@ -18,7 +18,7 @@ import { errorOf, useClientHarness } from './support/client-harness.js';
 
 const run = promisify(execFile);
 
-/** A certificate authority in a folder, and what it has signed. */
+/** A certificate authority in a folder, with the certificates that it has signed. */
 class Authority {
   private constructor(
     readonly folder: string,
@@ -48,7 +48,7 @@ class Authority {
   }
 }
 
-/** Elliptic curves: an RSA key takes a second. */
+/** Elliptic curves, since an RSA key takes a second. */
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 const CHALLENGE = 'RABBIT-CR-DEMO';
 
@@ -119,42 +119,42 @@ describe('A21 TLS', () => {
     expect((await channel.basicGet(queue, { noAck: true }))!.body.equals(body)).toBe(true);
   });
 
-  it("A21 a CA that did not sign the server's certificate", async () => {
+  it('A21 refuses a server certificate that the CA did not sign', async () => {
     const error = await errorOf(harness.connect(over({ tls: { ca: strangersCa, ...client } })));
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error.message).toMatch(/unable to verify|self.signed|issuer/);
     expect(error.message).toContain(`localhost:${port}`);
   });
 
-  it("A21 without a CA, Node's own are asked: ours is none of them", async () => {
+  it("A21 without a CA option Node's own CAs apply, and refuse ours", async () => {
     const error = await errorOf(harness.connect(over({ tls: client })));
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error.message).toMatch(/unable to verify|self.signed|issuer/);
   });
 
-  it('A21 a host name that is not in the certificate, by default', async () => {
+  it('A21 refuses a host name that is not in the certificate, by default', async () => {
     const error = await errorOf(harness.connect(over({ tls: { ca, ...client } }, '127.0.0.1')));
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error.message).toMatch(/does not match|not in the cert/);
     expect(error.message).toContain('127.0.0.1');
-    // Unless the options name it.
+    // The options may name another host.
     await harness.connect(over({ tls: { ca, ...client, servername: 'localhost', checkServerIdentity: () => undefined } }, '127.0.0.1')); // prettier-ignore
   });
 
-  it('A21 no client certificate where the broker wants one', async () => {
+  it('A21 reports a missing client certificate that the broker requires', async () => {
     const error = await errorOf(harness.connect(over({ tls: { ca } })));
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error.message).toMatch(/client certificate/);
     expect(error).not.toBeInstanceOf(AccessRefusedError);
   });
 
-  it('A21 a client certificate that the broker does not trust', async () => {
+  it('A21 reports a client certificate that the broker does not trust', async () => {
     const error = await errorOf(harness.connect(over({ tls: { ca, ...stranger } })));
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error.message).toMatch(/client certificate/);
   });
 
-  it('A21 TLS to a plain port, and plain to a TLS port', async () => {
+  it('A21 reports TLS to a plain port, and plain TCP to a TLS port', async () => {
     const toPlain = await errorOf(
       harness.connect({ urls: `amqps://guest:guest@localhost:${rabbit.port}`, tls: { ca, ...client } }),
     );
@@ -178,7 +178,7 @@ describe('A20 login, against a real broker', () => {
     });
     const channel = await connection.openChannel({ confirm: true });
     const { queue } = await channel.queueDeclare('', { exclusive: true });
-    // The broker checks this property against who is logged in.
+    // The broker compares this property with the user of the connection.
     await channel.publish('', queue, 'x', { userId: 'tls-user' });
     expect(await channel.queuePurge(queue)).toBe(1);
   });

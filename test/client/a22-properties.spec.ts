@@ -7,7 +7,7 @@ import { runsEmbedded } from '../support/shared-broker.js';
 describe('A22 properties and capabilities of both sides', () => {
   const harness = useClientHarness();
 
-  it('A22 the broker tells its own', async () => {
+  it('A22 exposes the properties of the broker', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const product = runsEmbedded() ? 'nest-amqp embedded broker' : 'RabbitMQ';
     expect(connection.serverProperties).toMatchObject({
@@ -17,11 +17,11 @@ describe('A22 properties and capabilities of both sides', () => {
     });
     proxy.refuse();
     proxy.cut();
-    // Of the last link, while there is none.
+    // While there is no link, the properties are those of the last one.
     expect(connection.serverProperties['product']).toBe(product);
   });
 
-  it('A22 the client offers its own, and what the user adds', async () => {
+  it('A22 sends the properties of the client, and those that the user adds', async () => {
     let offered: MethodArguments<'connection.startOk'> | undefined;
     const script = async (peer: Peer): Promise<void> => {
       offered = await peer.greet();

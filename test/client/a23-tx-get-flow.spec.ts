@@ -34,7 +34,7 @@ describe('A23 transactions', () => {
     expect(await other.basicGet(queue)).toBeUndefined();
   });
 
-  it('A23 tx: a commit covers the publishes that were called before it and not awaited', async () => {
+  it('A23 tx: a commit covers earlier publishes that were not awaited', async () => {
     const connection = await harness.connect({ writeBufferSize: 1 });
     const channel = await connection.openChannel();
     const queue = harness.name();
@@ -47,7 +47,7 @@ describe('A23 transactions', () => {
     expect((await other.queueDeclare(queue, { passive: true })).messageCount).toBe(3);
   });
 
-  it('A23 tx and confirms exclude each other, typed', async () => {
+  it('A23 tx and confirms exclude each other with a typed error', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const error = await errorOf(channel.txSelect());
     expect(error).toBeInstanceOf(PreconditionFailedError);
@@ -60,7 +60,7 @@ describe('A23 transactions', () => {
 describe('A23 basic.get', () => {
   const harness = useClientHarness();
 
-  it('A23 get: one message with all that is known of it, or undefined', async () => {
+  it('A23 get: resolves with one message and its metadata, or undefined', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const [exchange, queue] = [harness.name('x'), harness.name()];
     await channel.exchangeDeclare(exchange, 'fanout');
@@ -84,7 +84,7 @@ describe('A23 basic.get', () => {
     expect(await channel.basicGet(queue)).toBeUndefined();
   });
 
-  it('A23 get: many at once are answered in their order', async () => {
+  it('A23 get: many calls at once are answered in order', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -97,7 +97,7 @@ describe('A23 basic.get', () => {
 describe('A23 flow', () => {
   const harness = useClientHarness();
 
-  it('A23 flow: asking for what is, is answered; RabbitMQ refuses to pause', async () => {
+  it('A23 flow: a request for the current state is answered; RabbitMQ refuses to pause', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     expect(await channel.channelFlow(true)).toBe(true);

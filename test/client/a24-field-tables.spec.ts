@@ -76,7 +76,7 @@ describe('A24 field tables', () => {
     expect(decode(bytes)).toEqual({ k: Buffer.of(0xff, 0xfe) });
   });
 
-  it('A24 whatever is written is read, property by property', () => {
+  it('A24 every written value is read back, property by property', () => {
     const { value } = fc.letrec<{ value: FieldValue; table: FieldTable }>((tie) => ({
       value: fc.oneof(
         { maxDepth: 4 },
@@ -111,7 +111,7 @@ describe('A24 field tables', () => {
     );
   });
 
-  it('A24 a key __proto__ is a key, and pollutes nothing', () => {
+  it('A24 a key __proto__ is an ordinary key, and pollutes no prototype', () => {
     const table = decode(encode(JSON.parse('{"__proto__":{"polluted":1}}') as FieldTable));
     expect(Object.keys(table)).toEqual(['__proto__']);
     expect((table as { polluted?: unknown }).polluted).toBeUndefined();
@@ -169,7 +169,7 @@ describe('A24 field tables through a real broker', () => {
     return queue;
   }
 
-  it('A24 headers that the broker passes on', async () => {
+  it('A24 headers that the broker passes on unchanged', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = await queueFor(channel);
     await channel.publish('', queue, 'x', {
@@ -181,7 +181,7 @@ describe('A24 field tables through a real broker', () => {
     expect(properties.timestamp).toEqual(new Date(0));
   });
 
-  it('A24 headers that the broker reads and writes anew: every type in its understanding', async () => {
+  it('A24 headers that the broker decodes and encodes again: every type', async () => {
     // Dead-lettering adds x-death, for which RabbitMQ decodes the table and encodes it again.
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const target = await queueFor(channel);
@@ -198,7 +198,7 @@ describe('A24 field tables through a real broker', () => {
     expect(headers).toMatchObject(expected);
   });
 
-  it('A24 a header that cannot be written fails its publish alone', async () => {
+  it('A24 a header that cannot be written fails only its publish', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = await queueFor(channel);
     const headers = { order: [{ id: Symbol('x') }] } as unknown as FieldTable;

@@ -4,10 +4,10 @@ import { Inbox } from '../support/inbox.js';
 import type { Delivery } from '../../lib/client/index.js';
 
 /**
- * What Nest's Transport.RMQ puts on the wire, sent and understood with nothing but the core. The transport of this
- * package has tests of its own against Nest's.
+ * Sends and receives the wire format of Nest's Transport.RMQ with the core alone. The transport of this package has its own
+ * tests against Nest's.
  */
-describe("A25 the wire of the field's other client, Transport.RMQ", () => {
+describe("A25 the wire format of Nest's Transport.RMQ", () => {
   const harness = useClientHarness();
 
   it('A25 a request and its reply over direct reply-to, as ClientRMQ and ServerRMQ exchange them', async () => {
@@ -41,7 +41,7 @@ describe("A25 the wire of the field's other client, Transport.RMQ", () => {
 
     expect(reply.json()).toEqual({ response: 6, isDisposed: true, id: 'b3b6' });
     expect(reply.properties).toEqual({ correlationId: 'b3b6' });
-    // Nothing was added to what the user sent; the broker alone has filled in where the reply goes.
+    // The requests are as the user sent them; only the broker has filled in the reply address.
     expect(requests[0]!.json()).toEqual(request);
     expect(requests[0]!.properties).toEqual({
       replyTo: expect.stringMatching(/^amq\.rabbitmq\.reply-to\.\S+/),

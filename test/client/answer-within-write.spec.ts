@@ -7,7 +7,7 @@ import type { Method } from '../../lib/protocol/types.js';
 import { useClientHarness } from './support/client-harness.js';
 import { encodeMethod } from './support/scripted-server.js';
 
-/** A broker in the process that answers from within the client's write. */
+/** Returns a broker in this process that answers within the client's write. */
 function broker(): Duplex {
   let header = 8;
   let published = 0;
@@ -77,7 +77,7 @@ describe('K4.3 an in-memory socket that answers within write()', () => {
   it('K4.3 a confirm finds its publish, and an answer its call', async () => {
     const connection = await harness.connect({ createSocket: () => Promise.resolve(broker()) });
     const channel = await connection.openChannel({ confirm: true, publishTimeout: 2_000 });
-    // From 64 KiB on what is appended is written within the call.
+    // From 64 KiB on, appended data is written within the call.
     const large = Buffer.alloc(100_000);
     expect(await channel.publish('', 'q', large)).toBe(1);
     expect(await Promise.all([channel.publish('', 'q', large), channel.publish('', 'q', large)])).toEqual([2, 3]);
@@ -85,7 +85,7 @@ describe('K4.3 an in-memory socket that answers within write()', () => {
     expect((await channel.queueDeclare('q', { arguments: table, timeout: 2_000 })).queue).toBe('q');
   });
 
-  it('K4.3 what waits is sent once, though confirms come while it is sent', async () => {
+  it('K4.3 waiting publishes are sent once, although confirms arrive while they are sent', async () => {
     const connection = await harness.connect({ createSocket: () => Promise.resolve(broker()) });
     const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: 1, publishTimeout: 2_000 });
     const small = channel.publish('', 'q', 'small');

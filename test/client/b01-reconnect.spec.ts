@@ -14,7 +14,7 @@ import { Inbox } from '../support/inbox.js';
 describe('B1 automatic reconnect', () => {
   const harness = useClientHarness();
 
-  it('B1 comes back by itself, and again', async () => {
+  it('B1 reconnects by itself, repeatedly', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -29,7 +29,7 @@ describe('B1 automatic reconnect', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(3);
   });
 
-  it('B1 the waits double up to their maximum, each drawn between nothing and that', () => {
+  it('B1 the delays double up to their maximum, each drawn between zero and that value', () => {
     const longest = new Backoff(100, 1_000, { next: () => 1 });
     expect(Array.from({ length: 6 }, () => longest.next())).toEqual([100, 200, 400, 800, 1_000, 1_000]);
     const shortest = new Backoff(100, 1_000, { next: () => 0 });
@@ -39,7 +39,7 @@ describe('B1 automatic reconnect', () => {
     expect(forMonths.next()).toBe(15_000);
   });
 
-  it('B1 every attempt waits within those bounds, and failures are told with the next wait', async () => {
+  it('B1 every attempt waits within these bounds, and failures are reported with the next delay', async () => {
     const waits: number[] = [];
     class Clock extends TrackedClock {
       override after(delay: number, run: () => void): () => void {
@@ -68,7 +68,7 @@ describe('B1 automatic reconnect', () => {
     await eventOf(connection, 'reconnected');
   });
 
-  it('B1 gives up after the attempts that it was allowed', async () => {
+  it('B1 gives up after the allowed attempts', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({
       reconnect: { initialDelay: 1, maxDelay: 2, attempts: 3 },
     });
@@ -107,7 +107,7 @@ describe('B1 automatic reconnect', () => {
     expect(connection.state).toBe('closed');
   });
 
-  it('B1 the first connect() does not retry for ever: it rejects', async () => {
+  it('B1 the first connect() rejects instead of retrying for ever', async () => {
     const proxy = await harness.proxy();
     proxy.refuse();
     const error = await errorOf(harness.connect({ urls: `amqp://127.0.0.1:${proxy.port}` }));
@@ -115,7 +115,7 @@ describe('B1 automatic reconnect', () => {
     expect((error.cause as NodeJS.ErrnoException).code).toBe('ECONNREFUSED');
   });
 
-  it('B1 a program that has nothing but its connection lives on while it reconnects, and ends after close()', async () => {
+  it('B1 a program with only a connection stays alive while it reconnects, and ends after close()', async () => {
     const folder = await compileClient();
     harness.cleanup(() => rm(folder, { recursive: true, force: true }));
     const proxy = await harness.proxy();

@@ -7,7 +7,7 @@ import { errorOf, eventOf, useClientHarness } from './support/client-harness.js'
 describe('B2 several hosts', () => {
   const harness = useClientHarness();
 
-  it('B2 shuffled: each is the first about as often as the others', async () => {
+  it('B2 shuffled: each host is the first about equally often', async () => {
     const urls = ['amqp://a', 'amqp://b', 'amqp://c'];
     const first: Record<string, number> = { a: 0, b: 0, c: 0 };
     for (let round = 0; round < 3_000; round++) {
@@ -19,7 +19,7 @@ describe('B2 several hosts', () => {
     expect(urls).toEqual(['amqp://a', 'amqp://b', 'amqp://c']);
   });
 
-  it('B2 one that is down does not matter', async () => {
+  it('B2 skips a host that is down', async () => {
     const [down, up] = [await harness.proxy(), await harness.proxy()];
     down.refuse();
     for (let round = 0; round < 5; round++) {
@@ -30,7 +30,7 @@ describe('B2 several hosts', () => {
     }
   });
 
-  it('B2 fails over to another when the one in use goes', async () => {
+  it('B2 fails over to another host when the current one is lost', async () => {
     const proxies = [await harness.proxy(), await harness.proxy()];
     const connection = await harness.connect({ urls: proxies.map(({ port }) => `amqp://127.0.0.1:${port}`) });
     const port = (connection.socket as net.Socket).remotePort;
@@ -41,7 +41,7 @@ describe('B2 several hosts', () => {
     expect((connection.socket as net.Socket).remotePort).toBe(other!.port);
   });
 
-  it('B2 a silent host takes its own deadline, not that of the others', async () => {
+  it('B2 a silent host uses up its own deadline, not that of the others', async () => {
     const silent = await harness.server(() => undefined);
     const good = await harness.proxy();
     for (let round = 0; round < 3; round++) {
@@ -49,10 +49,10 @@ describe('B2 several hosts', () => {
     }
   });
 
-  /** Leaves the hosts in the order in which they are given. */
+  /** Keeps the hosts in the given order. */
   const unshuffled = { next: () => 0.999_999, bytes: (size: number) => Buffer.alloc(size) };
 
-  it('B2 a host that accepts and never answers: the next is tried beside it, and the slow one is let go', async () => {
+  it('B2 a host that accepts and never answers: the next is tried in parallel, and the slow one is dropped', async () => {
     const abandoned: Promise<unknown>[] = [];
     const silent = await harness.server((peer) => void abandoned.push(peer.closed));
     const good = await harness.proxy();
@@ -63,13 +63,13 @@ describe('B2 several hosts', () => {
     await Promise.all(abandoned);
   });
 
-  it('B2 the host that has stopped answering has the last turn', async () => {
+  it('B2 the host that has stopped answering is tried last', async () => {
     const [one, two] = [await harness.proxy(), await harness.proxy()];
     const urls = [one, two].map(({ port }) => `amqp://127.0.0.1:${port}`);
     const connection = await harness.connect({ urls, heartbeat: 1, random: unshuffled });
     const portOf = (): number | undefined => (connection.socket as net.Socket).remotePort;
     expect(portOf()).toBe(one.port);
-    // Two heartbeats without a byte.
+    // Two heartbeat intervals pass without a byte.
     const [lost, back] = [eventOf<[Error]>(connection, 'disconnected'), eventOf(connection, 'reconnected')];
     one.stall('both');
     expect((await lost)[0].cause).toBeInstanceOf(TimeoutError);
@@ -77,7 +77,7 @@ describe('B2 several hosts', () => {
     expect(portOf()).toBe(two.port);
   });
 
-  it('B2 when all fail, the error is of one of them', async () => {
+  it('B2 when all fail, the error is that of one host', async () => {
     const [one, two] = [await harness.proxy(), await harness.proxy()];
     one.refuse();
     two.refuse();
@@ -87,7 +87,7 @@ describe('B2 several hosts', () => {
     expect(error.message).toMatch(new RegExp(`ECONNREFUSED 127.0.0.1:(${one.port}|${two.port})`));
   });
 
-  it('B2 a resolver is asked before every round', async () => {
+  it('B2 a resolver is called before every round', async () => {
     const [first, second] = [await harness.proxy(), await harness.proxy()];
     let current = first;
     let asked = 0;

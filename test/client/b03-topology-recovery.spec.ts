@@ -13,7 +13,7 @@ describe('B3 topology recovery', () => {
     await back;
   }
 
-  it('B3 exchanges, queues and bindings that went with the connection are back, with consumers on them', async () => {
+  it('B3 exchanges, queues and bindings that were lost with the connection are restored, with their consumers', async () => {
     const setup = await harness.connectThroughProxy();
     const channel = await setup.connection.openChannel({ confirm: true });
     const [outer, inner, queue] = [harness.name('x'), harness.name('x'), harness.name()];
@@ -29,12 +29,12 @@ describe('B3 topology recovery', () => {
 
     await channel.publish(outer, 'a.b', 'bound', { headers: { tenant: 7 }, mandatory: true });
     expect((await inbox.next()).text()).toBe('bound');
-    // With its arguments: an equal declaration is accepted, another one is not.
+    // The declaration includes its arguments: an equal one is accepted, a different one is not.
     await channel.queueDeclare(queue, { exclusive: true, arguments: { 'x-max-length': 10 } });
     expect(await errorOf(channel.queueDeclare(queue, { exclusive: true }))).toBeInstanceOf(PreconditionFailedError);
   });
 
-  it('B3 what was deleted and unbound stays so', async () => {
+  it('B3 deleted entities and removed bindings are not restored', async () => {
     const setup = await harness.connectThroughProxy();
     const channel = await setup.connection.openChannel({ confirm: true });
     const [exchange, gone, queue, deleted] = [harness.name('x'), harness.name('x'), harness.name(), harness.name()];
@@ -60,7 +60,7 @@ describe('B3 topology recovery', () => {
     expect(harness.warnings.filter((line) => /could not be restored/.test(line))).toEqual([]);
   });
 
-  it('B3 the deadline and signal of a declaration were its own: spent, they do not stop the recovery', async () => {
+  it('B3 the deadline and signal of a declaration do not apply to its recovery', async () => {
     const setup = await harness.connectThroughProxy();
     const channel = await setup.connection.openChannel({ confirm: true });
     const [exchange, queue] = [harness.name('x'), harness.name()];
@@ -77,7 +77,7 @@ describe('B3 topology recovery', () => {
     expect((await inbox.next()).text()).toBe('back');
   });
 
-  it('B3 one entity that cannot be declared again is told, and the others are back all the same', async () => {
+  it('B3 an entity that cannot be declared again is reported, and the others are restored', async () => {
     const setup = await harness.connectThroughProxy();
     const other = await (await harness.connect()).openChannel();
     const channel = await setup.connection.openChannel({ confirm: true });
@@ -98,7 +98,7 @@ describe('B3 topology recovery', () => {
     await channel.publish(exchange, '', '', { mandatory: true });
   });
 
-  it('B3 lost again while it recovers: the next connection does it all', async () => {
+  it('B3 a loss during the recovery: the next connection restores everything', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queues = Array.from({ length: 20 }, () => harness.name());

@@ -21,7 +21,7 @@ describe('B4 buffering while disconnected', () => {
     return { channel, connection, proxy, queue };
   }
 
-  it('B4 publishes wait, and go out in their order once it is back', async () => {
+  it('B4 publishes wait, and are sent in order after the reconnect', async () => {
     const { channel, proxy, queue } = await disconnected({});
     let done = 0;
     const publishes = Array.from({ length: 50 }, (_, n) => channel.publish('', queue, `${n}`).then(() => done++));
@@ -32,7 +32,7 @@ describe('B4 buffering while disconnected', () => {
     for (let n = 0; n < 50; n++) expect((await channel.basicGet(queue, { noAck: true }))!.text()).toBe(`${n}`);
   });
 
-  it('B4 not past their deadline: outcome not-sent, and what timed out is never sent', async () => {
+  it('B4 publishes wait no longer than their deadline: outcome not-sent, and they are never sent', async () => {
     const { channel, connection, proxy, queue } = await disconnected({ publishTimeout: 40 });
     const error = await errorOf<PublishTimeoutError>(channel.publish('', queue, 'late'));
     expect(error).toBeInstanceOf(PublishTimeoutError);
@@ -43,7 +43,7 @@ describe('B4 buffering while disconnected', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
   });
 
-  it('B4 not more than maxWaiting, nor more bytes than maxWaitingBytes', async () => {
+  it('B4 no more publishes wait than maxWaiting, and no more bytes than maxWaitingBytes', async () => {
     const { channel, proxy, queue } = await disconnected({ maxWaiting: 2, maxWaitingBytes: 100 });
     const waiting = [channel.publish('', queue, 'one')];
     const large = await errorOf<PublishRefusedError>(channel.publish('', queue, Buffer.alloc(98)));
@@ -58,14 +58,14 @@ describe('B4 buffering while disconnected', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(2);
   });
 
-  it('B4 what timed out or was aborted makes room', async () => {
+  it('B4 publishes that timed out or were aborted make room', async () => {
     const { channel, proxy, queue } = await disconnected({ maxWaiting: 1 });
     expect(await errorOf(channel.publish('', queue, 'one', { timeout: 20 }))).toBeInstanceOf(PublishTimeoutError);
     const abort = new AbortController();
     const second = errorOf(channel.publish('', queue, 'two', { signal: abort.signal }));
     abort.abort(new Error('enough'));
     expect((await second).message).toBe('enough');
-    // Nothing has its outcome before it: the wait for confirms is over too.
+    // Every publish has its outcome already, so the wait for confirms ends too.
     await channel.waitForConfirms({ timeout: 1_000 });
     const third = channel.publish('', queue, 'three');
     await proxy.accept();
@@ -84,7 +84,7 @@ describe('B4 buffering while disconnected', () => {
     await channel.publish('', queue, 'y');
   });
 
-  it('B4 what waits is settled when the connection is closed', async () => {
+  it('B4 waiting publishes are settled when the connection is closed', async () => {
     const { channel, connection, queue } = await disconnected({});
     const waiting = errorOf<PublishRefusedError>(channel.publish('', queue, 'x'));
     await connection.close();

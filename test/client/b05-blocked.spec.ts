@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rabbit?.stop());
 
-/** rabbitmqctl takes a second or two. */
+/** Milliseconds. rabbitmqctl takes a second or two. */
 const SLOW = 30_000;
 
 describe('B5 connection.blocked', () => {
@@ -32,7 +32,7 @@ describe('B5 connection.blocked', () => {
     alarmed = false;
   }
 
-  /** RabbitMQ blocks a connection with its next publish after the alarm; that one is in, but not confirmed. */
+  /** RabbitMQ blocks a connection at its next publish after the alarm; it accepts that publish, but does not confirm it. */
   async function block(connection: Connection): Promise<{ probe: Promise<unknown>; reason: string }> {
     const channel = await connection.openChannel({ confirm: true });
     const blocked = eventOf<[string]>(connection, 'blocked');
@@ -66,7 +66,7 @@ describe('B5 connection.blocked', () => {
       expect(late.message).toContain(reason);
       expect(published).toBe(0);
 
-      // Another connection, that does not publish, is not blocked.
+      // RabbitMQ does not block a connection that does not publish.
       const reader = await harness.connect({ urls: rabbit.url });
       expect(reader.blocked).toBeUndefined();
 
@@ -93,7 +93,7 @@ describe('B5 connection.blocked', () => {
       const held = await inbox.take(2);
 
       await block(connection);
-      // RabbitMQ reads nothing from a blocked connection: the acks are sent, and count once it is unblocked.
+      // RabbitMQ does not read from a blocked connection: the acks are sent, and take effect once it is unblocked.
       for (const delivery of held) delivery.ack();
       expect(held.map((delivery) => delivery.text())).toEqual(['1', '2']);
       const unblocked = eventOf(connection, 'unblocked');
@@ -166,7 +166,7 @@ describe('B5 connection.blocked', () => {
 
       await unblock();
       const other = await (await harness.connect({ urls: rabbit.url })).openChannel();
-      // Once it reads again, the broker finds the acks and the end of the connection: '3' alone is left.
+      // Once the broker reads again, it finds the acks and the end of the connection: only '3' is left.
       await eventually(async () => (await other.queueDeclare(queue, { passive: true })).consumerCount === 0);
       expect((await other.basicGet(queue, { noAck: true }))?.text()).toBe('3');
       expect(await other.basicGet(queue, { noAck: true })).toBeUndefined();
@@ -183,7 +183,7 @@ describe('B5 connection.blocked', () => {
       await block(connection);
       const waiting = channel.publish('', queue, 'x');
       const back = eventOf(connection, 'reconnected');
-      // connection.unblocked does not arrive: the client would publish at once, and lose that with the connection.
+      // connection.unblocked does not arrive: the client would publish at once, and lose the publish with the connection.
       proxy.stall('toClient');
       await unblock();
       proxy.cut();

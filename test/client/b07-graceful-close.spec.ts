@@ -59,7 +59,7 @@ describe('B7 graceful close', () => {
     },
   );
 
-  it('B7 acks of the same tick go out before it', async () => {
+  it('B7 acks of the same tick are sent before the close', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const queue = await filled(channel, 3);
@@ -68,7 +68,7 @@ describe('B7 graceful close', () => {
     expect(await left(queue)).toEqual([]);
   });
 
-  it('B7 deliveries that no handler has begun go back, in order', async () => {
+  it('B7 deliveries without a running handler are requeued, in order', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true, prefetch: 5 });
     const queue = await filled(channel, 5);
@@ -104,7 +104,7 @@ describe('B7 graceful close', () => {
     expect(await left(queue)).toHaveLength(2);
   });
 
-  it('B7 under a deadline: a handler that hangs is cut off, its delivery requeued', async () => {
+  it('B7 under a deadline: the wait for a hanging handler ends, and its delivery is requeued', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const queue = await filled(channel, 1);
@@ -120,7 +120,7 @@ describe('B7 graceful close', () => {
     await connection.close({ timeout: 50 });
     expect(performance.now() - started).toBeLessThan(2_000);
     expect(connection.state).toBe('closed');
-    // Its ack comes too late, and harms nobody.
+    // Its ack is too late, and has no effect.
     release.resolve();
     expect(await left(queue)).toEqual([{ text: '0', redelivered: true }]);
   });
@@ -135,7 +135,7 @@ describe('B7 graceful close', () => {
     expect(await pending).toMatchObject({ outcome: expect.stringMatching(/unknown|not-sent/) });
   });
 
-  it('B7 twice is once; what comes after it is refused', async () => {
+  it('B7 a second close() has no effect; later calls are refused', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const first = connection.close();

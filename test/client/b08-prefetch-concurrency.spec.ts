@@ -7,11 +7,11 @@ import { Inbox } from '../support/inbox.js';
 describe('B8 prefetch per consumer, concurrency', () => {
   const harness = useClientHarness();
 
-  /** By now everything that the broker had to deliver has been delivered: it answers in order. */
+  /** Resolves when all deliveries of the broker have arrived, since it answers in order. */
   const settled = (channel: { queueDeclare(queue: string, options: object): Promise<unknown> }, queue: string) =>
     channel.queueDeclare(queue, { passive: true });
 
-  it('B8 two consumers of one channel have a prefetch each, the channel a third; all survive a reconnect', async () => {
+  it('B8 two consumers of a channel and the channel itself have separate prefetches, which survive a reconnect', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, prefetch: 3 });
     const queues = [harness.name(), harness.name(), harness.name()] as const;
@@ -40,7 +40,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
     expect(inboxes.map(({ all }) => all.length)).toEqual([3 + 2, 4 + 3, 5 + 5]);
   });
 
-  it('B8 prefetch 0 is no limit, over the channel’s', async () => {
+  it('B8 prefetch 0 of a consumer means no limit, and overrides that of the channel', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true, prefetch: 1 });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -50,7 +50,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
     await inbox.take(20);
   });
 
-  it('B8 a prefetch holds from its call on: a consumer with its own sets it back to that, also after a loss', async () => {
+  it('B8 a prefetch holds from its call on, also after a consumer with its own prefetch and a loss', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, prefetch: 4 });
     const [own, follows] = [harness.name(), harness.name()];
@@ -65,7 +65,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
       channel.basicConsume(own, inboxes[0].add, { prefetch: 5 }),
       channel.basicConsume(follows, inboxes[1].add),
     ];
-    // The broker carries it out all the same.
+    // The broker applies it nevertheless.
     stop.abort(new Error('nobody waits for it'));
     expect((await asked).message).toBe('nobody waits for it');
     await Promise.all(consuming);
@@ -79,7 +79,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
     expect(inboxes.map(({ all }) => all.length)).toEqual([5 + 5, 2 + 2]);
   });
 
-  it('B8 a prefetch that the broker refuses is forgotten: the channel has the one before when it is back', async () => {
+  it('B8 a prefetch that the broker refuses is discarded: the restored channel has the previous one', async () => {
     const prefetches: number[] = [];
     const server = await harness.server(async (peer) => {
       await peer.handshake();
@@ -106,7 +106,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
     expect(prefetches).toEqual([4, 3, 3]);
   });
 
-  it('B8 concurrency bounds the handlers that run at once; the others wait, in order', async () => {
+  it('B8 concurrency limits the handlers that run at once; further deliveries wait in order', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -139,7 +139,7 @@ describe('B8 prefetch per consumer, concurrency', () => {
     expect(most).toBe(3);
   });
 
-  it('B8 a handler that throws, or rejects, makes room for the next and is told', async () => {
+  it('B8 a handler that throws or rejects makes room for the next, and its error is reported', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });

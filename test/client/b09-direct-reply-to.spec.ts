@@ -22,7 +22,7 @@ describe('B9 direct reply-to', () => {
     return queue;
   }
 
-  it('B9 replies come without a queue, many at once, and after a reconnect', async () => {
+  it('B9 replies arrive without a queue, many at once, and after a reconnect', async () => {
     const queue = await responder(await (await harness.connect()).openChannel());
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel();
@@ -70,7 +70,7 @@ describe('B9 direct reply-to', () => {
     expect(harness.warnings).toEqual([]);
   });
 
-  it('B9 a request without the consumer is the broker’s typed refusal', async () => {
+  it('B9 a request without the consumer rejects with the broker’s typed error', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const error = await errorOf(channel.publish('', harness.name(), 'x', { replyTo: REPLY_TO }));
     expect(error).toMatchObject({ name: 'PreconditionFailedError', replyCode: 406, method: 'basic.publish' });

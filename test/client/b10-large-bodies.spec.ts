@@ -8,7 +8,7 @@ import { sharedRabbit } from '../support/shared-broker.js';
 describe('B10 large bodies across frames', () => {
   const harness = useClientHarness();
 
-  it.each([8_192, 131_072])('B10 every size around the frames of %d bytes comes back whole', async (frameMax) => {
+  it.each([8_192, 131_072])('B10 every size around the frames of %d bytes arrives complete', async (frameMax) => {
     const connection = await harness.connect({ frameMax });
     expect(connection.frameMax).toBe(frameMax);
     const channel = await connection.openChannel({ confirm: true });
@@ -38,7 +38,7 @@ describe('B10 large bodies across frames', () => {
     });
   });
 
-  it('B10 in whatever pieces the network brings them', async () => {
+  it('B10 arrive complete in any pieces of the network', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ frameMax: 8_192 });
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -49,7 +49,7 @@ describe('B10 large bodies across frames', () => {
     expect((await channel.basicGet(queue, { noAck: true }))!.body.equals(body)).toBe(true);
   });
 
-  it('B10 bodies of several channels do not mix, and do not delay a small one for ever', async () => {
+  it('B10 bodies of several channels do not mix, and delay a small one only briefly', async () => {
     const connection = await harness.connect({ frameMax: 8_192 });
     const channels = await Promise.all([1, 2, 3].map(() => connection.openChannel({ confirm: true })));
     const queue = harness.name();
@@ -67,7 +67,7 @@ describe('B10 large bodies across frames', () => {
     }
   });
 
-  it('B10 one over the broker’s own limit is its typed error', async () => {
+  it('B10 a body over the broker’s limit rejects with its typed error', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const { port } = sharedRabbit();
     expect(port).toBeGreaterThan(0);

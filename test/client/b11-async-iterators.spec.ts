@@ -15,7 +15,7 @@ describe('B11 async iterators', () => {
   const counts = (channel: Channel, queue: string): Promise<{ messageCount: number; consumerCount: number }> =>
     channel.queueDeclare(queue, { passive: true });
 
-  it('B11 one delivery at a time, in order; break cancels and gives the rest back', async () => {
+  it('B11 one delivery at a time, in order; break cancels and requeues the rest', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = await filled(channel, 10);
     const seen: string[] = [];
@@ -29,7 +29,7 @@ describe('B11 async iterators', () => {
     await eventually(async () => (await counts(channel, queue)).messageCount === 6);
   });
 
-  it('B11 the rest is given back once: a quorum queue counts one delivery more, not two', async () => {
+  it('B11 the rest is requeued once: a quorum queue counts one more delivery, not two', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = await filled(channel, 10, { arguments: { 'x-queue-type': 'quorum' } });
     for await (const delivery of channel.consume(queue)) {
@@ -55,7 +55,7 @@ describe('B11 async iterators', () => {
     }
   });
 
-  it('B11 what the body throws ends the loop, cancels, and is the loop’s error', async () => {
+  it('B11 an error of the body ends the loop, cancels, and is the loop’s error', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = await filled(channel, 2);
     const loop = async (): Promise<void> => {
@@ -65,7 +65,7 @@ describe('B11 async iterators', () => {
     expect((await counts(channel, queue)).consumerCount).toBe(0);
   });
 
-  it('B11 goes on over a reconnect', async () => {
+  it('B11 continues after a reconnect', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = await filled(channel, 4);
@@ -80,11 +80,11 @@ describe('B11 async iterators', () => {
       delivery.ack();
       if (delivery.text() === '3') break;
     }
-    // The ack of '1' was void: its channel was lost, and the broker delivers it again.
+    // The ack of '1' had no effect: its channel was lost, and the broker delivers the message again.
     expect(seen).toEqual(['0', '1', '1', '2', '3']);
   });
 
-  it('B11 throws when its queue is not there, or goes for good', async () => {
+  it('B11 throws when its queue does not exist, or is deleted for good', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const missing = channel.consume(harness.name());

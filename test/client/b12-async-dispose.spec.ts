@@ -26,7 +26,7 @@ describe('B12 Symbol.asyncDispose', () => {
     expect(await checker.basicGet(queue)).toBeUndefined();
   });
 
-  it('B12 also when the block throws', async () => {
+  it('B12 closes both also when the block throws', async () => {
     let connection: Connection | undefined;
     const block = async (): Promise<void> => {
       await using used = await harness.connect();

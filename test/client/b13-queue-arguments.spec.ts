@@ -15,7 +15,7 @@ describe('B13 priorities, TTL, stream and quorum arguments', () => {
     return { channel, queue, connection };
   }
 
-  it('B13 x-max-priority: the higher ones first', async () => {
+  it('B13 x-max-priority: messages of higher priority come first', async () => {
     const { channel, queue } = await queueWith({ 'x-max-priority': 5 });
     for (const priority of [1, 5, 3]) await channel.publish('', queue, `${priority}`, { priority });
     const got = [];
@@ -23,7 +23,7 @@ describe('B13 priorities, TTL, stream and quorum arguments', () => {
     expect(got.map(({ properties, body }) => [properties.priority, body.toString()])).toEqual([[5, '5'], [3, '3'], [1, '1']]); // prettier-ignore
   });
 
-  it('B13 x-priority: the consumer with the higher one gets it all while it can', async () => {
+  it('B13 x-priority: the consumer of higher priority receives all messages while it has room', async () => {
     const { channel, queue } = await queueWith({});
     const [low, high] = [new Inbox<Delivery>(), new Inbox<Delivery>()];
     await channel.basicConsume(queue, low.add, { arguments: { 'x-priority': 1 }, noAck: true });
@@ -33,7 +33,7 @@ describe('B13 priorities, TTL, stream and quorum arguments', () => {
     expect(low.all).toEqual([]);
   });
 
-  it('B13 TTL of the queue and of the message: expired ones are dead-lettered', async () => {
+  it('B13 TTL of the queue and of the message: expired messages are dead-lettered', async () => {
     const { channel, queue: dead } = await queueWith({});
     const inbox = new Inbox<Delivery>();
     await channel.basicConsume(dead, inbox.add, { noAck: true });
@@ -93,7 +93,7 @@ describe('B13 priorities, TTL, stream and quorum arguments', () => {
     );
     await channel.publish('', queue, 'last');
     const got = await inbox.take(expected.length + 1);
-    // A time is that of a whole chunk: what comes may begin earlier, never later.
+    // A timestamp offset selects a whole chunk: deliveries may begin earlier, never later.
     expect(got.map((delivery) => delivery.text()).slice(-expected.length - 1)).toEqual([...expected, 'last']);
     expect(typeof got[0]!.properties.headers!['x-stream-offset']).toBe('number');
   });

@@ -6,7 +6,7 @@ import { Inbox } from '../support/inbox.js';
 describe('B14 server-named queues after a reconnect', () => {
   const harness = useClientHarness();
 
-  it('B14 the name of before works for everything, whatever the queue is called now', async () => {
+  it('B14 the first name works in every call after the queue has another name', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const exchange = harness.name('x');
@@ -38,7 +38,7 @@ describe('B14 server-named queues after a reconnect', () => {
     await channel.queueDelete(queue);
   });
 
-  it('B14 a consumer added later by the old name survives the next loss too', async () => {
+  it('B14 a consumer added later by the first name survives the next loss too', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const { queue } = await channel.queueDeclare('', { exclusive: true });

@@ -17,7 +17,7 @@ const defaults: Endpoint = {
 describe('B15 the URI of the AMQP specification', () => {
   const harness = useClientHarness();
 
-  // The table of https://www.rabbitmq.com/docs/uri-spec, and more.
+  // The table of https://www.rabbitmq.com/docs/uri-spec, with further rows.
   it.each<[uri: string, endpoint: Partial<Endpoint>]>([
     ['amqp://user:pass@host:10000/vhost', { username: 'user', password: 'pass', host: 'host', port: 10_000, vhost: 'vhost' }],
     ['amqp://user%61:%61pass@ho%61st:10000/v%2fhost', { username: 'usera', password: 'apass', host: 'hoast', port: 10_000, vhost: 'v/host' }],
@@ -65,7 +65,7 @@ describe('B15 the URI of the AMQP specification', () => {
     expect(() => parseUri(uri)).toThrow(message);
   });
 
-  it('B15 against the broker: %2F and a lone slash are its default vhost, a vhost without a name is none', async () => {
+  it('B15 against the broker: %2F and a single slash name its default vhost, an empty name is refused', async () => {
     const { port } = sharedRabbit();
     await harness.connect({ urls: `amqp://guest:guest@localhost:${port}/%2F` });
     await harness.connect({ urls: `amqp://guest:guest@localhost:${port}` });
@@ -75,7 +75,7 @@ describe('B15 the URI of the AMQP specification', () => {
     expect(error['scope']).toBe('connection');
   });
 
-  it('B15 the parameters reach the negotiation; options go over them', async () => {
+  it('B15 the parameters reach the negotiation; options override them', async () => {
     const { port } = sharedRabbit();
     const uri = `amqp://localhost:${port}?frame_max=8192&channel_max=1&heartbeat=3`;
     const connection = await harness.connect({ urls: uri });

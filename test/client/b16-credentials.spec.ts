@@ -9,7 +9,7 @@ import { errorOf, eventOf, useClientHarness } from './support/client-harness.js'
 
 const USER = 'somebody';
 const SECRET = 'hunter2';
-/** As it would appear encoded, in base64 or in hexadecimal. */
+/** The encodings of the secret: plain, base64 and hexadecimal. */
 const FORMS = [SECRET, Buffer.from(SECRET).toString('base64').slice(0, 8), Buffer.from(SECRET).toString('hex')];
 
 function expectNoSecret(...things: unknown[]): void {
@@ -41,7 +41,7 @@ describe('B16 credentials never appear in an error or a log', () => {
     const { port } = sharedRabbit();
     await fails({ urls: `${login}127.0.0.1:${port}` });
     const error = await fails({ mechanisms: [mechanism({ username: USER, password: SECRET })] });
-    // Who it was may be told.
+    // The error may name the user.
     expect(error.message).toMatch(/ACCESS_REFUSED|refused/i);
   });
 
@@ -55,7 +55,7 @@ describe('B16 credentials never appear in an error or a log', () => {
       `${login}host?heartbeat=often`,
       `${login}ho st`,
       `amqp://${USER}:%${SECRET}@host`,
-      // Characters that should have been encoded.
+      // These characters should have been encoded.
       `amqp://${USER}:12/${SECRET}@host`,
       `amqp://${USER}:12?${SECRET}@host`,
       `amqp://${USER}:12#${SECRET}@host`,
@@ -68,7 +68,7 @@ describe('B16 credentials never appear in an error or a log', () => {
     await fails({ urls: [`${login}127.0.0.1:1`, `${login}host:99999`] });
   });
 
-  it('B16 a port where nobody listens, a host that is not there, a silent one, one that hangs up', async () => {
+  it('B16 a closed port, an unknown host, a silent one, one that closes the socket', async () => {
     await fails({ urls: `${login}127.0.0.1:1` });
     await fails({ urls: `${login}there.invalid` });
     const silent = await harness.server(() => undefined);
@@ -102,7 +102,7 @@ describe('B16 credentials never appear in an error or a log', () => {
     await fails({ credentials, mechanisms: [amqplain(credentials)] });
   });
 
-  it('B16 wrong options beside them', async () => {
+  it('B16 wrong options next to credentials', async () => {
     const credentials = { username: USER, password: SECRET };
     await fails({ credentials, urls: 'nowhere' });
     await fails({ credentials, frameMax: 100 });
@@ -110,7 +110,7 @@ describe('B16 credentials never appear in an error or a log', () => {
     expectNoSecret(await errorOf(connect(7 as never)));
   });
 
-  it('B16 a vhost that is refused after the login, and reconnects that fail, log included', async () => {
+  it('B16 a vhost that is refused after the login, and failed reconnects, log included', async () => {
     const logged: string[] = [];
     const seen: unknown[] = [];
     const server = await harness.server(async (peer, index) => {
@@ -139,7 +139,7 @@ describe('B16 credentials never appear in an error or a log', () => {
     expectNoSecret(seen, logged);
   });
 
-  it('B16 a connection, a channel or a delivery that somebody prints', async () => {
+  it('B16 a printed connection, channel or delivery', async () => {
     const uri = `amqp://guest:guest@127.0.0.1:${sharedRabbit().port}`;
     const credentials = { username: 'guest', password: 'guest' };
     const connection = await harness.connect({ urls: uri, credentials });

@@ -15,12 +15,12 @@ import {
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 
-/** Nobody listens on port 1. */
+/** No server listens on port 1. */
 const NOWHERE = 'amqp://127.0.0.1:1';
 
 const harness = useClientHarness();
 
-/** A connection to where there is no broker, until `begin()`. */
+/** Creates a connection without a broker, until `begin()`. */
 function early(options: ConnectionOptions = {}): { connection: Connection; begin: () => void } {
   let urls = NOWHERE;
   const connection = harness.watch(
@@ -36,7 +36,7 @@ function early(options: ConnectionOptions = {}): { connection: Connection; begin
 }
 
 describe('A connection that is not open yet', () => {
-  it('connects by itself, and what waited for it is done in order', async () => {
+  it('connects by itself, and waiting calls run in order', async () => {
     const { connection, begin } = early();
     expect(connection.state).toBe('connecting');
     const queue = harness.name();
@@ -54,7 +54,7 @@ describe('A connection that is not open yet', () => {
     expect((await channel.basicGet(queue, { noAck: true }))?.text()).toBe('a');
   });
 
-  it('tells when a channel can be used: after its first opening, and not after its end', async () => {
+  it('reports when a channel can be used: after its first opening, and not after its end', async () => {
     const { connection, begin } = early();
     const channel = connection.channel();
     expect(await errorOf(channel.whenOpen({ timeout: 1 }))).toBeInstanceOf(TimeoutError);
@@ -66,7 +66,7 @@ describe('A connection that is not open yet', () => {
     expect(await errorOf(channel.whenOpen())).toBeInstanceOf(ChannelClosedError);
   });
 
-  it('keeps publishes, and sends them when it is there', async () => {
+  it('keeps publishes, and sends them once it is open', async () => {
     const { connection, begin } = early();
     const queue = harness.name();
     const channel = connection.channel({ confirm: true });
@@ -99,7 +99,7 @@ describe('A connection that is not open yet', () => {
     });
   });
 
-  it('may be closed, and tells all who wait', async () => {
+  it('may be closed, and rejects all waiting calls', async () => {
     const { connection } = early();
     const channel = connection.channel();
     const waits = [connection.whenOpen(), channel.queueDeclare('q'), connection.openChannel()].map((wait) =>
@@ -124,7 +124,7 @@ describe('A connection that is not open yet', () => {
     expect(await errorOf(connection.whenOpen())).toBe(reason);
   });
 
-  it('gives up after its attempts, and at once where no attempt can help', async () => {
+  it('gives up after its attempts, and at once for errors that no attempt can resolve', async () => {
     const { connection } = early({ reconnect: { initialDelay: 1, maxDelay: 1, attempts: 2 } });
     const gaveUp = (await connection.closed)!;
     expect(gaveUp).toBeInstanceOf(ConnectionClosedError);
@@ -154,7 +154,7 @@ describe('N3.7 The log of an outage', () => {
     expect(lines[2]).toMatch(/ ms, further failures are not logged$/);
   });
 
-  it('has none after a listener has closed it', async () => {
+  it('has no failed attempt after a listener has closed the connection', async () => {
     const lines: string[] = [];
     const stop = new AbortController();
     const { connection } = early({ signal: stop.signal, logger: { warn: (line) => lines.push(line) } });
@@ -164,8 +164,8 @@ describe('N3.7 The log of an outage', () => {
   });
 });
 
-describe('A channel with something to be done first', () => {
-  it('keeps publishes until that is done, and sends them in order', async () => {
+describe('A channel with a preparation', () => {
+  it('keeps publishes until the preparation is done, and sends them in order', async () => {
     const connection = await harness.connect();
     const queue = harness.name();
     const stop = new AbortController();
@@ -179,7 +179,7 @@ describe('A channel with something to be done first', () => {
     expect(await Promise.all(published)).toEqual([1, 2]);
   });
 
-  it('closes with the error of what could not be done', async () => {
+  it('closes with the error of the preparation', async () => {
     const connection = await harness.connect();
     const error = new Error('no such thing');
     const channel = connection.channel({ confirm: true, openAfter: () => Promise.reject(error) });
@@ -192,7 +192,7 @@ describe('A channel with something to be done first', () => {
     expect(await errorOf(connection.openChannel({ openAfter: () => Promise.reject(error) }))).toBe(error);
   });
 
-  it('does it again on the next connection', async () => {
+  it('repeats the preparation on the next connection', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     let times = 0;
     const openAfter = async (): Promise<void> => {
@@ -209,8 +209,8 @@ describe('A channel with something to be done first', () => {
   });
 });
 
-describe('A consumer that comes before its channel is open', () => {
-  it('is registered before what waits is published', async () => {
+describe('A consumer that is added before its channel is open', () => {
+  it('is registered before the waiting publishes are sent', async () => {
     const { connection, begin } = early();
     const channel = connection.channel({ confirm: true });
     const asked = channel.publish('', 'nobody-answers', 'x', { replyTo: 'amq.rabbitmq.reply-to' });
@@ -220,7 +220,7 @@ describe('A consumer that comes before its channel is open', () => {
     expect((await consuming).active).toBe(true);
   });
 
-  it('goes when nobody waits for it any more', async () => {
+  it('is removed when its caller aborts', async () => {
     const { connection, begin } = early();
     const channel = connection.channel();
     const consuming = errorOf(channel.basicConsume('amq.rabbitmq.reply-to', () => {}, { noAck: true, timeout: 10 }));
@@ -231,8 +231,8 @@ describe('A consumer that comes before its channel is open', () => {
   });
 });
 
-describe('A channel that looks for exchanges', () => {
-  it('fails what is published to a missing one, and nothing else', async () => {
+describe('A channel that checks exchanges', () => {
+  it('fails only publishes to a missing exchange', async () => {
     const connection = await harness.connect();
     const queue = harness.name();
     const missing = harness.name();
@@ -257,7 +257,7 @@ describe('A channel that looks for exchanges', () => {
     await channel.exchangeDelete(missing);
   });
 
-  it('says what a publish waits for that is late', async () => {
+  it('names the cause in the error of a publish that times out', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, findExchanges: true });
     proxy.stall();
@@ -279,7 +279,7 @@ describe('A channel that is not open yet', () => {
     expect(await channel.publish('', queue, 'x', { mandatory: true })).toBe(1);
   });
 
-  it('closes with the error when the connection has no number left', async () => {
+  it('closes with the error when the connection has no channel number left', async () => {
     const connection = await harness.connect({ channelMax: 1 });
     await connection.openChannel();
     const channel = connection.channel({ confirm: true });
@@ -289,7 +289,7 @@ describe('A channel that is not open yet', () => {
     expect(await errorOf(connection.openChannel())).toBeInstanceOf(NotAllowedError);
   });
 
-  it('opens on the next connection when this one is lost meanwhile, but for one that openChannel() waits for', async () => {
+  it('opens on the next connection after a loss, except a channel that openChannel() waits for', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     proxy.stall();
     const opening = errorOf(connection.openChannel({ confirm: true }));
@@ -301,7 +301,7 @@ describe('A channel that is not open yet', () => {
     expect(await published).toBe(1);
   });
 
-  it('closes when what waits for it is sent', async () => {
+  it('close() sends the waiting publishes first', async () => {
     const { connection, begin } = early();
     const channel = connection.channel({ confirm: true });
     const published = channel.publish('amq.fanout', '', 'x');
@@ -314,7 +314,7 @@ describe('A channel that is not open yet', () => {
 });
 
 describe('withScratchChannel', () => {
-  it('resolves with what the work makes, and leaves no channel', async () => {
+  it('resolves with the result of the work, and leaves no channel open', async () => {
     const connection = await harness.connect({ channelMax: 1 });
     const queue = harness.name();
     for (let turn = 0; turn < 3; turn++) {
@@ -322,7 +322,7 @@ describe('withScratchChannel', () => {
     }
   });
 
-  it('rejects with what the work throws; no other channel is closed', async () => {
+  it('rejects with the error of the work; no other channel is closed', async () => {
     const connection = await harness.connect();
     const other = await connection.openChannel();
     const looking = connection.withScratchChannel((channel) => channel.queueDeclare(harness.name(), { passive: true }));

@@ -5,7 +5,7 @@ import { errorOf, eventOf, eventually, useClientHarness } from './support/client
 describe('C1 returns tied to the publish promise', () => {
   const harness = useClientHarness();
 
-  it('C1 exactly the unroutable ones reject, many in flight, with what came back', async () => {
+  it('C1 exactly the unroutable publishes reject, many in flight, with the returned message', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const [exchange, queue] = [harness.name('x'), harness.name()];
     await channel.exchangeDeclare(exchange, 'direct');
@@ -25,13 +25,13 @@ describe('C1 returns tied to the publish promise', () => {
       expect(error).toBeInstanceOf(MessageReturnedError);
       expect(error).toMatchObject({ replyCode: 312, exchange, routingKey: 'unbound' });
       expect(error.returned.body.toString()).toBe(`${n}`);
-      // No private header, nothing added.
+      // The client adds no private header.
       expect(error.returned.properties).toEqual({ type: 't' });
     });
     expect(events).toBe(0);
   });
 
-  it('C1 without a promise that waits for it, it is an event', async () => {
+  it('C1 a return without a waiting promise is an event', async () => {
     const channel = await (await harness.connect()).openChannel();
     const returned = eventOf<[{ replyCode: number; body: Buffer }]>(channel, 'return');
     await channel.publish('', harness.name(), 'x', { mandatory: true });
@@ -44,7 +44,7 @@ describe('C1 returns tied to the publish promise', () => {
 describe('C2 a bound on unconfirmed publishes', () => {
   const harness = useClientHarness();
 
-  it('C2 beyond it publishes wait, in order, and go on as confirms come', async () => {
+  it('C2 publishes beyond the bound wait in order, and are sent as confirms arrive', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: 4, maxWaiting: 5 });
     const queue = harness.name();
@@ -58,7 +58,7 @@ describe('C2 a bound on unconfirmed publishes', () => {
     expect(tenth).toBeInstanceOf(PublishRefusedError);
     expect(tenth.message).toMatch(/5 publishes wait already/);
     await eventually(async () => (await count()) === 4);
-    // All that was sent before a heartbeat has arrived with it; no fifth message was.
+    // All publishes sent before a heartbeat arrive before it; a fifth one is not among them.
     connection.sendHeartbeat();
     expect(await count()).toBe(4);
 

@@ -6,7 +6,7 @@ import { errorOf, eventOf, useClientHarness } from './support/client-harness.js'
 describe('C3 AbortSignal on everything that waits', () => {
   const harness = useClientHarness();
 
-  it('C3 every wait ends with the reason, what was begun is tidied up, no listener is left', async () => {
+  it('C3 every wait ends with the reason, started work is undone, no listener is left', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const transactional = await connection.openChannel();
@@ -46,7 +46,7 @@ describe('C3 AbortSignal on everything that waits', () => {
     for (const [name, wait] of Object.entries(waits)) expect([name, await errorOf(wait)]).toEqual([name, reason]);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     proxy.resume();
-    // Late replies are taken and dropped; the channel is as good as before.
+    // Late replies are read and dropped; the channel still works.
     await channel.publish('', queue, 'y');
     expect(channel.isOpen).toBe(true);
   });
@@ -70,7 +70,7 @@ describe('C3 AbortSignal on everything that waits', () => {
     for (const wait of waits) expect((await errorOf(wait)).message).toBe('enough');
   });
 
-  it('C3 a no-ack consumer whose caller left takes nothing along', async () => {
+  it('C3 an aborted no-ack consumer does not close its channel', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -84,7 +84,7 @@ describe('C3 AbortSignal on everything that waits', () => {
     let lost = 0;
     channel.on('lost', () => lost++);
     proxy.resume();
-    // What comes for it must not be settled: that would be an unknown delivery tag, and close the channel.
+    // A delivery for the aborted consumer must not be settled: its tag is unknown, and would close the channel.
     await channel.publish('', queue, 'y');
     await channel.basicQos(1);
     expect(lost).toBe(0);
@@ -94,7 +94,7 @@ describe('C3 AbortSignal on everything that waits', () => {
 describe('C4 lossless 64-bit integers', () => {
   const harness = useClientHarness();
 
-  it('C4 through a real broker, at every edge', async () => {
+  it('C4 pass through a real broker, at every boundary value', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });

@@ -17,7 +17,7 @@ describe('C5 a maximum inbound message size', () => {
     return { publisher, channel, queue, dead };
   }
 
-  it('C5 a larger one is rejected without being buffered, told, and dead-lettered; the next ones come', async () => {
+  it('C5 a larger message is rejected unbuffered, reported, and dead-lettered; the next ones arrive', async () => {
     const { publisher, channel, queue, dead } = await setup(1_000);
     const inbox = new Inbox<Delivery>();
     const handler: DeliveryHandler = (delivery) => {
@@ -39,7 +39,7 @@ describe('C5 a maximum inbound message size', () => {
     expect(harness.warnings.join()).toMatch(/300000 bytes; maxMessageSize is 1000/);
   });
 
-  it('C5 basic.get: its call rejects, the channel goes on', async () => {
+  it('C5 basic.get: its call rejects, the channel stays open', async () => {
     const { publisher, channel, queue } = await setup(10);
     await publisher.publish('', queue, 'eleven bytes');
     await publisher.publish('', queue, 'ten');
@@ -47,7 +47,7 @@ describe('C5 a maximum inbound message size', () => {
     expect((await channel.basicGet(queue, { noAck: true }))!.text()).toBe('ten');
   });
 
-  it('C5 a size that is only announced allocates nothing', async () => {
+  it('C5 the size in a content header allocates nothing', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake({ frameMax: 131_072 });
       const channel = await peer.acceptChannel();
@@ -65,7 +65,7 @@ describe('C5 a maximum inbound message size', () => {
     const connection = await harness.connect({ urls: server.url, reconnect: false, maxMessageSize: Infinity });
     const channel = await connection.openChannel();
     await channel.basicConsume('q', () => undefined).catch(() => undefined);
-    await connection.closed; // content, then a method: 505
+    await connection.closed; // a method within a content is refused with 505
     const after = process.memoryUsage();
     expect(after.external + after.arrayBuffers - before.external - before.arrayBuffers).toBeLessThan(32 * 1024 * 1024);
   });

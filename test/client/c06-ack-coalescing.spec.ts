@@ -28,9 +28,9 @@ describe('C6 contiguous acks become one', () => {
     return { deliveries: await inbox.take(count), broker, channel, connection };
   }
 
-  /** What the broker hears, in its order, up to the heartbeat behind it. */
+  /** Returns the settlements that the broker receives, in order, up to the next heartbeat. */
   async function settlements(broker: Peer, connection: Connection): Promise<string[]> {
-    // The acks of a tick are written with its flush: then the heartbeat.
+    // The acks of a tick are written with its flush, before the heartbeat.
     await new Promise((resolve) => setImmediate(resolve));
     connection.sendHeartbeat();
     await broker.next((frame) => frame.kind === 'heartbeat');
@@ -44,25 +44,25 @@ describe('C6 contiguous acks become one', () => {
     });
   }
 
-  it('C6 a tick’s acks from the oldest on: one, multiple', async () => {
+  it('C6 contiguous acks of a tick, from the oldest on, become one ack with multiple', async () => {
     const { deliveries, broker, connection } = await delivered(100);
     for (const delivery of deliveries) delivery.ack();
     expect(await settlements(broker, connection)).toEqual(['ack 100 multiple']);
   });
 
-  it('C6 in whatever order they come', async () => {
+  it('C6 acks in any order become one', async () => {
     const { deliveries, broker, connection } = await delivered(5);
     for (const index of [2, 0, 4, 1, 3]) deliveries[index]!.ack();
     expect(await settlements(broker, connection)).toEqual(['ack 5 multiple']);
   });
 
-  it('C6 never across one that is not settled', async () => {
+  it('C6 an ack never covers a delivery that is not settled', async () => {
     const { deliveries, broker, connection } = await delivered(6);
     for (const index of [0, 1, 3, 4]) deliveries[index]!.ack();
     expect(await settlements(broker, connection)).toEqual(['ack 2 multiple', 'ack 4', 'ack 5']);
   });
 
-  it('C6 over a nack: it has had its own settlement', async () => {
+  it('C6 an ack with multiple may pass a nack, which is already settled', async () => {
     const { deliveries, broker, connection } = await delivered(4);
     deliveries[0]!.ack();
     deliveries[1]!.nack();
@@ -70,20 +70,20 @@ describe('C6 contiguous acks become one', () => {
     expect(await settlements(broker, connection)).toEqual(['nack 2', 'ack 3 multiple']);
   });
 
-  it('C6 one alone is one, not multiple', async () => {
+  it('C6 a single ack has no multiple', async () => {
     const { deliveries, broker, connection } = await delivered(3);
     deliveries[0]!.ack();
     expect(await settlements(broker, connection)).toEqual(['ack 1']);
   });
 
-  it('C6 an ack with multiple by hand takes what gathered before it along, in order', async () => {
+  it('C6 a user’s ack with multiple includes the gathered acks before it, in order', async () => {
     const { deliveries, broker, connection } = await delivered(5);
     deliveries[4]!.ack();
     deliveries[2]!.ack({ multiple: true });
     expect(await settlements(broker, connection)).toEqual(['ack 5', 'ack 3 multiple']);
   });
 
-  it('C6 flushed before close', async () => {
+  it('C6 gathered acks are flushed before close', async () => {
     const { deliveries, broker, channel, connection } = await delivered(3);
     for (const delivery of deliveries) delivery.ack();
     broker.agreeToClose();

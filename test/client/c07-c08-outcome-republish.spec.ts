@@ -34,7 +34,7 @@ describe("C7 outcome 'unknown' when a connection is lost", () => {
     expect((await unsent).outcome).toBe('not-sent');
   });
 
-  it('C7 a call that was under way is unknown as well; one after the loss is not-sent', async () => {
+  it('C7 a call under way at the loss is unknown as well; one after the loss is not-sent', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ reconnect: false });
     const channel = await connection.openChannel();
     proxy.stall('toClient');
@@ -47,7 +47,7 @@ describe("C7 outcome 'unknown' when a connection is lost", () => {
     expect(late.outcome).toBe('not-sent');
   });
 
-  it('C7 the innocent under a channel error of another are unknown, with the broker’s error as the cause', async () => {
+  it('C7 publishes under a channel error of another call are unknown, with the broker’s error as the cause', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const [queue, missing] = [harness.name(), harness.name('x')];
@@ -87,11 +87,11 @@ describe('C8 republish of unconfirmed messages', () => {
     await reconnected;
   }
 
-  it('C8 the promises go on over the loss: at least once', async () => {
+  it('C8 the promises stay pending over the loss: at least once', async () => {
     const { connection, proxy, channel, queue, inbox } = await stalled(true);
     proxy.stall('toClient');
     const publishes = Array.from({ length: 20 }, (_, n) => channel.publish('', queue, `${n}`, { messageId: `${n}` }));
-    await inbox.take(20); // they have arrived, and no confirm has
+    await inbox.take(20); // the messages have arrived, and no confirm has
     proxy.resume('toServer');
     const reconnected = back(connection, () => {
       proxy.cut();
@@ -103,7 +103,7 @@ describe('C8 republish of unconfirmed messages', () => {
     expect(again.map(({ properties }) => properties.messageId)).toEqual(Array.from({ length: 20 }, (_, n) => `${n}`));
   });
 
-  it('C8 those that never reached the broker arrive, in order, before what is published later', async () => {
+  it('C8 messages that never reached the broker arrive in order, before later publishes', async () => {
     const { connection, proxy, channel, queue, inbox } = await stalled(true);
     proxy.stall('toServer');
     const publishes = [1, 2, 3].map((n) => channel.publish('', queue, `${n}`));

@@ -29,7 +29,7 @@ describe('C9 node:diagnostics_channel events', () => {
     return seen;
   }
 
-  it('C9 connect: every link, the first and the later ones', async () => {
+  it('C9 connect: every link, including reconnects', async () => {
     const connects = listen<ConnectMessage>('connect', ({ connectionName }) => connectionName === 'c9');
     const { connection, proxy } = await harness.connectThroughProxy({ connectionName: 'c9' });
     const address = `127.0.0.1:${proxy.port}`;
@@ -62,7 +62,7 @@ describe('C9 node:diagnostics_channel events', () => {
 
     const inbox = new Inbox<Delivery>();
     const consumer = await channel.basicConsume(queue, (delivery) => {
-      // Before the handler runs.
+      // The event precedes the handler.
       expect(delivers.at(-1)!.delivery).toBe(delivery);
       inbox.add(delivery);
     });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { ConnectionError, UnexpectedPeerError } from '../../lib/client/index.js';
 import { errorOf, useClientHarness } from './support/client-harness.js';
 
-// Against a real TLS listener, both ways round: a21-tls.spec.ts.
+// See a21-tls.spec.ts for a real TLS listener, in both directions.
 describe('C10 wrong-port detection', () => {
   const harness = useClientHarness();
 
@@ -13,7 +13,7 @@ describe('C10 wrong-port detection', () => {
     return (await harness.server((peer) => peer.raw(bytes))).url;
   }
 
-  it('C10 a real HTTP server is named as such, with what to do', async () => {
+  it('C10 a real HTTP server is named as such, with a remedy', async () => {
     const http = createHttpServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
     await once(http, 'listening');
     harness.cleanup(() => http.close());
@@ -39,7 +39,7 @@ describe('C10 wrong-port detection', () => {
     expect(error.message).toMatch(message);
   });
 
-  it('C10 any other is typed, at once: it does not wait for its deadline', async () => {
+  it('C10 any other server is a typed error at once, not at the deadline', async () => {
     for (const banner of ['SSH-2.0-OpenSSH_9\r\n', '220 mail ESMTP\r\n', '-ERR\r\n', '\0']) {
       const error = await errorOf(harness.connect({ urls: await saying(Buffer.from(banner)) }), 2_000);
       expect(error).toBeInstanceOf(ConnectionError);

@@ -16,7 +16,7 @@ import type { Peer } from './support/scripted-server.js';
 
 type Answer = 'ack' | 'nack' | 'nothing' | 'channel.close';
 
-/** A publish as the server sees it. `generation` counts the channels that were opened, from 1. */
+/** A publish as the server receives it. `generation` counts the opened channels, from 1. */
 interface Published {
   readonly generation: number;
   readonly channel: number;
@@ -24,14 +24,14 @@ interface Published {
   readonly routingKey: string;
 }
 
-/** A server that answers everything, and publishes as a test says. */
+/** A server that answers every method, and publishes as the test says. */
 class Broker {
   readonly published: Published[] = [];
-  /** Numbers of the channels that were opened, and of those that the client closed. */
+  /** The numbers of the opened channels, and of those that the client closed. */
   readonly opened: number[] = [];
   readonly closed: number[] = [];
   readonly consumers: number[] = [];
-  /** Whether channel.close is answered. */
+  /** Whether the server answers channel.close. */
   closes = true;
   peer: Peer | undefined;
 
@@ -99,13 +99,13 @@ class Broker {
   }
 }
 
-/** ms within which a channel is held, to be opened anew, after the first refusal. */
+/** Milliseconds of the first delay before a channel is opened anew after a refusal. */
 const FIRST_DELAY = 50;
 
-/** ms within which a lost connection is tried again. */
+/** Milliseconds of the delay before a reconnect. */
 const RECONNECT_DELAY = 100;
 
-/** Two hundred times as fast. */
+/** The clock runs two hundred times as fast. */
 const FAST = 200;
 const fastClock: Clock = {
   now: () => systemClock.now() * FAST,
@@ -117,7 +117,7 @@ const fastClock: Clock = {
 describe('C11 a channel that was opened before a new leader was elected', () => {
   const harness = useClientHarness();
 
-  /** With a channel in confirm mode on a scripted broker. */
+  /** Opens a channel in confirm mode on a scripted broker. */
   async function open(
     answer: (publish: Published) => Answer,
     options: ChannelOptions = {},
@@ -134,7 +134,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
   const slowBeforeElection = (publish: Published): Answer =>
     publish.generation === 1 && publish.routingKey === 'slow' ? 'nothing' : beforeElection(publish);
 
-  it('C11 is opened anew, under its number, by the restore path: what is published then is confirmed', async () => {
+  it('C11 is opened anew under its number by the restore: later publishes are confirmed', async () => {
     const { broker, channel } = await open(beforeElection);
     const handled = new Inbox();
     await channel.basicConsume('q', (delivery) => handled.add(delivery));
@@ -161,19 +161,19 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(await channel.publish('', 'q', 'taken')).toBe(1);
   });
 
-  it('C11 with republishUnconfirmed what was refused is sent again, before what came later', async () => {
+  it('C11 with republishUnconfirmed refused publishes are sent again, before later ones', async () => {
     const { broker, channel } = await open(beforeElection, { republishUnconfirmed: true, maxUnconfirmed: 3 });
     const all = ['a', 'b', 'c', 'd', 'e'].map((text) => channel.publish('', 'q', text));
     await Promise.all(all);
     const again = broker.published.filter(({ generation }) => generation === 2);
     expect(again.map(({ tag }) => tag)).toEqual([1, 2, 3, 4, 5]);
-    // They count as unconfirmed: the others wait.
+    // The held publishes count as unconfirmed, so the others wait.
     expect(broker.published.length - again.length).toBe(3);
     const bodies = broker.peer!.frames.flatMap((frame) => (frame.kind === 'body' ? [String(frame.payload)] : []));
     expect(bodies.slice(-5)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
-  it('C11 what is refused of a route that had a message taken is refused for another reason', async () => {
+  it('C11 is not opened anew when the route of the refused publish has worked before', async () => {
     const clock = new ManualClock();
     const { broker, channel } = await open(({ tag }) => (tag % 2 === 1 ? 'ack' : 'nack'), {}, { clock });
     for (let round = 0; round < 3; round++) {
@@ -184,7 +184,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(broker).toMatchObject({ opened: [1], closed: [] });
   });
 
-  it('C11 another route of the same channel that is well does not hide it', async () => {
+  it('C11 is opened anew although another route of the same channel works', async () => {
     const { channel } = await open(({ generation, routingKey }) =>
       generation === 1 && routingKey === 'stale' ? 'nack' : 'ack',
     );
@@ -194,7 +194,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     await channel.publish('', 'stale', '');
   });
 
-  it('C11 waits for the confirms of what is under way, and sends nothing new meanwhile', async () => {
+  it('C11 waits for the confirms of the publishes under way, and holds new ones until then', async () => {
     const clock = new ManualClock();
     const { broker, channel } = await open(slowBeforeElection, {}, { clock });
     const slow = channel.publish('', 'slow', '');
@@ -213,7 +213,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     ]);
   });
 
-  it('C11 what is not confirmed within a second is unknown', async () => {
+  it('C11 publishes that are not confirmed within a second are unknown', async () => {
     const clock = new ManualClock();
     const { channel } = await open(slowBeforeElection, {}, { clock });
     const hangs = errorOf<ChannelClosedError>(channel.publish('', 'slow', ''));
@@ -225,7 +225,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     await channel.publish('', 'slow', '');
   });
 
-  it('C11 on another connection, where the broker does not close it', async () => {
+  it('C11 moves to another connection when the broker does not close it', async () => {
     const clock = new ManualClock();
     const { broker, connection, channel } = await open(beforeElection, {}, { clock });
     broker.closes = false;
@@ -245,7 +245,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(broker).toMatchObject({ opened: [1, 1], closed: [1] });
   });
 
-  it('C11 close() while the broker does not close it harms nothing else', async () => {
+  it('C11 close() affects no other channel when the broker does not answer', async () => {
     const clock = new ManualClock();
     const { broker, connection, channel } = await open(beforeElection, {}, { clock });
     broker.closes = false;
@@ -261,7 +261,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(broker.opened).toEqual([1, 2, 3, 1]);
   });
 
-  it('C11 ten times at most; then a refusal is a refusal', async () => {
+  it('C11 is opened anew ten times at most; later refusals reject the publish', async () => {
     const { broker, channel } = await open(
       () => 'nack',
       { republishUnconfirmed: true, publishTimeout: 3_600_000 },
@@ -273,7 +273,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(broker.opened).toHaveLength(11);
   });
 
-  it('C11 not with restore: false', async () => {
+  it('C11 is not opened anew with restore: false', async () => {
     const clock = new ManualClock();
     const { broker, channel } = await open(() => 'nack', { restore: false }, { clock });
     for (let round = 0; round < 3; round++) {
@@ -283,7 +283,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(broker).toMatchObject({ opened: [1], closed: [] });
   });
 
-  it('C11 close() meanwhile waits for it, with all outcomes told', async () => {
+  it('C11 close() waits for the renewal, with all outcomes reported', async () => {
     const clock = new ManualClock();
     const { broker, channel } = await open(slowBeforeElection, {}, { clock });
     const slow = channel.publish('', 'slow', '');
@@ -295,7 +295,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     expect(await Promise.all([slow, waiting, closed])).toEqual([1, 1, undefined]);
   });
 
-  it('C11 one restore when the connection, or the channel, is lost meanwhile', async () => {
+  it('C11 is restored once when the connection or the channel is lost during the renewal', async () => {
     for (const loss of ['connection', 'channel'] as const) {
       const clock = new ManualClock();
       const { broker, connection, channel } = await open(slowBeforeElection, {}, { clock });
@@ -309,7 +309,7 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
       else broker.reply(broker.published[0]!, 'channel.close');
       await slow;
       await lost;
-      // Past the wait before a reconnect, and the second that the renewal would have waited.
+      // Moves past the delay before a reconnect, and the second that the renewal would have waited.
       clock.advance(RECONNECT_DELAY + 1_000);
       await restored;
       await channel.publish('', 'stale', '');

@@ -44,7 +44,7 @@ describe('K2 the end of a channel', () => {
     expect(behindClose(peer)).toEqual(['connection.close']);
   });
 
-  it('K2.2 acks and calls behind channel.close write nothing', async () => {
+  it('K2.2 acks and calls after channel.close write nothing', async () => {
     const { peer, connection, channel, number } = await onPeer();
     const get = channel.basicGet('q');
     await peer.expect('basic.get');
@@ -67,7 +67,7 @@ describe('K2 the end of a channel', () => {
     expect(behindClose(peer)).toEqual(['connection.close']);
   });
 
-  it('K2.3 openChannel() with a signal that is aborted: nothing on the wire', async () => {
+  it('K2.3 openChannel() with an aborted signal writes nothing', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       peer.agreeToClose();
@@ -90,7 +90,7 @@ describe('K2 the end of a channel', () => {
     },
   );
 
-  it('K2.6 a second connection.close() with an earlier deadline counts, too', async () => {
+  it('K2.6 the earlier deadline of a second connection.close() applies', async () => {
     const server = await harness.server((peer) => peer.handshake());
     const connection = await harness.connect({ urls: server.url });
     const long = connection.close({ timeout: 600_000 });
@@ -122,7 +122,7 @@ describe('K2 the end of a channel', () => {
         steps.add('closed');
       });
       await steps.next();
-      // The consumer is cancelled: from here on only the handlers are waited for.
+      // The consumer is cancelled: the close now waits only for the handlers.
       await eventually(() => endpointOf(channel).consumers.list().length === 0);
       expect(steps.all).toEqual(['other begins']);
       release.resolve();
@@ -133,7 +133,7 @@ describe('K2 the end of a channel', () => {
     },
   );
 
-  it('K2.9 a handler that asks while somebody else closes already', async () => {
+  it('K2.9 a handler that calls close() while the channel is being closed', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue);
@@ -159,7 +159,7 @@ describe('K2 the end of a channel', () => {
     expect(names(peer).filter((name) => name === 'channel.open')).toHaveLength(1);
   });
 
-  it('K2 both sides close: each is answered', async () => {
+  it('K2 close from both sides: each is answered', async () => {
     const { peer, channel, number } = await onPeer();
     const closed = channel.close({ timeout: 20 });
     await peer.expect('channel.close');
@@ -170,7 +170,7 @@ describe('K2 the end of a channel', () => {
     peer.agreeToClose();
   });
 
-  it('K2 both sides close, and the answer to ours comes behind the close of the broker', async () => {
+  it('K2 close from both sides, with the broker’s close before its close-ok', async () => {
     const { connection, peer, channel, number } = await onPeer();
     const closed = channel.close();
     await peer.expect('channel.close');
@@ -185,7 +185,7 @@ describe('K2 the end of a channel', () => {
     peer.agreeToClose();
   });
 
-  it('K2 a call that times out while the channel lives leaves it as it was', async () => {
+  it('K2 a call that times out does not affect its open channel', async () => {
     const { peer, channel, number } = await onPeer();
     expect(await errorOf(channel.queuePurge('q', { timeout: 20 }))).toBeInstanceOf(TimeoutError);
     await peer.expect('queue.purge');

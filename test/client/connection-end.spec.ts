@@ -51,7 +51,7 @@ describe('K2 the end of a connection', () => {
     expect(server.peers).toHaveLength(1);
   });
 
-  it('K2.5 lost, and closed by who hears of it: no reconnect', async () => {
+  it('K2.5 close() in the listener of a loss: no reconnect', async () => {
     const server = await harness.server((peer) => peer.handshake());
     const connection = await harness.connect({ urls: server.url });
     connection.once('disconnected', () => void connection.close());
@@ -61,20 +61,20 @@ describe('K2 the end of a connection', () => {
     expect(server.peers).toHaveLength(1);
   });
 
-  it('K2.7 urls that never come: the deadline covers them', async () => {
+  it('K2.7 the deadline covers urls that never resolve', async () => {
     const error = await errorOf(harness.connect({ urls: () => new Promise(() => {}), connectTimeout: 50 }));
     expect(error).toBeInstanceOf(TimeoutError);
     expect(error.message).toContain('urls');
   });
 
-  it('K2.7 urls that never come: the signal covers them', async () => {
+  it('K2.7 the signal covers urls that never resolve', async () => {
     const stop = new AbortController();
     const connecting = errorOf(harness.connect({ urls: () => new Promise(() => {}), signal: stop.signal }));
     stop.abort(new Error('enough'));
     expect((await connecting).message).toBe('enough');
   });
 
-  it('K2.7 a login that never answers its challenge: the deadline covers it', async () => {
+  it('K2.7 the deadline covers a login that never answers its challenge', async () => {
     const server = await harness.server(async (peer) => {
       await peer.greet({ mechanisms: 'SLOW' });
       peer.send(0, 'connection.secure', { challenge: Buffer.from('?') });
@@ -84,7 +84,7 @@ describe('K2 the end of a connection', () => {
     expect(error).toBeInstanceOf(TimeoutError);
   });
 
-  it('K2.7 a createSocket that never comes: the signal covers it', async () => {
+  it('K2.7 the signal covers a createSocket that never resolves', async () => {
     const stop = new AbortController();
     const connecting = errorOf(
       harness.connect({ createSocket: () => new Promise(() => {}), signal: stop.signal, connectTimeout: Infinity }),
@@ -93,7 +93,7 @@ describe('K2 the end of a connection', () => {
     expect((await connecting).message).toBe('enough');
   });
 
-  it('K2 blocked, lost, and back: publishes go on', async () => {
+  it('K2 publishes continue after a block, a loss and a reconnect', async () => {
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
       await peer.acceptChannel();
@@ -112,7 +112,7 @@ describe('K2 the end of a connection', () => {
     expect(await publish).toBe(0);
   });
 
-  it('K2 paused by channel.flow, lost, and back: publishes go on', async () => {
+  it('K2 publishes continue after a pause by channel.flow, a loss and a reconnect', async () => {
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
       const number = await peer.acceptChannel();
@@ -129,7 +129,7 @@ describe('K2 the end of a connection', () => {
     expect(await publish).toBe(0);
   });
 
-  it('K4.2 a logger that throws, or rejects, harms nothing', async () => {
+  it('K4.2 a logger that throws or rejects has no effect', async () => {
     const lines = new Inbox<string>();
     const warn = (message: string): never | Promise<never> => {
       lines.add(message);
@@ -158,7 +158,7 @@ describe('K2 the end of a connection', () => {
     expect(lines.all.length).toBeGreaterThan(1);
   });
 
-  it('K4.2 a socket of somebody’s own that throws is a lost connection', async () => {
+  it('K4.2 a user’s socket that throws is a lost connection', async () => {
     const broken = new Duplex({ read() {} });
     broken.write = () => {
       throw new Error('no socket');

@@ -25,7 +25,7 @@ const deliver = (peer: Peer, channel: number, deliveryTag: number, body = `${del
 const sent = (peer: Peer, name: string): number =>
   peer.frames.filter((frame) => frame.kind === 'method' && frame.method.name === name).length;
 
-/** A handler that notes each message, and returns once it is released. */
+/** Returns a handler that records each message, and returns once it is released. */
 function heldHandler() {
   const release = new Deferred<void>();
   const inbox = new Inbox<string>();
@@ -36,7 +36,7 @@ function heldHandler() {
   return { release, inbox, handler };
 }
 
-/** The broker blocks the connection, and the client knows it. */
+/** Blocks the connection; resolves once the client knows. */
 async function block(peer: Peer, connection: Connection): Promise<void> {
   peer.send(0, 'connection.blocked', { reason: 'low on memory' });
   await eventOf(connection, 'blocked');
@@ -45,7 +45,7 @@ async function block(peer: Peer, connection: Connection): Promise<void> {
 describe('K2 the end of a consumer', () => {
   const harness = useClientHarness();
 
-  /** A channel on a peer that has accepted one consumer of it; what it does then is the test's. */
+  /** Opens a channel on a peer that has accepted one consumer; the test continues the script. */
   async function consuming(
     handler: (delivery: Delivery) => unknown,
     options: ConsumeOptions = {},
@@ -63,7 +63,7 @@ describe('K2 the end of a consumer', () => {
     return { peer, connection, channel, number };
   }
 
-  it('K2.1 cancel() while the link is lost before the answer: it resolves, and nothing is restored', async () => {
+  it('K2.1 cancel() resolves when the link is lost before the answer, and nothing is restored', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -83,7 +83,7 @@ describe('K2 the end of a consumer', () => {
     expect(inbox.all).toEqual([]);
   });
 
-  it('K2.1 cancel() while the channel is lost before the answer: likewise', async () => {
+  it('K2.1 cancel() resolves when the channel is lost before the answer, and nothing is restored', async () => {
     const { peer, channel, number } = await consuming(() => undefined);
     const [consumer] = endpointOf(channel).consumers.list();
     const cancelled = consumer!.cancel();
@@ -97,7 +97,7 @@ describe('K2 the end of a consumer', () => {
     peer.agreeToClose();
   });
 
-  it('K2.1 break out of a loop during a loss: no zombie that gives everything back', async () => {
+  it('K2.1 break out of a loop during a loss leaves no consumer that requeues every delivery', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -119,7 +119,7 @@ describe('K2 the end of a consumer', () => {
     expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
-  it('K2.1 return() while the loop waits for its consumer: it does not begin any more', async () => {
+  it('K2.1 return() while the loop waits for its consumer ends it before it starts', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       await peer.acceptChannel();
@@ -135,7 +135,7 @@ describe('K2 the end of a consumer', () => {
     peer!.agreeToClose();
   });
 
-  it('K2.1 cancel() that times out: what waits is handled, the late answer ends it', async () => {
+  it('K2.1 cancel() that times out: waiting deliveries are handled, the late answer ends the consumer', async () => {
     const inbox = new Inbox<string>();
     const { peer, channel, number } = await consuming((delivery) => (inbox.add(delivery.text()), delivery.ack()));
     const [consumer] = endpointOf(channel).consumers.list();
@@ -151,7 +151,7 @@ describe('K2 the end of a consumer', () => {
     peer.agreeToClose();
   });
 
-  it('K2.1 cancelled, then the channel fails: the consumer, and its queue, stay gone', async () => {
+  it('K2.1 a channel error after cancel() restores neither the consumer nor its queue', async () => {
     const channel = await (await harness.connect()).openChannel();
     const queue = harness.name();
     await channel.queueDeclare(queue, { durable: false });
@@ -164,7 +164,7 @@ describe('K2 the end of a consumer', () => {
     expect((await channel.queueDeclare(queue, { passive: true })).consumerCount).toBe(0);
   });
 
-  it('K2.4 a no-ack basicConsume that was aborted: what comes late is ignored, the consumer cancelled', async () => {
+  it('K2.4 an aborted no-ack basicConsume: late deliveries are ignored, the consumer is cancelled', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       await peer.acceptChannel();
@@ -190,7 +190,7 @@ describe('K2 the end of a consumer', () => {
     peer!.agreeToClose();
   });
 
-  it('K2.4 with acknowledgement: what comes late waits for the answer, and then goes back once', async () => {
+  it('K2.4 with acknowledgement: late deliveries wait for the answer, and are then requeued once', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       await peer.acceptChannel();
@@ -211,7 +211,7 @@ describe('K2 the end of a consumer', () => {
     peer!.agreeToClose();
   });
 
-  it('K2.8 the broker cancels a consumer with a backlog: the backlog goes back', async () => {
+  it('K2.8 the broker cancels a consumer with a backlog: the backlog is requeued', async () => {
     const { release, handler, inbox: seen } = heldHandler();
     const { peer, number } = await consuming(handler, { concurrency: 1 });
     for (let tag = 1; tag <= 4; tag++) deliver(peer, number, tag);
@@ -244,7 +244,7 @@ describe('K2 the end of a consumer', () => {
     },
   );
 
-  it('K4.1 a no-ack loop that is left with 20,000 deliveries behind', async () => {
+  it('K4.1 break out of a no-ack loop with 20,000 waiting deliveries', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       const number = await peer.acceptChannel();
@@ -265,7 +265,7 @@ describe('K2 the end of a consumer', () => {
     expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
-  it('K4.1 a handler that is asynchronous once and then not, with 30,000 deliveries', async () => {
+  it('K4.1 a handler that is asynchronous once and then synchronous, with 30,000 deliveries', async () => {
     const release = new Deferred<void>();
     let handled = 0;
     const handler = (): Promise<void> | undefined => (handled++ === 0 ? release.promise : undefined);
@@ -279,7 +279,7 @@ describe('K2 the end of a consumer', () => {
     peer.agreeToClose();
   });
 
-  it('K4.1 what comes without acknowledgement is handled while its channel closes on a blocked connection', async () => {
+  it('K4.1 no-ack deliveries are handled while their channel closes on a blocked connection', async () => {
     const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
     deliver(peer, number, 1);
@@ -297,7 +297,7 @@ describe('K2 the end of a consumer', () => {
     expect(sent(peer, 'basic.nack')).toBe(0);
   });
 
-  it('K4.1 what comes while its channel closes on a blocked connection goes back with the channel, and not before', async () => {
+  it('K4.1 deliveries during the close on a blocked connection are requeued with the end of the channel, not before', async () => {
     const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler);
     deliver(peer, number, 1);
@@ -308,7 +308,7 @@ describe('K2 the end of a consumer', () => {
     const unblocked = eventOf(connection, 'unblocked');
     peer.send(0, 'connection.unblocked', {});
     await unblocked;
-    // The broker, which has the consumer still, would deliver at once what comes back.
+    // The broker, which still has the consumer, would deliver a returned message at once.
     deliver(peer, number, 3);
     release.resolve();
     peer.agreeToClose();
@@ -344,7 +344,7 @@ describe('K2 the end of a consumer', () => {
     },
   );
 
-  it('K4.1 a handler that begins while a blocked channel waits for its publishes is waited for, too', async () => {
+  it('K4.1 close() also waits for a handler that begins while a blocked channel waits for its publishes', async () => {
     const release = new Deferred<void>();
     const inbox = new Inbox<string>();
     const order: string[] = [];
@@ -395,7 +395,7 @@ describe('K2 the end of a consumer', () => {
     },
   );
 
-  it('K4.1 what comes without acknowledgement for a consumer that was cancelled before is dropped there', async () => {
+  it('K4.1 no-ack deliveries for a consumer that was cancelled before are dropped', async () => {
     const { release, handler, inbox } = heldHandler();
     const { peer, connection, channel, number } = await consuming(handler, { noAck: true });
     deliver(peer, number, 1);
@@ -415,7 +415,7 @@ describe('K2 the end of a consumer', () => {
     expect(sent(peer, 'basic.nack')).toBe(0);
   });
 
-  it('K4.2 a handler that throws what has no text, or returns a promise of its own making that throws', async () => {
+  it('K4.2 a handler that throws a value without text, or returns a thenable that throws', async () => {
     const odd = [
       () => {
         throw Object.create(null) as Error;

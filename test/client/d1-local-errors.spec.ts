@@ -10,7 +10,7 @@ const lone = 'a\ud800';
 describe('D1 what AMQP cannot carry is a local error', () => {
   const harness = useClientHarness();
 
-  it('D1 nothing of it is written, and channel and connection live on', async () => {
+  it('D1 writes no byte of the call; channel and connection stay open', async () => {
     let broker!: Peer;
     const server = await harness.server(async (peer) => {
       broker = peer;
@@ -63,7 +63,7 @@ describe('D1 what AMQP cannot carry is a local error', () => {
       expect(error.message).toMatch(message);
     }
 
-    // The next frame that arrives is the heartbeat behind it all.
+    // The next frame that arrives is the heartbeat, which is sent last.
     connection.sendHeartbeat();
     await broker.next((frame) => frame.kind === 'heartbeat');
     expect(broker.frames.slice(before).map(({ kind }) => kind)).toEqual(['heartbeat']);
@@ -72,7 +72,7 @@ describe('D1 what AMQP cannot carry is a local error', () => {
     await channel.publish('e', 'k', 'fine');
   });
 
-  it('D1 confirms keep their count: what was never sent has no delivery tag', async () => {
+  it('D1 confirms keep their count: an unsent publish has no delivery tag', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -87,7 +87,7 @@ describe('D1 what AMQP cannot carry is a local error', () => {
     expect(await channel.queuePurge(queue)).toBe(3);
   });
 
-  it('D1 also when it had to wait first', async () => {
+  it('D1 rejects such a call also after a wait', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -107,11 +107,11 @@ describe('D1 what AMQP cannot carry is a local error', () => {
     await waiting[2];
   });
 
-  it('D1 what no Unicode and no Date can hold is forwarded as it came, byte for byte', async () => {
+  it('D1 values that no Unicode string or Date can hold are forwarded byte for byte', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
-    const key = 'caf\udce9'; // the byte 0xe9, as it is read
+    const key = 'caf\udce9'; // a key with the byte 0xe9, as the client reads it
     const binary = '\udcff\udc80';
     const micros = new DistantDate(1_700_000_000_000_000n);
     const properties = { correlationId: binary, timestamp: micros, headers: { [key]: 1, at: micros } };
@@ -127,7 +127,7 @@ describe('D1 what AMQP cannot carry is a local error', () => {
         expect((date as DistantDate).seconds).toBe(micros.seconds);
       }
     }
-    // In a method RabbitMQ would close the connection for it.
+    // RabbitMQ would close the connection for it in a method.
     expect(await errorOf(channel.publish('', key, 'x'))).toBeInstanceOf(EncodingError);
   });
 });

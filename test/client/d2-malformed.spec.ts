@@ -9,7 +9,7 @@ import { encodeMethod, frame, type Peer } from './support/scripted-server.js';
 const DELIVER = { consumerTag: 'tag', deliveryTag: 1, redelivered: false, exchange: '', routingKey: '' };
 const RETURN = { replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey: 'k' };
 
-/** A method frame of this method with these bytes as its arguments. */
+/** Returns a frame of this method with these bytes as its arguments. */
 function method(name: MethodName | number, args = '', channel = 1): Buffer {
   const id = Buffer.alloc(4);
   id.writeUInt32BE(typeof name === 'number' ? name : methodId(name));
@@ -61,7 +61,7 @@ const MALFORMED: readonly (readonly [what: string, code: number, bytes: Buffer])
   ['a method in the middle of a body', 505, bytes(deliver, header(5n), body('12'), deliver)],
 ]; // prettier-ignore
 
-describe('D2 what is not AMQP', () => {
+describe('D2 malformed input', () => {
   const harness = useClientHarness();
 
   async function session(script: (peer: Peer) => unknown, options = {}) {
@@ -78,40 +78,43 @@ describe('D2 what is not AMQP', () => {
     return { connection, server, broker: () => broker };
   }
 
-  it.each(MALFORMED)('D2 %s: %d to the peer, all pending settled, and back again', async (_, replyCode, malformed) => {
-    const { connection, server, broker } = await session(async (peer) => {
-      await peer.expect('queue.declare');
-      peer.raw(malformed);
-    });
-    const channel = await connection.openChannel();
-    await channel.basicConsume('q', () => undefined);
-    const lost = eventOf<[ConnectionError]>(connection, 'disconnected');
-    const back = eventOf(connection, 'reconnected');
-    const pending = [errorOf(channel.queueDeclare('q')), errorOf(channel.basicGet('q'))];
+  it.each(MALFORMED)(
+    'D2 %s: %d to the peer, all pending calls settled, and a reconnect',
+    async (_, replyCode, malformed) => {
+      const { connection, server, broker } = await session(async (peer) => {
+        await peer.expect('queue.declare');
+        peer.raw(malformed);
+      });
+      const channel = await connection.openChannel();
+      await channel.basicConsume('q', () => undefined);
+      const lost = eventOf<[ConnectionError]>(connection, 'disconnected');
+      const back = eventOf(connection, 'reconnected');
+      const pending = [errorOf(channel.queueDeclare('q')), errorOf(channel.basicGet('q'))];
 
-    const [error] = await lost;
-    expect(error).toBeInstanceOf(ConnectionError);
-    expect(error.replyCode).toBe(replyCode);
-    expect(error.message).toMatch(/not AMQP/);
-    for (const call of pending) expect(await call).toMatchObject({ outcome: 'unknown', replyCode });
-    const { args } = await broker().expect('connection.close');
-    expect(args.replyCode).toBe(replyCode);
-    expect(args.replyText.length).toBeGreaterThan(5);
-    await broker().closed;
+      const [error] = await lost;
+      expect(error).toBeInstanceOf(ConnectionError);
+      expect(error.replyCode).toBe(replyCode);
+      expect(error.message).toMatch(/not AMQP/);
+      for (const call of pending) expect(await call).toMatchObject({ outcome: 'unknown', replyCode });
+      const { args } = await broker().expect('connection.close');
+      expect(args.replyCode).toBe(replyCode);
+      expect(args.replyText.length).toBeGreaterThan(5);
+      await broker().closed;
 
-    await back;
-    expect(server.peers).toHaveLength(2);
-    expect(channel.isOpen).toBe(true);
-  });
+      await back;
+      expect(server.peers).toHaveLength(2);
+      expect(channel.isOpen).toBe(true);
+    },
+  );
 
-  it('D2 the close reaches the peer also while a write is under way', async () => {
+  it('D2 the close reaches the peer even while a write is under way', async () => {
     let paused!: () => void;
     const isPaused = new Promise<void>((resolve) => (paused = resolve));
     const { connection, broker } = await session((peer) => (peer.socket.pause(), paused()), { reconnect: false });
     const channel = await connection.openChannel();
     await channel.basicConsume('q', () => undefined);
     await isPaused;
-    // More than the kernel's buffers take while the peer reads nothing. The client writes at the end of the turn.
+    // The body exceeds the kernel's buffers while the peer reads nothing. The client writes at the end of the turn.
     const pending = errorOf(channel.queueDeclare('q'));
     void channel.publish('', 'q', Buffer.alloc(16 * 1024 * 1024)).catch(() => undefined);
     await new Promise((resolve) => setImmediate(resolve));
@@ -122,33 +125,33 @@ describe('D2 what is not AMQP', () => {
     expect((await broker().expect('connection.close')).args.replyCode).toBe(501);
   });
 
-  it('D2 a peer that does not react to the close is left behind', async () => {
+  it('D2 the client drops a peer that does not react to the close', async () => {
     const server = await harness.server(async (peer) => {
       peer.socket.allowHalfOpen = true;
       await peer.handshake();
       peer.raw(frame(7, 0, Buffer.alloc(1)));
     });
-    // The two seconds that a peer is given to read it are short here.
+    // Shortens the two seconds that a peer gets to read the close.
     class Clock extends TrackedClock {
       override after(ms: number, run: () => void): () => void {
         return super.after(ms === 2_000 ? 50 : ms, run);
       }
     }
-    // The harness sees to it that no timer of it stays, the heartbeat's of a link that died as it opened included.
+    // The harness checks that no timer stays, including the heartbeat's of a link that died as it opened.
     harness.clock = new Clock();
     const connection = await harness.connect({ urls: server.url, reconnect: false });
     expect(await connection.closed).toBeInstanceOf(ConnectionError);
     await server.peers[0]!.expect('connection.close');
-    // It keeps its side of the socket open; the harness sees to it that ours does not stay.
+    // The peer keeps its side of the socket open; the harness checks that ours is closed.
   });
 
-  it('D2 in the handshake, too', async () => {
+  it('D2 malformed input in the handshake', async () => {
     const script = (malformed: Buffer) => async (peer: Peer) => {
       await peer.header();
       peer.raw(malformed);
     };
     const cases: readonly (readonly [Buffer, number])[] = [
-      // connection.start with a table whose one value is cut off, one that nests without end, one of an unknown type.
+      // connection.start with a table whose only value is cut off, one of endless nesting, and one of an unknown type.
       [method('connection.start', '000900000004016b5300', 0), 502],
       [method('connection.start', `0009${'000003e8016b46'.repeat(70)}`, 0), 502],
       [method('connection.start', '000900000004016b5a00', 0), 502],
@@ -171,7 +174,7 @@ describe('D2 what is not AMQP', () => {
     expect(error.message).toMatch(/connection\.tune.*connection\.start/);
   });
 
-  it('D2 malformed headers of a message are the error of whoever reads them; the others come', async () => {
+  it('D2 malformed headers of a message throw when they are read; other messages arrive', async () => {
     const { connection } = await session(async (peer) => {
       peer.raw(bytes(deliver, header(1n, { properties: '2000000000ff' }), body('1')));
       peer.raw(bytes(encodeMethod(1, 'basic.deliver', { ...DELIVER, deliveryTag: 2 }), header(1n), body('2')));

@@ -15,7 +15,7 @@ describe('D3 limits of tune', () => {
     expect(error.message).toMatch(new RegExp(`frame-max is ${frameMax} bytes.*4096`));
   });
 
-  it('D3 4096 will do, and 0 is no limit', async () => {
+  it('D3 4096 is accepted, and 0 means no limit', async () => {
     for (const [offered, agreed] of [
       [4_096, 4_096],
       [0, 131_072],
@@ -45,7 +45,7 @@ describe('D3 limits of tune', () => {
     expect(error.message).toMatch(/minimum allowed value \(8192\)/);
   });
 
-  it('D3 a frame-max is 100 as an option, or in the URI', async () => {
+  it('D3 a frame-max of 100 as an option, or in the URI', async () => {
     const asOption = await errorOf(harness.connect({ frameMax: 100 }));
     expect(asOption).toBeInstanceOf(ConfigurationError);
     expect(asOption.message).toMatch(/frameMax.*4096/);
@@ -55,7 +55,7 @@ describe('D3 limits of tune', () => {
     expect(inUri.message).toMatch(/100.*4096/);
   });
 
-  it('D3 one channel more than channel-max: local, typed, and a closed one makes room', async () => {
+  it('D3 a channel above channel-max is a typed local error, and a closed channel makes room', async () => {
     const connection = await harness.connect({ channelMax: 2 });
     const [first] = [await connection.openChannel(), await connection.openChannel()];
     const error = await errorOf(connection.openChannel());
@@ -66,7 +66,7 @@ describe('D3 limits of tune', () => {
     expect(third.id).toBe(first.id);
   });
 
-  it('D3 without a limit on either side there is the protocol’s', async () => {
+  it('D3 without a limit on either side the protocol’s limit applies', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake({ channelMax: 0 });
       await peer.acceptChannel();
@@ -76,7 +76,7 @@ describe('D3 limits of tune', () => {
     expect((await connection.openChannel()).id).toBe(1);
   });
 
-  it('D3 an error on one host of several does not hide behind the next host’s', async () => {
+  it('D3 the next host’s error does not replace an error of the first one', async () => {
     const server = await harness.server((peer) => peer.greet().then(() => peer.tune({ frameMax: 10 })));
     const error = await errorOf(harness.connect({ urls: [server.url, server.url] }));
     expect(error instanceof ConfigurationError || error instanceof ConnectionError).toBe(true);

@@ -10,7 +10,7 @@ import { useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 import { encodeMethod, frame, Peer } from './support/scripted-server.js';
 
-/** The frames of a stream, as text; ends with the error where there is one. */
+/** Returns the frames of a stream as text, followed by the error if there is one. */
 function frames(chunks: readonly Buffer[]): string[] {
   const seen: string[] = [];
   const take = (kind: string) => (channel: number, buffer: Buffer, start: number, end: number) =>
@@ -67,7 +67,7 @@ describe('D4 any byte stream, split at any byte', () => {
     }
   });
 
-  it('D4 a whole session with the real broker, byte by byte', async () => {
+  it('D4 a complete session with the real broker, byte by byte', async () => {
     const proxy = await TcpProxy.start(sharedRabbit().port);
     harness.cleanup(() => proxy.close());
     proxy.chunk(1);
@@ -81,7 +81,7 @@ describe('D4 any byte stream, split at any byte', () => {
     expect(await inbox.take(3)).toEqual(['one', 'two', 'three']);
   });
 
-  it('D4 sessions whose bytes are flipped, cut, repeated and spliced end typed, all promises settled', async () => {
+  it('D4 sessions with flipped, cut, repeated and spliced bytes end with a typed error and settle all promises', async () => {
     const dice = seededRandom(20_240_611);
     const pick = (limit: number): number => Math.floor(dice() * limit);
     let mutation: { at: number; apply: (rest: Buffer) => Buffer | undefined } | undefined;
@@ -96,7 +96,7 @@ describe('D4 any byte stream, split at any byte', () => {
     harness.cleanup(() => server.close());
     harness.cleanup(() => sockets.forEach((socket) => socket.destroy()));
 
-    /** A session that answers each step, every byte of it through the mutation. */
+    /** Plays a session that answers each step, with every byte through the mutation. */
     async function play(peer: Peer): Promise<void> {
       let sent = 0;
       const { socket } = peer;
@@ -129,7 +129,7 @@ describe('D4 any byte stream, split at any byte', () => {
       peer.socket.end();
     }
 
-    /** Everything that a session does; resolves with what failed. */
+    /** Uses every operation of a session; resolves with the failures. */
     async function use(): Promise<unknown[]> {
       const errors: unknown[] = [];
       const caught = (error: unknown): undefined => void errors.push(error);
@@ -165,6 +165,6 @@ describe('D4 any byte stream, split at any byte', () => {
       mutation = { at: pick(total), apply: kinds[round % kinds.length]! };
       for (const error of await use()) if (error !== undefined) expect(error).toBeInstanceOf(AmqpError);
     }
-    // No exception outside a promise: the harness fails the test for any.
+    // The harness fails the test for any exception outside a promise.
   }, 60_000);
 });

@@ -14,11 +14,11 @@ import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
-// A wrong port: c10-wrong-port.spec.ts. A frame-max of 100: d3-limits.spec.ts.
-describe('D5 wrong use is an error that teaches', () => {
+// See c10-wrong-port.spec.ts for a wrong port, and d3-limits.spec.ts for a frame-max of 100.
+describe('D5 wrong use is an error that explains itself', () => {
   const harness = useClientHarness();
 
-  it('D5 a closed channel, whatever is called', async () => {
+  it('D5 any call on a closed channel', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     await channel.close();
     const calls = [
@@ -37,7 +37,7 @@ describe('D5 wrong use is an error that teaches', () => {
     }
   });
 
-  it('D5 a delivery settled twice, or one that needs no settling', async () => {
+  it('D5 a delivery settled twice, or one without acknowledgement', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -55,7 +55,7 @@ describe('D5 wrong use is an error that teaches', () => {
         expect(settle).toThrow(/was settled before, or needs no settlement \(noAck\)/);
       }
     }
-    // The broker has heard of none of it.
+    // The broker has received none of the calls.
     await channel.queueDeclare(queue, { passive: true });
     expect(channel.isOpen).toBe(true);
   });
@@ -151,7 +151,7 @@ describe('D5 wrong use is an error that teaches', () => {
   });
 
   it('D5 an address that is undefined leads to no broker on this host', async () => {
-    // TypeScript refuses it, JavaScript does not.
+    // TypeScript refuses this value, JavaScript does not.
     const missing = undefined as unknown as string;
     for (const attempt of [
       () => connect(missing),

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { compileClient } from './support/compiled-client.js';
 
-/** Prints what is loaded, one URL a line. */
+/** Prints the URL of each loaded module, one per line. */
 const HOOKS = `import { writeSync } from 'node:fs';
 export async function load(url, context, next) {
   if (url.startsWith('file:') || url.startsWith('node:')) writeSync(1, url + '\\n');
@@ -21,7 +21,7 @@ describe("D6 import 'nest-amqp/client'", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('D6 loads no module of anybody else, and nothing outside lib', async () => {
+  it('D6 loads no third-party module, and no file outside lib', async () => {
     const hooks = `data:text/javascript,${encodeURIComponent(HOOKS)}`;
     const register = `data:text/javascript,${encodeURIComponent(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`)}`;
     const entry = pathToFileURL(join(folder, 'lib/client/index.js')).href;
@@ -29,7 +29,7 @@ describe("D6 import 'nest-amqp/client'", () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--import', register, '--input-type=module', '--eval', program],
-      // A folder without node_modules: what is not here cannot be resolved either.
+      // The folder has no node_modules: a dependency cannot be resolved from it.
       { cwd: folder, env: { ...process.env, NODE_OPTIONS: '', NODE_PATH: '' } },
     );
     const loaded = stdout.trim().split('\n');

@@ -3,7 +3,7 @@ import { ConfigurationError, connect, TimeoutError, type Channel, type Connectio
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
 
-/** Longer than a Node timer holds, and no end at all: Node takes both for 1 ms. */
+/** Longer than a Node timer can hold, or infinite: Node fires both after 1 ms. */
 const LONG = [2 ** 31, 1e12, Infinity];
 const WRONG = [Number.NaN, -1, '50', null] as number[];
 
@@ -47,7 +47,7 @@ describe('K3.1 deadlines', () => {
     return { connection, channel, queue };
   }
 
-  it.each(LONG)('K3.1 a timeout of %d ms is not over after 1 ms, in any call', async (timeout) => {
+  it.each(LONG)('K3.1 a timeout of %d ms does not end after 1 ms, in any call', async (timeout) => {
     const { connection, channel, queue } = await open({ connectTimeout: timeout, rpcTimeout: timeout });
     for (const [, call] of calls(connection, channel, queue)) await call(timeout);
     const next = connection.drainEvents({ timeout });
@@ -65,13 +65,13 @@ describe('K3.1 deadlines', () => {
     proxy.stall('toClient');
     const publish = channel.publish('', queue, 'x');
     const confirms = channel.waitForConfirms();
-    // By then a deadline of 1 ms has passed: timers run in the order of their ends.
+    // A deadline of 1 ms has passed then, since timers run in the order of their ends.
     await new Promise<void>((resolve) => harness.clock.after(20, resolve));
     proxy.resume();
     await Promise.all([publish, confirms]);
   });
 
-  it('K3.1 NaN, negative numbers and text are refused when they are given, and nothing is sent or closed', async () => {
+  it('K3.1 NaN, negative numbers and text are refused at once, and nothing is sent or closed', async () => {
     const { connection, channel, queue } = await open();
     for (const wrong of WRONG) {
       const all: Call[] = [
@@ -81,7 +81,7 @@ describe('K3.1 deadlines', () => {
         ['Connection.close', (timeout) => connection.close({ timeout })],
       ];
       for (const [name, call] of all) {
-        // `?? default` takes null for nothing given.
+        // `?? default` replaces null like a missing value.
         if (wrong === null && !['publish', 'queueDeclare', 'basicQos'].includes(name)) continue;
         expect([name, await errorOf(call(wrong))]).toEqual([name, expect.any(ConfigurationError)]);
       }
@@ -93,7 +93,7 @@ describe('K3.1 deadlines', () => {
     expect([messageCount, consumerCount]).toEqual([0, 1]);
   });
 
-  it('K3.1 refused while the connection is lost, too: a wait begins with its deadline', async () => {
+  it('K3.1 they are refused while the connection is lost, too', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const channel = await connection.openChannel({ confirm: true });
     proxy.refuse();
@@ -127,7 +127,7 @@ describe('K3.1 deadlines', () => {
     }
   });
 
-  it('K3.1 the timeout of openChannel holds for all of its methods together', async () => {
+  it('K3.1 the timeout of openChannel covers all of its methods together', async () => {
     const clock = new ManualClock();
     const server = await harness.server(async (peer) => {
       await peer.handshake();
@@ -152,7 +152,7 @@ describe('K3.1 deadlines', () => {
       await peer.handshake();
       if (index === 0) return peer.socket.destroy();
       peer.agreeToClose();
-      // Answers nothing else.
+      // Leaves all further methods unanswered.
       await peer.expect('channel.open');
       opened++;
       return clock.advance(400);

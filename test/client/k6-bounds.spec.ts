@@ -4,10 +4,10 @@ import { eventOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 import { encodeMethod, frame } from './support/scripted-server.js';
 
-/** The frames of a delivery whose content header is `size` bytes long, frame and all. */
+/** Returns the frames of a delivery whose content header frame is `size` bytes long in total. */
 function deliveryWithHeader(channel: number, deliveryTag: number, size: number): Buffer {
   const args = { consumerTag: 'tag', deliveryTag, redelivered: false, exchange: '', routingKey: '' };
-  // Class 60, weight, no body; the flag of headers, and one value that fills it.
+  // Class 60, weight, empty body; the flag of headers, and one value that fills the frame.
   const fixed = Buffer.from('003c00000000000000000000' + '2000', 'hex');
   const value = size - 8 - fixed.length - 4 - 2 - 5;
   const table = Buffer.alloc(4 + 2 + 5 + value, 'x');
@@ -33,7 +33,7 @@ describe('K6 6.1 the size of inbound content headers', () => {
       await peer.acceptConsumer('tag');
       peer.agreeToClose();
       const bytes = deliveryWithHeader(channel, 1, size);
-      // In two pieces, so that it is carried from one read to the next.
+      // The frame is sent in two pieces, so that the client carries the first into the next read.
       peer.raw(bytes.subarray(0, 3_000));
       setImmediate(() => peer.raw(bytes.subarray(3_000)));
     });
@@ -44,7 +44,7 @@ describe('K6 6.1 the size of inbound content headers', () => {
     expect((headers!['f'] as string).length).toBeGreaterThan(size - 60);
   });
 
-  it('K6 6.1 one byte more than the tolerance is 501, and so is a body frame over the frame-max', async () => {
+  it('K6 6.1 one byte over the tolerance is refused with 501, and so is a body frame over the frame-max', async () => {
     for (const bytes of [deliveryWithHeader(1, 1, 4_096 + 65_537), frame(3, 1, Buffer.alloc(4_096 - 7))]) {
       const server = await harness.server(async (peer) => {
         await peer.handshake({ frameMax: 4_096 });

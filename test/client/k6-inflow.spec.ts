@@ -9,11 +9,11 @@ import type { Peer } from './support/scripted-server.js';
 const MIB = 1024 * 1024;
 const SIZE = 100_000;
 
-describe('K6 6.3 deliveries that nothing else bounds', () => {
+describe('K6 6.3 deliveries without another bound', () => {
   const harness = useClientHarness();
   const socketOf = (connection: Connection): Socket => connection.socket as Socket;
 
-  /** A queue with `count` messages of 100 kB, numbered, and a connection with this limit. */
+  /** Declares a queue with `count` numbered messages of 100 kB, and opens a connection with this limit. */
   async function full(count: number, maxHeldBytes: number) {
     const publisher = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
@@ -26,7 +26,7 @@ describe('K6 6.3 deliveries that nothing else bounds', () => {
 
   const numberOf = ({ body }: Delivery): number => parseInt(body.toString('latin1', 0, 8), 10);
 
-  it('K6 6.3 a slow loop over a no-ack iterator: the socket is paused above the bound, read on below, nothing is lost', async () => {
+  it('K6 6.3 a slow loop over a no-ack iterator: the socket is paused above the bound, resumed below, and nothing is lost', async () => {
     const { queue, connection, channel } = await full(300, MIB);
     const seen: number[] = [];
     for await (const delivery of channel.consume(queue, { noAck: true })) {
@@ -65,7 +65,7 @@ describe('K6 6.3 deliveries that nothing else bounds', () => {
     expect((await inbox.take(200)).map(numberOf)).toEqual(Array.from({ length: 200 }, (_, n) => n));
   });
 
-  it('K6 6.3 handlers that wait for confirms of the same connection get them, however much is held', async () => {
+  it('K6 6.3 handlers that wait for confirms of the same connection receive them, however much is held', async () => {
     const { queue, connection, channel } = await full(120, 2 * MIB);
     const publishing = await connection.openChannel({ confirm: true });
     const { queue: results } = await channel.queueDeclare('', { exclusive: true });
@@ -85,7 +85,7 @@ describe('K6 6.3 deliveries that nothing else bounds', () => {
     expect(paused).toBe(true);
   });
 
-  /** A connection on a clock by hand, whose socket is paused under a handler that does not end. */
+  /** Opens a connection on a manual clock; a handler that does not end keeps its socket paused. */
   async function paused() {
     const clock = new ManualClock();
     let broker!: Peer;
@@ -110,7 +110,7 @@ describe('K6 6.3 deliveries that nothing else bounds', () => {
     return { clock, connection, broker, end };
   }
 
-  it('K6 6.3 what we do not read is no silence of the broker; heartbeats are sent; read again, silence counts again', async () => {
+  it('K6 6.3 a paused socket does not count as silence of the broker; heartbeats are sent; silence counts again after the pause', async () => {
     const { clock, connection, broker, end } = await paused();
     for (let second = 0; second < 60; second++) {
       clock.advance(1_000);

@@ -28,7 +28,7 @@ describe('K6 6.1 content headers over the frame-max, from RabbitMQ', () => {
     expect(losses).toBe(0);
   });
 
-  it('K6 6.1 headers that another connection, of a larger frame-max, has published', async () => {
+  it('K6 6.1 headers that a connection with a larger frame-max has published', async () => {
     const publisher = await (await harness.connect()).openChannel({ confirm: true });
     const narrow = await harness.connect({ frameMax: 8_192 });
     const channel = await narrow.openChannel();

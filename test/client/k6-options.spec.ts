@@ -5,7 +5,7 @@ import { Inbox } from '../support/inbox.js';
 
 const NO_NUMBERS = [-1, NaN, -Infinity, 1.5, '5', null, {}] as unknown as number[];
 
-describe('K6 6.4 numbers that make no sense are refused, and Infinity is no limit', () => {
+describe('K6 6.4 invalid numbers are refused, and Infinity means no limit', () => {
   const harness = useClientHarness();
 
   it('K6 6.4 consume: concurrency and prefetch', async () => {
@@ -68,7 +68,7 @@ describe('K6 6.4 numbers that make no sense are refused, and Infinity is no limi
     }
   });
 
-  it('K6 6.4 publish: a delivery mode that there is not; heartbeatTick: a rate that makes no sense', async () => {
+  it('K6 6.4 publish: an unknown delivery mode; heartbeatTick: an invalid rate', async () => {
     const connection = await harness.connect({ heartbeat: { interval: 60, mode: 'manual' } });
     const channel = await connection.openChannel();
     for (const deliveryMode of [0, 3, 255]) {

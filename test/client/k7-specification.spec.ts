@@ -18,7 +18,7 @@ import type { Peer } from './support/scripted-server.js';
 describe('K7 the specification, to the letter', () => {
   const harness = useClientHarness();
 
-  it('K7 the client tells its version, which is the package’s; a version of one’s own goes before it', async () => {
+  it('K7 the client sends the version of the package, which a version of the user overrides', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       peer.agreeToClose();
@@ -61,7 +61,7 @@ describe('K7 the specification, to the letter', () => {
     },
   );
 
-  it('K7 close-ok is written, and the reason told, while the answer to a challenge is being made', async () => {
+  it('K7 close-ok is written, and the reason reported, while a challenge is being answered', async () => {
     let answer: (response: Buffer) => void = () => undefined;
     const mechanism = {
       name: 'OWN',
@@ -81,7 +81,7 @@ describe('K7 the specification, to the letter', () => {
     expect(error).toMatchObject({ replyCode: 320 });
   });
 
-  it('K7 basic.ack and basic.nack 0 with multiple settle all that is outstanding', async () => {
+  it('K7 basic.ack and basic.nack 0 with multiple settle all outstanding deliveries', async () => {
     for (const method of ['basic.ack', 'basic.nack'] as const) {
       const server = await harness.server(async (peer) => {
         await peer.handshake();
@@ -101,7 +101,7 @@ describe('K7 the specification, to the letter', () => {
     }
   });
 
-  it('K7 0 without multiple covers nothing', async () => {
+  it('K7 tag 0 without multiple covers no delivery', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       const channel = await peer.acceptChannel();
@@ -116,7 +116,7 @@ describe('K7 the specification, to the letter', () => {
     expect(await channel.publish('', 'q', 'x')).toBe(1);
   });
 
-  /** A consumer that gets deliveries with these tags. */
+  /** Opens a consumer that receives deliveries with these tags. */
   async function delivered(tags: readonly number[]) {
     let broker!: Peer;
     const server = await harness.server(async (peer) => {
@@ -137,7 +137,7 @@ describe('K7 the specification, to the letter', () => {
     return { broker, connection, inbox };
   }
 
-  it('K7 delivery tags with gaps, up to 2^53 wide, are settled as they came', async () => {
+  it('K7 delivery tags with gaps, up to 2^53 wide, are settled as received', async () => {
     const tags = [2, 3, 700, 701, 1_000_000, 2 ** 40, Number.MAX_SAFE_INTEGER];
     const { broker, connection, inbox } = await delivered(tags);
     const deliveries = await inbox.take(tags.length);
@@ -183,7 +183,7 @@ describe('K7 the specification, to the letter', () => {
 });
 
 describe('K7 settlements, against a model', () => {
-  /** What the broker still has unacknowledged, as it hears the acks and nacks. */
+  /** Models the unacknowledged deliveries of the broker, which receives the acks and nacks. */
   class Model implements SettlementSink {
     readonly logger = { warn: () => undefined };
     readonly unacked = new Set<number>();
@@ -222,7 +222,7 @@ describe('K7 settlements, against a model', () => {
     { weight: 2, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   );
 
-  it('K7 whatever is settled, in whatever order and with whatever gaps, the broker hears of each exactly once', () => {
+  it('K7 the broker receives each settlement exactly once, in any order and with any gaps', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const broker = new Model();
@@ -255,7 +255,7 @@ describe('K7 settlements, against a model', () => {
     );
   });
 
-  it('K7 one that is never settled holds no room for the millions behind it', () => {
+  it('K7 an unsettled delivery reserves no memory for the millions after it', () => {
     const broker = new Model();
     const settlements = new Settlements(broker);
     broker.unacked.add(1);

@@ -13,7 +13,7 @@ import { Inbox } from '../support/inbox.js';
 describe('K1.4 a consumer that is locked out waits by itself', () => {
   const harness = useClientHarness();
 
-  /** Consumes `queue`, loses its connection, and is back only when `rival` has run. */
+  /** Consumes `queue`, loses its connection, and reconnects only after `rival` has run. */
   async function comeBackLate(
     queue: string,
     consume: (channel: Channel, inbox: Inbox<Delivery>) => Promise<Consumer>,
@@ -66,7 +66,7 @@ describe('K1.4 a consumer that is locked out waits by itself', () => {
     expect([waiting.all.length, channel.isOpen]).toEqual([1, true]);
   });
 
-  it('K1.4 another connection consumes from the queue that it wants alone', async () => {
+  it('K1.4 another connection consumes from the queue that it consumes exclusively', async () => {
     const queue = harness.name();
     const rival = await (await harness.connect()).openChannel();
     await rival.queueDeclare(queue);
@@ -84,13 +84,13 @@ describe('K1.4 a consumer that is locked out waits by itself', () => {
     expect(consumer.active).toBe(true);
   });
 
-  it('K1.4 it ends by cancel(), with its channel, and with its queue', async () => {
+  it('K1.4 ends by cancel(), with its channel, and with its queue', async () => {
     const rival = await (await harness.connect()).openChannel();
     const ends: ((channel: Channel, consumer: Consumer, queue: string) => Promise<unknown>)[] = [
       (_, consumer) => consumer.cancel(),
       (channel) => channel.close(),
       async (channel, consumer, queue) => {
-        // The broker has it locked still; on record it is not any more.
+        // The broker still has the queue locked; the record no longer has it.
         await rival.queueDelete(queue);
         await channel.queueDelete(queue);
         expect(await consumer.closed).toBeInstanceOf(ConsumerCancelledError);

@@ -22,18 +22,21 @@ describe('the buffer of a publish without confirms', () => {
     expect((await inbox.next()).body.equals(Buffer.alloc(SIZE, 1))).toBe(true);
   });
 
-  it.each([20_000, 100_000, 1_000_000])('is free once the socket has %d bytes, without another write', async (size) => {
-    const channel = await (await harness.connect({ heartbeat: 0 })).openChannel();
-    for (let round = 0; round < 20; round++) {
-      await channel.publish('', 'nowhere', Buffer.alloc(size), { timeout: 10_000 });
-    }
-  });
+  it.each([20_000, 100_000, 1_000_000])(
+    'may be reused once the socket has taken %d bytes, without another write',
+    async (size) => {
+      const channel = await (await harness.connect({ heartbeat: 0 })).openChannel();
+      for (let round = 0; round < 20; round++) {
+        await channel.publish('', 'nowhere', Buffer.alloc(size), { timeout: 10_000 });
+      }
+    },
+  );
 
-  it('stays in use while the socket takes nothing, until the deadline', async () => {
+  it('stays in use while the socket accepts no bytes, until the deadline', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 0 });
     const channel = await connection.openChannel();
     proxy.stall('toServer');
-    // More than the kernel's buffers hold.
+    // The body exceeds the kernel's buffers.
     const publish = channel.publish('', 'nowhere', Buffer.alloc(40_000_000), { timeout: 300 });
     const error = await publish.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(PublishTimeoutError);

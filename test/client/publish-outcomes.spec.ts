@@ -25,7 +25,7 @@ async function acceptConfirming(peer: Peer): Promise<number> {
   return channel;
 }
 
-/** Routing keys of what is published next. */
+/** Returns the routing keys of the next publishes. */
 async function published(peer: Peer, count: number): Promise<string[]> {
   const keys: string[] = [];
   while (keys.length < count) keys.push((await peer.expect('basic.publish')).args.routingKey);
@@ -36,10 +36,10 @@ function refuse(peer: Peer, channel: number, replyText: string): void {
   peer.send(channel, 'channel.close', { replyCode: 404, replyText, classId: 60, methodId: 40 });
 }
 
-describe('K5 the outcome that is told is the outcome', () => {
+describe('K5 the reported outcome is the real one', () => {
   const harness = useClientHarness();
 
-  /** A channel that sends again, with one publish that has arrived and whose confirm has not. */
+  /** Opens a channel that republishes, with one publish that has arrived and is not confirmed. */
   async function unconfirmed(options: object, channelOptions: object = {}, publishOptions: object = {}) {
     const { connection, proxy } = await harness.connectThroughProxy(options);
     const channel = await connection.openChannel({ confirm: true, republishUnconfirmed: true, ...channelOptions });
@@ -53,7 +53,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     return { connection, proxy, channel, publish, queue };
   }
 
-  it('K5.1 republishUnconfirmed without a way back: the loss, outcome unknown', async () => {
+  it('K5.1 republishUnconfirmed without a reconnect: rejects with the loss, outcome unknown', async () => {
     const { proxy, publish } = await unconfirmed({ reconnect: false });
     proxy.cut();
     const error = await publish;
@@ -61,7 +61,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(error.outcome).toBe('unknown');
   });
 
-  it('K5.1 likewise when close() comes while the connection is lost', async () => {
+  it('K5.1 rejects likewise on close() while the connection is lost', async () => {
     const { connection, proxy, publish } = await unconfirmed({ reconnect: NEVER });
     const lost = eventOf(connection, 'disconnected');
     proxy.cut();
@@ -70,7 +70,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await publish).toMatchObject({ name: 'ConnectionLostError', outcome: 'unknown' });
   });
 
-  it('K5.1 likewise when the attempts are spent', async () => {
+  it('K5.1 rejects likewise when the attempts are used up', async () => {
     const { connection, proxy, publish } = await unconfirmed({ reconnect: { initialDelay: 1, attempts: 1 } });
     proxy.refuse();
     proxy.cut();
@@ -78,7 +78,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await publish).toMatchObject({ name: 'ConnectionLostError', outcome: 'unknown' });
   });
 
-  it('K5.2 sent, lost, and not sent again by its deadline: unknown', async () => {
+  it('K5.2 a publish that was sent, lost, and not sent again by its deadline is unknown', async () => {
     const { proxy, publish } = await unconfirmed({ reconnect: NEVER }, {}, { timeout: 400 });
     proxy.cut();
     const error = await publish;
@@ -86,13 +86,13 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(error.outcome).toBe('unknown');
   });
 
-  it("K5.2 'fail' refuses what waits unsent, and not what was sent, at a second loss", async () => {
+  it("K5.2 'fail' refuses unsent waiting publishes, and not sent ones, at a second loss", async () => {
     let second!: Peer;
     const seen = new Inbox<string>();
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
       if (index === 1) {
-        // The connection is back, the channel is not: lost again before anything was sent.
+        // The connection is restored, the channel is not: it is lost again before any publish was sent.
         second = peer;
         await peer.expect('channel.open');
         return seen.add('opening');
@@ -113,14 +113,14 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(seen.all).toEqual(['sent', 'opening', 'sent']);
   });
 
-  it('K5.2 what is sent again and then nacked, or returned, may be there from the first time', async () => {
+  it('K5.2 a republished message that is nacked or returned may have arrived the first time', async () => {
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
       const channel = await acceptConfirming(peer);
       await published(peer, 3);
       if (index === 0) return peer.socket.destroy();
       const args = { replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey: 'returned' };
-      // The first is taken: what is refused on the same way then is not refused for the channel's sake.
+      // The first publish is acked, so a later refusal on the same route is not caused by the channel.
       peer.send(channel, 'basic.ack', { deliveryTag: 1, multiple: false });
       peer.send(channel, 'basic.nack', { deliveryTag: 2, multiple: false, requeue: false });
       peer.content(channel, 'basic.return', args, {}, Buffer.from('x'));
@@ -158,7 +158,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     await channel.publish('', harness.name(), 'the channel lives');
   });
 
-  it('K5.3 without a promise that waits, it is an event', async () => {
+  it('K5.3 a return without a waiting promise is an event', async () => {
     const channel = await (await harness.connect({ maxMessageSize: 1_000 })).openChannel();
     const returned = eventOf<[ReturnedMessage]>(channel, 'return');
     await channel.publish('amq.direct', 'nobody', Buffer.alloc(5_000), { mandatory: true, type: 'large' });
@@ -166,7 +166,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(message).toMatchObject({ bodySize: 5_000, properties: { type: 'large' } });
   });
 
-  /** What the queue has, in its order. */
+  /** Returns the messages of a queue in order. */
   async function contents(channel: Channel, queue: string): Promise<number[]> {
     const found: number[] = [];
     for (;;) {
@@ -205,7 +205,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(new Set(arrived).size).toBe(arrived.length);
   });
 
-  it('K5.4 publishes behind a call that closes the channel arrive, once and in order', async () => {
+  it('K5.4 publishes after a call that closes the channel arrive once and in order', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();
     await channel.queueDeclare(queue);
@@ -216,7 +216,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await contents(channel, queue)).toEqual(Array.from({ length: 50 }, (_, n) => n));
   });
 
-  it('K5.4 where the channel does not come back, those behind it are not-sent', async () => {
+  it('K5.4 without a restore, publishes after such a call are not-sent', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true, restore: false });
     const guilty = errorOf(channel.publish(harness.name('x'), 'k', 'x'));
     const behind = errorOf<ChannelClosedError>(channel.publish('', harness.name(), 'x'));
@@ -224,7 +224,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await behind).toMatchObject({ name: 'ChannelClosedError', outcome: 'not-sent', cause: { replyCode: 404 } });
   });
 
-  /** A script: one channel, closed with this text after `before` publishes; then what comes on the next is told. */
+  /** Scripts one channel that is closed with this text after `before` publishes, then records the publishes on the next one. */
   async function closedWith(text: string, before: number, acked: number, comes: number) {
     const seen = new Inbox<string[]>();
     const server = await harness.server(async (peer) => {
@@ -247,7 +247,7 @@ describe('K5 the outcome that is told is the outcome', () => {
 
   const OUTCOMES = { unknown: { outcome: 'unknown' }, guilty: { name: 'NotFoundError' } };
 
-  it('K5.4 several to an exchange that never was: from the first of them on nothing is there', async () => {
+  it('K5.4 several to an exchange that never existed: nothing from the first one on has arrived', async () => {
     const { connection, seen } = await closedWith("NOT_FOUND - no exchange 'x' in vhost '/'", 5, 0, 2);
     const channel = await connection.openChannel({ confirm: true });
     const publishes = [['', 'a'], ['x', 'b'], ['', 'c'], ['x', 'd'], ['', 'e']].map(([exchange, key]) =>
@@ -260,7 +260,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(seen.all).toEqual([['c', 'e']]);
   });
 
-  it('K5.4 several to an exchange that was there: up to the last of them, nobody knows', async () => {
+  it('K5.4 several to an exchange that was deleted: all up to the last one are unknown', async () => {
     const { connection, seen } = await closedWith("NOT_FOUND - no exchange 'x' in vhost '/'", 5, 1, 1);
     const channel = await connection.openChannel({ confirm: true });
     expect(await channel.publish('x', 'was there', '')).toBe(1);
@@ -292,7 +292,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(seen.all).toEqual([['behind']]);
   });
 
-  it('K5.4 a text that names none: unknown for all, and with republishUnconfirmed none is sent again', async () => {
+  it('K5.4 an error text that names no publish: all are unknown, and with republishUnconfirmed none is sent again', async () => {
     const { connection, seen } = await closedWith('PRECONDITION_FAILED - for a reason', 3, 0, 1);
     const channel = await connection.openChannel({ confirm: true, republishUnconfirmed: true });
     const publishes = ['a', 'b', 'c'].map((key) => errorOf(channel.publish('', key, '')));
@@ -301,7 +301,7 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(seen.all).toEqual([['later']]);
   });
 
-  it('K5.4 those behind it keep their deadline: not-sent when the channel is not back by then', async () => {
+  it('K5.4 later publishes keep their deadline: not-sent when the channel is not restored in time', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       const channel = await acceptConfirming(peer);
@@ -326,11 +326,11 @@ describe('K5 the outcome that is told is the outcome', () => {
     expect(await plain).toBe(1);
   });
 
-  it('a message that was published before confirms were on is not the equal one behind them', async () => {
+  it('a return of a message that was published before confirms does not reject an equal later one', async () => {
     const channel = await (await harness.connect()).openChannel();
     const [queue, returned] = [harness.name(), new Inbox<ReturnedMessage>()];
     channel.on('return', returned.add);
-    // All in one write: it comes back when the other is on its way.
+    // All publishes are in one write: the return arrives while the other one is under way.
     void channel.publish('', queue, 'equal', { mandatory: true });
     const declared = channel.queueDeclare(queue, { exclusive: true });
     const selected = channel.confirmSelect();
@@ -340,10 +340,10 @@ describe('K5 the outcome that is told is the outcome', () => {
   });
 });
 
-describe('K6.2 what a channel holds is bounded', () => {
+describe('K6.2 the memory of a channel is bounded', () => {
   const harness = useClientHarness();
 
-  /** A broker that confirms when it is told to. */
+  /** Opens a connection to a broker that confirms only on demand. */
   async function silent(options: object) {
     const seen = new Inbox<string>();
     let confirm!: (deliveryTag: number) => void;
@@ -363,7 +363,7 @@ describe('K6.2 what a channel holds is bounded', () => {
     return { connection, channel, seen, confirm: (tag: number): void => confirm(tag) };
   }
 
-  /** All that can come has come: a call is answered, or refused, behind it. */
+  /** Resolves when all frames have arrived: a call is answered, or refused, after them. */
   const settled = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
   };
@@ -383,7 +383,7 @@ describe('K6.2 what a channel holds is bounded', () => {
     expect(await seen.take(2)).toEqual(['4', '5']);
     for (const tag of [5, 6]) confirm(tag);
     await Promise.all(publishes);
-    // One that is larger than the bound is not stuck: it is sent alone.
+    // A message larger than the bound is sent alone.
     const small = channel.publish('', 'small', Buffer.alloc(1));
     const large = channel.publish('', 'large', Buffer.alloc(10_000));
     expect(await seen.take(1)).toEqual(['small']);
@@ -403,7 +403,7 @@ describe('K6.2 what a channel holds is bounded', () => {
     }
   });
 
-  it('a broker that forgets one confirm holds new publishes back in the end: the ring is bounded', async () => {
+  it('a missing confirm of the broker finally holds new publishes back: the ring is bounded', async () => {
     const { channel, seen, confirm } = await silent({ maxUnconfirmed: 2 });
     const forgotten = channel.publish('', '1', '');
     let last: Promise<number> | undefined;
@@ -433,7 +433,7 @@ describe('K6.2 what a channel holds is bounded', () => {
     }
   });
 
-  it("whenUnavailable: 'fail' refuses what waits already when the connection is lost", async () => {
+  it("whenUnavailable: 'fail' refuses waiting publishes when the connection is lost", async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ reconnect: NEVER });
     const channel = await connection.openChannel({ confirm: true, maxUnconfirmed: 1, whenUnavailable: 'fail' });
     proxy.stall('toClient');

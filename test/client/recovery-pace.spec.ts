@@ -19,7 +19,7 @@ const NO_LOGIN = new NotAllowedError('no such vhost');
 describe('K3.2 the pace of recovery', () => {
   const harness = useClientHarness();
 
-  it('waits at most 1.5 s while nobody answers, however long that lasts', () => {
+  it('waits at most 1.5 s between attempts while no server answers, however long that lasts', () => {
     const pace = new ReconnectPace(LIMITS, { next: () => 1 });
     const waits = [pace.afterLoss(60_000), ...Array.from({ length: 50 }, () => pace.afterFailure(REFUSED))];
     expect(waits.slice(0, 6)).toEqual([100, 200, 400, 800, 1_500, 1_500]);
@@ -34,7 +34,7 @@ describe('K3.2 the pace of recovery', () => {
     expect(waits.at(-1)).toBe(30_000);
   });
 
-  it('K3.2 begins anew after a stable time only, and counts the losses before it', () => {
+  it('K3.2 resets the delay only after a stable time, and counts the losses before it', () => {
     const pace = new ReconnectPace({ ...LIMITS, attempts: 3 }, { next: () => 1 });
     const early = [1, 2, 3].map(() => {
       pace.begin();
@@ -47,7 +47,7 @@ describe('K3.2 the pace of recovery', () => {
     expect(pace.afterLoss(0)).toBe(100);
   });
 
-  /** A server that shakes hands and hangs up. */
+  /** Starts a server that completes the handshake and closes the socket. */
   const fickle = () =>
     harness.server(async (peer) => {
       await peer.handshake();
@@ -66,7 +66,7 @@ describe('K3.2 the pace of recovery', () => {
     expect(server.peers).toHaveLength(5);
   });
 
-  it('K3.2 the waits between such losses double', async () => {
+  it('K3.2 the delays between such losses double', async () => {
     const waits: number[] = [];
     class Clock extends TrackedClock {
       override after(delay: number, run: () => void): () => void {
@@ -89,7 +89,7 @@ describe('K3.2 the pace of recovery', () => {
       peer.agreeToClose();
       for (; opened < 5; opened++) {
         const channel = await peer.acceptChannel();
-        // By then it is open for the client, too.
+        // The channel is then open for the client, too.
         await peer.expect('basic.recover');
         peer.send(channel, 'channel.close', { replyCode: 406, replyText: 'unknown tag', classId: 60, methodId: 80 });
       }
@@ -105,7 +105,7 @@ describe('K3.2 the pace of recovery', () => {
     expect(connection.state).toBe('open');
   });
 
-  it('K3.2 errors that a call here has caused do not wear a channel out', async () => {
+  it('K3.2 errors caused by calls of this client do not count as restore attempts', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true, restoreAttempts: 1 });
     for (let round = 0; round < 6; round++) {
       const missing = channel.queueDeclare(harness.name(), { passive: true });
@@ -115,7 +115,7 @@ describe('K3.2 the pace of recovery', () => {
     await channel.publish('', harness.name(), 'still there');
   });
 
-  it('K3.2 unconfirmed publishes to a missing exchange are told of, and do not wear a channel out', async () => {
+  it('K3.2 unconfirmed publishes to a missing exchange are reported, and do not count as restore attempts', async () => {
     const channel = await (await harness.connect()).openChannel({ restoreAttempts: 1 });
     const missing = harness.name('x');
     for (let round = 0; round < 4; round++) {
@@ -124,7 +124,7 @@ describe('K3.2 the pace of recovery', () => {
       expect((await lost)[0]).toMatchObject({ name: 'NotFoundError', method: 'basic.publish' });
       await restored;
     }
-    // Three lines in the log are enough.
+    // The log has at most three lines.
     const lines = harness.warnings.filter((line) => line.includes(missing));
     expect([lines.length, lines[2]]).toEqual([3, expect.stringContaining('not logged')]);
     const { queue } = await channel.queueDeclare('', { exclusive: true });
@@ -132,14 +132,14 @@ describe('K3.2 the pace of recovery', () => {
     await eventually(async () => (await channel.queueDeclare(queue, { passive: true })).messageCount === 1);
   });
 
-  it('a broker that comes back is used again within 2 s, and 1,000 clients do not trample it', () => {
+  it('a broker that returns is used again within 2 s, and 1,000 clients do not overload it', () => {
     for (const outage of [1_000, 5_000, 20_000, 60_000]) {
       const { waits, attemptsPerSecond } = comeBack(1_000, outage, Infinity);
       expect(waits[Math.floor(waits.length * 0.95)]).toBeLessThan(2_000);
-      // Four attempts of each in the first second, while waits grow; then less than two.
+      // Each makes four attempts in the first second, while delays grow; later less than two.
       expect(attemptsPerSecond[0]).toBeLessThan(5_000);
       expect(Math.max(...attemptsPerSecond.slice(1))).toBeLessThan(2_000);
-      // It can take 150 logins a second, and the kernel keeps 128 more: the rest is refused.
+      // The broker takes 150 logins a second, and the kernel queues 128 more; all others are refused.
       const slow = comeBack(1_000, outage, 150);
       expect(slow.waits).toHaveLength(1_000);
       expect(Math.max(...slow.waits)).toBeLessThan(10_000);
@@ -147,7 +147,7 @@ describe('K3.2 the pace of recovery', () => {
     }
   });
 
-  it('K3.2 a broker that hangs up on each of 1,000 clients right after the handshake sees ever fewer of them', () => {
+  it('K3.2 a broker that closes 1,000 connections right after the handshake receives ever fewer attempts', () => {
     const timeline = new Timeline();
     const perMinute = Array.from({ length: 5 }, () => 0);
     const random = seeded(7);
@@ -160,14 +160,14 @@ describe('K3.2 the pace of recovery', () => {
       timeline.after(pace.afterLoss(60_000), attempt);
     }
     timeline.run(5 * 60_000 - 1);
-    // Each waits 15 s in the mean then: four attempts a minute.
+    // Each waits 15 s on average then: four attempts a minute.
     expect(perMinute.slice(2).every((attempts) => attempts < 6_000)).toBe(true);
   });
 
   /**
-   * `clients` lose their broker at once; it comes back after `outage` ms, and takes `rate` logins a second.
+   * Simulates `clients` clients that lose their broker at once; it returns after `outage` ms, and takes `rate` logins a second.
    *
-   * @returns ms from its return to each client's login, in order, and the attempts of each second
+   * @returns ms from the broker's return to each client's login, in order, and the attempts of each second
    */
   function comeBack(clients: number, outage: number, rate: number): { waits: number[]; attemptsPerSecond: number[] } {
     const timeline = new Timeline();
@@ -199,7 +199,7 @@ describe('K3.2 the pace of recovery', () => {
     connection.on('reconnectFailed', (_error, delay) => failures.add(delay));
     proxy.refuse();
     proxy.cut();
-    // Its waits have grown as far as they do.
+    // The delays have reached their maximum.
     for (const delay of await failures.take(6)) expect(delay).toBeLessThanOrEqual(1_500);
     const back = eventOf(connection, 'reconnected');
     await proxy.accept();
@@ -207,7 +207,7 @@ describe('K3.2 the pace of recovery', () => {
   });
 });
 
-/** Virtual time for very many timers, by the millisecond. */
+/** Virtual time for very many timers, in steps of a millisecond. */
 class Timeline {
   now = 0;
   private readonly due: (() => void)[][] = [];
@@ -221,7 +221,7 @@ class Timeline {
   }
 }
 
-/** Chance that a test repeats. */
+/** Returns a random source that repeats its values. */
 function seeded(seed: number): { next(): number } {
   let state = seed;
   return {
@@ -256,7 +256,7 @@ describe('K3.4 a silent peer', () => {
     },
   );
 
-  it('K3.4 bytes set no timer: it is set anew when it goes off', async () => {
+  it('K3.4 received bytes set no timer: it is set anew when it fires', async () => {
     let timers = 0;
     class Clock extends ManualClock {
       override after(delay: number, run: () => void): () => void {
@@ -287,7 +287,7 @@ describe('K3.4 a silent peer', () => {
 describe('K3.3 failover to a broker with smaller limits', () => {
   const harness = useClientHarness();
 
-  it('K3.3 channels over its channel-max fail with a typed error, the others live', async () => {
+  it('K3.3 channels over its channel-max fail with a typed error, the others stay open', async () => {
     let late: number[] = [];
     const server = await harness.server(async (peer, index) => {
       await peer.handshake({ channelMax: index === 0 ? 10 : 2 });
@@ -308,14 +308,14 @@ describe('K3.3 failover to a broker with smaller limits', () => {
       expect((await channel.closed)!.message).toMatch(/channel-max/);
     }
     expect(channels.map(({ isOpen }) => isOpen)).toEqual([true, true, false, false]);
-    // The numbers of those that failed are not handed out here.
+    // The numbers of the failed channels are not used here.
     expect(await errorOf(connection.openChannel())).toBeInstanceOf(NotAllowedError);
     await channels[1]!.close();
     expect((await connection.openChannel()).id).toBe(2);
     expect(late).toEqual([1, 2, 2]);
   });
 
-  it('K3.3 what no longer fits its frame-max fails with a typed error, the rest is sent', async () => {
+  it('K3.3 publishes that no longer fit its frame-max fail with a typed error, the others are sent', async () => {
     const server = await harness.server(async (peer, index) => {
       await peer.handshake({ frameMax: index === 0 ? 131_072 : 4_096 });
       const channel = await peer.acceptChannel();
@@ -336,7 +336,7 @@ describe('K3.3 failover to a broker with smaller limits', () => {
     expect(connection.frameMax).toBe(4_096);
   });
 
-  it('K3.3 a queue and a consumer that no longer fit its frame-max are told; the rest comes back', async () => {
+  it('K3.3 a queue and a consumer that no longer fit its frame-max are reported; the others are restored', async () => {
     const large = { 'x-note': 'x'.repeat(5_000) };
     let declared: string[] = [];
     const server = await harness.server(async (peer, index) => {

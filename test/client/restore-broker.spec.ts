@@ -4,11 +4,11 @@ import { type RabbitMq, startRabbitMq } from '../support/rabbitmq.js';
 import { Application } from './support/application.js';
 import { eventOf, useClientHarness } from './support/client-harness.js';
 
-/** ms. A broker that boots on a busy machine takes its time. */
+/** Milliseconds. A broker on a busy machine is slow to start. */
 const BOOT = 150_000;
 jest.setTimeout(2 * BOOT);
 
-describe('B restore after what a broker does', () => {
+describe('B restore after faults of the broker', () => {
   const harness = useClientHarness();
   let rabbit: RabbitMq;
 
@@ -19,7 +19,7 @@ describe('B restore after what a broker does', () => {
     await rabbit?.stop();
   });
 
-  it('B killed (SIGKILL) and started again: everything pending is settled, everything declared is back', async () => {
+  it('B killed (SIGKILL) and started again: all pending calls are settled, all declarations are restored', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({}, rabbit.port);
     const application = await Application.start(harness, connection);
     const redelivered = await application.hold();
@@ -83,7 +83,7 @@ describe('B restore after what a broker does', () => {
     }
   });
 
-  it('B a durable consumer gets every confirmed persistent message over a kill', async () => {
+  it('B a consumer of a durable queue receives every confirmed persistent message after a kill', async () => {
     const connection = await harness.connect({ urls: rabbit.url });
     const application = await Application.start(harness, connection);
     const confirmed: string[] = [];

@@ -7,10 +7,10 @@ import { Inbox } from '../support/inbox.js';
 
 jest.setTimeout(30_000);
 
-/** Cuts after so many bytes; when there are not so many in that time, then. */
+/** Cuts after a number of bytes, or after `patience` ms if fewer bytes pass. */
 async function cutWithin(proxy: TcpProxy, bytes: number, direction: Direction, patience: number): Promise<void> {
   const timer = setTimeout(() => {
-    // The next one to send anything.
+    // Cuts the connection that sends next.
     void proxy.cutAfterBytes(0, direction);
     proxy.cut();
   }, patience);
@@ -18,15 +18,15 @@ async function cutWithin(proxy: TcpProxy, bytes: number, direction: Direction, p
   clearTimeout(timer);
 }
 
-/** Takes `cutAfterBytes` back. */
+/** Cancels `cutAfterBytes`. */
 function disarm(proxy: TcpProxy, direction: Direction): void {
   void proxy.cutAfterBytes(Infinity, direction);
 }
 
-describe('B restore after what a network does', () => {
+describe('B restore after faults of the network', () => {
   const harness = useClientHarness();
 
-  it('B reset (RST): everything pending is settled, everything declared is back', async () => {
+  it('B reset (RST): all pending calls are settled, all declarations are restored', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const application = await Application.start(harness, connection);
     for (let round = 0; round < 3; round++) {
@@ -44,7 +44,7 @@ describe('B restore after what a network does', () => {
     }
   });
 
-  it('B dropped for a while: attempts go on, what waits is published when it is back', async () => {
+  it('B dropped for a while: attempts continue, waiting publishes are sent after the reconnect', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const application = await Application.start(harness, connection);
     const failures = new Inbox<unknown>();
@@ -71,7 +71,7 @@ describe('B restore after what a network does', () => {
     await application.verify();
   });
 
-  it('B stalled: found out by the heartbeat', async () => {
+  it('B stalled: detected by the heartbeat', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
     const application = await Application.start(harness, connection);
     proxy.stall();
@@ -80,13 +80,13 @@ describe('B restore after what a network does', () => {
     const [error] = await eventOf<[Error]>(connection, 'disconnected');
     expect(error.message).toContain('heartbeat');
     await settled();
-    proxy.cut(); // what was under way must not arrive after all
+    proxy.cut(); // bytes that were under way must not arrive later
     proxy.resume();
     await back;
     await application.verify();
   });
 
-  it('B half open, the client’s side left: found out by the heartbeat', async () => {
+  it('B half open on the client’s side: detected by the heartbeat', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
     const application = await Application.start(harness, connection);
     const redelivered = await application.hold();
@@ -99,7 +99,7 @@ describe('B restore after what a network does', () => {
     await application.verify();
   });
 
-  it('B half open, the broker’s side left: what the dead connection still locks is taken over once it is free', async () => {
+  it('B half open on the broker’s side: queues that the dead connection locks are taken over once they are free', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
     const application = await Application.start(harness, connection);
     const locked = harness.name('locked');
@@ -112,17 +112,17 @@ describe('B restore after what a network does', () => {
     const back = eventOf(connection, 'reconnected');
     proxy.halfOpen('server');
     await back;
-    // The broker has seen both connections at once: the lock was in the way.
+    // The broker had both connections at once: the lock was held.
     expect(failed.all.length).toBeGreaterThan(0);
     await eventually(() => application.channel.isOpen && channel.isOpen);
-    // Consumers that are locked out come back by themselves.
+    // Consumers that were locked out return by themselves.
     await eventually(() => [...application.consumers, only].every(({ active }) => active));
     await application.verify();
     await channel.publish('', locked, 'mine again', { mandatory: true });
     await inbox.next();
   });
 
-  it('B cut in the midst of a frame that goes out', async () => {
+  it('B cut within an outgoing frame', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const application = await Application.start(harness, connection);
     const body = Buffer.alloc(300_000, 'x');
@@ -134,12 +134,12 @@ describe('B restore after what a network does', () => {
       expect(error).toMatchObject({ outcome: 'unknown' });
       await cut;
       await back;
-      // Half a message is none.
+      // Half a message is not delivered.
       await application.verify();
     }
   });
 
-  it('B cut in the midst of a frame that comes in', async () => {
+  it('B cut within an incoming frame', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const application = await Application.start(harness, connection);
     const publisher = await (await harness.connect()).openChannel({ confirm: true });
@@ -166,7 +166,7 @@ describe('B restore after what a network does', () => {
     await application.verify();
   });
 
-  it('B cut at any point of the way back: the next attempt begins anew', async () => {
+  it('B cut at any point of the recovery: the next attempt starts over', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ reconnect: { initialDelay: 1, maxDelay: 5 } });
     const application = await Application.start(harness, connection);
     const losses = { disconnected: 0, reconnectFailed: 0 };
@@ -181,12 +181,12 @@ describe('B restore after what a network does', () => {
       await eventually(() => connection.state === 'open' && application.channel.isOpen && application.sibling.isOpen);
       await application.verify();
     }
-    // In the handshake, and after it.
+    // Cuts occurred in the handshake and after it.
     expect(losses.disconnected).toBeGreaterThan(10);
     expect(losses.reconnectFailed).toBeGreaterThan(10);
   });
 
-  it('B a queue that is locked when it is declared again, and gone when it is consumed, is tried again', async () => {
+  it('B a queue that is locked at its declaration and missing at its consume is tried again', async () => {
     const close = { classId: 50, methodId: 10 };
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
@@ -207,7 +207,7 @@ describe('B restore after what a network does', () => {
       await peer.expect('basic.consume');
       peer.send(channel, 'channel.close', gone);
       peer.agreeToClose();
-      // The channel on its way back, its consumer, and the retry of what was locked, come in any order.
+      // The restored channel, its consumer, and the retry of the locked queue may come in any order.
       for (let consumed = false; !consumed;) {
         const frame = await peer.next((one) => one.kind === 'method' && one.method.name !== 'channel.closeOk');
         if (frame.kind !== 'method') continue;
@@ -225,7 +225,7 @@ describe('B restore after what a network does', () => {
     await eventually(() => consumer.active);
   });
 
-  it('B cut while a channel is on its way back from an error of its own', async () => {
+  it('B cut while a channel is restored after an error of its own', async () => {
     const { connection, proxy } = await harness.connectThroughProxy();
     const application = await Application.start(harness, connection);
     for (let bytes = 1; bytes < 250; bytes += 23) {
@@ -242,7 +242,7 @@ describe('B restore after what a network does', () => {
     await application.verify();
   });
 
-  it('B reconnect: false: closes, and whatever waited fails', async () => {
+  it('B reconnect: false: closes, and all waiting calls fail', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ reconnect: false });
     const channel = await connection.openChannel({ confirm: true });
     proxy.stall('toServer');
@@ -259,7 +259,7 @@ describe('B restore after what a network does', () => {
     expect(connection.state).toBe('closed');
   });
 
-  it('B attempts: spent, it closes with an error that says so', async () => {
+  it('B attempts: closes with an error that says so when they are used up', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({
       reconnect: { initialDelay: 1, maxDelay: 2, attempts: 3 },
     });

@@ -7,7 +7,7 @@ import { errorOf, eventOf, eventually, useClientHarness } from './support/client
 import { Inbox } from '../support/inbox.js';
 import { connectionEndpointOf, endpointOf } from './support/client-internals.js';
 
-describe('K1 what is on record is what the broker has, and nothing else', () => {
+describe('K1 the record equals the state of the broker', () => {
   const harness = useClientHarness();
 
   async function setUp() {
@@ -21,7 +21,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     return { connection, channel, lose, proxy };
   }
 
-  /** Looked at from outside: on a connection that has nothing on record. */
+  /** Looks from a connection without a record. */
   async function gone(kind: 'queue' | 'exchange', name: string): Promise<boolean> {
     const other = await connect({ urls: sharedRabbit().url, reconnect: false });
     try {
@@ -39,7 +39,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     }
   }
 
-  it('K1.1 a queue that is deleted here stays deleted, and its consumers end with the reason', async () => {
+  it('K1.1 a queue that this connection deletes stays deleted, and its consumers end with the reason', async () => {
     const { connection, channel, lose } = await setUp();
     const deleting = await connection.openChannel();
     for (const by of [channel, deleting, channel, deleting, channel, deleting]) {
@@ -57,7 +57,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
-  it('K1.1 a queue deleted and at once declared again is on record', async () => {
+  it('K1.1 a queue that is deleted and declared again at once is recorded', async () => {
     const { connection, channel, lose } = await setUp();
     const queue = harness.name();
     await channel.queueDeclare(queue, { exclusive: true });
@@ -67,7 +67,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await channel.publish('', queue, 'there', { mandatory: true });
   });
 
-  it('K1.1 a deletion that the broker refuses leaves queue and consumer what they were', async () => {
+  it('K1.1 a deletion that the broker refuses changes neither queue nor consumer', async () => {
     const { channel, lose } = await setUp();
     const [queue, inbox] = [harness.name(), new Inbox<Delivery>()];
     await channel.queueDeclare(queue, { exclusive: true });
@@ -79,11 +79,11 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await inbox.next()).text()).toBe('still there');
   });
 
-  it('K1.1 the record follows the broker, not the patience of the caller', async () => {
+  it('K1.1 the record follows the broker after a call was aborted', async () => {
     const { connection, channel } = await setUp();
     const [exchange, queue, deleted] = [harness.name('x'), harness.name(), harness.name()];
     await channel.queueDeclare(deleted);
-    // A signal that ends the wait in the very turn of the call, behind the frames that have been written.
+    // The signal ends the wait in the turn of the call, after the frames were written.
     const stop = new AbortController();
     const calls = [
       channel.exchangeDeclare(exchange, 'fanout', { signal: stop.signal }),
@@ -93,14 +93,14 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     ];
     stop.abort(new Error('in a hurry'));
     expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
-    // Behind the others on the same channel.
+    // The declaration is answered after the earlier calls of the channel.
     await channel.queueDeclare(queue, { passive: true });
     expect(connectionEndpointOf(connection).topology.size).toBe(3);
     await Promise.all([channel.queueDelete(queue), channel.exchangeDelete(exchange, { timeout: 60_000 })]);
     expect(connectionEndpointOf(connection).topology.size).toBe(0);
   });
 
-  it('K1.1 it follows the broker also when the channel closes before the answer has come', async () => {
+  it('K1.1 the record follows the broker when the channel closes before the answer', async () => {
     const { connection, channel, proxy } = await setUp();
     const [own, queue] = [await connection.openChannel(), harness.name()];
     await channel.queueDeclare(queue);
@@ -113,7 +113,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(await gone('queue', queue)).toBe(true);
   });
 
-  it('K1.2 an auto-delete queue goes with a consumer that was given up before consume-ok has come', async () => {
+  it('K1.2 an auto-delete queue is deleted with a consumer that was aborted before consume-ok', async () => {
     const { connection, channel } = await setUp();
     const queue = harness.name();
     await channel.queueDeclare(queue, { autoDelete: true });
@@ -125,7 +125,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(await gone('queue', queue)).toBe(true);
   });
 
-  it('K1.2 an auto-delete queue goes with its last consumer, and with it the exchanges that have no other binding', async () => {
+  it('K1.2 an auto-delete queue is deleted with its last consumer, and so are exchanges without another binding', async () => {
     const { connection, channel, lose } = await setUp();
     const [outer, inner, lasting] = [harness.name('outer'), harness.name('inner'), harness.name('lasting')];
     const queue = harness.name();
@@ -153,7 +153,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(await gone('exchange', lasting)).toBe(false);
   });
 
-  it('K1.2 it goes with the channel of its last consumer too, and however the end comes', async () => {
+  it('K1.2 an auto-delete queue is deleted with the channel of its last consumer, however the channel ends', async () => {
     const { connection, channel } = await setUp();
     const ends: ((channel: Channel, queue: string) => Promise<unknown>)[] = [
       async (own, queue) => (await own.basicConsume(queue, () => {}), own.close()),
@@ -180,7 +180,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     }
   });
 
-  it('K1.2 it goes with its consumer when the broker closes the channel of that, not before', async () => {
+  it('K1.2 an auto-delete queue is deleted when the broker closes the channel of its consumer, not before', async () => {
     let closed: (() => void) | undefined;
     const server = await harness.server(async (peer) => {
       await peer.handshake();
@@ -192,7 +192,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
       await peer.acceptChannel();
       await answer();
       await peer.acceptConsumer();
-      // The queue is there still: this is nothing new to the broker.
+      // The queue still exists, so the declaration changes nothing at the broker.
       await answer();
       const { channel } = await peer.expect('channel.close');
       closed = () => peer.send(channel, 'channel.closeOk', {});
@@ -212,7 +212,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await eventually(() => Promise.resolve(connectionEndpointOf(connection).topology.size === 0));
   });
 
-  it('K1.2 a channel that is not restored takes its auto-delete queues off the record', async () => {
+  it('K1.2 a channel that is not restored removes its auto-delete queues from the record', async () => {
     const { connection, channel, lose } = await setUp();
     const own = await connection.openChannel({ restore: false });
     const queue = harness.name();
@@ -223,7 +223,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(await gone('queue', queue)).toBe(true);
   });
 
-  it('K1.2 what had no consumer or binding yet stays, as at the broker; a consumer that is refused is none', async () => {
+  it('K1.2 entities that never had a consumer or binding stay, as at the broker; a refused consumer does not count', async () => {
     const { connection, channel, lose } = await setUp();
     const [exchange, queue] = [harness.name('x'), harness.name()];
     await channel.exchangeDeclare(exchange, 'direct', { autoDelete: true, durable: false });
@@ -239,7 +239,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(connectionEndpointOf(connection).topology.size).toBe(1);
   });
 
-  it('K1.2 an auto-delete exchange goes with its last binding, whatever takes that', async () => {
+  it('K1.2 an auto-delete exchange is deleted with its last binding, however the binding ends', async () => {
     const { connection, channel } = await setUp();
     const [source, inner] = [harness.name('x'), harness.name('inner')];
     const take: ((queue: string) => Promise<unknown>)[] = [
@@ -263,7 +263,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     }
   });
 
-  it('K1.2 after an error of the channel the whole chain of auto-delete exchanges is back', async () => {
+  it('K1.2 after a channel error the complete chain of auto-delete exchanges is restored', async () => {
     const { channel } = await setUp();
     const [outer, inner, queue, inbox] = [harness.name('outer'), harness.name('inner'), harness.name(), new Inbox<Delivery>()]; // prettier-ignore
     await channel.exchangeDeclare(outer, 'fanout', { autoDelete: true });
@@ -279,7 +279,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await inbox.next()).text()).toBe('all of it');
   });
 
-  it('K1.2 temporary queues leave nothing on record, and come back at no loss', async () => {
+  it('K1.2 temporary queues leave no record, and are not restored after a loss', async () => {
     const { connection, channel, lose } = await setUp();
     const exchange = harness.name('x');
     await channel.exchangeDeclare(exchange, 'fanout');
@@ -294,7 +294,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await errorOf(channel.publish(exchange, '', 'x', { mandatory: true }))).name).toBe('MessageReturnedError');
   });
 
-  it('K1.3 publishes to the default exchange reach a queue by the name that is known, and the new name is told', async () => {
+  it('K1.3 publishes to the default exchange reach a queue by its first name, and the new name is reported', async () => {
     const { connection, channel, lose } = await setUp();
     const { queue } = await channel.queueDeclare('', { exclusive: true });
     const inbox = new Inbox<Delivery>();
@@ -323,7 +323,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(renamed.all).toHaveLength(2);
   });
 
-  it('K1.3 the new name is as good as the known one for every call, and a return tells the known one', async () => {
+  it('K1.3 every call accepts the new name as well as the first one, and a return names the first', async () => {
     const { connection, channel, lose } = await setUp();
     const exchange = harness.name('x');
     await channel.exchangeDeclare(exchange, 'direct');
@@ -335,7 +335,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await channel.basicGet(connection.queueName(queue), { noAck: true }))?.text()).toBe('1');
     await channel.queueUnbind(connection.queueName(queue), exchange, 'k');
     const deleting = connection.queueName(queue);
-    // Both in one write: the publish finds no queue any more.
+    // Both are in one write: the publish finds no queue any more.
     const [, refused] = await Promise.allSettled([
       channel.queueDelete(deleting),
       channel.publish('', queue, 'x', { mandatory: true }),
@@ -362,7 +362,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     await channel.queueDelete('');
   });
 
-  it('K1.4 an exclusive queue that the dead connection still holds is back once it is free, told once', async () => {
+  it('K1.4 an exclusive queue that the dead connection still locks is restored once it is free, and reported once', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 1 });
     const channel = await connection.openChannel({ confirm: true });
     const consuming = await connection.openChannel();
@@ -384,14 +384,14 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect((await restored.take(2)).sort()).toEqual([`queue '${busy}'`, `queue '${idle}'`]);
     for (const queue of [idle, busy]) await channel.publish('', queue, queue, { mandatory: true });
     expect((await inbox.next()).text()).toBe(busy);
-    // A binding comes back right behind its queue.
+    // A binding is restored right after its queue.
     const bound = (): Promise<unknown> => channel.publish(exchange, 'bound', 'by its binding', { mandatory: true });
     await eventually(() => bound().then(() => true, () => false)); // prettier-ignore
     expect((await inbox.next()).text()).toBe('by its binding');
     expect([failed.all.length, restored.all.length]).toEqual([2, 2]);
   });
 
-  it('K1 what is declared again is asked once more where the broker closes the channel for another reason', async () => {
+  it('K1 a declaration of the restore is repeated when the broker closes the channel for another reason', async () => {
     const declared: string[] = [];
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
@@ -427,7 +427,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect([declared, failed.all]).toEqual([['a', 'b', 'a', 'b'], []]);
   });
 
-  it('K6.5 with every channel in use, a topology that cannot be restored is told, and a cancelled consumer ends', async () => {
+  it('K6.5 with every channel in use, a topology that cannot be restored is reported, and a cancelled consumer ends', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ channelMax: 1 });
     const channel = await connection.openChannel({ confirm: true });
     const [queue, other] = [harness.name(), await (await harness.connect()).openChannel()];
@@ -443,7 +443,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(channel.isOpen).toBe(true);
   });
 
-  it('K6.6 many calls that wait for the connection, or share a signal, leave no listener behind', async () => {
+  it('K6.6 many calls that wait for the connection, or share a signal, keep no listener', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
@@ -466,7 +466,7 @@ describe('K1 what is on record is what the broker has, and nothing else', () => 
     expect(warnings).toEqual([]);
   });
 
-  it('K1 two bindings that differ in their arguments alone are both back', async () => {
+  it('K1 two bindings that differ only in their arguments are both restored', async () => {
     const { channel, lose } = await setUp();
     const [exchange, queue] = [harness.name('x'), harness.name()];
     await channel.exchangeDeclare(exchange, 'headers', { autoDelete: true, durable: false });

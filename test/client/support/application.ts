@@ -12,8 +12,8 @@ import { Inbox } from '../../support/inbox.js';
 const PREFETCH = 3;
 
 /**
- * A connection as applications use one, to be put through a fault: a durable queue, an exclusive and a server-named one
- * bound to an exchange that does not survive the broker, consumers on each, QoS, confirms, a channel without anything.
+ * A connection as applications use it, to be exposed to a fault: a durable queue, an exclusive and a server-named one bound to
+ * an exchange that does not survive the broker, consumers on each, QoS, confirms, and a channel without entities.
  */
 export class Application {
   readonly work = new Inbox<Delivery>();
@@ -61,8 +61,8 @@ export class Application {
   }
 
   /**
-   * Calls, publishes and waits that are pending when the fault comes; nothing of them may reach the broker. The promise
-   * is for after the fault: it asserts that each was settled, with the right error, once.
+   * Starts calls, publishes and waits that are pending at the fault; none of them may reach the broker. The returned function
+   * runs after the fault and asserts that each was settled once, with the right error.
    */
   pend(): () => Promise<void> {
     const { channel, sibling, queue } = this;
@@ -89,7 +89,7 @@ export class Application {
     };
   }
 
-  /** Deliveries that are under way at the fault, of a handler that is not done. Assert afterwards that they came again. */
+  /** Holds deliveries in a handler during the fault. The returned function asserts that they were redelivered. */
   async hold(): Promise<() => Promise<void>> {
     this.holding = true;
     const round = `held ${++this.round}`;
@@ -100,12 +100,12 @@ export class Application {
       const again = await this.work.take(PREFETCH);
       expect(texts(again)).toEqual(texts(held));
       expect(again.every(({ redelivered }) => redelivered)).toBe(true);
-      // Their channel has gone, and these with it: without effect, and not on whatever has the same number now.
+      // Their channel is lost: the acks have no effect, not even on a new channel of the same number.
       for (const delivery of held) delivery.ack();
     };
   }
 
-  /** Everything works, as it was set up; nothing is there twice. */
+  /** Asserts that every part works as set up, and exists once. */
   async verify(): Promise<void> {
     const { channel, sibling, queue, exclusive, exchange, consumers, news, work } = this;
     const round = ++this.round;
@@ -113,7 +113,7 @@ export class Application {
     expect(consumers.map(({ active }) => active)).toEqual([true, true, true]);
     expect(consumers[1]!.consumerTag).toBe('news');
 
-    // Exchange, queues and bindings, each of them once.
+    // Exchange, queues and bindings exist once each.
     await channel.publish(exchange, 'news.today', `news ${round}`, { mandatory: true });
     await channel.publish(exchange, 'other', `other ${round}`, { mandatory: true });
     expect(texts(await news.exclusive.take(1))).toEqual([`news ${round}`]);
@@ -122,7 +122,7 @@ export class Application {
       expect((await sibling.queueDeclare(name, { passive: true })).consumerCount).toBe(1);
     }
 
-    // Confirm mode: a delivery tag, one higher each time. QoS: no more than that many unacknowledged.
+    // Confirm mode gives delivery tags in sequence. QoS limits the unacknowledged deliveries.
     this.holding = true;
     const tags: number[] = [];
     for (let n = 0; n < 2 * PREFETCH; n++) tags.push(await channel.publish('', queue, `work ${round}.${n}`));

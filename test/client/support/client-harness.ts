@@ -8,10 +8,10 @@ import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { ScriptedServer, type Peer } from './scripted-server.js';
 
-/** Milliseconds that anything awaited here may take. */
+/** Milliseconds that any awaited event may take. */
 const PATIENCE = 15_000;
 
-/** The system's clock, knowing which of its timers still run. */
+/** The system's clock; it records which of its timers still run. */
 export class TrackedClock implements Clock {
   readonly running = new Set<string>();
   #count = 0;
@@ -43,13 +43,13 @@ export class TrackedClock implements Clock {
 }
 
 /**
- * One test's clients. `useClientHarness()` makes a new state before each test, and after it closes everything and
- * asserts that the client left no promise pending and no timer, socket or unhandled rejection behind.
+ * The clients of one test. `useClientHarness()` makes a new state before each test; after the test it closes all connections
+ * and asserts that the client left no promise pending and no timer, socket or unhandled rejection behind.
  */
 export class ClientHarness {
-  /** For connections made by hand: their timers are then watched as well. */
+  /** The clock of connections that a test makes itself, so that their timers are watched as well. */
   clock = new TrackedClock();
-  /** What the connections have logged. */
+  /** The log lines of the connections. */
   warnings: string[] = [];
   #connections: Connection[] = [];
   #cleanups: (() => unknown)[] = [];
@@ -58,7 +58,7 @@ export class ClientHarness {
   #unhandled: unknown[] = [];
   #sockets = 0;
 
-  /** Connects to the shared broker, or where `urls` says, with short waits between reconnects. */
+  /** Connects to the shared broker, or to `urls`, with short delays between reconnects. */
   async connect(options: ConnectionOptions = {}): Promise<Connection> {
     const connection = await this.tracked(
       'connect',
@@ -73,7 +73,7 @@ export class ClientHarness {
     return this.watch(connection);
   }
 
-  /** A connection through a proxy of its own, in front of the shared broker or `port`. */
+  /** Connects through a proxy of its own, in front of the shared broker or of `port`. */
   async connectThroughProxy(
     options: ConnectionOptions = {},
     port = sharedRabbit().port,
@@ -82,14 +82,14 @@ export class ClientHarness {
     return { proxy, connection: await this.connect({ urls: `amqp://127.0.0.1:${proxy.port}`, ...options }) };
   }
 
-  /** A proxy in front of the shared broker, or `port`; it is closed after the connections. */
+  /** Starts a proxy in front of the shared broker, or of `port`; it is closed after the connections. */
   async proxy(port = sharedRabbit().port): Promise<TcpProxy> {
     const proxy = await TcpProxy.start(port);
     this.cleanup(() => proxy.close());
     return proxy;
   }
 
-  /** A scripted server; the test fails when its script does. */
+  /** Starts a scripted server; the test fails when the script does. */
   async server(script: (peer: Peer, index: number) => unknown): Promise<ScriptedServer> {
     const server = await ScriptedServer.start(script);
     this.cleanup(async () => {
@@ -99,19 +99,19 @@ export class ClientHarness {
     return server;
   }
 
-  /** A name that nothing else uses; a queue or exchange of this name is deleted on the shared broker afterwards. */
+  /** Returns a unique name. A queue or exchange of this name is deleted on the shared broker after the test. */
   name(what = 'q'): string {
     const name = `test.${what}.${randomUUID().slice(0, 13)}`;
     this.#names.push(name);
     return name;
   }
 
-  /** Runs after the connections were closed, last first. */
+  /** Runs a task after the connections were closed, the last one first. */
   cleanup(task: () => unknown): void {
     this.#cleanups.push(task);
   }
 
-  /** Has every promise that the connection, or one of its channels, gives out watched, and closes it after the test. */
+  /** Watches every promise of the connection and its channels, and closes the connection after the test. */
   watch(connection: Connection): Connection {
     this.#connections.push(connection);
     this.#track('Connection.closed', connection.closed);
@@ -124,7 +124,7 @@ export class ClientHarness {
     return connection;
   }
 
-  /** A promise that has to settle before the test is over. */
+  /** Watches a promise that has to settle before the test ends. */
   tracked<T>(what: string, promise: Promise<T>): Promise<T> {
     this.#track(what, promise);
     return promise;
@@ -154,7 +154,7 @@ export class ClientHarness {
         ...[...this.clock.running].map((timer) => `running ${timer}`),
         ...(openSockets() > this.#sockets ? [`${openSockets() - this.#sockets} sockets`] : []),
       ];
-      // The operating system takes a moment to close what was closed; promises settle in a turn of their own.
+      // The operating system takes a moment to close sockets; promises settle in a turn of their own.
       const deadline = Date.now() + 2_000;
       while (leaks().length > 0 && Date.now() < deadline) await delay(10);
       expect(leaks()).toEqual([]);
@@ -172,7 +172,7 @@ export class ClientHarness {
     promise.then(settled, settled);
   }
 
-  /** Methods of the instance, internal ones included, that return promises have them watched. */
+  /** Watches the promises of all methods of the instance, internal ones included. */
   #wrapMethods(target: object, what: string, onResult?: (result: unknown) => void): void {
     const wrapped = target as Record<string, unknown>;
     for (let type = Object.getPrototypeOf(target) as object; ; type = Object.getPrototypeOf(type) as object) {
@@ -186,7 +186,7 @@ export class ClientHarness {
             `${what}.${name}(${args.map((arg) => (typeof arg === 'string' ? arg : typeof arg)).join()})`,
             result,
           );
-          // Before its caller goes on: what it gave out is watched from the start.
+          // Runs before the caller continues, so that the result is watched from the start.
           if (onResult) result.then(onResult, () => undefined);
           return result;
         };
@@ -213,7 +213,7 @@ function openSockets(): number {
   return process.getActiveResourcesInfo().filter((type) => type === 'TCPSocketWrap' || type === 'TLSWrap').length;
 }
 
-/** For the top of a spec file, outside or inside a `describe`. */
+/** Creates the harness of a spec file; called at its top, outside or inside a `describe`. */
 export function useClientHarness(): ClientHarness {
   const harness = new ClientHarness();
   beforeEach(() => harness.begin());
@@ -221,7 +221,7 @@ export function useClientHarness(): ClientHarness {
   return harness;
 }
 
-/** The arguments of the next such event. @throws Error when there is none in time */
+/** Resolves with the arguments of the next such event. @throws Error when none occurs in time */
 export function eventOf<T extends unknown[] = unknown[]>(
   emitter: Pick<EventEmitter, 'once' | 'off'>,
   event: string,
@@ -240,7 +240,7 @@ export function eventOf<T extends unknown[] = unknown[]>(
   });
 }
 
-/** What a promise rejects with. @throws Error when it resolves, or does neither in time */
+/** Resolves with the reason of a rejection. @throws Error when the promise resolves, or stays pending */
 export async function errorOf<E = Error & Record<string, unknown>>(
   promise: Promise<unknown>,
   timeout = PATIENCE,
@@ -264,7 +264,7 @@ export async function errorOf<E = Error & Record<string, unknown>>(
   }
 }
 
-/** For what no event tells, on the broker or in another process: looks again until it is so. */
+/** Polls until `look` returns a truthy value, for states without an event on the broker or in another process. */
 export async function eventually<T>(look: () => T | Promise<T>, timeout = PATIENCE): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {

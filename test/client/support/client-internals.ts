@@ -1,3 +1,3 @@
-/** What specs of the client look at and users cannot reach. */
+/** Internals of the client that its specs inspect and users cannot reach. */
 export { endpointOf } from '../../../lib/client/channel/channel.js';
 export { connectionEndpointOf } from '../../../lib/client/connection/connection.js';

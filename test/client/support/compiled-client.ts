@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
- * lib/ as JavaScript in a folder of its own, without node_modules, for a Node process outside Jest: import
+ * Compiles lib/ to JavaScript in a folder without node_modules, for a Node process outside Jest, which imports
  * `lib/client/index.js` there. Remove the folder afterwards.
  */
 export async function compileClient(): Promise<string> {

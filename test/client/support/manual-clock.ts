@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/environment/clock.js';
 
-/** Time that passes only when the test says so. */
+/** A clock whose time passes only on `advance()`. */
 export class ManualClock implements Clock {
   #now = 0;
   #timers = new Set<{ readonly at: number; readonly run: () => void }>();
@@ -23,7 +23,7 @@ export class ManualClock implements Clock {
     setImmediate(run);
   }
 
-  /** Moves on by `ms`, and runs on the way what was due, in order. */
+  /** Moves on by `ms`, and runs the timers that become due, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -7,10 +7,10 @@ import { FrameWriter } from '../../../lib/protocol/frame-writer.js';
 import { readMethod } from '../../../lib/protocol/methods.js';
 import type { MessageProperties, Method, MethodArguments, MethodName } from '../../../lib/protocol/types.js';
 
-/** Milliseconds that a script waits for what the client should send. */
+/** Milliseconds that a script waits for the client's next frame. */
 const PATIENCE = 10_000;
 
-/** A frame that the client sent; a method decoded, content as bytes. */
+/** A frame of the client, with a decoded method or the bytes of a content. */
 export type ClientFrame =
   | { readonly kind: 'method'; readonly channel: number; readonly method: Method }
   | { readonly kind: 'header' | 'body'; readonly channel: number; readonly payload: Buffer }
@@ -24,7 +24,7 @@ export interface Greeting {
   readonly heartbeat?: number;
 }
 
-/** The server's end of one connection. It knows no AMQP but what the script makes it say. */
+/** The server's end of one connection. It sends only what the script says. */
 export class Peer {
   #chunks: Buffer[] = [];
   #headerMissing = 8;
@@ -56,13 +56,13 @@ export class Peer {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
   }
 
-  /** All that the client sent. */
+  /** All bytes of the client. */
   get bytes(): Buffer {
     this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0]!;
   }
 
-  /** Bytes as they are. */
+  /** Sends bytes unchanged. */
   raw(bytes: Uint8Array): void {
     this.socket.write(bytes);
   }
@@ -82,14 +82,14 @@ export class Peer {
     this.raw(Buffer.concat(this.#writer.take()!.chunks));
   }
 
-  /** The next method of this name; whatever comes before it is passed over. @throws Error when it does not come */
+  /** Resolves with the next method of this name; earlier frames are skipped. @throws Error when it does not arrive */
   async expect<N extends MethodName>(name: N): Promise<{ channel: number; args: MethodArguments<N> }> {
     const found = await this.next((frame) => frame.kind === 'method' && frame.method.name === name, name);
     const { channel, method } = found as Extract<ClientFrame, { kind: 'method' }>;
     return { channel, args: method.args as MethodArguments<N> };
   }
 
-  /** The next frame that fits; those before it are passed over. @throws Error when it does not come */
+  /** Resolves with the next frame that fits; earlier frames are skipped. @throws Error when it does not arrive */
   async next(fits: (frame: ClientFrame) => boolean, what = 'frame'): Promise<ClientFrame> {
     const deadline = Date.now() + PATIENCE;
     for (;;) {
@@ -109,13 +109,13 @@ export class Peer {
     }
   }
 
-  /** Resolves once the client's protocol header is here. */
+  /** Resolves with the client's protocol header. */
   async header(): Promise<Buffer> {
     while (this.bytes.length < 8) await once(this.socket, 'data');
     return this.bytes.subarray(0, 8);
   }
 
-  /** connection.start. */
+  /** Sends connection.start. */
   start(greeting: Greeting = {}): void {
     this.send(0, 'connection.start', {
       versionMajor: 0,
@@ -126,7 +126,7 @@ export class Peer {
     });
   }
 
-  /** Everything up to, and without, tune: answers whatever login comes. */
+  /** Runs the handshake up to, and without, tune; accepts any login. */
   async greet(greeting: Greeting = {}): Promise<MethodArguments<'connection.startOk'>> {
     await this.header();
     this.start(greeting);
@@ -137,7 +137,7 @@ export class Peer {
     this.send(0, 'connection.tune', { frameMax, channelMax, heartbeat });
   }
 
-  /** The whole handshake. */
+  /** Runs the complete handshake. */
   async handshake(greeting: Greeting = {}): Promise<void> {
     await this.greet(greeting);
     this.tune(greeting);
@@ -145,27 +145,27 @@ export class Peer {
     this.send(0, 'connection.openOk', {});
   }
 
-  /** Answers the next channel.open; returns its channel. */
+  /** Answers the next channel.open; resolves with its channel. */
   async acceptChannel(): Promise<number> {
     const { channel } = await this.expect('channel.open');
     this.send(channel, 'channel.openOk', {});
     return channel;
   }
 
-  /** Answers the next basic.consume, under this tag. */
+  /** Answers the next basic.consume, with this tag. */
   async acceptConsumer(consumerTag = 'tag'): Promise<number> {
     const { channel } = await this.expect('basic.consume');
     this.send(channel, 'basic.consumeOk', { consumerTag });
     return channel;
   }
 
-  /** Answers what closing needs, until the client has gone. */
+  /** Answers the methods of an orderly close until the client has gone. */
   async sayGoodbye(): Promise<void> {
     this.agreeToClose();
     await this.closed;
   }
 
-  /** From now on answers what closing needs, so that the client's `close()` is quick. */
+  /** Answers the methods of an orderly close from now on, so that the client's `close()` is quick. */
   agreeToClose(): void {
     const waiting = this.frames.slice(this.#taken);
     this.#onMethod = (channel, { name, args }) => {
@@ -205,7 +205,7 @@ export function encodeMethod<N extends MethodName>(channel: number, name: N, arg
   return Buffer.concat(writer.take()!.chunks);
 }
 
-/** A frame by hand, right or wrong. */
+/** Builds a frame from its parts, valid or invalid. */
 export function frame(type: number, channel: number, payload: Uint8Array, end = 0xce): Buffer {
   const head = Buffer.alloc(7);
   head[0] = type;
@@ -214,10 +214,10 @@ export function frame(type: number, channel: number, payload: Uint8Array, end = 
   return Buffer.concat([head, payload, Buffer.of(end)]);
 }
 
-/** A TCP server on 127.0.0.1 that says what a test tells it to: for what no real broker does. */
+/** A TCP server on 127.0.0.1 that sends what a test tells it to, for behaviour that no real broker has. */
 export class ScriptedServer {
   readonly peers: Peer[] = [];
-  /** What a script has thrown; a test that ends well has none. */
+  /** The errors that scripts have thrown; a passing test has none. */
   readonly failures: unknown[] = [];
 
   private constructor(
@@ -246,7 +246,7 @@ export class ScriptedServer {
     this.server.close();
     for (const { socket } of this.peers) socket.destroy();
     await closed;
-    // A script that still waited for its client says so now.
+    // A script that still waits for its client fails now.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
