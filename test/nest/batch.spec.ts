@@ -36,7 +36,7 @@ class Reading {
 
 const payloads = (items: readonly AmqpBatchItem[]): unknown[] => items.map(({ payload }) => payload);
 
-/** Starts an application with one batch consumer; a failure is parked at once. */
+/** Starts an application with one batch consumer; a failed message is parked at once. */
 async function start(
   options: BatchOptions,
   handle: (items: AmqpBatchItem[]) => unknown = () => {},
@@ -67,7 +67,7 @@ async function start(
 }
 
 describe('@AmqpBatchConsumer()', () => {
-  it('hands over as many as fill a batch, and acknowledges each when the handler is done', async () => {
+  it('delivers full batches, and acknowledges each message when the handler is done', async () => {
     const { app, queue, batches, send } = await start({ size: 3, maxWait: '1h' });
     await send(1, 2, 3, 4, 5, 6);
     expect(await batches.take(2)).toEqual([
@@ -78,7 +78,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('does not wait longer than it may for a batch that does not fill', async () => {
+  it('waits no longer than its limit for a batch that does not fill', async () => {
     const { batches, send } = await start({ size: 100, maxWait: '50ms' });
     await send(1, 2);
     const handled = [await batches.next()];
@@ -86,7 +86,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect(handled.flat()).toEqual([1, 2]);
   });
 
-  it('has one batch at a time, and lets the next fill meanwhile; more with concurrency', async () => {
+  it('handles one batch at a time while the next fills; more with concurrency', async () => {
     for (const concurrency of [1, 2]) {
       const gate = new Subject<void>();
       const { batches, send, status } = await start({ size: 2, maxWait: '1h', concurrency }, () =>
@@ -104,11 +104,11 @@ describe('@AmqpBatchConsumer()', () => {
     }
   });
 
-  it('settles item by item: what failed is parked alone, what was acknowledged stays so though the batch throws', async () => {
+  it('settles each item: a failed one is parked alone, an acknowledged one stays acknowledged although the batch throws', async () => {
     const { app, queue, parked, failures, send } = await start({ size: 4, maxWait: '1h' }, ([first, second, third]) => {
       first!.ack();
       second!.fail(new RangeError('second'));
-      // Settled already: the first word counts.
+      // The message is settled already: the first settlement counts.
       second!.ack();
       third!.ack();
       third!.fail(new Error('too late'));
@@ -134,7 +134,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect([await nest.ready(queue), await nest.ready(parked)]).toEqual([0, 1]);
   });
 
-  it('parks what cannot be decoded alone; its batch is none the worse', async () => {
+  it('parks an undecodable message alone; the rest of its batch is handled', async () => {
     const { app, queue, parked, batches, failures, send } = await start({ size: 2, maxWait: '1h' });
     await send(1);
     await nest.channel.publish('', queue, '{', { contentType: 'application/json', messageId: 'broken' });
@@ -145,7 +145,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect([await nest.ready(queue), await nest.ready(parked)]).toEqual([0, 1]);
   });
 
-  it('parks what an item pipe refuses alone', async () => {
+  it('parks a message that an item pipe refuses alone', async () => {
     const itemPipes = [new ValidationPipe({ expectedType: Reading, transform: true })];
     const { batches, failures, send } = await start({ size: 2, maxWait: '1h', itemPipes });
     await send({ value: 1 }, { value: 'one' }, { value: 2 });
@@ -173,7 +173,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect(seen).toEqual([1, 1, 2]);
   });
 
-  it('handles what it has when it is stopped or paused, full or not', async () => {
+  it('handles its partial batch when it is stopped or paused', async () => {
     const { app, queue, batches, send, status } = await start({ size: 10, maxWait: '1h' });
     const untilTaken = async (): Promise<void> => {
       while (status()?.inFlight !== 2) await new Promise((resolve) => setImmediate(resolve));
@@ -190,7 +190,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('forgets what it has when the connection is lost: it comes again, once', async () => {
+  it('discards its partial batch when the connection is lost: the messages are redelivered once', async () => {
     const { proxy, url } = await nest.proxy();
     const { batches, send, queue, status } = await start({ size: 3, maxWait: '1h' }, undefined, { url });
     await send(1, 2);
@@ -201,7 +201,7 @@ describe('@AmqpBatchConsumer()', () => {
     expect((await batches.next()).toSorted()).toEqual([1, 2, 3]);
   });
 
-  it('goes through interceptors as one; REQUEST and context are those of the batch', async () => {
+  it('passes interceptors as a whole; REQUEST and context are those of the batch', async () => {
     const queue = nest.name('batch');
     const seen = new Inbox<unknown>();
 

@@ -28,7 +28,7 @@ afterAll(() => rabbit?.stop());
 describe('a broker that blocks the publishing connection', () => {
   const nest = useNest();
 
-  it('holds publishes back, or they fail at once, as told; consuming goes on; then all flows again', async () => {
+  it('holds publishes back, or fails them at once, as configured; consuming continues; publishes follow after the block', async () => {
     const inbox = new Inbox();
     const gates: (() => void)[] = [];
 
@@ -56,7 +56,7 @@ describe('a broker that blocks the publishing connection', () => {
 
     const blocked = firstValueFrom(publisher.state$.pipe(filter((state) => state === 'blocked')));
     await rabbit.ctl('set_vm_memory_high_watermark', '0.0001');
-    // RabbitMQ blocks a connection with the first publish after the alarm.
+    // RabbitMQ blocks a connection at the first publish after the alarm.
     const probe = publisher.sendToQueue('billing', 3);
     await blocked;
     expect(nest.lines.with('(publishing): the broker has blocked the connection')).toHaveLength(1);
@@ -67,7 +67,7 @@ describe('a broker that blocks the publishing connection', () => {
     });
     await expect(impatient.publish('billing', 'refused')).rejects.toThrow(PublishRefusedError);
     const waiting = publisher.sendToQueue('billing', 4);
-    // The acknowledgement of the first lets the second through, alarm or not.
+    // The acknowledgement of the first message lets the second through despite the alarm.
     gates.shift()!();
     expect(await inbox.next()).toBe(2);
 
@@ -82,7 +82,7 @@ describe('a broker that blocks the publishing connection', () => {
     expect(nest.lines.with('the broker takes publishes again')).toHaveLength(1);
   });
 
-  it('N1 1.2: failing messages hold up none behind them, and are parked once each when it takes publishes again', async () => {
+  it('N1 1.2: failing messages do not delay those behind them, and are parked once each when the broker accepts publishes again', async () => {
     const good = new Inbox();
     const failed = new Inbox();
 

@@ -21,7 +21,7 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   });
 
 describe('a channel that is lost while messages are handled', () => {
-  it('N2 2.1: is told, aborts the signal, and a late success does not count', async () => {
+  it('N2 2.1: is reported, aborts the signal, and a late success does not count', async () => {
     const queue = failing.queue();
     const { proxy, url } = await nest.proxy();
     const runs = new Inbox<AmqpContext>();
@@ -43,7 +43,7 @@ describe('a channel that is lost while messages are handled', () => {
     await failing.untilStatus(app, { handled: 1, failed: 0, stale: 1, inFlight: 0 });
   });
 
-  it('N2 2.1: again and again: the message is parked before its delivery limit drops it', async () => {
+  it('N2 2.1: repeatedly: the message is parked before its delivery limit drops it', async () => {
     const queue = failing.queue();
     const { proxy, url } = await nest.proxy();
     const runs = new Inbox<AmqpContext>();
@@ -78,7 +78,7 @@ describe('RequeueMessage', () => {
     expect(await failing.parked(app, queue)).toMatchObject([{ messageId: 'm-1' }]);
   });
 
-  it('N2 2.2: by hand likewise: the queue does not get to drop the message', async () => {
+  it('N2 2.2: with a manual requeue likewise, before the queue drops the message', async () => {
     const queue = failing.queue();
     const options = { topology: { queues: [quorumQueue(queue, { deliveryLimit: 2 })] } };
     let runs = 0;
@@ -96,7 +96,7 @@ describe('RequeueMessage', () => {
 describe('a message over maxMessageSize', () => {
   const limits = { connection: { maxMessageSize: 1_000 } };
 
-  it('N2 2.3: is parked without its body, told and counted; the next one is handled', async () => {
+  it('N2 2.3: is parked without its body, reported and counted; the next one is handled', async () => {
     const queue = failing.queue();
     const good = new Inbox();
     const options = { ...limits, topology: { queues: [quorumQueue(queue)] } };
@@ -118,7 +118,7 @@ describe('a message over maxMessageSize', () => {
     expect(await failing.lotOf(app).redrive(queue)).toEqual({ redriven: 0, kept: 0, failed: 1 });
   });
 
-  it('N2 2.3: goes whole to the dead-letter exchange of its queue', async () => {
+  it('N2 2.3: reaches the dead-letter exchange of its queue unchanged', async () => {
     const queue = failing.queue();
     const dead = nest.name('dead');
     const deadLetters = { deadLetterExchange: '', deadLetterRoutingKey: dead };

@@ -10,7 +10,7 @@ describe("The module's connections", () => {
   const connections = async (): Promise<string[]> =>
     (await nest.rabbit.ctl('list_connections', 'pid', 'client_properties')).split('\n');
 
-  it('are two, and RabbitMQ shows which is which', async () => {
+  it('are two, and RabbitMQ shows their names', async () => {
     const name = nest.name();
     await nest.start({}, { connectionName: name });
     const shown = (await connections()).filter((line) => line.includes(name));
@@ -19,7 +19,7 @@ describe("The module's connections", () => {
     expect(shown.filter((line) => line.includes(`"${name} (consuming)"`))).toHaveLength(1);
   });
 
-  it('bring consumers and topology back when the broker has closed one', async () => {
+  it('restore consumers and topology when the broker has closed one', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
 
@@ -31,7 +31,7 @@ describe("The module's connections", () => {
       }
     }
 
-    // Exclusive: it goes with the connection, and only the consuming one may consume from it.
+    // The queue is exclusive: it is deleted with its connection, and only the consuming connection may consume from it.
     const queues = [classicQueue(queue, { exclusive: true })];
     const app = await nest.start({ providers: [Billing] }, { topology: { queues }, connectionName: queue });
     await publisherOf(app).sendToQueue(queue, 'before');

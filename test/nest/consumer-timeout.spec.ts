@@ -12,12 +12,12 @@ describe("RabbitMQ's consumer_timeout", () => {
   let rabbit: RabbitMq;
   beforeAll(async () => {
     rabbit = await startRabbitMq({ source: 'local', config: { consumer_timeout: 1_000 } });
-    // The timeout is looked at with each tick of a channel.
+    // RabbitMQ checks the timeout at each tick of a channel.
     await rabbit.ctl('eval', 'application:set_env(rabbit, channel_tick_interval, 500).');
   });
   afterAll(() => rabbit?.stop());
 
-  it('N2 2.1: is told, aborts the signal, counts nothing as handled, and ends in the parked queue', async () => {
+  it('N2 2.1: is reported, aborts the signal, counts nothing as handled, and parks the message', async () => {
     const runs = new Inbox<AmqpContext>();
     const stale = new Inbox<Error>();
     const options = { url: rabbit.url, topology: { queues: [quorumQueue('billing', { deliveryLimit: 2 })] } };

@@ -19,7 +19,7 @@ import { Inbox } from '../support/inbox.js';
 const nest = useNest();
 
 describe('parameters', () => {
-  it('get payload, context, headers and properties, each through its pipes', async () => {
+  it('receive payload, context, headers and properties, each through its pipes', async () => {
     const queue = nest.name();
     const got = new Inbox<unknown[]>();
 
@@ -53,7 +53,7 @@ describe('parameters', () => {
 });
 
 describe('parameter decorators of @nestjs/microservices', () => {
-  it('work as ours do', async () => {
+  it('work like those of nest-amqp', async () => {
     const queue = nest.name();
     const got = new Inbox<unknown[]>();
 
@@ -95,7 +95,7 @@ describe('a message without a content type', () => {
 });
 
 describe('an error of a handler', () => {
-  it('is one line in the log, whatever Nest logs of errors that no filter handles', async () => {
+  it('is one line in the log, with any Nest version', async () => {
     const queue = nest.name();
 
     @Injectable()
@@ -122,7 +122,7 @@ describe('queue names', () => {
     }
   }
 
-  /** Starts a consumer whose queue comes from here. */
+  /** Starts a consumer whose queue name comes from this source. */
   function start(source: Parameters<typeof AmqpConsumer>[0], config: object, queue: string) {
     const got = new Inbox<unknown>();
 
@@ -159,7 +159,7 @@ describe('queue names', () => {
     expect(await got.next()).toBe('by its name');
   });
 
-  it('come from the providers of the handler’s module before those of others', async () => {
+  it('come from the providers of the handler’s module first', async () => {
     const queue = nest.name('mine');
     const source = { inject: ['local'], useFactory: (local: string) => queue.replace('mine', local) };
     const { got, app } = start(source, {}, queue);
@@ -199,7 +199,7 @@ describe('queue names', () => {
 });
 
 describe('consuming', () => {
-  it('prefers the consumer of a higher priority while its prefetch lets it', async () => {
+  it('prefers the consumer of a higher priority while its prefetch has room', async () => {
     const queue = nest.name();
     const got = new Inbox<string>();
 
@@ -221,7 +221,7 @@ describe('consuming', () => {
     expect(await got.take(4)).toEqual(['high', 'high', 'high', 'high']);
   });
 
-  it('takes an exclusive consumer for itself: a second one fails the start', async () => {
+  it('an exclusive consumer makes the start of a second one fail', async () => {
     const queue = nest.name();
 
     @Injectable()
@@ -236,7 +236,7 @@ describe('consuming', () => {
     await expect(second).rejects.toThrow(/403 ACCESS_REFUSED.*exclusive/);
   });
 
-  it('with a single active consumer, the next takes over when that one goes', async () => {
+  it('with a single active consumer, the next takes over when the active one ends', async () => {
     const queue = nest.name();
     const got = new Inbox<string>();
     const consumer = (name: string) => {

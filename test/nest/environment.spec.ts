@@ -20,11 +20,11 @@ import { publisherOf, useNest } from './support/nest-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 const NOWHERE = 'amqp://127.0.0.1:1';
-/** A wait that no test lives to see on the machine's clock, ms. */
+/** Milliseconds of a delay that exceeds every test on the machine's clock. */
 const HOUR = 3_600_000;
 const random = { next: () => 0, bytes: (size: number) => Buffer.alloc(size, 0xff) };
 
-describe('time and chance of a connection are those that its options hand in', () => {
+describe('a connection uses the clock and the random source of its options', () => {
   const nest = useNest();
   const environment = () => ({ clock: new ManualClock(), random, heartbeat: 0 });
 
@@ -37,7 +37,7 @@ describe('time and chance of a connection are those that its options hand in', (
 
   it('the deadline of the start', async () => {
     const connection = environment();
-    // Each attempt fails at once, and its waits are for nothing.
+    // Each attempt fails at once, and only the virtual delays pass.
     const starting = nest.start({}, { url: NOWHERE, startupTimeout: HOUR, connection });
     const failure = failureOf(starting);
     await nest.lines.until('next attempt in 0 ms');
@@ -64,7 +64,7 @@ describe('time and chance of a connection are those that its options hand in', (
     expect(await failure).toBeInstanceOf(RpcTimeoutError);
   });
 
-  it('the retry that waits in the process, and the time of the failure', async () => {
+  it('the delay of a retry in the process, and the time of the failure', async () => {
     const queue = nest.name();
     const attempts = new Inbox<AmqpContext>();
     @Injectable()
@@ -105,7 +105,7 @@ describe('time and chance of a connection are those that its options hand in', (
     const app = await nest.start({ providers: [Batches] }, { topology, connection });
     for (const message of [1, 2]) await publisherOf(app).sendToQueue(queue, message);
     await arrived.take(2);
-    // The items are gathered behind their pipes.
+    // The items have passed their pipes.
     await new Promise<void>((resolve) => setImmediate(resolve));
     connection.clock.advance(HOUR);
     expect(await batches.next()).toBe(2);

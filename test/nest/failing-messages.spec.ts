@@ -36,15 +36,15 @@ const fail = (): never => {
   throw new Error('no');
 };
 
-/** An array in an array in … */
+/** Returns nested arrays. */
 function nested(levels: number): FieldValue {
   let value: FieldValue = ['x'];
   for (let level = 1; level < levels; level++) value = [value];
   return value;
 }
 
-describe('a message whose history does not fit', () => {
-  // 131,072 bytes is what RabbitMQ gives a frame; the rest of the header frame takes some of them.
+describe('a message whose history is too large', () => {
+  // RabbitMQ limits a frame to 131,072 bytes; the rest of the header frame takes some of them.
   const large = { headers: { filler: 'x'.repeat(130_900) } };
   const deep = { headers: { CC: nested(63), tenant: 'acme' } };
 
@@ -73,7 +73,7 @@ describe('a message whose history does not fit', () => {
     await failing.untilStatus(app, { held: 0, inFlight: 0 });
   });
 
-  it('N1 1.1: a history without stacks goes along where there is room for that, and what is left out is said', async () => {
+  it('N1 1.1: keeps its history without stacks where that fits, and names the omitted part', async () => {
     const queue = failing.queue();
     const { app, failures } = await failing.start(queue, { retry: soon }, fail);
     await nest.channel.publish('', queue, '1', { ...large, messageId: 'm-1' });
@@ -89,7 +89,7 @@ describe('a message whose history does not fit', () => {
   });
 });
 
-describe('anything that is thrown', () => {
+describe('any thrown value', () => {
   it('N1 1.3: is described safely, settled and counted', async () => {
     const queue = failing.queue();
     const trap = (): never => {
@@ -137,7 +137,7 @@ describe('the reason', () => {
     expect((await failing.parked(app, queue))[0]!.lastFailure!.message).toBe(reason);
   });
 
-  it('has its stack at the first failure and at the end, not at each retry', async () => {
+  it('has its stack at the first and at the last failure, not at each retry', async () => {
     const queue = failing.queue();
     const { app, failures } = await failing.start(queue, { retry: { ...soon, attempts: 4 } }, fail);
     await publisherOf(app).sendToQueue(queue, 1);
@@ -146,7 +146,7 @@ describe('the reason', () => {
     expect(stacks).toEqual([true, false, false, true]);
   });
 
-  it('never is the payload, nor a credential', async () => {
+  it('contains neither the payload nor a credential', async () => {
     const queue = failing.queue();
     const payload = { card: '4111-1111', note: 'to be kept secret' };
     const thrown: readonly ((body: Buffer) => unknown)[] = [
@@ -163,7 +163,7 @@ describe('the reason', () => {
     });
     for (const _ of thrown) await publisherOf(app).sendToQueue(queue, payload);
     const reasons = (await failures.take(thrown.length)).map(({ reason }) => reason);
-    // What is parked is told of once the broker has its copy, so not in their order.
+    // A parked message is reported once the broker has its copy, so reports are not in order.
     expect(reasons.toSorted()).toEqual([
       'Error: cannot handle …',
       'Error: no way to amqp://***@broker',
@@ -181,13 +181,13 @@ describe('the reason', () => {
   });
 });
 
-describe('a history that somebody has forged', () => {
+describe('a forged history', () => {
   const forged = (queue: string, table: Record<string, FieldValue>) => ({
     headers: { 'x-nest-amqp-retry': { queue, exchange: 'billing', 'routing-key': 'order.paid', failed: 0, ...table } },
     contentType: 'application/json',
   });
 
-  it('N1 1.5: is not believed: not its attempts, not its exchange and routing key', async () => {
+  it('N1 1.5: is ignored, with its attempts, its exchange and its routing key', async () => {
     const queue = failing.queue();
     const seen = new Inbox<AmqpContext>();
     const { failures } = await failing.start(queue, { retry: soon }, (_, context) => {
@@ -203,7 +203,7 @@ describe('a history that somebody has forged', () => {
     }
   });
 
-  it('N1 1.4: that is not valid stays from stopping a redrive', async () => {
+  it('N1 1.4: does not stop a redrive when it is invalid', async () => {
     const queue = failing.queue();
     let broken = true;
     const handled = new Inbox();
@@ -217,11 +217,11 @@ describe('a history that somebody has forged', () => {
     broken = false;
     await expect(failing.lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 201, kept: 0, failed: 0 });
     expect((await handled.take(201)).at(-1)).toBe('forged');
-    // A quorum queue takes acknowledgements in its own time.
+    // A quorum queue processes acknowledgements asynchronously.
     await eventually(async () => (await failing.parked(app, queue)).length === 0);
   });
 
-  it('N1 1.4: a message that cannot go back stays alone', async () => {
+  it('N1 1.4: a message that cannot be redriven stays, the others do not', async () => {
     const queue = failing.queue();
     const handled = new Inbox();
     const { app } = await failing.start(queue, { retry: false }, (payload) => handled.add(payload));
@@ -236,7 +236,7 @@ describe('a history that somebody has forged', () => {
 });
 
 describe('RetryMessage', () => {
-  it("N1 1.9: '7d' waits 7 days, and a longer delay than there is one is an error that says so", async () => {
+  it("N1 1.9: '7d' waits 7 days, and a delay above the maximum is an error that says so", async () => {
     const week = 7 * 86_400_000;
     const queue = failing.queue(week);
     const { app, failures } = await failing.start(queue, { retry: soon }, (payload) => {
@@ -251,7 +251,7 @@ describe('RetryMessage', () => {
     expect(await failures.next()).toMatchObject({ reason: expect.stringContaining('49 days at most') });
   });
 
-  it('N1 1.9: does not come earlier than it asks where no queue may be declared: it is parked, and why', async () => {
+  it('N1 1.9: parks the message with the reason, instead of an early retry, where no queue may be declared', async () => {
     const queue = failing.queue();
     await nest.channel.queueDeclare(queue, { durable: true });
     await nest.channel.queueDeclare(`${queue}.parked`, { durable: true });
@@ -287,7 +287,7 @@ describe('registry.pause()', () => {
   });
 });
 
-describe('a guard that asks to come again', () => {
+describe('a guard that refuses temporarily', () => {
   it.each([408, 425, 429, 503])('%i: the message is retried', async (status) => {
     const queue = failing.queue();
     let attempts = 0;
@@ -319,7 +319,7 @@ describe('a guard that asks to come again', () => {
 });
 
 describe('timeout', () => {
-  it('N2 2.4: aborts the signal, fails the message, and what the handler does afterwards does not count', async () => {
+  it('N2 2.4: aborts the signal, fails the message, and ignores the later result of the handler', async () => {
     const queue = failing.queue();
     const aborted = new Inbox<unknown>();
     const late = new Inbox<AmqpContext>();
@@ -348,7 +348,7 @@ describe('timeout', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('stops a fetch that got the signal, and leaves alone a handler that is done in time', async () => {
+  it('stops a fetch with the signal, and does not affect a handler that ends in time', async () => {
     const queue = failing.queue();
     const server = createServer(() => {}).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -370,7 +370,7 @@ describe('timeout', () => {
     server.close();
   });
 
-  it('has to be a time', async () => {
+  it('must be a duration', async () => {
     const queue = nest.name();
     for (const timeout of [0, -1, 'soon']) {
       await expect(failing.start(queue, { timeout: timeout as never }, () => {})).rejects.toThrow(ConfigurationError);
@@ -381,7 +381,7 @@ describe('timeout', () => {
 describe('what is in flight', () => {
   const registryOf = (app: INestApplicationContext) => app.get(AmqpConsumerRegistry, { strict: false });
 
-  it('N2 2.6: counts what waits behind the concurrency', async () => {
+  it('N2 2.6: counts messages that wait for the concurrency limit', async () => {
     const queue = nest.name();
     const gate = new Subject<void>();
     const begun = new Inbox();
@@ -392,7 +392,7 @@ describe('what is in flight', () => {
     const app = await nest.start({ providers: [billing] }, { topology: { queues: [classicQueue(queue)] } });
     for (let n = 0; n < 10; n++) await publisherOf(app).sendToQueue(queue, n);
     await begun.take(2);
-    // Deliveries come in order on one channel: what was confirmed before this one has been delivered.
+    // One channel delivers in order, so the messages confirmed before this one have been delivered.
     while (registryOf(app).list()[0]!.inFlight < 10) await new Promise(setImmediate);
     expect(registryOf(app).list()[0]).toMatchObject({ inFlight: 10, handled: 0 });
     while (begun.all.length < 10) {

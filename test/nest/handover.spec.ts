@@ -6,7 +6,7 @@ import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 
-describe('one message after the other, and a single active consumer', () => {
+describe('one message at a time, and a single active consumer', () => {
   it.each([10, 1])('N2 2.5: keeps the order when an instance hands over, prefetch %i', async (prefetch) => {
     const queue = nest.name('ordered');
     const handled: number[] = [];
@@ -28,7 +28,7 @@ describe('one message after the other, and a single active consumer', () => {
     const count = 600;
     const sent = Promise.all(Array.from({ length: count }, (_, n) => publisherOf(active).sendToQueue(queue, n)));
     await sent;
-    // Graceful handovers, one after the other, while messages flow.
+    // Hands over gracefully several times while messages flow.
     for (let handover = 1; handover <= 5; handover++) {
       while (handled.length < handover * 80) await arrivals.next();
       const leaving = nest.close(active);

@@ -64,7 +64,7 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     return { app, health };
   }
 
-  it('is up with open connections and consumers that consume, and down while they are lost', async () => {
+  it('is up with open connections and active consumers, and down while they are lost', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     const topology = { queues: [classicQueue(queue)] };
@@ -94,7 +94,7 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     expect((await health())[0]).toBe(200);
   });
 
-  it('is down in the background without a broker, HTTP served, and tells no password', async () => {
+  it('is down without a broker at a background start, while HTTP is served, and shows no password', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     proxy.refuse();
@@ -115,10 +115,10 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     expect(text).not.toContain('s3cret');
   });
 
-  it('is down while nothing can be published, though all consumers consume', async () => {
+  it('is down while publishing is impossible, although all consumers consume', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
-    // The publishing connection asks for its URL first.
+    // The publishing connection reads its URL first.
     const urls = [url, nest.rabbit.url];
     const find = (): string => urls.shift() ?? url;
     const { app, health } = await start(queue, { url: find, topology: { queues: [classicQueue(queue)] } });
@@ -135,7 +135,7 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     });
   });
 
-  it('is down while a consumer has lost its queue, and up when it is there again', async () => {
+  it('is down while a consumer has no queue, and up when the queue exists again', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);
     const { health } = await start(queue, { url: nest.rabbit.url });
@@ -152,7 +152,7 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     expect((await health())[0]).toBe(200);
   });
 
-  it('is up with a consumer that was paused: somebody wanted that', async () => {
+  it('is up with a paused consumer', async () => {
     const queue = nest.name();
     const { app, health } = await start(queue, { url: nest.rabbit.url, topology: { queues: [classicQueue(queue)] } });
     await app.get(AmqpConsumerRegistry, { strict: false }).pause({ queue });
@@ -161,7 +161,7 @@ describe('AmqpHealthIndicator with @nestjs/terminus', () => {
     expect(details.amqp).toMatchObject({ consumers: { paused: 1 }, failing: [] });
   });
 
-  it('opens no connection of its own, and answers in the form of terminus’ own service', async () => {
+  it('opens no connection of its own, and answers in the format of terminus’ own indicators', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     const { app, health } = await start(queue, { url, topology: { queues: [classicQueue(queue)] } });

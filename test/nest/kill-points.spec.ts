@@ -13,10 +13,10 @@ import { eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 const root = resolve(import.meta.dirname, '../..');
-/** Not `dist`, which other tests build at the same time. */
+/** The folder is not `dist`, which other tests build at the same time. */
 const compiled = resolve(root, '.build/kill-points');
 
-/** Each step of a message to another queue, in order, and whether what it does has left the process by then. */
+/** Each step of a message to another queue, in order, and whether its effect has left the process by then. */
 const points = [
   ['publish', 'at-once'],
   ['publish', 'sent'],
@@ -24,7 +24,7 @@ const points = [
   ['settle', 'at-once'],
   ['settle', 'sent'],
 ] as const;
-/** Before these: the queue where the message goes does not exist yet. */
+/** Earlier steps: the target queue does not exist yet. */
 const declaring = [
   ['declare', 'at-once'],
   ['declare', 'sent'],
@@ -52,14 +52,14 @@ describe('a process that is killed', () => {
     return queue;
   }
 
-  /** As an application declares it with its first message. */
+  /** Declares the queue as an application does at its first parked message. */
   async function declareParked(queue: string): Promise<void> {
     await nest.channel.queueDeclare(`${queue}.parked`, {
       arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 ** 31 - 1 },
     });
   }
 
-  /** Consumes with an application that lives, until the message is parked; a stranger's message shows that no more come. */
+  /** Consumes with a running application until the message is parked; a further message shows that no more follow. */
   async function finish(queue: string): Promise<Delivery[]> {
     const app = await nest.start({ providers: [failing(queue)] }, { topology: { queues: [quorumQueue(queue)] } });
     const inbox = new Inbox<Delivery>();
@@ -73,7 +73,7 @@ describe('a process that is killed', () => {
     return inbox.all.filter(({ properties }) => properties.messageId !== 'last');
   }
 
-  describe.each(['retry', 'park'])('on the way to its %s', (task) => {
+  describe.each(['retry', 'park'])('during the %s of a message', (task) => {
     it.each([...declaring, ...points])(
       'at %s, %s: the message is parked in the end, with its failure',
       async (event, delay) => {
@@ -82,7 +82,7 @@ describe('a process that is killed', () => {
         await nest.channel.publish('', queue, '"x"', { messageId: 'm', contentType: 'application/json' });
         await killed(queue, task, event, delay);
         const parked = await finish(queue);
-        // Once, or twice: that is what at-least-once means.
+        // At-least-once allows one or two copies.
         expect(parked.length).toBeLessThanOrEqual(2);
         for (const { properties } of parked) {
           const history = properties.headers!['x-nest-amqp-retry'] as { 'last-failure': { message: string } };
@@ -104,7 +104,7 @@ describe('a process that is killed', () => {
     for (const name of [queue, `${queue}.parked`]) {
       await nest.channel.basicConsume(name, ({ properties }) => inbox.add(properties.messageId!), { noAck: true });
     }
-    // Those that the killed process held come when the broker has noticed that it is gone.
+    // The messages of the killed process are requeued when the broker has noticed its end.
     const found = new Set<string>();
     while (found.size < ids.length) found.add(await inbox.next());
     expect([...found].toSorted()).toEqual(ids);
@@ -115,12 +115,12 @@ describe('a broker that restarts', () => {
   let rabbit: RabbitMq;
 
   beforeAll(async () => {
-    // Not that of AMQP_URL, which is not ours to restart.
+    // The spec restarts the broker, so it does not use that of AMQP_URL.
     rabbit = await startRabbitMq({ source: 'local' });
   });
   afterAll(() => rabbit?.stop());
 
-  it('keeps what waits for its retry', async () => {
+  it('keeps messages that wait for their retry', async () => {
     const queue = 'billing';
     const seen = new Inbox<AmqpContext>();
 
@@ -152,7 +152,7 @@ describe('a broker that restarts', () => {
   });
 });
 
-/** A consumer whose handler always fails: everything is parked at the second attempt. */
+/** Returns a consumer whose handler always fails: every message is parked at the second attempt. */
 function failing(queue: string): new () => object {
   @Injectable()
   class Billing {

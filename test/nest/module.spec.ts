@@ -40,7 +40,7 @@ describe('several connections', () => {
     }
 
     const { url } = nest.rabbit;
-    // Exclusive queues: only the connection that has declared them may consume from them.
+    // Only the connection that has declared an exclusive queue may consume from it.
     const queue = (name: string): object => ({ queues: [classicQueue(name, { exclusive: true })] });
     const app = await nest.start({
       imports: [
@@ -60,7 +60,7 @@ describe('several connections', () => {
     for (const name of [first, second]) expect(nest.lines.with(`${name} (`).filter(isClosed)).toHaveLength(2);
   });
 
-  it('one without a name is not needed', async () => {
+  it('the connection without a name is optional', async () => {
     const queue = nest.name();
     const topology = { queues: [classicQueue(queue)] };
     const app = await nest.start({
@@ -71,7 +71,7 @@ describe('several connections', () => {
     expect(await nest.ready(queue)).toBe(1);
   });
 
-  it('a consumer of one that is not there fails the start, with the names that are', async () => {
+  it('a consumer of an unknown connection fails the start, and the error lists the known names', async () => {
     const queue = nest.name();
 
     @Injectable()
@@ -89,7 +89,7 @@ describe('several connections', () => {
     await expect(starting).rejects.toThrow(
       "The consumer Billing.onOrder: there is no AMQP connection 'biling'; known are: 'default', 'billing'.",
     );
-    // Nothing is left open.
+    // All connections are closed.
     expect(nest.lines.inbox.all.filter(isClosed)).toHaveLength(4);
   });
 });
@@ -116,7 +116,7 @@ describe('the log of connections', () => {
     proxy.cut();
     await nest.lines.until('reconnecting failed');
     await proxy.accept();
-    // The message waits for the connection, and is returned by it: nobody has such a queue.
+    // The message waits for the connection, and is returned there, since the queue does not exist.
     await publisherOf(app)
       .sendToQueue(`${queue}-missing`, payload)
       .catch(() => undefined);
@@ -143,7 +143,7 @@ describe('the log of connections', () => {
 describe('two applications in one process', () => {
   const nest = useNest();
 
-  it('stay apart, by whatever names their connections go', async () => {
+  it('are independent, whatever the names of their connections', async () => {
     const queues = [nest.name(), nest.name()];
     const inboxes = [new Inbox<string>(), new Inbox<string>()];
     const apps = [];

@@ -54,7 +54,7 @@ function readTable(): Row[] {
 const nest = useNest();
 const failing = new FailingConsumers(nest);
 
-/** What a row needs to happen. */
+/** The setup of a row. */
 interface Scenario {
   readonly options?: ConsumerOptions;
   readonly queue?: QuorumQueueOptions;
@@ -64,9 +64,9 @@ interface Scenario {
   readonly handle?: (context: AmqpContext) => unknown;
   readonly guards?: readonly CanActivate[];
   readonly pipe?: PipeTransform;
-  /** Done before the application starts. */
+  /** Runs before the application starts. */
   readonly before?: (queue: string) => Promise<unknown>;
-  /** Resolves when the outcome can be looked at. Default: when `failures$` has told of it. */
+  /** Resolves when the outcome can be checked. Default: when `failures$` has reported it. */
   readonly until?: (running: Running) => Promise<unknown>;
 }
 
@@ -192,7 +192,7 @@ async function run(queue: string, scenario: Scenario): Promise<Running> {
 
 const COUNTS = ['handled', 'failed', 'stale', 'held'] as const;
 
-/** What has been counted since: `handled, failed`. */
+/** Returns the counts that have changed: `handled, failed`. */
 function counted(before: ConsumerStatus, after: ConsumerStatus): string {
   return COUNTS.filter((name) => after[name] > before[name]).join(', ') || NONE;
 }
@@ -211,7 +211,7 @@ async function carried(app: INestApplicationContext, queue: string): Promise<str
   return parts.filter(Boolean).join(', ');
 }
 
-/** The lines at WARN and ERROR that name the message, in the words of the table where these say what is in the line. */
+/** Returns the lines at WARN and ERROR that name the message, in the words of the table if these occur in the line. */
 function logged(documented: string): string {
   const [, words = ''] = /`(.*)`/.exec(documented) ?? [];
   const lines = nest.lines.inbox.all.filter((line) => /^(WARN|ERROR) .*\bmessage 'm'/is.test(line));
@@ -219,7 +219,7 @@ function logged(documented: string): string {
   return told.join('; ') || NONE;
 }
 
-describe('The table of what becomes of a message, in docs/consumers.md', () => {
+describe('The table of the outcomes of a message, in docs/consumers.md', () => {
   it('has a row for each scenario of this test, and no other', () => {
     expect(rows.map(({ outcome }) => outcome)).toEqual(Object.keys(scenarios));
   });
@@ -236,7 +236,7 @@ describe('The table of what becomes of a message, in docs/consumers.md', () => {
       await nest.channel.publish('', queue, body, { contentType: 'application/json', ...publish, messageId: 'm' });
     }
     await (scenario.until ?? tellOf)(running);
-    // A failure is counted right behind its event.
+    // A failure is counted right after its event.
     await new Promise(setImmediate);
     const decision = failures.all[0]?.decision;
     const actual: Row = {

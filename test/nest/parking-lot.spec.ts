@@ -26,7 +26,7 @@ describe('ParkingLot', () => {
     return queue;
   }
 
-  /** An application whose consumer fails as long as `broken` says so, with the given messages parked. */
+  /** Starts an application whose consumer fails while `broken` returns true, with the given messages parked. */
   async function parked(queue: string, ids: readonly string[], broken: () => boolean = () => true) {
     const seen = new Inbox<AmqpContext>();
 
@@ -68,7 +68,7 @@ describe('ParkingLot', () => {
   const idsOf = (messages: readonly { messageId: string | undefined }[]): unknown[] =>
     messages.map(({ messageId }) => messageId);
 
-  it('lists messages as they were published, with why they are there; they stay, in their order', async () => {
+  it('lists messages as they were published, with the reason; the messages stay in order', async () => {
     const queue = newQueue();
     const { app, exchange } = await parked(queue, ['a', 'b', 'c']);
     const lot = lotOf(app);
@@ -128,7 +128,7 @@ describe('ParkingLot', () => {
     });
   });
 
-  it('may be listed more often than RabbitMQ 4 lets a message be delivered by default', async () => {
+  it('may be listed more often than the default delivery limit of RabbitMQ 4', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
     for (let count = 0; count < 25; count++) expect(idsOf(await lotOf(app).list(queue))).toEqual(['a', 'b']);
@@ -152,7 +152,7 @@ describe('ParkingLot', () => {
     expect(await nest.ready(`${queue}.parked`)).toBe(0);
   });
 
-  it('redrives only what the filter wants and the limit allows; the others stay, in their order', async () => {
+  it('redrives only the messages that filter and limit allow; the others stay in order', async () => {
     const queue = newQueue();
     let broken = true;
     const { app, seen } = await parked(queue, ['a1', 'b1', 'a2', 'b2', 'a3', 'a4'], () => broken);
@@ -165,7 +165,7 @@ describe('ParkingLot', () => {
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b2', 'a4']);
   });
 
-  it('ends where what it sends back fails and is parked again meanwhile', async () => {
+  it('ends although a redriven message is parked again meanwhile', async () => {
     const queue = newQueue();
     const { app, failures } = await parked(queue, ['a', 'b', 'c']);
     await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 3, kept: 0, failed: 0 });
@@ -175,7 +175,7 @@ describe('ParkingLot', () => {
     expect(messages.map(({ attempts }) => attempts)).toEqual([2, 2, 2]);
   });
 
-  it('leaves what is parked after it has begun', async () => {
+  it('leaves messages that are parked after its start', async () => {
     const queue = newQueue();
     let broken = true;
     const { app, seen } = await parked(queue, ['a', 'b', 'c'], () => broken);
@@ -191,7 +191,7 @@ describe('ParkingLot', () => {
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['late 0', 'late 1', 'late 2']);
   });
 
-  it('stops with a typed error when the queue is gone, and everything stays', async () => {
+  it('stops with a typed error when the queue was deleted, and all messages stay', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
     await nest.close(app);
@@ -216,7 +216,7 @@ describe('ParkingLot', () => {
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['a', 'b']);
   });
 
-  it('takes what somebody else has parked back as it is', async () => {
+  it('redrives messages that another client has parked, unchanged', async () => {
     const queue = newQueue();
     let broken = true;
     const { app, seen } = await parked(queue, [], () => broken);
@@ -236,7 +236,7 @@ describe('ParkingLot', () => {
     expect(await lotOf(app).list(queue)).toEqual([]);
   });
 
-  it('has nothing of a queue whose messages were never parked', async () => {
+  it('is empty for a queue whose messages were never parked', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, []);
     await expect(lotOf(app).list(queue)).resolves.toEqual([]);
@@ -244,7 +244,7 @@ describe('ParkingLot', () => {
     await expect(lotOf(app).purge(queue)).resolves.toBe(0);
   });
 
-  it('says so when there is no such queue, or no such count', async () => {
+  it('rejects an unknown queue or an invalid count', async () => {
     const lot = lotOf(await nest.start({}));
     const queue = nest.name();
     await expect(lot.list(queue)).rejects.toThrow(NotFoundError);

@@ -36,7 +36,7 @@ import { Inbox } from '../support/inbox.js';
 describe('ConfirmingPublisher', () => {
   const nest = useNest();
 
-  it('gives every message an id of its own, and a receipt with its delivery tag and the time to its confirm', async () => {
+  it('gives every message a unique id, and a receipt with its delivery tag and the time to its confirm', async () => {
     const queue = nest.name();
     const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
     const told = lastValueFrom(publisher.confirms$.pipe(take(3), toArray()));
@@ -51,7 +51,7 @@ describe('ConfirmingPublisher', () => {
     expect(delivered!.properties).toMatchObject({ messageId: receipts[0]!.messageId, deliveryMode: 2 });
   });
 
-  it('rejects what a full queue refuses, that message and no other', async () => {
+  it('rejects exactly the message that a full queue refuses', async () => {
     const queue = nest.name();
     const full = classicQueue(queue, { maxLength: 1, overflow: 'reject-publish' });
     const publisher = publisherOf(await nest.start({}, { topology: { queues: [full] } }));
@@ -79,7 +79,7 @@ describe('ConfirmingPublisher', () => {
     proxy.resume();
   });
 
-  it('waits while the connection is lost, and publishes when it is back; state$ tells of it', async () => {
+  it('waits while the connection is lost, and publishes after the reconnect; state$ reports both', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     const app = await nest.start({
@@ -121,7 +121,7 @@ describe('ConfirmingPublisher', () => {
     expect(refused).toMatchObject({ outcome: 'not-sent' });
   });
 
-  it('bounds what is in flight: more waits, or is refused', async () => {
+  it('limits the publishes in flight: further ones wait, or are refused', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     const app = await nest.start({
@@ -145,7 +145,7 @@ describe('ConfirmingPublisher', () => {
     expect(await nest.ready(queue)).toBe(4);
   });
 
-  it('K5.4 a first publish to a missing exchange costs the others nothing', async () => {
+  it('K5.4 a first publish to a missing exchange does not affect other publishes', async () => {
     const queue = nest.name();
     const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
     await publisher.sendToQueue(queue, 'first');
@@ -159,19 +159,19 @@ describe('ConfirmingPublisher', () => {
     );
     const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     expect(failed).toEqual([expect.any(NotFoundError), expect.any(NotFoundError)]);
-    // On the same channel all the time: its delivery tags go on.
+    // The channel is the same: its delivery tags continue.
     expect((await publisher.sendToQueue(queue, 'last')).deliveryTag).toBe(200);
     const texts: string[] = [];
     for (let next; (next = await nest.channel.basicGet(queue, { noAck: true }));) texts.push(next.text());
     expect(texts).toEqual(['first', ...payloads.filter((_, index) => index !== 50 && index !== 60), 'last']);
-    // It is asked for again: by now it may be there.
+    // The publisher checks again, since the exchange may exist by now.
     await nest.channel.exchangeDeclare(`${queue}-missing`, 'fanout');
     await nest.channel.queueBind(queue, `${queue}-missing`, '');
     await publisher.publish(`${queue}-missing`, 'any', 'found');
     await nest.channel.exchangeDelete(`${queue}-missing`);
   });
 
-  it('K5.4 publishes to an exchange that is new to it and to one that it knows keep their order', async () => {
+  it('K5.4 publishes to a new exchange and to a known one keep their order', async () => {
     const queue = nest.name();
     const topology = {
       queues: [classicQueue(queue)],
@@ -192,7 +192,7 @@ describe('ConfirmingPublisher', () => {
     await nest.channel.exchangeDelete(`${queue}-new`);
   });
 
-  it('has a connection of its own: while it stands still, consuming goes on', async () => {
+  it('has its own connection: while it is stalled, consuming continues', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
 
@@ -204,7 +204,7 @@ describe('ConfirmingPublisher', () => {
       }
     }
 
-    // The publishing connection asks for its URL first.
+    // The publishing connection reads its URL first.
     const [publishing, consuming] = [await nest.proxy(), await nest.proxy()];
     const ports = [publishing.url, consuming.url];
     const app = await nest.start({
@@ -220,7 +220,7 @@ describe('ConfirmingPublisher', () => {
     expect(await inbox.next()).toBe(1);
     publishing.proxy.stall();
     const stuck = failureOf(publisherOf(app).sendToQueue(queue, 2, { timeout: 100 }));
-    // With a prefetch of one, each comes after the acknowledgement of the one before it.
+    // With a prefetch of one, each message arrives after the acknowledgement of the one before it.
     for (const order of ['a', 'b', 'c']) await nest.channel.publish('', queue, order, { contentType: 'text/plain' });
     expect(await inbox.take(3)).toEqual(['a', 'b', 'c']);
     expect(await stuck).toBeInstanceOf(PublishTimeoutError);
@@ -274,7 +274,7 @@ describe('forFeature', () => {
     expect(delivery!.json()).toEqual({ id: 1 });
     expect(delivery!.properties).toMatchObject({ appId: 'shop', headers: { tenant: 'acme', from: 'message' } });
 
-    // Not called: what matters is that these do not compile.
+    // The function is never called; its lines must not compile.
     const wrong = (): unknown[] => [
       // @ts-expect-error -- there is no such routing key
       publisher.publish('order.shipped', { id: 1 }),
@@ -302,7 +302,7 @@ describe('forFeature', () => {
     expect(await nest.ready(queue)).toBe(2);
   });
 
-  it('uses a channel of its own: what goes wrong on it concerns no other publisher', async () => {
+  it('uses a channel of its own: errors on it do not affect other publishers', async () => {
     const queue = nest.name();
     const { url } = nest.rabbit;
     const app = await nest.start({
@@ -322,7 +322,7 @@ describe('forFeature', () => {
     expect(await nest.ready(queue)).toBe(40);
   });
 
-  it('publishes on the connection it names; one that is not there fails the start', async () => {
+  it('publishes on the connection that it names; an unknown connection fails the start', async () => {
     const [exchange, queue] = [nest.name(), nest.name()];
     const { url } = nest.rabbit;
     const named = AmqpModule.forRoot({ name: 'billing', url, ...topologyOf(exchange, queue) });
@@ -341,7 +341,7 @@ describe('forFeature', () => {
 describe('request()', () => {
   const nest = useNest();
 
-  /** Answers as any AMQP client does, in whatever language: to `reply-to`, with the same `correlation-id`. */
+  /** Answers like any AMQP client: to `reply-to`, with the same `correlation-id`. */
   async function responder(answer: (delivery: Delivery) => Promise<void> | void): Promise<string> {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);
@@ -355,11 +355,11 @@ describe('request()', () => {
     await nest.channel.publish('', replyTo!, body, { correlationId, ...json, ...options });
   };
 
-  it('resolves with the answer, many at once, each with its own', async () => {
+  it('resolves each of many requests with its own answer', async () => {
     const kept: Delivery[] = [];
     const queue = await responder(async (delivery) => {
       kept.push(delivery);
-      // The answers come in another order than the questions.
+      // The answers arrive in another order than the requests.
       if (kept.length < 50) return;
       for (const one of kept.reverse()) await reply(one, String((one.json() as number) * 2));
     });
@@ -369,7 +369,7 @@ describe('request()', () => {
     expect(kept[0]!.properties).toMatchObject({ deliveryMode: 1, expiration: '30000', messageId: expect.any(String) });
   });
 
-  it('resolves with undefined for an answer that is nothing', async () => {
+  it('resolves with undefined for an empty answer', async () => {
     const queue = await responder((delivery) => reply(delivery, '', { contentType: undefined }));
     expect(await publisherOf(await nest.start({})).request('', queue, 1)).toBeUndefined();
   });
@@ -383,7 +383,7 @@ describe('request()', () => {
     expect(error).toMatchObject({ message: 'no such order', remoteName: 'NotFoundException', data: { id: 7 } });
   });
 
-  it('rejects with an answer that cannot be read', async () => {
+  it('rejects for an answer that cannot be decoded', async () => {
     const queue = await responder((delivery) => reply(delivery, '{'));
     const error = await failureOf(publisherOf(await nest.start({})).request('', queue, 7));
     expect(error).toBeInstanceOf(UndecodableMessageError);
@@ -431,13 +431,13 @@ describe('request()', () => {
     expect(await next).toBe('answered');
   });
 
-  it('rejects at once when another request has closed the channel', async () => {
+  it('rejects at once when another request closes the channel', async () => {
     const asked = new Inbox<Delivery>();
     const queue = await responder(asked.add);
     const publisher = publisherOf(await nest.start({}));
     const concerned = failureOf(publisher.request('', queue, 1));
     await asked.next();
-    // One that is missing is found to be so before it does harm; this one goes after it was there.
+    // A missing exchange is detected before it closes the channel; this exchange is deleted after it was found.
     const exchange = `${queue}-gone`;
     await nest.channel.exchangeDeclare(exchange, 'fanout');
     expect(await failureOf(publisher.request(exchange, 'any', 2))).toBeInstanceOf(MessageReturnedError);
@@ -447,7 +447,7 @@ describe('request()', () => {
     expect(await concerned).toMatchObject({ outcome: 'unknown' });
   });
 
-  it('rejects when the application shuts down, and holds it up no longer', async () => {
+  it('rejects when the application shuts down, without delaying it', async () => {
     const asked = new Inbox<Delivery>();
     const queue = await responder(asked.add);
     const app = await nest.start({});
@@ -457,7 +457,7 @@ describe('request()', () => {
     expect(await left).toBeInstanceOf(ConnectionClosedError);
   });
 
-  it('is not persistent, and expires when nobody waits for the answer any more', async () => {
+  it('is not persistent, and expires when its requester no longer waits', async () => {
     const queue = nest.name();
     const dead = nest.name();
     const topology = {

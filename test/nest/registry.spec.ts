@@ -24,7 +24,7 @@ const nest = useNest();
 
 const registryOf = (app: INestApplicationContext): AmqpConsumerRegistry => app.get(AmqpConsumerRegistry);
 
-/** Resolves once the one consumer is in this state. Nobody tells of it, so it is asked, each time a little later. */
+/** Resolves once the only consumer has this state. The state has no event, so the function polls with growing delays. */
 const untilState = (app: INestApplicationContext, state: ConsumerState): Promise<unknown> =>
   firstValueFrom(
     defer(() => [registryOf(app).list()[0]?.state]).pipe(
@@ -33,7 +33,7 @@ const untilState = (app: INestApplicationContext, state: ConsumerState): Promise
     ),
   );
 
-/** A class that consumes the queue, and what it got. */
+/** Returns a class that consumes the queue, and its received messages. */
 function consumerOf(queue: string, options: { gate?: Subject<void>; concurrency?: number } = {}) {
   const got = new Inbox<unknown>();
 
@@ -49,7 +49,7 @@ function consumerOf(queue: string, options: { gate?: Subject<void>; concurrency?
 }
 
 describe('AmqpConsumerRegistry', () => {
-  it('lists what consumes what, with state, in-flight and counts', async () => {
+  it('lists consumers and their queues, with state, messages in flight and counts', async () => {
     const queue = nest.name();
     const gate = new Subject<void>();
     const { Billing, got } = consumerOf(queue, { gate });
@@ -81,7 +81,7 @@ describe('AmqpConsumerRegistry', () => {
     ]);
   });
 
-  it('pauses and resumes: what is running goes on, nothing new comes meanwhile', async () => {
+  it('pauses and resumes: running handlers continue, no new message is delivered', async () => {
     const queue = nest.name();
     const gate = new Subject<void>();
     const { Billing, got } = consumerOf(queue, { gate, concurrency: 1 });
@@ -91,7 +91,7 @@ describe('AmqpConsumerRegistry', () => {
     expect(await got.next()).toBe('first');
     await registryOf(app).pause({ queue });
     expect(registryOf(app).list()).toMatchObject([{ state: 'paused', inFlight: 1 }]);
-    // The one that was here and waited goes back to its queue; the broker takes that over another connection than ours.
+    // The waiting message is requeued; the broker does this while it serves other connections.
     while ((await nest.ready(queue)) < 1);
     gate.next();
     await publisher.sendToQueue(queue, 'third');
@@ -105,7 +105,7 @@ describe('AmqpConsumerRegistry', () => {
     gate.next();
   });
 
-  it('pauses for each of two callers: both hear of it when nothing more is delivered', async () => {
+  it('pauses for two callers: both promises resolve when no more messages are delivered', async () => {
     const queue = nest.name();
     const { Billing } = consumerOf(queue);
     const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
@@ -150,7 +150,7 @@ describe('AmqpConsumerRegistry', () => {
     expect(await got.next()).toBe('after');
   });
 
-  it('says which consumers there are when none fits', async () => {
+  it('lists the known consumers when none matches', async () => {
     const queue = nest.name();
     const { Billing } = consumerOf(queue);
     const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
@@ -174,7 +174,7 @@ describe('AmqpConsumerRegistry', () => {
     expect(await got.next()).toBe('there');
   });
 
-  it('leaves a consumer paused whose queue is not there when it is resumed', async () => {
+  it('leaves a consumer paused whose queue is missing at the resume', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);
     const { Billing, got } = consumerOf(queue);
@@ -191,7 +191,7 @@ describe('AmqpConsumerRegistry', () => {
 });
 
 describe('a queue that is deleted under its consumer', () => {
-  it('is declared again with its bindings and consumed again; the listener is told, the registry shows the gap', async () => {
+  it('is declared again with its bindings and consumed again; the listener is called, the registry shows the gap', async () => {
     const queue = nest.name();
     const exchange = nest.name('exchange');
     const { Billing, got } = consumerOf(queue);
@@ -254,7 +254,7 @@ describe('a queue that is deleted under its consumer', () => {
     expect(nest.lines.with('not meant')).toEqual([]);
   });
 
-  it('is waited for when the topology does not have it', async () => {
+  it('is waited for when it is not in the topology', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);
     const { Billing, got } = consumerOf(queue);
@@ -269,7 +269,7 @@ describe('a queue that is deleted under its consumer', () => {
     expect(await got.next()).toBe('back');
   });
 
-  it('keeps nobody from shutting down', async () => {
+  it('does not delay a shutdown', async () => {
     const queue = nest.name();
     await nest.channel.queueDeclare(queue);
     const app = await nest.start({ providers: [consumerOf(queue).Billing] });
@@ -281,7 +281,7 @@ describe('a queue that is deleted under its consumer', () => {
 });
 
 describe('listeners', () => {
-  it('hear of returned messages; what they throw is logged and nothing else', async () => {
+  it('receive returned messages; their errors are only logged', async () => {
     const returned = new Inbox<ReturnedMessage>();
 
     @Injectable()

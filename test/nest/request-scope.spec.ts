@@ -48,14 +48,14 @@ const SCOPES = {
 } as const satisfies Record<string, InjectableOptions>;
 type ScopeName = keyof typeof SCOPES;
 
-/** One error for each filter. */
+/** One error class per filter. */
 class LevelError extends Error {}
 class GlobalError extends LevelError {}
 class ClassError extends LevelError {}
 class MethodError extends LevelError {}
 const ERRORS: Record<Level, new () => LevelError> = { global: GlobalError, class: ClassError, method: MethodError };
 
-/** A guard, a pipe, an interceptor and a filter of one level, which tell when they are asked. */
+/** Returns a guard, a pipe, an interceptor and a filter of one level, which record their calls. */
 function enhancersOf(level: Level, scope: ScopeName, seen: Inbox<string>) {
   const options = SCOPES[scope];
 
@@ -103,7 +103,7 @@ const cases = (Object.keys(SCOPES) as ScopeName[]).flatMap((handlers) =>
 );
 
 describe('guards, pipes, interceptors and filters at every level', () => {
-  it.each(cases)('$enhancers ones of a $handlers $kind', async ({ handlers, enhancers, kind }) => {
+  it.each(cases)('$enhancers enhancers of a $handlers $kind', async ({ handlers, enhancers, kind }) => {
     const queue = nest.name('scopes');
     const seen = new Inbox<string>();
     const onMethod = enhancersOf('method', enhancers, seen);
@@ -168,7 +168,7 @@ describe('an instance for each message', () => {
     readonly context: AmqpContext;
   }
 
-  /** What three messages of the tenants a, b, a meet. */
+  /** Returns the calls for three messages of the tenants a, b and a. */
   async function callsOf(
     makeHost: (queue: string, calls: Inbox<Call>) => { providers?: Type[]; controllers?: Type[]; imports?: Type[] },
   ): Promise<Call[]> {
@@ -214,7 +214,7 @@ describe('an instance for each message', () => {
     }
   });
 
-  it('transient: a fresh instance for each', async () => {
+  it('transient: a new instance for each message', async () => {
     const calls = await callsOf((queue, seen) => {
       @Injectable({ scope: Scope.TRANSIENT })
       class Billing {
@@ -247,7 +247,7 @@ describe('an instance for each message', () => {
     expect(distinct(calls)).toBe(1);
   });
 
-  it('by a dependency deep down', async () => {
+  it('by an indirect dependency', async () => {
     const calls = await callsOf((queue, seen) => {
       @Injectable({ scope: Scope.REQUEST })
       class Tenant {
@@ -274,7 +274,7 @@ describe('an instance for each message', () => {
     for (const { request, context } of calls) expect(request).toBe(context);
   });
 
-  it('by a request-scoped guard, which sees the message of its own', async () => {
+  it('by a request-scoped guard, which sees its own message', async () => {
     const seenByGuard: unknown[] = [];
     const calls = await callsOf((queue, seen) => {
       @Injectable({ scope: Scope.REQUEST })
@@ -301,7 +301,7 @@ describe('an instance for each message', () => {
     expect(seenByGuard).toEqual([true, true, true]);
   });
 
-  it('in each of several modules that provide the class, with what that module injects; aliases are no consumers', async () => {
+  it('in each of several modules that provide the class, with the dependencies of that module; aliases do not consume', async () => {
     const names: unknown[] = [];
     const queue = nest.name('modules');
     const seen = new Inbox<string>();
@@ -336,12 +336,12 @@ describe('an instance for each message', () => {
     const app = await nest.start({ imports: [amqp, First, Second] });
     expect(app.get(AmqpConsumerRegistry).list()).toHaveLength(2);
     for (let id = 0; id < 4; id++) await publisherOf(app).sendToQueue(queue, id);
-    // The broker deals them out in turn.
+    // The broker distributes the messages in turn.
     expect((await seen.take(4)).toSorted()).toEqual(['first', 'first', 'second', 'second']);
   });
 
   describe('durable', () => {
-    /** A sub-tree for each tenant. */
+    /** Creates a sub-tree for each tenant. */
     class ByTenant implements ContextIdStrategy<AmqpContext> {
       private readonly trees = new Map<unknown, ContextId>();
 
@@ -378,7 +378,7 @@ describe('an instance for each message', () => {
       for (const { request, context } of calls) expect(request).toEqual({ tenant: context.headers['tenant'] });
     });
 
-    it('below a request-scoped handler: the handler is fresh, the durable dependency is the tenant’s', async () => {
+    it('below a request-scoped handler: the handler is new, the durable dependency is that of the tenant', async () => {
       ContextIdFactory.apply(new ByTenant());
       const calls = await callsOf((queue, seen) => {
         @Injectable({ scope: Scope.REQUEST, durable: true })

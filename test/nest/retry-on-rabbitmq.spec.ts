@@ -45,7 +45,7 @@ describe('retry on RabbitMQ', () => {
     });
   });
 
-  it('a parked queue that the user may not declare is told; its message is held, and parked once the user may', async () => {
+  it('a parked queue that the user may not declare is reported; its message is held, and parked once the user may', async () => {
     const queue = queueWith([]);
     const user = nest.name('user');
     const make = `rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"secret">>, <<"test">>)`;

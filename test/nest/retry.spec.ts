@@ -38,7 +38,7 @@ import { publisherOf } from './support/nest-harness.js';
 import { useRetries } from './support/retries.js';
 import { Inbox } from '../support/inbox.js';
 
-/** A wait that no test lives to see on the machine's clock, ms. */
+/** Milliseconds of a delay that exceeds every test on the machine's clock. */
 const HOUR = 3_600_000;
 const soon = { attempts: 3, backoff: fixed(50) };
 
@@ -47,7 +47,7 @@ describe('retry', () => {
 
   const quorum = (queue: string): Partial<AmqpModuleOptions> => ({ topology: { queues: [quorumQueue(queue)] } });
 
-  /** Has an application declare the queues that a message of a failing handler passes. */
+  /** Makes an application declare the queues that a message of a failing handler passes. */
   async function leaveQueuesOf(queue: string): Promise<void> {
     const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
       throw new Error('no');
@@ -58,7 +58,7 @@ describe('retry', () => {
     await nest.close(app);
   }
 
-  it('hands a message to the handler again after a delay, with its attempt and failures, and as it was published', async () => {
+  it('delivers a message to the handler again after a delay, as it was published, with its attempt and failures', async () => {
     const queue = queueWith();
     const exchange = nest.name('orders');
     const seen = new Inbox<AmqpContext>();
@@ -101,7 +101,7 @@ describe('retry', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('keeps the headers byte for byte, the body, and no trace of its delay queues', async () => {
+  it('keeps the headers byte for byte and the body, without a trace of its delay queues', async () => {
     const queue = queueWith();
     const seen = new Inbox<AmqpContext>();
     const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, (_, context) => {
@@ -126,7 +126,7 @@ describe('retry', () => {
     expect(parked.properties).toMatchObject({ deliveryMode: 1, timestamp: new Date(5_000), appId: 'x' });
   });
 
-  it('leaves the history of other dead-letterings alone', async () => {
+  it('keeps the history of other dead-letterings', async () => {
     const queue = queueWith();
     const before = nest.name('before');
     const topology = {
@@ -149,7 +149,7 @@ describe('retry', () => {
     expect(third!.headers['x-first-death-queue']).toBe(before);
   });
 
-  it('begins anew for a consumer of another queue, to which the message was dead-lettered', async () => {
+  it('counts from one for the consumer of another queue to which the message was dead-lettered', async () => {
     const queue = queueWith();
     const other = queueWith();
     const seen = new Inbox<AmqpContext>();
@@ -167,7 +167,7 @@ describe('retry', () => {
     expect(context.headers['x-nest-amqp-retry']).toMatchObject({ queue, failed: 2 });
   });
 
-  it('takes off what would send copies, be refused or let it expire, and tells of it all the same', async () => {
+  it('removes properties that would send copies, be refused or let the message expire, but shows them to the handler', async () => {
     const queue = queueWith();
     const copies = nest.name('copies');
     const seen = new Inbox<AmqpContext>();
@@ -181,7 +181,7 @@ describe('retry', () => {
     await nest.channel.publish('', queue, 'x', { headers: { CC: [copies] }, userId, expiration: '5000' });
     const [first, second] = await seen.take(2);
     expect(first!.properties).toEqual({ headers: { CC: [copies] }, userId, expiration: '5000' });
-    // Anybody can write a header: whose message it is, only the broker can vouch for.
+    // Any client can write a header; only the broker vouches for the origin of a message.
     expect(second!.properties).toEqual({ headers: { CC: [copies] }, expiration: '5000' });
     const parked = await parkedOf(queue);
     expect(parked.properties).toEqual({
@@ -192,7 +192,7 @@ describe('retry', () => {
     expect(await nest.ready(copies)).toBe(1);
   });
 
-  it('keeps stacks out of headers that have no room for them', async () => {
+  it('omits stacks from headers without room for them', async () => {
     const queue = queueWith([]);
     const billing = consumerOf(queue, { retry: false }, () => {
       throw new Error('no');
@@ -205,7 +205,7 @@ describe('retry', () => {
     expect(headers!['x-nest-amqp-retry']).not.toMatchObject({ 'last-failure': { stack: expect.anything() } });
   });
 
-  it('parks a message whose attempts are spent, with its first and last failure; the next one is handled', async () => {
+  it('parks a message after its last attempt, with its first and last failure; the next one is handled', async () => {
     const queue = queueWith();
     const handled = new Inbox();
     const billing = consumerOf(queue, { prefetch: 1, retry: soon }, (payload, { attempt }) => {
@@ -217,7 +217,7 @@ describe('retry', () => {
     app.get(AmqpConsumerRegistry, { strict: false }).failures$.subscribe(failures.add);
     await publisherOf(app).sendToQueue(queue, 'bad', { messageId: 'm-1' });
     await publisherOf(app).sendToQueue(queue, 'good');
-    // It does not wait behind the bad one, prefetch 1 or not.
+    // The message does not wait behind the failing one, not even with a prefetch of 1.
     expect(await handled.next()).toBe('good');
     const parked = await parkedOf(queue);
     expect(parked.text()).toBe('bad');
@@ -243,7 +243,7 @@ describe('retry', () => {
     ]);
   });
 
-  it('without options: the first of three attempts; a consumer has no queue but its own until a message fails', async () => {
+  it('without options: logs the first of three attempts; the consumer has only its own queue until a message fails', async () => {
     const queue = queueWith([500, 1000]);
     const handled = new Inbox();
     const failures = new Inbox<ConsumerFailure>();
@@ -319,7 +319,7 @@ describe('retry', () => {
     expect(nest.lines.with("'m'")).toEqual([expect.stringContaining('RejectMessage: not mine; rejected')]);
   });
 
-  it('RequeueMessage gives it back; not hot, however often', async () => {
+  it('RequeueMessage requeues the message, with a pause between repetitions', async () => {
     const queue = queueWith();
     const times: number[] = [];
     const done = new Inbox();
@@ -334,7 +334,7 @@ describe('retry', () => {
     expect(times[2]! - times[1]!).toBeGreaterThan(990);
   });
 
-  it('RetryMessage waits as long as it says, more often than the policy; declares what it needs', async () => {
+  it('RetryMessage waits for its own delay, beyond the attempts of the policy; declares the queue that it needs', async () => {
     const queue = queueWith([100]);
     const seen = new Inbox<number>();
     const billing = consumerOf(queue, { retry: false }, (_, { attempt }) => {
@@ -367,7 +367,7 @@ describe('retry', () => {
       }
     }
 
-    /** Whether a message is parked at once, or has its attempts; and how often the handler was called. */
+    /** Returns whether a message is parked at once or retried, and how often the handler was called. */
     async function outcome(
       type: (queue: string, called: () => void) => new () => object,
       body: unknown,
@@ -384,13 +384,13 @@ describe('retry', () => {
 
     const retry = { attempts: 2, backoff: fixed(50) };
 
-    it('what cannot be decoded is parked at once', async () => {
+    it('an undecodable message is parked at once', async () => {
       const type = (queue: string, called: () => void): new () => object => consumerOf(queue, { retry }, called);
       expect(await outcome(type, '{"card":"4111')).toEqual({ attempts: 1, calls: 0 });
       expect(nest.lines.with('4111')).toEqual([]);
     });
 
-    it('what a guard refuses is parked at once', async () => {
+    it('a message that a guard refuses is parked at once', async () => {
       const type = (queue: string, called: () => void): new () => object => {
         @Injectable()
         class Billing {
@@ -405,7 +405,7 @@ describe('retry', () => {
       expect(await outcome(type, 1)).toEqual({ attempts: 1, calls: 0 });
     });
 
-    it('a guard that fails is no refusal', async () => {
+    it('an error of a guard is not a refusal', async () => {
       const type = (queue: string, called: () => void): new () => object => {
         @Injectable()
         class Billing {
@@ -420,7 +420,7 @@ describe('retry', () => {
       expect(await outcome(type, 1)).toEqual({ attempts: 2, calls: 0 });
     });
 
-    it('what a pipe refuses is parked at once, also when a filter puts another error in its place', async () => {
+    it('a message that a pipe refuses is parked at once, also when a filter replaces the error', async () => {
       const type = (queue: string, called: () => void): new () => object => {
         @Injectable()
         class Billing {
@@ -446,7 +446,7 @@ describe('retry', () => {
   });
 
   describe("ack: 'manual'", () => {
-    it('leaves it to the handler, which may settle as often as it likes', async () => {
+    it('leaves the settlement to the handler, which may settle repeatedly', async () => {
       const queue = queueWith();
       const seen = new Inbox<AmqpContext>();
       const billing = consumerOf(queue, { ack: 'manual', prefetch: 1, retry: soon }, (_, context) => seen.add(context));
@@ -470,7 +470,7 @@ describe('retry', () => {
       expect(await nest.ready(queue)).toBe(0);
     });
 
-    it('what it throws on before it has settled goes through the table', async () => {
+    it('an error before the settlement is treated as the table says', async () => {
       const queue = queueWith();
       const billing = consumerOf(queue, { ack: 'manual', retry: { ...soon, attempts: 2 } }, () => {
         throw new Error('no');
@@ -482,7 +482,7 @@ describe('retry', () => {
   });
 
   describe('exclusive queues', () => {
-    it('retry in the process, declare nothing beside, and reject in the end', async () => {
+    it('retry in the process, declare no further queue, and finally reject', async () => {
       const queue = queueWith();
       const seen = new Inbox<AmqpContext>();
       const dead = nest.name('dead');
@@ -555,7 +555,7 @@ describe('retry', () => {
       await expect(nest.ready(`${queue}.${missing}`)).rejects.toThrow('404');
     });
 
-    it('works with queues that are there', async () => {
+    it('works with existing queues', async () => {
       const queue = queueWith();
       await leaveQueuesOf(queue);
       const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
@@ -567,7 +567,7 @@ describe('retry', () => {
     });
   });
 
-  it('a delay or parked queue that was deleted is declared again when it is needed', async () => {
+  it('a deleted delay or parked queue is declared again when it is needed', async () => {
     const queue = queueWith();
     const billing = consumerOf(queue, { retry: { ...soon, attempts: 2 } }, () => {
       throw new Error('no');
@@ -583,7 +583,7 @@ describe('retry', () => {
     expect((await only(`${queue}.parked`)).text()).toBe('x');
   });
 
-  it('N1 1.1: a queue that cannot take the message costs nothing: it is held, and put aside when that works', async () => {
+  it('N1 1.1: a message is held while its target queue refuses it, and moved when the queue accepts it', async () => {
     const queue = queueWith();
     nest.sweep(`${queue}.parked`);
     const seen = new Inbox();
@@ -591,7 +591,7 @@ describe('retry', () => {
       seen.add(payload);
       if (payload === 'bad') throw new Error('no');
     });
-    // A parked queue that is full: it refuses every publish.
+    // The parked queue is full, and refuses every publish.
     await nest.channel.queueDeclare(`${queue}.parked`, {
       arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' },
     });
@@ -600,7 +600,7 @@ describe('retry', () => {
     await publisher.sendToQueue(queue, 'bad', { messageId: 'm' });
     await nest.lines.until('could not be parked yet (PublishNackedError');
     for (const payload of [1, 2, 3]) await publisher.sendToQueue(queue, payload);
-    // Past the one that is held, whose place was the only one.
+    // The messages pass the held one, although the prefetch is one.
     expect(await seen.take(4)).toEqual(['bad', 1, 2, 3]);
     expect(app.get(AmqpHealthIndicator, { strict: false }).isHealthy().amqp).toMatchObject({ status: 'up', stuck: [{ queue, held: 1 }] }); // prettier-ignore
     await nest.channel.queueDelete(`${queue}.parked`);
@@ -610,7 +610,7 @@ describe('retry', () => {
     expect(seen.all).toHaveLength(4);
   });
 
-  it('a delay queue that exists with other arguments is told; its message is held, and retried once that queue is gone', async () => {
+  it('a delay queue with other arguments is reported; its message is held, and retried once that queue is deleted', async () => {
     const queue = queueWith();
     const seen = new Inbox<unknown>();
     const billing = consumerOf(queue, { retry: soon, prefetch: 1 }, (payload, { attempt }) => {
@@ -630,7 +630,7 @@ describe('retry', () => {
     expect(await seen.next()).toEqual(['bad', 2]);
   });
 
-  it("an exponential backoff's delays are its queues", async () => {
+  it('an exponential backoff has one queue per delay', async () => {
     const queue = queueWith([10, 20, 40]);
     const failures = new Inbox<ConsumerFailure>();
     const seen = new Inbox<number>();

@@ -24,7 +24,7 @@ class Nobody implements CanActivate {
   }
 }
 
-/** Starts an application whose handler is `answer`; everything goes to one queue. */
+/** Starts an application with the handler `answer`; all requests go to one queue. */
 async function start(answer: (payload: unknown) => unknown, options: Parameters<typeof AmqpRpc>[1] = {}) {
   const queue = nest.name('rpc');
   const handled = new Inbox<unknown>();
@@ -70,7 +70,7 @@ describe('@AmqpRpc()', () => {
     },
   );
 
-  it('N4.2 answers many at once, each its own, without a warning', async () => {
+  it('N4.2 answers each of many requests at once, without a warning', async () => {
     const { ask, app } = await start((id) => Number(id) * 2);
     const ids = Array.from({ length: 100 }, (_, id) => id);
     for (let round = 0; round < 100; round++) expect(await Promise.all(ids.map(ask))).toEqual(ids.map((id) => id * 2));
@@ -109,7 +109,7 @@ describe('@AmqpRpc()', () => {
     expect(await nest.ready(`${queue}.parked`)).toBe(0);
   });
 
-  it('answers with what a guard or a pipe says', async () => {
+  it('answers with the error of a guard or a pipe', async () => {
     const queue = nest.name('rpc');
 
     @Injectable()
@@ -139,14 +139,14 @@ describe('@AmqpRpc()', () => {
     });
   });
 
-  it('answers what it cannot decode', async () => {
+  it('answers an undecodable request with an error', async () => {
     const { publisher, queue, handled } = await start(() => 1);
     const asking = publisher.request('', queue, Buffer.from('{'), { contentType: 'application/json' });
     await expect(asking).rejects.toMatchObject({ remoteName: 'UndecodableMessageError' });
     expect(handled.all).toEqual([]);
   });
 
-  it('puts the answer off when the handler asks for a retry', async () => {
+  it('answers later when the handler asks for a retry', async () => {
     let attempts = 0;
     const { ask } = await start(
       () => {
@@ -166,7 +166,7 @@ describe('@AmqpRpc()', () => {
     expect(await failures.next()).toMatchObject({ decision: 'dead-letter' });
   });
 
-  it('handles a request without reply-to as any message: acknowledged, or by its retry policy', async () => {
+  it('handles a request without reply-to like any message: acknowledges it, or applies its retry policy', async () => {
     const { publisher, queue, failures, handled } = await start(
       (payload) => {
         if (payload === 'bad') throw new Error('no');
@@ -179,7 +179,7 @@ describe('@AmqpRpc()', () => {
     expect(await failures.next()).toMatchObject({ decision: 'park' });
   });
 
-  it('logs a reply that nobody waits for, and is done with the request', async () => {
+  it('logs a reply without a requester, and acknowledges the request', async () => {
     const gate = new Subject<void>();
     const { app, queue, handled } = await start(() => firstValueFrom(gate));
     const gone = await nest.channel.queueDeclare('', { exclusive: true });
@@ -199,7 +199,7 @@ describe('@AmqpRpc()', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('works with a queue of its own for the replies, correlated', async () => {
+  it('works with a separate queue of correlated replies', async () => {
     const { queue } = await start((payload) => payload);
     const { queue: replies } = await nest.channel.queueDeclare('', { exclusive: true });
     const arrived = new Inbox<unknown>();

@@ -18,7 +18,7 @@ import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 
-/** What the broker calls the queues that are bound to the exchange. */
+/** Returns the names of the queues that are bound to the exchange. */
 async function queuesOf(exchange: string): Promise<string[]> {
   const bindings = await nest.rabbit.ctl('list_bindings', 'source_name', 'destination_name', '--silent');
   return bindings.split('\n').flatMap((line) => (line.startsWith(`${exchange}\t`) ? [line.split('\t')[1]!] : []));
@@ -44,7 +44,7 @@ function cacheOf(queue: string, exchange: string) {
 }
 
 describe('A queue that the broker names', () => {
-  it('gets what its bindings say, in each instance, and retries in the process', async () => {
+  it('receives messages by its bindings, in each instance, and retries in the process', async () => {
     const [queue, exchange] = [nest.name('cache'), nest.name('products')];
     const instances = [cacheOf(queue, exchange), cacheOf(queue, exchange)];
     const [first] = await Promise.all(
@@ -63,12 +63,12 @@ describe('A queue that the broker names', () => {
         { update: 'bad', attempt: 3 },
       ]);
     }
-    // Nothing that would outlive it, under either name.
+    // No queue that would outlive the application exists under either name.
     const there = (await nest.rabbit.ctl('list_queues', 'name', '--silent')).split('\n');
     expect(there.filter((name) => [queue, ...names].some((own) => name.startsWith(`${own}.`)))).toEqual([]);
   });
 
-  it('is another one after a reconnect, bound and consumed', async () => {
+  it('is a new one after a reconnect, bound and consumed', async () => {
     const [queue, exchange] = [nest.name('cache'), nest.name('products')];
     const { Cache, got, topology } = cacheOf(queue, exchange);
     const { proxy, url } = await nest.proxy();
@@ -85,7 +85,7 @@ describe('A queue that the broker names', () => {
     expect(after).not.toContain(before);
   });
 
-  it('is declared anew when it is deleted, once, and a later reconnect brings back that one alone', async () => {
+  it('is declared anew once when it is deleted, and a later reconnect restores only the new one', async () => {
     const [queue, exchange] = [nest.name('cache'), nest.name('products')];
     const { Cache, got, topology } = cacheOf(queue, exchange);
     const { proxy, url } = await nest.proxy();
@@ -106,7 +106,7 @@ describe('A queue that the broker names', () => {
     expect(await queuesOf(exchange)).toHaveLength(1);
   });
 
-  it("does not go with declare: 'verify', and says why", async () => {
+  it("is refused with declare: 'verify', with the reason", async () => {
     const [queue, exchange] = [nest.name('cache'), nest.name('products')];
     await nest.channel.exchangeDeclare(exchange, 'topic');
     const { Cache, topology } = cacheOf(queue, exchange);

@@ -12,7 +12,7 @@ import { Inbox } from '../support/inbox.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const IN_FLIGHT = 1_000;
-/** In the queue beyond what is in flight. */
+/** Messages in the queue besides those in flight. */
 const REST = 200;
 
 describe('SIGTERM with 1,000 messages in flight', () => {
@@ -45,7 +45,7 @@ describe('SIGTERM with 1,000 messages in flight', () => {
         if (line === 'all in flight') child.kill('SIGTERM');
       });
       await Promise.all([exited, once(output, 'close')]);
-      // Nest ends the process with the signal, once everything is closed.
+      // Nest ends the process with the signal once everything is closed.
       expect(await exited).toEqual([null, 'SIGTERM']);
 
       const said = (what: string): number[] =>
@@ -55,18 +55,18 @@ describe('SIGTERM with 1,000 messages in flight', () => {
       expect(new Set(begun).size).toBe(begun.length);
       expect(begun).toHaveLength(IN_FLIGHT);
       expect(handled.toSorted((a, b) => a - b)).toEqual(begun.filter((n) => n % 10 !== 0).toSorted((a, b) => a - b));
-      // The database was there as long as anybody could need it.
+      // The database closed after the last handler.
       expect(lines.at(-1)).toBe('database closed');
 
       const remaining = await drain(queue);
       expect(remaining.toSorted((a, b) => a - b)).toEqual(numbers.filter((n) => !handled.includes(n)));
-      // What handlers have published is there: their confirms were waited for.
+      // The messages that handlers have published have arrived: the shutdown waited for their confirms.
       expect((await drain(done)).toSorted((a, b) => a - b)).toEqual(handled.toSorted((a, b) => a - b));
     },
     120_000,
   );
 
-  /** The numbers in a queue. */
+  /** Takes the numbers out of a queue. */
   async function drain(queue: string): Promise<number[]> {
     const numbers: number[] = [];
     for (let message: Delivery | undefined; ;) {
@@ -80,7 +80,7 @@ describe('SIGTERM with 1,000 messages in flight', () => {
 describe('app.close()', () => {
   const nest = useNest();
 
-  it('waits for handlers no longer than the grace period; what they hold goes back to its queue', async () => {
+  it('waits for handlers no longer than the grace period; their messages are requeued', async () => {
     const queue = nest.name();
     const begun = new Inbox();
 
@@ -108,7 +108,7 @@ describe('app.close()', () => {
     ]);
   });
 
-  it('acknowledges what is done at its very end', async () => {
+  it('acknowledges messages that are handled at its very end', async () => {
     const queue = nest.name();
     const begun = new Inbox();
     let finish = (): void => {};
@@ -131,7 +131,7 @@ describe('app.close()', () => {
     expect(await nest.ready(queue)).toBe(0);
   });
 
-  it('waits for the confirms of what was published', async () => {
+  it('waits for the confirms of pending publishes', async () => {
     const queue = nest.name();
     const app = await nest.start({}, { topology: { queues: [classicQueue(queue)] } });
     const sent = Array.from({ length: 200 }, (_, n) => publisherOf(app).sendToQueue(queue, n));

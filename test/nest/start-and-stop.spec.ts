@@ -22,7 +22,7 @@ import { ManualClock } from '../client/support/manual-clock.js';
 
 const nest = useNest();
 
-/** More than any test has: what fails within it has failed at once. */
+/** Longer than any test: an error within this time was immediate. */
 const AGES = 600_000;
 
 async function failureOf(starting: Promise<unknown>): Promise<Error> {
@@ -33,7 +33,7 @@ async function failureOf(starting: Promise<unknown>): Promise<Error> {
 }
 
 describe('A start', () => {
-  it('N3.1 passes over a host that takes connections and never answers', async () => {
+  it('N3.1 skips a host that accepts connections and never answers', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const mute = `amqp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -44,7 +44,7 @@ describe('A start', () => {
     silent.close();
   });
 
-  it('N3.2 asks for all queues at once', async () => {
+  it('N3.2 declares all queues at once', async () => {
     const { proxy, url } = await nest.proxy();
     const connection = await connect(url);
     const channel = await connection.openChannel();
@@ -64,7 +64,7 @@ describe('A start', () => {
     await connection.close();
   });
 
-  it('N3.3 fails at once, in the words of the broker, for a type of exchange that the broker does not have', async () => {
+  it('N3.3 fails at once with the broker’s text for an unknown exchange type', async () => {
     const exchanges = [
       topicExchange(nest.name()),
       { name: nest.name(), type: 'x-no-such-type' } as unknown as ExchangeDefinition,
@@ -83,7 +83,7 @@ describe('A start', () => {
     expect(nest.lines.with('next attempt in')).toEqual([]);
   });
 
-  it('N3.9 rides out the loss of a connection under the consumers that start', async () => {
+  it('N3.9 survives the loss of a connection while consumers start', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
     const { proxy, url } = await nest.proxy();
@@ -109,7 +109,7 @@ describe('A start', () => {
 });
 
 describe('An outage', () => {
-  it('N3.7 has five lines of the log at most for each connection, and health is up again after it', async () => {
+  it('N3.7 logs at most five lines per connection, and health is up again after it', async () => {
     const { proxy, url } = await nest.proxy();
     const connection = { reconnect: { initialDelay: 1, maxDelay: 2 } };
     let rounds = 0;
@@ -128,7 +128,7 @@ describe('An outage', () => {
 });
 
 describe('A stop', () => {
-  it('N3.5 ends a second after the grace period at the latest while the broker is silent', async () => {
+  it('N3.5 ends at most a second after the grace period while the broker is silent', async () => {
     const queue = nest.name();
     const { proxy, url } = await nest.proxy();
     const clock = new ManualClock();

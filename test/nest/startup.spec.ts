@@ -38,11 +38,11 @@ describe("startup: 'wait'", () => {
     expect(error.message).toContain(`127.0.0.1:${proxy.port}`);
     expect(error.message).toContain("startup: 'background'");
     expect([error.message, error.stack, ...nest.lines.inbox.all].join()).not.toContain('s3cret');
-    // It did not give up at the first attempt.
+    // The start continued after the first attempt.
     expect(nest.lines.with('next attempt in').length).toBeGreaterThan(1);
   });
 
-  it('fails likewise when something takes the connection and never answers', async () => {
+  it('fails likewise when a server accepts the connection and never answers', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const url = `amqp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
@@ -52,7 +52,7 @@ describe("startup: 'wait'", () => {
     silent.close();
   });
 
-  it('starts when the broker comes within the deadline', async () => {
+  it('starts when the broker answers within the deadline', async () => {
     const { proxy, url } = await nest.proxy();
     proxy.refuse();
     const starting = nest.start({ imports: [AmqpModule.forRoot({ url, startupTimeout: 30_000 })] });
@@ -62,7 +62,7 @@ describe("startup: 'wait'", () => {
     expect(nest.lines.with(': connected to RabbitMQ')).toHaveLength(2);
   });
 
-  it('fails at once for what time does not mend', async () => {
+  it('fails at once for permanent errors', async () => {
     const url = new URL(nest.rabbit.url);
     url.username = 'guest';
     url.password = 'wrong-pass';
@@ -92,7 +92,7 @@ describe("startup: 'wait'", () => {
 describe("startup: 'background'", () => {
   const nest = useNest();
 
-  it('serves HTTP without a broker; connects, declares and consumes when it comes', async () => {
+  it('serves HTTP without a broker; connects, declares and consumes once the broker answers', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
 
@@ -139,7 +139,7 @@ describe("startup: 'background'", () => {
     expect(await firstValueFrom(publisher.state$)).toBe('open');
   });
 
-  it('keeps trying when the topology differs, and consumes when that is mended', async () => {
+  it('keeps trying while the topology differs, and consumes once it is corrected', async () => {
     const queue = nest.name();
     const inbox = new Inbox();
 
@@ -175,7 +175,7 @@ describe("startup: 'background'", () => {
     },
   );
 
-  it('stops at once while it still tries, consumers or none', async () => {
+  it('stops at once while it still tries, with or without consumers', async () => {
     const { proxy, url } = await nest.proxy();
     proxy.refuse();
 
@@ -194,7 +194,7 @@ describe("startup: 'background'", () => {
     const rejection = waiting.catch((error: unknown) => error);
     const begin = performance.now();
     await nest.close(app);
-    // Less than the grace period that handlers would have.
+    // Shorter than the grace period of handlers.
     expect(performance.now() - begin).toBeLessThan(5_000);
     expect(nest.lines.with('ERROR')).toEqual([]);
     expect(await rejection).toMatchObject({ message: expect.stringContaining('shutting down') });

@@ -18,7 +18,7 @@ import { Inbox } from '../support/inbox.js';
 
 const nest = useNest();
 
-/** Keeps offsets where a test can see them. */
+/** Stores offsets in memory, where a test can see them. */
 class MemoryStore implements StreamOffsetStore {
   readonly saved = new Map<string, number>();
   readonly saves = new Inbox<number>();
@@ -39,7 +39,7 @@ const append = async (stream: string, ...values: unknown[]): Promise<void> => {
   }
 };
 
-/** A stream with the numbers from 0 to `count` - 1, whose offsets they are. */
+/** Declares a stream with the numbers from 0 to `count` - 1, which equal their offsets. */
 async function streamOf(count: number): Promise<string> {
   const stream = nest.name('stream');
   const { arguments: args } = streamQueue(stream);
@@ -88,7 +88,7 @@ describe('offset', () => {
     expect(await got.take(5 - first)).toEqual([0, 1, 2, 3, 4].slice(first));
   });
 
-  it("begins with what comes next, by 'next' and by default; with the last chunk by 'last'", async () => {
+  it("'next', the default, begins with the next message; 'last' with the last chunk", async () => {
     const stream = await streamOf(3);
     const next = await consume(stream, { offset: 'next' });
     const byDefault = await consume(stream, {});
@@ -99,7 +99,7 @@ describe('offset', () => {
     expect(await byDefault.got.next()).toBe(3);
   });
 
-  it('goes on where it was after a reconnect, and not at the beginning', async () => {
+  it('continues at its position after a reconnect, not at the beginning', async () => {
     const stream = await streamOf(3);
     const { proxy, url } = await nest.proxy();
     const { got, untilIdle } = await consume(stream, { offset: 'first' }, { url });
@@ -111,7 +111,7 @@ describe('offset', () => {
     expect(await got.next()).toBe(3);
   });
 
-  it('goes on where it was after a pause', async () => {
+  it('continues at its position after a pause', async () => {
     const stream = await streamOf(2);
     const { app, got, untilIdle } = await consume(stream, { offset: 'first' });
     expect(await got.take(2)).toEqual([0, 1]);
@@ -124,7 +124,7 @@ describe('offset', () => {
 });
 
 describe('trackOffset', () => {
-  it('goes on behind what was handled after a restart, kept in RabbitMQ', async () => {
+  it('continues after the last handled message at a restart, stored in RabbitMQ', async () => {
     const stream = await streamOf(3);
     const options: ConsumerOptions = { offset: 'first', trackOffset: { name: 'projection' } };
     try {
@@ -135,7 +135,7 @@ describe('trackOffset', () => {
       const second = await consume(stream, options);
       expect(await second.got.take(2)).toEqual([3, 4]);
       await nest.close(second.app);
-      // A third start, with nothing handled in between: the offset is still there.
+      // The third start follows a run without messages: the offset is still stored.
       await append(stream, 5);
       const third = await consume(stream, options);
       expect(await third.got.next()).toBe(5);
@@ -146,7 +146,7 @@ describe('trackOffset', () => {
     }
   });
 
-  it('is kept in a store of one’s own, while the consumer runs', async () => {
+  it('is saved in a user’s store while the consumer runs', async () => {
     const stream = await streamOf(3);
     const store = new MemoryStore();
     const options: ConsumerOptions = {
@@ -158,7 +158,7 @@ describe('trackOffset', () => {
     expect(store.saved).toEqual(new Map([['mine', 2]]));
   });
 
-  it('counts a message once all before it are handled: nothing is left out', async () => {
+  it('advances past a message once all earlier ones are handled: none is skipped', async () => {
     const stream = await streamOf(3);
     const store = new MemoryStore();
     const gate = new Subject<void>();
@@ -204,7 +204,7 @@ describe('trackOffset', () => {
     while ((await store.saves.next()) < 3);
   });
 
-  it('goes on when an offset cannot be saved, and says so without end', async () => {
+  it('continues when an offset cannot be saved, and logs the failure', async () => {
     const stream = await streamOf(2);
     const store = new MemoryStore();
     store.save = async () => Promise.reject(new Error('disk full'));
@@ -220,7 +220,7 @@ describe('trackOffset', () => {
     await nest.close(app);
   });
 
-  it('fails the start when the store cannot be read: there is no telling where to go on', async () => {
+  it('fails the start when the store cannot be read', async () => {
     const stream = await streamOf(0);
     const store = new MemoryStore();
     store.load = async () => Promise.reject(new Error('no disk'));
@@ -233,7 +233,7 @@ describe('trackOffset', () => {
     await expect(starting).rejects.toThrow(InvalidConsumerError);
   });
 
-  it('creates no queue of its own with declare: none, and says which one it misses', async () => {
+  it('creates no queue with declare: none, and names the missing one', async () => {
     const stream = await streamOf(0);
 
     @Injectable()

@@ -25,8 +25,8 @@ import { Inbox } from '../support/inbox.js';
 describe('topology', () => {
   const nest = useNest();
 
-  /** Declared with everything that the builders know, then once more by hand to see that it is what is there. */
-  it('declares every kind of exchange, queue and binding, with the arguments that RabbitMQ has for them', async () => {
+  /** Declares everything that the builders know, then declares it once more by hand to check the result. */
+  it('declares every kind of exchange, queue and binding, with all arguments of RabbitMQ', async () => {
     const [topic, direct, fanout, headers, plain, lost] = Array.from({ length: 6 }, () => nest.name()) as string[];
     const [classic, quorum, stream, exclusive] = Array.from({ length: 4 }, () => nest.name()) as string[];
     const topology: TopologyOptions = {
@@ -77,7 +77,7 @@ describe('topology', () => {
       ],
     };
     const publisher = publisherOf(await nest.start({}, { topology }));
-    // Each lands where its binding says, exchange to exchange and by way of the alternate exchange too.
+    // Each message arrives as its binding says, also through other exchanges and the alternate exchange.
     await publisher.publish(topic!, 'order.created', 1);
     await publisher.publish(direct!, 'copy', 2);
     await publisher.publish(headers!, '', 3, { headers: { tenant: 'acme' } });
@@ -90,9 +90,9 @@ describe('topology', () => {
     await reader.basicConsume(stream!, (delivery) => inStream.add(delivery.text()), fromFirst);
     expect(await inStream.next()).toBe('2');
     await reader.close();
-    // Again: what is there is what was asked.
+    // A second declaration of the same topology is accepted.
     await nest.start({}, { topology: { ...topology, queues: topology.queues!.slice(0, 3) } });
-    // And once by hand, since both might leave something out.
+    // The declarations are repeated by hand, since both applications might omit the same argument.
     const probe = await nest.connection.openChannel();
     const other = probe.queueDeclare(classic!, { arguments: { 'x-queue-type': 'classic' } });
     await expect(other).rejects.toThrow(PreconditionFailedError);
@@ -149,11 +149,11 @@ describe('topology', () => {
     const error = await starting.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(TopologyMismatchError);
     expect(error).toMatchObject({ entity: expect.stringContaining(`'${name}'`), ...mismatch });
-    // Still as it was: declaring that again is no error.
+    // The queue is unchanged: an equal declaration is not an error.
     await declareOther(nest.channel, name);
   });
 
-  it('takes a classic queue that was declared without a type, by another client, for what it is', async () => {
+  it('accepts a classic queue that another client has declared without a type', async () => {
     const name = nest.name();
     await nest.channel.queueDeclare(name);
     await nest.start({}, { topology: { queues: [classicQueue(name)] } });
@@ -162,12 +162,12 @@ describe('topology', () => {
     await nest.channel.queueDeclare(name);
   });
 
-  it('does not take the connection with it when a declaration is refused', async () => {
+  it('keeps the connection when a declaration is refused', async () => {
     const name = nest.name();
     await nest.channel.queueDeclare(name, { arguments: { 'x-max-length': 7 } });
     const failed = nest.start({}, { topology: { queues: [classicQueue(name)] } });
     await expect(failed).rejects.toThrow(TopologyError);
-    // Closed by us, in order, and never lost.
+    // The application closed its connections in order, without a loss.
     expect(nest.lines.with('WARN')).toEqual([]);
     expect(nest.lines.with(': closed')).toHaveLength(2);
   });
@@ -203,7 +203,7 @@ describe('topology', () => {
   });
 
   describe("declare: 'verify'", () => {
-    it('creates nothing, and starts when all is there', async () => {
+    it('creates nothing, and starts when all entities exist', async () => {
       const [name, source] = [nest.name(), nest.name()];
       await nest.channel.queueDeclare(name, { arguments: { 'x-max-length': 7 } });
       await nest.channel.exchangeDeclare(source, 'fanout');
@@ -214,7 +214,7 @@ describe('topology', () => {
         bindings: [bindQueue(name, source)],
       };
       const publisher = publisherOf(await nest.start({}, { topology }));
-      // AMQP can look at no binding: this one was not made.
+      // AMQP cannot inspect bindings: this publish shows that the binding was not made.
       await expect(publisher.publish(source, '', 1)).rejects.toThrow('NO_ROUTE');
     });
 
@@ -234,7 +234,7 @@ describe('topology', () => {
     });
   });
 
-  it("declare: 'none' asks and creates nothing", async () => {
+  it("declare: 'none' checks and creates nothing", async () => {
     const name = nest.name();
     await nest.start({}, { topology: { declare: 'none', queues: [classicQueue(name)] } });
     const probe = await nest.connection.openChannel();

@@ -28,7 +28,7 @@ class Order {
 const good = { item: 'Lamp', quantity: 1 };
 const bad = { item: 'Lamp', quantity: 'many' };
 
-/** Publishes one good and one bad order; the good one has to arrive, the bad one to be parked at its first attempt. */
+/** Publishes a valid and an invalid order; the valid one has to arrive, the invalid one to be parked at its first attempt. */
 async function prove(queue: string, app: common.INestApplicationContext, got: Inbox<unknown>): Promise<unknown> {
   const failures = new Inbox<ConsumerFailure>();
   app.get(AmqpConsumerRegistry).failures$.subscribe(failures.add);

@@ -30,7 +30,7 @@ const failing = new FailingConsumers(nest);
 
 const SECRET = 'card 4111-1111';
 
-/** What `console.log` and its kind show, as deep as it goes. */
+/** Returns the output of `console.log` and similar functions at full depth. */
 function shown(object: unknown): string {
   const seen = new Set<unknown>();
   const json = JSON.stringify(object, (_, value: unknown) => {
@@ -42,8 +42,8 @@ function shown(object: unknown): string {
   return `${inspect(object, { depth: Infinity, maxArrayLength: null })}\n${inspect(object)}\n${json}`;
 }
 
-describe('Objects that users hold', () => {
-  it('show neither the password nor a payload to console.log, util.inspect and JSON.stringify', async () => {
+describe('Objects of the public API', () => {
+  it('show neither the password nor a payload in console.log, util.inspect and JSON.stringify', async () => {
     const queue = failing.queue();
     const batch = failing.queue();
     const contexts = new Inbox<unknown>();

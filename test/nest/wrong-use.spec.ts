@@ -45,7 +45,7 @@ describe('a consumer whose decorator is wrong', () => {
 });
 
 describe('a backoff of your own', () => {
-  it('may give one delay for each retry', async () => {
+  it('may return one delay per retry', async () => {
     const queue = nest.name();
     nest.sweep(`${queue}.parked`, `${queue}.retry.200`, `${queue}.retry.400`);
 
@@ -68,7 +68,7 @@ describe('a backoff of your own', () => {
 });
 
 describe('a class that two modules provide', () => {
-  it('is warned of: it consumes twice', async () => {
+  it('causes a warning: it consumes twice', async () => {
     const queue = nest.name();
     nest.sweep(`${queue}.parked`);
 
@@ -93,8 +93,8 @@ describe('a class that two modules provide', () => {
   });
 });
 
-describe('a consumer that cannot get messages', () => {
-  it('is warned of in an application without AmqpModule, and its own hook runs', async () => {
+describe('a consumer that cannot receive messages', () => {
+  it('causes a warning in an application without AmqpModule, and its own hook runs', async () => {
     let started = false;
 
     @Injectable()
@@ -122,7 +122,7 @@ describe('a consumer that cannot get messages', () => {
     ]);
   });
 
-  it('is warned of in a lazily loaded module, once', async () => {
+  it('causes one warning in a lazily loaded module', async () => {
     const queue = nest.name();
     nest.sweep(`${queue}.parked`);
 
@@ -151,7 +151,7 @@ describe('a consumer that cannot get messages', () => {
     ]);
   });
 
-  it('is warned of once where its class consumes already', async () => {
+  it('causes one warning where its class consumes already', async () => {
     const queue = nest.name();
 
     @Injectable()

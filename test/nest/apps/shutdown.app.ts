@@ -1,6 +1,6 @@
 /**
- * An application to be ended by SIGTERM: `node shutdown.app.js standalone|http|hybrid`. It keeps every message until then,
- * and says in a line each on stdout what becomes of it.
+ * An application that SIGTERM ends: `node shutdown.app.js standalone|http|hybrid`. It holds every message until then, and prints
+ * the fate of each in a line on stdout.
  */
 import 'reflect-metadata';
 import { once } from 'node:events';
@@ -8,14 +8,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module, type INestApplicationContext, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-// From the sources, so that no other test's build is in the way.
+// The application uses the sources, so that it does not depend on the build of another test.
 import { AmqpConsumer, AmqpModule, ConfirmingPublisher, Payload } from '../../../src/index.js';
 
 const { AMQP_URL: url = '', QUEUE: queue = '', DONE: done = '', IN_FLIGHT: expected } = process.env;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const terminated = once(process, 'SIGTERM');
 
-/** What handlers need to their end. */
+/** A resource that handlers need until their end. */
 @Injectable()
 class Database implements OnModuleDestroy {
   open = true;
@@ -43,7 +43,7 @@ class Billing {
     say(`begun ${order}`);
     if (++this.inFlight === Number(expected)) say('all in flight');
     await terminated;
-    // One in ten never comes to an end.
+    // Every tenth handler never ends.
     if (order % 10 === 0) await new Promise<never>(() => {});
     await delay(order % 200);
     await this.publisher.sendToQueue(done, order);

@@ -15,23 +15,23 @@ import {
 import { type NestHarness } from './nest-harness.js';
 import { Inbox } from '../../support/inbox.js';
 
-/** Retries that a test can wait for. */
+/** Retries with a delay that a test can wait for. */
 export const soon = { attempts: 3, backoff: fixed(50) };
 
 export type Handler = (payload: unknown, context: AmqpContext) => unknown;
 
-/** Consumers whose messages fail, with what there is to be seen of that. */
+/** Consumers whose messages fail, with the observable results. */
 export class FailingConsumers {
   constructor(private readonly nest: NestHarness) {}
 
-  /** A queue with its delay and parked queues, gone after the test. */
+  /** Returns a queue name; the queue, its delay queues and its parked queue are deleted after the test. */
   queue(...levels: readonly number[]): string {
     const queue = this.nest.name('billing');
     this.nest.sweep(`${queue}.parked`, ...[50, ...levels].map((ms) => `${queue}.retry.${ms}`));
     return queue;
   }
 
-  /** A class that consumes the queue with this handler. */
+  /** Returns a class that consumes the queue with this handler. */
   classOf(queue: string, options: ConsumerOptions, handler: Handler): Type {
     @Injectable()
     class Billing {
@@ -43,7 +43,7 @@ export class FailingConsumers {
     return Billing;
   }
 
-  /** An application with one such consumer, of a quorum queue. */
+  /** Starts an application with one such consumer, of a quorum queue. */
   async start(queue: string, options: ConsumerOptions, handler: Handler, amqp: Partial<AmqpModuleOptions> = {}) {
     const topology = { queues: [quorumQueue(queue)] };
     const app = await this.nest.start({ providers: [this.classOf(queue, options, handler)] }, { topology, ...amqp });
@@ -60,7 +60,7 @@ export class FailingConsumers {
     return app.get(AmqpConsumerRegistry, { strict: false }).list()[0]!;
   }
 
-  /** Waits for these counts: `failures$` tells of a failure right before it is counted. */
+  /** Waits for these counts, since `failures$` reports a failure right before it is counted. */
   async untilStatus(app: INestApplicationContext, expected: Partial<ConsumerStatus>): Promise<void> {
     const keys = Object.keys(expected) as (keyof ConsumerStatus)[];
     while (!keys.every((key) => this.statusOf(app)[key] === expected[key])) await new Promise(setImmediate);
@@ -74,7 +74,7 @@ export class FailingConsumers {
     return this.lotOf(app).list(queue, { limit: 1_000 });
   }
 
-  /** The next failure that ends like this. */
+  /** Resolves with the next failure of this decision. */
   async until(failures: Inbox<ConsumerFailure>, decision: ConsumerFailure['decision']): Promise<ConsumerFailure> {
     for (;;) {
       const failure = await failures.next();

@@ -11,30 +11,30 @@ import { TcpProxy } from '../../support/tcp-proxy.js';
 
 export interface NestHarness {
   readonly rabbit: SharedRabbit;
-  /** The test's own connection to the broker, for looking and preparing. */
+  /** The test's own connection to the broker. */
   readonly connection: Connection;
   readonly channel: Channel;
-  /** Everything that the applications of this test have logged. */
+  /** The log lines of all applications of this test. */
   readonly lines: Lines;
-  /** A name that nobody else uses; queue and exchange of that name are deleted after the test. */
+  /** Returns a unique name; queue and exchange of that name are deleted after the test. */
   name(prefix?: string): string;
-  /** Further queues to be deleted after the test. */
+  /** Deletes further queues after the test. */
   sweep(...queues: string[]): void;
-  /** Starts an application, closed after the test. `amqp` are the options beside the URL; ignored with `imports`. */
+  /** Starts an application that is closed after the test. `amqp` are the options besides the URL; ignored with `imports`. */
   start(host: ModuleMetadata, amqp?: Partial<AmqpModuleOptions>): Promise<INestApplicationContext>;
-  /** To be closed after the test, unless it was closed by {@link close}. */
+  /** Closes the application after the test, unless {@link close} has closed it. */
   adopt<App extends INestApplicationContext>(app: App): App;
   close(app: INestApplicationContext): Promise<void>;
-  /** A way to the broker that can be cut. */
+  /** Starts a proxy to the broker that can be cut. */
   proxy(): Promise<{ proxy: TcpProxy; url: string }>;
-  /** Ready messages of a queue. */
+  /** Resolves with the number of ready messages of a queue. */
   ready(queue: string): Promise<number>;
 }
 
 export const publisherOf = (app: INestApplicationContext): ConfirmingPublisher =>
   app.get(ConfirmingPublisher, { strict: false });
 
-/** Applications on the shared RabbitMQ; what a test has made is gone after it. */
+/** Creates the harness: applications on the shared RabbitMQ, whose entities are deleted after the test. */
 export function useNest(): NestHarness {
   const rabbit = sharedRabbit();
   let connection: Connection;
@@ -94,7 +94,7 @@ export function useNest(): NestHarness {
       return adopt(await NestFactory.createApplicationContext(RootModule, { logger: lines, abortOnError: false }));
     },
     close(app) {
-      // Once only: Nest 11 runs the hooks again when an application is closed again.
+      // Each application is closed once: Nest 11 runs the hooks again on a second close.
       apps = apps.filter((other) => other !== app);
       return app.close();
     },

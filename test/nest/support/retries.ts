@@ -5,18 +5,18 @@ import { eventually } from '../../client/support/client-harness.js';
 import { Inbox } from '../../support/inbox.js';
 import { useNest } from './nest-harness.js';
 
-/** The harness for suites of failing messages, with queues, consumers and parked messages. */
+/** Creates the harness for suites of failing messages, with queues, consumers and parked messages. */
 export function useRetries() {
   const nest = useNest();
 
-  /** A queue with all that goes with it, gone after the test. */
+  /** Returns a queue name; all queues that belong to it are deleted after the test. */
   function queueWith(levels: readonly number[] = [50]): string {
     const queue = nest.name('billing');
     nest.sweep(`${queue}.parked`, ...levels.map((ms) => `${queue}.retry.${ms}`));
     return queue;
   }
 
-  /** A class that consumes the queue with this handler. */
+  /** Returns a class that consumes the queue with this handler. */
   function consumerOf(
     queue: string,
     options: ConsumerOptions,
@@ -32,7 +32,7 @@ export function useRetries() {
     return Billing;
   }
 
-  /** The one message of a queue that exists, taken out of it. */
+  /** Takes the only message out of an existing queue. */
   async function only(queue: string): Promise<Delivery> {
     const inbox = new Inbox<Delivery>();
     const consumer = await nest.channel.basicConsume(queue, inbox.add, { noAck: true });
@@ -42,7 +42,7 @@ export function useRetries() {
   }
 
   /**
-   * The one message that is parked. The application declares the parked queue with its first message, so that may come later;
+   * Takes the only parked message. The application declares the parked queue with its first message, so that may come later;
    * RabbitMQ answers basic.consume with 541 while it creates the queue.
    */
   async function parkedOf(queue: string): Promise<Delivery> {
