@@ -78,6 +78,15 @@ export { CHECKED_AT } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
 export type { ConfirmMessage, ConnectMessage, PublishMessage } from './diagnostics.js';
+export type { BlockTrace, BrokerPeer, ConnectTrace, RestoreTrace } from './tracing.js';
+export type { CopyOf, PublishTrace } from './publishing/publish-trace.js';
+export type { Around, ProcessTrace } from './consuming/process-trace.js';
+/** @internal For the Nest layer, which traces its own operations. */
+export { begin, fail, succeed, tracing } from './tracing.js';
+/** @internal For the Nest layer, whose retries are copies. */
+export { COPY_OF } from './publishing/publish-trace.js';
+/** @internal For the Nest layer, whose handlers get several attempts, and batches. */
+export { TracedProcess, TRACES_ITSELF } from './consuming/process-trace.js';
 export { Delivery, type DeliverMessage, type SettleMessage } from './consuming/delivery.js';
 export type { ExchangeDeclareOptions, QueueDeclareOptions } from './channel/topology-record.js';
 export { amqplain, external, plain, type Credentials, type SaslMechanism } from './link/sasl.js';

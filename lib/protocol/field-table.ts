@@ -176,7 +176,7 @@ export function isEmptyTable(value: unknown): boolean {
 }
 
 /** Without a prototype, or with an `Object.prototype`: this realm's or another's. */
-function isPlainObject(value: unknown): boolean {
+export function isPlainObject(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;

@@ -91,6 +91,7 @@ export class BrokerSide {
       nack: (deliveryTag, multiple, requeue) => link?.transport.writer.nack(id, deliveryTag, multiple, requeue),
       atFlush: (flush) => link?.transport.atFlush(flush),
       logger: this.logger,
+      peer: link?.peer,
     });
   }
 }

@@ -12,6 +12,8 @@ import { Gate, type ChannelState } from '../publishing/gate.js';
 import { Publisher } from '../publishing/publisher.js';
 import type { Ending, PublisherHost } from '../publishing/publisher-host.js';
 import type { Report } from '../safe-emitter.js';
+import { Outages } from '../outages.js';
+import type { BrokerPeer } from '../tracing.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { BrokerSide } from './broker-side.js';
@@ -63,6 +65,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   private readonly broker: BrokerSide;
   private readonly closing: ChannelClosing;
   private readonly end = new Deferred<AmqpError | undefined>();
+  private readonly outages = new Outages('channel', this);
   private opened = new Deferred<void>();
   private cancelPlan: (() => void) | undefined;
 
@@ -207,6 +210,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.current = 'open';
     this.returnPace.opened(this.clock.now());
     this.opened.resolve();
+    this.outages.restored();
     if (restored) this.report('restored');
     this.publisher.pump();
   }
@@ -233,6 +237,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.current = 'closed';
     this.cancelPlan?.();
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
+    this.outages.over(reason);
     this.broker.detach();
     this.settlements.end();
     this.rpc.abandon(
@@ -255,6 +260,10 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
 
   endsWithChannel(consumer: Consumer): void {
     this.broker.endsWithChannel(consumer);
+  }
+
+  get peer(): BrokerPeer | undefined {
+    return this.broker.link?.peer;
   }
 
   /** Of the connection, in seconds; 0 for none. */
@@ -398,6 +407,8 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const wasOpening = this.current === 'opening';
     if (this.current === 'open') this.opened = new Deferred<void>();
     if (goesOn && !wasOpening) this.current = 'restoring';
+    // That of a connection is told once, not by each of its channels.
+    if (this.lost && this.broker.link?.alive) this.outages.lost(error);
     this.cancelPlan?.();
     this.lastLoss = error;
     this.settlements.end();

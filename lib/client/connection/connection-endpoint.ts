@@ -6,6 +6,8 @@ import type { ChannelHost, Leaving, Restorable } from '../channel/channel-host.j
 import { resolveChannelOptions, type ResolvedChannelOptions } from '../channel/channel-options.js';
 import { TopologyRecord } from '../channel/topology-record.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
+import { Outages } from '../outages.js';
+import type { BrokerPeer } from '../tracing.js';
 import { ConnectionClosedError, ConnectionLostError, type AmqpError, type ConnectionError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import { foreignError } from '../foreign-error.js';
@@ -39,6 +41,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   readonly events = new EventWaiters();
   private readonly channels = new Channels(() => this.link);
   private readonly end = new Deferred<AmqpError | undefined>();
+  private readonly outages = new Outages('connection', this);
   private readonly restorer: TopologyRestorer;
   private readonly stop = new AbortController();
   private readonly pace: ReconnectPace | undefined;
@@ -109,6 +112,11 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
 
   get blocked(): string | undefined {
     return this.link?.blocked;
+  }
+
+  /** The broker of the last link. */
+  get peer(): BrokerPeer | undefined {
+    return this.latestLink?.peer;
   }
 
   get restoring(): boolean {
@@ -187,6 +195,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.wasOpen = true;
     // Those that came meanwhile, less the restorer's own.
     for (const channel of this.channels) if (channel.id === 0) this.begin(channel);
+    this.outages.restored();
     if (first) this.report('connected');
     else this.report('reconnected');
     for (const waiter of this.opening) waiter.resolve();
@@ -286,8 +295,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     switch (method.name) {
       case 'connection.blocked':
         this.options.logger.warn(`the broker has blocked the connection: ${method.args.reason}`);
+        this.outages.blocked(method.args.reason);
         return this.report('blocked', method.args.reason);
       case 'connection.unblocked':
+        this.outages.unblocked();
         this.report('unblocked');
         return this.channels.pump();
       default:
@@ -303,6 +314,8 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.events.fail(reason);
     const goesOn = this.restoring;
     if (goesOn) this.current = 'reconnecting';
+    this.outages.blockLost(reason);
+    if (goesOn) this.outages.lost(reason);
     for (const channel of this.channels) channel.onLinkLost(reason);
     if (this.closing) return;
     this.options.logger.warn(reason.message);
@@ -376,6 +389,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.current = 'closed';
     const reason = error ?? new ConnectionClosedError('the connection was closed');
     this.stop.abort(reason);
+    this.outages.over(reason);
     this.events.fail(reason);
     for (const waiter of this.opening) waiter.reject(reason);
     for (const channel of this.channels) channel.finish(error);

@@ -9,6 +9,8 @@ import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import { checkDuration } from '../option-checks.js';
 import { promiseOf } from '../thenable.js';
+import { tracing } from '../tracing.js';
+import { TracedProcess, tracesItself } from './process-trace.js';
 
 /** Gets every delivery of a consumer. What it throws, or rejects with, is reported as `handlerError`; it settles nothing. */
 export type DeliveryHandler = (delivery: Delivery) => unknown;
@@ -279,7 +281,7 @@ export class Consumer {
     let over: Promise<unknown> | undefined;
     let asked: boolean;
     try {
-      result = this.handler(delivery);
+      result = tracing.process.hasSubscribers ? this.traced(delivery) : this.handler(delivery);
       over = promiseOf(result);
       asked = this.endCall(outer);
     } catch (error) {
@@ -291,6 +293,24 @@ export class Consumer {
       if (this.unbounded) this.runningBytes += delivery.footprint;
       over.then(this.done, (error: unknown) => this.failed(error, delivery));
     } else this.next();
+  }
+
+  private traced(delivery: Delivery): unknown {
+    if (tracesItself(this.options)) return this.handler(delivery);
+    const process = new TracedProcess(this.queue, [delivery]);
+    const failed = (error: unknown): never => {
+      process.fail(error);
+      throw error;
+    };
+    let over: Promise<unknown> | undefined;
+    try {
+      over = promiseOf(process.run(() => this.handler(delivery)));
+    } catch (error) {
+      return failed(error);
+    }
+    if (over) return over.then(() => process.succeed(), failed);
+    process.succeed();
+    return undefined;
   }
 
   /** Ends a handler call. Returns true if the handler has asked for the end of its consumer in this call. */

@@ -7,6 +7,7 @@ import type { MessageProperties } from '../../protocol/types.js';
 import { diagnostics } from '../diagnostics.js';
 import { AlreadySettledError } from '../errors.js';
 import { refuseUnknown } from '../option-checks.js';
+import type { BrokerPeer } from '../tracing.js';
 import type { Settlements } from './settlements.js';
 
 /** The arguments of basic.deliver or basic.get-ok, which precede the content. */
@@ -126,6 +127,11 @@ export class Delivery {
     refuseUnknown('reject', options, ['requeue']);
     this.settle('reject', options.requeue === true ? 'requeue' : 'reject');
     this.settlements.nack(this.deliveryTag, false, options.requeue === true);
+  }
+
+  /** @internal The broker that it came from. */
+  get peer(): BrokerPeer | undefined {
+    return this.settlements.peer;
   }
 
   /** @internal About the memory that it takes, in bytes. */

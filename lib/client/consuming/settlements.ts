@@ -1,4 +1,5 @@
 import { WireError } from '../../protocol/errors.js';
+import type { BrokerPeer } from '../tracing.js';
 import type { ClientLogger } from '../link/client-logger.js';
 
 /** The channel of one generation, to which settlements are written. */
@@ -8,6 +9,8 @@ export interface SettlementSink {
   /** Calls `flush` before the next flush of the connection. */
   atFlush(flush: () => void): void;
   readonly logger: ClientLogger;
+  /** The broker of this generation. */
+  readonly peer?: BrokerPeer | undefined;
 }
 
 const DONE = 0;
@@ -119,6 +122,10 @@ export class Settlements {
   /** The generation is over. */
   end(): void {
     this.stale = true;
+  }
+
+  get peer(): BrokerPeer | undefined {
+    return this.sink.peer;
   }
 
   /** The generation is over: nothing is settled any more. */

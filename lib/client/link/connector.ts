@@ -1,6 +1,7 @@
 import { onAbort } from '../../environment/index.js';
 import { ConfigurationError, ConnectionClosedError, TimeoutError } from '../errors.js';
 import { resolveEndpoints } from './endpoints.js';
+import { trace, tracing, type ConnectTrace } from '../tracing.js';
 import { Deferred, within } from '../timing/deferred.js';
 import { Link } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
@@ -28,7 +29,18 @@ export interface Former {
  * @param former where it was before
  * @throws the error of the host that failed last
  */
-export async function connectToAny(options: ResolvedOptions, stop: AbortSignal, former?: Former): Promise<Link> {
+export function connectToAny(options: ResolvedOptions, stop: AbortSignal, former?: Former): Promise<Link> {
+  if (!tracing.connect.hasSubscribers) return oneRound(options, stop, former);
+  const message: ConnectTrace = { connectionName: options.connectionName };
+  return trace(
+    tracing.connect,
+    message,
+    () => oneRound(options, stop, former),
+    (traced, { peer }) => (traced.peer = peer),
+  );
+}
+
+async function oneRound(options: ResolvedOptions, stop: AbortSignal, former: Former | undefined): Promise<Link> {
   const endpoints = inOrder(await findEndpoints(options, stop), former);
   stop.throwIfAborted();
   const over = new AbortController();

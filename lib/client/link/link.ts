@@ -15,6 +15,7 @@ import {
 } from '../errors.js';
 import { closeError } from '../close-error.js';
 import { foreignError } from '../foreign-error.js';
+import type { BrokerPeer } from '../tracing.js';
 import { Deferred } from '../timing/deferred.js';
 import { describeLogin, handshake, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
@@ -53,6 +54,7 @@ export interface LinkOwner extends InflowOwner {
  */
 export class Link implements TransportHandler {
   negotiated!: Negotiated;
+  readonly peer: BrokerPeer;
   /** The broker's reason, while it has blocked the connection. */
   blocked: string | undefined;
   private transportOrNone: Transport | undefined;
@@ -73,7 +75,10 @@ export class Link implements TransportHandler {
   private constructor(
     readonly endpoint: Endpoint,
     private readonly options: ResolvedOptions,
-  ) {}
+  ) {
+    const { host, port, vhost } = endpoint;
+    this.peer = { host, port, vhost, connectionName: options.connectionName };
+  }
 
   /**
    * Connects and shakes hands.

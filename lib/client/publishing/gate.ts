@@ -1,4 +1,5 @@
 import type { Link } from '../link/link.js';
+import type { BrokerPeer } from '../tracing.js';
 import type { QueueNames } from '../queue-names.js';
 import type { Message } from './publish.js';
 
@@ -42,6 +43,10 @@ export class Gate {
     this.link = link;
     this.channel = channel;
     this.paused = false;
+  }
+
+  get peer(): BrokerPeer | undefined {
+    return this.link?.peer;
   }
 
   /** Undefined when a publish can be sent now. */

@@ -12,11 +12,13 @@ import {
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
+import { trace, tracing } from '../tracing.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms } from './confirms.js';
 import { Exchanges } from './exchanges.js';
 import { BEHIND_OTHERS, SOON_BEHIND_OTHERS, type Gate, type Obstacle } from './gate.js';
 import { checkedAt, type BasicPublishOptions } from './publish-options.js';
+import { TracedPublish } from './publish-trace.js';
 import { PublishQueue } from './publish-queue.js';
 import type { Ending, PublisherHost, PublisherSettings } from './publisher-host.js';
 import {
@@ -85,6 +87,18 @@ export class Publisher {
 
   /** Resolves with the delivery tag once confirmed (0 without confirms: once the body is not in use any more). */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
+    if (!tracing.publish.hasSubscribers) return this.accept(exchange, routingKey, body, options);
+    const traced = new TracedPublish(exchange, routingKey, body.length, options, this.gate);
+    const accept = (): Promise<number> => this.accept(exchange, routingKey, body, traced.properties);
+    return trace(tracing.publish, traced, accept, (message, deliveryTag) => (message.deliveryTag = deliveryTag));
+  }
+
+  private accept(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions,
+  ): Promise<number> {
     try {
       const calledAt = checkedAt(options);
       const { signal, timeout = this.options.publishTimeout } = options;

@@ -1,0 +1,91 @@
+import { begin, fail, succeed, tracing, type BrokerPeer } from '../tracing.js';
+import type { Delivery } from './delivery.js';
+
+/** @internal In consume options: the handler traces its calls itself, see {@link TracedProcess}. */
+export const TRACES_ITSELF: unique symbol = Symbol('tracesItself');
+
+export function tracesItself(options: object): boolean {
+  return TRACES_ITSELF in options;
+}
+
+/** The message of `tracing:nest-amqp:process:*`: one handler call, which is one attempt at its messages. */
+export interface ProcessTrace {
+  /** The queue, as it was given to the consumer. */
+  readonly queue: string;
+  /** The messages; one unless it is a batch. */
+  readonly deliveries: readonly Delivery[];
+  readonly batch: boolean;
+  /** The handler of the Nest layer, such as `BillingConsumer.onOrder`. */
+  readonly handler: string | undefined;
+  /** Number of the attempt at the message, from 1; undefined for a batch and outside the Nest layer. */
+  readonly attempt: number | undefined;
+  /** The pattern of a packet of Nest's microservices, once it is read. */
+  readonly pattern: string | undefined;
+  /** The broker that the messages came from. */
+  readonly peer: BrokerPeer | undefined;
+  /** What the handler threw; `HandlerTimeoutError` after its deadline, `StaleDeliveryError` after the loss of its channel. */
+  readonly error?: unknown;
+  /**
+   * Runs the handler, and the settlement after it, inside `run`; only in `start`. For context that does not live in an
+   * `AsyncLocalStorage` of the subscriber's own; for one that does, `bindStore` is enough.
+   */
+  runIn(run: Around): void;
+}
+
+/** Calls `work` and returns its result. */
+export type Around = <T>(work: () => T) => T;
+
+export interface ProcessDetails {
+  readonly batch?: boolean;
+  readonly handler?: string | undefined;
+  readonly attempt?: number | undefined;
+}
+
+/** A handler call that somebody traces. */
+export class TracedProcess implements ProcessTrace {
+  readonly batch: boolean;
+  readonly handler: string | undefined;
+  readonly attempt: number | undefined;
+  pattern: string | undefined;
+  error?: unknown;
+  private over = false;
+  private around: Around = (work) => work();
+
+  constructor(
+    readonly queue: string,
+    readonly deliveries: readonly Delivery[],
+    { batch = false, handler, attempt }: ProcessDetails = {},
+  ) {
+    this.batch = batch;
+    this.handler = handler;
+    this.attempt = attempt;
+  }
+
+  get peer(): BrokerPeer | undefined {
+    return this.deliveries[0]?.peer;
+  }
+
+  runIn(run: Around): void {
+    const inner = this.around;
+    this.around = (work) => inner(() => run(work));
+  }
+
+  /** Begins it. {@link succeed} or {@link fail} report its outcome, before or after the work has ended. */
+  run<T>(work: () => T): T {
+    return begin(tracing.process, this, () => this.around(work));
+  }
+
+  /** The handler is done. Only the first outcome counts. */
+  succeed(): void {
+    if (this.over) return;
+    this.over = true;
+    succeed(tracing.process, this);
+  }
+
+  /** The handler failed. Only the first outcome counts. */
+  fail(error: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    fail(tracing.process, this, error);
+  }
+}

@@ -1,0 +1,95 @@
+import { isPlainObject, type FieldValue } from '../../protocol/field-table.js';
+import type { MessageProperties, OutgoingProperties } from '../../protocol/types.js';
+import type { BrokerPeer } from '../tracing.js';
+import { CHECKED_AT, type BasicPublishOptions } from './publish-options.js';
+
+/** @internal In publish options: the message is a copy of one that was consumed. */
+export const COPY_OF: unique symbol = Symbol('copyOf');
+
+/** Why a copy of a consumed message is published. */
+export interface CopyOf {
+  /** `retry`: to a delay queue; `park`: to `<queue>.parked`; `redrive`: from there back to its queue. */
+  readonly kind: 'retry' | 'park' | 'redrive';
+  /** The queue whose consumer gets the message, or got it. */
+  readonly queue: string;
+  /** The message as it was consumed: a `Delivery`. */
+  readonly delivery: { readonly properties: MessageProperties };
+}
+
+type Options = BasicPublishOptions & {
+  readonly [CHECKED_AT]?: number | undefined;
+  readonly [COPY_OF]?: CopyOf | undefined;
+};
+
+/**
+ * The message of `tracing:nest-amqp:publish:*`: one publish, from its call to its outcome. `start` comes before the
+ * message is encoded.
+ */
+export interface PublishTrace {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** The properties and options of the publish, added headers included. */
+  readonly properties: OutgoingProperties;
+  readonly mandatory: boolean;
+  /** Size of the body in bytes. */
+  readonly size: number;
+  /** The broker that the channel is with; undefined while it has none. */
+  readonly peer: BrokerPeer | undefined;
+  /** For a message of the Nest layer that is retried, parked or redriven. */
+  readonly copyOf: CopyOf | undefined;
+  /** From `asyncEnd` on, where it succeeded; 0 on a channel without confirms. */
+  readonly deliveryTag: number | undefined;
+  /** The outcome of a publish that failed: `MessageReturnedError`, `PublishNackedError`, `PublishTimeoutError`, … */
+  readonly error?: unknown;
+  /**
+   * Adds a header to the message, or replaces it; only in `start`. The caller's own objects stay as they are. Has no effect
+   * on a message whose headers cannot be encoded.
+   */
+  addHeader(name: string, value: FieldValue): void;
+}
+
+/** A publish that somebody traces. */
+export class TracedPublish implements PublishTrace {
+  deliveryTag: number | undefined;
+  error?: unknown;
+  private owned = false;
+
+  constructor(
+    readonly exchange: string,
+    readonly routingKey: string,
+    readonly size: number,
+    private options: Options,
+    private readonly host: { readonly peer: BrokerPeer | undefined },
+  ) {}
+
+  get properties(): BasicPublishOptions {
+    return this.options;
+  }
+
+  get mandatory(): boolean {
+    return this.options.mandatory === true;
+  }
+
+  get peer(): BrokerPeer | undefined {
+    return this.host.peer;
+  }
+
+  get copyOf(): CopyOf | undefined {
+    return this.options[COPY_OF];
+  }
+
+  addHeader(name: string, value: FieldValue): void {
+    const { headers = {} } = this.options;
+    if (!isPlainObject(headers)) return;
+    if (!this.owned) this.options = copied(this.options, { ...headers });
+    this.owned = true;
+    (this.options.headers as Record<string, FieldValue>)[name] = value;
+  }
+}
+
+/** Copied by name, inherited ones included, as they are read; a spread would leave those out. */
+function copied(options: Options, headers: object): Options {
+  const copy: Record<string, unknown> = {};
+  for (const name in options) copy[name] = options[name as keyof Options];
+  return Object.assign(copy, { headers, [CHECKED_AT]: options[CHECKED_AT], [COPY_OF]: options[COPY_OF] });
+}

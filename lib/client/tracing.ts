@@ -1,0 +1,112 @@
+import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+
+/**
+ * Publishes operations of the client on Node's tracing channels (`diagnostics_channel.tracingChannel`), from their begin to
+ * their outcome, for traces and metrics. An operation has one message object, which each of its events carries:
+ *
+ *     start ─▶ end ─────────────▶ (error) ─▶ asyncStart ─▶ asyncEnd
+ *     begun    the call returned   it failed   its outcome is known: always, and once
+ *
+ * `start` is published with `runStores`, so the operation runs in the stores that are bound to it. Without subscribers
+ * nothing is allocated. docs/observability.md lists the messages.
+ */
+export const tracing = {
+  /** One search for a broker; `ConnectTrace`. */
+  connect: tracingChannel('nest-amqp:connect'),
+  /** One message, from the call of `publish()` to its outcome; `PublishTrace`. */
+  publish: tracingChannel('nest-amqp:publish'),
+  /** One handler call; `ProcessTrace`. */
+  process: tracingChannel('nest-amqp:process'),
+  /** A connection or a channel, from its loss until it is back; `RestoreTrace`. */
+  restore: tracingChannel('nest-amqp:restore'),
+  /** A connection that the broker has blocked, until it unblocks it; `BlockTrace`. */
+  block: tracingChannel('nest-amqp:block'),
+};
+
+/** The broker that a connection is with. */
+export interface BrokerPeer {
+  /** Host name or IP address, as in the URI. */
+  readonly host: string;
+  readonly port: number;
+  readonly vhost: string;
+  readonly connectionName: string | undefined;
+}
+
+/** The message of `tracing:nest-amqp:connect:*`: one round over all hosts. */
+export interface ConnectTrace {
+  readonly connectionName: string | undefined;
+  /** From `asyncEnd` on, where it succeeded. */
+  peer?: BrokerPeer;
+  error?: unknown;
+}
+
+/** The message of `tracing:nest-amqp:restore:*`. */
+export interface RestoreTrace {
+  readonly kind: 'connection' | 'channel';
+  readonly peer: BrokerPeer | undefined;
+  /** Number of the channel; undefined for a connection. */
+  readonly channel: number | undefined;
+  /** The loss. */
+  readonly cause: Error;
+  /** Why it did not come back. */
+  error?: unknown;
+}
+
+/** The message of `tracing:nest-amqp:block:*`. */
+export interface BlockTrace {
+  readonly peer: BrokerPeer | undefined;
+  /** The broker's, such as `low on memory`. */
+  readonly reason: string;
+  /** The connection was lost meanwhile. */
+  error?: unknown;
+}
+
+interface Failing {
+  error?: unknown;
+}
+
+/** Runs the begin of an operation. The caller reports its outcome by {@link succeed} or {@link fail}. */
+export function begin<M extends object, R>(channel: TracingChannel, message: M, work: () => R): R {
+  try {
+    return channel.start.runStores(message, work);
+  } finally {
+    channel.end.publish(message);
+  }
+}
+
+/** Reports the success of an operation. */
+export function succeed(channel: TracingChannel, message: object): void {
+  channel.asyncStart.publish(message);
+  channel.asyncEnd.publish(message);
+}
+
+/** Reports the failure of an operation. */
+export function fail(channel: TracingChannel, message: Failing, error: unknown): void {
+  message.error = error;
+  channel.error.publish(message);
+  succeed(channel, message);
+}
+
+/**
+ * Runs a whole operation, whose outcome is what the promise comes to.
+ *
+ * @param onResult completes the message with the result before `asyncEnd`
+ */
+export function trace<M extends Failing & object, R>(
+  channel: TracingChannel,
+  message: M,
+  work: () => Promise<R>,
+  onResult: (message: M, result: R) => void,
+): Promise<R> {
+  return begin(channel, message, work).then(
+    (result) => {
+      onResult(message, result);
+      succeed(channel, message);
+      return result;
+    },
+    (error: unknown) => {
+      fail(channel, message, error);
+      throw error;
+    },
+  );
+}
