@@ -51,6 +51,7 @@ export { MissingQueueError } from './settlement/retry/retry.errors.js';
 export type { RetryEnd, RetryOptions } from './settlement/retry/retry-options.js';
 export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
 
+export type { RequestTrace } from './rpc/request-trace.js';
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';
 export {
   getConfirmingPublisherToken,

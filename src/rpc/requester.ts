@@ -3,6 +3,7 @@ import {
   ConnectionError,
   ConnectionLostError,
   PublishTimeoutError,
+  TRACES_ITSELF,
   type BasicPublishOptions,
   type Channel,
   type Consumer,
@@ -11,6 +12,7 @@ import {
 import type { Clock } from '../../lib/environment/index.js';
 import { isThenable } from '../common/thenable.js';
 import { PendingRequests, type ReplyPacket, type RequestTerms } from './pending-requests.js';
+import { TracedRequest } from './request-trace.js';
 
 /** The channel that sends requests. */
 export interface RequestChannel {
@@ -33,6 +35,8 @@ export interface RequestMessage {
  */
 export class Requester {
   private readonly pending: PendingRequests;
+  /** Requests that somebody traces, by correlation id. */
+  private readonly traces = new Map<string, TracedRequest>();
 
   /**
    * @param replyQueue the queue of the replies
@@ -55,12 +59,31 @@ export class Requester {
 
   /** Consumes the replies on the channel. */
   listen(channel: Channel): Promise<Consumer> {
-    const options = { noAck: true, timeout: Infinity };
+    // A reply belongs to its request.
+    const options = { noAck: true, timeout: Infinity, [TRACES_ITSELF]: true } as const;
     return channel.basicConsume(this.replyQueue, (reply) => this.onReply(reply), options);
   }
 
   /** Sends a request. Its callback gets each reply, or one error. */
   send(
+    channel: RequestChannel,
+    id: string,
+    message: RequestMessage,
+    terms: RequestTerms,
+    callback: (packet: ReplyPacket) => void,
+  ): void {
+    const trace = TracedRequest.of(message.exchange, message.routingKey, id, message.properties);
+    if (!trace) return this.begin(channel, id, message, terms, callback);
+    this.traces.set(id, trace);
+    const traced = (packet: ReplyPacket): void => {
+      if (!this.pending.has(id)) this.traces.delete(id);
+      trace.onPacket(packet);
+      callback(packet);
+    };
+    trace.send(() => this.begin(channel, id, message, terms, traced));
+  }
+
+  private begin(
     channel: RequestChannel,
     id: string,
     { exchange, routingKey, body, properties }: RequestMessage,
@@ -84,6 +107,8 @@ export class Requester {
   /** Removes a request whose caller has left. */
   forget(id: string): void {
     this.pending.forget(id);
+    this.traces.get(id)?.leave();
+    this.traces.delete(id);
   }
 
   failAll(err: Error): void {
@@ -105,6 +130,8 @@ export class Requester {
       // The reply is malformed, so its request is unknown and ends at its timeout.
     }
     if (id === undefined || !this.pending.has(id)) return;
+    const trace = this.traces.get(id);
+    if (trace) trace.reply = reply;
     try {
       const packet = this.read(reply);
       if (isThenable(packet)) this.settleLater(id, packet);

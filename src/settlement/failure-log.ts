@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import type { Delivery } from '../../lib/client/index.js';
 import type { FieldLogger, LogFields } from '../common/field-logger.js';
 import { describeError, describeMessage, inLog, messageIdOf } from '../common/log-text.js';
@@ -7,6 +8,9 @@ import type { ConsumerFailure } from './consumer-failure.js';
 import type { Decision } from './decision.js';
 import type { Failure } from './outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage, type StaleDeliveryError } from './settlement.errors.js';
+
+/** Each message that was not handled, with what became of it: a {@link ConsumerFailure}. */
+const failures = channel('nest-amqp:failure');
 
 /** Messages that one line names. */
 const MAX_NAMED = 5;
@@ -109,7 +113,18 @@ export class FailureLog {
     delay: number | undefined,
   ): void {
     const { name, queue } = this.consumer;
-    this.report({ consumer: name, queue, messageId: messageIdOf(delivery), attempt, cause, reason, decision, delay });
+    const failure = {
+      consumer: name,
+      queue,
+      messageId: messageIdOf(delivery),
+      attempt,
+      cause,
+      reason,
+      decision,
+      delay,
+    };
+    if (failures.hasSubscribers) failures.publish(failure);
+    this.report(failure);
   }
 }
 

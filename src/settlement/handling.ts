@@ -1,8 +1,15 @@
+/** Is told of the outcome of a handler, for those who trace it; only the first one counts. */
+export interface HandlerTrace {
+  succeed(): void;
+  fail(error: unknown): void;
+}
+
 /**
  * One message in its handler. It is over before the handler returns when the handler took too long, or when the broker
  * has given the message to somebody else; the handler's outcome does not count then.
  */
 export class Handling {
+  trace: HandlerTrace | undefined;
   private controller: AbortController | undefined;
   private reason: Error | undefined;
 
@@ -22,6 +29,7 @@ export class Handling {
   end(reason: Error): void {
     if (this.reason) return;
     this.reason = reason;
+    this.trace?.fail(reason);
     this.controller?.abort(reason);
   }
 }

@@ -1,6 +1,6 @@
 import { FieldLogger } from '../common/field-logger.js';
 import type { Clock } from '../../lib/environment/index.js';
-import type { Delivery } from '../../lib/client/index.js';
+import { TracedProcess, tracing, type Delivery } from '../../lib/client/index.js';
 import { AmqpContext, type Work } from './amqp-context.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { decide, type Decision } from './decision.js';
@@ -10,6 +10,7 @@ import type { BrokerFacts, Detour } from './detour.js';
 import { FailureLog, type FailureReport } from './failure-log.js';
 import { failureReason } from './failure-reason.js';
 import { Handlings, type SlowHandlers } from './handlings.js';
+import type { HandlerTrace } from './handling.js';
 import { HeldDeliveries } from './held-deliveries.js';
 import { failureOf, type Failure, type Outcome } from './outcome.js';
 import { recordOf } from './retry/failure-record.js';
@@ -86,10 +87,41 @@ export class Settler {
     this.facts = await this.detour.prepare();
   }
 
-  /** Makes the context for a handler. Only the settler knows the attempts of messages that wait in the process. */
-  contextOf(delivery: Delivery): AmqpContext {
+  /**
+   * Makes the context for a handler. Only the settler knows the attempts of messages that wait in the process.
+   *
+   * @param trace see {@link traceOf}
+   */
+  contextOf(delivery: Delivery, trace?: HandlerTrace): AmqpContext {
     const { queue } = this.consumer;
-    return new AmqpContext(delivery, queue, this.stateBefore(delivery));
+    const context = new AmqpContext(delivery, queue, this.stateBefore(delivery));
+    context.handling.trace = trace;
+    return context;
+  }
+
+  /** @internal One attempt at a message, for those who trace it; undefined if nobody does. */
+  traceOf(delivery: Delivery): TracedProcess | undefined {
+    if (!tracing.process.hasSubscribers) return undefined;
+    const { name: handler, queue } = this.consumer;
+    return new TracedProcess(queue, [delivery], { handler, attempt: (this.stateBefore(delivery)?.failed ?? 0) + 1 });
+  }
+
+  /** @internal The same for a batch. */
+  traceBatch(items: readonly { readonly context: AmqpContext }[]): TracedProcess | undefined {
+    if (!tracing.process.hasSubscribers) return undefined;
+    const { name: handler, queue } = this.consumer;
+    const deliveries = items.map(({ context }) => context.delivery);
+    return new TracedProcess(queue, deliveries, { handler, batch: true });
+  }
+
+  /** Settles a message that fails before its handler is called. Never rejects. */
+  refuse(delivery: Delivery, refusal: Failure): Promise<void> {
+    const trace = this.traceOf(delivery);
+    if (!trace) return this.settle(delivery, refusal);
+    return trace.run(() => {
+      trace.fail(refusal.error);
+      return this.settle(delivery, refusal);
+    });
   }
 
   /** Returns the failure of a message that must not reach its handler; undefined if it may. */
@@ -128,7 +160,7 @@ export class Settler {
 
   /** The message was delivered without its body, which is over the connection's `maxMessageSize`. Never rejects. */
   async settleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {
-    await this.settle(delivery, failureOf(new MessageTooLargeError(size, limit), { refused: true }));
+    await this.refuse(delivery, failureOf(new MessageTooLargeError(size, limit), { refused: true }));
   }
 
   /** Its channel was lost while it was handled: what its handler comes to does not count. */

@@ -3,6 +3,7 @@ import {
   ChannelClosedError,
   ConsumerCancelledError,
   NotFoundError,
+  TRACES_ITSELF,
   type Channel,
   type Connection,
   type Consumer,
@@ -21,6 +22,9 @@ import { describeError } from '../../common/log-text.js';
 
 /** Waits between attempts to bring a consumer back, ms. The first attempt is immediate. */
 const RESTORE = { first: 500, max: 15_000 } as const;
+
+/** One delivery may be several attempts, or part of a batch. */
+const SINKS_TRACE = { [TRACES_ITSELF]: true } as const;
 
 /** The dependencies of a supervised consumer. */
 export interface SupervisionHost {
@@ -265,6 +269,7 @@ export class SupervisedConsumer {
     const { prefetch: _, ...options } = this.options;
     const consumer = await channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
       ...options,
+      ...SINKS_TRACE,
       // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
       get arguments() {
         return options.arguments();

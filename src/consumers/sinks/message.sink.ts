@@ -1,4 +1,4 @@
-import type { Delivery } from '../../../lib/client/index.js';
+import type { Delivery, TracedProcess } from '../../../lib/client/index.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import { failureOf, type Failure } from '../../settlement/outcome.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
@@ -21,8 +21,13 @@ export class MessageSink extends DeliverySink {
     super(parts);
   }
 
+  handle(delivery: Delivery): Promise<void> {
+    const trace = this.settler.traceOf(delivery);
+    return trace ? trace.run(() => this.process(delivery, trace)) : this.process(delivery, undefined);
+  }
+
   /** All in one function: each promise between the delivery and its settlement takes as long as decoding the payload. */
-  async handle(delivery: Delivery): Promise<void> {
+  private async process(delivery: Delivery, trace: TracedProcess | undefined): Promise<void> {
     this.begin(delivery);
     let result: Result = 'abandoned';
     try {
@@ -32,7 +37,7 @@ export class MessageSink extends DeliverySink {
         let context: AmqpContext | undefined;
         try {
           const payload = this.parts.serializers.decode(delivery.body, delivery.properties);
-          context = settler.contextOf(delivery);
+          context = settler.contextOf(delivery, trace);
           settler.handlings.begin(context);
           const value = await settler.handlings.inTime(context, this.parts.handler(payload, context));
           handled = { ok: true, value };
@@ -42,6 +47,9 @@ export class MessageSink extends DeliverySink {
         }
         if (context) settler.handlings.end(context);
       }
+      // A handler whose result did not count any more has failed before.
+      if (handled.ok) trace?.succeed();
+      else trace?.fail(handled.error);
       const concluded = this.conclude(handled, delivery);
       result = typeof concluded === 'string' ? concluded : await concluded;
     } finally {

@@ -13,13 +13,15 @@ import {
   ConnectionClosedError,
   ConnectionLostError,
   type Delivery,
+  type TracedProcess,
   type MessageProperties,
 } from '../../../lib/client/index.js';
 import { isThenable } from '../../common/thenable.js';
 import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { isError, reasonOf } from '../../common/reason.js';
-import { DONE, failureOf, type Outcome } from '../../settlement/outcome.js';
+import type { HandlerTrace } from '../../settlement/handling.js';
+import { DONE, failureOf, type Failure, type Outcome } from '../../settlement/outcome.js';
 import { RequeueMessage } from '../../settlement/settlement.errors.js';
 import { failureIn } from './handler-failures.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
@@ -118,10 +120,20 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
   }
 
   /** Handles one message. Never rejects: every outcome is settled. */
-  protected async handleDelivery(delivery: Delivery, route: Route): Promise<void> {
+  protected handleDelivery(delivery: Delivery, route: Route): Promise<void> {
+    const trace = route.settler.traceOf(delivery);
+    return trace ? trace.run(() => this.traced(delivery, route, trace)) : this.settleDelivery(delivery, route);
+  }
+
+  private async traced(delivery: Delivery, route: Route, trace: TracedProcess): Promise<void> {
+    await this.settleDelivery(delivery, route, trace);
+    trace.succeed();
+  }
+
+  private async settleDelivery(delivery: Delivery, route: Route, trace?: TracedProcess): Promise<void> {
     const { settler } = route;
     const refusal = settler.refusalOf(delivery);
-    if (refusal) return settler.settle(delivery, refusal);
+    if (refusal) return this.fail(delivery, refusal, route, trace);
     let packet: Packet;
     let context: AmqpRpcContext;
     const { losses } = settler;
@@ -129,11 +141,12 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       const read = this.read(delivery);
       packet = packetOf(isThenable(read) ? await read : read);
       const pattern = patternText(packet.pattern) ?? '';
-      context = new AmqpRpcContext(settler.contextOf(delivery), pattern, packet.metadata, route);
+      if (trace) trace.pattern = pattern;
+      context = new AmqpRpcContext(settler.contextOf(delivery, trace), pattern, packet.metadata, route);
     } catch (error) {
       if (losses !== settler.losses) return;
       // The headers are malformed or the deserializer threw, which would happen again at each attempt.
-      return settler.settle(delivery, failureOf(error, { refused: true }));
+      return this.fail(delivery, failureOf(error, { refused: true }), route, trace);
     }
     // Its channel was lost meanwhile: the broker delivers it again.
     if (losses !== settler.losses) return;
@@ -144,14 +157,26 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       else await this.handleMessage(packet as IncomingRequest, context);
     } catch (error) {
       // Probably a processing hook threw; the message must be settled all the same.
-      await settler.settle(delivery, failureOf(error));
+      await this.fail(delivery, failureOf(error), route, trace);
     }
+  }
+
+  private fail(
+    delivery: Delivery,
+    failure: Failure,
+    { settler }: Route,
+    trace: HandlerTrace | undefined,
+  ): Promise<void> {
+    trace?.fail(failure.error);
+    return settler.settle(delivery, failure);
   }
 
   override handleEvent(pattern: string, packet: ReadPacket, context: AmqpRpcContext): Promise<void> {
     const { settler } = context.route;
+    const { trace } = context.origin.handling;
     const handler = this.getHandlerByPattern(pattern);
-    if (!handler) return settler.settle(context.delivery, failureOf(unhandled(pattern), { refused: true }));
+    if (!handler)
+      return this.fail(context.delivery, failureOf(unhandled(pattern), { refused: true }), context.route, trace);
     return this.process(context, async () => {
       let outcome: Outcome = DONE;
       try {
@@ -166,6 +191,8 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
         outcome = failureOf(error, { refused: inPipeline?.refused ?? false });
       }
+      if (outcome.ok) trace?.succeed();
+      else trace?.fail(outcome.error);
       await settler.settle(context.delivery, outcome);
     });
   }
@@ -183,16 +210,21 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       try {
         result = await context.route.settler.inTime(context.origin, () => handler(packet.data, context));
       } catch (error) {
+        context.origin.handling.trace?.fail(error);
         result = throwError(() => error);
       }
       // Whoever gets the request again answers it.
       if (context.route.settler.isStale(context.delivery)) return;
       await (isObservable(result) ? this.answerAll(result, context) : this.answer(result, context));
+      const failure = failureIn(context);
+      if (failure) context.origin.handling.trace?.fail(failure.error);
     });
   }
 
   private async answerUnhandled(packet: IncomingRequest, context: AmqpRpcContext): Promise<void> {
-    const { message } = unhandled(context.getPattern());
+    const error = unhandled(context.getPattern());
+    context.origin.handling.trace?.fail(error);
+    const { message } = error;
     const { queue } = context;
     this.lines.warn(`Answered a request of queue '${queue}' with an error: ${message}`, fieldsOf(context));
     const reply = { id: packet.id, err: NO_MESSAGE_HANDLER, status: 'error' };

@@ -1,6 +1,7 @@
 import { nameErrors } from '../../../lib/shown/index.js';
 import {
   AmqpError,
+  COPY_OF,
   ChannelClosedError,
   ChannelError,
   NotFoundError,
@@ -48,18 +49,21 @@ export class SendBack {
     }
     // The broker takes no other user's `userId`; ours is what has the consumer believe the history.
     const { user } = this.connection;
+    const copyOf = { kind: 'redrive', queue, delivery } as const;
     const vouched = user === undefined ? {} : { userId: user };
     if (!state) {
       // What somebody else has parked goes back as it is.
       const { userId: _, ...properties } = delivery.properties;
       const headers = encodedHeaders(delivery);
-      await channel.publish('', queue, delivery.body, { ...properties, headers, mandatory: true });
+      const options = { ...properties, headers, mandatory: true, [COPY_OF]: copyOf };
+      await channel.publish('', queue, delivery.body, options);
       return;
     }
     const { expiration } = state;
     const fresh = startedAnew(state);
     await publishCopy(channel, queue, delivery, [fresh, withoutCopies(fresh), undefined], {
       properties: { expiration, ...vouched },
+      copyOf,
     });
   }
 }

@@ -1,4 +1,4 @@
-import { MessageReturnedError, type Delivery, type FieldTable } from '../../../lib/client/index.js';
+import { MessageReturnedError, type CopyOf, type Delivery, type FieldTable } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
 import type { AmqpModuleOptions } from '../../registry/amqp-module.options.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
@@ -35,6 +35,7 @@ export interface DetouredConsumer {
 
 /** One of the queues that messages go to. */
 interface Target {
+  readonly kind: CopyOf['kind'];
   readonly queue: string;
   /** What `provideQueues` has to provide for it. */
   readonly needed: Pick<NeededQueues, 'levels' | 'parked'>;
@@ -76,13 +77,13 @@ export class BrokerDetour implements Detour {
     // 0: no limit.
     const room = (publishing.frameMax || Infinity) - DEATH_HEADERS;
     const queue = delayQueueName(this.consumer.queue, level);
-    await this.forward(delivery, histories, { queue, needed: { levels: [level], parked: false } }, room);
+    await this.forward(delivery, histories, { kind: 'retry', queue, needed: { levels: [level], parked: false } }, room);
   }
 
   async park(delivery: Delivery, state: RetryState): Promise<void> {
     const histories = [state, withoutStacks(state), withoutCopies(state), undefined];
     const queue = parkedQueueName(this.consumer.queue);
-    await this.forward(delivery, histories, { queue, needed: { levels: [], parked: true } });
+    await this.forward(delivery, histories, { kind: 'park', queue, needed: { levels: [], parked: true } });
   }
 
   private get mayDeclare(): boolean {
@@ -111,14 +112,15 @@ export class BrokerDetour implements Detour {
   ): Promise<void> {
     if (this.mayDeclare) await this.declareOnce(target);
     const { channel } = this;
+    const copyOf = { kind: target.kind, queue: this.consumer.queue, delivery };
     try {
-      await publishCopy(channel, target.queue, delivery, histories, { room });
+      await publishCopy(channel, target.queue, delivery, histories, { room, copyOf });
     } catch (error) {
       if (!(error instanceof MessageReturnedError)) throw error;
       // The queue was deleted meanwhile.
       this.declared.delete(target.queue);
       await this.declareOnce(target);
-      await publishCopy(channel, target.queue, delivery, histories, { room });
+      await publishCopy(channel, target.queue, delivery, histories, { room, copyOf });
     }
   }
 

@@ -1,4 +1,11 @@
-import { EncodingError, type Channel, type Delivery, type MessageProperties } from '../../../lib/client/index.js';
+import {
+  COPY_OF,
+  EncodingError,
+  type Channel,
+  type CopyOf,
+  type Delivery,
+  type MessageProperties,
+} from '../../../lib/client/index.js';
 import { forwardedProperties } from './forwarded-properties.js';
 import { headerSize } from './header-size.js';
 import { CannotRetryError } from './retry.errors.js';
@@ -9,6 +16,8 @@ export interface CopyOptions {
   readonly properties?: MessageProperties;
   /** Bytes that the headers may take; beyond that the next history is tried. Default: as many as fit into a frame. */
   readonly room?: number;
+  /** For those who trace it. */
+  readonly copyOf: CopyOf;
 }
 
 /**
@@ -22,13 +31,14 @@ export async function publishCopy(
   queue: string,
   delivery: Delivery,
   histories: readonly (RetryState | undefined)[],
-  { properties: further = {}, room = Infinity }: CopyOptions = {},
+  { properties: further = {}, room = Infinity, copyOf }: CopyOptions,
 ): Promise<void> {
   for (const history of histories) {
     try {
       const properties = forwardedProperties(delivery, history);
       if (headerSize(properties.headers ?? {}) > room) continue;
-      await channel.publish('', queue, delivery.body, { ...properties, ...further, mandatory: true });
+      const options = { ...properties, ...further, mandatory: true, [COPY_OF]: copyOf };
+      await channel.publish('', queue, delivery.body, options);
       return;
     } catch (error) {
       if (!(error instanceof EncodingError)) throw error;

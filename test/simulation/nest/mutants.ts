@@ -74,7 +74,7 @@ export const mutants: readonly Mutant[] = [
   {
     file: `${settlement}/retry/broker-detour.ts`,
     search:
-      '      await this.declareOnce(target);\n      await publishCopy(channel, target.queue, delivery, histories, { room });',
+      '      await this.declareOnce(target);\n      await publishCopy(channel, target.queue, delivery, histories, { room, copyOf });',
     replace: '      await this.declareOnce(target);',
     why: 'a retry that came back is taken for done',
   },

@@ -54,7 +54,7 @@ export class BatchSink extends DeliverySink {
     const { settler } = this.parts;
     const refusal = settler.refusalOf(delivery);
     if (refusal) {
-      await settler.settle(delivery, refusal);
+      await settler.refuse(delivery, refusal);
       return 'failed';
     }
     const { losses } = settler;
@@ -64,7 +64,7 @@ export class BatchSink extends DeliverySink {
     } catch (failure) {
       if (losses !== settler.losses) return 'abandoned';
       // Alone: the others of its batch are none the worse.
-      await settler.settle(delivery, failure as Failure);
+      await settler.refuse(delivery, failure as Failure);
       return 'failed';
     }
     if (losses !== settler.losses) return 'abandoned';
@@ -94,13 +94,22 @@ export class BatchSink extends DeliverySink {
     }
   }
 
-  private async handleBatch(items: readonly AmqpBatchItem[]): Promise<void> {
+  private handleBatch(items: readonly AmqpBatchItem[]): Promise<void> {
     const context = new AmqpBatchContext(this.parts.queue, items);
+    const trace = this.settler.traceBatch(items);
+    context.handling.trace = trace;
+    return trace ? trace.run(() => this.process(items, context)) : this.process(items, context);
+  }
+
+  private async process(items: readonly AmqpBatchItem[], context: AmqpBatchContext): Promise<void> {
+    const { trace } = context.handling;
     for (const item of items) item.context.handling = context.handling;
     try {
       await this.settler.inTime(context, () => this.parts.handler([...items], context));
+      trace?.succeed();
       for (const item of items) item.end(DONE);
     } catch (error) {
+      trace?.fail(error);
       for (const item of items) item.end(failureOf(error, { refused: wasRefused(context) }));
     }
   }
