@@ -10,7 +10,7 @@ import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const FLIGHT = 100;
-/** ms. A broker that boots on a busy machine takes its time. */
+/** Milliseconds. A broker on a busy machine is slow to start. */
 const BOOT = 150_000;
 
 describe('A broker that is killed', () => {
@@ -24,7 +24,7 @@ describe('A broker that is killed', () => {
     await rabbit?.stop();
   });
 
-  it('fails all pending requests within a second; back again, both sides work without a restart', async () => {
+  it('fails all pending requests within a second; after its return both sides work without a restart', async () => {
     const started = new Inbox<unknown>();
     const seen = new Inbox<unknown>();
     const answers: (() => void)[] = [];
@@ -54,7 +54,7 @@ describe('A broker that is killed', () => {
     const client = harness.client(options) as AmqpClientProxy;
     const errors = Array.from({ length: FLIGHT }, (_, n) => errorOf(firstValueFrom(client.send('wait', n))));
     await started.take(FLIGHT);
-    // A broker answers a declaration before it is on disk; what it confirms it has.
+    // The broker answers a declaration before it is on disk; confirmed messages are on disk.
     await rabbit.ctl('eval', 'mnesia:dump_log().');
 
     const sides = [client.unwrap<Connection>(), app.unwrap<Connection>()];
@@ -72,7 +72,7 @@ describe('A broker that is killed', () => {
     await rabbit.start();
     await Promise.all(back);
     await waiting;
-    // Nobody had answered them: they are handled once more, and their answers go nowhere.
+    // The requests had no answer, so they are handled once more, and their answers have no requester.
     await started.take(FLIGHT);
     for (const answer of answers) answer();
     expect(await seen.next()).toBe(7);

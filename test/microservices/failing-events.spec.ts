@@ -19,10 +19,10 @@ import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
-/** Quick, and with a queue that `harness.name()` deletes. */
+/** Short delays, with a queue that `harness.name()` deletes. */
 const retry = { attempts: 3, backoff: fixed(20) };
 
-/** Serves, with what `failures$` tells. */
+/** Serves the controller, and collects its `failures$`. */
 async function serve(controller: Type, options: AmqpTransportOptions = {}) {
   const queue = options.queue ?? harness.name();
   const server = new AmqpServer({ urls: harness.url, queue, noAck: false, retry, ...options });
@@ -34,7 +34,7 @@ async function serve(controller: Type, options: AmqpTransportOptions = {}) {
 
 const taken = (queue: string): Promise<Delivery> => eventually(() => harness.channel.basicGet(queue, { noAck: true }));
 
-/** What the parked message says of its last failure. */
+/** Returns the last failure that the parked message records. */
 async function parkedReason(queue: string): Promise<{ failed: unknown; message: unknown; stack: unknown }> {
   const { properties } = await taken(`${queue}.parked`);
   const history = properties.headers!['x-nest-amqp-retry'] as Record<string, never>;
@@ -81,7 +81,7 @@ describe('An event', () => {
     expect(harness.lines.with(reason)).toHaveLength(1);
   });
 
-  it.each([408, 425, 429, 503])('that a guard refuses for now (%i) is retried', async (status) => {
+  it.each([408, 425, 429, 503])('that a guard refuses temporarily (%i) is retried', async (status) => {
     let asked = 0;
 
     @Controller()
@@ -96,7 +96,7 @@ describe('An event', () => {
     expect(asked).toBe(3);
   });
 
-  it("N1 1.8: a handler's own error is told with its name, its causes and its stack, and has its retries", async () => {
+  it("N1 1.8: a handler's own error is reported with its name, its causes and its stack, and is retried", async () => {
     @Controller()
     class Service {
       @EventPattern<string>('told')
@@ -112,7 +112,7 @@ describe('An event', () => {
     expect(harness.lines.with(`attempt 1 of 3: ${reason}`)[0]).toContain('\n    at ');
   });
 
-  it('RejectMessage rejects, also without an RpcException around it', async () => {
+  it('RejectMessage rejects, with or without an RpcException around it', async () => {
     @Controller()
     class Service {
       @EventPattern<string>('told')
@@ -126,7 +126,7 @@ describe('An event', () => {
     expect(await harness.ready(queue)).toBe(0);
   });
 
-  it('N1 1.7: a packet with an id and no reply-to is one', async () => {
+  it('N1 1.7: a packet with an id and no reply-to is an event', async () => {
     @Controller()
     class Service {
       @MessagePattern('asked')

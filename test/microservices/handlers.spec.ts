@@ -45,7 +45,7 @@ const ask = (client: ClientProxy, pattern: unknown, data: unknown = {}): Promise
   firstValueFrom(client.send(pattern, data).pipe(toArray()));
 
 describe('Guards, pipes, interceptors and filters', () => {
-  it('apply, and filters decide what the requester is told', async () => {
+  it('apply, and filters decide the error of the requester', async () => {
     const types: string[] = [];
 
     @Injectable()
@@ -132,7 +132,7 @@ describe('Guards, pipes, interceptors and filters', () => {
 });
 
 describe('Request scope', () => {
-  it('gives each message its own instances, and them the context', async () => {
+  it('gives each message its own instances, which receive the context', async () => {
     let instances = 0;
 
     @Injectable({ scope: Scope.REQUEST })
@@ -172,7 +172,7 @@ describe('Request scope', () => {
 });
 
 describe('The context', () => {
-  it('is an RmqContext, and tells what the message brought', async () => {
+  it('is an RmqContext with the data of the message', async () => {
     const contexts = new Inbox<AmqpRpcContext>();
 
     @Controller()
@@ -213,9 +213,9 @@ describe('The context', () => {
     expect(bare.getMetadata()).toBeUndefined();
   });
 
-  // Nest 11 has no dispatch hook to be told of.
+  // Nest 11 has no dispatch hook.
   if ('setOnDispatchHook' in ClientProxy.prototype) {
-    it('tells what the client’s dispatch hook has attached, to requests and events', async () => {
+    it('contains the data that the client’s dispatch hook attaches to requests and events', async () => {
       const seen = new Inbox<unknown>();
 
       @Controller()
@@ -242,7 +242,7 @@ describe('The context', () => {
       expect(await seen.next()).toEqual({ trace: '8' });
     });
 
-    it('is as good as the client’s dispatch hook, which fails what it throws for, connected or not', async () => {
+    it('is not sent when the client’s dispatch hook throws: the call fails, connected or not', async () => {
       const client = harness.client({ queue: harness.name() });
       client.setOnDispatchHook(() => {
         throw new Error('no trace');
@@ -256,7 +256,7 @@ describe('The context', () => {
 });
 
 describe('Processing hooks', () => {
-  it('run around each message, and what they do with their callback does not matter', async () => {
+  it('run around each message, however they use their callback', async () => {
     const steps = new Inbox<unknown>();
 
     @Controller()
@@ -342,7 +342,7 @@ describe('Handlers', () => {
 });
 
 describe('Status, events and the connection', () => {
-  it('tell of both sides, from the first connection on', async () => {
+  it('report both sides, from the first connection on', async () => {
     @Controller()
     class Service {
       @MessagePattern('ping')
@@ -380,7 +380,7 @@ describe('Status, events and the connection', () => {
     expect(sides[1]!.statuses.at(-1)).toBe('disconnected');
   });
 
-  it('tell when the broker takes no messages', async () => {
+  it('report when the broker accepts no messages', async () => {
     const queue = harness.name();
     const client = harness.client({ queue }) as AmqpClientProxy;
     const statuses: string[] = [];
@@ -395,7 +395,7 @@ describe('Status, events and the connection', () => {
     expect(reasons).toEqual(['low on memory']);
   });
 
-  it('have the server back when its queue was deleted under it', async () => {
+  it('restore the server when its queue was deleted', async () => {
     const seen = new Inbox<unknown>();
 
     @Controller()

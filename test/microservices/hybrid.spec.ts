@@ -12,7 +12,7 @@ import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
 
-/** An HTTP application with the module, whose service is served from a queue as well. */
+/** Starts an HTTP application with the module, whose service also serves a queue. */
 async function hybrid(amqp: Partial<AmqpModuleOptions> = {}, hold?: Promise<void>) {
   const steps: string[] = [];
   const consumed = new Inbox<unknown>();
@@ -104,7 +104,7 @@ describe('AmqpService', () => {
     expect(await closed).toBeUndefined();
   });
 
-  it('lets the server inherit pipes of the application, when it is told to', async () => {
+  it('lets the server inherit pipes of the application when configured', async () => {
     const queues = [harness.name(), harness.name()];
     const { app } = await hybrid();
     app.useGlobalPipes({ transform: (value: unknown) => (typeof value === 'number' ? value + 1 : value) });
@@ -116,7 +116,7 @@ describe('AmqpService', () => {
     expect(await Promise.all(answers)).toEqual([4, 2]);
   });
 
-  it('may be asked for by a factory', async () => {
+  it('can be injected into a factory', async () => {
     const queue = harness.name();
     const { app } = await hybrid();
     app.connectMicroservice({
@@ -127,7 +127,7 @@ describe('AmqpService', () => {
     expect(await firstValueFrom(harness.client({ queue }).send('ping', {}))).toBe('pong');
   });
 
-  it('stops its servers before what their handlers use is destroyed, and once', async () => {
+  it('stops its servers once, before the dependencies of their handlers are destroyed', async () => {
     const queue = harness.name();
     let release = (): void => {};
     const hold = new Promise<void>((resolve) => (release = resolve));
@@ -144,12 +144,12 @@ describe('AmqpService', () => {
     await closed;
     expect(steps).toEqual(['handled', 'database destroyed']);
     expect(await harness.ready(queue)).toBe(0);
-    // Nest 11 leaves the listener of a microservice behind.
+    // Nest 11 keeps the listener of a microservice.
     expect(process.listenerCount('SIGTERM')).toBeLessThanOrEqual(listeners + 1);
     process.removeAllListeners('SIGTERM');
   });
 
-  it('leaves no exclusive queue on a connection that lives on', async () => {
+  it('leaves no exclusive queue on a connection that stays open', async () => {
     const exchange = harness.name('fanout');
     const { app } = await hybrid();
     const server = app.get(AmqpService).createServer({ exchange, exchangeType: 'fanout' });
@@ -162,7 +162,7 @@ describe('AmqpService', () => {
     });
   });
 
-  it('declares nothing where the module must not', async () => {
+  it('declares nothing where the module may not', async () => {
     const queue = harness.name();
     const { app, others } = await hybrid({ topology: { declare: 'none' } });
     await harness.channel.queueDeclare(others);
@@ -180,7 +180,7 @@ describe('AmqpService', () => {
     expect(error.message).toContain("there is no AMQP connection 'billing'; known are: 'default'");
   });
 
-  it('makes clients in constructors, before there are connections', async () => {
+  it('makes clients in constructors, before connections exist', async () => {
     const queue = harness.name();
 
     @Injectable()

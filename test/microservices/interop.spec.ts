@@ -139,7 +139,7 @@ describe.each(pairs)('$client client with $server server', (sides) => {
     expect(await all({ cmd }, [1, 2, 3, 4, 5])).toEqual([15]);
   });
 
-  it('answers many at once, each its own', async () => {
+  it('answers each of many requests at once', async () => {
     const inputs = Array.from({ length: 100 }, (_, n) => Array.from({ length: 10 }, (_, k) => n * 10 + k));
     const sums = await Promise.all(inputs.map((input) => all({ cmd: 'sum' }, input)));
     expect(sums).toEqual(inputs.map((input) => [sumOf(input)]));
@@ -151,7 +151,7 @@ describe.each(pairs)('$client client with $server server', (sides) => {
     expect(await lastValueFrom(sums)).toBe(6);
   });
 
-  it('streams what comes one by one, and zeros', async () => {
+  it('streams values one by one, including zeros', async () => {
     expect(await all('one-by-one', [0, 1, 0, 2])).toEqual([0, 1, 0, 2]);
   });
 
@@ -166,7 +166,7 @@ describe.each(pairs)('$client client with $server server', (sides) => {
     expect(await all('gives null', {})).toEqual([null]);
   });
 
-  it('carries errors: objects, texts, in the middle of a stream, and of a bug no more than that', async () => {
+  it('transfers errors: objects, texts, within a stream, and for a bug only a generic error', async () => {
     expect(await errorOf(all('fails', {}))).toEqual({ code: 7, message: 'seven' });
     expect(await errorOf(all('fails with text', {}))).toEqual({ status: 'error', message: 'in words' });
     expect(await errorOf(all('breaks', {}))).toEqual({ status: 'error', message: 'Internal server error' });
@@ -175,11 +175,11 @@ describe.each(pairs)('$client client with $server server', (sides) => {
       client.send('fails midway', {}).subscribe({ next: (value) => seen.push(value), error: resolve });
     });
     expect(await midway).toEqual({ status: 'error', message: 'midway' });
-    // All at once, Nest's server sends nothing but the error.
+    // When all values are emitted at once, Nest's server sends only the error.
     expect([[], [1]]).toContainEqual(seen);
   });
 
-  it('says so when nobody handles the pattern', async () => {
+  it('reports a pattern without a handler', async () => {
     expect(await errorOf(all('unheard of', {}))).toBe(
       'There is no matching message handler defined in the remote service.',
     );
@@ -203,7 +203,7 @@ describe.each(pairs)('$client client with $server server', (sides) => {
     });
   });
 
-  it('delivers events, subscribed to or not', async () => {
+  it('delivers events, with or without a subscriber', async () => {
     expect(await lastValueFrom(client.emit('notified', { id: 1 }))).toBeUndefined();
     client.emit('notified', 'not subscribed to');
     expect(await events.take(2)).toEqual([{ id: 1 }, 'not subscribed to']);
@@ -212,7 +212,7 @@ describe.each(pairs)('$client client with $server server', (sides) => {
     expect(await events.next()).toEqual([[1], { 'x-client': 'own' }]);
   });
 
-  it('goes on after what it cannot read', async () => {
+  it('continues after an unreadable message', async () => {
     const broken = [
       Buffer.from([0xff, 0xfe, 0]),
       Buffer.from('no JSON'),

@@ -10,14 +10,14 @@ import { useMicro } from './support/micro-harness.js';
 const harness = useMicro();
 const retry = { attempts: 3, backoff: fixed(20) };
 
-describe('A reply that is larger than the broker takes', () => {
+describe('A reply that is larger than the broker allows', () => {
   let rabbit: RabbitMq;
   beforeAll(async () => {
     rabbit = await startRabbitMq({ source: 'local', config: { max_message_size: 10_000 } });
   });
   afterAll(() => rabbit?.stop());
 
-  it('N1 1.6: is answered with an error; other requests are answered, and each is handled once', async () => {
+  it('N1 1.6: is replaced by an error; other requests are answered, and each is handled once', async () => {
     const calls: number[] = [];
 
     @Controller()

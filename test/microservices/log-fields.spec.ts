@@ -6,7 +6,7 @@ import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
 
-/** Text and fields of an entry; Nest 12 has a place for fields beside the text, Nest 11 has not. */
+/** Returns text and fields of an entry. Nest 12 logs fields beside the text, Nest 11 does not. */
 function fieldsOf(line: string): Readonly<Record<string, unknown>> {
   const { context, message, params } = JSON.parse(line) as Readonly<Record<string, unknown>>;
   return typeof message === 'string'
@@ -38,7 +38,7 @@ describe('The lines of the transport on a JSON console', () => {
       Logger.overrideLogger(harness.lines);
     }
     const answered = entries.filter(({ message }) => String(message).startsWith('Answered a request'));
-    // The cut may come before the acknowledgement of the first: then the broker delivers that request again.
+    // The cut may precede the first acknowledgement: the broker then delivers that request again.
     expect(new Set(answered.map(({ correlationId }) => correlationId)).size).toBe(2);
     for (const entry of answered) {
       expect(entry).toMatchObject({ context: 'AmqpServer', queue, correlationId: expect.any(String) });

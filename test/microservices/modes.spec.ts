@@ -12,7 +12,7 @@ import { SIDES, useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
 
-/** A service that tells which one it is. */
+/** Returns a service that answers with its own id. */
 function service(id: string, seen = new Inbox<unknown>()): { controller: Type; seen: Inbox<unknown> } {
   @Controller()
   class Service {
@@ -35,7 +35,7 @@ function service(id: string, seen = new Inbox<unknown>()): { controller: Type; s
 }
 
 describe('A shared queue', () => {
-  it('is worked off by all of its servers, each message by one', async () => {
+  it('is shared by all of its servers, each message handled by one', async () => {
     const queue = harness.name();
     const seen = new Inbox<unknown>();
     for (const id of ['a', 'b']) await harness.serve([service(id, seen).controller], { queue, prefetchCount: 1 });
@@ -47,7 +47,7 @@ describe('A shared queue', () => {
     expect(told.map(([, n]) => n).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it('is declared as amqplib would: our side and that of Transport.RMQ share it', async () => {
+  it('is declared like by amqplib: both transports share it', async () => {
     const queue = harness.name();
     const options = {
       queue,
@@ -60,7 +60,7 @@ describe('A shared queue', () => {
     }
   });
 
-  it('that is there and different fails the start, and says what differs', async () => {
+  it('that exists with other arguments fails the start, and the error names the difference', async () => {
     const queue = harness.name();
     await harness.channel.queueDeclare(queue, { arguments: { 'x-message-ttl': 1_000 } });
     const app = await harness.create({ controllers: [service('a').controller] }, { queue });
@@ -72,14 +72,14 @@ describe('A shared queue', () => {
     );
   });
 
-  it('is taken as it is with noAssert, and has to be there', async () => {
+  it('is used unchanged with noAssert, and must exist', async () => {
     const queue = harness.name();
     const missing = await harness.create({ controllers: [service('a').controller] }, { queue, noAssert: true });
     expect(await errorOf(missing.listen())).toMatchObject({ replyCode: 404 });
     await harness.channel.queueDeclare(queue, { arguments: { 'x-max-length': 7 } });
     await harness.serve([service('a').controller], { queue, queueOptions: { noAssert: true } });
     expect(await firstValueFrom(harness.client({ queue, noAssert: true }).send('who', {}))).toBe('a');
-    // Nothing is declared beside it either.
+    // The server declares no further queue.
     expect(await errorOf(harness.ready(`${queue}.parked`))).toMatchObject({ replyCode: 404 });
   });
 
@@ -102,11 +102,11 @@ describe('An exchange', () => {
     expect(await errorOf(harness.channel.publish(exchange, 'other', body, { mandatory: true }))).toBeInstanceOf(
       MessageReturnedError,
     );
-    // Clients go on sending to the queue.
+    // Clients continue to send to the queue.
     expect(await firstValueFrom(harness.client({ queue, exchange, exchangeType }).send('who', {}))).toBe('a');
   });
 
-  it.each(SIDES)('that fans out gives every service its copy, from the client that is %s', async (side) => {
+  it.each(SIDES)('of type fanout gives every service a copy, from the client that is %s', async (side) => {
     const exchange = harness.name('fanout');
     const options = { queue: '', exchange, exchangeType: 'fanout', queueOptions: { exclusive: true } };
     const seen = new Inbox<unknown>();
@@ -118,7 +118,7 @@ describe('An exchange', () => {
     expect((await seen.take(3)).toSorted()).toEqual([['a', 1], ['b', 1], ['c', 1]]); // prettier-ignore
   });
 
-  it('that fans out lets one request be answered by all: Nest’s broadcast', async () => {
+  it('of type fanout lets all services answer one request: Nest’s broadcast', async () => {
     const exchange = harness.name('fanout');
     const options = { exchange, exchangeType: 'fanout' };
     await harness.serve([service('a').controller], options);
@@ -127,7 +127,7 @@ describe('An exchange', () => {
     expect(await lastValueFrom(sums.pipe(scan((a, b) => a + b), take(2)))).toBe(2); // prettier-ignore
   });
 
-  it('leaves no queue behind that was named by the broker', async () => {
+  it('leaves no server-named queue', async () => {
     const exchange = harness.name('fanout');
     const app = await harness.serve([service('a').controller], { exchange, exchangeType: 'fanout' });
     await app.close();
@@ -164,7 +164,7 @@ describe('Wildcards', () => {
         return ['*.*.eu'];
       }
 
-      // Nest's types let an event's context be typed for patterns of any type only.
+      // Nest's types allow a typed event context only for patterns of any type.
       @EventPattern<string>('stock.#')
       last(@Payload() data: unknown, @Ctx() context: AmqpRpcContext): void {
         seen.add([context.getPattern(), data]);
@@ -198,7 +198,7 @@ describe('Wildcards', () => {
     ]);
   });
 
-  it('that nothing matches fail the request at once', async () => {
+  it('without a match fail the request at once', async () => {
     const options = { queue: harness.name('topic'), exchange: harness.name('topics'), wildcards: true };
     await harness.serve([topicService().controller], options);
     const client = harness.client(options);
@@ -229,7 +229,7 @@ describe('Wildcards', () => {
     );
   });
 
-  it('give what is no packet of Nest its routing key for a pattern', async () => {
+  it('use the routing key as the pattern of a message that is not a Nest packet', async () => {
     const options = { queue: harness.name('topic'), wildcards: true };
     const { controller, seen } = topicService();
     await harness.serve([controller], options);
@@ -237,7 +237,7 @@ describe('Wildcards', () => {
     expect(await seen.next()).toEqual(['stock.42', { sku: 42 }]);
   });
 
-  it('mean what the broker means', async () => {
+  it('match like at the broker', async () => {
     const keys = ['', 'order', 'order.', 'order.a', 'order.a.b', 'order.paid', 'order.a.b.paid', 'a.b.eu', 'a..eu', '.', 'audit', 'a.audit', 'stock', 'stock.a.b.c', 'exact', 'EXACT']; // prettier-ignore
     const exchange = harness.name('topics');
     await harness.channel.exchangeDeclare(exchange, 'topic');
@@ -266,7 +266,7 @@ describe('Messages', () => {
     return { queue, client: harness.client({ queue, ...options }) };
   }
 
-  it('that are events survive the broker, and requests need not: unless persistent says otherwise', async () => {
+  it('that are events are persistent, and requests are not, unless `persistent` says otherwise', async () => {
     const { queue, client } = await listening();
     await lastValueFrom(client.emit('told', 1));
     expect((await harness.channel.basicGet(queue))!.properties.deliveryMode).toBe(2);
@@ -279,7 +279,7 @@ describe('Messages', () => {
     expect((await harness.channel.basicGet(queue))!.properties.deliveryMode).toBe(1);
   });
 
-  it('take all that a record says', async () => {
+  it('apply all options of a record', async () => {
     const { queue, client } = await listening({ headers: { a: '1', b: '1' } });
     const copies = harness.name('copies');
     await harness.channel.queueDeclare(copies);
@@ -315,7 +315,7 @@ describe('Messages', () => {
     expect((await harness.channel.basicGet(queue))!.properties.timestamp).toEqual(timestamp);
   });
 
-  it('need not find a queue where mandatory is false', async () => {
+  it('need no queue where mandatory is false', async () => {
     const queue = harness.name();
     await harness.channel.queueDeclare(queue);
     const client = harness.client({ queue });
@@ -330,7 +330,7 @@ describe('Messages', () => {
 });
 
 describe('Replies', () => {
-  it.each(['there', 'not there'])('may come in a queue, %s', async (state) => {
+  it.each(['there', 'not there'])('may arrive in a queue, %s', async (state) => {
     const [queue, replyQueue] = [harness.name(), harness.name('replies')];
     if (state === 'there') await harness.channel.queueDeclare(replyQueue);
     await harness.serve([service('a').controller], { queue });
@@ -340,7 +340,7 @@ describe('Replies', () => {
     expect(answers).toEqual(Array.from({ length: 10 }, () => 'a'));
   });
 
-  it('may come in a queue from Nest’s client as well', async () => {
+  it('may arrive in a queue of Nest’s client as well', async () => {
     const [queue, replyQueue] = [harness.name(), harness.name('replies')];
     await harness.channel.queueDeclare(replyQueue);
     await harness.serve([service('a').controller], { queue });
@@ -350,7 +350,7 @@ describe('Replies', () => {
 });
 
 describe('Brokers', () => {
-  it('are tried until one is there', async () => {
+  it('are tried until one answers', async () => {
     const queue = harness.name();
     const urls = ['amqp://127.0.0.1:1', harness.url, 'amqp://127.0.0.1:2'];
     await harness.serve([service('a').controller], { queue, urls });

@@ -31,7 +31,7 @@ import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
 
-/** A queue that the test answers itself. */
+/** Creates a client for a queue that the test answers itself. */
 async function silent(options: ConstructorParameters<typeof AmqpClientProxy>[0] = {}) {
   const queue = harness.name();
   const requests = new Inbox<Awaited<ReturnType<typeof harness.channel.basicGet>> & object>();
@@ -39,7 +39,7 @@ async function silent(options: ConstructorParameters<typeof AmqpClientProxy>[0] 
   const consumer = await harness.channel.basicConsume(queue, requests.add, { noAck: true });
   harness.onEnd(() => consumer.cancel());
   const client = harness.client({ queue, ...options }) as AmqpClientProxy;
-  /** Replies to the next request; all parts of an answer. */
+  /** Replies to the next request with all parts of an answer. */
   const reply = async (...packets: unknown[]): Promise<void> => {
     const { properties } = await requests.next();
     for (const packet of packets) {
@@ -53,7 +53,7 @@ async function silent(options: ConstructorParameters<typeof AmqpClientProxy>[0] 
 const valueOf = <T = unknown>(stream: Observable<T>): Promise<T> => firstValueFrom(stream);
 
 describe('A request', () => {
-  it('fails after its deadline, and a reply that comes then is dropped', async () => {
+  it('fails after its deadline, and a later reply is dropped', async () => {
     const { client, requests, reply } = await silent({ requestTimeout: 50 });
     const error = await errorOf<RequestTimeoutError>(valueOf(client.send({ cmd: 'slow' }, {})));
     expect(error).toBeInstanceOf(RequestTimeoutError);
@@ -66,7 +66,7 @@ describe('A request', () => {
     expect(requests.all).toHaveLength(2);
   });
 
-  it('N4.4 is answered in the async context of its subscriber, whoever was first', async () => {
+  it('N4.4 is answered in the async context of its subscriber, in any order', async () => {
     const { client, requests } = await silent({ requestTimeout: 10_000 });
     const users = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
@@ -84,7 +84,7 @@ describe('A request', () => {
     expect(seen).toEqual(['bob', 'ada']);
   });
 
-  it('N4.4 that fails tells its subscriber in the async context of the subscriber', async () => {
+  it('N4.4 that fails notifies its subscriber in the async context of the subscriber', async () => {
     const { client } = await silent({ requestTimeout: 30 });
     const users = new AsyncLocalStorage<string>();
     await users.run('ada', () => client.connect());
@@ -94,13 +94,13 @@ describe('A request', () => {
     expect(seen).toEqual(['bob']);
   });
 
-  it('has a deadline of its own where its record says so', async () => {
+  it('uses the deadline of its record', async () => {
     const { client } = await silent();
     const record = new AmqpRecordBuilder({}).setOptions({ timeout: 30 }).build();
     expect(await errorOf(valueOf(client.send('slow', record)))).toMatchObject({ timeout: 30 });
   });
 
-  it('that no queue takes fails at once', async () => {
+  it('without a queue fails at once', async () => {
     const queue = harness.name();
     await harness.channel.queueDeclare(queue);
     const client = harness.client({ queue, noAssert: true });
@@ -119,7 +119,7 @@ describe('A request', () => {
     expect(await errorOf(lastValueFrom(client.emit('told', {})))).toBeInstanceOf(PublishNackedError);
   });
 
-  it('fails at once when the connection is lost, and the next one does as long as it is; then all is well again', async () => {
+  it('fails at once when the connection is lost, and so do later ones until the reconnect', async () => {
     const { proxy, url } = await harness.proxy();
     const { client, requests, reply } = await silent({
       urls: url,
@@ -142,7 +142,7 @@ describe('A request', () => {
     const refused = await errorOf(valueOf(client.send('who', {})));
     expect(refused).toBeInstanceOf(ConnectionLostError);
     expect(refused).toMatchObject({ outcome: 'not-sent' });
-    // An event waits for the connection, within its deadline.
+    // The event waits for the connection, within its deadline.
     const event = lastValueFrom(client.emit('told', 1));
     await proxy.accept();
     await back;
@@ -153,7 +153,7 @@ describe('A request', () => {
     expect(await answer).toBe('me');
   });
 
-  it('fails when the client is closed, which connects anew for the next one', async () => {
+  it('fails when the client is closed; the client connects anew for the next one', async () => {
     const { client, requests, reply } = await silent();
     const pending = errorOf(valueOf(client.send('who', {})));
     await requests.next();
@@ -165,12 +165,12 @@ describe('A request', () => {
     expect(await again).toBe('still here');
   });
 
-  it('fails with the reason where nothing can be reached: Nest’s disconnected client', async () => {
+  it('fails with the reason when no broker answers: Nest’s disconnected client', async () => {
     const queue = harness.name();
     const client = harness.client({ urls: 'amqp://127.0.0.1:1', queue, publishTimeout: 100 });
     expect(await errorOf(valueOf(client.send('who', {})))).toBeInstanceOf(ConnectionError);
     expect(await errorOf(lastValueFrom(client.emit('told', {})))).toBeInstanceOf(ConnectionError);
-    // Not for good: it tries again.
+    // The error is not final: the client tries again.
     expect(await errorOf(client.connect())).toBeInstanceOf(ConnectionError);
     const wrong = new URL(harness.url);
     wrong.username = 'nobody';
@@ -178,7 +178,7 @@ describe('A request', () => {
     expect(await errorOf(valueOf(refused.send('who', {})))).toMatchObject({ replyCode: 403 });
   });
 
-  it('that cannot be written fails alone', async () => {
+  it('that cannot be serialized is the only one to fail', async () => {
     const { client, reply } = await silent();
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
@@ -189,7 +189,7 @@ describe('A request', () => {
     expect(await answer).toBe(1);
   });
 
-  it('is forgotten when its subscriber leaves', async () => {
+  it('is discarded when its subscriber unsubscribes', async () => {
     const { client, requests, reply } = await silent({ requestTimeout: 10_000 });
     const seen: unknown[] = [];
     const subscription = client
@@ -207,7 +207,7 @@ describe('A request', () => {
     expect(seen).toEqual([]);
   });
 
-  it('that has to wait is not sent when its subscriber has left meanwhile', async () => {
+  it('that waits is not sent after its subscriber has unsubscribed', async () => {
     await using broker = await EmbeddedBroker.start();
     const client = harness.client({ urls: broker.url, queue: 'prices' }) as AmqpClientProxy;
     await client.connect();
@@ -218,12 +218,12 @@ describe('A request', () => {
     leaves!.unsubscribe();
     const published = broker.journal.next('published');
     broker.faults.unblock();
-    // They go in order: the other one would have been the first.
+    // Requests are sent in order, so the other one would have been first.
     expect((await published).message.json()).toMatchObject({ data: 'stays' });
     stays!.unsubscribe();
   });
 
-  it('is sent for each subscriber, and not before', async () => {
+  it('is sent once per subscriber, and not before', async () => {
     const { client, requests, reply } = await silent();
     const cold = client.send('who', {});
     await client.connect();
@@ -234,7 +234,7 @@ describe('A request', () => {
     expect((await Promise.all(answers)).toSorted()).toEqual([1, 2]);
   });
 
-  it('is one of many: ten thousand at once, each with its own reply', async () => {
+  it('receives its own reply among ten thousand at once', async () => {
     @Controller()
     class Echo {
       @MessagePattern('echo')
@@ -251,7 +251,7 @@ describe('A request', () => {
 });
 
 describe('An event', () => {
-  it('that nobody subscribes to fails in the log, at least', async () => {
+  it('without a subscriber logs its failure', async () => {
     const queue = harness.name();
     await harness.channel.queueDeclare(queue, { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
     const client = harness.client({ queue, noAssert: true });
@@ -265,7 +265,7 @@ describe('An event', () => {
     for (let n = 0; n < 50; n++) client.emit('told', n);
   };
 
-  it('N4.3 that comes before the connection is sent once there is one', async () => {
+  it('N4.3 before the connection is sent once it is open', async () => {
     const { proxy, url } = await harness.proxy();
     proxy.refuse();
     const queue = harness.name();
@@ -278,7 +278,7 @@ describe('An event', () => {
     expect(harness.lines.with('not sent')).toEqual([]);
   });
 
-  it('N4.3 with close() right behind it is sent', async () => {
+  it('N4.3 right before close() is sent', async () => {
     const queue = harness.name();
     const client = harness.client({ queue });
     emitMany(client);
@@ -286,7 +286,7 @@ describe('An event', () => {
     expect(await harness.ready(queue)).toBe(50);
   });
 
-  it('N4.3 that cannot be sent is told: how many in one line, and why', async () => {
+  it('N4.3 that cannot be sent is logged: one line with the count and the reason', async () => {
     const client = harness.client({ urls: 'amqp://127.0.0.1:1', queue: harness.name(), publishTimeout: 200 });
     emitMany(client);
     expect(await harness.lines.until('not sent')).toMatch(
@@ -295,7 +295,7 @@ describe('An event', () => {
     expect(harness.lines.with('not sent')).toHaveLength(1);
   });
 
-  it('is sent once, and has its outcome for whoever subscribes, at whatever time', async () => {
+  it('is sent once, and every subscriber receives its outcome at any time', async () => {
     const { client, requests } = await silent();
     const event = client.emit('told', 1);
     expect(await Promise.all([lastValueFrom(event), lastValueFrom(event)])).toEqual([undefined, undefined]);
@@ -304,14 +304,14 @@ describe('An event', () => {
     expect(requests.all).toHaveLength(1);
   });
 
-  it('without a pattern, or without data, is refused as by Nest’s clients', async () => {
+  it('without a pattern, or without data, is refused like by Nest’s clients', async () => {
     const { client } = await silent();
     for (const refused of [client.emit(undefined, 1), client.emit('told', null), client.send('who', undefined)]) {
       expect((await errorOf(lastValueFrom(refused))).constructor.name).toBe('InvalidMessageException');
     }
   });
 
-  it('completes when the broker has it, and not before', async () => {
+  it('completes when the broker has confirmed it, and not before', async () => {
     const { proxy, url } = await harness.proxy();
     const { client, requests } = await silent({ urls: url });
     await client.connect();
@@ -324,7 +324,7 @@ describe('An event', () => {
     await sent;
   });
 
-  it('fails at its deadline where the broker says nothing', async () => {
+  it('fails at its deadline when the broker does not answer', async () => {
     const { proxy, url } = await harness.proxy();
     const { client } = await silent({ urls: url, publishTimeout: 100 });
     await client.connect();
@@ -335,7 +335,7 @@ describe('An event', () => {
 });
 
 describe('A reply', () => {
-  it('of somebody else is dropped, and the next one is taken', async () => {
+  it('of another client is dropped, and the next one is accepted', async () => {
     const { client, requests } = await silent();
     const answer = valueOf(client.send('who', {}));
     const { properties } = await requests.next();
@@ -358,7 +358,7 @@ describe('A reply', () => {
     expect(await answer).toEqual([value]);
   });
 
-  it('that the deserializer cannot read fails its request only', async () => {
+  it('that the deserializer cannot read fails only its request', async () => {
     let calls = 0;
     const deserializer = {
       deserialize(value: unknown) {
@@ -377,7 +377,7 @@ describe('A reply', () => {
 });
 
 describe('The reply queue', () => {
-  it('that is deleted fails the requests that wait, and the next one is answered', async () => {
+  it('that is deleted fails the waiting requests, and the next one is answered', async () => {
     const replyQueue = harness.name('replies');
     await harness.channel.queueDeclare(replyQueue);
     const { client, requests, reply } = await silent({ replyQueue });
@@ -392,7 +392,7 @@ describe('The reply queue', () => {
 });
 
 describe('An endless stream', () => {
-  it('ends for the subscriber that has enough, and others are not disturbed', async () => {
+  it('ends for a subscriber that unsubscribes, without effect on others', async () => {
     const values = new Subject<number>();
 
     @Controller()

@@ -10,10 +10,10 @@ import { Inbox } from '../support/inbox.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
-/** Quick, and with a queue that `harness.name()` deletes. */
+/** Short delays, with a queue that `harness.name()` deletes. */
 const retry = { attempts: 3, backoff: fixed(20) };
 
-/** An event's handler, and a request to see that the queue goes on. */
+/** Returns a service with a handler of events, and one of requests that shows whether the queue is still served. */
 function service(handle: (data: unknown, context: AmqpRpcContext) => unknown): Type {
   @Controller()
   class Service {
@@ -30,7 +30,7 @@ function service(handle: (data: unknown, context: AmqpRpcContext) => unknown): T
   return Service;
 }
 
-/** Serves, and sends one event. */
+/** Serves the service, and sends one event. */
 async function tell(
   handle: (data: unknown, context: AmqpRpcContext) => unknown,
   options: AmqpTransportOptions = {},
@@ -40,12 +40,14 @@ async function tell(
   const app = await harness.serve([service(handle)], { queue, prefetchCount: 1, retry, ...options });
   const client = harness.client({ queue, ...(options.queueOptions && { queueOptions: options.queueOptions }) });
   await lastValueFrom(client.emit('told', data));
-  /** With a prefetch of 1 the answer means that all before it is settled. */
+  /** With a prefetch of 1 the answer proves that all earlier messages are settled. */
   const goesOn = async (): Promise<void> => expect(await firstValueFrom(client.send('ping', {}))).toBe('pong');
   return { queue, app, client, goesOn };
 }
 
-/** Takes the next message out of a queue, which may not exist yet. RabbitMQ answers basic.get with 541 while it creates the queue. */
+/**
+ * Takes the next message out of a queue, which may not exist yet. RabbitMQ answers basic.get with 541 while it creates the queue.
+ */
 async function taken(queue: string): Promise<Delivery> {
   await eventually(async () => {
     try {
@@ -58,12 +60,12 @@ async function taken(queue: string): Promise<Delivery> {
   return eventually(() => harness.channel.basicGet(queue, { noAck: true }));
 }
 
-/** The queue for parked messages is declared with the first of them. */
+/** The queue for parked messages is declared with the first parked message. */
 async function neverParked(queue: string): Promise<void> {
   await expect(harness.ready(`${queue}.parked`)).rejects.toThrow(NotFoundError);
 }
 
-/** Nothing is left of it: neither ready nor unacknowledged. */
+/** The queue has neither ready nor unacknowledged messages. */
 async function empty(queue: string): Promise<void> {
   expect(await harness.ready(queue)).toBe(0);
   const { consumerCount } = await harness.channel.queueDeclare(queue, { passive: true });
@@ -170,7 +172,7 @@ describe('An event', () => {
     expect(calls).toBe(2);
   });
 
-  it('dead-letters, or is dropped, as `retry.then` says', async () => {
+  it('is dead-lettered or dropped, as `retry.then` says', async () => {
     const dead = harness.name('dead');
     await harness.channel.queueDeclare(dead);
     const { goesOn } = await tell(() => Promise.reject(new Error('no')), {
@@ -181,7 +183,7 @@ describe('An event', () => {
     await goesOn();
   });
 
-  it('that fails does so in the process where the queue is nobody else’s', async () => {
+  it('that fails is retried in the process when the queue is exclusive', async () => {
     const exchange = harness.name('fanout');
     const attempts = new Inbox<number>();
     const handle = (_: unknown, { attempt }: AmqpRpcContext): void => {
@@ -199,7 +201,7 @@ describe('An event', () => {
 const queueOf = (context: AmqpRpcContext): string => context.queue;
 
 describe('A handler', () => {
-  it('may settle its message itself, in the old way and twice', async () => {
+  it('may settle its message itself, through the channel and twice', async () => {
     const handle = (_data: unknown, context: RmqContext): void => {
       const [channel, message] = [context.getChannelRef(), context.getMessage()];
       channel.ack(message);
@@ -257,7 +259,7 @@ describe('A handler', () => {
     await goesOn();
   });
 
-  it('settles when it likes where `ack` is manual, and a failure is settled all the same', async () => {
+  it('settles at any time where `ack` is manual; a failure is settled by the server', async () => {
     const contexts = new Inbox<AmqpRpcContext>();
     const handle = (data: unknown, context: AmqpRpcContext): void => {
       if (data === 'bad') throw new Error('no');
@@ -275,7 +277,7 @@ describe('A handler', () => {
     expect((await taken(queue)).json()).toMatchObject({ data: 'left open' });
   });
 
-  it('has nothing to settle where noAck says so, and failures are gone', async () => {
+  it('has nothing to settle with noAck, and failures are dropped', async () => {
     const { queue, app, goesOn } = await tell(() => { throw new Error('no'); }, { noAck: true }); // prettier-ignore
     await goesOn();
     await app.close();
@@ -312,7 +314,7 @@ describe('A message', () => {
     expect(line!.length).toBeLessThan(700);
   });
 
-  it('that the deserializer refuses is parked, and its text is in no log', async () => {
+  it('that the deserializer refuses is parked, and its text is not logged', async () => {
     const deserializer = {
       deserialize(value: unknown): never {
         if (typeof value === 'string') throw new SyntaxError('not a packet');
@@ -327,7 +329,7 @@ describe('A message', () => {
     expect(harness.lines.with('SyntaxError: not a packet')).toHaveLength(1);
   });
 
-  it('that is no packet may be made one by the deserializer, from its bytes and properties', async () => {
+  it('that is not a packet can be turned into one by the deserializer, from its bytes and properties', async () => {
     const seen = new Inbox<unknown>();
     const deserializer = {
       deserialize: (value: unknown, { type, content }: { type?: string; content?: Buffer } = {}) =>
@@ -346,7 +348,7 @@ describe('A message', () => {
 });
 
 describe('A request', () => {
-  it('whose pattern nobody handles is answered so, and done', async () => {
+  it('with an unknown pattern is answered with an error, and acknowledged', async () => {
     const { queue, app, client, goesOn } = await tell(() => {});
     expect(await errorOf(firstValueFrom(client.send('unheard of', {})))).toBe(
       'There is no matching message handler defined in the remote service.',
@@ -358,14 +360,14 @@ describe('A request', () => {
     await neverParked(queue);
   });
 
-  it('without an address for the reply is handled all the same', async () => {
+  it('without reply-to is handled', async () => {
     const { queue, goesOn } = await tell(() => {});
     await harness.channel.publish('', queue, '{"pattern":"ping","data":{},"id":"1"}');
     await harness.channel.publish('', queue, '{"pattern":"unheard of","data":{},"id":"1"}');
     await goesOn();
   });
 
-  it('that is lost with its channel while it is handled is answered by the handler that has it next', async () => {
+  it('whose channel is lost during its handling is answered by the handler of its redelivery', async () => {
     const runs = new Inbox<(answer: string) => void>();
 
     @Controller()
@@ -384,13 +386,13 @@ describe('A request', () => {
     proxy.cut();
     const second = await runs.next();
     first('the one that has it no more');
-    // Replies leave in the order in which handlers return.
+    // Replies are sent in the order in which handlers return.
     await new Promise((resolve) => setImmediate(resolve));
     second('the one that has it');
     expect(await answer).toBe('the one that has it');
   });
 
-  it('whose requester is gone is done', async () => {
+  it('whose requester has gone is acknowledged', async () => {
     const { queue, app, goesOn } = await tell(() => {});
     await harness.channel.publish('', queue, '{"pattern":"ping","data":{},"id":"1"}', {
       replyTo: 'gone',
@@ -405,7 +407,7 @@ describe('A request', () => {
     await empty(queue);
   });
 
-  it('whose reply cannot be written is told so, and done', async () => {
+  it('whose reply cannot be serialized is answered with an error, and acknowledged', async () => {
     @Controller()
     class Odd {
       @MessagePattern('bigint')
@@ -441,7 +443,7 @@ describe('A request', () => {
 });
 
 describe('The first line of the log', () => {
-  it('says, once, that messages are acknowledged after their handlers', async () => {
+  it('says once that messages are acknowledged after their handlers', async () => {
     const queue = harness.name();
     const app = await harness.serve([service(() => {})], { queue });
     const said = 'are acknowledged after their handlers';

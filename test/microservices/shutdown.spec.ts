@@ -13,7 +13,7 @@ import { useMicro } from './support/micro-harness.js';
 const harness = useMicro();
 const FLIGHT = 100;
 
-/** A service that has a hundred requests in hand, and answers those that it is told to. */
+/** Starts a service that holds a hundred requests, and answers those that the test selects. */
 async function loaded(gracePeriod: number) {
   const started = new Inbox<number>();
   const answers: (() => void)[] = [];
@@ -35,10 +35,10 @@ async function loaded(gracePeriod: number) {
 }
 
 describe('A server that closes', () => {
-  it('answers the hundred requests in flight, and takes no more', async () => {
+  it('answers the hundred requests in flight, and accepts no more', async () => {
     const { queue, app, client, requests, started, answer } = await loaded(10_000);
     const closed = app.close();
-    // The consumer is gone before a handler is asked to end.
+    // The consumer is cancelled before any handler ends.
     await eventually(async () => (await harness.channel.queueDeclare(queue, { passive: true })).consumerCount === 0);
     const late = firstValueFrom(client.send<number>('double', 1_000));
     await eventually(async () => (await harness.ready(queue)) === 1);
@@ -60,7 +60,7 @@ describe('A server that closes', () => {
     expect(await late).toBe(2_000);
   });
 
-  it('N3.5 ends a second after the grace period at the latest while the broker is silent', async () => {
+  it('N3.5 ends at most a second after the grace period while the broker is silent', async () => {
     const begun = new Inbox<number>();
 
     @Controller()
@@ -84,7 +84,7 @@ describe('A server that closes', () => {
     expect(clock.now() - from).toBeLessThanOrEqual(2_050);
   });
 
-  it('N3.8 with a connection of its own ends before what its handlers use is destroyed', async () => {
+  it('N3.8 with its own connection ends before the dependencies of its handlers are destroyed', async () => {
     const steps: string[] = [];
     const begun = new Inbox<number>();
     let finish: (() => void) | undefined;
@@ -125,16 +125,16 @@ describe('A server that closes', () => {
     expect(await harness.ready(queue)).toBe(0);
   });
 
-  it('N3.8 refuses to stop what is no server', () => {
+  it('N3.8 refuses to stop an object that is not a server', () => {
     const wrong = [{ queue: 'orders' }] as unknown as AmqpServer[];
     expect(() => AmqpServersModule.register(wrong)).toThrow('AmqpServersModule.register() takes a list of AmqpServer');
   });
 
-  it('requeues those that are not answered in time, for another to answer', async () => {
+  it('requeues requests that are not answered in time, for another server', async () => {
     const { queue, app, requests, answer } = await loaded(50);
     await app.close();
     await eventually(async () => (await harness.ready(queue)) === FLIGHT);
-    // Too late: it neither answers twice nor settles what is no longer its own.
+    // The answer is too late: the server neither replies twice nor settles a delivery that it has returned.
     answer();
 
     @Controller()
@@ -148,7 +148,7 @@ describe('A server that closes', () => {
     expect(await Promise.all(requests)).toEqual(Array.from({ length: FLIGHT }, (_, n) => 2 * n));
   });
 
-  it('ends streams that have begun with an error, and gives back those that have not', async () => {
+  it('ends started streams with an error, and requeues the others', async () => {
     @Controller()
     class Service {
       @MessagePattern('begun')
@@ -176,7 +176,7 @@ describe('A server that closes', () => {
     expect(await notBegun).toBeInstanceOf(RequestTimeoutError);
   });
 
-  it('lets events end, and requeues those that do not', async () => {
+  it('lets event handlers end, and requeues unfinished events', async () => {
     let end: (() => void) | undefined;
     const begun = new Inbox<number>();
 
@@ -205,7 +205,7 @@ describe('A server that closes', () => {
     end!();
   });
 
-  it('may be closed before it listens, while it does, and again', async () => {
+  it('may be closed before it listens, while it listens, and repeatedly', async () => {
     const queue = harness.name();
 
     @Controller()
@@ -221,7 +221,7 @@ describe('A server that closes', () => {
     await Promise.all([app.close(), app.close()]);
   });
 
-  it('gives up connecting after maxConnectionAttempts, and at once where waiting does not help', async () => {
+  it('gives up connecting after maxConnectionAttempts, and at once for permanent errors', async () => {
     const queue = harness.name();
 
     @Controller()

@@ -9,11 +9,11 @@ import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
 
-describe('N4.6 What other clients take is taken by the client, the module and the transport alike', () => {
-  /** The broker's URI without a path, as a test's broker has the vhost `/`. */
+describe('N4.6 The client, the module and the transport accept the spellings of other clients', () => {
+  /** Returns the broker's URI without a path, since the test broker has the vhost `/`. */
   const bare = (): string => harness.url.replace(/\/*$/, '');
 
-  /** An address in each layer: resolves when a message with a numeric expiration has made its way. */
+  /** Uses an address in each layer: resolves when a message with a numeric expiration has arrived. */
   const layers: Readonly<Record<string, (url: string, queue: string) => Promise<void>>> = {
     async client(url, queue) {
       await using connection = await connect(url);

@@ -18,18 +18,18 @@ import { sharedRabbit } from '../../support/shared-broker.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { Lines } from '../../support/lines.js';
 
-/** Whose server or client: ours, or that of `Transport.RMQ`. */
+/** The owner of a server or client: ours, or that of `Transport.RMQ`. */
 export type Side = 'ours' | "Nest's";
 export const SIDES: readonly Side[] = ['ours', "Nest's"];
 
-/** Delays of the default policy, and of the tests' own. */
+/** Delays of the default policy, and of the tests' own policies. */
 const LEVELS = [...new RetryPolicy('the service', undefined, 'broker').levels, 20];
 
 type NestOptions = NonNullable<RmqOptions['options']>;
 
 /**
- * Services and clients of one test, on the shared RabbitMQ: closed after it, and everything that has a name from `name()`
- * is gone then.
+ * The services and clients of one test, on the shared RabbitMQ. After the test they are closed, and all entities with a name
+ * from `name()` are deleted.
  */
 export class MicroHarness {
   lines = new Lines();
@@ -43,14 +43,14 @@ export class MicroHarness {
     return sharedRabbit().url;
   }
 
-  /** A name that nobody else uses. */
+  /** Returns a unique name. */
   name(what = 'micro'): string {
     const name = `${what}-${randomUUID().slice(0, 8)}`;
     this.names.push(name);
     return name;
   }
 
-  /** Starts a service; `options` beside the URL. */
+  /** Starts a service; `options` are those besides the URL. */
   async serve(
     controllers: Type[] | ModuleMetadata,
     options: AmqpTransportOptions | AmqpServer,
@@ -61,7 +61,7 @@ export class MicroHarness {
     return app;
   }
 
-  /** A service that does not listen yet. */
+  /** Creates a service that does not listen yet. */
   async create(
     host: ModuleMetadata,
     options: AmqpTransportOptions | AmqpServer,
@@ -79,7 +79,7 @@ export class MicroHarness {
     return app;
   }
 
-  /** A client; `options` beside the URL. */
+  /** Creates a client; `options` are those besides the URL. */
   client(options: AmqpTransportOptions, side: Side = 'ours'): ClientProxy {
     const client =
       side === 'ours'
@@ -89,7 +89,7 @@ export class MicroHarness {
     return client;
   }
 
-  /** A way to the broker that can be cut. */
+  /** Starts a proxy to the broker that can be cut. */
   async proxy(port = sharedRabbit().port): Promise<{ proxy: TcpProxy; url: string }> {
     const proxy = await TcpProxy.start(port);
     this.onEnd(() => proxy.close());
@@ -99,12 +99,12 @@ export class MicroHarness {
     return { proxy, url: url.href };
   }
 
-  /** Last come, first done. */
+  /** Runs a task after the test, the last one first. */
   onEnd(task: () => unknown): void {
     this.closers.push(task);
   }
 
-  /** Ready messages of a queue. */
+  /** Resolves with the number of ready messages of a queue. */
   async ready(queue: string): Promise<number> {
     return (await this.channel.queueDeclare(queue, { passive: true })).messageCount;
   }
@@ -149,7 +149,7 @@ export class MicroHarness {
   }
 }
 
-/** For the top of a spec file. */
+/** Creates the harness of a spec file; called at its top. */
 export function useMicro(): MicroHarness {
   const harness = new MicroHarness();
   beforeAll(() => harness.open());
