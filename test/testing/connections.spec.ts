@@ -68,7 +68,7 @@ describe('AmqpTestingModule', () => {
     await Promise.all(harnesses.splice(0).map((harness) => harness.close()));
   });
 
-  describe('leads the connections of', () => {
+  describe('redirects the connections of', () => {
     it.each([
       ['forRoot with a URL', AmqpModule.forRoot({ url: nowhere, topology })],
       ['forRoot without one', AmqpModule.forRoot({ url: '', topology })],
@@ -123,7 +123,7 @@ describe('AmqpTestingModule', () => {
       expect(harness.published({ vhost: '/' })).toEqual([]);
     });
 
-    it('two brokers with the same virtual host, told apart when the test says so', async () => {
+    it('two brokers with the same virtual host, separated by an option of the test', async () => {
       const names = [AmqpModule.forRoot({ url: nowhere, topology }), AmqpModule.forRoot({ name: 'old', url: nowhere })];
       const module = await start({ imports: names, providers: [Worker] }, { vhosts: { old: 'another' } });
       await expect(
@@ -132,7 +132,7 @@ describe('AmqpTestingModule', () => {
     });
   });
 
-  it('reads parked messages on a connection of its own, which may be lost without harm to another', async () => {
+  it('reads parked messages on its own connection, whose loss affects no other', async () => {
     const module = await start({ imports: [AmqpModule.forRoot({ url: nowhere, topology })], providers: [Worker] });
     const { broker } = module.get(AmqpHarness);
     module.get(Worker).fail = true;
@@ -187,7 +187,7 @@ describe('AmqpTestingModule', () => {
     expect(module.get(AmqpHarness).published()).toMatchObject([{ payload: 'BYE!' }]);
   });
 
-  it('without it an application goes where its options say', async () => {
+  it('without it an application connects as its options say', async () => {
     const amqp = AmqpModule.forRoot({ url: nowhere, startupTimeout: 50 });
     const module = await Test.createTestingModule({ imports: [amqp] }).compile();
     module.useLogger(false);
@@ -207,13 +207,13 @@ describe('AmqpTestingModule', () => {
       const { url } = broker;
       await module.close();
       expect(broker.journal.of('disconnected')).toHaveLength(2);
-      // What it says to connections that it has to end itself: 320 CONNECTION_FORCED.
+      // The broker has to end these connections itself, with 320 CONNECTION_FORCED.
       expect(broker.journal.of('failed')).toEqual([]);
       await expect(fetch(url.replace('amqp://guest:guest@', 'http://'))).rejects.toThrow('fetch failed');
     },
   );
 
-  it('with a harness of the test, the broker outlives the application: retries go on with the next', async () => {
+  it('with a harness of the test, the broker outlives the application: the next one continues the retries', async () => {
     const harness = await startHarness();
     const amqp = { imports: [AmqpModule.forRoot({ url: nowhere, topology })], providers: [Worker] };
     const first = await start(amqp, harness);
@@ -226,7 +226,7 @@ describe('AmqpTestingModule', () => {
     expect(second.get(Worker).done).toEqual(['x']);
   });
 
-  it('two applications on one broker: the one publishes, the other consumes', async () => {
+  it('two applications on one broker: one publishes, the other consumes', async () => {
     const harness = await startHarness();
     const worker = await start(
       { imports: [AmqpModule.forRoot({ url: nowhere, topology })], providers: [Worker] },
@@ -284,7 +284,7 @@ describe('AmqpTestingModule', () => {
       await app.close();
     });
 
-    it('with connections of their own, by the URL of the harness', async () => {
+    it('with separate connections, by the URL of the harness', async () => {
       const harness = await startHarness();
       const options = { urls: [harness.url], queue: 'service' };
       const module = await Test.createTestingModule({

@@ -7,7 +7,7 @@ import { AmqpHarness, AmqpTestingModule, HarnessPublishError, HarnessTimeoutErro
 import { Bank, BankIsDown, consumersOf, topologyOf } from './support/shop.js';
 
 @Module({
-  // Nobody listens there.
+  // No broker listens at this address.
   imports: [AmqpModule.forRoot({ url: 'amqp://nobody:secret@127.0.0.1:1', topology: topologyOf('') })],
   providers: consumersOf(''),
 })
@@ -32,7 +32,7 @@ describe('AmqpHarness', () => {
   });
 
   describe('deliver', () => {
-    it('acked: the handler has had it', async () => {
+    it('acked: the handler has handled the message', async () => {
       expect(await harness.deliver('billing', { id: 1 })).toEqual({
         result: 'acked',
         queue: 'billing',
@@ -48,7 +48,7 @@ describe('AmqpHarness', () => {
       expect(bank.charged).toEqual([1]);
     });
 
-    it('acked after a retry, whose half minute takes no time', async () => {
+    it('acked after a retry, whose half minute of delay passes at once', async () => {
       const start = performance.now();
       const outcome = await harness.deliver('billing', { id: 2, fail: 'once' });
       expect(outcome).toMatchObject({
@@ -62,7 +62,7 @@ describe('AmqpHarness', () => {
       expect(performance.now() - start).toBeLessThan(3_000);
     });
 
-    it('parked, with the very error, when its attempts are spent', async () => {
+    it('parked, with the original error, when its attempts are used up', async () => {
       const outcome = await harness.deliver('billing', { id: 3, fail: 'always' }, { messageId: 'order-3' });
       expect(outcome).toMatchObject({
         result: 'parked',
@@ -84,14 +84,14 @@ describe('AmqpHarness', () => {
       expect(bank.charged).toEqual([]);
     });
 
-    it('parked at once when a pipe refuses it, or it cannot be decoded', async () => {
+    it('parked at once when a pipe refuses the message, or it is undecodable', async () => {
       expect(await harness.deliver('numbers', 'many')).toMatchObject({ result: 'parked', attempts: 1 });
       const malformed = Buffer.from('{');
       const outcome = await harness.deliver('billing', malformed, { contentType: 'application/json' });
       expect(outcome).toMatchObject({ result: 'parked', attempts: 1, error: { name: 'UndecodableMessageError' } });
     });
 
-    it('dead-lettered, and where to', async () => {
+    it('dead-lettered, with the target queue', async () => {
       const outcome = await harness.deliver('strict', { id: 5, fail: 'reject' });
       expect(outcome).toMatchObject({
         result: 'dead-lettered',
@@ -100,20 +100,20 @@ describe('AmqpHarness', () => {
       });
     });
 
-    it('rejected, where there is no dead-letter exchange', async () => {
+    it('rejected, without a dead-letter exchange', async () => {
       expect(await harness.deliver('billing', { id: 6, fail: 'reject' })).toMatchObject({
         result: 'rejected',
         movedTo: [],
       });
     });
 
-    it('discarded: acknowledged though it failed', async () => {
+    it('discarded: acknowledged although it failed', async () => {
       const outcome = await harness.deliver('careless', { id: 7, fail: 'always' });
       expect(outcome).toMatchObject({ result: 'discarded', attempts: 2, delays: [3_600_000] });
       expect(outcome.error).toBeInstanceOf(BankIsDown);
     });
 
-    it('given back and handled: one attempt, two deliveries', async () => {
+    it('requeued and handled: one attempt, two deliveries', async () => {
       const outcome = await harness.deliver('billing', { id: 8, fail: 'requeue-once' });
       expect(outcome).toMatchObject({ result: 'acked', attempts: 1, deliveries: 2, errors: [] });
     });
@@ -129,10 +129,10 @@ describe('AmqpHarness', () => {
       expect(harness.published({ routingKey: 'undertaker' })).toHaveLength(1);
     });
 
-    it('follows twins, same id and same body, each to its own end', async () => {
+    it('follows two messages with the same id and body separately', async () => {
       let retries = 0;
       const charge = jest.spyOn(bank, 'charge').mockImplementation((_, attempt) => {
-        // One of them is well at its second attempt; the other never is.
+        // One message succeeds at its second attempt; the other never does.
         if (attempt === 1 || ++retries > 1) throw new BankIsDown('the bank does not answer');
       });
       const twin = () => harness.deliver('billing', { id: 1 }, { messageId: 'twin' });
@@ -141,7 +141,7 @@ describe('AmqpHarness', () => {
       expect(outcomes.map(({ result, attempts }) => `${result} ${attempts}`).sort()).toEqual(['acked 2', 'parked 3']);
     });
 
-    it('dropped, where it dies before anybody has it', async () => {
+    it('dropped, when it expires before any delivery', async () => {
       const consumers = module.get(AmqpConsumerRegistry);
       await consumers.pause({ queue: 'careless' });
       const outcome = harness.deliver('careless', { id: 10 }, { expiration: '60000' });
@@ -150,7 +150,7 @@ describe('AmqpHarness', () => {
       await consumers.resume({ queue: 'careless' });
     });
 
-    it('stops at the delay when it is asked to, and the clock brings the rest', async () => {
+    it('stops at the delay on request, and continues when the clock advances', async () => {
       const outcome = await harness.deliver('billing', { id: 11, fail: 'once' }, { delays: 'stop' });
       expect(outcome).toMatchObject({ result: 'waiting', delays: [30_000], movedTo: ['billing.retry.30000'] });
       expect(outcome.errors).toEqual([expect.any(BankIsDown)]);
@@ -160,13 +160,13 @@ describe('AmqpHarness', () => {
       expect(bank.charged).toEqual([11]);
     });
 
-    it('refuses a queue that is not there, and lists those that are', async () => {
+    it('refuses an unknown queue, and lists the existing ones', async () => {
       const delivering = harness.deliver('biling', {});
       await expect(delivering).rejects.toThrow(HarnessPublishError);
       await expect(delivering).rejects.toThrow(/no queue 'biling'.*'billing'/);
     });
 
-    it('says where the message is when there is no outcome in time', async () => {
+    it('names the place of the message when it has no outcome in time', async () => {
       const unread = harness.deliver('undertaker', {}, { timeout: 20 });
       await expect(unread).rejects.toThrow(HarnessTimeoutError);
       await expect(unread).rejects.toThrow(/'undertaker' after 20 ms.*no consumer/);
@@ -174,7 +174,7 @@ describe('AmqpHarness', () => {
   });
 
   describe('published', () => {
-    it('shows what the application has published: not what the test put in, nor retries', async () => {
+    it('shows the messages of the application: neither those of the test, nor retries', async () => {
       await harness.deliver('billing', { id: 12, fail: 'once' });
       await harness.deliver('billing', { id: 13, fail: 'always' });
       expect(harness.published()).toEqual([
@@ -200,15 +200,15 @@ describe('AmqpHarness', () => {
       expect(() => harness.published({ routingkey: 'x' } as object)).toThrow("messages have no 'routingkey'");
     });
 
-    it('waits for one that is still to come', async () => {
+    it('waits for a later message', async () => {
       const published = harness.whenPublished({ payload: { id: 16 } });
       harness.publish('orders', 'order.created', { id: 16 });
       expect(await published).toMatchObject({ exchange: 'orders', routingKey: 'billed', headers: { order: 16 } });
-      // It is there already.
+      // The message was published already.
       expect(await harness.whenPublished({ payload: { id: 16 } })).toMatchObject({ routingKey: 'billed' });
     });
 
-    it('says what was published when it was not that', async () => {
+    it('lists the published messages when none matches', async () => {
       await harness.deliver('billing', { id: 17 });
       const never = harness.whenPublished({ exchange: 'x' }, { timeout: 20 });
       await expect(never).rejects.toThrow(HarnessTimeoutError);
@@ -226,20 +226,20 @@ describe('AmqpHarness', () => {
       expect(harness.published()).toEqual([]);
     });
 
-    it('goes by the bindings, and tells where it went', async () => {
+    it('routes by the bindings, and returns the queues', async () => {
       expect(harness.publish('orders', 'order.created', { id: 18 })).toEqual(['billing']);
       await harness.idle();
       expect(bank.charged).toEqual([18]);
     });
 
-    it('refuses what goes nowhere', () => {
+    it('refuses an unroutable message', () => {
       expect(() => harness.publish('orders', 'other', {})).toThrow("no queue bound to 'orders' for 'other'");
       expect(() => harness.publish('nowhere', 'x', {})).toThrow(HarnessPublishError);
     });
   });
 
   describe('idle', () => {
-    it('waits for publishes that are not awaited, and for all that follows from them', async () => {
+    it('waits for publishes that are not awaited, and for all their effects', async () => {
       const publisher = module.get(ConfirmingPublisher);
       for (let id = 0; id < 50; id++) void publisher.publish('orders', 'order.created', { id });
       await harness.idle();
@@ -247,7 +247,7 @@ describe('AmqpHarness', () => {
       expect(harness.published({ routingKey: 'billed' })).toHaveLength(50);
     });
 
-    it('does not wait for retries: they need time', async () => {
+    it('does not wait for delayed retries', async () => {
       harness.publish('orders', 'order.created', { id: 19, fail: 'once' });
       await harness.idle();
       expect(bank.charged).toEqual([]);
@@ -255,8 +255,8 @@ describe('AmqpHarness', () => {
       expect(bank.charged).toEqual([19]);
     });
 
-    it('says what is in flight when it takes too long', async () => {
-      // It never confirms, so the handler waits for it.
+    it('lists the messages in flight when it takes too long', async () => {
+      // The broker never confirms, so the handler keeps waiting.
       harness.broker.faults.stall();
       harness.publish('orders', 'order.created', { id: 20 });
       await expect(harness.idle({ timeout: 50 })).rejects.toThrow("'billing' has 0 ready and 1 unacknowledged");
@@ -266,19 +266,19 @@ describe('AmqpHarness', () => {
     });
   });
 
-  it('passes faults on', async () => {
+  it('passes faults to the broker', async () => {
     harness.broker.faults.nackNext(1, { exchange: 'orders' });
     const publishing = module.get(ConfirmingPublisher).publish('orders', 'order.created', { id: 21 });
     await expect(publishing).rejects.toMatchObject({ name: 'PublishNackedError' });
     expect(harness.published({ outcome: 'nacked' })).toHaveLength(1);
   });
 
-  it('outlives a lost connection, as the application does', async () => {
+  it('survives a lost connection, as the application does', async () => {
     harness.broker.faults.drop('reset');
     expect(await harness.deliver('billing', { id: 22 })).toMatchObject({ result: 'acked' });
   });
 
-  it('forgets between tests', async () => {
+  it('is cleared between tests', async () => {
     await harness.deliver('billing', { id: 23, fail: 'always' });
     harness.clear();
     expect(harness.published()).toEqual([]);

@@ -37,7 +37,7 @@ class Consumers {
   }
 }
 
-/** What the harness tells of consumers and queues that settle in other ways than by a delay queue. */
+/** The outcomes of consumers and queues that settle without a delay queue. */
 describe('AmqpHarness, other kinds of consumers and queues', () => {
   let module: TestingModule;
   let harness: AmqpHarness;
@@ -71,7 +71,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     ]);
   });
 
-  it('retries of an exclusive queue, which wait in the application', async () => {
+  it('retries of an exclusive queue, which wait in the process', async () => {
     expect(await harness.deliver('mine', 'bad')).toMatchObject({
       result: 'rejected',
       attempts: 2,
@@ -87,7 +87,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     expect(module.get(Consumers).attempts).toBe(1);
   });
 
-  it('dropped by the delivery limit of its queue, where another client gives it back each time', async () => {
+  it('dropped by the delivery limit of its queue, when another client requeues it each time', async () => {
     const connection = await connect(harness.url);
     const channel = await connection.openChannel();
     await channel.basicConsume('foreign', (delivery) => delivery.nack({ requeue: true }));
@@ -95,7 +95,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     await connection.close();
   });
 
-  it('acked as it is delivered, to whoever takes it without acknowledgement', async () => {
+  it('acked at its delivery to a consumer without acknowledgement', async () => {
     const connection = await connect(harness.url);
     const channel = await connection.openChannel();
     const { queue } = await channel.queueDeclare('', { exclusive: true });
@@ -104,7 +104,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     await connection.close();
   });
 
-  it('is not idle while the application is still to publish what it was asked to', async () => {
+  it('is not idle while the application has pending publishes', async () => {
     const publishes = Promise.all(
       ['a', 'b', 'c'].map((text) => module.get(ConfirmingPublisher).sendToQueue('mine', text)),
     );

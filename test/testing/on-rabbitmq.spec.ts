@@ -20,7 +20,7 @@ interface Case {
   readonly expected: Partial<DeliveryOutcome>;
 }
 
-/** What needs no longer than a broker that has no clock to move. */
+/** The cases that also run on a broker whose clock cannot be moved. */
 const cases: Record<string, Case> = {
   acked: { queue: 'billing', payload: { id: 1 }, expected: { result: 'acked', attempts: 1 } },
   'parked by a guard': {
@@ -55,7 +55,7 @@ function appOn(url: string) {
   return AppModule;
 }
 
-describe('outcomes that the harness tells, and what RabbitMQ makes of the same messages', () => {
+describe('outcomes of the harness, compared with those of RabbitMQ', () => {
   const { url } = sharedRabbit();
   const decisions = new Map<string | undefined, string>();
   let harness: AmqpHarness;
@@ -104,7 +104,7 @@ describe('outcomes that the harness tells, and what RabbitMQ makes of the same m
     };
     const decision = decided[outcome.result as keyof typeof decided];
     await eventually(() => decisions.get(messageId) === decision);
-    // On RabbitMQ: it is where the harness says, and nowhere else.
+    // On RabbitMQ the message is in the queue that the harness names, and in no other.
     const found: string[] = [];
     await eventually(async () => {
       found.length = 0;
@@ -117,7 +117,10 @@ describe('outcomes that the harness tells, and what RabbitMQ makes of the same m
     await eventually(async () => (await left()) === 0);
   });
 
-  /** Whether a message with this id is in the queue; it stays there. Delay and parked queues exist from their first message on. */
+  /**
+   * Returns whether a message with this id is in the queue; it stays there. Delay and parked queues exist from their first
+   * message on.
+   */
   async function holds(queue: string, messageId: string): Promise<boolean> {
     const scratch = await connection.openChannel({ restore: false });
     let there = false;
@@ -126,7 +129,7 @@ describe('outcomes that the harness tells, and what RabbitMQ makes of the same m
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
     }
-    // What was fetched goes back with its channel.
+    // Fetched messages are requeued with their channel.
     await scratch.close();
     return there;
   }

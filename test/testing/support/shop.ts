@@ -31,7 +31,7 @@ export interface Order {
   readonly fail?: 'always' | 'once' | 'reject' | 'requeue-once';
 }
 
-/** What the consumers use, for tests to look at and to replace. */
+/** The dependencies of the consumers, which tests can inspect and replace. */
 @Injectable()
 export class Bank {
   readonly charged: number[] = [];
@@ -57,7 +57,7 @@ export class NoStrangers implements CanActivate {
   }
 }
 
-/** The queues of the shop, named after `prefix`: on RabbitMQ others use it at the same time. */
+/** Returns the queues of the shop, named after `prefix`, since other tests use RabbitMQ at the same time. */
 export function topologyOf(prefix: string): TopologyOptions {
   return {
     exchanges: [topicExchange(`${prefix}orders`), fanoutExchange(`${prefix}dead`)],
@@ -77,7 +77,7 @@ export function topologyOf(prefix: string): TopologyOptions {
   };
 }
 
-/** Its consumers: a class of its own for each prefix, since decorators take names. */
+/** Returns the consumers of the shop: one class per prefix, since decorators take names. */
 export function consumersOf(prefix: string) {
   @Injectable()
   class Billing {
