@@ -21,7 +21,7 @@ const withoutAmqpUrl = (): NodeJS.ProcessEnv => {
   return env;
 };
 
-/** Processes that belong to the broker of this folder, its helpers included. */
+/** Returns the processes of the broker of this folder, including its helpers. */
 function processesOf(folder: string): number[] {
   return readdirSync('/proc')
     .map(Number)
@@ -34,13 +34,13 @@ function processesOf(folder: string): number[] {
     });
 }
 
-/** What a failed test leaves running would keep Jest from ending. */
+/** A process that a failed test leaves running would keep Jest from ending. */
 const started: number[] = [];
 afterAll(() => {
   for (const pid of started.filter(isAlive)) process.kill(pid, 'SIGKILL');
 });
 
-/** For what another process does, which sends no event: looks again until it is so, for ten seconds. */
+/** Polls for ten seconds until the condition holds, since the other process sends no event. */
 async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!(await condition())) {
@@ -87,7 +87,7 @@ describe('startRabbitMq', () => {
     expect(frame.includes('RabbitMQ')).toBe(true);
   });
 
-  it('takes additional configuration', async () => {
+  it('applies additional configuration', async () => {
     expect(await rabbit.ctl('eval', 'application:get_env(rabbit, channel_max).')).toBe('{ok,77}\n');
   });
 
@@ -104,20 +104,20 @@ describe('startRabbitMq', () => {
     ]);
   });
 
-  it('reaches its node, and no other, with rabbitmqctl', async () => {
+  it('reaches only its own node with rabbitmqctl', async () => {
     const node = await rabbit.ctl('eval', 'node().');
     expect(node).toMatch(/^'nest-amqp-[0-9a-f]{8}@localhost'\n$/);
     expect(await sharedRabbit().ctl('eval', 'node().')).not.toBe(node);
     expect(await rabbit.ctl('eval', 'nodes().')).toBe('[]\n');
   });
 
-  it('rejects with what rabbitmqctl says when it fails', async () => {
+  it('rejects with the output of rabbitmqctl when it fails', async () => {
     await expect(rabbit.ctl('delete_queue', 'nobody')).rejects.toThrow(
       /delete_queue nobody: exit code \d+\n.*Queue not found/s,
     );
   });
 
-  it('comes back on the same port and data after SIGKILL and after a restart', async () => {
+  it('returns on the same port and data after SIGKILL and after a restart', async () => {
     const osPid = async (): Promise<number> => Number((await rabbit.ctl('eval', 'os:getpid().')).replace(/\D/g, ''));
     await rabbit.ctl(
       'eval',
@@ -129,7 +129,7 @@ describe('startRabbitMq', () => {
     await rabbit.kill();
     expect(isAlive(pids[0]!)).toBe(false);
     expect(await answersAmqp(rabbit.port)).toBe(false);
-    await rabbit.kill(); // nothing left to kill is no error
+    await rabbit.kill(); // kill() without a running broker is not an error
 
     await rabbit.start();
     expect(await rabbit.ctl('list_queues', 'name', '--silent')).toBe('kept\n');
@@ -142,7 +142,7 @@ describe('startRabbitMq', () => {
     await expect(rabbit.start()).rejects.toThrow('running already');
   });
 
-  it('keeps over SIGKILL what was declared before a flush, quorum queues included', async () => {
+  it('keeps declarations from before a flush over SIGKILL, quorum queues included', async () => {
     const declare = async (): Promise<void> => {
       await using connection = await amqpConnect({ urls: rabbit.url, reconnect: false });
       const channel = await connection.openChannel({ confirm: true });
@@ -160,7 +160,7 @@ describe('startRabbitMq', () => {
     expect((await channel.basicGet('quorum', { noAck: true }))?.text()).toBe('bound');
   });
 
-  it('leaves no port, process or folder behind when it is stopped', async () => {
+  it('leaves no port, process or folder when it is stopped', async () => {
     const folder = rabbit.folder!;
     expect(processesOf(folder).length).toBeGreaterThan(2); // the broker, its helpers and epmd
     await rabbit.stop();
@@ -171,7 +171,7 @@ describe('startRabbitMq', () => {
     await expect(rabbit.start()).rejects.toThrow('stopped');
   });
 
-  it('shows the log when the broker does not come up, and cleans up', async () => {
+  it('shows the log when the broker does not start, and cleans up', async () => {
     const failure = startRabbitMq({ source: 'local', config: { no_such_setting: 1 } });
     const message = await failure.then(
       () => 'it came up',
@@ -202,12 +202,12 @@ describe('the broker of AMQP_URL', () => {
     expect(await answersAmqp(rabbit.port)).toBe(true);
   });
 
-  it('has to answer', async () => {
+  it('must answer', async () => {
     process.env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     await expect(startRabbitMq()).rejects.toThrow('no AMQP 0-9-1 broker answers at 127.0.0.1:1');
   });
 
-  it('says what was tried and what to install when there is no broker', async () => {
+  it('lists the sources that were tried and what to install when no broker is available', async () => {
     delete process.env['AMQP_URL'];
     await expect(startRabbitMq({ source: 'amqp-url' })).rejects.toThrow(/AMQP_URL is not set\n.*Install RabbitMQ/s);
   });
@@ -238,7 +238,7 @@ describe('with-broker', () => {
     spawn(process.execPath, [join(compiled, 'with-broker.js'), '--', process.execPath, '-e', script], { env });
   const withUrl = (): NodeJS.ProcessEnv => ({ ...withoutAmqpUrl(), AMQP_URL: sharedRabbit().url });
 
-  it('starts a private RabbitMQ, says so, and takes the exit code of the command', async () => {
+  it('starts a private RabbitMQ, logs it, and exits with the code of the command', async () => {
     const child = withBroker(withoutAmqpUrl(), 'console.log(process.env.AMQP_URL); process.exitCode = 7');
     const [stdout, stderr, [code]] = await Promise.all([
       textOf(child, 'stdout'),
@@ -266,7 +266,7 @@ describe('with-broker', () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)']);
     child.once('spawn', () => console.log(JSON.stringify([process.pid, child.pid])));`;
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends the whole tree of the command on %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends all processes of the command on %s', async (signal) => {
     const child = withBroker(withUrl(), tree);
     const pids = JSON.parse(await firstLine(child)) as number[];
     started.push(child.pid!, ...pids);
@@ -277,7 +277,7 @@ describe('with-broker', () => {
     await eventually(() => !pids.some(isAlive));
   });
 
-  it('takes the command along when it is killed together with its private broker', async () => {
+  it('ends the command when it is killed together with its private broker', async () => {
     const child = withBroker(withoutAmqpUrl(), tree);
     const pids = JSON.parse(await firstLine(child)) as number[];
     started.push(child.pid!, ...pids);

@@ -6,7 +6,7 @@ import { ManualClock } from './client/support/manual-clock.js';
 import { RawClient } from './conformance/support/raw-client.js';
 import { memoryDuplexes, type MemoryDuplex } from './support/memory-duplex.js';
 
-/** Stands still unless it is moved, and knows what still waits. */
+/** Stands still until it is moved, and knows its pending timers. */
 class StillClock extends ManualClock implements Clock {
   readonly waiting = new Set<object>();
 
@@ -22,7 +22,7 @@ class StillClock extends ManualClock implements Clock {
   }
 }
 
-/** The event loop's next turn: what is in memory has arrived. */
+/** Resolves in the event loop's next turn, when data in memory has arrived. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function turnsUntil(done: () => boolean): Promise<void> {
@@ -47,7 +47,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     await closed;
   });
 
-  /** A client's stream; the broker serves the other half. */
+  /** Returns a client's stream; the broker serves the other half. */
   function attach(): MemoryDuplex {
     const [ours, theirs] = memoryDuplexes();
     broker.attach(theirs);
@@ -80,13 +80,13 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     expect(broker.connections).toHaveLength(0);
   });
 
-  it('has no port; its URL has the login', () => {
+  it('has no port; its URL contains the login', () => {
     expect(broker.port).toBe(0);
     expect(broker.url).toBe('amqp://guest:guest@127.0.0.1');
     broker.unref();
   });
 
-  it('a broker with a port serves streams, too', async () => {
+  it('a broker with a port also serves streams', async () => {
     await using both = await EmbeddedBroker.start();
     const connection = await connect(both.url, {
       reconnect: false,
@@ -101,7 +101,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     await Promise.all([connection.close(), other.close()]);
   });
 
-  it('close: clients are told, and every stream is destroyed; one that comes later, at once', async () => {
+  it('close: clients are notified, and every stream is destroyed; a later one at once', async () => {
     const connection = await client();
     const silent = attach();
     await broker.close();
@@ -112,7 +112,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     await turnsUntil(() => late.destroyed);
   });
 
-  it('close: a client that does not agree has a second, of the broker’s clock', async () => {
+  it('close: a client that does not answer gets a second, by the broker’s clock', async () => {
     const mute = await raw();
     mute.pause();
     let closed = false;
@@ -124,7 +124,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     expect(clock.waiting.size).toBe(0);
   });
 
-  it('a stream that is destroyed already is not served, and keeps nothing from closing', async () => {
+  it('a destroyed stream is not served, and does not prevent a close', async () => {
     const [, theirs] = memoryDuplexes();
     theirs.destroy();
     await once(theirs, 'close');
@@ -132,7 +132,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     await broker.close();
   });
 
-  it('drop(reset) resets a stream that can be', async () => {
+  it('drop(reset) resets a stream that supports it', async () => {
     const [ours, theirs] = memoryDuplexes();
     broker.attach(theirs);
     const opened = new RawClient(ours);
@@ -142,7 +142,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     await opened.ended;
   });
 
-  describe('time is the clock’s that it was given', () => {
+  describe('time is that of the given clock', () => {
     it('a client has 10 s for its handshake', async () => {
       const silent = attach();
       clock.advance(9_999);
@@ -160,7 +160,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       await turn();
       opened.send(1, 'channel.open');
       expect((await opened.nextOfAny()).method?.name).toBe('channel.openOk');
-      // The answer was the sign of life; the next is due half an interval after it.
+      // The answer was the sign of life; the next heartbeat is due half an interval after it.
       clock.advance(4_999);
       await turn();
       opened.send(0, 'connection.updateSecret');
@@ -172,7 +172,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       opened.destroy();
     });
 
-    it('gives a client up after two intervals of silence, to the millisecond', async () => {
+    it('drops a client after two intervals of silence, to the millisecond', async () => {
       const opened = await raw(10);
       await turn();
       clock.advance(12_000);
@@ -188,7 +188,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       expect(clock.waiting.size).toBe(0);
     });
 
-    it('a client that is not read from is not judged', async () => {
+    it('a client that the broker does not read from does not count as silent', async () => {
       const opened = await raw(10);
       broker.faults.stall();
       clock.advance(60_000);
@@ -201,8 +201,8 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       await opened.ended;
     });
 
-    describe('a client that does not take what it is sent', () => {
-      /** The broker's end of its stream; what the broker has returned waits there. */
+    describe('a client that does not read', () => {
+      /** Makes the broker's end of its stream congested: a return of the broker waits there. */
       async function congested(): Promise<{ opened: RawClient; theirs: MemoryDuplex; release: () => void }> {
         const [ours, theirs] = memoryDuplexes();
         broker.attach(theirs);
@@ -217,14 +217,14 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
         return { opened, theirs, release };
       }
 
-      it('is given up after two intervals in which it has neither sent nor taken anything', async () => {
+      it('is dropped after two intervals in which it has neither sent nor read bytes', async () => {
         const { opened } = await congested();
         clock.advance(50_000);
         expect(broker.connections).toHaveLength(0);
         opened.destroy();
       });
 
-      it('stays while it sends heartbeats, and while it takes something', async () => {
+      it('stays while it sends heartbeats, and while it reads bytes', async () => {
         const { opened, theirs, release } = await congested();
         for (let count = 0; count < 12; count++) {
           opened.frame(8, 0, Buffer.alloc(0));
@@ -271,7 +271,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
       opened.destroy();
     });
 
-    it('leaves no timer when a connection is over, however it ended', async () => {
+    it('leaves no timer after a connection, however it ended', async () => {
       for (const how of ['close', 'end', 'reset', 'mid-frame'] as const) {
         const opened = await raw(10);
         broker.faults.delay(1_000);
@@ -285,7 +285,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     });
   });
 
-  it('the answer to a close goes out behind a write that is under way', async () => {
+  it('the answer to a close is sent after a pending write', async () => {
     const [ours, theirs] = memoryDuplexes();
     broker.attach(theirs);
     const opened = new RawClient(ours);
@@ -301,7 +301,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     opened.destroy();
   });
 
-  it('names come from the randomness that it was given', async () => {
+  it('names come from the given random source', async () => {
     const names: string[][] = [];
     for (let round = 0; round < 2; round++) {
       let next = 0;
@@ -327,7 +327,7 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
     expect(new Set(names[0]).size).toBe(3);
   });
 
-  it('a client that the broker gives up is lost to it', async () => {
+  it('a client that the broker drops loses its connection', async () => {
     const connection = await client();
     broker.faults.drop('end');
     expect(await connection.closed).toBeInstanceOf(ConnectionLostError);

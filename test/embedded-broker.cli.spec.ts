@@ -10,7 +10,7 @@ import { errorOf, eventually } from './client/support/client-harness.js';
 // Compiled by the setup of the Jest project `embedded`.
 const program = fileURLToPath(new URL('../.build/embedded/cli/main.js', import.meta.url));
 
-/** The program as its users see it. */
+/** The program as users run it. */
 class Cli {
   output = '';
   errors = '';
@@ -22,7 +22,7 @@ class Cli {
     this.exited = once(child, 'close');
   }
 
-  /** The URL that it says. */
+  /** Resolves with the URL that the program prints. */
   async url(): Promise<string> {
     return eventually(() => /listens on (amqp:\S+)/.exec(this.output)?.[1]);
   }
@@ -46,7 +46,7 @@ describe('nest-amqp broker', () => {
     }
   });
 
-  it('takes clients, and has one line for each that is opened, refused, failed or closed', async () => {
+  it('accepts clients, and prints one line for each that is opened, refused, failed or closed', async () => {
     const cli = run('broker', '--port', '0', '--vhost', 'other');
     const url = await cli.url();
     await cli.says(/for development only.*memory/);
@@ -66,7 +66,7 @@ describe('nest-amqp broker', () => {
     expect(cli.errors).toBe('');
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('%s closes its clients and ends it', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('%s closes its clients and ends the program', async (signal) => {
     const cli = run('broker', '--port', '0');
     const connection = await connect(await cli.url(), { reconnect: false });
     cli.child.kill(signal);
@@ -74,7 +74,7 @@ describe('nest-amqp broker', () => {
     expect(await connection.closed).toMatchObject({ replyCode: 320 });
   });
 
-  it('says that its port is in use, and how to get on', async () => {
+  it('reports that its port is in use, with a remedy', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -101,13 +101,13 @@ describe('nest-amqp broker', () => {
     expect(cli.errors).toContain('usage: nest-amqp broker');
   });
 
-  it('--version is that of the package', async () => {
+  it('--version prints that of the package', async () => {
     const cli = run('--version');
     expect(await cli.exited).toEqual([0, null]);
     expect(cli.output).toBe(`${PRODUCT_VERSION}\n`);
   });
 
-  it('--help tells what there is', async () => {
+  it('--help prints the usage', async () => {
     const cli = run('--help');
     expect(await cli.exited).toEqual([0, null]);
     expect(cli.output).toMatch(/^usage: nest-amqp broker/);

@@ -15,7 +15,7 @@ import {
 import { errorOf, eventOf } from './client/support/client-harness.js';
 import { Inbox } from './support/inbox.js';
 
-/** Each fault as a client notices it, and as the journal tells it. */
+/** Tests each fault by its effect on a client, and by its entry in the journal. */
 describe('EmbeddedBroker: faults on demand', () => {
   let broker: EmbeddedBroker;
   let connection: Connection;
@@ -42,7 +42,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     ['reset', /ECONNRESET/],
     ['mid-frame', /closed/],
   ])('drop (%s): what is pending fails, and the connection comes back', async (kind, message) => {
-    // So that there is something pending.
+    // The delay keeps a call pending.
     broker.faults.delay(60_000);
     const pending = errorOf<ConnectionLostError>(channel.publish('', 'q', 'x'));
     const [lost, back] = [eventOf<[Error]>(connection, 'disconnected'), eventOf(connection, 'reconnected')];
@@ -60,7 +60,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     ]);
   });
 
-  it('drop (mid-frame): a confirm that was about to be written comes before the half frame, and nothing behind it', async () => {
+  it('drop (mid-frame): a pending confirm is sent before the half frame, and nothing after it', async () => {
     const lost = eventOf<[Error]>(connection, 'disconnected');
     const unwatch = broker.journal.watch(({ kind }) => {
       if (kind === 'published') queueMicrotask(() => broker.faults.drop('mid-frame'));
@@ -70,7 +70,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     unwatch();
   });
 
-  it('drop (close): what one channel gives back is not offered to another of the same connection', async () => {
+  it('drop (close): messages of one channel are not redelivered to another of the same connection', async () => {
     const other = await connection.openChannel();
     const [held, second] = [new Inbox<unknown>(), new Inbox<unknown>()];
     await channel.basicConsume('q', held.add);
@@ -100,7 +100,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect((await inbox.next()).text()).toBe('after');
   });
 
-  it('drop one of several, by its name or number', async () => {
+  it('drop selects one of several connections by its name or number', async () => {
     const other = await connect(broker.url, { connectionName: 'other', reconnect: false });
     expect(broker.connections.map(({ name }) => name)).toEqual(['ours', 'other']);
     expect(broker.faults.drop('end', { name: 'nobody' })).toBe(0);
@@ -113,7 +113,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     await lost;
   });
 
-  it('stall: neither answers nor heartbeats; the client notices by itself', async () => {
+  it('stall: the broker sends neither answers nor heartbeats; the client notices by itself', async () => {
     const watched = await connect(broker.url, { heartbeat: 1, reconnect: false });
     broker.faults.stall();
     expect((await watched.closed)!.message).toMatch(/heartbeat/);
@@ -126,7 +126,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect((await call).queue).toBe('late');
   });
 
-  it('stall holds connections that come, too, until resume', async () => {
+  it('stall also holds new connections until resume', async () => {
     broker.faults.stall();
     const error = await errorOf(connect(broker.url, { connectTimeout: 100, reconnect: false }));
     expect(error.message).toMatch(/100 ms|timeout|within/i);
@@ -134,7 +134,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     await (await connect(broker.url, { reconnect: false })).close();
   });
 
-  it('delay: everything later, in its order', async () => {
+  it('delay: all frames arrive later, in order', async () => {
     expect(broker.faults.delay(60)).toBe(1);
     const start = Date.now();
     await Promise.all(['a', 'b', 'c'].map((text) => channel.publish('', 'q', text)));
@@ -145,7 +145,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect(texts).toEqual(['a', 'b', 'c']);
   });
 
-  it('nackNext: that many, of those that fit; the message is dropped', async () => {
+  it('nackNext: nacks the next matching messages, and drops them', async () => {
     await channel.queueDeclare('other');
     broker.faults.nackNext(2, { routingKey: 'q' });
     await channel.publish('', 'other', 'not meant');
@@ -162,7 +162,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect(broker.queues.find(({ name }) => name === 'q')!.messages).toBe(1);
   });
 
-  it('returnNext: mandatory ones only, whatever is bound', async () => {
+  it('returnNext: returns mandatory messages only, regardless of bindings', async () => {
     broker.faults.returnNext();
     await channel.publish('', 'q', 'not mandatory');
     expect(await errorOf(channel.publish('', 'q', 'x', { mandatory: true }))).toBeInstanceOf(MessageReturnedError);
@@ -170,7 +170,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect(broker.journal.of('published', ({ outcome }) => outcome === 'returned')).toHaveLength(1);
   });
 
-  it('cancelConsumers: by queue or tag; the client hears of it', async () => {
+  it('cancelConsumers: by queue or tag; the client is notified', async () => {
     const cancelled = new Inbox<string>();
     for (const consumerTag of ['one', 'two']) {
       await channel.basicConsume('q', () => undefined, { consumerTag, onCancel: () => cancelled.add(consumerTag) });
@@ -183,7 +183,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     expect(broker.queues[0]!.consumers).toBe(0);
   });
 
-  it('block and unblock: publishes wait, clients are told, those that come too', async () => {
+  it('block and unblock: publishes wait, clients are notified, including new ones', async () => {
     const blocked = eventOf(connection, 'blocked');
     expect(broker.faults.block('no room')).toBe(1);
     expect(await blocked).toEqual(['no room']);
@@ -191,7 +191,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     const refused = await late.openChannel({ confirm: true, whenUnavailable: 'fail' });
     expect(await errorOf(refused.publish('', 'q', 'x'))).toBeInstanceOf(PublishRefusedError);
     const publish = channel.publish('', 'q', 'x');
-    // Consumers are served all the same.
+    // The broker still serves consumers.
     await channel.queueDeclare('q', { passive: true });
     expect(broker.journal.of('published')).toHaveLength(0);
     const unblocked = eventOf(connection, 'unblocked');
@@ -201,21 +201,21 @@ describe('EmbeddedBroker: faults on demand', () => {
     await late.close();
   });
 
-  it('refuseLogins: that many', async () => {
+  it('refuseLogins: refuses the given number of logins', async () => {
     broker.faults.refuseLogins(1);
     expect(await errorOf(connect(broker.url, { reconnect: false }))).toBeInstanceOf(AccessRefusedError);
     await (await connect(broker.url, { reconnect: false })).close();
     expect(broker.journal.of('refused')).toMatchObject([{ user: 'guest' }]);
   });
 
-  it('corruptFrame: the client closes the connection with 501, and comes back', async () => {
+  it('corruptFrame: the client closes the connection with 501, and reconnects', async () => {
     const restored = eventOf(connection, 'reconnected');
     expect(broker.faults.corruptFrame()).toBe(1);
     await restored;
     expect(broker.journal.of('connected')).toHaveLength(2);
   });
 
-  it('clear ends whatever was set', async () => {
+  it('clear ends all faults', async () => {
     const { faults } = broker;
     faults.nackNext(5);
     faults.returnNext(5);
@@ -239,7 +239,7 @@ describe('EmbeddedBroker: journal and time', () => {
   });
   afterEach(() => broker.close());
 
-  it('tells of a message’s whole way', async () => {
+  it('records the whole route of a message', async () => {
     const channel = await connection.openChannel({ confirm: true });
     await channel.queueDeclare('q');
     const handled = broker.journal.next('settled', ({ queue, outcome }) => queue === 'q' && outcome === 'ack');
@@ -256,7 +256,7 @@ describe('EmbeddedBroker: journal and time', () => {
     ]);
   });
 
-  it('tells of deaths and of errors', async () => {
+  it('records deaths and errors', async () => {
     const channel = await connection.openChannel({ confirm: true, restore: false });
     await channel.queueDeclare('q', { arguments: { 'x-max-length': 0 } });
     await channel.publish('', 'q', 'x');
@@ -265,7 +265,7 @@ describe('EmbeddedBroker: journal and time', () => {
     expect(broker.journal.of('failed')).toMatchObject([{ channel: 1, replyCode: 404 }]);
   });
 
-  it('next finds what has been, waits for what comes, and says what came instead', async () => {
+  it('next finds past entries, waits for later ones, and lists others in its error', async () => {
     expect((await broker.journal.next('connected')).name).toBe('ours');
     const [last] = broker.journal.entries.slice(-1);
     await expect(broker.journal.next('connected', undefined, { after: last!.sequence, timeout: 20 })).rejects.toThrow(
@@ -275,7 +275,7 @@ describe('EmbeddedBroker: journal and time', () => {
     expect(broker.journal.entries).toEqual([]);
   });
 
-  it('keeps the last entries only, or none', async () => {
+  it('keeps only the last entries, or none', async () => {
     await using small = await EmbeddedBroker.start({ journalSize: 3 });
     await using none = await EmbeddedBroker.start({ journalSize: 0 });
     for (const { url } of [small, none]) {
@@ -288,7 +288,7 @@ describe('EmbeddedBroker: journal and time', () => {
     expect(none.journal.entries).toHaveLength(0);
   });
 
-  it('advance: a minute’s TTLs, delays and expiries in no time, in their order', async () => {
+  it('advance: applies a minute of TTLs, delays and expiries at once, in order', async () => {
     const channel = await connection.openChannel({ confirm: true });
     await channel.queueDeclare('done');
     const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'done' };
@@ -311,7 +311,7 @@ describe('EmbeddedBroker: journal and time', () => {
     expect(() => broker.advance(-1)).toThrow(RangeError);
   });
 
-  it('options that cannot be are named', async () => {
+  it('invalid options are named', async () => {
     await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(
       /frameMax must be a whole number of at least 4096/,
     );
@@ -321,7 +321,7 @@ describe('EmbeddedBroker: journal and time', () => {
     await expect(EmbeddedBroker.start({ port: broker.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  it('users and vhosts of its own; the URL is for the first of each', async () => {
+  it('configured users and vhosts; the URL has the first of each', async () => {
     await using own = await EmbeddedBroker.start({ users: { 'me@home': 'p:ss/w' }, vhosts: ['a/b', '/'] });
     expect(own.url).toMatch(/^amqp:\/\/me%40home:p%3Ass%2Fw@127\.0\.0\.1:\d+\/a%2Fb$/);
     const other = await connect(own.url, { reconnect: false });
@@ -329,7 +329,7 @@ describe('EmbeddedBroker: journal and time', () => {
     await other.close();
   });
 
-  it('close tells its clients, and may be called again', async () => {
+  it('close notifies its clients, and may be called again', async () => {
     await Promise.all([broker.close(), broker.close()]);
     expect(await connection.closed).toMatchObject({ replyCode: 320 });
   });

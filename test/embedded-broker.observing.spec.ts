@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { connect, type Channel, type Connection } from '../lib/client/index.js';
 import { EmbeddedBroker, type JournalEntry } from '../lib/broker/index.js';
 
-/** What tests ask of the broker beside the protocol. */
-describe('EmbeddedBroker, looked at from its own process', () => {
+/** The methods for tests besides the protocol. */
+describe('EmbeddedBroker, observed from its own process', () => {
   let broker: EmbeddedBroker;
   let connection: Connection;
   let channel: Channel;
@@ -23,7 +23,7 @@ describe('EmbeddedBroker, looked at from its own process', () => {
     await broker.close();
   });
 
-  it('knows a message again on its way, and its dead letter as another', async () => {
+  it('identifies a message along its route, and its dead letter as another', async () => {
     await channel.publish('', 'work', 'x');
     const delivery = await channel.basicGet('work');
     delivery!.reject({ requeue: false });
@@ -40,14 +40,14 @@ describe('EmbeddedBroker, looked at from its own process', () => {
     expect(last.message.is(died.deadLetter!)).toBe(true);
   });
 
-  it('a death that leads nowhere has no dead letter', async () => {
+  it('a death without a dead-letter exchange has no dead letter', async () => {
     await channel.queueDelete('dead');
     await channel.publish('', 'work', 'x');
     (await channel.basicGet('work'))!.reject({ requeue: false });
     expect(await broker.journal.next('died')).toMatchObject({ deadLetter: undefined, queues: [] });
   });
 
-  it('counts what is unacknowledged, through acks, requeues and the end of the channel', async () => {
+  it('counts unacknowledged messages through acks, requeues and the end of the channel', async () => {
     const counts = (): unknown => broker.queues.map(({ messages, unacknowledged }) => [messages, unacknowledged])[0];
     for (const text of ['a', 'b', 'c']) await channel.publish('', 'work', text);
     const scratch = await connection.openChannel();
@@ -66,7 +66,7 @@ describe('EmbeddedBroker, looked at from its own process', () => {
     expect(counts()).toEqual([1, 0]);
   });
 
-  it('puts a message in by the exchanges, whatever faults there are', async () => {
+  it('publishes a message through the exchanges, regardless of faults', async () => {
     await channel.queueBind('work', 'amq.topic', 'order.*');
     broker.faults.nackNext();
     const { message, queues } = broker.publish({
@@ -90,7 +90,7 @@ describe('EmbeddedBroker, looked at from its own process', () => {
     expect(() => broker.publish({ exchange: 'none', routingKey: 'x', body: Buffer.from('') })).toThrow('NOT_FOUND');
   });
 
-  it('takes virtual hosts later, drops what is ready, tells watchers until they leave', async () => {
+  it('adds virtual hosts later, drops ready messages, notifies watchers until they leave', async () => {
     broker.addVhost('later');
     const later = await connect(`${broker.url}/later`);
     await (await later.openChannel()).queueDeclare('work');

@@ -61,10 +61,10 @@ describe('EmbeddedBroker.restart', () => {
     expect(await drain('quorum')).toHaveLength(1);
   });
 
-  it('what was unacknowledged is ready again in its place, redelivered, and went to nobody meanwhile', async () => {
+  it('an unacknowledged message is ready again at its place, redelivered, and was not delivered in between', async () => {
     await channel.queueDeclare('q');
     for (const text of ['a', 'b', 'c']) await channel.publish('', 'q', text, { deliveryMode: 2 });
-    // The second has room for what the first gives back.
+    // The second prefetch has room for the messages that the first consumer returns.
     for (const [index, prefetch] of [1, 10].entries()) {
       const [, other] = await open();
       await other.basicConsume('q', () => undefined, { prefetch });
@@ -80,7 +80,7 @@ describe('EmbeddedBroker.restart', () => {
     ]);
   });
 
-  it('exclusive queues, and auto-delete ones that were consumed, are gone; nothing is dead-lettered', async () => {
+  it('exclusive queues, and consumed auto-delete ones, are deleted; nothing is dead-lettered', async () => {
     await channel.queueDeclare('dead');
     const deadLetters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
     await channel.queueDeclare('exclusive', { exclusive: true, arguments: deadLetters });
@@ -94,7 +94,7 @@ describe('EmbeddedBroker.restart', () => {
     expect(broker.journal.of('died')).toEqual([]);
   });
 
-  it('keeps durable exchanges, and the bindings between what is durable', async () => {
+  it('keeps durable exchanges, and the bindings between durable entities', async () => {
     await channel.exchangeDeclare('durable', 'topic');
     await channel.exchangeDeclare('transient', 'topic', { durable: false });
     await channel.queueDeclare('q');
@@ -109,7 +109,7 @@ describe('EmbeddedBroker.restart', () => {
     });
   });
 
-  it('nothing: an empty broker, but for what each has', async () => {
+  it('nothing: keeps no entity; the broker has only its default exchanges', async () => {
     await channel.exchangeDeclare('durable', 'topic');
     await channel.queueDeclare('q');
     await channel.queueBind('q', 'amq.topic', 'a');
@@ -137,7 +137,7 @@ describe('EmbeddedBroker.restart', () => {
     expect(broker.journal.of('fault')).toMatchObject([{ fault: 'restart (keeps durable)', detail: '1 connections' }]);
   });
 
-  it('a client that reconnects goes on where it was', async () => {
+  it('a client that reconnects continues', async () => {
     const survivor = await connect(broker.url, { reconnect: { initialDelay: 1, maxDelay: 10 } });
     const publisher = await survivor.openChannel({ confirm: true });
     await publisher.queueDeclare('q');
@@ -149,7 +149,7 @@ describe('EmbeddedBroker.restart', () => {
     await survivor.close();
   });
 
-  it('memory that is freed lets publishers go on', async () => {
+  it('freed memory unblocks publishers', async () => {
     await using small = await EmbeddedBroker.start({ memoryLimit: 10_000 });
     const publisher = await (await connect(small.url, { reconnect: false })).openChannel({ confirm: true });
     await publisher.queueDeclare('q');

@@ -17,7 +17,7 @@ import { clientSession } from './fuzz/client-session.js';
 import { fuzz } from './fuzz/fuzz.js';
 import type { MethodName } from '../lib/protocol/types.js';
 
-describe('EmbeddedBroker: whatever clients do', () => {
+describe('EmbeddedBroker: robustness against clients', () => {
   let broker: EmbeddedBroker;
   let channel: Channel;
   const lines: string[] = [];
@@ -29,7 +29,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
   });
   afterEach(() => broker.close());
 
-  it('mutated byte streams: no crash, no internal error, nobody else notices, bounded memory', async () => {
+  it('mutated byte streams: no crash, no internal error, no effect on other clients, bounded memory', async () => {
     const target = brokerTarget();
     try {
       const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
@@ -41,7 +41,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     }
   });
 
-  it('the stream that is mutated does its work, unmutated', async () => {
+  it('the unmutated stream is valid', async () => {
     const client = await RawClient.dial(broker.url);
     client.raw(clientSession());
     const names: string[] = [];
@@ -66,7 +66,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     client.destroy();
   });
 
-  it('a message that one consumer’s frames cannot hold ends that connection, and no other', async () => {
+  it('a message whose header exceeds a consumer’s frames ends only that connection', async () => {
     const queue = 'headers';
     await channel.queueDeclare(queue);
     const narrow = await RawClient.open(broker.url, { tuneOk: { frameMax: 4096 } });
@@ -75,7 +75,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await narrow.expect('basic.consumeOk');
     expect(await channel.publish('', queue, 'x', { headers: { large: 'x'.repeat(10_000) } })).toBe(1);
     expect(await narrow.refusal()).toMatch(/^connection 501 by basic.deliver: FRAME_ERROR/);
-    // It went back to the queue, for somebody who can take it.
+    // The message was requeued for a consumer that can receive it.
     const wide = new Inbox<number>();
     await channel.basicConsume(queue, (delivery) => wide.add(delivery.body.length));
     expect(await wide.next()).toBe(1);
@@ -105,7 +105,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
       while (came.at(-1) !== 'connection.close') came.push((await narrow.next()).method.name);
       expect(came.filter((method) => method === name)).toHaveLength(1);
       expect(broker.journal.of('delivered').map(({ deliveryTag }) => deliveryTag)).toEqual([1]);
-      // All are there, in their places; only the one that was delivered is told to be again.
+      // All messages are at their places; only the delivered one is marked as redelivered.
       const all = [];
       for (let next; (next = await channel.basicGet(queue, { noAck: true }));) all.push(next);
       expect(all.map((delivery) => String(delivery.properties.headers!['large']).length)).toEqual([1, 10_000, 1]);
@@ -132,7 +132,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await expect(narrow.next()).rejects.toThrow('closed the socket');
   });
 
-  describe('an x-death that a client has forged', () => {
+  describe('a forged x-death', () => {
     const expired = (queue: string, count: FieldValue): FieldTable => ({ queue, reason: 'expired', count });
 
     it.each<[string, FieldValue, number]>([
@@ -149,14 +149,14 @@ describe('EmbeddedBroker: whatever clients do', () => {
       await channel.publish('', 'mortal', 'x', { headers: { 'x-death': forged } });
       broker.advance(1_000);
       expect((await deaths())[0]).toMatchObject({ queue: 'mortal', reason: 'expired', count });
-      // And the next one, too.
+      // The next message likewise.
       await channel.publish('', 'mortal', 'y');
       broker.advance(1_000);
       expect((await deaths())[0]).toMatchObject({ count: 1 });
       expect(lines.filter((line) => line.includes('internal error'))).toEqual([]);
     });
 
-    it('the largest count stays what it is', async () => {
+    it('the largest count does not overflow', async () => {
       await mortal();
       const largest = 2n ** 63n - 1n;
       await channel.publish('', 'mortal', 'x', { headers: { 'x-death': [expired('mortal', largest)] } });
@@ -164,7 +164,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
       expect((await deaths())[0]).toMatchObject({ count: largest });
     });
 
-    it('what no JavaScript value stands for is passed on as it came', async () => {
+    it('values without a JavaScript equivalent are passed on unchanged', async () => {
       await mortal();
       const notANumber = encoded('f', [0x7f, 0xc0, 0, 0]);
       const other = { queue: 'other', reason: 'maxlen', odd: notANumber };
@@ -189,7 +189,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     }
   });
 
-  it('a routing key that is no UTF-8 is its sender’s error', async () => {
+  it('a routing key that is not UTF-8 is an error of its sender', async () => {
     await channel.queueDeclare('q');
     await channel.queueBind('q', 'amq.fanout');
     const wide = new Inbox<string>();
@@ -210,7 +210,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     client.destroy();
   });
 
-  it('a consumer that does not read is given no more than its socket holds', async () => {
+  it('a consumer that does not read receives no more than its socket holds', async () => {
     const queue = 'flood';
     await channel.queueDeclare(queue);
     const slow = await RawClient.open(broker.url);
@@ -221,7 +221,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     const body = Buffer.alloc(64 * 1024);
     const total = 1_000;
     await Promise.all(Array.from({ length: total }, () => channel.publish('', queue, body)));
-    // 64 MB, of which the kernel's buffers take a few, and the broker one.
+    // Of 64 MB the kernel's buffers take a few, and the broker one.
     const left = broker.queues.find(({ name }) => name === queue)!.messages;
     expect(left).toBeGreaterThan(total / 2);
     slow.resume();
@@ -230,7 +230,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     slow.destroy();
   });
 
-  it('a publisher that does not read its returns is not read from', async () => {
+  it('the broker stops reading from a publisher that does not read its returns', async () => {
     const flood = await RawClient.open(broker.url);
     await flood.openChannel();
     flood.pause();
@@ -238,7 +238,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     for (let count = 0; count < total; count++) {
       flood.publish(1, { routingKey: 'nobody', mandatory: true }, {}, Buffer.alloc(64 * 1024));
     }
-    // Its neighbour is served meanwhile; and it still has most of it in its hands.
+    // Another client is served in the meantime, while most of the messages are still with the broker.
     for (let count = 0; count < 200; count++) await channel.publish('', 'nobody', 'x');
     expect(broker.journal.of('published', ({ mandatory }) => mandatory).length).toBeLessThan(total / 2);
     flood.resume();
@@ -260,7 +260,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await Promise.all(publishes);
   });
 
-  it('what is delivered and not acknowledged counts for the memory, until it is settled', async () => {
+  it('unacknowledged deliveries count for the memory until they are settled', async () => {
     await using small = await EmbeddedBroker.start({ memoryLimit: 100_000 });
     const connection = await connect(small.url, { reconnect: false });
     const publisher = await connection.openChannel({ confirm: true });
@@ -315,7 +315,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await unblocked;
   });
 
-  it('what waits for a commit counts for the memory, too', async () => {
+  it('uncommitted messages count for the memory, too', async () => {
     await using small = await EmbeddedBroker.start({ memoryLimit: 10_000 });
     const connection = await connect(small.url, { reconnect: false });
     const client = await RawClient.open(small.url);
@@ -330,7 +330,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     await unblocked;
   });
 
-  it('a message over the limit is refused, unbuffered, and its sender told', async () => {
+  it('a message over the limit is refused unbuffered, and its sender notified', async () => {
     await using small = await EmbeddedBroker.start({ maxMessageSize: 1_000 });
     const publisher = await (
       await connect(small.url, { reconnect: false })
@@ -339,7 +339,7 @@ describe('EmbeddedBroker: whatever clients do', () => {
     expect(error).toMatchObject({ replyCode: 406, replyText: expect.stringContaining('message size 1001 is larger') });
   });
 
-  it('a message is small in memory: properties and body, shared by all its queues', () => {
+  it('a message in memory is its properties and body, shared by all its queues', () => {
     const message = new Message('', ['k'], encodeProperties({ deliveryMode: 2 }), Buffer.from('x'));
     expect(message.size).toBe(2 + 1 + 1);
   });

@@ -8,8 +8,8 @@ import { RawClient } from './conformance/support/raw-client.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** Each number of these is a tenth of what `npm run bench:broker` and docs/broker.md speak of, or the whole. */
-describe('EmbeddedBroker: what it holds', () => {
+/** Each number is a tenth of that in `npm run bench:broker` and docs/broker.md, or equal to it. */
+describe('EmbeddedBroker: scale', () => {
   let child: ChildProcess;
   let url: string;
   let connection: Connection;
@@ -34,7 +34,7 @@ describe('EmbeddedBroker: what it holds', () => {
     return usage.heapUsed + usage.external;
   }
 
-  it('100,000 small messages in a queue take less than 100 MB, and nothing once they are gone', async () => {
+  it('100,000 small messages in a queue take less than 100 MB, which are freed with the messages', async () => {
     await channel.queueDeclare('q', { durable: false });
     const before = await memory();
     const total = 100_000;
@@ -49,11 +49,11 @@ describe('EmbeddedBroker: what it holds', () => {
       void channel.basicConsume('q', take, { noAck: true });
     });
     expect((await channel.queueDeclare('q', { passive: true })).messageCount).toBe(0);
-    // What the consumer's socket was given in slabs goes with the next collections.
+    // The slabs of the consumer's socket are freed by the next collections.
     await eventually(async () => (await memory()) - before < 20 * 1024 * 1024);
   });
 
-  it('10,000 queues: declared, bound, filled by one publish, and gone with their connection', async () => {
+  it('10,000 queues: declared, bound, filled by one publish, and deleted with their connection', async () => {
     const total = 10_000;
     const client = await RawClient.open(url);
     await client.openChannel();

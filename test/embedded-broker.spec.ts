@@ -8,7 +8,7 @@ import {
 } from '../lib/client/index.js';
 import { EmbeddedBroker } from '../lib/broker/index.js';
 
-/** The main job on the embedded broker, over its socket. The conformance suite is to hold it to RabbitMQ in full. */
+/** Tests the main functions of the embedded broker over its socket. The conformance suite compares it with RabbitMQ in full. */
 describe('EmbeddedBroker', () => {
   let broker: EmbeddedBroker;
   let connection: Connection;
@@ -22,7 +22,7 @@ describe('EmbeddedBroker', () => {
     await broker.close();
   });
 
-  it('routes by topic, confirms, delivers, and takes acks', async () => {
+  it('routes by topic, confirms, delivers, and accepts acks', async () => {
     const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
     await channel.exchangeDeclare('orders', 'topic');
     await channel.queueDeclare('billing');
@@ -39,7 +39,7 @@ describe('EmbeddedBroker', () => {
     expect(await channel.queueDelete('billing')).toBe(0);
   });
 
-  it('returns what nobody is bound for', async () => {
+  it('returns an unroutable message', async () => {
     const channel = await connection.openChannel({ confirm: true });
     const publish = channel.publish('', 'nobody', 'x', { mandatory: true });
     await expect(publish).rejects.toBeInstanceOf(MessageReturnedError);
@@ -56,7 +56,7 @@ describe('EmbeddedBroker', () => {
     await expect(different).rejects.toThrow("inequivalent arg 'durable' for queue 'q' in vhost '/'");
   });
 
-  it('requeues what a closed channel had not acked, as redelivered', async () => {
+  it('requeues the unacked messages of a closed channel as redelivered', async () => {
     const first = await connection.openChannel();
     await first.queueDeclare('q');
     await first.publish('', 'q', 'x');

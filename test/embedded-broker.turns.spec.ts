@@ -6,7 +6,7 @@ import { RawClient, type Received } from './conformance/support/raw-client.js';
 const QUEUES = 200;
 const PUBLISHES = 150;
 
-describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in between', () => {
+describe('EmbeddedBroker: long work is split over turns of the event loop', () => {
   let broker: EmbeddedBroker;
 
   beforeEach(async () => {
@@ -14,7 +14,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
   });
   afterEach(() => broker.close());
 
-  /** Publishes, each to all queues, that were dealt with in one turn of the loop, at most; for as long as `run` runs. */
+  /** Returns the largest number of publishes to all queues that were processed in one turn of the loop while `run` runs. */
   async function mostInATurn(run: () => Promise<void>): Promise<number> {
     let [inThisTurn, most, over] = [0, 0, false];
     const unwatch = broker.journal.watch(({ kind }) => {
@@ -67,9 +67,9 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       expect(published).toBe(PUBLISHES);
       unwatch();
     });
-    // 2,000 pieces of work a turn: a publish is some 200 of them.
+    // A turn does 2,000 pieces of work; a publish is about 200 of them.
     expect(most).toBeLessThanOrEqual(12);
-    // Who asks meanwhile does not wait for all of it.
+    // Another client does not wait for all of the work.
     expect(before).toBeLessThan(PUBLISHES);
     expect(broker.queues.every(({ messages }) => messages === PUBLISHES)).toBe(true);
     publisher.destroy();
@@ -93,7 +93,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
     for (const publisher of publishers) publisher.destroy();
   });
 
-  it('what a client has sent is dealt with, though it ends its socket behind it', async () => {
+  it('the frames of a client are processed although it then ends its socket', async () => {
     const publisher = await fanout(QUEUES);
     burst(publisher);
     publisher.end();
@@ -101,7 +101,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
     expect(broker.queues.every(({ messages }) => messages === PUBLISHES)).toBe(true);
   });
 
-  describe('K8.12 one method that is much work: another connection is served meanwhile, and the order stays', () => {
+  describe('K8.12 a method with much work: other connections are served in between, and the order is kept', () => {
     const MANY = 20_000;
     let other: RawClient;
 
@@ -117,7 +117,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       return opened;
     }
 
-    /** Passes over what comes before this method. */
+    /** Skips frames until this method. */
     async function until(who: RawClient, name: MethodName): Promise<Received> {
       for (;;) {
         const received = await who.next();
@@ -130,7 +130,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       await until(who, 'basic.qosOk');
     }
 
-    /** The text of the next message of a queue, taken out of it. */
+    /** Takes the next message out of a queue and returns its text. */
     async function textFrom(who: RawClient, queue: string): Promise<string> {
       who.send(1, 'basic.get', { queue, noAck: true });
       return (await until(who, 'basic.getOk')).body!.toString();
@@ -138,17 +138,18 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
 
     const queueOf = (name: string) => broker.queues.find((queue) => queue.name === name)!;
 
-    /** Publishes so many to a queue, by hand and thus at once. */
+    /** Publishes `count` messages to a queue in one write. */
     function fill(routingKey: string, count = MANY): void {
       for (let index = 0; index < count; index++) broker.publish({ routingKey, body: Buffer.from(String(index)) });
     }
 
     /**
-     * Runs `work`, which takes many turns: the other connection is answered when some of it is done and some is not, and no
+     * Runs `work`, which takes many turns. Asserts that the other connection is answered when the work is partly done, and that
+     * no
      * turn does more than its part.
      *
-     * @param kind entry of the journal that each piece leaves
-     * @param part how many of them a turn has room for
+     * @param kind entry of the journal that each piece of work adds
+     * @param part number of pieces that fit in a turn
      */
     async function served(
       kind: JournalKind,
@@ -176,7 +177,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       unwatch();
       expect(meanwhile).toBeLessThan(total);
       expect(seen).toBe(total);
-      // What is counted here begins and ends somewhere between two of the broker's turns.
+      // The interval that is counted begins and ends between two of the broker's turns.
       expect(most).toBeLessThanOrEqual(2 * part);
     }
 
@@ -185,7 +186,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       publisher.send(1, 'confirm.select');
       await publisher.expect('confirm.selectOk');
       const inQueues = (): number => broker.queues.reduce((sum, { messages }) => sum + messages, 0);
-      // A round trip takes some turns, and a turn puts 2,000 into their queues.
+      // A round trip takes some turns, and a turn routes to 2,000 queues.
       const texts = ['first', 'second', 'third', 'fourth'];
       publisher.together(() => {
         for (const text of texts) publisher.publish(1, { exchange: 'amq.fanout' }, {}, text);
@@ -193,7 +194,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       });
       await roundTrip(other);
       const meanwhile = inQueues();
-      // A confirm is for the whole.
+      // The confirm covers the whole publish.
       const { deliveryTag } = (await publisher.expect('basic.ack')).args;
       expect(inQueues()).toBeGreaterThanOrEqual(10_000 * Math.min(deliveryTag, 4));
       expect(meanwhile).toBeLessThan(40_000);
@@ -203,7 +204,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       publisher.destroy();
     });
 
-    it('its publisher goes in the middle: it comes to all of them', async () => {
+    it('its publisher disconnects during the work: the message reaches all queues', async () => {
       const publisher = await fanout(10_000);
       publisher.publish(1, { exchange: 'amq.fanout' }, {}, 'x');
       const seen = broker.journal.next('published', () => true, { timeout: 30_000 });
@@ -213,7 +214,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       expect(broker.queues.every(({ messages }) => messages === 1)).toBe(true);
     });
 
-    it('all messages of a queue expire, and go to its dead-letter exchange', async () => {
+    it('all messages of a queue expire, and are dead-lettered', async () => {
       const declaring = await client();
       const dead = { 'x-message-ttl': 600_000, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
       declaring.send(1, 'queue.declare', { queue: 'dead' });
@@ -225,13 +226,13 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
         'died',
         () => broker.advance(600_000),
         async () => {
-          // Expired ones are never handed out, and who asks for the first that is not, waits.
+          // Expired messages are never delivered, and a client that asks for the first unexpired one waits.
           declaring.publish(1, { routingKey: 'short' }, {}, 'late');
           expect(await textFrom(declaring, 'short')).toBe('late');
           while (queueOf('dead').messages < MANY) await roundTrip(other);
         },
         MANY,
-        // A dead letter counts six times: it expires, is encoded anew, and is put into a queue.
+        // A dead letter counts as six pieces: it expires, is encoded anew, and is put into a queue.
         350,
       );
       for (const text of ['0', '1', '2']) {
@@ -252,7 +253,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       fill('q');
       await delivered;
       fill('q', 1);
-      // Ready behind those that come back, and not to be handed out before them.
+      // The message is ready behind the requeued ones, and must not be delivered before them.
       consumer.send(1, 'basic.cancel', { consumerTag: 'all' });
       await roundTrip(consumer);
       fill('q', 10);
@@ -278,7 +279,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       }
     });
 
-    it('10,000 queues of a connection that is closed: gone when it is told so', async () => {
+    it('10,000 queues of a closing connection: deleted before close-ok', async () => {
       const owner = await client();
       for (let index = 0; index < 10_000; index++) {
         const queue = `own.${index}`;
@@ -333,7 +334,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       publisher.destroy();
     });
 
-    it('a restart in the middle of it leaves what a restart leaves', async () => {
+    it('a restart during the work leaves the same state as any restart', async () => {
       const consumer = await client();
       consumer.send(1, 'queue.declare', { queue: 'kept', durable: true });
       await consumer.expect('queue.declareOk');
@@ -343,7 +344,7 @@ describe('EmbeddedBroker: work is cut into pieces, and the event loop turns in b
       consumer.send(1, 'basic.nack', { deliveryTag: MANY, multiple: true, requeue: true });
       await roundTrip(other);
       broker.restart({ keep: 'durable' });
-      // None of these is persistent.
+      // None of these messages is persistent.
       expect(broker.queues).toMatchObject([{ name: 'kept', messages: 0, unacknowledged: 0 }]);
     });
   });

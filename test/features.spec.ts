@@ -9,7 +9,7 @@ const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
 const ROWS = [...numbered('A', 25), ...numbered('B', 16), ...numbered('C', 11), ...numbered('D', 6)];
 
-/** A test whose name is written out, from its row on. */
+/** Matches a test with a literal name, from its row on. */
 const TEST_NAME = /\b(?:describe|it)(?:\.each(?:<[^;]*?>)?\([^`'"]*?\))?\(\s*[`'"]([A-D]\d+) /g;
 
 const rows = [
@@ -29,22 +29,22 @@ function testedRows(file: URL): Set<string> {
 }
 
 describe('docs/features.md', () => {
-  it('has every row, once, in order', () => {
+  it('lists every row once, in order', () => {
     expect(rows.map(({ row }) => row)).toEqual(ROWS);
   });
 
-  it.each(rows)('$row: a test of its name is where the link leads', ({ row, links }) => {
+  it.each(rows)('$row: the linked file has a test of its name', ({ row, links }) => {
     const [proof, ...others] = links;
     expect(testedRows(proof!)).toContain(row);
     for (const other of others) expect(readFileSync(other, 'utf8')).toBeTruthy();
   });
 
-  it.each(rows)('$row: a section of the guide is where its link leads', ({ guide }) => {
+  it.each(rows)('$row: the linked section of the guide exists', ({ guide }) => {
     const [, anchor] = /^\[guide\]\(client\.md#([a-z-]+)\)$/.exec(guide) ?? [];
     expect(sections).toContain(anchor);
   });
 
-  it('every test of the client begins with a row that is listed', () => {
+  it('every test of the client begins with a listed row', () => {
     const files = readdirSync(fileURLToPath(tests)).filter((name) => /^[a-d]\d.*\.spec\.ts$/.test(name));
     expect(files.length).toBeGreaterThanOrEqual(40);
     for (const name of files) {

@@ -13,7 +13,7 @@ const CONFIGURATION = [
   'tsconfig.json',
   'package.json',
 ];
-/** Of the rules here; the others are not what a probe is about. */
+/** The rules of this spec; a probe may break other rules. */
 const FORBIDDING = new Set([
   'no-restricted-imports',
   'no-restricted-globals',
@@ -21,7 +21,7 @@ const FORBIDDING = new Set([
   'no-current-date',
 ]);
 
-/** A file of the planted tree, with the rule that must refuse it; none where it must pass. */
+/** A file of the planted tree, with the rule that must refuse it; without a rule it must pass. */
 interface Probe {
   readonly path: string;
   readonly code: string;
@@ -36,7 +36,7 @@ interface Probe {
     | undefined;
 }
 
-/** The floors of `src` from top to bottom, as docs/architecture.md has them. */
+/** The floors of `src` from top to bottom, as in docs/architecture.md. */
 const SRC = [
   'module',
   'health',
@@ -57,14 +57,14 @@ const probes: Probe[] = [
   ...upward('src', ['testing', ...SRC]),
   ...upward('src', ['connection', 'serialization', 'common']),
   ...upward('lib/client', CLIENT),
-  // Beside each other on one floor.
+  // Imports between neighbours on one floor.
   refused('src/testing', '../microservices/index.js'),
   refused('src/microservices', '../testing/index.js'),
   refused('src/topology', '../serialization/json.serializer.js'),
-  // From a folder inside a floor.
+  // Imports from a folder inside a floor.
   refused('src/settlement/retry', '../../consumers/consumer.errors.js'),
   refused('src/consumers/sinks/batch', '../../../module/amqp.module.js'),
-  // The parts.
+  // Imports between the parts.
   refused('lib/client', '../../src/index.js'),
   refused('lib/broker', '../../src/index.js'),
   refused('lib/environment', '../../src/index.js'),
@@ -93,7 +93,7 @@ const probes: Probe[] = [
   refused('src/consumers', '@nestjs/testing'),
   refused('cli/migrate', '../../src/index.js'),
   refused('cli/broker', '../../lib/client/index.js'),
-  // Past another part's index.ts.
+  // Imports past another part's index.ts.
   refused('cli/broker', '../../lib/broker/server.js'),
   refused('src/rpc', '../../lib/client/thenable.js'),
   refused('src/consumers/sinks', '../../../lib/client/link/uri.js'),
@@ -102,7 +102,7 @@ const probes: Probe[] = [
   refused('lib/client/link', '../../environment/clock.js'),
   refused('lib/client/link', '../../shown/show-as.js'),
   refused('lib/broker/queue', '../../environment/clock.js'),
-  // What is allowed.
+  // Allowed imports.
   allowed('cli/broker', '../../lib/broker/index.js'),
   allowed('lib/client', '../protocol/spec.js'),
   allowed('lib/client/link', '../../environment/index.js'),
@@ -114,7 +114,7 @@ const probes: Probe[] = [
   allowed('src/testing', '../../lib/broker/index.js'),
   allowed('src/microservices/server', '@nestjs/microservices'),
   allowed('src/settlement/retry', '../../registry/named-connection.js'),
-  // Circles, of types as well.
+  // Circles, also of types.
   {
     path: 'src/common/one.ts',
     code: "import type { Two } from './two.js';\nexport interface One { two: Two }\n",
@@ -135,7 +135,7 @@ const probes: Probe[] = [
     code: "import { one } from './one.js';\nexport const two = (): unknown => one;\n",
     rule: 'no-cycle',
   },
-  // The machine's time and chance.
+  // Uses of the machine's time and random source.
   ...['src/common', 'src/testing', 'lib/client/link', 'lib/broker/queue', 'lib/protocol'].flatMap((folder) => [
     ...[
       'setTimeout(run, 1)',
@@ -164,7 +164,7 @@ const probes: Probe[] = [
   { ...drawn('lib/environment', 'randomBytes'), rule: undefined },
   { ...drawn('src/common', 'createHash'), rule: undefined },
   { ...real('src/common', 'setTimeout(run, 1)', undefined), path: 'src/common/real.spec.ts' },
-  // Promises that nobody waits for.
+  // Promises that are not awaited.
   ...['src/common', 'lib/client/link'].flatMap((folder): Probe[] => [
     {
       path: `${folder}/floating.ts`,
@@ -179,8 +179,8 @@ const probes: Probe[] = [
   ]),
 ];
 
-describe('the lint rules hold the staircases, the doors of the parts, and promises', () => {
-  /** A tree of its own with the project's configuration: other tests read the project's while this one runs. */
+describe('the lint rules enforce the staircases, the entry points of the parts, and awaited promises', () => {
+  /** The tree is separate, with the project's configuration, since other tests read the project while this one runs. */
   let tree: string;
   /** The rules that each file breaks. */
   const broken = new Map<string, string[]>();
@@ -211,7 +211,7 @@ describe('the lint rules hold the staircases, the doors of the parts, and promis
   });
 });
 
-/** Each floor with an import of each floor above it. */
+/** Returns an import from each floor to each floor above it. */
 function upward(part: string, floors: readonly string[]): Probe[] {
   return floors.flatMap((floor, index) =>
     floors.slice(0, index).map((above) => refused(`${part}/${floor}`, `../${above}/probe.js`)),
@@ -227,7 +227,7 @@ function allowed(folder: string, imported: string): Probe {
   return { path: `${folder}/imports${name}.ts`, code: `export * from '${imported}';\n`, rule: undefined };
 }
 
-/** An expression that reads the machine's time or chance, or waits for its time. */
+/** Returns an expression that reads the machine's time or random source, or waits for its time. */
 function real(folder: string, expression: string, rule: Probe['rule']): Probe {
   const name = expression.replaceAll(/[^a-zA-Z0-9]+/g, '-');
   return {
@@ -237,7 +237,7 @@ function real(folder: string, expression: string, rule: Probe['rule']): Probe {
   };
 }
 
-/** An import of something that `node:crypto` has. */
+/** Returns an import of a name from `node:crypto`. */
 function drawn(folder: string, name: string): Probe {
   return {
     path: `${folder}/drawn-${name}.ts`,
@@ -246,7 +246,7 @@ function drawn(folder: string, name: string): Probe {
   };
 }
 
-/** What oxlint finds in the tree, a line each: it exits with 1 when that is anything. */
+/** Returns oxlint's findings in the tree, one per line; oxlint exits with 1 when it has any. */
 function lint(tree: string): Promise<string> {
   const oxlint = join(root, 'node_modules/.bin/oxlint');
   const options = ['--config', 'oxlint.config.mjs', '--deny-warnings', '--format', 'unix', 'cli', 'src', 'lib'];

@@ -50,7 +50,7 @@ describe('AmqpModule with RabbitMQ', () => {
   let connection: Connection;
   let channel: Channel;
   let lines: Lines;
-  /** Names of the test at hand, gone after it. */
+  /** Names of the current test; the entities are deleted after it. */
   let exchange: string;
   let queue: string;
   let other: string;
@@ -75,14 +75,14 @@ describe('AmqpModule with RabbitMQ', () => {
     await Promise.all([channel.queueDelete(queue), channel.queueDelete(other), channel.exchangeDelete(exchange)]);
   });
 
-  /** Declared by the tests: an exchange, and a queue for `order.*`. */
+  /** The topology of the tests: an exchange, and a queue for `order.*`. */
   const topology = (): TopologyOptions => ({
     exchanges: [topicExchange(exchange)],
     queues: [classicQueue(queue)],
     bindings: [bindQueue(queue, exchange, 'order.*')],
   });
 
-  /** Creates an application; `amqp` are the options beside the URL. */
+  /** Creates an application; `amqp` are the options besides the URL. */
   async function create(
     host: ModuleMetadata,
     amqp: Partial<AmqpModuleOptions> = { topology: topology() },
@@ -97,7 +97,7 @@ describe('AmqpModule with RabbitMQ', () => {
     return app;
   }
 
-  /** Once only: Nest 11 runs the hooks again when an application is closed again. */
+  /** Closes an application once: Nest 11 runs the hooks again on a second close. */
   function close(app: INestApplicationContext): Promise<void> {
     apps = apps.filter((other) => other !== app);
     return app.close();
@@ -106,12 +106,12 @@ describe('AmqpModule with RabbitMQ', () => {
   const publisherOf = (app: INestApplicationContext): ConfirmingPublisher =>
     app.get(ConfirmingPublisher, { strict: false });
 
-  /** How many messages are ready, once nothing consumes. */
+  /** Returns the number of ready messages, once no consumer is active. */
   const ready = async (name: string): Promise<number> =>
     (await channel.queueDeclare(name, { passive: true })).messageCount;
 
   describe('publishing and consuming', () => {
-    it('hands an order that was published with a confirm to a provider and to a controller', async () => {
+    it('delivers an order that was published with a confirm to a provider and to a controller', async () => {
       const atProvider = new Inbox<[unknown, AmqpContext]>();
       const atController = new Inbox<[unknown, AmqpContext]>();
 
@@ -168,7 +168,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(await atController.next()).toMatchObject([{ id: 7 }, { queue: other }]);
     });
 
-    it('sends text, bytes and JSON to a queue, and what it is told about them', async () => {
+    it('sends text, bytes and JSON to a queue, with the given properties', async () => {
       const inbox = new Inbox<[unknown, AmqpContext]>();
 
       @Injectable()
@@ -194,7 +194,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(properties).toMatchObject({ messageId: 'mine', priority: 3, type: 'numbers', deliveryMode: 2 });
     });
 
-    it('rejects a message that nobody is bound for with that return, and tells of it', async () => {
+    it('rejects an unroutable message with its return, and emits an event', async () => {
       const publisher = publisherOf(await create({}));
       const returned = firstValueFrom(publisher.returns$);
       const [lost, found] = await Promise.allSettled([
@@ -208,7 +208,7 @@ describe('AmqpModule with RabbitMQ', () => {
       await expect(publisher.publish(exchange, 'nobody', {}, { mandatory: false })).resolves.toBeDefined();
     });
 
-    it('rejects a publish to a missing exchange and goes on; no consumer notices', async () => {
+    it('rejects a publish to a missing exchange without effect on consumers and later publishes', async () => {
       const inbox = new Inbox();
 
       @Injectable()
@@ -226,7 +226,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(lines.with('Lost the consumer')).toEqual([]);
     });
 
-    it('holds back what a consumer did not acknowledge yet: prefetch and concurrency', async () => {
+    it('limits unacknowledged messages and running handlers: prefetch and concurrency', async () => {
       const started = new Inbox<number>();
       const gates: Subject<void>[] = [];
       let running = 0;
@@ -248,7 +248,7 @@ describe('AmqpModule with RabbitMQ', () => {
       const publisher = publisherOf(await create({ providers: [Billing] }));
       for (let order = 0; order < 5; order++) await publisher.sendToQueue(queue, order);
       expect([await started.next(), await started.next()]).toEqual([0, 1]);
-      // Two run, a third is here and waits, two are still with the broker.
+      // Two handlers run, a third message waits in the process, two are still with the broker.
       expect(await ready(queue)).toBe(2);
       gates[0]?.next();
       gates[1]?.next();
@@ -305,7 +305,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(await ready(queue)).toBe(0);
     });
 
-    it('acknowledges when the Observable of the handler is complete, not before', async () => {
+    it('acknowledges when the Observable of the handler completes, not before', async () => {
       const started = new Inbox();
       const work = new Subject<number>();
 
@@ -324,13 +324,13 @@ describe('AmqpModule with RabbitMQ', () => {
       await publisher.sendToQueue(queue, 'second');
       expect(await started.next()).toBe('first');
       work.next(1);
-      // With a prefetch of one, the second comes when the first is acknowledged.
+      // With a prefetch of one, the second message arrives when the first is acknowledged.
       expect(await ready(queue)).toBe(1);
       work.complete();
       expect(await started.next()).toBe('second');
     });
 
-    it('dead-letters what a handler throws on, once, and logs queue and message id but no payload', async () => {
+    it('dead-letters a message once when its handler throws, and logs queue and message id but no payload', async () => {
       let calls = 0;
 
       @Injectable()
@@ -355,7 +355,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(lines.with('4111')).toEqual([]);
     });
 
-    it('dead-letters what cannot be decoded, without asking the handler; the next message is handled', async () => {
+    it('dead-letters an undecodable message without calling the handler; the next message is handled', async () => {
       const inbox = new Inbox();
 
       @Injectable()
@@ -376,7 +376,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(lines.with('4111')).toEqual([]);
     });
 
-    it('goes through guards, interceptors and pipes as rpc; what they refuse is dead-lettered', async () => {
+    it('passes guards, interceptors and pipes as rpc; refused messages are dead-lettered', async () => {
       const inbox = new Inbox();
 
       @Injectable()
@@ -422,7 +422,7 @@ describe('AmqpModule with RabbitMQ', () => {
   });
 
   describe('start and shutdown', () => {
-    it('drains before anything that handlers use is destroyed, and starts nothing new meanwhile', async () => {
+    it('drains before the dependencies of handlers are destroyed, and starts no new handler', async () => {
       const started = new Inbox<unknown>();
       const history: string[] = [];
       const gate = new Subject<void>();
@@ -460,7 +460,7 @@ describe('AmqpModule with RabbitMQ', () => {
           history.push('consumer destroyed');
         }
 
-        // After the HTTP server is closed, were there one: its last requests may publish.
+        // Runs after the HTTP server would be closed: its last requests may publish.
         async onApplicationShutdown(): Promise<void> {
           await this.publisher.sendToQueue(other, 'lights out');
         }
@@ -478,7 +478,7 @@ describe('AmqpModule with RabbitMQ', () => {
       await publisher.sendToQueue(queue, 'second');
       expect(await started.next()).toBe('first');
       const closing = close(app);
-      // Once the broker shows no consumer, cancel-ok is through; the handler still runs.
+      // Once the broker lists no consumer, cancel-ok is complete; the handler still runs.
       await untilNoConsumer();
       expect(history).toEqual([]);
       gate.next();
@@ -495,7 +495,7 @@ describe('AmqpModule with RabbitMQ', () => {
       ]);
     });
 
-    /** The broker is asked, since it alone knows; each answer takes a round trip. */
+    /** Polls the broker, which alone knows; each answer takes a round trip. */
     async function untilNoConsumer(): Promise<void> {
       while ((await channel.queueDeclare(queue, { passive: true })).consumerCount > 0);
     }
@@ -539,7 +539,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(history).toEqual(['handled', 'database closed']);
     });
 
-    it('can publish while it starts, and consumes once everything has started', async () => {
+    it('can publish during its start, and consumes once all modules have started', async () => {
       const history = new Inbox<string>();
 
       @Injectable()
@@ -567,7 +567,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(events).toEqual(['initialised', 'bootstrapped', 'order 1', 'order 2']);
     });
 
-    it('says in one line each what it connected to and consumes, and keeps the password to itself', async () => {
+    it('logs one line for each connection and consumer, without the password', async () => {
       @Injectable()
       class Billing {
         @AmqpConsumer(queue, { prefetch: 4 })
@@ -586,7 +586,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(lines.with(url.password === 'guest' ? 'guest:' : url.password)).toEqual([]);
     });
 
-    it('does not start when the topology is different from what is there; leaves that alone, and no connection', async () => {
+    it('does not start when the topology differs from the broker; leaves the entities unchanged, and no connection open', async () => {
       await channel.queueDeclare(queue, { arguments: { 'x-max-length': 5 } });
       await channel.publish('', queue, 'kept');
       const starting = create({}, { topology: { queues: [classicQueue(queue, { maxLength: 6 })] } });
@@ -597,7 +597,7 @@ describe('AmqpModule with RabbitMQ', () => {
       expect(lines.with(': closed')).toHaveLength(2);
     });
 
-    it('does not start a consumer without its queue, and says what to declare', async () => {
+    it('does not start a consumer without its queue, and names the missing declaration', async () => {
       @Injectable()
       class Billing {
         @AmqpConsumer(queue)

@@ -16,7 +16,7 @@ interface Step {
   readonly detail?: string;
 }
 
-/** Reads server-sent events until `enough` says so. */
+/** Reads server-sent events until `enough` returns true. */
 async function readSteps(url: string, enough: (steps: readonly Step[]) => boolean): Promise<readonly Step[]> {
   const stop = new AbortController();
   const steps: Step[] = [];
@@ -87,7 +87,7 @@ describe('sample/01-orders', () => {
     expect(stepsOf(receipt.messageId, steps).toSorted()).toEqual(['billed', 'confirmed', 'published', 'shipped']);
   });
 
-  it('answers 422 with the broker’s reason when nobody takes the order', async () => {
+  it('answers 422 with the broker’s reason when the order is unroutable', async () => {
     const response = await post({ ...lamp, route: 'order.nowhere' });
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({ replyCode: 312, replyText: 'NO_ROUTE' });
@@ -113,13 +113,13 @@ describe('sample/01-orders', () => {
     expect(((await response.json()) as { message: unknown }).message).toBeTruthy();
   });
 
-  it('takes an order of the longest names, however they are escaped', async () => {
+  it('accepts an order of the longest names, however they are escaped', async () => {
     const name = String.raw`\u00e9`.repeat(60);
     const response = await post(`{ "customer": "${name}", "item": "${name}", "quantity": 1000 }`);
     expect(response.status).toBe(201);
   });
 
-  it('shows nothing of a message that is no order', async () => {
+  it('does not show a message that is not an order', async () => {
     const connection = await connect(sharedRabbit().url);
     const channel = await connection.openChannel({ confirm: true });
     for (const body of ['{}', 'null', '{"id":"orders"}', 'no JSON']) {
@@ -131,7 +131,7 @@ describe('sample/01-orders', () => {
     expect(steps.filter(({ order }) => !/^[0-9a-f-]{36}$/.test(order?.id))).toEqual([]);
   });
 
-  it('tells a page that comes late of the last 100 orders, each from its first step on', async () => {
+  it('sends the last 100 orders to a page that opens later, each from its first step on', async () => {
     const receipts = await Promise.all(
       Array.from({ length: 130 }, async () => (await (await post(lamp)).json()) as { messageId: string }),
     );
@@ -141,7 +141,7 @@ describe('sample/01-orders', () => {
     expect(new Set(steps.map(({ order }) => order.id)).size).toBe(100);
   });
 
-  it('retries an order that cannot be shipped, parks it, and ships it once it is sent back', async () => {
+  it('retries an order that cannot be shipped, parks it, and ships it after a redrive', async () => {
     const press = async (button: string): Promise<string> => {
       const response = await fetch(`${url}/demo/${button}`, { method: 'POST' });
       return ((await response.json()) as { message: string }).message;
@@ -158,7 +158,7 @@ describe('sample/01-orders', () => {
     expect((await until('shipped')).toSorted()).toEqual(['parked', 'redriven', 'retried', 'retried', 'shipped']);
   }, 60_000);
 
-  it('answers 503 with a reason within seconds while the broker is away, and 201 when it is back', async () => {
+  it('answers 503 with a reason within seconds while the broker is away, and 201 after its return', async () => {
     proxy.refuse();
     proxy.cut();
     const start = Date.now();
@@ -180,7 +180,7 @@ describe('sample/01-orders', () => {
     stop.abort();
   });
 
-  it('needs no broker: without AMQP_URL it has one of its own, which ends with it', async () => {
+  it('needs no broker: without AMQP_URL it has its own, which ends with it', async () => {
     const own = await startBuiltSample('01-orders', '');
     const response = await fetch(`${own.url}/orders`, {
       method: 'POST',
@@ -190,7 +190,7 @@ describe('sample/01-orders', () => {
     expect(await (await fetch(`${own.url}/demo`)).json()).toMatchObject({ embedded: true });
     const { messageId } = (await response.json()) as { messageId: string };
     await readSteps(own.url, (steps) => stepsOf(messageId, steps).length === 4);
-    // The broker goes away and comes back: what is placed meanwhile waits for it.
+    // The broker goes away and returns: orders placed in between wait for it.
     await fetch(`${own.url}/demo/outage`, { method: 'POST' });
     const waited = await fetch(`${own.url}/orders`, {
       method: 'POST',
@@ -208,13 +208,13 @@ describe('sample/01-orders', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     'npm start, ended by %s to its first process alone, leaves nothing',
     async (signal) => {
-      // The shell stands where npm and its shell do; `:` keeps it from handing its process over.
+      // The shell takes the place of npm and its shell; `:` prevents it from replacing itself by the program.
       const own = await startBuiltSample('01-orders', '', [
         'sh',
         '-c',
         `'${process.execPath}' ../../tools/start.mjs; :`,
       ]);
-      // What it started has its end of the pipe open as long as it lives.
+      // Every process that it started holds its end of the pipe open.
       const gone = once(own.app, 'close', { signal: AbortSignal.timeout(10_000) });
       own.app.kill(signal);
       await gone;

@@ -17,7 +17,7 @@ describe('sample 02, retry and parking', () => {
     await connection.close();
   });
 
-  it('tells its story: one order billed, one rejected, one parked, and billed when the bank is back', async () => {
+  it('logs its steps: one order billed, one rejected, one parked, and billed when the bank answers again', async () => {
     const run = promisify(execFile);
     await run('npm', ['run', 'build'], { cwd: folder });
     const { stdout } = await run(process.execPath, ['dist/main.js'], {

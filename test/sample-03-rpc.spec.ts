@@ -32,7 +32,7 @@ describe('sample/03-rpc', () => {
     });
   });
 
-  it('answers 404 with the words of the other side', async () => {
+  it('answers 404 with the text of the other side', async () => {
     const response = await fetch(`${origin}/prices/unicorn`);
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ message: "There is no 'unicorn' to be had" });

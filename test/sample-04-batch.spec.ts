@@ -27,7 +27,7 @@ describe('sample/04-batch', () => {
     await connection.close();
   });
 
-  it('inserts in batches; what is bad is parked alone', async () => {
+  it('inserts in batches; an invalid reading is parked alone', async () => {
     const good = Array.from({ length: 250 }, (_, index) => ({ sensor: 'a', value: index % 2 === 0 ? 10 : 20 }));
     const response = await fetch(`${origin}/readings`, {
       method: 'POST',

@@ -18,7 +18,7 @@ describe('sample/05-several-connections', () => {
     await connection.close();
   });
 
-  it('brings an order from one connection to the other, says so in the log, and ends', async () => {
+  it('forwards an order from one connection to the other, logs it, and ends', async () => {
     await run('npm', ['run', 'build'], { cwd: folder });
     const { stdout } = await run(process.execPath, ['dist/main.js'], {
       cwd: folder,

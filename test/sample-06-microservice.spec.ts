@@ -11,7 +11,7 @@ import { sharedRabbit } from './support/shared-broker.js';
 const run = promisify(execFile);
 const folder = resolve(import.meta.dirname, '../sample/06-microservice');
 
-/** One part of the sample as a user runs it; resolves when it says `ready`. */
+/** Starts one part of the sample as a user does; resolves when it prints `ready`. */
 async function start(part: string, ready: RegExp): Promise<{ app: ChildProcess; said: RegExpExecArray }> {
   const app = spawn(process.execPath, ['dist/main.js', part], {
     cwd: folder,
@@ -75,7 +75,7 @@ describe('sample/06-microservice', () => {
     await connection.close();
   });
 
-  it('places an order through both services, and the gateway hears of it', async () => {
+  it('places an order through both services, and the gateway receives the event', async () => {
     const response = await place({ item: 'lamp', quantity: 2 });
     expect(response.status).toBe(201);
     const order = (await response.json()) as { id: string };
@@ -100,7 +100,7 @@ describe('sample/06-microservice', () => {
     },
   );
 
-  it('answers 503 while a service is away, and goes on when it is back', async () => {
+  it('answers 503 while a service is away, and works again after its return', async () => {
     await stop('stock');
     expect((await fetch(`${url}/stock`)).status).toBe(503);
     await startService('stock');
@@ -108,7 +108,7 @@ describe('sample/06-microservice', () => {
     expect((await place({ item: 'lamp', quantity: 1 })).status).toBe(201);
   });
 
-  it('says what is missing', async () => {
+  it('reports missing configuration', async () => {
     const noBroker = run(process.execPath, ['dist/main.js'], { cwd: folder, env: { ...process.env, AMQP_URL: '' } });
     await expect(noBroker).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('AMQP_URL is not set') });
     const noPart = run(process.execPath, ['dist/main.js', 'x'], {
