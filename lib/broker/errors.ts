@@ -26,7 +26,7 @@ export class BrokerError extends AmqpError {
   }
 }
 
-/** As much of a reply text as a short string holds. */
+/** Shortens a reply text to the length of a short string. */
 function shortText(text: string): string {
   let bytes = 0;
   let end = 0;
@@ -54,7 +54,7 @@ export function notImplemented(text: string): BrokerError {
   return new BrokerError('NOT_IMPLEMENTED', text);
 }
 
-/** The same thing was declared before, with something else for `argument`. */
+/** Creates the error for an entity that exists with another value of `argument`. */
 export function inequivalent(
   argument: string,
   kind: 'queue' | 'exchange',

@@ -1,6 +1,6 @@
 /**
  * An AMQP 0-9-1 broker in the process, for development and tests: RabbitMQ's behaviour on a real socket, everything in
- * memory, faults on demand and a journal of what it saw.
+ * memory, faults on demand, and a journal of events.
  *
  * @packageDocumentation
  */

@@ -3,7 +3,7 @@ import { unknownOption } from '../option-names/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 
 export interface BrokerOptions {
-  /** TCP port; 0 for one that is free. Default 0. */
+  /** TCP port; 0 for a free port. Default 0. */
   readonly port?: number;
   /** Address to listen on. Default 127.0.0.1: other machines cannot connect. */
   readonly host?: string;
@@ -11,25 +11,28 @@ export interface BrokerOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** Virtual hosts. Default `['/']`. */
   readonly vhosts?: readonly string[];
-  /** Largest frame that is proposed and taken, in bytes. Default 131,072. */
+  /** Largest frame that the broker proposes and accepts, in bytes. Default 131,072. */
   readonly frameMax?: number;
-  /** Most channels of a connection. Default 2,047. */
+  /** Maximum number of channels of a connection. Default 2,047. */
   readonly channelMax?: number;
-  /** Heartbeat interval that is proposed, in seconds; 0 for none. Default 60. */
+  /** Heartbeat interval that the broker proposes, in seconds; 0 for none. Default 60. */
   readonly heartbeat?: number;
-  /** Larger messages are refused (406), in bytes. Default 134,217,728. */
+  /** Maximum size of a message in bytes; larger ones are refused (406). Default 134,217,728. */
   readonly maxMessageSize?: number;
-  /** Bytes that queues keep, with what is delivered and not acknowledged, until publishers are blocked, as by RabbitMQ's memory alarm. Default 1,073,741,824. */
+  /**
+   * Bytes of all ready and unacknowledged messages beyond which publishers are blocked, as by RabbitMQ's memory alarm.
+   * Default 1,073,741,824.
+   */
   readonly memoryLimit?: number;
-  /** Entries that the journal keeps. Default 10,000; 0 for none. */
+  /** Maximum number of journal entries; 0 for none. Default 10,000. */
   readonly journalSize?: number;
-  /** Bytes of the messages and arguments in these entries that it keeps; older entries go. Default 67,108,864. */
+  /** Maximum bytes of the messages and arguments in these entries; older entries are dropped. Default 67,108,864. */
   readonly journalBytes?: number;
-  /** Gets a line for each connection that is opened, refused, failed or closed. Default: silent. */
+  /** Called with a line for each connection that is opened, refused, failed or closed. Default: silent. */
   readonly log?: (line: string) => void;
-  /** For tests: what all of its time comes from. Default: the machine's. */
+  /** For tests: the clock of the broker. Default: the system's clock. */
   readonly clock?: Clock;
-  /** For tests: what the names that it makes come from. Default: the machine's. */
+  /** For tests: the randomness of generated names. Default: the system's randomness. */
   readonly random?: Random;
 }
 

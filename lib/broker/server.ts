@@ -15,13 +15,13 @@ import type { Session } from './connection/session.js';
 import { Turns } from './control/turns.js';
 import { Vhost } from './routing/vhost.js';
 
-/** A queue, as it stands. */
+/** The present state of a queue. */
 export interface QueueInfo {
   readonly name: string;
   readonly vhost: string;
-  /** Ready; those that are delivered and not acknowledged are not among them. */
+  /** Number of ready messages, without unacknowledged ones. */
   readonly messages: number;
-  /** Delivered and not acknowledged. */
+  /** Number of unacknowledged messages. */
   readonly unacknowledged: number;
   readonly consumers: number;
 }
@@ -36,16 +36,16 @@ export interface QueueInfo {
  *     await broker.journal.next('published', ({ exchange }) => exchange === 'orders');
  */
 export class EmbeddedBroker implements AsyncDisposable {
-  /** Breaks things on purpose. */
+  /** Causes faults on demand. */
   readonly faults: BrokerFaults;
-  /** The record of what the broker saw. */
+  /** Records the events of the broker. */
   readonly journal: Journal;
   private readonly clock: BrokerClock;
   private readonly vhosts = new Map<string, Vhost>();
   private readonly clients: Clients;
   private readonly turns: Turns;
   private readonly memory: MemoryAlarm;
-  /** The listening socket, where there is one. */
+  /** The listening socket, if there is one. */
   private server: Server | undefined;
   private closing: Promise<void> | undefined;
 
@@ -70,14 +70,14 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /**
-   * Starts one that listens on a TCP port; several can run side by side.
+   * Starts a broker that listens on a TCP port. Several brokers can run side by side.
    *
-   * @throws RangeError for an option that cannot be; the system's error when the port is taken
+   * @throws RangeError for an invalid option; the system's error if the port is in use
    */
   static async start(options: BrokerOptions = {}): Promise<EmbeddedBroker> {
     const broker = new EmbeddedBroker(resolveBrokerOptions(options));
     const { host, port } = broker.options;
-    // A client that half-closes its socket is gone, and what it has sent before is dealt with: its connection ends it.
+    // A client that half-closes its socket is gone. Its connection handles what it sent before, then ends the socket.
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => broker.attach(socket));
     server.listen({ host, port });
     await once(server, 'listening');
@@ -86,7 +86,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /**
-   * Makes one that does not listen: its clients come by `attach`.
+   * Creates a broker that does not listen. Its clients connect by `attach`.
    *
    * @throws RangeError for an option that cannot be
    */
@@ -95,16 +95,16 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /**
-   * Serves one client over this stream, whatever is at its other end: a socket, or one half of a pair in memory. The broker
-   * reads, writes, ends and destroys it; `faults.drop('reset')` calls its `resetAndDestroy()`, where it has one. After
-   * `close` it is destroyed at once.
+   * Serves one client over this stream: a socket, or one half of a pair in memory. The broker reads, writes, ends and
+   * destroys the stream; `faults.drop('reset')` calls its `resetAndDestroy()`, if it has one. After `close` the stream
+   * is destroyed at once.
    */
   attach(duplex: Duplex): void {
     if (this.closing) duplex.destroy();
     else this.clients.add(duplex);
   }
 
-  /** Its TCP port; 0 for a broker that does not listen. */
+  /** The TCP port; 0 for a broker that does not listen. */
   get port(): number {
     return (this.server?.address() as AddressInfo | null | undefined)?.port ?? 0;
   }
@@ -119,7 +119,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     return `amqp://${login}@${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
   }
 
-  /** Makes room for names of its own; one that is there stays as it is. */
+  /** Creates a virtual host. An existing one stays unchanged. */
   addVhost(name: string): void {
     const { clock, journal, options, memory, turns } = this;
     const host = { clock, journal, turns, random: options.random, kept: (bytes: number) => memory.count(bytes) };
@@ -127,9 +127,9 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /**
-   * Puts a message in, as if a client had published it; faults leave it alone. In the journal it has connection 0.
+   * Publishes a message as if a client had sent it. Faults do not affect it. Its journal entry has connection 0.
    *
-   * @throws RangeError for a virtual host, BrokerError (NOT_FOUND) for an exchange that is not there
+   * @throws RangeError for an unknown virtual host, BrokerError (NOT_FOUND) for an unknown exchange
    */
   publish(message: MessageToPutIn): PutIn {
     const { vhost: name = '/' } = message;
@@ -139,32 +139,32 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /**
-   * Goes down and comes back at once: every connection ends, and what is not durable is gone, or everything. Its port, clock,
-   * faults and journal stay; unacknowledged messages that it keeps are ready again, redelivered.
+   * Restarts the broker: every connection ends, and everything that is not durable is lost, or everything at all. Port,
+   * clock, faults and journal stay. Unacknowledged messages that survive are ready again and marked as redelivered.
    */
   restart(options: RestartOptions): void {
     const count = restart(this.clients.all, this.vhosts.values(), options, this.turns);
     this.journal.add('fault', { fault: `restart (keeps ${options.keep})`, detail: `${count} connections` });
   }
 
-  /** Drops every ready message of every queue; returns how many that was. */
+  /** Drops every ready message of every queue. Returns their number. */
   purge(): number {
     let count = 0;
     for (const { queues } of this.vhosts.values()) for (const queue of queues.values()) count += queue.purge();
     return count;
   }
 
-  /** From now on its port does not keep the process alive; open connections do. */
+  /** From now on the port does not keep the process alive; open connections do. */
   unref(): void {
     this.server?.unref();
   }
 
-  /** Connections that are open. */
+  /** Number of open connections. */
   get connections(): readonly { readonly id: number; readonly name: string; readonly user: string }[] {
     return this.clients.all.filter(({ isOpen }) => isOpen).map(({ id, name, user }) => ({ id, name, user }));
   }
 
-  /** Every queue, as it stands now. */
+  /** The present state of every queue. */
   get queues(): readonly QueueInfo[] {
     return [...this.vhosts.values()].flatMap((vhost) =>
       [...vhost.queues.values()].map(({ name, messageCount, unacknowledged, consumers }) => ({
@@ -177,17 +177,20 @@ export class EmbeddedBroker implements AsyncDisposable {
     );
   }
 
-  /** The broker's time, ms since 1970: its clock's, and what `advance` has added. */
+  /** The broker's time in ms since 1970: the time of its clock, plus what `advance` has added. */
   get now(): number {
     return this.clock.wallTime();
   }
 
-  /** Moves the broker's time forward by `ms`: what expires meanwhile expires now. Heartbeats go by the clock alone. */
+  /**
+   * Moves the broker's time forward by `ms`. Messages and queues whose time has come expire now. Heartbeats use the
+   * clock alone.
+   */
   advance(ms: number): void {
     this.clock.advance(ms);
   }
 
-  /** Closes every connection (320 CONNECTION_FORCED) and the port, if it has one. May be called again. */
+  /** Closes every connection (320 CONNECTION_FORCED) and the port, if there is one. May be called again. */
   close(): Promise<void> {
     return (this.closing ??= this.closeOnce());
   }

@@ -21,15 +21,18 @@ export interface ChannelHost {
   readonly faults: BrokerFaults;
   readonly random: Random;
   readonly replyTargets: ReplyTargets;
-  /** The client has said that it understands basic.cancel from the broker. */
+  /** True if the client understands basic.cancel from the broker. */
   readonly cancelNotify: boolean;
   /** Bytes; larger messages are refused. */
   readonly maxMessageSize: number;
   /** True if methods sent now reach the client: the connection has not ended, and no close of it is under way. */
   readonly isOpen: boolean;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
-  /** A method with a message as it came. False when this connection's frames cannot hold it: that ends it, at once. */
+  /**
+   * Sends a method with a message as it was received. Returns false if the connection's frames cannot hold it; the
+   * connection ends then.
+   */
   forward<N extends MethodName>(name: N, args: MethodArguments<N>, message: Pick<Message, 'encoded' | 'body'>): boolean;
-  /** The broker takes no publishes now: the connection is held. */
+  /** A publish has come. While the broker accepts none, its connection is not read any more. */
   onPublish(): void;
 }

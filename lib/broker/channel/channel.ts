@@ -15,14 +15,14 @@ import { Transaction } from './transaction.js';
 
 /** The receiver of a channel's events that concern its connection. */
 export interface ChannelOwner {
-  /** A method went wrong: its channel, or the connection, has to be closed. */
+  /** A method has failed, so its channel or the connection has to be closed. */
   onError(channel: Channel, error: BrokerError, method: Method['name'] | undefined): void;
-  /** The client has closed it, or has seen that we did. */
+  /** The channel is closed: the client has closed it, or has answered the broker's close. */
   onClosed(channel: Channel): void;
 }
 
 /**
- * The broker's end of a channel: puts methods and their content together, and hands them to who carries them out.
+ * The broker's end of a channel. It joins methods with their content and passes them to the part that carries them out.
  *
  *     open ──(error: channel.close sent)──▶ closing ──(close-ok)──▶ gone
  *       └──────────(channel.close came)──────────────────────────────▲
@@ -55,12 +55,12 @@ export class Channel {
     return this.host.channelId;
   }
 
-  /** Its client still has to answer our close: it takes nothing else. */
+  /** True while the client has not answered the broker's close. The channel ignores all other methods then. */
   get closing(): boolean {
     return this.state === 'closing';
   }
 
-  /** Ends what it does; the frames that are on their way are ignored from here on. Returns what is left to do for it. */
+  /** Ends the channel and ignores later frames. Returns the remaining work. */
   shut(state: 'closing' | 'gone'): Work {
     const wasOpen = this.state === 'open';
     this.state = state;
@@ -69,7 +69,7 @@ export class Channel {
     return this.consuming.close();
   }
 
-  /** Cancels consumers from the broker's side, where `fits`; returns how many. */
+  /** Cancels the consumers that fit, from the broker's side. Returns their number. */
   cancelConsumers(fits: (consumer: Consumer) => boolean): number {
     return this.consuming.cancelByBroker(fits);
   }
@@ -78,7 +78,7 @@ export class Channel {
     const method = this.read(buffer, start, end);
     if (!method) return;
     if (this.state !== 'open') return this.guard(method.name, () => this.whileClosing(method));
-    // What comes in the middle of a publish is that publish's error.
+    // A method between the parts of a publish is an error of that publish.
     this.guard(this.awaited === 'method' ? method.name : 'basic.publish', () => this.carryOut(method, end - start));
   }
 
@@ -110,12 +110,12 @@ export class Channel {
       const method = readMethod(this.reader.over(buffer, start, end), true);
       const wrong = Object.entries(method.args).find(([, value]) => typeof value === 'string' && !value.isWellFormed());
       if (!wrong) return method;
-      // It could not be passed on, and would be the undoing of whoever is sent it.
+      // Such content could not be passed on: its receiver would fail to decode it.
       this.owner.onError(this, new BrokerError('SYNTAX_ERROR', `${wrong[0]} is not UTF-8`), method.name);
       return undefined;
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      // RabbitMQ's decoder calls it a frame error, whatever of the method cannot be read.
+      // RabbitMQ reports a method that it cannot decode as a frame error.
       const known = error.replyName === 'SYNTAX_ERROR' ? 'FRAME_ERROR' : error.replyName;
       this.owner.onError(this, new BrokerError(known, `cannot decode: ${error.message}`), undefined);
       return undefined;
@@ -201,12 +201,12 @@ export class Channel {
     }
   }
 
-  /** Does it, then `done`, before anything more of this connection is read. */
+  /** Does the work, then calls `done`, before the connection is read further. */
   private work(work: Work, done: () => void = () => {}): void {
     this.host.transport.carryOut(followedBy(work, done));
   }
 
-  /** Publishes and settlements have entries of their own, with what became of them. */
+  /** Publishes and settlements have journal entries of their own, with their outcome. */
   private record({ name, args }: Method, size: number): void {
     if (name === 'basic.publish' || name === 'basic.ack' || name === 'basic.nack' || name === 'basic.reject') return;
     const { connectionId: connection, channelId: channel } = this.host;

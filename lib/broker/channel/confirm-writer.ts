@@ -1,8 +1,8 @@
 import type { Transport } from '../connection/transport.js';
 
 /**
- * Confirms of one channel. Publishes are dealt with in order, so acks are too: what gathers in a tick goes out as one
- * ack with `multiple`, and before a nack.
+ * Writes the confirms of one channel. Publishes are handled in order, and so are their acks: the acks of a tick are
+ * sent as one ack with `multiple`, and before a nack.
  */
 export class ConfirmWriter {
   private published = 0;
@@ -15,7 +15,7 @@ export class ConfirmWriter {
     private readonly channel: number,
   ) {}
 
-  /** The number of the publish that has come. */
+  /** Returns the sequence number of the next publish. */
   next(): number {
     return ++this.published;
   }
@@ -35,7 +35,7 @@ export class ConfirmWriter {
     this.transport.writer.nack(this.channel, sequence, false, false);
   }
 
-  /** The channel is over: what has gathered goes out before its close, and nothing after it. */
+  /** Called when the channel ends. Gathered confirms are sent before the close, and none after it. */
   close(): void {
     this.write();
     this.closed = true;

@@ -16,17 +16,17 @@ const isPriority = integer();
 
 type Settlement = 'ack' | 'requeue' | 'reject';
 
-/** The outgoing side of a channel: its consumers, their deliveries, and the settlements of these. */
+/** The outgoing side of a channel: its consumers, their deliveries and the settlements of the deliveries. */
 export class Consuming implements ConsumerHost, ReplyTarget {
   private readonly consumers = new Map<string, Consumer>();
   private readonly unacked = new Unacked();
   private lastDeliveryTag = 0;
-  /** For consumers that follow; 0 for no limit. */
+  /** Prefetch of later consumers; 0 for no limit. */
   private prefetch = 0;
-  /** For the channel as a whole; 0 for no limit. */
+  /** Prefetch of the whole channel; 0 for no limit. */
   private channelPrefetch = 0;
   private channelUnacked = 0;
-  /** Queues that had to keep a message back: for the channel's limit, or since its socket is full. */
+  /** Queues that could not deliver a message, because of the channel's limit or a full socket. */
   private readonly limited = new Set<Queue>();
   private closed = false;
   private replies: { readonly tag: string; readonly address: string } | undefined;
@@ -80,7 +80,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     queue.addConsumer(consumer);
   }
 
-  /** basic.cancel. A tag that is not known is nothing to cancel. */
+  /** basic.cancel. An unknown tag has no effect. */
   cancel(tag: string): void {
     if (this.replies?.tag === tag) return this.stopReplies();
     const consumer = this.consumers.get(tag);
@@ -117,7 +117,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   /**
    * basic.recover and basic.recover-async.
    *
-   * @param answer says recover-ok: RabbitMQ does so before it delivers again
+   * @param answer sends recover-ok; RabbitMQ sends it before it delivers again
    * @throws BrokerError
    */
   recover(requeue: boolean, answer?: () => void): Work {
@@ -130,12 +130,15 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   wakeAll(): void {
     const queues = [...this.limited];
     this.limited.clear();
-    // RabbitMQ gives each the same chance to be the first: there may be room for one message.
+    // RabbitMQ gives each queue the same chance to be first, since there may be room for one message only.
     const first = Math.floor(this.host.random.next() * queues.length);
     for (const queue of [...queues.slice(first), ...queues.slice(0, first)]) queue.wakeOf(this);
   }
 
-  /** The channel is gone: its consumers end at once, and what is unacknowledged goes back by the work that this returns. */
+  /**
+   * Called when the channel is gone. Its consumers end at once. Returns the work that requeues the unacknowledged
+   * messages.
+   */
   close(): Work {
     this.closed = true;
     this.stopReplies();
@@ -154,7 +157,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     return fitting.length;
   }
 
-  // What consumers ask.
+  // Requests of consumers.
 
   canDeliver(consumer: Consumer): boolean {
     if (!this.host.isOpen || this.closed) return false;
@@ -168,7 +171,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     const { queue, tag, noAck } = consumer;
     const { message, redelivered } = entry;
     const { exchange, routingKey } = message;
-    // Taken only once it is sent: a tag that the client never sees would be a gap.
+    // The tag is used only if the delivery is sent: a tag that the client never sees would be a gap.
     const deliveryTag = this.lastDeliveryTag + 1;
     const args = { consumerTag: tag, deliveryTag, redelivered, exchange, routingKey };
     if (!this.host.forward('basic.deliver', args, { encoded: encodedFor(entry, queue), body: message.body })) {
@@ -183,13 +186,13 @@ export class Consuming implements ConsumerHost, ReplyTarget {
     consumer.cancelled = true;
     this.consumers.delete(consumer.tag);
     if (!this.host.cancelNotify) return;
-    // After the answer to what has caused it, queue.delete-ok for one.
+    // Sent after the answer to the method that caused it, such as queue.delete-ok.
     queueMicrotask(() => {
       if (!this.closed) this.host.send('basic.cancel', { consumerTag: consumer.tag, noWait: true });
     });
   }
 
-  /** A reply to a request of this channel, through no queue. */
+  /** Delivers a reply to a request of this channel. It passes through no queue. */
   reply(message: Message): void {
     const { routingKey } = message;
     const consumerTag = this.replies!.tag;
@@ -260,7 +263,7 @@ export class Consuming implements ConsumerHost, ReplyTarget {
       this.host.journal.add('settled', settled, entry);
       if (--left > 0) yield;
     }
-    // All at once: what comes behind them must not be delivered before them.
+    // All messages are requeued at once, so that no later message is delivered before them.
     for (const [queue, entries] of back) queue.requeue(entries);
     if (this.channelPrefetch > 0) {
       for (const { queue } of awake) this.limited.add(queue);
@@ -269,7 +272,10 @@ export class Consuming implements ConsumerHost, ReplyTarget {
   }
 }
 
-/** A quorum queue tells how often a message came back (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling). */
+/**
+ * A quorum queue reports how often a message was returned
+ * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling).
+ */
 function encodedFor({ message, deliveryCount }: QueueEntry, { settings }: Queue): Buffer {
   if (settings.type !== 'quorum' || deliveryCount === 0) return message.encoded;
   const { passedOn } = message;

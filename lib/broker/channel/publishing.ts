@@ -18,7 +18,7 @@ type Outcome = JournalEntries['published']['outcome'];
 /** Memory in bytes that a list uses for each item. */
 const POINTER = 8;
 
-/** A publish that is checked and routed, and only has to be carried out. */
+/** A publish that was checked and routed, and has to be carried out. */
 interface Routed {
   readonly args: PublishArguments;
   readonly message: Message;
@@ -33,7 +33,7 @@ interface Routed {
 export class Publishing {
   private confirms: ConfirmWriter | undefined;
 
-  /** @param replyAddress where replies to this channel's requests go, while it consumes them */
+  /** @param replyAddress returns the address of replies to this channel's requests, while the channel consumes them */
   constructor(
     private readonly host: ChannelHost,
     private readonly transaction: Transaction,
@@ -50,7 +50,7 @@ export class Publishing {
     return this.confirms !== undefined;
   }
 
-  /** basic.publish has come whole. Returns what is to do for it. @throws BrokerError */
+  /** Called when a publish is complete. Returns the work for it. @throws BrokerError */
   publish(args: PublishArguments, content: Content | undefined, bodySize: number): Work {
     const { vhost, maxMessageSize } = this.host;
     if (args.immediate) throw notImplemented('immediate=true');
@@ -75,19 +75,19 @@ export class Publishing {
       sequence: this.confirms?.next() ?? 0,
     };
     if (!this.transaction.active) return this.carryOut(routed, routed.queues);
-    // Until it is committed it is kept here, and takes as much room as in a queue.
+    // Until the commit the message is kept here and uses as much memory as in a queue.
     const { size } = addressed;
     vhost.kept(size);
     const commit = (): Work => {
       vhost.kept(-size);
-      // It is routed already; of these queues it goes to those that are there now.
+      // The message was routed earlier. It goes to those of its queues that still exist.
       const there = [...routed.queues].map(({ name }) => vhost.queues.get(name)).filter((queue) => queue !== undefined);
       return this.carryOut(routed, new Set(there));
     };
     return this.transaction.carryOut(commit, () => vhost.kept(-size));
   }
 
-  /** The channel is over. */
+  /** Called when the channel ends. */
   close(): void {
     this.confirms?.close();
   }
@@ -107,7 +107,7 @@ export class Publishing {
         if (--left > 0) yield;
       }
     }
-    // A reply address is no queue: https://www.rabbitmq.com/docs/direct-reply-to#limitations.
+    // A reply address is no queue (https://www.rabbitmq.com/docs/direct-reply-to#limitations).
     if (outcome === 'returned' || (!fault && queues.size === 0 && args.mandatory)) this.return(args, message);
     const published = {
       connection: connectionId,
@@ -120,7 +120,7 @@ export class Publishing {
       outcome,
     };
     journal.add('published', published, { message, own: POINTER * queues.size });
-    // RabbitMQ nacks what one of its queues refused, though others may have taken it.
+    // RabbitMQ nacks a publish that one of its queues has refused, even if others have accepted it.
     if (outcome === 'refused' || outcome === 'nacked') this.confirms?.nack(sequence);
     else this.confirms?.ack(sequence);
   }
@@ -139,7 +139,10 @@ export class Publishing {
     throw preconditionFailed(`user_id property set to '${userId}' but authenticated user was '${this.host.user}'`);
   }
 
-  /** With its routing keys (CC and BCC, https://www.rabbitmq.com/docs/sender-selected) and the real reply-to. */
+  /**
+   * Creates the message with all its routing keys (CC and BCC, https://www.rabbitmq.com/docs/sender-selected) and the
+   * real reply-to.
+   */
   private address(message: Message, properties: MessageProperties): Message {
     const { replyTo, headers } = properties;
     const [cc, bcc] = [keysIn(headers, 'CC'), keysIn(headers, 'BCC')];
@@ -154,7 +157,10 @@ export class Publishing {
   }
 }
 
-/** The routing keys in a CC or BCC header. @throws BrokerError when it is no array; what is in it and no string is left out */
+/**
+ * Returns the routing keys in a CC or BCC header, without items that are no strings. @throws BrokerError if the header
+ * is no array
+ */
 function keysIn(headers: FieldTable | undefined, name: 'CC' | 'BCC'): string[] {
   const keys: FieldValue = headers?.[name];
   if (keys === undefined) return [];
@@ -164,7 +170,10 @@ function keysIn(headers: FieldTable | undefined, name: 'CC' | 'BCC'): string[] {
   return keys.filter((key): key is string => typeof key === 'string');
 }
 
-/** Milliseconds; undefined for none. @throws BrokerError with Erlang's words for what is no whole number */
+/**
+ * Returns the expiration in ms; undefined for none. @throws BrokerError with Erlang's text for anything but a whole
+ * number
+ */
 function parseExpiration(expiration: string | undefined): number | undefined {
   if (expiration === undefined) return undefined;
   const [, digits, rest] = /^([+-]?\d+)(.*)$/s.exec(expiration) ?? [];

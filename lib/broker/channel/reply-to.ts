@@ -1,15 +1,18 @@
 import type { Random } from '../../environment/index.js';
 import type { Message } from '../queue/message.js';
 
-/** The name that a client consumes from, and sets as reply-to (https://www.rabbitmq.com/docs/direct-reply-to). */
+/**
+ * The name from which a client consumes replies and which it sets as reply-to
+ * (https://www.rabbitmq.com/docs/direct-reply-to).
+ */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** A channel with requests under way. Replies go straight to the channel, through no queue. */
+/** A channel with pending requests. Replies go directly to the channel, through no queue. */
 export interface ReplyTarget {
   reply(message: Message): void;
 }
 
-/** The addresses that stand in reply-to for a channel, for as long as it consumes. */
+/** The reply addresses of channels, which are valid while the channels consume. */
 export class ReplyTargets {
   private readonly byAddress = new Map<string, ReplyTarget>();
 
@@ -31,7 +34,7 @@ export class ReplyTargets {
   }
 }
 
-/** A name that stands for no queue. */
+/** Returns true for a name that is no queue. */
 export function isReplyAddress(name: string): boolean {
   return name === REPLY_TO || name.startsWith(`${REPLY_TO}.`);
 }

@@ -5,21 +5,24 @@ import type { Queue } from '../queue/queue.js';
 import type { BindingRequest } from '../routing/vhost.js';
 import { isReplyAddress, REPLY_TO } from './reply-to.js';
 
-/** The methods of the classes exchange and queue, as one channel carries them out. */
+/** Carries out the methods of the classes exchange and queue for one channel. */
 export class TopologyMethods {
-  /** The queue that an empty queue name means: the last one declared on the channel (section 1.7.2.1). */
+  /** The queue for an empty queue name: the last one declared on the channel (section 1.7.2.1). */
   private lastDeclared: string | undefined;
 
   constructor(private readonly host: ChannelHost) {}
 
-  /** The queue that a method names. @throws BrokerError when it names none, and none was declared on this channel */
+  /**
+   * Returns the name of a method's queue. @throws BrokerError if the name is empty and no queue was declared on this
+   * channel
+   */
   queueName(name: string): string {
     if (name !== '') return name;
     if (this.lastDeclared === undefined) throw new BrokerError('NOT_FOUND', 'no previously declared queue');
     return this.lastDeclared;
   }
 
-  /** Carries the method out; false when it is of another class. @throws BrokerError */
+  /** Carries the method out. Returns false for a method of another class. @throws BrokerError */
   carryOut(method: Method): boolean {
     const { vhost, connection } = this.host;
     switch (method.name) {
@@ -73,7 +76,7 @@ export class TopologyMethods {
     const { passive, durable, autoDelete, exclusive, noWait } = args;
     const name = clean(args.queue);
     if (isReplyAddress(name)) {
-      // How a server asks whether its client still waits for the reply.
+      // A server checks in this way whether its client still waits for the reply.
       if (name !== REPLY_TO && !replyTargets.get(name)) throw notFound('queue', name, vhost.name);
       return this.answerDeclare(noWait, name, 0, 1);
     }
@@ -135,8 +138,8 @@ function exchangeBinding(args: Omit<MethodArguments<'exchange.bind'>, 'noWait'>)
 }
 
 /**
- * A name as RabbitMQ takes it where things are declared, bound and deleted: without CR and LF. What is published to,
- * consumed from or purged goes by its name as it stands.
+ * Returns a name as RabbitMQ uses it in methods that declare, bind and delete: without CR and LF. Other methods use the
+ * name unchanged.
  */
 function clean(name: string): string {
   return name.replaceAll(/[\r\n]/g, '');

@@ -10,13 +10,13 @@ export class Transaction {
     return this.selected;
   }
 
-  /** tx.select. @param confirming whether the channel has confirms. @throws BrokerError when it has */
+  /** tx.select. @param confirming true if the channel has confirms. @throws BrokerError if it has */
   select(confirming: boolean): void {
     if (confirming) throw preconditionFailed('cannot switch from confirm to tx mode');
     this.selected = true;
   }
 
-  /** @param commit makes the work to do */
+  /** @param commit returns the work */
   *carryOut(commit: () => Work, rollback: () => void = () => {}): Work {
     if (this.selected) this.steps.push({ commit, rollback });
     else yield* commit();
@@ -35,7 +35,7 @@ export class Transaction {
     for (const { rollback } of this.take()) rollback();
   }
 
-  /** The channel is gone: what was not committed is undone. */
+  /** Called when the channel is gone. Undoes all that was not committed. */
   abandon(): void {
     for (const { rollback } of this.steps.splice(0)) rollback();
   }

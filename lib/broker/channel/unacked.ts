@@ -3,7 +3,7 @@ import { preconditionFailed } from '../errors.js';
 import type { QueueEntry } from '../queue/message.js';
 import type { Queue } from '../queue/queue.js';
 
-/** A message that was handed out and waits for its acknowledgement. */
+/** A delivered message that waits for its acknowledgement. */
 export interface UnackedDelivery {
   readonly deliveryTag: number;
   readonly entry: QueueEntry;
@@ -12,7 +12,7 @@ export interface UnackedDelivery {
   readonly consumer: Consumer | undefined;
 }
 
-/** The unacknowledged deliveries of a channel, by their tag, the oldest first. */
+/** The unacknowledged deliveries of a channel by delivery tag, oldest first. */
 export class Unacked {
   private byTag = new Map<number, UnackedDelivery>();
 
@@ -25,9 +25,9 @@ export class Unacked {
   }
 
   /**
-   * Takes out what an acknowledgement covers: one, or all up to it; tag 0 with `multiple` covers all.
+   * Removes the deliveries that an acknowledgement covers: one, or all up to its tag; tag 0 with `multiple` covers all.
    *
-   * @throws BrokerError (PRECONDITION_FAILED) when the tag is unknown, or settled already
+   * @throws BrokerError (PRECONDITION_FAILED) if the tag is unknown or settled
    */
   take(deliveryTag: number, multiple: boolean): UnackedDelivery[] {
     if (multiple && deliveryTag === 0) return this.takeAll();
@@ -52,7 +52,7 @@ export class Unacked {
     return taken;
   }
 
-  /** Puts back what was taken: a transaction was rolled back. */
+  /** Puts removed deliveries back after the rollback of a transaction. */
   restore(deliveries: readonly UnackedDelivery[]): void {
     const all = [...deliveries, ...this.byTag.values()].sort((left, right) => left.deliveryTag - right.deliveryTag);
     this.byTag = new Map(all.map((delivery) => [delivery.deliveryTag, delivery]));

@@ -6,10 +6,10 @@ import { Session, type SessionHost } from './session.js';
 /** Time in ms that clients have to answer a close. */
 const CLOSE_GRACE = 1_000;
 
-/** Everybody who is connected, by a socket or another stream. */
+/** The connected clients, by a socket or another stream. */
 export class Clients {
   private readonly sessions = new Set<Session>();
-  /** Those of sessions that are over and have not been closed by their clients, too. */
+  /** All open sockets, also those of ended sessions that their clients have not closed yet. */
   private readonly sockets = new Set<Duplex>();
   private allGone: (() => void) | undefined;
   private lastId = 0;
@@ -19,13 +19,13 @@ export class Clients {
     private readonly host: Omit<SessionHost, 'onEnd'>,
   ) {}
 
-  /** Those whose session is not over, the oldest first. */
+  /** The open sessions, oldest first. */
   get all(): readonly Session[] {
     return [...this.sessions];
   }
 
   add(socket: Duplex): void {
-    // It would be kept for good: it does not close again.
+    // A destroyed stream does not close again and would be kept for ever.
     if (socket.destroyed) return;
     this.sockets.add(socket);
     socket.once('close', () => {
@@ -36,7 +36,7 @@ export class Clients {
     this.sessions.add(new Session(++this.lastId, socket, { ...this.host, onEnd }));
   }
 
-  /** Closes every connection, in its time or without it; resolves when no socket is left. */
+  /** Closes every connection, gracefully or at once. Resolves when no socket is left. */
   async close(reason: BrokerError): Promise<void> {
     for (const session of this.all) {
       if (session.isOpen) session.close(reason);

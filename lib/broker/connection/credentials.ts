@@ -11,7 +11,10 @@ export interface Login {
 /** The mechanisms that the broker offers (section 4.2.2; AMQPLAIN is RabbitMQ's own). */
 export const mechanisms = ['PLAIN', 'AMQPLAIN'] as const;
 
-/** Reads connection.start-ok's response; undefined when it is none of this mechanism's, or the mechanism is unknown. */
+/**
+ * Reads the response of connection.start-ok. Returns undefined if it does not fit the mechanism, or the mechanism is
+ * unknown.
+ */
 export function readLogin(mechanism: string, response: Uint8Array): Login | undefined {
   const bytes = Buffer.from(response);
   if (mechanism === 'PLAIN') {
@@ -21,7 +24,7 @@ export function readLogin(mechanism: string, response: Uint8Array): Login | unde
   return mechanism === 'AMQPLAIN' ? readAmqplain(bytes) : undefined;
 }
 
-/** A table without its length. */
+/** Reads a table without its length. */
 function readAmqplain(bytes: Buffer): Login | undefined {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(bytes.length);

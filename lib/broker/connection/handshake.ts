@@ -31,7 +31,7 @@ export interface HandshakeHost {
   readonly vhosts: ReadonlyMap<string, Vhost>;
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void;
   onOpened(opened: Opened): void;
-  /** The login was refused, and the client does not understand connection.close yet: the socket is closed. */
+  /** Closes the socket after a refused login, for a client that does not understand connection.close yet. */
   giveUp(reason: string): void;
 }
 
@@ -54,7 +54,7 @@ const serverProperties: FieldTable = {
 };
 
 /**
- * The opening of a connection (section 2.2.4), from the broker's end.
+ * The handshake of a connection (section 2.2.4) at the broker's end.
  *
  *     start ──start-ok──▶ tune ──tune-ok──▶ (wait) ──open──▶ open-ok
  */
@@ -111,7 +111,7 @@ export class Handshake {
     this.host.send('connection.tune', { channelMax, frameMax, heartbeat });
   }
 
-  /** 0 stands for no limit, which is more than ours. */
+  /** 0 means no limit, which is more than the broker's limit. */
   private tune(args: MethodArguments<'connection.tuneOk'>): void {
     const { options } = this.host;
     const agree = (name: string, wanted: number, min: number, max: number): number => {

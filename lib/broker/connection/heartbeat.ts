@@ -26,11 +26,11 @@ export class Heartbeat {
     this.stopWatching();
   }
 
-  /** Sends one when half the interval is over since the last frame, and looks again when that will be. */
+  /** Sends a heartbeat if the last frame was sent half an interval ago or earlier, and plans the next check. */
   private send(): void {
     const left = (): number => this.transport.lastSent + this.interval / 2 - this.clock.now();
     if (left() <= 0) this.transport.writer.heartbeat();
-    // What was written now goes out with the next flush.
+    // Frames that were just written are sent with the next flush.
     const wait = left() > 0 ? left() : this.interval / 2;
     this.stopSending = this.clock.after(Math.ceil(wait), () => this.send(), { keepAlive: false });
   }

@@ -31,7 +31,7 @@ export interface SessionHost {
   readonly turns: Turns;
   /** Returns the reason why publishes are not taken now; undefined if they are. */
   blocked(): string | undefined;
-  /** The socket is gone, and everything that hung on it. */
+  /** The socket and everything that belongs to it are gone. */
   onEnd(session: Session): void;
 }
 
@@ -40,7 +40,7 @@ const CLOSE_TIMEOUT = 5_000;
 /** Time in ms that a client has for its handshake, like RabbitMQ's handshake_timeout. */
 const HANDSHAKE_TIMEOUT = 10_000;
 
-/** Of a method; see `BrokerFaults.drop`. */
+/** The first bytes of a method frame; see `BrokerFaults.drop`. */
 const HALF_A_FRAME = Uint8Array.of(FrameType.method, 0, 0, 0, 0, 0, 20, 0, 10);
 
 /**
@@ -52,7 +52,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   readonly transport: Transport;
   private readonly channels = new Map<number, Channel>();
   private readonly reader = new ByteReader(Buffer.alloc(0));
-  /** Calls the deadline off that runs: for the handshake, or for the answer to our close. */
+  /** Cancels the present deadline: that of the handshake, or that of the answer to the broker's close. */
   private cancelDeadline: () => void;
   private handshake: Handshake | undefined;
   private opened: Opened | undefined;
@@ -87,9 +87,9 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     return this.opened?.clientProperties ?? {};
   }
 
-  // What the broker does.
+  // Calls of the broker.
 
-  /** Closes it with an error of the connection. */
+  /** Closes the connection with an error. */
   close(error: BrokerError, method?: MethodName): void {
     if (this.closing || this.transport.ended) return;
     this.closing = true;
@@ -117,7 +117,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     }
   }
 
-  /** A heartbeat whose frame ends wrongly. */
+  /** A heartbeat frame with a wrong end. */
   corruptFrame(): void {
     this.transport.writer.raw(Uint8Array.of(FrameType.heartbeat, 0, 0, 0, 0, 0, 0, FRAME_END - 1));
   }
@@ -137,11 +137,11 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     return count;
   }
 
-  // What the socket brings.
+  // Events of the socket.
 
   onProtocolHeader(header: Buffer): boolean {
     if (!header.equals(PROTOCOL_HEADER)) {
-      // Section 4.2.2: what we speak, then the end.
+      // Section 4.2.2: the broker sends the protocol header that it supports, then closes the socket.
       this.transport.writer.raw(PROTOCOL_HEADER);
       this.transport.finish('it does not speak AMQP 0-9-1');
       return false;
@@ -181,7 +181,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     if (!this.closing) this.contentOf(channel)?.onBody(buffer, start, end);
   }
 
-  /** Whatever comes is a sign of life (see Heartbeat), but not all of it is right. */
+  /** Any frame is a sign of life (see Heartbeat), even if it is wrong. */
   onHeartbeat(channel: number, size: number): void {
     if (size > 0) this.close(new BrokerError('FRAME_ERROR', `a heartbeat with a payload of ${size} bytes`));
     else if (channel !== 0) this.close(new BrokerError('UNEXPECTED_FRAME', `a heartbeat on channel ${channel}`));
@@ -190,11 +190,11 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   onMalformed(error: unknown): void {
     if (error instanceof WireError) this.close(new BrokerError(error.replyName, error.message));
     else {
-      // A fault of ours must not take the other connections along.
+      // A fault of the broker must not affect other connections.
       this.host.options.log(`connection ${this.id}: internal error: ${(error as Error).stack}`);
       this.close(new BrokerError('INTERNAL_ERROR', 'see the log of the embedded broker'));
     }
-    // Where frames begin is lost, and with it the answer to our close.
+    // The start of the next frame is unknown, so the client's answer to the close cannot be read.
     this.transport.finish(error instanceof WireError ? error.message : 'internal error');
   }
 
@@ -210,7 +210,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     this.host.onEnd(this);
   }
 
-  // What channels tell.
+  // Events of channels.
 
   onError(channel: Channel, error: BrokerError, method: MethodName | undefined): void {
     if (error.scope === 'connection') return this.close(error, method);
@@ -306,12 +306,14 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 
   private send<N extends MethodName>(channel: number, name: N, args: MethodArguments<N>): void {
-    // Nothing of a channel follows our close, or the client's.
+    // No method of a channel follows a close of the connection, whichever side has sent it.
     if (this.transport.ended || (this.closing && channel !== 0)) return;
     this.transport.writer.method(channel, name, args);
   }
 
-  /** False when frames cannot hold it. Thrown, the error would be taken for that of whoever hands out the message: its publisher. */
+  /**
+   * Returns false if frames cannot hold the message. A thrown error would be reported to the publisher of the message.
+   */
   private forward<N extends MethodName>(
     channel: number,
     name: N,
@@ -338,14 +340,14 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     return capabilities?.[capability] === true;
   }
 
-  /** Its queues are gone when it says so: its client may use their names again. */
+  /** The queues are deleted before the answer, since the client may use their names again. */
   private *leave(rest: Work): Work {
     yield* rest;
     this.send(0, 'connection.closeOk', {});
     this.transport.leave('closed by the client');
   }
 
-  /** Ends its channels. Returns what is left to do: their deliveries go back, its exclusive queues go. */
+  /** Ends the channels. Returns the remaining work: their deliveries are requeued, and exclusive queues are deleted. */
   private release(): Work {
     this.heartbeat?.stop();
     const rest = [...this.channels.values()].map((channel) => channel.shut('gone'));
@@ -359,7 +361,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   }
 }
 
-/** Returns the client's address for the log. Streams that are no TCP sockets have none. */
+/** Returns the client's address for the log. A stream that is no TCP socket has none. */
 function addressOf(socket: Duplex): string {
   return socket instanceof Socket ? `${socket.remoteAddress}:${socket.remotePort}` : 'a stream';
 }

@@ -3,19 +3,19 @@ import type { Clock } from '../../environment/index.js';
 interface Scheduled {
   readonly due: number;
   readonly run: () => void;
-  /** Ends the wait on the clock below. */
+  /** Cancels the timer of the given clock. */
   disarm: () => void;
 }
 
 /**
- * The broker's time, in ms: what TTLs and expiries go by. It runs with the clock that it is given, and can be moved
- * forward, so that a test of a one-minute TTL takes no minute.
+ * The broker's time in ms, for TTLs and expiries. It runs with the given clock and can be moved forward, so that a test
+ * of a one-minute TTL does not take a minute.
  */
 export class BrokerClock {
   private offset = 0;
   private readonly scheduled = new Set<Scheduled>();
 
-  /** @param onError gets what a task throws: thrown in a timer it would end the process */
+  /** @param onError gets the error of a task, which would end the process if it was thrown in a timer */
   constructor(
     private readonly base: Clock,
     private readonly onError: (error: unknown) => void,
@@ -26,12 +26,15 @@ export class BrokerClock {
     return this.base.now() + this.offset;
   }
 
-  /** Since 1970, whole. */
+  /** Wall-clock time in whole ms since 1970. */
   wallTime(): number {
     return Math.floor(this.base.wallTime() + this.offset);
   }
 
-  /** Runs `run` in `delay` ms of this clock, Infinity for never. The wait does not keep the process alive. Returns what calls it off. */
+  /**
+   * Calls `run` after `delay` ms of this clock; never for Infinity. The wait does not keep the process alive. Returns
+   * the function that cancels it.
+   */
   after(delay: number, run: () => void): () => void {
     if (delay === Infinity) return () => {};
     const task: Scheduled = { due: this.now() + delay, run, disarm: () => {} };
@@ -40,7 +43,7 @@ export class BrokerClock {
     return () => this.remove(task);
   }
 
-  /** Moves time forward by `ms`, and runs what became due meanwhile, in order of its due time. */
+  /** Moves time forward by `ms` and runs the tasks that become due, in the order of their due times. */
   advance(ms: number): void {
     if (!(ms >= 0)) throw new RangeError('advance(ms): ms must be 0 or more, since time moves only forward');
     const end = this.offset + ms;
@@ -54,7 +57,7 @@ export class BrokerClock {
     for (const task of this.scheduled) this.arm(task);
   }
 
-  /** Calls everything off. */
+  /** Cancels all tasks. */
   stop(): void {
     for (const task of [...this.scheduled]) this.remove(task);
   }

@@ -22,21 +22,21 @@ interface PublishFault extends PublishFilter {
 /** The way in which a connection ends; see `BrokerFaults.drop`. */
 export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
 
-/** A connection, as far as faults reach it. */
+/** The part of a connection that faults use. */
 export interface FaultTarget {
   readonly id: number;
   /** The client's `connection_name`, or ''. */
   readonly name: string;
   readonly transport: {
     setStalled(stalled: boolean): void;
-    /** @param ms how much later what comes is looked at */
+    /** @param ms delay of incoming bytes */
     setDelay(ms: number): void;
   };
   drop(how: DropKind): void;
   block(reason: string): void;
   unblock(): void;
   corruptFrame(): void;
-  /** Returns how many it cancelled. */
+  /** Returns the number of cancelled consumers. */
   cancelConsumers(fits: (consumer: Consumer) => boolean): number;
 }
 
@@ -47,8 +47,9 @@ export interface FaultHost {
 }
 
 /**
- * Causes faults that no real broker causes on demand. A fault of connections affects the connections that exist now, unless
- * its description says that it stays. Each method returns how many it affected, for a test to check.
+ * Causes faults that no real broker causes on demand. A fault of connections affects the connections that exist now,
+ * unless its description says that it stays. Each method returns the number of affected connections or consumers, for a
+ * test to check.
  */
 export class BrokerFaults {
   private publishFaults: PublishFault[] = [];
@@ -61,14 +62,14 @@ export class BrokerFaults {
   constructor(private readonly host: FaultHost) {}
 
   /**
-   * Ends connections: `close` sends connection.close (320 CONNECTION_FORCED) as an operator does, `end` closes the
-   * socket without a word, `reset` resets it, `mid-frame` closes it in the middle of a frame.
+   * Ends connections. `close` sends connection.close (320 CONNECTION_FORCED) as an operator does, `end` closes the
+   * socket without connection.close, `reset` resets the socket, `mid-frame` closes it in the middle of a frame.
    */
   drop(how: DropKind, filter: ConnectionFilter = {}): number {
     return this.each(`drop (${how})`, filter, (session) => session.drop(how));
   }
 
-  /** Neither reads nor answers, as a dead peer; holds for connections that come, too, until `resume`. */
+  /** The broker neither reads nor answers, like a dead peer. Also applies to later connections, until `resume`. */
   stall(): number {
     this.stalled = true;
     return this.each('stall', {}, (session) => session.transport.setStalled(true));
@@ -79,7 +80,7 @@ export class BrokerFaults {
     return this.each('resume', {}, (session) => session.transport.setStalled(false));
   }
 
-  /** Looks at what clients send `ms` later; holds for connections that come, too, until it is 0 again. */
+  /** Handles the bytes of clients `ms` later. Also applies to later connections, until a call with 0. */
   delay(ms: number): number {
     this.delayed = ms;
     return this.each(`delay ${ms} ms`, {}, (session) => session.transport.setDelay(ms));
@@ -100,7 +101,7 @@ export class BrokerFaults {
     this.publishFaults.push({ ...filter, outcome: 'returned', remaining: count });
   }
 
-  /** Cancels consumers from the broker's side (https://www.rabbitmq.com/docs/consumer-cancel); returns how many. */
+  /** Cancels consumers from the broker's side (https://www.rabbitmq.com/docs/consumer-cancel). Returns their number. */
   cancelConsumers(filter: { readonly queue?: string; readonly consumerTag?: string } = {}): number {
     const fits = ({ queue, tag }: Consumer): boolean =>
       (filter.queue === undefined || queue.name === filter.queue) &&
@@ -112,8 +113,8 @@ export class BrokerFaults {
   }
 
   /**
-   * Takes no publishes any more (https://www.rabbitmq.com/docs/connection-blocked): clients are told, and who publishes
-   * all the same is not read from. Holds for connections that come, too, until `unblock`.
+   * Accepts no publishes (https://www.rabbitmq.com/docs/connection-blocked): clients get connection.blocked, and a
+   * connection that publishes all the same is not read. Also applies to later connections, until `unblock`.
    */
   block(reason = 'blocked by a test'): number {
     this.blockedReason = reason;
@@ -130,7 +131,7 @@ export class BrokerFaults {
     this.refusals = count;
   }
 
-  /** Ends whatever was set and stays: stall, delay, block, refused logins, and what is left of nacks and returns. */
+  /** Ends all faults that stay: stall, delay, block, refused logins, and remaining nacks and returns. */
   clear(): void {
     this.publishFaults = [];
     this.refusals = 0;
@@ -139,25 +140,25 @@ export class BrokerFaults {
     if (this.blockedReason !== undefined) this.unblock();
   }
 
-  /** @internal What stays, for a connection that has just come. */
+  /** @internal Applies the faults that stay to a new connection. */
   onConnection(session: FaultTarget): void {
     if (this.stalled) session.transport.setStalled(true);
     session.transport.setDelay(this.delayed);
   }
 
-  /** @internal Why publishes are not taken now. */
+  /** @internal The reason why publishes are not accepted now; undefined if they are. */
   get blocked(): string | undefined {
     return this.blockedReason;
   }
 
-  /** @internal Whether this login is to be refused. */
+  /** @internal Returns true if this login is refused. */
   refusesLogin(): boolean {
     if (this.refusals <= 0) return false;
     this.refusals--;
     return true;
   }
 
-  /** @internal What is to become of a publish, other than the usual. */
+  /** @internal Returns the planned fault of a publish, if there is one. */
   onPublish(
     { exchange, routingKey }: Message,
     confirming: boolean,

@@ -4,7 +4,7 @@ import type { DeathReason } from '../queue/dead-letter.js';
 import { Fifo } from '../queue/fifo.js';
 import type { Message } from '../queue/message.js';
 
-/** A message as the journal shows it; decoded when it is looked at. */
+/** A message as the journal shows it. Properties are decoded when they are read. */
 export class JournalMessage {
   constructor(private readonly message: Message) {}
 
@@ -39,9 +39,9 @@ export interface JournalEntries {
   /** A login was refused. */
   refused: { readonly connection: number; readonly user: string };
   disconnected: { readonly connection: number; readonly reason: string };
-  /** A method came from a client, publishes and settlements left out: these have entries of their own. */
+  /** A client has sent a method. Publishes and settlements have entries of their own. */
   method: { readonly connection: number; readonly channel: number; readonly name: MethodName; readonly args: object };
-  /** A message was published; `queues` are those that it went to. */
+  /** A message was published. `queues` are the queues that got it. */
   published: {
     readonly connection: number;
     readonly channel: number;
@@ -52,7 +52,7 @@ export interface JournalEntries {
     readonly queues: readonly string[];
     readonly outcome: 'routed' | 'unroutable' | 'refused' | 'nacked' | 'returned';
   };
-  /** A message was handed to a consumer, or fetched; `consumerTag` is then empty. */
+  /** A message was delivered to a consumer, or fetched with basic.get; `consumerTag` is empty then. */
   delivered: {
     readonly connection: number;
     readonly channel: number;
@@ -60,11 +60,11 @@ export interface JournalEntries {
     readonly consumerTag: string;
     readonly deliveryTag: number;
     readonly redelivered: boolean;
-    /** Nothing settles it: it is gone from its queue. */
+    /** The message needs no settlement and has left its queue. */
     readonly noAck: boolean;
     readonly message: JournalMessage;
   };
-  /** A delivery was settled by its client, or came back because the channel was closed. */
+  /** A delivery was settled by its client, or requeued because its channel was closed. */
   settled: {
     readonly connection: number;
     readonly channel: number;
@@ -74,8 +74,8 @@ export interface JournalEntries {
     readonly message: JournalMessage;
   };
   /**
-   * A message left a queue for its dead-letter exchange, or for nowhere where it has none. `deadLetter` is what went on, to
-   * `queues`; they are undefined and empty when nothing did.
+   * A queue has dead-lettered a message, or dropped it for lack of a dead-letter exchange. `deadLetter` is the new
+   * message, which went to `queues`; undefined and empty if the message was dropped.
    */
   died: {
     readonly queue: string;
@@ -100,7 +100,7 @@ export type JournalKind = keyof JournalEntries;
 export type JournalEntry = {
   [K in JournalKind]: {
     readonly kind: K;
-    /** Counts up from 1, over all kinds. */
+    /** Number of the entry, from 1, over all kinds. */
     readonly sequence: number;
     /** Broker clock, ms since 1970. */
     readonly time: number;
@@ -126,8 +126,8 @@ interface Waiter {
 }
 
 /**
- * Records what the broker saw, in order, for tests to read or to wait for. It keeps the last entries, up to a number of
- * entries and a number of bytes.
+ * Records the events of the broker in order. Tests read them or wait for them. The journal keeps the last entries, up
+ * to a number of entries and a number of bytes.
  *
  *     await broker.journal.next('settled', ({ queue, outcome }) => queue === 'billing' && outcome === 'ack');
  */
@@ -141,8 +141,8 @@ export class Journal {
   private readonly watchers = new Set<(entry: JournalEntry) => void>();
 
   /**
-   * @param limit entries kept; 0 to keep none, `next` works all the same
-   * @param byteLimit bytes of messages and arguments in them, at most; the last entry is kept in any case
+   * @param limit number of entries to keep; with 0 none is kept, and `next` still works
+   * @param byteLimit maximum bytes of the messages and arguments in the entries; the last entry is kept in any case
    */
   constructor(
     private readonly time: Pick<Clock, 'wallTime' | 'after'>,
@@ -150,21 +150,21 @@ export class Journal {
     private readonly byteLimit: number,
   ) {}
 
-  /** Everything that is kept, the oldest first. */
+  /** All kept entries, oldest first. */
   get entries(): readonly JournalEntry[] {
     return Array.from(this.kept, ({ entry }) => entry);
   }
 
-  /** The entries of one kind, as far as they are kept and fit. */
+  /** Returns the kept entries of one kind that fit. */
   of<K extends JournalKind>(kind: K, fits: (entry: EntryOf<K>) => boolean = () => true): EntryOf<K>[] {
     return this.entries.filter((entry): entry is EntryOf<K> => entry.kind === kind && fits(entry as EntryOf<K>));
   }
 
   /**
-   * The first entry of this kind that fits: one that is kept already, else the next that comes.
+   * Resolves with the first entry of this kind that fits: a kept one, else the next one.
    *
-   * @param options.timeout ms until it is given up; default 5,000
-   * @throws Error that says what was waited for, and what came instead
+   * @param options.timeout maximum time of the wait, ms; default 5,000
+   * @throws Error that names the awaited entry and the entries that came instead
    */
   next<K extends JournalKind>(
     kind: K,
@@ -196,15 +196,15 @@ export class Journal {
   }
 
   /**
-   * Calls `watcher` with every entry from now on, until the function that it returns is called. It is called in the middle
-   * of the broker's work: what acts on the broker has to wait for the next turn (setImmediate).
+   * Calls `watcher` with every later entry. Returns the function that ends this. `watcher` runs in the middle of the
+   * broker's work, so an action on the broker has to wait for the next turn (setImmediate).
    */
   watch(watcher: (entry: JournalEntry) => void): () => void {
     this.watchers.add(watcher);
     return () => void this.watchers.delete(watcher);
   }
 
-  /** Forgets what is kept; numbering goes on. */
+  /** Removes all entries. Numbers continue. */
   clear(): void {
     while (this.kept.length > 0) this.forget();
   }
@@ -232,7 +232,7 @@ export class Journal {
     while (this.kept.length > this.limit || (this.bytes > this.byteLimit && this.kept.length > 1)) this.forget();
   }
 
-  /** Drops the oldest. */
+  /** Drops the oldest entry. */
   private forget(): void {
     const { message, own = 0 } = this.kept.shift()!.holds;
     this.bytes -= own;

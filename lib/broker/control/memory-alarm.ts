@@ -1,7 +1,7 @@
-/** Publishers may go on below this part of the limit: an alarm that goes off and on at one line would flutter. */
+/** The alarm ends below this part of the limit. With a single limit it would flutter. */
 const RELEASE_AT = 0.9;
 
-/** Counts what queues keep, and calls out when it is too much (https://www.rabbitmq.com/docs/memory). */
+/** Counts the bytes in queues, and reports when they exceed the limit (https://www.rabbitmq.com/docs/memory). */
 export class MemoryAlarm {
   private bytes = 0;
   private raised = false;
@@ -17,7 +17,7 @@ export class MemoryAlarm {
     return this.raised;
   }
 
-  /** @param change more, or (negative) fewer bytes than before */
+  /** @param change the difference in bytes; negative for fewer bytes */
   count(change: number): void {
     this.bytes += change;
     if (!this.raised && this.bytes > this.limit) {

@@ -22,9 +22,9 @@ export interface PutIn {
 }
 
 /**
- * Routes a message as if a client had published it; its entry in the journal has connection 0. Faults leave it alone.
+ * Routes a message as if a client had published it. Its journal entry has connection 0. Faults do not affect it.
  *
- * @throws BrokerError (NOT_FOUND) when the exchange is not there
+ * @throws BrokerError (NOT_FOUND) if the exchange does not exist
  */
 export function putIn(vhost: Vhost, journal: Journal, given: MessageToPutIn): PutIn {
   const { exchange = '', routingKey, body, properties = {} } = given;

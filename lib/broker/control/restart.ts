@@ -14,9 +14,10 @@ export interface RestartOptions {
 }
 
 /**
- * Ends every connection and drops what a restart does not leave (https://www.rabbitmq.com/docs/queues#durability).
- * Messages that were unacknowledged are ready again, redelivered; exclusive and auto-delete queues went with their
- * connections; nothing is dead-lettered. Returns how many connections ended.
+ * Ends every connection and drops everything that does not survive a restart
+ * (https://www.rabbitmq.com/docs/queues#durability). Unacknowledged messages are ready again and marked as redelivered.
+ * Exclusive and auto-delete queues are deleted with their connections. No message is dead-lettered. Returns the number
+ * of ended connections.
  */
 export function restart(
   sessions: readonly FaultTarget[],
@@ -25,11 +26,11 @@ export function restart(
   turns: Pick<Turns, 'finish'>,
 ): number {
   const all = [...vhosts];
-  // First: what one connection gives back must not go to another that ends next.
+  // All consumers end first, so that no message of one connection is delivered to another that ends next.
   const queues = all.flatMap((vhost) => [...vhost.queues.values()]);
   for (const consumer of queues.flatMap(({ consumers }) => [...consumers])) consumer.cancelled = true;
   for (const session of sessions) session.drop(how);
-  // Before anything is dropped it has to be back in its queue.
+  // Messages have to be back in their queues before anything is dropped.
   turns.finish();
   for (const vhost of all) vhost.forget(keep);
   return sessions.length;

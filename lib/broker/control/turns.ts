@@ -8,42 +8,46 @@ import { Fifo } from '../queue/fifo.js';
  */
 const PIECES_A_TURN = 2_000;
 
-/** Pieces that one of those who wait gets at a time, while others wait behind it. */
+/** Number of pieces that one waiting task may do while others wait behind it. */
 const PIECES_AT_A_TIME = 500;
 
-/** Work of many pieces: `yield` stands where it may be cut. */
+/** Work of many pieces. It may be interrupted at each `yield`. */
 export type Work = Generator<void, void, void>;
 
 /**
- * Cuts the broker's work, so that the event loop turns in between: one publish to a hundred queues is quick; to ten thousand,
- * or a socket's chunk of a thousand such publishes, is not, and a hundred sockets may bring one each.
+ * Divides the broker's work over turns of the event loop. One publish to a hundred queues is quick, but a publish to
+ * ten thousand queues is not, nor is a chunk of a thousand such publishes, and a hundred sockets may bring such a chunk
+ * at once.
  */
 export class Turns {
   private done = 0;
-  /** Of `done`, for whoever is at work. */
+  /** The limit of `done` for the running task. */
   private limit = PIECES_A_TURN;
   private planned = false;
   private finishing = false;
   private readonly waiting = new Fifo<() => void>();
 
-  /** @param onError gets what work throws in a later turn, where nobody else would */
+  /** @param onError gets the error of work in a later turn, where nobody else would */
   constructor(
     private readonly clock: Clock,
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** So much was done in this turn. */
+  /** Counts pieces of work that were done in this turn. */
   spend(pieces: number): void {
     this.done += pieces;
     this.plan();
   }
 
-  /** This turn has done its part, or whoever is at work has: what can wait is for later. */
+  /** True if this turn, or the running task, has done its part and the rest has to wait. */
   get over(): boolean {
     return this.done >= this.limit && !this.finishing;
   }
 
-  /** Does as much of the work as this turn has room for, a piece at least. True: that was all. @throws what the work throws */
+  /**
+   * Does as much of the work as this turn has room for, at least one piece. Returns true if the work is done. @throws
+   * what the work throws
+   */
   advance(work: Work): boolean {
     do {
       if (work.next().done) return true;
@@ -51,18 +55,20 @@ export class Turns {
     return false;
   }
 
-  /** Does the work, what this turn has no room for in the turns that follow. @throws what the work throws in this turn */
+  /**
+   * Does the work in this turn and, as far as it has no room, in later turns. @throws what the work throws in this turn
+   */
   run(work: Work): void {
     if (!this.advance(work)) this.later(() => this.run(work));
   }
 
-  /** Runs `run` in a turn that has room for it, after those that wait already, who all get a part of a turn. */
+  /** Calls `run` in a turn that has room for it, after the tasks that already wait. */
   later(run: () => void): void {
     this.waiting.push(run);
     this.plan();
   }
 
-  /** Does at once all that waits for a later turn, however much that is. */
+  /** Does all waiting work at once. */
   finish(): void {
     this.finishing = true;
     this.runWaiting();

@@ -1,24 +1,24 @@
 import type { Consumer } from './consumer.js';
 
-/** Consumers of one x-priority that are served in turn. */
+/** The consumers of one x-priority, which are served in turn. */
 interface Turn {
   readonly priority: number;
-  /** A Set keeps the order of insertion: who was served goes to its end. */
+  /** A Set keeps the order of insertion: a served consumer goes to its end. */
   readonly waiting: Set<Consumer>;
 }
 
 /**
  * Selects the consumer of the next delivery: the highest x-priority first, in turn within one priority. Consumers that
- * cannot take more stand aside until they are woken, so that a search does not visit them.
+ * cannot take more are set aside until they are woken, so that a search does not visit them.
  */
 export class ConsumerRing {
   private readonly all = new Set<Consumer>();
   /** The consumers that could not take more, in the order in which that was noticed. */
   private readonly aside = new Set<Consumer>();
-  /** By falling priority. */
+  /** Highest priority first. */
   private readonly turns: Turn[] = [];
 
-  /** @param single only the first that came is served, until it is gone (single active consumer) */
+  /** @param single serve only the first consumer until it is gone (single active consumer) */
   constructor(private readonly single: boolean) {}
 
   get size(): number {
@@ -42,19 +42,19 @@ export class ConsumerRing {
     if (turn?.waiting.delete(consumer) && turn.waiting.size === 0) this.turns.splice(at, 1);
   }
 
-  /** It may take deliveries again. */
+  /** Called when the consumer may take deliveries again. */
   wake(consumer: Consumer): void {
     if (!this.all.has(consumer)) return;
     this.aside.delete(consumer);
     this.turnOf(consumer.priority).waiting.add(consumer);
   }
 
-  /** Those that stand aside and fit, in their order: who was served last comes last. */
+  /** Returns the consumers that are set aside and fit. The one that was served last is last. */
   wakeWhere(fits: (consumer: Consumer) => boolean): void {
     for (const consumer of this.aside) if (fits(consumer)) this.wake(consumer);
   }
 
-  /** Returns the consumer of the next delivery; undefined when none can take one. */
+  /** Returns the consumer of the next delivery; undefined if none can take one. */
   next(): Consumer | undefined {
     if (this.single) {
       const [active] = this.all;

@@ -3,19 +3,22 @@ import type { Queue } from './queue.js';
 
 /** The part of a channel that its consumers use. */
 export interface ConsumerHost {
-  /** There is room: the channel's limit is not reached, and the socket takes what is sent. */
+  /** True if the channel's limit is not reached and the socket is not full. */
   canDeliver(consumer: Consumer): boolean;
-  /** False when its connection's frames cannot hold it: the connection is over then. */
+  /** Returns false if the connection's frames cannot hold the message; the connection ends then. */
   deliver(consumer: Consumer, entry: QueueEntry): boolean;
-  /** The queue is gone, or a fault was wished: the client hears of it (https://www.rabbitmq.com/docs/consumer-cancel). */
+  /**
+   * Reports the cancellation to the client, because the queue is gone or by a fault
+   * (https://www.rabbitmq.com/docs/consumer-cancel).
+   */
   cancelled(consumer: Consumer): void;
 }
 
-/** A consumer: between one queue and one channel. */
+/** A consumer of one queue on one channel. */
 export class Consumer {
-  /** Deliveries that wait for their acknowledgement. */
+  /** Number of unacknowledged deliveries. */
   unacked = 0;
-  /** Over: nothing is delivered any more. */
+  /** True after its end: it gets no more deliveries. */
   cancelled = false;
 
   constructor(
@@ -23,27 +26,27 @@ export class Consumer {
     readonly queue: Queue,
     readonly noAck: boolean,
     readonly exclusive: boolean,
-    /** Higher ones are served first (x-priority). */
+    /** Consumers of a higher priority are served first (x-priority). */
     readonly priority: number,
-    /** Unacknowledged deliveries at most; 0 for no limit. */
+    /** Maximum number of unacknowledged deliveries; 0 for no limit. */
     readonly prefetch: number,
     /** Its channel. */
     readonly host: ConsumerHost,
   ) {}
 
-  /** It can take a delivery now. */
+  /** True if it can take a delivery now. */
   get ready(): boolean {
     if (this.cancelled) return false;
     if (!this.noAck && this.prefetch > 0 && this.unacked >= this.prefetch) return false;
     return this.host.canDeliver(this);
   }
 
-  /** False when it could not be sent. */
+  /** Returns false if the message could not be sent. */
   take(entry: QueueEntry): boolean {
     return this.host.deliver(this, entry);
   }
 
-  /** Ends it from the broker's side. */
+  /** Ends the consumer from the broker's side. */
   cancel(): void {
     this.host.cancelled(this);
   }

@@ -5,7 +5,7 @@ import { encodeProperties, Message } from './message.js';
 /** The reason for which a queue sends a message to its dead-letter exchange (https://www.rabbitmq.com/docs/dlx). */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
 
-/** A message that died in a queue. */
+/** A message that a queue dead-letters. */
 export interface Death {
   readonly message: Message;
   readonly queue: string;
@@ -14,14 +14,14 @@ export interface Death {
   readonly time: number;
 }
 
-/** The most that a count can be on the wire: 64 bits, signed. */
+/** The largest count on the wire: signed 64 bits. */
 const COUNT_MAX = 2n ** 63n - 1n;
 
 /**
- * The message that goes to the dead-letter exchange: the same, with its death in `x-death` and without its expiration,
- * so that it does not expire again. An `x-death` that is no list is replaced.
+ * Returns the message for the dead-letter exchange: the same message with its death in `x-death` and without its
+ * expiration, so that it does not expire again. An `x-death` that is no list is replaced.
  *
- * @param routingKey the queue's x-dead-letter-routing-key, in place of the message's own
+ * @param routingKey the queue's x-dead-letter-routing-key, which replaces the message's own key
  */
 export function deadLetter(death: Death, exchange: string, routingKey: string | undefined): Message {
   const { message } = death;
@@ -30,7 +30,7 @@ export function deadLetter(death: Death, exchange: string, routingKey: string | 
   const headers: FieldTable = { ...before };
   const told = before?.['x-death'];
   headers['x-death'] = withDeath(told, death, passedOn.expiration, before?.['CC']);
-  // With a routing key of its own the queue decides, and not the publisher's CC any more.
+  // If the queue sets the routing key, the publisher's CC header does not count any more.
   if (routingKey !== undefined) delete headers['CC'];
   if (told === undefined) {
     headers['x-first-death-exchange'] = message.exchange;
@@ -41,7 +41,7 @@ export function deadLetter(death: Death, exchange: string, routingKey: string | 
   return new Message(exchange, routingKey === undefined ? message.routingKeys : [routingKey], encoded, message.body);
 }
 
-/** One table for each queue and reason, the latest first; a death that happened before counts up. */
+/** One table for each queue and reason, the latest first. A repeated death increases the count. */
 function withDeath(told: FieldValue, death: Death, expiration: string | undefined, cc: FieldValue): FieldValue {
   const { message, queue, reason } = death;
   const others = grouped(tablesIn(told));
@@ -57,21 +57,21 @@ function withDeath(told: FieldValue, death: Death, expiration: string | undefine
     queue,
     time: new Date(death.time),
     exchange: message.exchange,
-    // Of its keys those that its readers may know: BCC is not among its headers any more.
+    // Only the keys that readers may know: the BCC header is already removed.
     'routing-keys': [message.routingKey, ...stringsIn(cc)],
     'original-expiration': expiration,
   };
   return [latest, ...others];
 }
 
-/** Their values as they came: a publisher may have put anything into them. */
+/** The values are unchanged, since a publisher may have set any. */
 function tablesIn(told: FieldValue): FieldTable[] {
   const items = told instanceof EncodedField ? encodedItems(told) : undefined;
   return (items ?? []).map(encodedEntries).filter((table) => table !== undefined);
 }
 
 /**
- * Brokers before RabbitMQ 3.6 wrote a table for each death: those of one queue and reason become one, which counts them.
+ * Brokers before RabbitMQ 3.6 wrote a table for each death. Tables of one queue and reason become one with their count.
  * RabbitMQ 3 leaves more than one in the opposite order.
  */
 function grouped(tables: readonly FieldTable[]): FieldTable[] {
@@ -102,7 +102,7 @@ function meaning(value: FieldValue): FieldValue {
   return value instanceof EncodedField ? decodeField(value) : value;
 }
 
-/** 0 for what is no whole number, which RabbitMQ fails at. */
+/** 0 for anything but a whole number, at which RabbitMQ fails. */
 function countIn({ count }: FieldTable): bigint {
   const value = meaning(count);
   return typeof value === 'bigint' || Number.isInteger(value) ? BigInt(value as number | bigint) : 0n;
@@ -114,8 +114,8 @@ function stringsIn(field: FieldValue): string[] {
 }
 
 /**
- * A dead letter that would come back to a queue where it died already, with no rejection since: it would turn for ever,
- * so RabbitMQ drops it there.
+ * Returns true if a dead letter would return to a queue that has dead-lettered it before, without a rejection since. It
+ * would circle for ever, so RabbitMQ drops it there.
  */
 export function isCycle(message: Message, queue: string): boolean {
   const told = message.properties.headers?.['x-death'];

@@ -12,7 +12,7 @@ export class Fifo<T> {
     return this.ring[this.head];
   }
 
-  /** From the first to the last. */
+  /** Iterates from the first item to the last. */
   *[Symbol.iterator](): Iterator<T> {
     for (let index = 0; index < this.count; index++) yield this.ring[(this.head + index) & (this.ring.length - 1)] as T;
   }

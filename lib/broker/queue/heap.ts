@@ -1,4 +1,4 @@
-/** A binary heap: the least item first, by `before`. Push and shift in O(log n). */
+/** A binary heap with the least item, by `before`, at its head. Push and shift take O(log n). */
 export class Heap<T> {
   private readonly items: T[] = [];
 

@@ -4,13 +4,13 @@ import { readEncodedHeaders, readProperties, writeProperties } from '../../proto
 import type { MessageProperties, OutgoingProperties } from '../../protocol/types.js';
 
 /**
- * A message as it was published; the same object stands in every queue that it was routed to. Its properties stay
- * encoded: queues hold a million of these, and almost nothing looks inside.
+ * A message as it was published. All its queues share the object. Its properties stay encoded, since queues hold a
+ * million messages and almost nothing reads the properties.
  */
 export class Message {
   constructor(
     readonly exchange: string,
-    /** The routing keys that the message was sent with. A dead letter has those of its new address. */
+    /** The routing keys of the message. A dead letter has those of its new address. */
     readonly routingKeys: readonly [string, ...string[]],
     /** The content header's property flags and list, as on the wire. */
     readonly encoded: Buffer,
@@ -21,12 +21,12 @@ export class Message {
     return this.routingKeys[0];
   }
 
-  /** Decoded anew each time. @throws WireError when the publisher sent malformed headers */
+  /** Decoded at each call. @throws WireError if the publisher has sent malformed headers */
   get properties(): MessageProperties {
     return readProperties(new ByteReader(this.encoded));
   }
 
-  /** To be sent on with a change: the headers keep the types they came with. */
+  /** Decodes the properties for a changed copy. The headers keep their types. */
   get passedOn(): MessageProperties {
     const { properties } = this;
     if (!properties.headers) return properties;
@@ -39,7 +39,7 @@ export class Message {
   }
 }
 
-/** The wire's form of `properties`, in a buffer of its own. */
+/** Encodes the properties into a buffer of their own. */
 export function encodeProperties(properties: OutgoingProperties): Buffer {
   const writer = new ByteWriter(256);
   writeProperties(writer, properties);
@@ -49,14 +49,14 @@ export function encodeProperties(properties: OutgoingProperties): Buffer {
 /** A message's place in one queue. */
 export interface QueueEntry {
   readonly message: Message;
-  /** Counts up within the queue: a requeued message goes back to its place. */
+  /** Increases within the queue, so that a requeued message returns to its place. */
   readonly position: number;
   /** Level in a priority queue; 0 elsewhere. */
   readonly priority: number;
   /** Broker clock, ms; Infinity for never. */
   readonly expiresAt: number;
-  /** Was delivered before. */
+  /** True if the message was delivered before. */
   redelivered: boolean;
-  /** Deliveries that came back (quorum queues count them). */
+  /** Number of returned deliveries (counted by quorum queues). */
   deliveryCount: number;
 }

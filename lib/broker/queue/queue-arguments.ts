@@ -9,25 +9,25 @@ export interface QueueSettings {
   readonly messageTtl: number | undefined;
   /** Milliseconds without a consumer, a basic.get or a declaration until the queue is deleted (x-expires). */
   readonly expires: number | undefined;
-  /** Ready messages (x-max-length) and bytes of their bodies (x-max-length-bytes), at most. */
+  /** Maximum number of ready messages (x-max-length) and bytes of their bodies (x-max-length-bytes). */
   readonly maxLength: number;
   readonly maxLengthBytes: number;
   readonly overflow: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
   readonly deadLetterExchange: string | undefined;
-  /** In place of the message's own routing keys. */
+  /** Replaces the routing keys of a dead-lettered message. */
   readonly deadLetterRoutingKey: string | undefined;
-  /** The highest priority; 0 for a queue that knows none (x-max-priority). */
+  /** The highest priority; 0 for a queue without priorities (x-max-priority). */
   readonly maxPriority: number;
   readonly singleActiveConsumer: boolean;
-  /** Returns to the queue after which a quorum queue gives a message up; Infinity for never (x-delivery-limit). */
+  /** Number of returns after which a quorum queue drops a message; Infinity for never (x-delivery-limit). */
   readonly deliveryLimit: number;
 }
 
 type Check = (value: FieldValue) => string | undefined;
 
 /**
- * Checks for a whole number from `min` to `max`. The check returns the fault in RabbitMQ's words, or undefined. A double
- * such as 10.0 is a fault.
+ * Creates the check for a whole number from `min` to `max`. The check returns the fault in RabbitMQ's words, or
+ * undefined. A double such as 10.0 is a fault.
  */
 export function integer(min = -Infinity, max = Infinity): Check {
   return (value) => {
@@ -46,7 +46,7 @@ function oneOf(values: readonly string[], otherwise: (value: string) => string):
   return (value) => string(value) ?? (values.includes(value as string) ? undefined : otherwise(value as string));
 }
 
-/** A Map: the names are the clients', and `constructor` is a name. */
+/** A Map, since clients choose the names and `constructor` is a valid one. */
 const checks = new Map<string, Check>(
   Object.entries({
     'x-queue-type': oneOf(['classic', 'quorum'], (value) => `"unsupported queue type '${value}'"`),
@@ -65,13 +65,13 @@ const checks = new Map<string, Check>(
   }),
 );
 
-/** Arguments that one type has and the other refuses. */
+/** Arguments that one type accepts and the other refuses. */
 const ofOtherType = {
   classic: ['x-delivery-limit', 'x-quorum-initial-group-size', 'x-dead-letter-strategy'],
   quorum: ['x-max-priority', 'x-queue-mode'],
 };
 
-/** Arguments that a second declaration must repeat; others are not looked at. */
+/** Arguments that a second declaration must repeat. Others are not compared. */
 export const comparedArguments = [
   'x-expires',
   'x-message-ttl',
@@ -86,7 +86,7 @@ export const comparedArguments = [
   'x-queue-type',
 ] as const;
 
-/** @param where the queue as error texts name it: `queue 'x' in vhost '/'` @throws BrokerError (PRECONDITION_FAILED) */
+/** @param where the queue in error texts: `queue 'x' in vhost '/'` @throws BrokerError (PRECONDITION_FAILED) */
 export function parseQueueArguments(args: FieldTable, where: string): QueueSettings {
   const type = queueType(args);
   for (const name of Object.keys(args)) {
@@ -109,7 +109,7 @@ export function parseQueueArguments(args: FieldTable, where: string): QueueSetti
     const value = args[name];
     return value === undefined ? undefined : Number(value instanceof TypedField ? value.value : value);
   };
-  // RabbitMQ 3 takes any delivery limit, and does without one when it makes no sense.
+  // RabbitMQ 3 accepts any delivery limit, and ignores one that makes no sense.
   const limit = number('x-delivery-limit');
   return {
     type,

@@ -12,7 +12,7 @@ import { ReadyMessages } from './ready-messages.js';
 export interface QueueProperties {
   readonly durable: boolean;
   readonly autoDelete: boolean;
-  /** The connection that alone may use it, for an exclusive queue. */
+  /** The owner connection of an exclusive queue. */
   readonly owner: object | undefined;
   readonly arguments: FieldTable;
 }
@@ -21,11 +21,11 @@ export interface QueueProperties {
 export interface QueueHost {
   readonly clock: BrokerClock;
   readonly turns: Turns;
-  /** A message leaves the queue for its dead-letter exchange, or for nowhere when it has none. */
+  /** Dead-letters a message, or drops it if the queue has no dead-letter exchange. */
   died(queue: Queue, message: Message, reason: DeathReason): void;
-  /** Unused for its x-expires, or without consumers and auto-delete. */
+  /** Deletes the queue: it was unused for its x-expires, or an auto-delete queue has lost its last consumer. */
   unneeded(queue: Queue): void;
-  /** Bytes that the queue keeps, for those that are out too, more or (negative) fewer than before. */
+  /** Reports a change of the bytes that the queue keeps, unacknowledged messages included. Negative for fewer bytes. */
   kept(bytes: number): void;
 }
 
@@ -35,15 +35,15 @@ export interface Arrival {
   readonly priority: number;
 }
 
-/** The delivery mode of what survives a restart (basic.delivery-mode). */
+/** The delivery mode of messages that survive a restart (basic.delivery-mode). */
 const PERSISTENT = 2;
 
-/** Memory in bytes that an entry uses beside its properties and body, as measured. */
+/** Measured memory of an entry without its properties and body, in bytes. */
 const ENTRY_OVERHEAD = 256;
 
 /**
- * One queue (https://www.rabbitmq.com/docs/queues). Taking in, handing out and putting back cost the same whatever its
- * length.
+ * A queue (https://www.rabbitmq.com/docs/queues). The cost of publishing, delivering and requeueing does not depend on
+ * its length.
  *
  *     publish ─▶ ready ─▶ a consumer, or basic.get ─▶ unacknowledged ─▶ gone
  *                  ▲ │ expired, over the limit             │ │
@@ -53,7 +53,7 @@ const ENTRY_OVERHEAD = 256;
 export class Queue {
   readonly kind = 'queue';
   readonly consumers: ConsumerRing;
-  /** Messages that are out: with a consumer, or fetched. */
+  /** Number of unacknowledged messages: delivered to a consumer, or fetched. */
   unacknowledged = 0;
   private readonly ready: ReadyMessages;
   private nextPosition = 0;
@@ -75,12 +75,12 @@ export class Queue {
     this.touch();
   }
 
-  /** Messages that wait for a consumer. */
+  /** Number of ready messages. */
   get messageCount(): number {
     return this.ready.length;
   }
 
-  /** Takes a message in; false when the queue is full and refuses it (x-overflow). */
+  /** Adds a message. Returns false if the queue is full and refuses it (x-overflow). */
   publish(message: Message, arrival: Arrival): boolean {
     const { overflow, messageTtl = Infinity, maxPriority } = this.settings;
     if (overflow !== 'drop-head' && this.isFullFor(message)) {
@@ -100,7 +100,7 @@ export class Queue {
   }
 
   /**
-   * Takes the next message out (basic.get). It is then in the hands of who asked: `handedOut` has to follow, or `putBack`.
+   * Removes the next message (basic.get). The caller has to call `handedOut` or `putBack` afterwards.
    */
   get(): QueueEntry | undefined {
     this.touch();
@@ -109,31 +109,31 @@ export class Queue {
     return entry;
   }
 
-  /** Drops what has expired before `get`, however much that is. */
+  /** Drops all expired messages before `get`. */
   *expire(): Work {
     while (!this.dropExpired()) yield;
   }
 
-  /** It is with a client. What needs no acknowledgement is gone with that. */
+  /** Called when a client has the message. Without acknowledgement, the message has left the queue. */
   handedOut(entry: QueueEntry, noAck: boolean): void {
     if (noAck) this.keep(entry, -1);
     else this.unacknowledged++;
   }
 
-  /** It could not be sent: as if it had never been taken out. */
+  /** Called when the message could not be sent. Restores it as if it had never been removed. */
   putBack(entry: QueueEntry): void {
     if (this.deleted) return this.keep(entry, -1);
     this.ready.putBack(entry);
     this.planExpiry();
   }
 
-  /** A client has dealt with it. */
+  /** Called when a client has acknowledged the message. */
   acked(entry: QueueEntry): void {
     this.unacknowledged--;
     this.keep(entry, -1);
   }
 
-  /** Puts deliveries back to their places; a quorum queue gives up those that came back too often. */
+  /** Returns deliveries to their places. A quorum queue drops those that were returned too often. */
   requeue(entries: Iterable<QueueEntry>): void {
     for (const entry of entries) {
       if (this.deleted) {
@@ -155,7 +155,7 @@ export class Queue {
     this.settle();
   }
 
-  /** A consumer refused it for good. */
+  /** Called when a consumer has rejected the message without requeue. */
   reject(entry: QueueEntry): void {
     this.acked(entry);
     if (!this.deleted) this.host.died(this, entry.message, 'rejected');
@@ -168,7 +168,7 @@ export class Queue {
     return count;
   }
 
-  /** Drops what a restart of the broker does not leave; quorum queues keep every message, as RabbitMQ's do. */
+  /** Drops the messages that do not survive a restart. Quorum queues keep every message, as in RabbitMQ. */
   dropTransient(): void {
     if (this.settings.type === 'quorum') return;
     const dropped = this.ready.retain(({ message }) => message.properties.deliveryMode === PERSISTENT);
@@ -182,7 +182,7 @@ export class Queue {
     this.deliver();
   }
 
-  /** The client cancelled it, or its channel is gone. */
+  /** Removes a consumer that its client has cancelled, or whose channel is gone. */
   removeConsumer(consumer: Consumer): void {
     consumer.cancelled = true;
     this.consumers.remove(consumer);
@@ -192,19 +192,19 @@ export class Queue {
     else this.touch();
   }
 
-  /** It may take deliveries again. */
+  /** Called when a consumer may take deliveries again. */
   wake(consumer: Consumer): void {
     this.consumers.wake(consumer);
     this.deliver();
   }
 
-  /** The consumers of this channel may. */
+  /** Called when the consumers of this channel may take deliveries again. */
   wakeOf(channel: ConsumerHost): void {
     this.consumers.wakeWhere((consumer) => consumer.host === channel);
     this.deliver();
   }
 
-  /** Counts as use: x-expires begins anew. */
+  /** Records a use of the queue, which restarts x-expires. */
   touch(): void {
     const { expires } = this.settings;
     if (expires === undefined || this.deleted) return;
@@ -214,7 +214,7 @@ export class Queue {
     });
   }
 
-  /** The end of it: its consumers are cancelled, its messages dropped. Returns how many were ready. */
+  /** Ends the queue: cancels its consumers and drops its messages. Returns the number of ready messages. */
   delete(): number {
     this.deleted = true;
     this.cancelExpiry?.();
@@ -224,14 +224,14 @@ export class Queue {
     return count;
   }
 
-  /** Hands out what is ready to whoever can take it. */
+  /** Delivers ready messages to consumers that can take them. */
   deliver(): void {
     this.dropExpired();
     this.handOut();
     this.planExpiry();
   }
 
-  /** After something came in: consumers first, then the limits. */
+  /** Called after a message was added. Consumers come first, then the limits. */
   private settle(): void {
     this.handOut();
     if (this.dropExpired()) this.dropOverflow();
@@ -248,7 +248,7 @@ export class Queue {
     }
   }
 
-  /** Its head is one that may be handed out: what has expired is not. */
+  /** Returns true if the head may be delivered, after expired messages were dropped. */
   private hasLiving(): boolean {
     const head = this.ready.peek();
     if (head === undefined) return false;
@@ -256,7 +256,7 @@ export class Queue {
     return this.dropExpired() && this.ready.length > 0;
   }
 
-  /** This turn has done its part: the queue goes on in a later one. */
+  /** The turn has no room left, so the queue continues in a later one. */
   private resume(): void {
     if (this.resuming) return;
     this.resuming = true;
@@ -267,11 +267,11 @@ export class Queue {
   }
 
   private nextConsumer(): Consumer | undefined {
-    // A consumer's channel may call back while it is served; the loop that runs already goes on from there.
+    // A consumer's channel may call back during a delivery. The running loop continues then.
     return this.delivering || this.deleted ? undefined : this.consumers.next();
   }
 
-  /** False when it could not be sent; its connection is over then. */
+  /** Returns false if the message could not be sent; its connection has ended then. */
   private give(consumer: Consumer, entry: QueueEntry): boolean {
     this.delivering = true;
     try {
@@ -298,7 +298,7 @@ export class Queue {
     }
   }
 
-  /** False when more has expired than this turn has room for: the queue goes on in a later one. */
+  /** Returns false if more messages have expired than this turn has room for. The queue continues in a later turn. */
   private dropExpired(): boolean {
     const { clock, turns } = this.host;
     while (this.ready.nextExpiry <= clock.now()) {
@@ -314,7 +314,7 @@ export class Queue {
     return true;
   }
 
-  /** One timer a queue: for the head that expires next. */
+  /** Sets the queue's one timer for the head that expires next. */
   private planExpiry(): void {
     const due = this.deleted || this.resuming ? Infinity : this.ready.nextExpiry;
     if (due === this.expiryDue) return;
@@ -330,7 +330,10 @@ export class Queue {
           });
   }
 
-  /** To a consumer that waits, where nothing stands before it; else in line. */
+  /**
+   * Delivers the message to a waiting consumer if no message is ready before it; otherwise adds it to the ready
+   * messages.
+   */
   private add(entry: QueueEntry): void {
     this.keep(entry, 1);
     const consumer = this.ready.length > 0 ? undefined : this.nextConsumer();

@@ -2,7 +2,10 @@ import { Fifo } from './fifo.js';
 import { Heap } from './heap.js';
 import type { QueueEntry } from './message.js';
 
-/** One level of priority: what came back stands before what was never taken, each in the order of its position. */
+/**
+ * One level of priority. Returned messages stand before messages that were never delivered; each group is ordered by
+ * position.
+ */
 class Level {
   private readonly fresh = new Fifo<QueueEntry>();
   private readonly returned = new Heap<QueueEntry>((left, right) => left.position < right.position);
@@ -19,7 +22,7 @@ class Level {
     this.fresh.push(entry);
   }
 
-  /** Positions are given in order and taken from the front: whatever comes back belongs before every fresh entry. */
+  /** Positions increase and messages are taken from the front, so a returned message belongs before every fresh one. */
   putBack(entry: QueueEntry): void {
     this.returned.push(entry);
   }
@@ -29,14 +32,14 @@ class Level {
   }
 }
 
-/** The messages of a queue that wait for a consumer: by priority, then by position. */
+/** The ready messages of a queue, by priority, then by position. */
 export class ReadyMessages {
   private levels: Level[];
   private total = 0;
   private totalBytes = 0;
   private totalSize = 0;
 
-  /** @param maxPriority the highest level of a priority queue, 0 for a queue without (x-max-priority) */
+  /** @param maxPriority the highest priority; 0 for a queue without priorities (x-max-priority) */
   constructor(private readonly maxPriority: number) {
     this.levels = this.emptyLevels();
   }
@@ -45,7 +48,7 @@ export class ReadyMessages {
     return this.total;
   }
 
-  /** Bytes of the bodies: what x-max-length-bytes counts. */
+  /** Bytes of the bodies, as x-max-length-bytes counts them. */
   get bytes(): number {
     return this.totalBytes;
   }
@@ -65,7 +68,7 @@ export class ReadyMessages {
     this.add(entry);
   }
 
-  /** The next to be delivered: of the highest priority. */
+  /** The next message to be delivered, which has the highest priority. */
   peek(): QueueEntry | undefined {
     return this.total === 0 ? undefined : this.highest().peek();
   }
@@ -74,19 +77,19 @@ export class ReadyMessages {
     return this.total === 0 ? undefined : this.shiftFrom(this.highest());
   }
 
-  /** Drops all, whatever their number. */
+  /** Drops all messages. */
   clear(): void {
     this.levels = this.emptyLevels();
     this.total = this.totalBytes = this.totalSize = 0;
   }
 
-  /** Takes the heads of its levels as long as they have expired; messages expire at the head only, as in RabbitMQ. */
+  /** Removes expired messages at the heads of the levels. Messages expire only at the head, as in RabbitMQ. */
   shiftExpired(now: number): QueueEntry | undefined {
     const level = this.levels.find((level) => level.length > 0 && level.peek()!.expiresAt <= now);
     return level && this.shiftFrom(level);
   }
 
-  /** Takes out what does not fit, and returns it; the others keep their order. */
+  /** Removes and returns the messages that do not fit. The others keep their order. */
   retain(fits: (entry: QueueEntry) => boolean): QueueEntry[] {
     const all: QueueEntry[] = [];
     for (let entry; (entry = this.shift());) all.push(entry);
@@ -101,7 +104,7 @@ export class ReadyMessages {
     return earliest;
   }
 
-  /** Of those that are not empty; there is one. */
+  /** Returns the highest level that is not empty. There must be one. */
   private highest(): Level {
     return this.levels.findLast(({ length }) => length > 0)!;
   }

@@ -5,7 +5,7 @@ import type { Queue } from '../queue/queue.js';
 
 export type Destination = Queue | Exchange;
 
-/** From a source exchange to a queue, or to another exchange (https://www.rabbitmq.com/docs/e2e). */
+/** A binding from a source exchange to a queue or to another exchange (https://www.rabbitmq.com/docs/e2e). */
 export interface Binding {
   readonly source: Exchange;
   readonly destination: Destination;
@@ -13,7 +13,7 @@ export interface Binding {
   readonly arguments: FieldTable;
 }
 
-/** The same for bindings that are the same: source, destination, routing key and arguments. */
+/** Returns the same key for equal bindings: those with the same source, destination, routing key and arguments. */
 export function bindingKey(source: string, destination: Destination, routingKey: string, args: FieldTable): string {
   return JSON.stringify([source, destination.kind, destination.name, routingKey, canonical(args)]);
 }

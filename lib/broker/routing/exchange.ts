@@ -14,15 +14,15 @@ export interface ExchangeProperties {
   readonly arguments: FieldTable;
 }
 
-/** An exchange and what is bound to it. Its bindings are kept by the virtual host, which knows both of their ends. */
+/** An exchange with its bindings. The virtual host manages the bindings, since it knows both ends. */
 export class Exchange {
   readonly kind = 'exchange';
   /** The exchange that receives messages without a matching binding (https://www.rabbitmq.com/docs/ae). */
   readonly alternate: string | undefined;
-  /** Bindings from here, by their key. */
+  /** Bindings from this exchange, by key. */
   readonly outbound = new Map<string, Binding>();
 
-  /** @throws BrokerError when the arguments make no sense */
+  /** @throws BrokerError if the arguments are invalid */
   constructor(
     readonly name: string,
     readonly properties: ExchangeProperties,
@@ -38,7 +38,7 @@ export class Exchange {
     this.alternate = alternate;
   }
 
-  /** @throws BrokerError (PRECONDITION_FAILED) that names what differs */
+  /** @throws BrokerError (PRECONDITION_FAILED) that names the difference */
   assertEquivalent(wanted: ExchangeProperties): void {
     const { properties } = this;
     const differs = (argument: string, difference: string): never => {

@@ -1,6 +1,6 @@
 import { TypedField, type FieldTable, type FieldValue } from '../../protocol/field-table.js';
 
-/** RabbitMQ's name for the type of a table's value, as it stands in its reply texts. */
+/** Returns RabbitMQ's name for the type of a table's value, as in its reply texts. */
 export function typeName(value: FieldValue): string {
   switch (typeof value) {
     case 'string':
@@ -21,12 +21,14 @@ export function typeName(value: FieldValue): string {
   }
 }
 
-/** The same type and value, whatever its depth. */
+/** Returns true for the same type and value at any depth. */
 export function sameValue(left: FieldValue, right: FieldValue): boolean {
   return canonical(left) === canonical(right);
 }
 
-/** A text that two values share exactly when they are the same; keys of tables in any order. */
+/**
+ * Returns a text that is the same for two values exactly if they are equal. The order of keys in tables does not count.
+ */
 export function canonical(value: FieldValue): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'bigint') return `${value}n`;
@@ -40,7 +42,7 @@ export function canonical(value: FieldValue): string {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(table[key])}`).join()}}`;
 }
 
-/** RabbitMQ's words for two values of an argument that should be the same. */
+/** Returns RabbitMQ's text for two values of an argument that should be equal. */
 export function difference(received: FieldValue, current: FieldValue): string {
   if (received !== undefined && current !== undefined) {
     return `received '${erlang(received)}' but current is '${erlang(current)}'`;
@@ -50,7 +52,7 @@ export function difference(received: FieldValue, current: FieldValue): string {
   return `received ${describe(received)} but current is ${describe(current)}`;
 }
 
-/** As RabbitMQ, which is written in Erlang, prints it in its reply texts. */
+/** Returns the value as RabbitMQ, which is written in Erlang, prints it in its reply texts. */
 export function erlang(value: FieldValue): string {
   if (value === null || value === undefined) return 'undefined';
   if (value instanceof TypedField) return Number.isInteger(value.value) ? `${value.value}.0` : `${value.value}`;

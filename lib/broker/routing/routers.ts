@@ -7,10 +7,10 @@ import { TopicTrie } from './topic-trie.js';
 
 /** Finds the destinations of a message among the bindings of an exchange, for one exchange type (section 3.1.3). */
 export interface Router {
-  /** @throws BrokerError when the binding's arguments make no sense to this type */
+  /** @throws BrokerError if the binding's arguments are invalid for this type */
   add(binding: Binding): void;
   remove(binding: Binding): void;
-  /** Calls `found` for every destination; more than once for one that is bound in several ways. */
+  /** Calls `found` for every destination; several times for a destination with several matching bindings. */
   route(message: Message, found: (destination: Destination) => void): void;
 }
 
@@ -67,7 +67,7 @@ class TopicRouter implements Router {
   }
 }
 
-/** `-with-x` counts headers whose name begins with `x-` too; the plain forms leave them out. */
+/** The `-with-x` forms also match headers whose name begins with `x-`. The plain forms ignore them. */
 const matchForms = new Set(['all', 'any', 'all-with-x', 'any-with-x']);
 
 class HeadersRouter implements Router {
@@ -106,13 +106,13 @@ function matches(pattern: FieldTable, headers: FieldTable): boolean {
   );
   const fits = (name: string): boolean => {
     if (!Object.hasOwn(headers, name)) return false;
-    // A pattern without a value asks for the header's presence.
+    // A pattern without a value requires only that the header exists.
     return pattern[name] === null || sameValue(untyped(pattern[name]), headers[name]);
   };
   return form.startsWith('any') ? names.some(fits) : names.every(fits);
 }
 
-/** Numbers are compared by what they are worth: 10.0 is 10. */
+/** Numbers are compared by value: 10.0 equals 10. */
 function untyped(value: FieldValue): FieldValue {
   return value instanceof TypedField ? value.value : value;
 }
@@ -124,7 +124,7 @@ const routers: Readonly<Record<string, (() => Router) | undefined>> = Object.ass
   headers: () => new HeadersRouter(),
 });
 
-/** A router for this type of exchange; undefined when there is no such type. */
+/** Returns a router for this type of exchange; undefined for an unknown type. */
 export function createRouter(type: string): Router | undefined {
   return routers[type]?.();
 }

@@ -12,15 +12,15 @@ export interface Topology {
 }
 
 /**
- * The queues that a message goes to, each once: through its exchange, the exchanges that are bound to it, and the
- * alternate exchange of each that finds nothing.
+ * Returns the queues of a message, each once. They are found through its exchange, the exchanges that are bound to it,
+ * and the alternate exchange of each exchange without a match.
  *
- * @throws BrokerError (NOT_FOUND) when its exchange is not there
+ * @throws BrokerError (NOT_FOUND) if the exchange does not exist
  */
 export function route(topology: Topology, message: Message): Set<Queue> {
   const queues = new Set<Queue>();
   if (message.exchange === '') {
-    // Every queue is bound to the default exchange by its name.
+    // Every queue is bound to the default exchange with its name as the key.
     for (const key of message.routingKeys) {
       const queue = topology.queues.get(key);
       if (queue) queues.add(queue);
@@ -32,7 +32,7 @@ export function route(topology: Topology, message: Message): Set<Queue> {
     if (destination.kind === 'queue') queues.add(destination);
     else seen.add(destination);
   };
-  // A Set hands out what is added while it is walked.
+  // Iterating over a Set includes items that are added meanwhile.
   for (const exchange of seen) {
     let any = false;
     exchange.route(message, (destination) => {

@@ -1,9 +1,9 @@
-/** One word of the patterns that share the words before it. */
+/** One word of all patterns that share the words before it. */
 class Node<T> {
   readonly next = new Map<string, Node<T>>();
   readonly values = new Set<T>();
 
-  /** @param many the word is `#`: it takes any number of words */
+  /** @param many true for the word `#`, which matches any number of words */
   constructor(readonly many: boolean) {}
 
   get empty(): boolean {
@@ -32,7 +32,7 @@ export class TopicTrie<T> {
     node.values.add(value);
   }
 
-  /** Takes the value out, and the nodes that nothing needs any more. */
+  /** Removes the value and the nodes that are no longer needed. */
   remove(pattern: string, value: T): void {
     const words = wordsOf(pattern);
     const path = [this.root];
@@ -47,7 +47,7 @@ export class TopicTrie<T> {
     }
   }
 
-  /** Calls `found` once for every pattern's value that matches. */
+  /** Calls `found` once for the value of every matching pattern. */
   match(key: string, found: (value: T) => void): void {
     let current = new Set<Node<T>>();
     enter(current, this.root);
@@ -64,12 +64,12 @@ export class TopicTrie<T> {
   }
 }
 
-/** A `#` behind a node may stand for no word at all: being here is being there. */
+/** A `#` after a node may match no word, so reaching the node also reaches the `#`. */
 function enter<T>(nodes: Set<Node<T>>, node: Node<T> | undefined): void {
   for (let at = node; at && !nodes.has(at); at = at.next.get('#')) nodes.add(at);
 }
 
-/** The empty key has no words, not an empty one. */
+/** The empty key has no words. */
 function wordsOf(key: string): string[] {
   return key === '' ? [] : key.split('.');
 }

@@ -24,7 +24,10 @@ const predeclared = [
   ['amq.match', 'headers'],
 ] as const;
 
-/** Pieces of work of a dead letter: the broker extends and encodes the table of its deaths, which takes most of the time. */
+/**
+ * Number of pieces of work that a dead letter counts as. Extending and encoding the table of its deaths takes most of
+ * the time.
+ */
 const PIECES_A_LETTER = 4;
 
 /** The part of the broker that a virtual host uses. */
@@ -33,7 +36,7 @@ export interface VhostHost {
   readonly random: Random;
   readonly journal: Journal;
   readonly turns: Turns;
-  /** Bytes that its queues keep, more or (negative) fewer than before. */
+  /** Reports a change of the bytes that its queues keep. Negative for fewer bytes. */
   kept(bytes: number): void;
 }
 
@@ -54,7 +57,7 @@ interface Dying extends Death {
 export class Vhost {
   readonly queues = new Map<string, Queue>();
   readonly exchanges = new Map<string, Exchange>();
-  /** By what they lead to, then by their key; none is kept for what nothing is bound to. */
+  /** Bindings by destination, then by key. A destination without bindings has no entry. */
   private readonly inbound = new Map<Destination, Map<string, Binding>>();
   private readonly queueHost: QueueHost;
   private readonly dying = new Fifo<Dying>();
@@ -82,7 +85,7 @@ export class Vhost {
     return exchange;
   }
 
-  /** @param user the connection that asks. @throws BrokerError (NOT_FOUND, RESOURCE_LOCKED) */
+  /** @param user the connection that uses the queue. @throws BrokerError (NOT_FOUND, RESOURCE_LOCKED) */
   queue(name: string, user: object): Queue {
     const queue = this.queues.get(name);
     if (!queue) throw notFound('queue', name, this.name);
@@ -90,13 +93,16 @@ export class Vhost {
     return queue;
   }
 
-  /** A passive declaration: the exchange is there. @throws BrokerError (NOT_FOUND, or ACCESS_REFUSED for the default exchange) */
+  /**
+   * Carries out a passive declaration of an exchange. @throws BrokerError (NOT_FOUND, or ACCESS_REFUSED for the default
+   * exchange)
+   */
   assertExchange(name: string): void {
     refuseDefault(name);
     this.exchange(name);
   }
 
-  /** Declares an exchange, or finds it as it is wanted. RabbitMQ checks the type before the name. @throws BrokerError */
+  /** Declares an exchange, or finds an equal one. RabbitMQ checks the type before the name. @throws BrokerError */
   declareExchange(name: string, properties: ExchangeProperties): void {
     const router = createRouter(properties.type);
     if (!router) throw new BrokerError('COMMAND_INVALID', `invalid exchange type '${properties.type}'`);
@@ -107,7 +113,10 @@ export class Vhost {
     this.exchanges.set(name, new Exchange(name, properties, router, this.name));
   }
 
-  /** One that is not there is no error. @throws BrokerError when it may not be deleted, or is in use and `ifUnused` */
+  /**
+   * Deletes an exchange. A missing exchange is no error. @throws BrokerError if it may not be deleted, or is in use
+   * with `ifUnused`
+   */
   deleteExchange(name: string, ifUnused: boolean): void {
     refuseDefault(name);
     if (name.startsWith('amq.')) {
@@ -121,9 +130,9 @@ export class Vhost {
     this.removeExchange(exchange);
   }
 
-  /** Declares a queue, or finds it as it is wanted; an empty name is replaced by one of the broker's. @throws BrokerError */
+  /** Declares a queue, or finds an equal one. The broker replaces an empty name. @throws BrokerError */
   declareQueue(name: string, properties: QueueProperties, user: object): Queue {
-    // The names that it has made up are reserved, too: such a queue is found by a passive declaration only.
+    // Generated names are reserved, too: such a queue is found only by a passive declaration.
     refuseReserved('queue', name);
     const there = this.queues.get(name);
     if (there) {
@@ -145,7 +154,7 @@ export class Vhost {
     return queue;
   }
 
-  /** Takes a queue and its bindings away; returns how many messages were ready. */
+  /** Deletes a queue with its bindings. Returns the number of ready messages. */
   removeQueue(queue: Queue): number {
     if (this.queues.get(queue.name) !== queue) return 0;
     this.queues.delete(queue.name);
@@ -155,7 +164,10 @@ export class Vhost {
     return queue.delete();
   }
 
-  /** Deletes what a connection alone could use. Until it is its turn a queue is locked for the others, as on RabbitMQ. */
+  /**
+   * Deletes the exclusive queues of a connection. Until its deletion, a queue stays locked for other connections, as on
+   * RabbitMQ.
+   */
   *removeOwned(owner: object): Work {
     const owned = [...this.queues.values()].filter(({ properties }) => properties.owner === owner);
     for (const queue of owned) {
@@ -164,7 +176,7 @@ export class Vhost {
     }
   }
 
-  /** Binding twice is binding once. @throws BrokerError */
+  /** Adds a binding. An existing binding is no error. @throws BrokerError */
   bind(wanted: BindingRequest, user: object): void {
     const { source, kind, routingKey, arguments: args } = wanted;
     refuseDefault(source);
@@ -180,7 +192,7 @@ export class Vhost {
     else this.inbound.set(destination, new Map([[key, binding]]));
   }
 
-  /** A binding that is not there, whatever of it is missing, is no error. @throws BrokerError */
+  /** Removes a binding. A missing binding, source or destination is no error. @throws BrokerError */
   unbind(wanted: BindingRequest, user: object): void {
     const { source, kind, routingKey, arguments: args } = wanted;
     refuseDefault(source);
@@ -194,7 +206,7 @@ export class Vhost {
     this.dropBinding(key, binding);
   }
 
-  /** Drops what a restart of the broker does not leave. Called when no connection is left. */
+  /** Drops everything that does not survive a restart. Called when no connection is left. */
   forget(keep: 'durable' | 'nothing'): void {
     for (const queue of [...this.queues.values()]) {
       if (keep === 'durable' && queue.properties.durable) queue.dropTransient();
@@ -206,12 +218,12 @@ export class Vhost {
     this.predeclare();
   }
 
-  /** Bytes that are kept for a client outside of its queues, more or (negative) fewer than before. */
+  /** Reports a change of the bytes that are kept for a client outside of queues. Negative for fewer bytes. */
   kept(bytes: number): void {
     this.host.kept(bytes);
   }
 
-  /** The queues that a message goes to. @throws BrokerError when its exchange is not there */
+  /** Returns the queues of a message. @throws BrokerError if the exchange does not exist */
   route(message: Message): Set<Queue> {
     return route(this, message);
   }
@@ -276,7 +288,9 @@ export class Vhost {
     }
   }
 
-  /** A dead letter may kill another, in a full queue or one with a TTL of 0: they are buried one after the other. */
+  /**
+   * A dead letter may cause another one, in a full queue or one with a TTL of 0. They are handled one after the other.
+   */
   private bury(death: Dying): void {
     this.dying.push(death);
     if (this.burying) return;
@@ -317,7 +331,7 @@ export class Vhost {
     }
   }
 
-  /** Undefined where nothing goes on. */
+  /** Undefined if no message is dead-lettered. */
   private letterOf(death: Dying): Message | undefined {
     const { deadLetterExchange, deadLetterRoutingKey } = death.from.settings;
     if (deadLetterExchange === undefined) return undefined;
@@ -334,7 +348,7 @@ function refuseReserved(kind: 'queue' | 'exchange', name: string): void {
   if (name.startsWith('amq.')) throw accessRefused(`${kind} name '${name}' contains reserved prefix 'amq.*'`);
 }
 
-/** Saying nothing of the type, and saying classic, is the same. */
+/** A missing type equals the type classic. */
 function isClassic(argument: string, ...values: unknown[]): boolean {
   return argument === 'x-queue-type' && values.every((value) => value === undefined || value === 'classic');
 }
