@@ -94,7 +94,7 @@ describe('nest-amqp broker', () => {
     [['broker', '--port', 'x'], "--port must be a number from 0 to 65535, not 'x'"],
     [['broker', '--port', '65536'], "--port must be a number from 0 to 65535, not '65536'"],
     [['broker', '--prot', '1'], "Unknown option '--prot'"],
-  ])('%j is no command line: %s', async (args, message) => {
+  ])('%j is not a valid command line: %s', async (args, message) => {
     const cli = run(...args);
     expect(await cli.exited).toEqual([2, null]);
     expect(cli.errors).toContain(message);

@@ -41,7 +41,7 @@ describe('EmbeddedBroker: faults on demand', () => {
     ['end', /closed/],
     ['reset', /ECONNRESET/],
     ['mid-frame', /closed/],
-  ])('drop (%s): what is pending fails, and the connection comes back', async (kind, message) => {
+  ])('drop (%s): pending calls fail, and the connection reconnects', async (kind, message) => {
     // The delay keeps a call pending.
     broker.faults.delay(60_000);
     const pending = errorOf<ConnectionLostError>(channel.publish('', 'q', 'x'));

@@ -130,7 +130,7 @@ describe('EmbeddedBroker.restart', () => {
     ['close', /320 CONNECTION_FORCED/],
     ['end', /closed/],
     ['reset', /ECONNRESET/],
-  ])('connections end as is wished: %s', async (how, message) => {
+  ])('connections end as requested: %s', async (how, message) => {
     const lost = connection.closed;
     await restart('durable', how);
     expect((await lost)!.message).toMatch(message);

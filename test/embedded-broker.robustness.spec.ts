@@ -92,7 +92,7 @@ describe('EmbeddedBroker: robustness against clients', () => {
       'basic.getOk',
     ],
   ])(
-    'what a connection’s frames cannot hold takes no delivery tag, and nothing comes behind it: %s',
+    'a message too large for a connection’s frames uses no delivery tag, and no frame follows it: %s',
     async (_, take, name) => {
       const queue = 'gap';
       await channel.queueDeclare(queue);
@@ -144,7 +144,7 @@ describe('EmbeddedBroker: robustness against clients', () => {
       ['a list of lists', [[1], [[2]]], 1],
       ['a list of nothing', [null, null], 1],
       ['a list of which one is a death', ['a', expired('mortal', 4)], 5],
-    ])('%s: the message dies all the same', async (_, forged, count) => {
+    ])('%s: the message is still dead-lettered', async (_, forged, count) => {
       await mortal();
       await channel.publish('', 'mortal', 'x', { headers: { 'x-death': forged } });
       broker.advance(1_000);

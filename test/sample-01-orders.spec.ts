@@ -206,7 +206,7 @@ describe('sample/01-orders', () => {
   }, 60_000);
 
   it.each(['SIGTERM', 'SIGKILL'] as const)(
-    'npm start, ended by %s to its first process alone, leaves nothing',
+    'npm start leaves no process when %s ends its first process',
     async (signal) => {
       // The shell takes the place of npm and its shell; `:` prevents it from replacing itself by the program.
       const own = await startBuiltSample('01-orders', '', [

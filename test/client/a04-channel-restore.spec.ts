@@ -34,7 +34,7 @@ describe('A4 restore after a channel error', () => {
   };
 
   it.each([403, 404, 405, 406])(
-    'A4 %i: the call rejects typed; QoS, confirms and consumers are back; siblings do not notice',
+    'A4 %i: the call rejects with a typed error; QoS, confirms and consumers are restored; other channels are not affected',
     async (code) => {
       const { type, cause } = faults[code]!;
       const connection = await harness.connect();

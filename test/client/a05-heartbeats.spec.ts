@@ -111,7 +111,7 @@ describe('A5 heartbeats', () => {
     [5, 10, 5],
     [0, 7, 7],
     [7, undefined, 7],
-  ])('A5 of %p (the broker’s) and %p (ours) the smaller that is not zero counts', async (theirs, ours, negotiated) => {
+  ])('A5 of %p (the broker’s) and %p (ours) the smaller non-zero value applies', async (theirs, ours, negotiated) => {
     const { connection, peer } = await quiet(theirs, ours === undefined ? {} : { heartbeat: ours });
     expect(connectionEndpointOf(connection).link!.negotiated.heartbeat).toBe(negotiated);
     // The last two octets of tune-ok are the interval.

@@ -6,7 +6,7 @@ describe('A13 the default exchange in queue.bind', () => {
   const harness = useClientHarness();
 
   it.each(['queueBind', 'queueUnbind'] as const)(
-    'A13 %s sends it as it is, and the answer is typed',
+    'A13 %s sends the empty name unchanged, and rejects with a typed error',
     async (method) => {
       const connection = await harness.connect();
       const channel = await connection.openChannel();

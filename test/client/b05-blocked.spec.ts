@@ -43,7 +43,7 @@ describe('B5 connection.blocked', () => {
   }
 
   it(
-    'B5 publishes wait, in order and bounded; consumers go on; all flows again',
+    'B5 publishes wait in order and bounded, consumers continue; publishes follow after the block',
     async () => {
       const connection = await harness.connect({ urls: rabbit.url });
       const [channel, patient] = [
@@ -82,7 +82,7 @@ describe('B5 connection.blocked', () => {
   );
 
   it(
-    'B5 reads and acks go on: a consumer on the blocked connection gets and settles what is there',
+    'B5 reads and acks continue: a consumer on the blocked connection receives and settles the ready messages',
     async () => {
       const connection = await harness.connect({ urls: rabbit.url });
       const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
@@ -120,7 +120,7 @@ describe('B5 connection.blocked', () => {
   );
 
   it(
-    'B5 close() goes on, under its deadline, and settles what waits',
+    'B5 close() works under its deadline, and settles waiting publishes',
     async () => {
       const connection = await harness.connect({ urls: rabbit.url });
       const channel = await connection.openChannel({ confirm: true });
@@ -136,7 +136,7 @@ describe('B5 connection.blocked', () => {
   );
 
   it(
-    'B5 close() does not sit its deadline out: handlers end, their acks count, and it is over in a second or two',
+    'B5 close() ends within two seconds, before its deadline: handlers end, and their acks take effect',
     async () => {
       const connection = await harness.connect({ urls: rabbit.url });
       const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
@@ -175,7 +175,7 @@ describe('B5 connection.blocked', () => {
   );
 
   it(
-    'B5 a connection that is lost while blocked is not blocked when it is back',
+    'B5 a connection that is lost while blocked is not blocked after the reconnect',
     async () => {
       const { connection, proxy } = await harness.connectThroughProxy({}, rabbit.port);
       const channel = await connection.openChannel({ confirm: true });

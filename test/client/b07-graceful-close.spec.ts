@@ -25,7 +25,7 @@ describe('B7 graceful close', () => {
   }
 
   it.each(['channel', 'connection'] as const)(
-    'B7 %s.close() cancels, awaits the handlers that run, and flushes their acks',
+    'B7 %s.close() cancels consumers, awaits running handlers, and flushes their acks',
     async (what) => {
       const connection = await harness.connect();
       const channel = await connection.openChannel({ confirm: true, prefetch: 3 });

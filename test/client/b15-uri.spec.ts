@@ -60,7 +60,7 @@ describe('B15 the URI of the AMQP specification', () => {
     ['a number that is none', 'amqp://host?heartbeat=soon', /heartbeat must be a whole number/],
     ['a question mark in the password', 'amqp://user:12?34@host', /%3F/],
     ['a slash in the password', 'amqp://user:12/34@host', /%2F/],
-  ])('B15 %s is an error that says what to do', (_, uri, message) => {
+  ])('B15 %s is an error with a remedy', (_, uri, message) => {
     expect(() => parseUri(uri)).toThrow(ConfigurationError);
     expect(() => parseUri(uri)).toThrow(message);
   });

@@ -79,7 +79,7 @@ describe('K2 the end of a channel', () => {
   });
 
   it.each(['channel', 'connection'] as const)(
-    'K2.6 %s.close({ timeout }) counts, though the channel closes with a longer deadline',
+    'K2.6 %s.close({ timeout }) applies although the channel already closes with a longer deadline',
     async (what) => {
       const { peer, channel, connection } = await onPeer();
       const long = channel.close({ timeout: 600_000 });
@@ -101,7 +101,7 @@ describe('K2 the end of a channel', () => {
   });
 
   it.each(['channel', 'connection'] as const)(
-    'K2.9 %s.close() in the channel’s own handler does not wait for that handler, but for the others',
+    'K2.9 %s.close() in a handler of the channel waits only for the other handlers',
     async (what) => {
       const connection = await harness.connect();
       const channel = await connection.openChannel({ confirm: true });

@@ -227,7 +227,7 @@ describe('K2 the end of a consumer', () => {
   });
 
   it.each(['the broker cancels it', 'the link is lost'] as const)(
-    'K2.8 no-ack, and %s: the backlog is handled, for it is nowhere else',
+    'K2.8 no-ack, and %s: the backlog is handled, since the broker no longer has it',
     async (what) => {
       const { release, handler, inbox: seen } = heldHandler();
       const { peer, channel, number } = await consuming(handler, { concurrency: 1, noAck: true });
@@ -367,7 +367,7 @@ describe('K2 the end of a consumer', () => {
   });
 
   it.each([false, true])(
-    'K2.8 a consumer that was given up keeps what comes until its late cancel-ok, noAck %s',
+    'K2.8 an aborted consumer keeps its deliveries until its late cancel-ok, noAck %s',
     async (noAck) => {
       const server = await harness.server(async (peer) => {
         await peer.handshake();

@@ -44,7 +44,7 @@ describe('K6 6.3 deliveries without another bound', () => {
     ['no-ack', { noAck: true }],
     ['no-ack, one handler at a time', { noAck: true, concurrency: 1 }],
     ['a prefetch of 0', {}],
-  ])('K6 6.3 handlers that take their time, %s: no more of them than the bound lets in', async (_, options) => {
+  ])('K6 6.3 slow handlers, %s: the bound limits how many run', async (_, options) => {
     const { queue, connection, channel } = await full(200, MIB);
     const inbox = new Inbox<Delivery>();
     let end: () => void = () => undefined;

@@ -165,7 +165,7 @@ describe('K7 the specification, to the letter', () => {
     [1, 1],
     [5, 4],
     [0, 1],
-  ])('K7 delivery tag %d and then %d: 503, for they must grow', async (...tags) => {
+  ])('K7 delivery tag %d and then %d: refused with 503, since tags must grow', async (...tags) => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();
       const channel = await peer.acceptChannel();

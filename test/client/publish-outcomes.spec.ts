@@ -180,7 +180,7 @@ describe('K5 the reported outcome is the real one', () => {
     ['first', 0],
     ['in the middle', 100],
     ['last', COUNT - 1],
-  ])('K5.4 200 in flight, one to a missing exchange, %s: those behind it arrive, once and in order', async (_, at) => {
+  ])('K5.4 200 in flight, one to a missing exchange, %s: later ones arrive once and in order', async (_, at) => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -280,7 +280,7 @@ describe('K5 the reported outcome is the real one', () => {
     ["user_id property set to 'me' but authenticated user was 'you'", '', 'k', { userId: 'me' }],
     ["invalid expiration 'soon': {parse_error,...}", '', 'k', { expiration: 'soon' }],
     ['message size 4 is larger than configured max size 3', '', 'k', {}],
-  ])('K5.4 what the broker says tells whose fault it was: %s', async (text, exchange, key, properties) => {
+  ])('K5.4 the broker’s error text identifies the refused publish: %s', async (text, exchange, key, properties) => {
     const { connection, seen } = await closedWith(text, 3, 0, 1);
     const channel = await connection.openChannel({ confirm: true });
     const before = errorOf(channel.publish(text.startsWith('access to topic') ? 'x' : '', 'before', ''));

@@ -236,7 +236,7 @@ describe('K3.4 a silent peer', () => {
   const harness = useClientHarness();
 
   it.each([1, 100, 499, 700, 1_999])(
-    'K3.4 is noticed two intervals after its last byte, which came at %d ms',
+    'K3.4 is noticed two intervals after its last byte, which arrived at %d ms',
     async (at) => {
       const clock = new ManualClock();
       const server = await harness.server(async (peer) => {

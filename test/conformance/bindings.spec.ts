@@ -7,12 +7,12 @@ describe('bindings', () => {
 
   it.each<[string, (lab: Lab, channel: Channel) => Promise<unknown>, string]>([
     [
-      'a queue that is not there',
+      'an unknown queue',
       (_, channel) => channel.queueBind('not.there', 'amq.direct', 'k'),
       "channel 404 by queue.bind: NOT_FOUND - no queue 'not.there' in vhost '/'",
     ],
     [
-      'an exchange that is not there',
+      'an unknown exchange',
       async (lab, channel) => channel.queueBind(await lab.queue(channel), 'not.there', 'k'),
       "channel 404 by queue.bind: NOT_FOUND - no exchange 'not.there' in vhost '/'",
     ],
@@ -22,12 +22,12 @@ describe('bindings', () => {
       'channel 403 by queue.bind: ACCESS_REFUSED - operation not permitted on the default exchange',
     ],
     [
-      'a destination exchange that is not there',
+      'an unknown destination exchange',
       (_, channel) => channel.exchangeBind('not.there', 'amq.direct', 'k'),
       "channel 404 by exchange.bind: NOT_FOUND - no exchange 'not.there' in vhost '/'",
     ],
     [
-      'a source exchange that is not there',
+      'an unknown source exchange',
       (_, channel) => channel.exchangeBind('amq.direct', 'not.there', 'k'),
       "channel 404 by exchange.bind: NOT_FOUND - no exchange 'not.there' in vhost '/'",
     ],
@@ -56,7 +56,7 @@ describe('bindings', () => {
       'channel 406 by queue.bind: PRECONDITION_FAILED - Invalid x-match field value <<"some">>; expected all, any, all-with-x, or any-with-x',
     ],
     [
-      'a headers binding whose x-match is no string',
+      'a headers binding whose x-match is not a string',
       async (lab, channel) =>
         channel.queueBind(await lab.queue(channel), 'amq.headers', '', { arguments: { 'x-match': 5 } }),
       'channel 406 by queue.bind: PRECONDITION_FAILED - Invalid x-match field type signedint (value 5); expected longstr',
@@ -89,17 +89,11 @@ describe('bindings', () => {
   });
 
   it.each<[string, (lab: Lab, channel: Channel) => Promise<unknown>]>([
-    [
-      'a binding that is not there',
-      async (lab, channel) => channel.queueUnbind(await lab.queue(channel), 'amq.direct', 'k'),
-    ],
-    ['a queue that is not there', (_, channel) => channel.queueUnbind('not.there', 'amq.direct', 'k')],
-    [
-      'an exchange that is not there',
-      async (lab, channel) => channel.queueUnbind(await lab.queue(channel), 'not.there', 'k'),
-    ],
-    ['exchanges that are not there', (_, channel) => channel.exchangeUnbind('not.there', 'neither', 'k')],
-  ])('to unbind %s is no error', async (_, act) => {
+    ['an unknown binding', async (lab, channel) => channel.queueUnbind(await lab.queue(channel), 'amq.direct', 'k')],
+    ['an unknown queue', (_, channel) => channel.queueUnbind('not.there', 'amq.direct', 'k')],
+    ['an unknown exchange', async (lab, channel) => channel.queueUnbind(await lab.queue(channel), 'not.there', 'k')],
+    ['unknown exchanges', (_, channel) => channel.exchangeUnbind('not.there', 'neither', 'k')],
+  ])('to unbind %s is not an error', async (_, act) => {
     const channel = await lab.channel();
     await act(lab, channel);
     expect(channel.isOpen).toBe(true);

@@ -14,7 +14,7 @@ describe('consuming', () => {
 
   it.each<[string, (lab: Lab, channel: Channel) => Promise<unknown>, string]>([
     [
-      'an exclusive consumer where there is one',
+      'an exclusive consumer beside another consumer',
       async (lab, channel) => {
         const queue = await lab.queue(channel);
         await channel.basicConsume(queue, () => 0);
@@ -40,7 +40,7 @@ describe('consuming', () => {
       "channel 403 by basic.consume: ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use",
     ],
     [
-      'an x-priority that is no number',
+      'an x-priority that is not a number',
       async (lab, channel) =>
         channel.basicConsume(await lab.queue(channel), () => 0, { arguments: { 'x-priority': 'high' } }),
       `channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': "expected integer, got longstr"`,
@@ -58,7 +58,7 @@ describe('consuming', () => {
       `channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/': "expected integer, got ${type}"`,
     ]),
     [
-      'an x-stream-offset where there is no stream',
+      'an x-stream-offset on a classic queue',
       async (lab, channel) =>
         channel.basicConsume(await lab.queue(channel), () => 0, { arguments: { 'x-stream-offset': 'first' } }),
       "channel 406 by basic.consume: PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q' in vhost '/' of queue type rabbit_classic_queue",

@@ -259,7 +259,7 @@ describe('dead letters', () => {
       ['of 8 bits', { count: typed('int8', 127) }, 128],
       ['without a sign', { count: typed('uint32', 7) }, 8],
       ['below zero', { count: -5 }, -4],
-    ])('a count %s counts up', async (_, count, expected) => {
+    ])('a count %s is raised', async (_, count, expected) => {
       const all = await deathsWith((queue) => [{ queue, reason: 'expired', ...count }]);
       expect(all).toEqual(unless4([{ ...own, count: expected }]));
     });

@@ -17,7 +17,7 @@ describe('exchanges', () => {
     ['amq.topic', 'topic'],
     ['amq.headers', 'headers'],
     ['amq.match', 'headers'],
-  ])('%s is there, durable, of type %s', async (name, type) => {
+  ])('%s exists, durable, of type %s', async (name, type) => {
     const channel = await lab.channel();
     await channel.exchangeDeclare(name, type, { durable: true });
     await channel.exchangeDeclare(name, type, { passive: true });
@@ -25,7 +25,7 @@ describe('exchanges', () => {
 
   it.each<[string, (lab: Lab, channel: Channel) => Promise<unknown>, string]>([
     [
-      'a passive declaration of one that is not there',
+      'a passive declaration of an unknown exchange',
       (_, channel) => channel.exchangeDeclare('not.there', 'direct', { passive: true }),
       "channel 404 by exchange.declare: NOT_FOUND - no exchange 'not.there' in vhost '/'",
     ],
@@ -52,7 +52,7 @@ describe('exchanges', () => {
       "channel 406 by exchange.declare: PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'x' in vhost '/': received 'true' but current is 'false'",
     ],
     [
-      'an alternate exchange that was not there',
+      'an added alternate exchange',
       async (lab, channel) =>
         channel.exchangeDeclare(await lab.exchange(channel), 'direct', {
           durable: false,
@@ -61,7 +61,7 @@ describe('exchanges', () => {
       "channel 406 by exchange.declare: PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'x' in vhost '/': received the value 'other' of type 'longstr' but current is none",
     ],
     [
-      'an alternate exchange that is no more',
+      'a missing alternate exchange',
       async (lab, channel) =>
         channel.exchangeDeclare(
           await lab.exchange(channel, 'direct', { arguments: { 'alternate-exchange': 'other' } }),
@@ -81,7 +81,7 @@ describe('exchanges', () => {
       "channel 406 by exchange.declare: PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'x' in vhost '/': received 'another' but current is 'other'",
     ],
     [
-      'an alternate exchange that is no string',
+      'an alternate exchange that is not a string',
       (lab, channel) => lab.exchange(channel, 'direct', { arguments: { 'alternate-exchange': 5 } }),
       "channel 406 by exchange.declare: PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' in exchange 'x' in vhost '/'",
     ],
@@ -132,7 +132,7 @@ describe('exchanges', () => {
       "channel 403 by exchange.delete: ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed",
     ],
     [
-      'one in use, if unused',
+      'an exchange in use, if unused',
       async (lab, channel) => {
         const name = await lab.exchange(channel);
         await channel.queueBind(await lab.queue(channel), name);
@@ -170,7 +170,7 @@ describe('exchanges', () => {
   it.each<[string, (channel: Channel, queue: string, exchange: string) => Promise<unknown>]>([
     ['its last binding is removed', (channel, queue, exchange) => channel.queueUnbind(queue, exchange, 'k')],
     ['its last queue is deleted', (channel, queue) => channel.queueDelete(queue)],
-  ])('an auto-delete exchange goes when %s', async (_, act) => {
+  ])('an auto-delete exchange is deleted when %s', async (_, act) => {
     const channel = await lab.channel();
     const [exchange, queue] = [await lab.exchange(channel, 'direct', { autoDelete: true }), await lab.queue(channel)];
     await channel.exchangeDeclare(exchange, 'direct', { passive: true });

@@ -67,7 +67,7 @@ describe('frames and states', () => {
       /^connection 504 by channel.open: CHANNEL_ERROR - second 'channel.open' seen$/,
     ],
     [
-      'connection.close-ok that nobody has asked for',
+      'connection.close-ok without a close',
       (c) => c.send(0, 'connection.closeOk'),
       /^connection 504 by connection.closeOk: CHANNEL_ERROR - unexpected method in connection state running$/,
     ],
@@ -290,7 +290,7 @@ describe('frames and states', () => {
   });
 
   it.each(['queue.bind', 'basic.consume', 'basic.get', 'queue.purge', 'queue.delete'] as const)(
-    '%s without a name where none was declared',
+    '%s without a name when the channel has declared no queue',
     async (method) => {
       const client = await lab.raw();
       client.send(1, method);

@@ -11,7 +11,7 @@ describe('the opening of a connection', () => {
     ['AMQP 0-10', amqp(1, 1, 0, 10)],
     ['AMQP 0-9 without the 1', amqp(0, 0, 9, 9)],
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
-  ])('%s is answered with the version that is spoken, and the end', async (_, header) => {
+  ])('%s is answered with the supported version and the end of the connection', async (_, header) => {
     const client = await lab.dial();
     const bytes = client.bytesToEnd();
     client.raw(header);
@@ -171,7 +171,7 @@ describe('the opening of a connection', () => {
   it.each([
     ['exactly as large as agreed', 4088],
     ['eight bytes larger, as some clients send them,', 4096],
-  ])('a frame that is %s is taken', async (_, size) => {
+  ])('a frame that is %s is accepted', async (_, size) => {
     const client = await lab.raw({ tuneOk: { frameMax: 4096 } });
     const queue = lab.name();
     client.send(1, 'queue.declare', { queue });

@@ -54,7 +54,7 @@ describe('limits and times', () => {
     });
 
     it.each(['reject-publish', 'reject-publish-dlx'])(
-      '%s nacks what does not fit, and keeps what is there',
+      '%s nacks messages that do not fit, and keeps the existing ones',
       async (overflow) => {
         const channel = await lab.channel({ confirm: true });
         const queue = await lab.queue(channel, { arguments: { 'x-max-length': 2, 'x-overflow': overflow } });

@@ -105,7 +105,7 @@ describe('messages arrive as they were sent', () => {
       },
     ],
     [
-      'what a quorum queue delivers again',
+      'a redelivery of a quorum queue',
       async (lab) => {
         const [publisher, channel] = await lab.channels();
         const queue = await lab.queue(publisher, { durable: true, arguments: { 'x-queue-type': 'quorum' } });

@@ -45,7 +45,7 @@ describe('queues', () => {
     ['as it is', { exclusive: true }],
     ['otherwise', { exclusive: true, durable: true, arguments: { 'x-max-length': 1 } }],
     ['without exclusive, by another connection', {}],
-  ])('K8 does not declare the name that it has made up: %s', async (_, options) => {
+  ])('K8 refuses a declaration under a generated name: %s', async (_, options) => {
     const owner = await lab.raw();
     owner.send(1, 'queue.declare', { queue: '', exclusive: true });
     const { queue } = (await owner.expect('queue.declareOk')).args;
@@ -114,13 +114,13 @@ describe('queues', () => {
       "inequivalent arg 'x-dead-letter-exchange' for queue 'q' in vhost '/': received 'b' but current is 'a'",
     ],
     [
-      'an argument more',
+      'an additional argument',
       {},
       { arguments: { 'x-max-length': 5 } },
       "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received the value '5' of type 'signedint' but current is none",
     ],
     [
-      'an argument less',
+      'a missing argument',
       { arguments: { 'x-max-length': 5 } },
       {},
       "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received none but current is the value '5' of type 'signedint'",
@@ -174,7 +174,7 @@ describe('queues', () => {
       "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': {value_negative,-1}",
     ],
     [
-      'x-message-ttl that is no number',
+      'x-message-ttl that is not a number',
       { 'x-message-ttl': 'x' },
       `invalid arg 'x-message-ttl' for queue 'q' in vhost '/': "expected integer, got longstr"`,
     ],
@@ -195,7 +195,7 @@ describe('queues', () => {
       "invalid arg 'x-max-length' for queue 'q' in vhost '/': {value_negative,-1}",
     ],
     [
-      'x-max-length that is no number',
+      'x-max-length that is not a number',
       { 'x-max-length': true },
       `invalid arg 'x-max-length' for queue 'q' in vhost '/': "expected integer, got bool"`,
     ],
@@ -220,12 +220,12 @@ describe('queues', () => {
       "invalid arg 'x-overflow' for queue 'q' in vhost '/': invalid_overflow",
     ],
     [
-      'x-overflow that is no string',
+      'x-overflow that is not a string',
       { 'x-overflow': 1 },
       "invalid arg 'x-overflow' for queue 'q' in vhost '/': {unacceptable_type,signedint}",
     ],
     [
-      'x-dead-letter-exchange that is no string',
+      'x-dead-letter-exchange that is not a string',
       { 'x-dead-letter-exchange': 1 },
       "invalid type 'signedint' for arg 'x-dead-letter-exchange' in queue 'q' in vhost '/'",
     ],
@@ -235,12 +235,12 @@ describe('queues', () => {
       "invalid arg 'x-dead-letter-routing-key' for queue 'q' in vhost '/': routing_key_but_no_dlx_defined",
     ],
     [
-      'x-dead-letter-routing-key that is no string',
+      'x-dead-letter-routing-key that is not a string',
       { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 5 },
       "invalid arg 'x-dead-letter-routing-key' for queue 'q' in vhost '/': {unacceptable_type,signedint}",
     ],
     [
-      'x-single-active-consumer that is no boolean',
+      'x-single-active-consumer that is not a boolean',
       { 'x-single-active-consumer': 'yes' },
       "invalid arg 'x-single-active-consumer' for queue 'q' in vhost '/': {unacceptable_type,longstr}",
     ],
@@ -269,14 +269,14 @@ describe('queues', () => {
     ['x-queue-mode lazy', { 'x-queue-mode': 'lazy' }],
     ['x-dead-letter-exchange of an exchange that is not there', { 'x-dead-letter-exchange': 'not.there' }],
     ['arguments that it does not know', { mine: 'yes', 'x-mine': 1 }],
-  ])('takes %s', async (_, args) => {
+  ])('accepts %s', async (_, args) => {
     const channel = await lab.channel();
     await channel.queueDeclare(lab.name(), { durable: true, arguments: args });
   });
 
   it.each<[string, (lab: Lab, channel: Channel) => Promise<unknown>, string]>([
     [
-      'a passive declaration of one that is not there',
+      'a passive declaration of an unknown queue',
       (_, channel) => channel.queueDeclare('not.there', { passive: true }),
       "channel 404 by queue.declare: NOT_FOUND - no queue 'not.there' in vhost '/'",
     ],
@@ -286,22 +286,22 @@ describe('queues', () => {
       "channel 403 by queue.declare: ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
     ],
     [
-      'to purge one that is not there',
+      'to purge an unknown queue',
       (_, channel) => channel.queuePurge('not.there'),
       "channel 404 by queue.purge: NOT_FOUND - no queue 'not.there' in vhost '/'",
     ],
     [
-      'to get from one that is not there',
+      'to get from an unknown queue',
       (_, channel) => channel.basicGet('not.there'),
       "channel 404 by basic.get: NOT_FOUND - no queue 'not.there' in vhost '/'",
     ],
     [
-      'to consume from one that is not there',
+      'to consume from an unknown queue',
       (_, channel) => channel.basicConsume('not.there', () => undefined),
       "channel 404 by basic.consume: NOT_FOUND - no queue 'not.there' in vhost '/'",
     ],
     [
-      'to delete one with consumers, if unused',
+      'to delete a queue with consumers, if unused',
       async (lab, channel) => {
         const name = await lab.queue(channel);
         await channel.basicConsume(name, () => undefined);
@@ -310,7 +310,7 @@ describe('queues', () => {
       "channel 406 by queue.delete: PRECONDITION_FAILED - queue 'q' in vhost '/' in use",
     ],
     [
-      'to delete one with messages, if empty',
+      'to delete a queue with messages, if empty',
       async (lab, channel) => {
         const name = await lab.queue(channel);
         await channel.publish('', name, 'x');
@@ -442,7 +442,7 @@ describe('queues', () => {
 
   describe('arguments named like properties of JavaScript objects', () => {
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
-      '%s is one that it does not know',
+      '%s is an unknown argument',
       async (name) => {
         const args = Object.defineProperty({}, name, { value: 5, enumerable: true }) as FieldTable;
         const client = await lab.raw();
@@ -487,7 +487,7 @@ describe('queues', () => {
       ['x-max-length', 'double'],
       ['x-max-length-bytes', 'double'],
       ['x-max-priority', 'double'],
-    ])('%s: a %s is no integer', async (argument, kind) => {
+    ])('%s: a %s is not an integer', async (argument, kind) => {
       const channel = await lab.channel();
       const declared = channel.queueDeclare(lab.name(), { arguments: { [argument]: typed(kind, 10) } });
       expect(await lab.refusal(declared)).toBe(
@@ -554,7 +554,7 @@ describe('queues', () => {
       ['basic.consume', (client, queue) => client.send(1, 'basic.consume', { queue, consumerTag: 'c' }), 'queue'],
       ['queue.purge', (client, queue) => client.send(1, 'queue.purge', { queue }), 'queue'],
       ['basic.publish', (client, exchange) => client.publish(1, { exchange }), 'exchange'],
-    ])('%s looks for a name that has them', async (method, send, kind) => {
+    ])('%s keeps CR and LF in the name that it looks up', async (method, send, kind) => {
       const client = await lab.raw();
       const name = lab.name();
       const dirty = `${name.slice(0, -1)}\r\n${name.slice(-1)}`;

@@ -25,7 +25,7 @@ describe('quorum queues', () => {
       { arguments: { 'x-queue-mode': 'lazy' } },
       "invalid arg 'x-queue-mode' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue",
     ],
-  ])('are not: %s', async (_, options, text) => {
+  ])('refuse: %s', async (_, options, text) => {
     const channel = await lab.channel();
     const args = { 'x-queue-type': 'quorum', ...options.arguments };
     const declared = channel.queueDeclare(lab.name(), { durable: true, ...options, arguments: args });
@@ -119,7 +119,7 @@ describe('quorum queues', () => {
         return lab.version < 4 ? lab.refusal(channel.basicConsume(queue, () => 0)) : 'connection 540';
       },
     ],
-  ])('have no %s', async (_, act) => {
+  ])('do not support %s', async (_, act) => {
     const channel = await lab.channel();
     const queue = await quorum(channel);
     expect(await act(lab, queue)).toMatch(

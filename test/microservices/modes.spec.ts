@@ -210,7 +210,7 @@ describe('Wildcards', () => {
     ['256 bytes of words', 'a'.repeat(256)],
     ['256 bytes that are 128 characters', 'ä'.repeat(128)],
     ['2 MB of dots', '.'.repeat(2_000_000)],
-  ])('N4.5 match no pattern of %s, as no routing key is that long', async (_, pattern) => {
+  ])('N4.5 match no pattern of %s, since no routing key is that long', async (_, pattern) => {
     const options = { queue: harness.name('topic'), wildcards: true };
 
     @Controller()

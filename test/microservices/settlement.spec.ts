@@ -78,7 +78,7 @@ describe('An event', () => {
     ['resolves', async () => 'a value'],
     ['completes with values', () => of(1, 2)],
     ['completes without one', () => EMPTY],
-  ])('whose handler %s is acknowledged, once it has', async (_, handle) => {
+  ])('whose handler %s is acknowledged afterwards', async (_, handle) => {
     const { queue, app, goesOn } = await tell(handle);
     await goesOn();
     await app.close();
@@ -219,7 +219,7 @@ describe('A handler', () => {
     ['context.reject({ requeue: true })', (context) => context.reject({ requeue: true })],
     ['channel.nack(message)', (context) => context.getChannelRef().nack(context.getMessage())],
     ['channel.reject(message)', (context) => context.getChannelRef().reject(context.getMessage())],
-  ])('has its message back after %s', async (_, giveBack) => {
+  ])('receives its message again after %s', async (_, giveBack) => {
     const redelivered: boolean[] = [];
     const { goesOn } = await tell((_data, context) => {
       redelivered.push(context.getMessage().fields.redelivered);
@@ -302,7 +302,7 @@ describe('A message', () => {
     ['without a body', ''],
     ['whose pattern is nested without end', `{"pattern":${'['.repeat(20_000)}${']'.repeat(20_000)},"data":1}`],
     ['with a pattern of many keys', JSON.stringify({ pattern: Object.fromEntries(Array.from({ length: 999 }, (_, n) => [n, n])) })], // prettier-ignore
-  ])('%s is parked at once, as it came, and the queue goes on', async (_, body) => {
+  ])('%s is parked at once, unchanged, and the queue is still served', async (_, body) => {
     const { queue, goesOn } = await tell(() => {});
     await publish(queue, body, { messageId: 'odd' });
     await goesOn();

@@ -170,13 +170,13 @@ describe('queue names', () => {
   it.each([
     ['an empty name', { useFactory: () => '' }, 'Its useFactory made an empty name'],
     [
-      'a setting that is missing',
+      'a missing setting',
       { inject: [Config], useFactory: (config: Config) => config.get('BILLING_QUEUE') },
       'Its useFactory made no name but a value of type undefined',
     ],
     ['no name at all', '', 'Its queue has no name'],
     [
-      'a provider that is not there',
+      'an unknown provider',
       { inject: ['nobody'], useFactory: () => 'x' },
       /^Billing\.onOrder cannot be a consumer: .*nobody/,
     ],
@@ -189,7 +189,7 @@ describe('queue names', () => {
       },
       "Billing.onOrder cannot be a consumer: its queue's name could not be made: no config",
     ],
-  ])('%s fails the start, and says whose it is', async (_, source, message) => {
+  ])('%s fails the start, and the error names the consumer', async (_, source, message) => {
     const { app } = start(source, {}, nest.name());
     await expect(app).rejects.toThrow(InvalidConsumerError);
     await expect(app).rejects.toThrow('Billing.onOrder cannot be a consumer: ');

@@ -51,7 +51,7 @@ describe('a message whose history is too large', () => {
   it.each([
     ['headers of 131 KB', large],
     ['a CC header of 63 arrays', deep],
-  ])('N1 1.1: %s: it is parked, and holds up nobody', async (_, properties) => {
+  ])('N1 1.1: %s: it is parked, and does not delay others', async (_, properties) => {
     const queue = failing.queue();
     const good = new Inbox();
     const { app, failures } = await failing.start(queue, { retry: soon, prefetch: 10 }, (payload) => {

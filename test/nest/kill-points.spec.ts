@@ -75,7 +75,7 @@ describe('a process that is killed', () => {
 
   describe.each(['retry', 'park'])('during the %s of a message', (task) => {
     it.each([...declaring, ...points])(
-      'at %s, %s: the message is parked in the end, with its failure',
+      'at %s, %s: the message is finally parked, with its failure',
       async (event, delay) => {
         const queue = newQueue();
         await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });

@@ -536,7 +536,7 @@ describe('retry', () => {
     it.each([
       ['retry.50', { 'x-message-ttl': 50 }],
       ['parked', { 'x-delivery-limit': 2 ** 31 - 1 }],
-    ])('a missing queue, <queue>.%s, fails the start and is told with its declaration', async (missing, args) => {
+    ])('a missing queue, <queue>.%s, fails the start, and the error shows its declaration', async (missing, args) => {
       const queue = queueWith();
       await leaveQueuesOf(queue);
       await nest.channel.queueDelete(`${queue}.${missing}`);

@@ -96,18 +96,21 @@ describe('@AmqpRpc()', () => {
       'too far',
     ],
     ['returns what cannot be sent', () => 1n, 'SerializationError', 'BigInt'],
-  ])('answers with the error when the handler %s, once, and is done with it', async (_, answer, name, message) => {
-    const { ask, queue, app, handled, failures } = await start(answer);
-    const asking = ask('how much');
-    await expect(asking).rejects.toThrow(RpcRemoteError);
-    await expect(asking).rejects.toMatchObject({ remoteName: name, message: expect.stringContaining(message) });
-    expect(await failures.next()).toMatchObject({ queue, attempt: 1, decision: 'answer', cause: { name } });
-    expect(nest.lines.with('answered with the error')).toHaveLength(1);
-    await nest.close(app);
-    expect(handled.all).toHaveLength(1);
-    expect(await nest.ready(queue)).toBe(0);
-    expect(await nest.ready(`${queue}.parked`)).toBe(0);
-  });
+  ])(
+    'answers once with the error when the handler %s, and acknowledges the request',
+    async (_, answer, name, message) => {
+      const { ask, queue, app, handled, failures } = await start(answer);
+      const asking = ask('how much');
+      await expect(asking).rejects.toThrow(RpcRemoteError);
+      await expect(asking).rejects.toMatchObject({ remoteName: name, message: expect.stringContaining(message) });
+      expect(await failures.next()).toMatchObject({ queue, attempt: 1, decision: 'answer', cause: { name } });
+      expect(nest.lines.with('answered with the error')).toHaveLength(1);
+      await nest.close(app);
+      expect(handled.all).toHaveLength(1);
+      expect(await nest.ready(queue)).toBe(0);
+      expect(await nest.ready(`${queue}.parked`)).toBe(0);
+    },
+  );
 
   it('answers with the error of a guard or a pipe', async () => {
     const queue = nest.name('rpc');

@@ -23,7 +23,7 @@ describe('SIGTERM with 1,000 messages in flight', () => {
   }, 120_000);
 
   it.each(['standalone', 'http', 'hybrid'])(
-    'each is handled or back in its queue: none is lost, none handled twice, in an application that is %s',
+    'each is handled or requeued: none is lost, none handled twice, in an application of kind %s',
     async (mode) => {
       const [queue, done] = [nest.name('orders'), nest.name('done')];
       await nest.channel.queueDeclare(queue);

@@ -165,7 +165,7 @@ describe("startup: 'background'", () => {
     ['maxWaiting: 0', { maxWaiting: 0 }],
     ['maxWaitingBytes: 2', { maxWaitingBytes: 2 }],
   ] satisfies [string, AmqpModuleOptions['publishing']][])(
-    'refuses publishes meanwhile with %s',
+    'refuses publishes before the start with %s',
     async (_, publishing) => {
       const { proxy, url } = await nest.proxy();
       proxy.refuse();

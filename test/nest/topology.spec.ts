@@ -107,13 +107,13 @@ describe('topology', () => {
       { argument: 'x-message-ttl', expected: '1000', actual: '2000' },
     ],
     [
-      'an argument that is not asked for',
+      'an additional argument at the broker',
       (name) => ({ queues: [classicQueue(name)] }),
       (channel, name) => channel.queueDeclare(name, { arguments: { 'x-max-length': 7 } }),
       { argument: 'x-max-length', expected: 'none', actual: '7' },
     ],
     [
-      'an argument that is not there',
+      'an argument that the broker does not have',
       (name) => ({ queues: [quorumQueue(name, { deadLetterExchange: 'failed' })] }),
       (channel, name) => channel.queueDeclare(name, { arguments: { 'x-queue-type': 'quorum' } }),
       { argument: 'x-dead-letter-exchange', expected: 'failed', actual: 'none' },
@@ -142,7 +142,7 @@ describe('topology', () => {
       (channel, name) => channel.exchangeDeclare(name, 'topic'),
       { argument: 'alternate-exchange', expected: 'lost', actual: 'none' },
     ],
-  ])('tells of a mismatch in %s, and deletes nothing', async (_, topology, declareOther, mismatch) => {
+  ])('reports a mismatch in %s, and deletes nothing', async (_, topology, declareOther, mismatch) => {
     const name = nest.name();
     await declareOther(nest.channel, name);
     const starting = nest.start({}, { topology: topology(name) });
@@ -221,7 +221,7 @@ describe('topology', () => {
     it.each<[string, (name: string) => TopologyOptions]>([
       ['queue', (name) => ({ queues: [quorumQueue(name)] })],
       ['exchange', (name) => ({ exchanges: [topicExchange(name)] })],
-    ])('fails the start for a missing %s, by name, and does not create it', async (kind, topology) => {
+    ])('fails the start with the name of a missing %s, and does not create it', async (kind, topology) => {
       const name = nest.name();
       const starting = nest.start({}, { topology: { declare: 'verify', ...topology(name) } });
       const error = await starting.catch((reason: unknown) => reason);

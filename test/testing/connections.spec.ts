@@ -195,7 +195,7 @@ describe('AmqpTestingModule', () => {
   });
 
   it.each(['before', 'after'])(
-    "imported %s the application's, closes the broker after the connections",
+    "imported %s the application's modules, closes the broker after the connections",
     async (place) => {
       const amqp = AmqpModule.forRoot({ url: nowhere, topology });
       const imports = [amqp, AmqpTestingModule.forRoot()];

@@ -1,11 +1,11 @@
 /**
- * An application that kills itself, as by `kill -9`, at one point on a message's way. Run by kill-points.spec.ts, with
- * the library that it has compiled; so it is plain JavaScript.
+ * An application that kills itself with SIGKILL at one point of a message's route. kill-points.spec.ts runs it with the library
+ * that it has compiled, so this file is plain JavaScript.
  *
  *     node killed-app.mjs <folder of the compiled library> <the broker's URL> <queue> <task> <event> <delay>
  *
- * It dies with the first `event` (publish, confirm, settle) of its client, or when it is about to declare the delay or
- * parked queue (declare): at once, so that nothing of it has left the process yet, or one turn later, when it has.
+ * The process dies at the first `event` (publish, confirm, settle) of its client, or before it declares the delay or parked
+ * queue (declare): at once, before the bytes of the event have left the process, or one turn later, after they have.
  */
 import 'reflect-metadata';
 import { Socket } from 'node:net';
