@@ -8,6 +8,7 @@ import {
 } from '../../lib/client/index.js';
 import { environmentOf, type Environment } from '../common/environment.js';
 import type { FieldLogger } from '../common/field-logger.js';
+import { UntilClosed } from '../common/until-closed.js';
 import { mayPass } from '../connection/may-pass.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
@@ -103,8 +104,8 @@ export class OwnConnection implements ConnectionSource {
   readonly topology: TopologyOptions;
   failure: Error | undefined;
   private readonly options: ConnectionOptions;
-  private current: Connection | undefined;
-  private closing: Connection | undefined;
+  private readonly current = new UntilClosed<Connection>();
+  private readonly closing = new UntilClosed<Connection>();
 
   /** @param side of a client, `open()` rejects when an attempt fails, while the connection keeps trying */
   constructor(
@@ -140,28 +141,22 @@ export class OwnConnection implements ConnectionSource {
   }
 
   async close(timeout?: number): Promise<void> {
+    if (this.current.value) this.closing.use(this.current.value);
+    this.current.forget();
     // An earlier call may still be closing it, and both wait.
-    this.closing = this.current ?? this.closing;
-    this.current = undefined;
-    await this.closing?.close(timeout === undefined ? {} : { timeout });
+    await this.closing.value?.close(timeout === undefined ? {} : { timeout });
   }
 
   private begin(): Connection {
-    if (this.current) return this.current;
+    if (this.current.value) return this.current.value;
     const hopeless = new AbortController();
-    const connection = createConnection({ ...this.options, signal: hopeless.signal });
     this.failure = undefined;
-    this.current = connection;
-    connection
+    return this.current
+      .use(createConnection({ ...this.options, signal: hopeless.signal }))
       .on('connected', () => (this.failure = undefined))
       .on('reconnectFailed', (error) => {
         this.failure = error;
         if (!mayPass(error)) hopeless.abort(error);
-      })
-      .on('closed', () => {
-        if (this.current === connection) this.current = undefined;
-        if (this.closing === connection) this.closing = undefined;
       });
-    return connection;
   }
 }

@@ -1,4 +1,5 @@
 import type { BasicPublishOptions, Channel, ChannelOptions } from '../../lib/client/index.js';
+import { UntilClosed } from '../common/until-closed.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 
@@ -9,7 +10,7 @@ import type { CheckedPublisherOptions } from './publisher-options.js';
  * earlier publishes without an answer.
  */
 export class PublisherChannel {
-  private channel: Channel | undefined;
+  private readonly channel = new UntilClosed<Channel>();
 
   /** @param prepare called with each channel before the first publish on it */
   constructor(
@@ -20,25 +21,21 @@ export class PublisherChannel {
 
   /** Opens the channel if necessary, and waits until it is open. @throws the error that closed it */
   async open(): Promise<void> {
-    await (this.channel ?? this.make()).whenOpen({ timeout: Infinity });
+    await (this.channel.value ?? this.make()).whenOpen({ timeout: Infinity });
   }
 
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
-    return (this.channel ?? this.make()).publish(exchange, routingKey, body, options);
+    return (this.channel.value ?? this.make()).publish(exchange, routingKey, body, options);
   }
 
   /** Waits for outstanding confirms. */
   async close(): Promise<void> {
-    await this.channel?.close();
+    await this.channel.value?.close();
   }
 
   private make(): Channel {
-    const channel = this.connections.channel(channelOptions(this.options));
-    this.channel = channel;
-    void channel.closed.then(() => {
-      if (this.channel === channel) this.channel = undefined;
-    });
+    const channel = this.channel.use(this.connections.channel(channelOptions(this.options)));
     this.prepare(channel);
     return channel;
   }

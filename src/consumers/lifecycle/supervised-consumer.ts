@@ -12,6 +12,7 @@ import {
 import { untilAborted } from '../../../lib/environment/index.js';
 import type { Environment } from '../../common/environment.js';
 import { retrying } from '../../common/retrying.js';
+import { UntilClosed } from '../../common/until-closed.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import { ConsumerStartError } from '../consumer.errors.js';
@@ -69,8 +70,8 @@ export class SupervisedConsumer {
   private started = false;
   private error: Error | undefined;
   private readonly window: ConsumerWindow;
-  private channel: Channel | undefined;
-  private consumer: Consumer | undefined;
+  private readonly channel = new UntilClosed<Channel>();
+  private readonly registered = new UntilClosed<Consumer>();
   private stopping: Promise<void> | undefined;
   /** Steps wait for one another: attach, pause, stop. */
   private step: Promise<unknown> = Promise.resolve();
@@ -117,6 +118,10 @@ export class SupervisedConsumer {
     };
   }
 
+  private get consumer(): Consumer | undefined {
+    return this.registered.value;
+  }
+
   private get state(): ConsumerState {
     if (this.wanted === 'stopped') return 'stopped';
     if (this.wanted === 'paused') return 'paused';
@@ -139,7 +144,7 @@ export class SupervisedConsumer {
         await this.attachToQueue();
       });
     } catch (error) {
-      await this.channel?.close();
+      await this.channel.value?.close();
       if (this.stopped) return;
       throw (this.error = this.startError(error));
     }
@@ -191,7 +196,7 @@ export class SupervisedConsumer {
     const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
       // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
-      await this.channel?.close({ timeout: end - clock.now() });
+      await this.channel.value?.close({ timeout: end - clock.now() });
       if (this.started) this.logger.log(`Stopped consuming ${this.described}`, this.fields);
     } else {
       this.logger.warn(
@@ -202,7 +207,7 @@ export class SupervisedConsumer {
       await this.sink.cutOff();
       // The socket takes the acknowledgements of this turn at its end.
       await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
-      await this.channel?.close({ timeout: 1 });
+      await this.channel.value?.close({ timeout: 1 });
     }
     this.sink.abandon();
     await this.sink.position?.save();
@@ -267,7 +272,7 @@ export class SupervisedConsumer {
     // A stop does not wait longer than its grace period, and nothing may begin behind it.
     if (this.stopped) return;
     const { prefetch: _, ...options } = this.options;
-    const consumer = await channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
+    const registering = channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
       ...options,
       ...SINKS_TRACE,
       // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
@@ -280,11 +285,10 @@ export class SupervisedConsumer {
         void this.sink.handleTooLarge(delivery, size, limit);
       },
     });
-    this.consumer = consumer;
+    const consumer = this.registered.use(await registering);
     this.started = true;
     this.error = undefined;
     void consumer.closed.then((error) => {
-      if (this.consumer === consumer) this.consumer = undefined;
       if (error && this.wanted === 'consuming') void this.recover(error);
     });
   }
@@ -301,17 +305,16 @@ export class SupervisedConsumer {
   }
 
   private async openChannel(): Promise<Channel> {
-    if (this.channel) return this.channel;
+    if (this.channel.value) return this.channel.value;
     const connection = await untilAborted(this.host.connect(), this.ended.signal);
-    const channel = await connection.openChannel({ prefetch: this.options.prefetch });
+    const channel = this.channel.use(await connection.openChannel({ prefetch: this.options.prefetch }));
     channel.on('lost', (error) => this.sink.abandon(error));
     void channel.closed.then((error) => {
-      if (this.channel === channel) this.channel = undefined;
       this.sink.abandon(
         error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')),
       );
     });
-    return (this.channel = channel);
+    return channel;
   }
 
   private async detach(): Promise<void> {
@@ -321,9 +324,9 @@ export class SupervisedConsumer {
       await consumer.cancel();
     } catch {
       // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
-      await this.channel?.close();
+      await this.channel.value?.close();
     }
-    this.consumer = undefined;
+    this.registered.forget();
   }
 
   private async recover(reason: Error): Promise<void> {
