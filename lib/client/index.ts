@@ -61,7 +61,8 @@ export type { ConnectionEvents, ConnectionState } from './connection/connection-
 export { ReconnectPace } from './recovery/reconnect-pace.js';
 export type { ClientLogger } from './link/client-logger.js';
 export type { ConnectionOptions, HeartbeatOptions, ReconnectOptions, Urls } from './link/connection-options.js';
-export { Channel, type QueueDeclared } from './channel/channel.js';
+export { Channel } from './channel/channel.js';
+export type { QueueDeclared } from './channel/declarations.js';
 export type {
   BindOptions,
   ExchangeDeleteOptions,

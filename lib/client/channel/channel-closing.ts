@@ -1,11 +1,11 @@
 import type { Clock } from '../../environment/index.js';
 import type { ConsumerSet } from '../consuming/consumer-set.js';
 import type { ClientLogger } from '../link/client-logger.js';
-import type { CallOptions } from '../link/pending-calls.js';
 import type { Publisher } from '../publishing/publisher.js';
 import { textOf } from '../text-of.js';
 import { within } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
+import type { ChannelCalls } from './channel-calls.js';
 
 /** Time in ms that waiting publishes still get when the channel closes while the broker blocks the connection. */
 const BLOCKED_GRACE = 1_000;
@@ -21,7 +21,7 @@ export interface ClosingChannel {
   readonly blocked: string | undefined;
   readonly consumers: ConsumerSet;
   readonly publisher: Publisher;
-  whenOpen(what: string, options: CallOptions): Promise<unknown>;
+  readonly calls: ChannelCalls;
   /** Flushes the settlements and closes the channel at the broker. */
   sayGoodbye(): Promise<void>;
   finish(error: undefined): void;
@@ -61,7 +61,7 @@ export class ChannelClosing {
   /** Without a deadline of its own: whatever it waits for ends with the channel. */
   private async drain(): Promise<void> {
     const { channel } = this;
-    if (!channel.isOpen) await channel.whenOpen('close', { timeout: Infinity });
+    if (!channel.isOpen) await channel.calls.whenOpen('close', { timeout: Infinity });
     const consumers = channel.consumers.list();
     // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
     const unheard = channel.blocked !== undefined;

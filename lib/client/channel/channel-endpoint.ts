@@ -1,4 +1,4 @@
-import type { Method, MethodArguments, MethodName, SynchronousMethod } from '../../protocol/types.js';
+import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import type { Clock, Random } from '../../environment/index.js';
 import { closeError, type CloseArguments } from '../close-error.js';
 import type { Consumer } from '../consuming/consumer.js';
@@ -7,7 +7,7 @@ import type { ConsumingChannel } from '../consuming/consumer-set-host.js';
 import type { Settlements } from '../consuming/settlements.js';
 import { ChannelClosedError, PublishNackedError, type AmqpError } from '../errors.js';
 import type { ChannelError, ConnectionError } from '../errors.js';
-import { PendingCalls, type CallOptions, type Reply } from '../link/pending-calls.js';
+import { PendingCalls, type CallOptions } from '../link/pending-calls.js';
 import { Gate, type ChannelState } from '../publishing/gate.js';
 import { Publisher } from '../publishing/publisher.js';
 import type { Ending, PublisherHost } from '../publishing/publisher-host.js';
@@ -17,6 +17,7 @@ import type { BrokerPeer } from '../tracing.js';
 import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { BrokerSide } from './broker-side.js';
+import { ChannelCalls, type CalledChannel } from './channel-calls.js';
 import { ChannelClosing, type ClosingChannel } from './channel-closing.js';
 import type { ChannelEvents } from './channel-events.js';
 import type { ChannelHost } from './channel-host.js';
@@ -46,7 +47,9 @@ const LEAVE_TIMEOUT = 5_000;
  *                  │ close()                            │ not to be restored, or attempts spent
  *                  ├──▶ closing ──────▶ closed ◀────────┘
  */
-export class ChannelEndpoint implements PublisherHost, ReceivingChannel, ClosingChannel, ConsumingChannel {
+export class ChannelEndpoint
+  implements PublisherHost, ReceivingChannel, CalledChannel, ClosingChannel, ConsumingChannel
+{
   /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
   readonly closed: Promise<AmqpError | undefined>;
   readonly clock: Clock;
@@ -58,6 +61,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   /** Replayed when the channel opens anew. */
   readonly prefetches = new Prefetches();
   readonly gate: Gate;
+  readonly calls = new ChannelCalls(this);
   private readonly returnPace: ReturnPace;
   /** Of the present generation. */
   private lastLoss: AmqpError | undefined;
@@ -66,7 +70,6 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   private readonly closing: ChannelClosing;
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly outages = new Outages('channel', this);
-  private opened = new Deferred<void>();
   private cancelPlan: (() => void) | undefined;
 
   private outlivesFirstLoss = true;
@@ -188,7 +191,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const late = this.host.link
       ? `channel.open: no answer within ${wait.timeout} ms`
       : `openChannel: the connection was not back within ${wait.timeout} ms`;
-    await within(this.opened.promise, this.clock, wait, late);
+    await this.calls.untilOpen(wait, late);
   }
 
   private allocated(): number {
@@ -209,7 +212,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     if (this.lastLoss) throw this.lastLoss;
     this.current = 'open';
     this.returnPace.opened(this.clock.now());
-    this.opened.resolve();
+    this.calls.begin();
     this.outages.restored();
     if (restored) this.report('restored');
     this.publisher.pump();
@@ -246,7 +249,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const early = `channel ${this.id} was closed before the broker had confirmed the publish`;
     this.publisher.onLost({ unknown: new ChannelClosedError(early, 'unknown', { cause: error }), goesOn: false });
     this.consumers.finish(error);
-    this.opened.reject(reason);
+    this.calls.end(reason);
     this.host.release(this);
     if (this.atBroker === 'open') this.broker.state = 'closing';
     this.end.resolve(error);
@@ -288,28 +291,6 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     this.publisher.pump();
   }
 
-  /** Waits, if need be, until the channel is back. @returns the options, with what is left of the deadline */
-  async whenOpen<O extends CallOptions>(what: string, options: O): Promise<O> {
-    if (this.isOver) throw this.closedError(what);
-    if (this.current === 'open') return options;
-    const { timeout = this.host.options.rpcTimeout, signal } = options;
-    const deadline = new Deadline(this.clock, { ...options, timeout });
-    const late = `${what}: channel ${this.id} was not back within its deadline`;
-    await within(this.opened.promise, this.clock, { timeout, signal }, late);
-    return deadline.left;
-  }
-
-  /** A synchronous method, once the channel is open. */
-  async call<N extends SynchronousMethod, R = Reply<N>>(
-    name: N,
-    args: MethodArguments<N>,
-    options: CallOptions = {},
-    onReply?: (reply: Reply<N>) => R,
-  ): Promise<R> {
-    const left = this.current === 'open' ? options : await this.whenOpen(name, options);
-    return this.rpc.call<N, R>(name, args, left, onReply);
-  }
-
   closedError(what: string): ChannelClosedError {
     return this.broker.closedError(what);
   }
@@ -320,17 +301,6 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     if (name === 'confirm.select') this.gate.confirming = true;
     // It applies to what stands behind it.
     if (args instanceof AskedPrefetch) this.prefetches.add(args);
-  }
-
-  /** Sends the user's basic.qos, on a channel that is open. */
-  async setPrefetch(ask: AskedPrefetch, options: CallOptions): Promise<void> {
-    try {
-      await this.rpc.call('basic.qos', ask, options);
-      this.prefetches.agreed(ask);
-    } catch (error) {
-      this.prefetches.failed(ask, error);
-      throw error;
-    }
   }
 
   // What the publisher asks.
@@ -374,7 +344,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
   private async renew(): Promise<void> {
     if (this.current !== 'open') return;
     this.current = 'renewing';
-    this.opened = new Deferred<void>();
+    this.calls.hold();
     const confirmed = this.publisher.whenConfirmed();
     await within(confirmed, this.clock, { timeout: RENEWAL_GRACE }, 'some are unconfirmed').catch(() => {});
     if (this.current !== 'renewing') return;
@@ -405,7 +375,7 @@ export class ChannelEndpoint implements PublisherHost, ReceivingChannel, Closing
     const goesOn = this.channelOptions.restore && this.host.restoring && this.current !== 'closing';
     const restoringAlready = this.current === 'restoring';
     const wasOpening = this.current === 'opening';
-    if (this.current === 'open') this.opened = new Deferred<void>();
+    if (this.current === 'open') this.calls.hold();
     if (goesOn && !wasOpening) this.current = 'restoring';
     // That of a connection is told once, not by each of its channels.
     if (this.lost && this.broker.link?.alive) this.outages.lost(error);

@@ -7,6 +7,7 @@ import type { ChannelHost } from './channel-host.js';
 import type { ResolvedChannelOptions } from './channel-options.js';
 import type { Consumer } from '../consuming/consumer.js';
 import { type ConsumeOptions, type DeliveryHandler } from '../consuming/consumer.js';
+import { Declarations, type QueueDeclared } from './declarations.js';
 import { Deadline } from '../timing/deadline.js';
 import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
@@ -17,7 +18,6 @@ import { SafeEmitter } from '../safe-emitter.js';
 import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { BasicPublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
-import type { Binding } from './bindings.js';
 import {
   KNOWN,
   type BindOptions,
@@ -29,14 +29,6 @@ import {
 } from './method-options.js';
 import { AskedPrefetch } from './prefetches.js';
 import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
-
-export interface QueueDeclared {
-  /** Its name: the broker's choice, when it was declared as `''`. */
-  readonly queue: string;
-  /** Messages that are ready. */
-  readonly messageCount: number;
-  readonly consumerCount: number;
-}
 
 /**
  * Makes a channel that is not open yet. For the connection, which opens it: see `endpointOf`.
@@ -64,12 +56,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   readonly #endpoint: ChannelEndpoint;
-  private lastDeclared = '';
+  readonly #declarations: Declarations;
 
   /** Use `connection.openChannel()` or `connection.channel()`. */
   private constructor(host: ChannelHost, options: ResolvedChannelOptions, topology?: TopologyRecord) {
     super();
     this.#endpoint = new ChannelEndpoint(host, options, (event, ...args) => this.report(event, ...args), topology);
+    this.#declarations = new Declarations(this.#endpoint);
   }
 
   /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
@@ -98,7 +91,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @throws TimeoutError, the signal's reason, ChannelClosedError, or what has closed it meanwhile
    */
   async whenOpen(options: CallOptions = {}): Promise<void> {
-    await this.#endpoint.whenOpen('whenOpen', options);
+    await this.#endpoint.calls.whenOpen('whenOpen', options);
   }
 
   /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
@@ -108,50 +101,25 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     options: ExchangeDeclareOptions & CallOptions = {},
   ): Promise<void> {
     refuseUnknown('exchangeDeclare', options, KNOWN.exchangeDeclare);
-    const { passive = false, durable = true, autoDelete = false, internal = false } = options;
-    // On record without deadline and signal: these were of this call.
-    const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
-    await this.#endpoint.call(
-      'exchange.declare',
-      { exchange, type, passive, noWait: false, ...declared },
-      options,
-      (reply) => {
-        if (!passive) this.#endpoint.topology.addExchange(exchange, type, declared);
-        return reply;
-      },
-    );
+    await this.#declarations.declareExchange(exchange, type, options);
   }
 
   /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
   async exchangeDelete(exchange: string, options: ExchangeDeleteOptions = {}): Promise<void> {
     refuseUnknown('exchangeDelete', options, KNOWN.exchangeDelete);
-    const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
-    await this.#endpoint.call('exchange.delete', args, options, (reply) => {
-      this.#endpoint.topology.removeExchange(exchange);
-      return reply;
-    });
+    await this.#declarations.deleteExchange(exchange, options);
   }
 
   /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
   async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('exchangeBind', options, KNOWN.bind);
-    await this.bind({ kind: 'exchange', destination, source, routingKey, arguments: options.arguments ?? {} }, options);
+    await this.#declarations.bind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
   /** exchange.unbind: routing key and arguments as in the binding. */
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('exchangeUnbind', options, KNOWN.bind);
-    const args = { destination, source, routingKey, noWait: false, arguments: options.arguments ?? {} };
-    await this.#endpoint.call('exchange.unbind', args, options, (reply) => {
-      this.#endpoint.topology.removeBinding({
-        kind: 'exchange',
-        destination,
-        source,
-        routingKey,
-        arguments: args.arguments,
-      });
-      return reply;
-    });
+    await this.#declarations.unbind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
   /**
@@ -162,66 +130,30 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    */
   async queueDeclare(queue: string, options: QueueDeclareOptions & CallOptions = {}): Promise<QueueDeclared> {
     refuseUnknown('queueDeclare', options, KNOWN.queueDeclare);
-    const { passive = false, exclusive = false, autoDelete = false } = options;
-    const durable = options.durable ?? !exclusive;
-    const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
-    const { rpc, topology } = this.#endpoint;
-    return this.followed('queue.declare', options, (unlimited) => {
-      const args = { queue: topology.resolve(queue), passive, noWait: false, ...declared };
-      const declaration = rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
-        const known = queue || reply.args.queue;
-        if (!passive) topology.addQueue(known, declared, { serverNamed: queue === '' });
-        this.lastDeclared = topology.knownAs(known);
-        return { ...reply.args, queue: known };
-      });
-      if (!passive && queue !== '') topology.declaringQueue(queue, declaration);
-      return declaration;
-    });
+    return this.#declarations.declareQueue(queue, options);
   }
 
   /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueBind', options, KNOWN.bind);
-    await this.bind(this.queueBinding(queue, exchange, routingKey, options), options);
+    await this.#declarations.bind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
   /** queue.unbind: routing key and arguments as in the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueUnbind', options, KNOWN.bind);
-    const binding = this.queueBinding(queue, exchange, routingKey, options);
-    const name = this.#endpoint.topology.resolve(binding.destination);
-    const args = { queue: name, exchange, routingKey: binding.routingKey, arguments: binding.arguments };
-    await this.#endpoint.call('queue.unbind', args, options, (reply) => {
-      this.#endpoint.topology.removeBinding(binding);
-      return reply;
-    });
+    await this.#declarations.unbind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
   /** Drops the queue's ready messages; resolves with their number. */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
-    const { args } = await this.#endpoint.call(
-      'queue.purge',
-      { queue: this.currentName(queue), noWait: false },
-      options,
-    );
-    return args.messageCount;
+    return this.#declarations.purgeQueue(queue, options);
   }
 
   /** queue.delete; resolves with the number of messages that went with it. A queue that is not there is no error in RabbitMQ. */
   async queueDelete(queue: string, options: QueueDeleteOptions = {}): Promise<number> {
     refuseUnknown('queueDelete', options, KNOWN.queueDelete);
-    const { ifUnused = false, ifEmpty = false } = options;
-    const { rpc, topology } = this.#endpoint;
-    return this.followed('queue.delete', options, (unlimited) => {
-      const known = this.queueMeant(queue);
-      const args = { queue: topology.resolve(known), ifUnused, ifEmpty, noWait: false };
-      const deletion = rpc.call('queue.delete', args, unlimited, (reply: Reply<'queue.delete'>) => {
-        topology.removeQueue(known);
-        return reply.args.messageCount;
-      });
-      topology.deletingQueue(known, deletion);
-      return deletion;
-    });
+    return this.#declarations.deleteQueue(queue, options);
   }
 
   /**
@@ -235,7 +167,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const global = options.global === true;
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
     const ask = new AskedPrefetch(limit, global);
-    await this.followed('basic.qos', options, (unlimited) => this.#endpoint.setPrefetch(ask, unlimited));
+    const { calls, prefetches, rpc } = this.#endpoint;
+    await calls.followed('basic.qos', options, (unlimited) =>
+      prefetches.follow(ask, rpc.call('basic.qos', ask, unlimited)),
+    );
   }
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
@@ -246,11 +181,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
     const { consumers, current } = this.#endpoint;
     // Calls of one tick go out in their order: no turn is waited for while the channel is open.
-    if (this.isOpen) return consumers.add(this.queueMeant(queue), handler, checked);
-    const opened = this.#endpoint.whenOpen('basic.consume', checked);
-    if (current === 'opening') return consumers.addEarly(this.queueMeant(queue), handler, checked, opened);
+    if (this.isOpen) return consumers.add(this.#declarations.queueMeant(queue), handler, checked);
+    const opened = this.#endpoint.calls.whenOpen('basic.consume', checked);
+    if (current === 'opening')
+      return consumers.addEarly(this.#declarations.queueMeant(queue), handler, checked, opened);
     const left = await opened;
-    return consumers.add(this.queueMeant(queue), handler, left);
+    return consumers.add(this.#declarations.queueMeant(queue), handler, left);
   }
 
   /**
@@ -285,7 +221,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   /** Fetches one message (basic.get); undefined when the queue is empty. @throws ContentTooLargeError over `maxMessageSize` */
   async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
     refuseUnknown('basicGet', options, KNOWN.basicGet);
-    const left = this.isOpen ? options : await this.#endpoint.whenOpen('basic.get', options);
+    const left = this.isOpen ? options : await this.#endpoint.calls.whenOpen('basic.get', options);
     const noAck = options.noAck === true;
     type Fetched = ((noAck: boolean) => Delivery | undefined) | Reply<'basic.get'>;
     const onReply = (reply: Fetched, abandoned: boolean): Delivery | undefined => {
@@ -298,7 +234,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;
     };
-    return this.#endpoint.rpc.call('basic.get', { queue: this.currentName(queue), noAck }, left, onReply);
+    return this.#endpoint.rpc.call('basic.get', { queue: this.#declarations.currentName(queue), noAck }, left, onReply);
   }
 
   /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
@@ -313,14 +249,14 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    */
   async basicRecoverAsync(options: RecoverOptions = {}): Promise<void> {
     refuseUnknown('basicRecoverAsync', options, KNOWN.basicRecoverAsync);
-    if (!this.isOpen) await this.#endpoint.whenOpen('basic.recover', {});
+    if (!this.isOpen) await this.#endpoint.calls.whenOpen('basic.recover', {});
     // A loss of the channel gives everything back as well.
     this.recover(options).catch(() => {});
   }
 
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
-    return (await this.#endpoint.call('channel.flow', { active }, options)).args.active;
+    return (await this.#endpoint.calls.call('channel.flow', { active }, options)).args.active;
   }
 
   /**
@@ -328,7 +264,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * together with confirms, and not replayed when the channel is restored: what was not committed is lost then.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
-    await this.#endpoint.call('tx.select', {}, options);
+    await this.#endpoint.calls.call('tx.select', {}, options);
   }
 
   /** Carries out what was published and acked since the last commit or rollback. */
@@ -345,7 +281,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   async confirmSelect(options: CallOptions = {}): Promise<void> {
     if (this.confirming) return;
     try {
-      await this.#endpoint.call('confirm.select', { noWait: false }, options);
+      await this.#endpoint.calls.call('confirm.select', { noWait: false }, options);
     } catch (error) {
       if (isRefusalOf('confirm.select', error)) this.#endpoint.gate.confirming = false;
       throw error;
@@ -409,82 +345,16 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.close();
   }
 
-  /**
-   * A call whose answer counts also when its caller has stopped waiting, for it goes on at the broker.
-   *
-   * @param send makes the call, without a deadline, once the channel is open; not where the options end it before
-   */
-  private async followed<R>(
-    name: string,
-    options: CallOptions,
-    send: (unlimited: CallOptions) => Promise<R>,
-  ): Promise<R> {
-    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
-    const left = this.isOpen ? options : await this.#endpoint.whenOpen(name, options);
-    const { clock, rpc, rpcTimeout } = this.#endpoint;
-    const { signal, timeout = rpcTimeout } = left;
-    const late = `${name}: no answer within ${timeout} ms`;
-    const timer = left.timeout === undefined ? rpc.patience : clock;
-    return within(() => send({ timeout: Infinity }), timer, { timeout, signal }, late);
-  }
-
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
     const deadline = new Deadline(this.#endpoint.clock, options);
     // Publishes that still wait for the socket are part of it.
     await this.waitForConfirms(deadline.left);
     this.#endpoint.settlements.flush();
-    await this.#endpoint.call(name, {}, deadline.left);
-  }
-
-  private async bind(binding: Binding, options: CallOptions): Promise<void> {
-    const { kind, routingKey, source } = binding;
-    const rest = { routingKey, noWait: false, arguments: binding.arguments };
-    const bound = <R>(reply: R): R => {
-      this.#endpoint.topology.addBinding(binding);
-      return reply;
-    };
-    if (kind === 'queue') {
-      const queue = this.#endpoint.topology.resolve(binding.destination);
-      await this.#endpoint.call(
-        'queue.bind',
-        { ...rest, queue, exchange: source },
-        options,
-        bound<Reply<'queue.bind'>>,
-      );
-    } else {
-      const { destination } = binding;
-      await this.#endpoint.call(
-        'exchange.bind',
-        { ...rest, destination, source },
-        options,
-        bound<Reply<'exchange.bind'>>,
-      );
-    }
-  }
-
-  private queueBinding(
-    queue: string,
-    source: string,
-    routingKey: string,
-    { arguments: args = {} }: BindOptions,
-  ): Binding {
-    const destination = this.queueMeant(queue);
-    // Neither given: the name is the routing key as well.
-    const key = queue === '' && routingKey === '' ? this.#endpoint.topology.resolve(destination) : routingKey;
-    return { kind: 'queue', destination, source, routingKey: key, arguments: args };
-  }
-
-  /** An empty name means the queue declared last on this channel. The broker would forget which, with the channel. */
-  private queueMeant(queue: string): string {
-    return queue === '' ? this.lastDeclared : this.#endpoint.topology.knownAs(queue);
-  }
-
-  private currentName(queue: string): string {
-    return this.#endpoint.topology.resolve(this.queueMeant(queue));
+    await this.#endpoint.calls.call(name, {}, deadline.left);
   }
 
   private recover({ requeue, ...wait }: RecoverOptions & CallOptions): Promise<unknown> {
-    return this.followed('basic.recover', wait, (unlimited) => {
+    return this.#endpoint.calls.followed('basic.recover', wait, (unlimited) => {
       const { rpc, settlements } = this.#endpoint;
       settlements.beginRecover();
       return rpc.call('basic.recover', { requeue: requeue !== false }, unlimited, () => settlements.endRecover());

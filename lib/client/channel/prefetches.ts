@@ -27,14 +27,25 @@ export class Prefetches {
     this.asked.push(ask);
   }
 
+  /** Has the record follow the broker. @param call basic.qos with this prefetch @throws what the call rejects with */
+  async follow(ask: AskedPrefetch, call: Promise<unknown>): Promise<void> {
+    try {
+      await call;
+      this.agreed(ask);
+    } catch (error) {
+      this.failed(ask, error);
+      throw error;
+    }
+  }
+
   /** The broker agreed: nothing asked before counts again. */
-  agreed(ask: AskedPrefetch): void {
+  private agreed(ask: AskedPrefetch): void {
     const at = this.asked.indexOf(ask);
     this.asked = this.asked.filter(({ global }, index) => index >= at || global !== ask.global);
   }
 
   /** Its call failed. @param error any but the broker's refusal leaves open what the broker did, and changes nothing */
-  failed(ask: AskedPrefetch, error: unknown): void {
+  private failed(ask: AskedPrefetch, error: unknown): void {
     // RabbitMQ 4 closes the connection on a global one.
     const costTheConnection = error instanceof ConnectionError && error.method === 'basic.qos';
     if (costTheConnection || isRefusalOf('basic.qos', error)) this.asked = this.asked.filter((other) => other !== ask);

@@ -139,8 +139,8 @@ export const mutants: readonly Mutant[] = [
     why: 'requests have no deadline',
   },
   {
-    file: 'src/publishers/publisher-channel.ts',
-    search: '      if (this.channel === channel) this.channel = undefined;',
+    file: 'src/common/until-closed.ts',
+    search: '      if (this.current === made) this.forget();',
     replace: '',
     why: 'a publisher keeps a channel that is closed for good',
   },

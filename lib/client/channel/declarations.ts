@@ -1,0 +1,122 @@
+import type { CallOptions, Reply } from '../link/pending-calls.js';
+import type { Binding } from './bindings.js';
+import type { ChannelEndpoint } from './channel-endpoint.js';
+import type { BindOptions, ExchangeDeleteOptions, QueueDeleteOptions } from './method-options.js';
+import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
+
+export interface QueueDeclared {
+  /** Its name: the broker's choice, when it was declared as `''`. */
+  readonly queue: string;
+  /** Messages that are ready. */
+  readonly messageCount: number;
+  readonly consumerCount: number;
+}
+
+/**
+ * Declares, binds and deletes on one channel. The connection's record of declarations follows in the moment that the broker's
+ * answer is read.
+ */
+export class Declarations {
+  private lastDeclared = '';
+
+  constructor(private readonly channel: Pick<ChannelEndpoint, 'calls' | 'rpc' | 'topology'>) {}
+
+  async declareExchange(exchange: string, type: string, options: ExchangeDeclareOptions & CallOptions): Promise<void> {
+    const { passive = false, durable = true, autoDelete = false, internal = false } = options;
+    // On record without deadline and signal: these were of this call.
+    const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
+    const args = { exchange, type, passive, noWait: false, ...declared };
+    await this.channel.calls.call('exchange.declare', args, options, () => {
+      if (!passive) this.channel.topology.addExchange(exchange, type, declared);
+    });
+  }
+
+  async deleteExchange(exchange: string, options: ExchangeDeleteOptions): Promise<void> {
+    const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
+    await this.channel.calls.call('exchange.delete', args, options, () =>
+      this.channel.topology.removeExchange(exchange),
+    );
+  }
+
+  async declareQueue(queue: string, options: QueueDeclareOptions & CallOptions): Promise<QueueDeclared> {
+    const { passive = false, exclusive = false, autoDelete = false } = options;
+    const durable = options.durable ?? !exclusive;
+    const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
+    const { rpc, topology } = this.channel;
+    return this.channel.calls.followed('queue.declare', options, (unlimited) => {
+      const args = { queue: topology.resolve(queue), passive, noWait: false, ...declared };
+      const declaration = rpc.call('queue.declare', args, unlimited, (reply: Reply<'queue.declare'>) => {
+        const known = queue || reply.args.queue;
+        if (!passive) topology.addQueue(known, declared, { serverNamed: queue === '' });
+        this.lastDeclared = topology.knownAs(known);
+        return { ...reply.args, queue: known };
+      });
+      if (!passive && queue !== '') topology.declaringQueue(queue, declaration);
+      return declaration;
+    });
+  }
+
+  async purgeQueue(queue: string, options: CallOptions): Promise<number> {
+    const args = { queue: this.currentName(queue), noWait: false };
+    return (await this.channel.calls.call('queue.purge', args, options)).args.messageCount;
+  }
+
+  async deleteQueue(queue: string, options: QueueDeleteOptions): Promise<number> {
+    const { ifUnused = false, ifEmpty = false } = options;
+    const { rpc, topology } = this.channel;
+    return this.channel.calls.followed('queue.delete', options, (unlimited) => {
+      const known = this.queueMeant(queue);
+      const args = { queue: topology.resolve(known), ifUnused, ifEmpty, noWait: false };
+      const deletion = rpc.call('queue.delete', args, unlimited, (reply: Reply<'queue.delete'>) => {
+        topology.removeQueue(known);
+        return reply.args.messageCount;
+      });
+      topology.deletingQueue(known, deletion);
+      return deletion;
+    });
+  }
+
+  /** @param binding of a queue: with its name as the user gave it */
+  async bind(binding: Omit<Binding, 'arguments'>, options: BindOptions): Promise<void> {
+    const bound = this.meant(binding, options);
+    await this.ask('bind', bound, options, () => this.channel.topology.addBinding(bound));
+  }
+
+  async unbind(binding: Omit<Binding, 'arguments'>, options: BindOptions): Promise<void> {
+    const bound = this.meant(binding, options);
+    await this.ask('unbind', bound, options, () => this.channel.topology.removeBinding(bound));
+  }
+
+  /** An empty name means the queue declared last on this channel. The broker would forget which, with the channel. */
+  queueMeant(queue: string): string {
+    return queue === '' ? this.lastDeclared : this.channel.topology.knownAs(queue);
+  }
+
+  /** Returns the name that the queue meant has at the broker now. */
+  currentName(queue: string): string {
+    return this.channel.topology.resolve(this.queueMeant(queue));
+  }
+
+  private meant(binding: Omit<Binding, 'arguments'>, options: BindOptions): Binding {
+    const whole = { ...binding, arguments: options.arguments ?? {} };
+    if (binding.kind === 'exchange') return whole;
+    const destination = this.queueMeant(binding.destination);
+    // Neither given: the name is the routing key as well.
+    const nameless = binding.destination === '' && binding.routingKey === '';
+    return { ...whole, destination, ...(nameless && { routingKey: this.channel.topology.resolve(destination) }) };
+  }
+
+  /** @param done runs in the moment that the answer is read */
+  private ask(
+    what: 'bind' | 'unbind',
+    { kind, destination, source, ...rest }: Binding,
+    options: CallOptions,
+    done: () => void,
+  ): Promise<void> {
+    const how = { ...rest, noWait: false };
+    if (kind === 'exchange')
+      return this.channel.calls.call(`exchange.${what}`, { ...how, destination, source }, options, done);
+    const queue = this.channel.topology.resolve(destination);
+    return this.channel.calls.call(`queue.${what}`, { ...how, queue, exchange: source }, options, done);
+  }
+}
