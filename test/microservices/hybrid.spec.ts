@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, Module, type INestApplication, type OnModuleDestroy } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
@@ -8,6 +8,7 @@ import { AmqpMicroservicesModule, AmqpService, type AmqpClientProxy } from 'nest
 import { ConfigurationError, type Connection } from 'nest-amqp/client';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
+import { Database } from './support/database.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
@@ -18,13 +19,6 @@ async function hybrid(amqp: Partial<AmqpModuleOptions> = {}, hold?: Promise<void
   const consumed = new Inbox<unknown>();
   const started = new Inbox<unknown>();
   const others = harness.name('consumed');
-
-  @Injectable()
-  class Database implements OnModuleDestroy {
-    onModuleDestroy(): void {
-      steps.push('database destroyed');
-    }
-  }
 
   @Controller()
   class Service {
@@ -60,7 +54,7 @@ async function hybrid(amqp: Partial<AmqpModuleOptions> = {}, hold?: Promise<void
       AmqpMicroservicesModule,
     ],
     controllers: [Service],
-    providers: [Database],
+    providers: [Database.noting(steps)],
   })
   class AppModule {}
 

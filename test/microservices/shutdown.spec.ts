@@ -1,4 +1,4 @@
-import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
@@ -8,6 +8,7 @@ import { ConnectionError } from 'nest-amqp/client';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 import { ManualClock } from '../client/support/manual-clock.js';
+import { Database } from './support/database.js';
 import { useMicro } from './support/micro-harness.js';
 
 const harness = useMicro();
@@ -89,13 +90,6 @@ describe('A server that closes', () => {
     const begun = new Inbox<number>();
     let finish: (() => void) | undefined;
 
-    @Injectable()
-    class Database implements OnModuleDestroy {
-      onModuleDestroy(): void {
-        steps.push('database destroyed');
-      }
-    }
-
     @Controller()
     class Service {
       constructor(readonly database: Database) {}
@@ -110,7 +104,11 @@ describe('A server that closes', () => {
     const queue = harness.name();
     const strategy = new AmqpServer({ urls: harness.url, queue });
 
-    @Module({ imports: [AmqpServersModule.register([strategy])], controllers: [Service], providers: [Database] })
+    @Module({
+      imports: [AmqpServersModule.register([strategy])],
+      controllers: [Service],
+      providers: [Database.noting(steps)],
+    })
     class AppModule {}
     const app = await NestFactory.create(AppModule, { logger: false });
     app.connectMicroservice({ strategy });

@@ -1,9 +1,7 @@
 import type { ConsumerFailure } from '../../../src/index.js';
 import type { Delivery } from '../../../lib/client/index.js';
+import { CONFIRMED, NOT_SENT, Publishes, UNKNOWN, UNTOLD } from '../publishes.js';
 import { KINDS, type Kind, type QueueName } from './kinds.js';
-
-/** The outcome that the publisher of a message received. */
-const [UNPUBLISHED, CONFIRMED, UNKNOWN, NOT_SENT] = [0, 1, 2, 3];
 
 /** A handler that runs. */
 export interface Running {
@@ -34,14 +32,12 @@ class Tally {
 }
 
 /** Compares the fate of each published message with the table. */
-export class MixedLedger {
+export class MixedLedger extends Publishes {
   /** Whether a connection was cut or a broker killed or blocked: messages may then be delivered twice. */
   disturbed = false;
   readonly differences: string[] = [];
   /** The number of all differences. */
   wrong = 0;
-  confirmed = 0;
-  unknown = 0;
   /** All handler calls, and the calls for a second or later attempt. */
   calls = 0;
   retried = 0;
@@ -49,9 +45,7 @@ export class MixedLedger {
   stale = 0;
   /** Messages of which the broker had two copies that were handled at the same time. */
   twins = 0;
-  private next = 0;
   private readonly kinds: Uint8Array;
-  private readonly told: Uint8Array;
   private readonly done: Tally;
   private readonly answers: Tally;
   private readonly errors: Tally;
@@ -63,37 +57,17 @@ export class MixedLedger {
   private readonly running = new Map<number, Set<Running>>();
 
   constructor(readonly capacity: number) {
+    super(capacity);
     const tally = (): Tally => new Tally(capacity);
-    [this.kinds, this.told] = [new Uint8Array(capacity), new Uint8Array(capacity)];
+    this.kinds = new Uint8Array(capacity);
     [this.done, this.answers, this.errors, this.parked, this.dead] = [tally(), tally(), tally(), tally(), tally()];
     this.decided = { park: tally(), 'dead-letter': tally(), discard: tally() };
   }
 
-  /** The number of the next message, which is also the count of messages. */
-  get published(): number {
-    return this.next;
-  }
-
   publish(kind: Kind): number {
-    if (this.next === this.capacity) throw new Error(`more than ${this.capacity} messages`);
-    this.kinds[this.next] = KINDS.indexOf(kind);
-    return this.next++;
-  }
-
-  confirm(n: number): void {
-    this.told[n] = CONFIRMED;
-    this.confirmed++;
-  }
-
-  /** Records that the connection was lost before the confirm or the answer: the broker may or may not have the message. */
-  doubt(n: number): void {
-    this.told[n] = UNKNOWN;
-    this.unknown++;
-  }
-
-  /** Records that the message was not sent, so it does not count. */
-  forget(n: number): void {
-    this.told[n] = NOT_SENT;
+    if (this.published === this.capacity) throw new Error(`more than ${this.capacity} messages`);
+    this.kinds[this.published] = KINDS.indexOf(kind);
+    return this.take();
   }
 
   /**
@@ -163,7 +137,7 @@ export class MixedLedger {
 
   /** Returns whether the fate of the message is known, or its publisher has no confirm. */
   isOver(n: number): boolean {
-    if (this.told[n] !== CONFIRMED) return this.told[n] !== UNPUBLISHED;
+    if (this.outcomeOf(n) !== CONFIRMED) return this.outcomeOf(n) !== UNTOLD;
     const { end, byHand, queue, expiration } = this.kindOf(n);
     switch (end) {
       case 'handled':
@@ -184,7 +158,7 @@ export class MixedLedger {
 
   /** Describes what is known of a message. */
   story(n: number): string {
-    const told = ['is not published yet', 'is confirmed', 'may be published', 'was not sent'][this.told[n]!]!;
+    const told = ['is not published yet', 'is confirmed', 'may be published', 'was not sent'][this.outcomeOf(n)]!;
     const decided = Object.entries(this.decided).map(([decision, tally]) => `${decision} ${tally.of(n)}`);
     const counts = [`handled ${this.done.of(n)}`, ...decided, `in the parked queue ${this.parked.of(n)}`, `dead ${this.dead.of(n)}`]; // prettier-ignore
     return `message ${n}, '${this.kindOf(n).name}', ${told}: ${counts.join(', ')}`;
@@ -192,8 +166,8 @@ export class MixedLedger {
 
   /** Compares the messages from `from` on with the table. @param exactly each message has exactly one end */
   compare(from: number, exactly: boolean): void {
-    for (let n = from; n < this.next; n++) {
-      if (this.told[n] === UNPUBLISHED) this.differ(n, 'has no outcome');
+    for (let n = from; n < this.published; n++) {
+      if (this.outcomeOf(n) === UNTOLD) this.differ(n, 'has no outcome');
       else this.compareOne(n, exactly);
     }
   }
@@ -204,10 +178,10 @@ export class MixedLedger {
     const rows: Record<string, Record<string, number>> = Object.fromEntries(
       KINDS.map(({ name }) => [name, { ...none }]),
     );
-    for (let n = 0; n < this.next; n++) {
+    for (let n = 0; n < this.published; n++) {
       const row = rows[this.kindOf(n).name]!;
       row['messages']!++;
-      if (this.told[n] === UNKNOWN) row['unknown']!++;
+      if (this.outcomeOf(n) === UNKNOWN) row['unknown']!++;
       const counts = { handled: this.done, parked: this.parked, dead: this.dead, discarded: this.decided.discard, answers: this.answers, errors: this.errors }; // prettier-ignore
       for (const [name, tally] of Object.entries(counts)) row[name]! += Number(tally.of(n) > 0);
     }
@@ -230,8 +204,9 @@ export class MixedLedger {
       const count = is[name];
       const due = name === end || (name === 'dead-lettered' && alsoDead === true);
       if (dropped && (name === 'parked' || name === 'dead-lettered')) continue;
-      if (this.told[n] === NOT_SENT && count > 0) this.differ(n, `was reported as not sent, and is ${name}`);
-      if (due ? count === 0 && this.told[n] === CONFIRMED : count > 0) this.differ(n, `is ${due ? 'not ' : ''}${name}`);
+      if (this.outcomeOf(n) === NOT_SENT && count > 0) this.differ(n, `was reported as not sent, and is ${name}`);
+      if (due ? count === 0 && this.outcomeOf(n) === CONFIRMED : count > 0)
+        this.differ(n, `is ${due ? 'not ' : ''}${name}`);
       if (exactly && count > 1) this.differ(n, `is ${name} ${count} times`);
     }
   }
