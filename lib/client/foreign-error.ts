@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AmqpError } from './errors.js';
 import { textOf } from './text-of.js';
 
@@ -7,6 +8,7 @@ import { textOf } from './text-of.js';
  * @param what the name of the function that has thrown
  */
 export function foreignError(thrown: unknown, what: string): Error {
-  if (thrown instanceof Error) return thrown;
+  // Also one of another realm, such as an error of Node's in a Jest test.
+  if (thrown instanceof Error || types.isNativeError(thrown)) return thrown;
   return new AmqpError(`${what} failed with ${textOf(thrown)}`, { cause: thrown });
 }
