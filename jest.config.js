@@ -1,8 +1,8 @@
 import { notOnEmbedded } from './test/support/not-on-embedded.js';
 
 /**
- * Three projects: unit specs beside their source need nothing; those in test/ share one RabbitMQ of this run; and those
- * that say nothing of RabbitMQ's own faults run once more, on the embedded broker in its place.
+ * Three projects: unit specs beside their source need no broker; the specs in test/ share one RabbitMQ of the run; and those
+ * that do not depend on faults of RabbitMQ run once more on the embedded broker.
  */
 const shared = {
   transform: {
@@ -34,10 +34,10 @@ const shared = {
 };
 
 export default {
-  // Jest takes it here only, not in a project. In ms: brokers that start on a busy machine take their time.
+  // Jest reads this option here only, not in a project. Milliseconds: brokers start slowly on a busy machine.
   testTimeout: 180_000,
-  // Jest does not give back the memory of ES modules. In processes of their own, which are replaced when they have grown,
-  // all suites fit; in the main process, where Jest runs them when there are few cores, they came to 3.4 GB.
+  // Jest does not free the memory of ES modules. Worker processes, which are replaced when they have grown, keep it bounded; in
+  // the main process, where Jest runs suites on machines with few cores, all suites took 3.4 GB.
   maxWorkers: '100%',
   workerIdleMemoryLimit: '1GB',
   projects: [
@@ -50,7 +50,7 @@ export default {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
-      // Needs no RabbitMQ: project `embedded`.
+      // Specs of the project `embedded`, which needs no RabbitMQ.
       testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'cluster', 'simulation', 'migrate'].map(
         (path) => `<rootDir>/test/${path}`,
       ),

@@ -5,7 +5,7 @@ const SPECS = ['**/*.spec.ts', '**/*.arbitraries.ts'];
 
 /** Imports that no file of a folder may have, as glob patterns of specifiers. */
 const rules = {
-  /** Another part is imported through its `index.ts`; `lib/protocol` is a shelf of codecs and has none. */
+  /** Another part is imported through its `index.ts`; `lib/protocol` is a collection of codecs and has none. */
   parts(part) {
     const others = Object.keys(parts).filter((other) => other.startsWith('lib/') && other !== part);
     return others.map((other) => {
@@ -38,7 +38,7 @@ const rules = {
   testing: { group: ['@nestjs/testing'], message: 'An optional peer: only nest-amqp/testing may import it.' },
 };
 
-/** The part that takes time and chance itself. */
+/** The part that reads the machine's time and random source. */
 const REAL = 'lib/environment';
 
 function restricted(files, patterns) {
@@ -94,36 +94,36 @@ export default {
   jsPlugins: ['./tools/no-current-date.mjs'],
   options: { typeAware: true },
   categories: { correctness: 'error', suspicious: 'warn', perf: 'warn' },
-  // The projects of test/migrate are as others write them.
+  // The projects of test/migrate are written in the style of their users.
   ignorePatterns: ['dist', '.build', '**/dist', 'coverage', 'test/migrate/projects'],
   rules: {
     'typescript/no-explicit-any': 'error',
     'typescript/ban-ts-comment': 'error',
     'import/no-cycle': ['error', { ignoreTypes: false }],
 
-    // Off, each for its reason.
+    // Rules that are off, each with its reason.
 
     // In Nest's layer decorators need the value of a class that looks like a type; `lib` has it on, below.
     'typescript/consistent-type-imports': 'off',
-    // Attempts, frames of a protocol and steps of a test follow one another on purpose.
+    // Attempts, frames of a protocol and steps of a test run in sequence on purpose.
     'no-await-in-loop': 'off',
-    // Nest's own protected members are called so: `_status$`.
+    // Nest's own protected members have such names: `_status$`.
     'no-underscore-dangle': 'off',
-    // A Nest module is a class with a decorator and nothing in it.
+    // A Nest module is an empty class with a decorator.
     'typescript/no-extraneous-class': 'off',
     // `import 'reflect-metadata'` is how that package is used.
     'import/no-unassigned-import': 'off',
-    // A helper that stands in the one test, or beside the one closure, that uses it is read where it is used.
+    // A helper of a single test or closure stands beside it.
     'unicorn/consistent-function-scoping': 'off',
-    // A set is copied before it is walked where the walk takes entries out of it.
+    // A set is copied before a loop that removes entries from it.
     'unicorn/no-useless-spread': 'off',
-    // Tests make thenables, to see them awaited.
+    // Tests make thenables to check that they are awaited.
     'unicorn/no-thenable': 'off',
     // `new Array(n)` reserves the ring of unconfirmed publishes; `Array.from` would fill it.
     'unicorn/no-new-array': 'off',
     // A spread inside map() builds small objects of settings, not one object per message.
     'oxc/no-map-spread': 'off',
-    // `name`, `error` and `options` are the right names in nested functions, too.
+    // `name`, `error` and `options` are good names in nested functions, too.
     'eslint/no-shadow': 'off',
     // A then() for its effect has nothing to return.
     'promise/always-return': 'off',
@@ -132,22 +132,22 @@ export default {
     'unicorn/no-array-reverse': 'off',
     // `jest`, `fc` and `net` are namespaces: `fc.property` is how they are read.
     'import/no-named-as-default-member': 'off',
-    // A long sentence is cut where the line ends.
+    // A long sentence is split at the end of a line.
     'no-useless-concat': 'off',
-    // Harnesses assert in their own methods, which these rules do not see.
+    // Harnesses assert in their own methods, which these rules do not recognize.
     'jest/expect-expect': 'off',
     'jest/no-conditional-expect': 'off',
     'jest/no-standalone-expect': 'off',
-    // The condition is changed by an event while the loop awaits.
+    // An event changes the condition while the loop awaits.
     'no-unmodified-loop-condition': 'off',
-    // Control characters of the wire are what such an expression looks for.
+    // Such expressions look for control characters of the wire.
     'no-control-regex': 'off',
 
-    // Off, of those that know types.
+    // Rules with type information that are off.
 
-    // Frames, metadata and what Nest leaves untyped are narrowed by an assertion once they are checked.
+    // Frames, metadata and Nest's untyped values are narrowed by an assertion after a check.
     'typescript/no-unsafe-type-assertion': 'off',
-    // What an assertion or an argument adds is shown to the reader; taking it away changed what TypeScript infers.
+    // Such an assertion or argument informs the reader; removing it changed what TypeScript infers.
     'typescript/no-unnecessary-type-assertion': 'off',
     'typescript/no-unnecessary-type-arguments': 'off',
     'typescript/no-unnecessary-type-conversion': 'off',
@@ -157,7 +157,7 @@ export default {
     'typescript/no-generated-empty-object-type': 'off',
     // Decorators and spies take methods as values, and call them with the right `this`.
     'typescript/unbound-method': 'off',
-    // Values of field tables are shown as they came, whatever they are; scripts in .mjs have no types to go by.
+    // Values of field tables are shown unchanged, whatever their type; scripts in .mjs have no types.
     'typescript/no-base-to-string': 'off',
     'typescript/restrict-template-expressions': 'off',
     'typescript/no-implied-eval': 'off',
@@ -185,7 +185,7 @@ export default {
       },
     },
     {
-      // One idea each, see `allowedCircles` in tools/floors.mjs, which `npm run docs` compares with the imports there are.
+      // Each group is one idea, see `allowedCircles` in tools/floors.mjs, which `npm run docs` compares with the imports.
       files: ['lib/broker/{queue,routing}/{queue,consumer,consumer-ring,binding,exchange,routers}.ts'],
       rules: { 'import/no-cycle': 'off' },
     },
