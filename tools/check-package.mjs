@@ -101,7 +101,7 @@ try {
   runProgram('one-copy', 'one package for import and require of one process');
   runProgram('transport', 'a request answered by the microservice transport, without amqplib');
   install('@nestjs/testing@12');
-  runProgram('testing', 'a message parked after an hour that took no time, in a test of @nestjs/testing');
+  runProgram('testing', 'a message parked after an hour of virtual time, in a test of @nestjs/testing');
   await minified();
 
   const eleven = join(folder, 'eleven');

@@ -89,7 +89,7 @@ try {
     }
   });
 
-  await check('an order that nobody takes comes back, with the reason', async () => {
+  await check('an unroutable order is returned, with the reason', async () => {
     const answer = page.waitForResponse((response) => response.request().method() === 'POST');
     await page.getByRole('button', { name: 'Send one to nowhere' }).click();
     const status = (await answer).status();
@@ -99,7 +99,8 @@ try {
     await order.getByText('NO_ROUTE').waitFor();
     const told = await page.getByText('NO_ROUTE').count();
     if (told !== 1) throw new Error(`the reason is shown ${told} times`);
-    if ((await order.locator('[data-step="confirmed"]').count()) > 0) throw new Error('it is shown as confirmed, too');
+    if ((await order.locator('[data-step="confirmed"]').count()) > 0)
+      throw new Error('the order is shown as confirmed, too');
   });
 
   await check('a page that opens later shows the same orders', async () => {
@@ -107,11 +108,11 @@ try {
     await second.goto(url);
     await second.locator('.step.done.returned').waitFor({ timeout: DEADLINE });
     const count = await second.locator('#orders li').count();
-    if (count !== 2) throw new Error(`it shows ${count} orders instead of 2`);
+    if (count !== 2) throw new Error(`the page shows ${count} orders instead of 2`);
     await second.close();
   });
 
-  await check('many tabs, of which one is seen, leave each other room', async () => {
+  await check('only the visible one of many tabs keeps its stream of events', async () => {
     const context = await browser.newContext();
     // In headless mode every page counts as visible, so the test sets the state of the hidden tab.
     const setHidden = (tab, hidden) =>
@@ -135,16 +136,14 @@ try {
     await setHidden(tabs[0], false);
     await tabs[0].locator('#orders li').nth(2).waitFor();
     const count = await tabs[0].locator('#orders li').count();
-    if (count !== 3) throw new Error(`the tab that is seen again shows ${count} orders instead of 3`);
+    if (count !== 3) throw new Error(`the tab that is visible again shows ${count} orders instead of 3`);
     await context.close();
   });
 
   const answers = (text) => page.locator('#answer').getByText(text).waitFor();
   const press = (name) => page.getByRole('button', { name }).click();
 
-  await check('the page says which broker it runs on', () =>
-    page.getByText('the embedded broker of this process').waitFor(),
-  );
+  await check('the page names its broker', () => page.getByText('the embedded broker of this process').waitFor());
 
   await check('an order that cannot be shipped is retried, parked, sent back and shipped', async () => {
     await press('Fail the next 3 attempts to ship');
@@ -158,7 +157,7 @@ try {
     if (attempts !== 3) throw new Error(`${attempts} failed attempts are shown instead of 3`);
     await press('Send parked orders back');
     await order.locator('.step.done[data-step="shipped"]').waitFor();
-    if ((await order.locator('.step.parked').count()) > 0) throw new Error('it is shown as parked still');
+    if ((await order.locator('.step.parked').count()) > 0) throw new Error('the order is still shown as parked');
   });
 
   await check('an order that is placed while the broker is away waits for it, and the list stays', async () => {
@@ -174,7 +173,7 @@ try {
     if (after !== before + 1) throw new Error(`${after} orders are shown after ${before} and one more`);
   });
 
-  await check('ten thousand orders are confirmed, and the page stays as it is', async () => {
+  await check('ten thousand orders are confirmed, and the page does not change', async () => {
     const before = await page.locator('#orders li').count();
     await press('Flood 10,000 orders');
     await answers('10,000 orders are confirmed');
@@ -182,7 +181,7 @@ try {
     if (after !== before) throw new Error(`${after} orders are shown instead of ${before}`);
   });
 
-  await check('the page asks nobody but its own server, and has no errors', async () => {
+  await check('the page sends requests only to its own server, and has no errors', async () => {
     if (foreign.length > 0) throw new Error(`requests to ${foreign.join(', ')}`);
     if (complaints.length > 0) throw new Error(complaints.join('; '));
   });

@@ -14,7 +14,7 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     ends = [];
   });
 
-  /** Notes the events of one operation, in their order. */
+  /** Records the events of one operation in order. */
   function listen<M extends object>(
     name: string,
     ours: (message: M) => boolean,
@@ -49,7 +49,7 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
   const GOOD = ['start', 'end', 'asyncStart', 'asyncEnd'];
   const BAD = ['start', 'end', 'error', 'asyncStart', 'asyncEnd'];
 
-  it('C9 publish: from its call to its outcome, whatever that is', async () => {
+  it('C9 publish: spans its call to its outcome, also of a failure', async () => {
     const connection = await harness.connect({ connectionName: 'traced' });
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -77,7 +77,7 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     const returned = await errorOf(channel.publish('', `${queue}.nowhere`, 'three', { mandatory: true }));
     expect(outcomeEvents()).toEqual(BAD);
     expect(messages[2]).toMatchObject({ mandatory: true, error: returned });
-    // What is refused at once has an outcome, too.
+    // A publish that is refused at once has an outcome, too.
     const refused = await errorOf(channel.publish('', queue, 'four', { timeout: -1 }));
     expect(outcomeEvents()).toEqual(BAD);
     expect(messages[3]!.error).toBe(refused);
@@ -113,12 +113,12 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     });
     expect(headers).toEqual({ own: 1 });
     expect(messages[1]!.properties.headers).toEqual({ own: 1, traceparent: '00-1', baggage: 'a=b' });
-    // What cannot be encoded stays an error.
+    // An argument that cannot be encoded stays an error.
     const error = await errorOf(channel.publish('', queue, 'map', { headers: new Map([['lost', 1]]) }));
     expect(error.name).toBe('EncodingError');
   });
 
-  it('C9 publish: nothing is added to a message while nobody listens', async () => {
+  it('C9 publish: adds nothing to a message without a subscriber', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const queue = harness.name();
@@ -127,7 +127,7 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     expect((await channel.basicGet(queue, { noAck: true }))!.properties).toEqual({});
   });
 
-  it('C9 process: around the handler, which runs in the bound stores and in what subscribers put around it', async () => {
+  it('C9 process: wraps the handler, which runs in the bound stores and in the wrappers of subscribers', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const queue = harness.name();
@@ -163,7 +163,7 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     expect(reported).toBe(true);
   });
 
-  it('C9 process: a handler that returns, or throws, within its call', async () => {
+  it('C9 process: a handler that returns or throws synchronously', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel();
     const queue = harness.name();

@@ -12,10 +12,10 @@ import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
-/** Everything that JavaScript lets code throw. */
+/** Values that JavaScript code can throw. */
 const thrown: readonly unknown[] = [null, undefined, 'a text', 7, Symbol('a symbol'), Object.create(null)];
 
-describe("D5 the user's callbacks cannot harm a connection", () => {
+describe("D5 the user's callbacks cannot break a connection", () => {
   const harness = useClientHarness();
 
   it.each([[false], [true]])('D5 onTooLarge that throws is a handlerError; noAck: %s', async (noAck) => {
@@ -44,7 +44,7 @@ describe("D5 the user's callbacks cannot harm a connection", () => {
     expect([calls, told, lost.mock.calls]).toEqual([2, ['small'], []]);
   });
 
-  it('D5 a handler whose result has a `then` that cannot be read is done with an error', async () => {
+  it('D5 a handler whose result has a `then` getter that throws ends with an error', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
     const { queue } = await channel.queueDeclare(harness.name(), { exclusive: true });
@@ -105,7 +105,7 @@ describe("D5 the user's callbacks cannot harm a connection", () => {
     },
   );
 
-  it('D5 a resolver that throws undefined is asked again after a wait, not at once', async () => {
+  it('D5 a resolver that throws undefined is called again after a delay, not at once', async () => {
     let asked = 0;
     const connection: Connection = harness.watch(
       createConnection({
@@ -125,22 +125,25 @@ describe("D5 the user's callbacks cannot harm a connection", () => {
     expect(told).toEqual(['urls failed with undefined', 'urls failed with undefined']);
   });
 
-  it.each([[null], [0], ['a text']])('D5 a signal that is aborted with %p ends connect() with that', async (reason) => {
-    const accepted = new Inbox<unknown>();
-    const server = await harness.server((peer) => accepted.add(peer));
-    const controller = new AbortController();
-    const connecting = connect(server.url, { signal: controller.signal, clock: harness.clock });
-    await accepted.take();
-    controller.abort(reason);
-    expect(
-      await connecting.then(
-        () => 'open',
-        (error: unknown) => error,
-      ),
-    ).toBe(reason);
-  });
+  it.each([[null], [0], ['a text']])(
+    'D5 a signal that is aborted with %p ends connect() with that reason',
+    async (reason) => {
+      const accepted = new Inbox<unknown>();
+      const server = await harness.server((peer) => accepted.add(peer));
+      const controller = new AbortController();
+      const connecting = connect(server.url, { signal: controller.signal, clock: harness.clock });
+      await accepted.take();
+      controller.abort(reason);
+      expect(
+        await connecting.then(
+          () => 'open',
+          (error: unknown) => error,
+        ),
+      ).toBe(reason);
+    },
+  );
 
-  it('D5 a socket that reads text, or is none, is named', async () => {
+  it('D5 a socket that reads text, or a value that is not a socket, is named in the error', async () => {
     const texts = async (): Promise<net.Socket> => net.connect(sharedRabbit().port).setEncoding('utf8');
     expect((await errorOf(harness.connect({ createSocket: texts }))).message).toMatch(/setEncoding/);
     for (const none of [null, {}, 5]) {

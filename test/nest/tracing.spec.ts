@@ -16,7 +16,7 @@ import { Inbox } from '../support/inbox.js';
 import { publisherOf } from './support/nest-harness.js';
 import { useRetries } from './support/retries.js';
 
-/** For the subscribers of the tracing channels; docs/observability.md lists the messages. */
+/** The perspective of subscribers to the tracing channels; docs/observability.md lists the messages. */
 describe('tracing channels of the Nest layer', () => {
   const { nest, queueWith, consumerOf } = useRetries();
   let ends: (() => void)[] = [];
@@ -25,7 +25,7 @@ describe('tracing channels of the Nest layer', () => {
     ends = [];
   });
 
-  /** Gets each operation of ours as it ends. */
+  /** Collects the operations of this test as they end. */
   function outcomes<M>(name: string, ours: (message: M) => boolean): Inbox<M> {
     const inbox = new Inbox<M>();
     const asyncEnd = (message: unknown): void => {
@@ -38,7 +38,7 @@ describe('tracing channels of the Nest layer', () => {
     return inbox;
   }
 
-  it('tells of each attempt, of the copies that are retried, parked and redriven, and of each failure', async () => {
+  it('report each attempt, the copies that are retried, parked and redriven, and each failure', async () => {
     const queue = queueWith();
     const processes = outcomes<ProcessTrace>('process', (message) => message.queue === queue);
     const copies = outcomes<PublishTrace>('publish', ({ copyOf }) => copyOf?.queue === queue);
@@ -84,7 +84,7 @@ describe('tracing channels of the Nest layer', () => {
     expect(stores).toEqual(['process', 'process', 'process']);
   });
 
-  it('tells of what fails before the handler, and of the handler’s deadline', async () => {
+  it('report failures before the handler, and the handler’s deadline', async () => {
     const queue = queueWith();
     const processes = outcomes<ProcessTrace>('process', (message) => message.queue === queue);
     const retry = { attempts: 1, then: 'dead-letter' } as const;
@@ -96,7 +96,7 @@ describe('tracing channels of the Nest layer', () => {
     expect((await processes.next()).error).toMatchObject({ name: 'HandlerTimeoutError' });
   });
 
-  it('tells of a batch as one, and of a request from its publish to its reply', async () => {
+  it('report a batch as one operation, and a request from its publish to its reply', async () => {
     const [queue, prices] = [queueWith(), nest.name('prices')];
     const processes = outcomes<ProcessTrace>('process', (message) => [queue, prices].includes(message.queue));
     const requests = outcomes<RequestTrace>('request', ({ routingKey }) => routingKey === prices);
