@@ -6,15 +6,18 @@ export { AmqpError, EncodingError, WireError } from '../protocol/errors.js';
 
 /** The known facts of a failure. */
 export interface FailureDetails {
-  /** The peer's reply code (section 1.2), where it gave one. */
+  /** The peer's reply code (section 1.2), if there is one. */
   readonly replyCode?: number | undefined;
-  /** The peer's words. */
+  /** The peer's reply text. */
   readonly replyText?: string | undefined;
-  /** The method that caused it, where one did. */
+  /** The method that caused the error, if the peer names one. */
   readonly method?: MethodName | undefined;
-  /** The object that the failure ends. The reply code does not tell it: a refused login is a 403 of the connection. */
+  /**
+   * The object that the error has ended. The reply code does not tell: a refused login is a 403 that ends the
+   * connection.
+   */
   readonly scope?: 'connection' | 'channel' | undefined;
-  /** The same call may succeed later, without a change to it. */
+  /** True if the same call may succeed later. */
   readonly recoverable?: boolean | undefined;
   readonly cause?: unknown;
 }
@@ -36,77 +39,77 @@ abstract class Failure extends AmqpError {
   }
 }
 
-/** Something that concerns the whole connection. Recoverable unless it says otherwise: a new connection may do. */
+/** An error of the whole connection. It is recoverable by a new connection unless its class says otherwise. */
 export class ConnectionError extends Failure {
   constructor(message: string, details: FailureDetails = {}, recoverable = true) {
     super(message, details, 'connection', recoverable);
   }
 }
 
-/** Something that concerns one channel; its siblings do not notice. */
+/** An error of one channel. Other channels are not affected. */
 export class ChannelError extends Failure {
   constructor(message: string, details: FailureDetails = {}, recoverable = false) {
     super(message, details, 'channel', recoverable);
   }
 }
 
-// One class per reply code, named after the specification (section 1.2). The base says what the specification closes
-// for it; `scope` says what was closed.
+// One class per reply code, named after the specification (section 1.2). The base class tells what the specification
+// closes for the code; `scope` tells what was closed.
 
-/** 311: a body over the broker's limit. */
+/** 311: the body exceeds the broker's limit. */
 export class ContentTooLargeError extends ChannelError {}
-/** 312: nothing is bound for this exchange and routing key. */
+/** 312: no queue is bound for this exchange and routing key. */
 export class NoRouteError extends ChannelError {}
 /** 313: `immediate` delivery with no consumer ready. */
 export class NoConsumersError extends ChannelError {}
-/** 403: no permission, a wrong login, or an exclusive consumer or reserved name in the way. */
+/** 403: no permission, a wrong login, an exclusive consumer, or a reserved name. */
 export class AccessRefusedError extends ChannelError {}
-/** 404: no such queue, exchange, vhost, … */
+/** 404: the queue, exchange or vhost does not exist. */
 export class NotFoundError extends ChannelError {}
-/** 405: an exclusive queue of another connection. */
+/** 405: the queue is exclusive to another connection. */
 export class ResourceLockedError extends ChannelError {
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, true);
   }
 }
-/** 406: declared with other arguments, an unknown delivery tag, a limit of a queue, … */
+/** 406: for example a declaration with other arguments, an unknown delivery tag, or a limit of a queue. */
 export class PreconditionFailedError extends ChannelError {}
 /** 320: the broker, or its operator, closed the connection. */
 export class ConnectionForcedError extends ConnectionError {}
-/** 402: no such vhost. */
+/** 402: the vhost does not exist. */
 export class InvalidPathError extends ConnectionError {
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
-/** 501: a frame that is not one. */
+/** 501: malformed frame. */
 export class FrameError extends ConnectionError {}
-/** 502: a frame with illegal content. */
+/** 502: illegal content of a frame. */
 export class AmqpSyntaxError extends ConnectionError {}
-/** 503: a method in the wrong place. */
+/** 503: a method that is invalid in this state. */
 export class CommandInvalidError extends ConnectionError {}
 /** 504: a channel that is not open, or opened twice. */
 export class ChannelInvalidError extends ConnectionError {}
-/** 505: content, or a frame, that was not expected. */
+/** 505: an unexpected frame or content. */
 export class UnexpectedFrameError extends ConnectionError {}
-/** 506: the broker is short of something. */
+/** 506: the broker lacks a resource. */
 export class ResourceError extends ConnectionError {}
-/** 530: not allowed: an unknown vhost, a limit of channels or connections, … */
+/** 530: not allowed, for example an unknown vhost, or a limit of channels or connections. */
 export class NotAllowedError extends ConnectionError {
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
-/** 540: the broker does not do that. */
+/** 540: the broker does not implement this. */
 export class NotImplementedError extends ConnectionError {
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
   }
 }
-/** 541: the broker failed. */
+/** 541: an internal error of the broker. */
 export class InternalError extends ConnectionError {}
 
-/** The bytes that came are not AMQP 0-9-1: another protocol's port, most often. */
+/** The received bytes are not AMQP 0-9-1. Usually the port belongs to another protocol. */
 export class UnexpectedPeerError extends ConnectionError {
   constructor(message: string, details: FailureDetails = {}) {
     super(message, details, false);
@@ -114,12 +117,12 @@ export class UnexpectedPeerError extends ConnectionError {
 }
 
 /**
- * The fate of a call or publish that failed. `unknown`: it was sent, and the broker may have carried it out. `not-sent`:
+ * The outcome of a failed call or publish. `unknown`: it was sent, and the broker may have carried it out. `not-sent`:
  * the broker certainly does not have it.
  */
 export type Outcome = 'unknown' | 'not-sent';
 
-/** The connection broke under this call. */
+/** The connection was lost during this call. */
 export class ConnectionLostError extends ConnectionError {
   constructor(
     message: string,
@@ -137,7 +140,7 @@ export class ConnectionClosedError extends ConnectionError {
   }
 }
 
-/** The channel is closed, or was closed by the broker while this waited on it: then `cause` is the broker's error. */
+/** The channel is closed, or the broker has closed it during this call; `cause` is then the broker's error. */
 export class ChannelClosedError extends ChannelError {
   constructor(
     message: string,
@@ -148,10 +151,10 @@ export class ChannelClosedError extends ChannelError {
   }
 }
 
-/** A deadline passed. */
+/** The deadline of a call has passed. */
 export class TimeoutError extends AmqpError {}
 
-/** No confirm within the deadline. Whether the broker has the message is unknown. */
+/** No confirm arrived within the deadline. `outcome` tells whether the broker may have the message. */
 export class PublishTimeoutError extends TimeoutError {
   constructor(
     message: string,
@@ -161,7 +164,10 @@ export class PublishTimeoutError extends TimeoutError {
   }
 }
 
-/** The broker could not take the message (basic.nack): a full queue with `reject-publish`, a failed queue, … */
+/**
+ * The broker could not take the message (basic.nack), for example because of a full queue with `reject-publish`, or a
+ * failed queue.
+ */
 export class PublishNackedError extends AmqpError {
   constructor(
     message: string,
@@ -172,25 +178,28 @@ export class PublishNackedError extends AmqpError {
   }
 }
 
-/** Publishing is not possible now and `whenUnavailable` is `'fail'`, or too much waits already. Nothing was sent. */
+/**
+ * Publishing is not possible now and `whenUnavailable` is `'fail'`, or too many publishes wait already. Nothing was
+ * sent.
+ */
 export class PublishRefusedError extends AmqpError {
   readonly outcome: Outcome = 'not-sent';
 }
 
-/** A message that came back (basic.return). */
+/** A returned message (basic.return). */
 export interface ReturnedMessage {
   readonly replyCode: number;
   readonly replyText: string;
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: MessageProperties;
-  /** Empty when it is larger than the connection's `maxMessageSize`. */
+  /** Empty if it is larger than the connection's `maxMessageSize`. */
   readonly body: Buffer;
   /** Bytes. */
   readonly bodySize: number;
 }
 
-/** A mandatory message that no queue is bound for (312 NO_ROUTE). */
+/** A mandatory message was returned, since no queue is bound for it (312 NO_ROUTE). */
 export class MessageReturnedError extends AmqpError {
   readonly replyCode: number;
   readonly replyText: string;
@@ -210,7 +219,7 @@ export class MessageReturnedError extends AmqpError {
   }
 }
 
-/** The default exchange, whose name is empty, routes by the name of the queue. */
+/** The default exchange, whose name is empty, routes by queue name. */
 function unroutable({ exchange, routingKey }: ReturnedMessage): string {
   if (exchange === '') return `there is no queue '${routingKey}'`;
   return `exchange '${exchange}' has no queue bound for routing key '${routingKey}'`;
@@ -228,10 +237,10 @@ export class ConsumerCancelledError extends AmqpError {
   }
 }
 
-/** A delivery that is settled was settled again. */
+/** A settled delivery was settled again. */
 export class AlreadySettledError extends AmqpError {}
 
-/** An option, address or argument that cannot work. */
+/** An option, address or argument is invalid. */
 export class ConfigurationError extends AmqpError {}
 
 nameErrors({

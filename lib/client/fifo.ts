@@ -1,4 +1,6 @@
-/** First in, first out. What waits is not moved: `shift()` of a long array moves all of it, once for each item. */
+/**
+ * A first-in first-out list. It moves no items, while `shift()` of a long array moves all remaining items each time.
+ */
 export class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
@@ -7,7 +9,7 @@ export class Fifo<T> {
     return this.items.length - this.head;
   }
 
-  /** The next to be taken out. */
+  /** Index of the next item to be removed. */
   get first(): T | undefined {
     return this.items[this.head];
   }
@@ -32,7 +34,7 @@ export class Fifo<T> {
     for (let at = this.head; at < this.items.length; at++) yield this.items[at]!;
   }
 
-  /** Takes all of it out. */
+  /** Removes and returns all items. */
   drain(): T[] {
     const all = this.items.slice(this.head) as T[];
     this.drop();

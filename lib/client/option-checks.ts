@@ -1,13 +1,13 @@
 import { unknownOption } from '../option-names/index.js';
 import { ConfigurationError } from './errors.js';
 
-/** A misspelt option is an error, not a default. @throws ConfigurationError */
+/** Refuses unknown options, since a misspelt option would silently have its default. @throws ConfigurationError */
 export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
   const unknown = unknownOption(given, known);
   if (unknown !== undefined) throw new ConfigurationError(`${what}: ${unknown}`);
 }
 
-/** @throws ConfigurationError when the option is there and not a number of at least `min` */
+/** @throws ConfigurationError if the option is given and not a number of at least `min` */
 export function atLeast(name: string, value: number | undefined, min: number): void {
   if (value === undefined) return;
   if (typeof value !== 'number' || !(value >= min)) {
@@ -16,16 +16,16 @@ export function atLeast(name: string, value: number | undefined, min: number): v
 }
 
 /**
- * The one rule for every timeout, deadline and wait that a caller gives: milliseconds, Infinity for none.
+ * Checks a timeout, deadline or wait: milliseconds, Infinity for none.
  *
- * @throws ConfigurationError for NaN, less than nothing, or what is no number
+ * @throws ConfigurationError for NaN, a negative number, or any other type
  */
 export function checkDuration(name: string, value: number | undefined): void {
   if (value === undefined || (typeof value === 'number' && value >= 0)) return;
   throw new ConfigurationError(`${name} must be a number of milliseconds, 0 or more; Infinity for no limit`);
 }
 
-/** @throws ConfigurationError when the option is there and not a finite number from `min` to `max` */
+/** @throws ConfigurationError if the option is given and not a finite number from `min` to `max` */
 export function inRange(name: string, value: number | undefined, min: number, max: number): void {
   if (value === undefined) return;
   if (typeof value !== 'number' || !(value >= min && value <= max) || value === Infinity) {
@@ -34,9 +34,9 @@ export function inRange(name: string, value: number | undefined, min: number, ma
 }
 
 /**
- * The one rule for every count that a caller gives: a whole number from `min` to `max`, or Infinity where `unlimited`.
+ * Checks a count: a whole number from `min` to `max`, or Infinity if `unlimited`.
  *
- * @throws ConfigurationError for anything else, NaN and text included
+ * @throws ConfigurationError for any other value, also for NaN and text
  */
 export function checkCount(
   name: string,
@@ -51,10 +51,13 @@ export function checkCount(
   );
 }
 
-/** basic.qos has two octets for it, and 0 for no limit (https://www.rabbitmq.com/docs/consumer-prefetch). */
+/**
+ * The largest prefetch: basic.qos has two octets for it, and 0 means no limit
+ * (https://www.rabbitmq.com/docs/consumer-prefetch).
+ */
 const PREFETCH_MAX = 0xffff;
 
-/** A prefetch as basic.qos carries it. @throws ConfigurationError, as `checkCount` does */
+/** Returns a prefetch as basic.qos encodes it. @throws ConfigurationError, as `checkCount` does */
 export function checkedPrefetch(value: number): number {
   checkCount('prefetch', value, { min: 0, max: PREFETCH_MAX, unlimited: true });
   return value === Infinity ? 0 : value;

@@ -1,6 +1,6 @@
 /**
- * The names of the queues that the broker names. The one that the user knows stays good, whatever the broker calls the
- * queue after a loss; the present one stands for the same queue.
+ * Maps the names of server-named queues. The name that the user knows stays valid, whatever name the broker chooses
+ * after a loss. The present name means the same queue.
  */
 export class QueueNames {
   private readonly current = new Map<string, string>();
@@ -15,12 +15,12 @@ export class QueueNames {
     return this.current.get(queue) ?? queue;
   }
 
-  /** The name under which the user knows it. */
+  /** Returns the name under which the user knows the queue. */
   knownAs(queue: string): string {
     return this.known.get(queue) ?? queue;
   }
 
-  /** False when it had this name already. */
+  /** Returns false if the queue had this name already. */
   rename(known: string, current: string): boolean {
     if (this.resolve(known) === current) return false;
     this.forget(known);

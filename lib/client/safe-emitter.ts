@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 
-/** Tells the listeners of an emitter. */
+/** Calls the listeners of an emitter. */
 export type Report<Events extends Record<keyof Events, unknown[]>> = <K extends keyof Events & string>(
   event: K,
   ...args: Events[K]

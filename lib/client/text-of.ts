@@ -1,4 +1,4 @@
-/** Somebody else's error in words, for a log. Anything can be thrown, also what has no text. */
+/** Returns a foreign error as text for a log. Any value can be thrown, even one without a text. */
 export function textOf(error: unknown): string {
   try {
     return String(error);

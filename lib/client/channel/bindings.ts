@@ -9,7 +9,7 @@ export interface Binding {
   readonly arguments: FieldTable;
 }
 
-/** Bindings, found by either end: as many temporary queues come and go, none of them looks through all. */
+/** Bindings, indexed by both ends, so that a temporary queue that ends does not search through all bindings. */
 export class Bindings {
   private readonly byKey = new Map<string, Binding>();
   private readonly keysFrom = new Map<string, Set<string>>();
@@ -30,7 +30,7 @@ export class Bindings {
     return this.byKey.has(keyOf(binding));
   }
 
-  /** False when there was none. */
+  /** Returns false if there was none. */
   delete(binding: Binding): boolean {
     const key = keyOf(binding);
     ungroup(this.keysFrom, binding.source, key);
@@ -38,7 +38,7 @@ export class Bindings {
     return this.byKey.delete(key);
   }
 
-  /** The exchange has a binding to something. */
+  /** Returns true if the exchange is the source of a binding. */
   leads(source: string): boolean {
     return this.keysFrom.has(source);
   }
@@ -76,7 +76,7 @@ function endOf({ kind, destination }: Pick<Binding, 'kind' | 'destination'>): st
   return `${kind} ${destination}`;
 }
 
-/** The broker tells bindings apart by all of this; the order of the arguments is nothing to it. */
+/** The broker distinguishes bindings by all these values. The order of the arguments does not count. */
 function keyOf({ kind, destination, source, routingKey, arguments: args }: Binding): string {
   const sorted = Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1));
   const replacer = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);

@@ -6,14 +6,14 @@ import type { ClientLogger } from '../link/client-logger.js';
 import type { FrameReceiver, Link } from '../link/link.js';
 import type { TopologyRecord } from './topology-record.js';
 
-/** The channel as the broker has it, on one link and as far as this side knows; and what is written to it. */
+/** The state of the channel at the broker on one link, as far as this side knows, and all that is written to it. */
 export class BrokerSide {
   /** `closing`: channel.close is under way. */
   state: 'open' | 'closing' | 'closed' = 'closed';
-  /** The channel number, from 1; 0 as long as it was never open. */
+  /** The channel number, from 1; 0 until the channel was open once. */
   id = 0;
   private present: Link | undefined;
-  /** Consumers that have ended here, and that the broker has until it closes the channel. */
+  /** Consumers that have ended here and that the broker keeps until it closes the channel. */
   private readonly endings = new Set<Consumer>();
 
   constructor(
@@ -22,27 +22,27 @@ export class BrokerSide {
     private readonly logger: ClientLogger,
   ) {}
 
-  /** The one that the channel was opened on last. */
+  /** The link on which the channel was opened last. */
   get link(): Link | undefined {
     return this.present;
   }
 
-  /** The channel opens on this link. @returns the settlements of its new generation */
+  /** Called when the channel opens on this link. @returns the settlements of its new generation */
   attach(link: Link | undefined): Settlements {
     this.present = link;
     link?.register(this.id, this.receiver);
     return this.newSettlements();
   }
 
-  /** Nothing that the broker sends concerns the channel any more. */
+  /** Called when nothing that the broker sends concerns the channel any more. */
   detach(): void {
     this.present?.unregister(this.id);
   }
 
   /**
-   * Every method that a channel writes, but for publishes and settlements, which end before it closes. Behind
-   * channel.close the broker takes nothing but close-ok, and before channel.open nothing at all: it would close the
-   * connection (504).
+   * Writes every method of the channel except publishes and settlements, which end before the channel closes. After
+   * channel.close the broker accepts only close-ok, and before channel.open nothing: it would close the connection
+   * (504).
    */
   send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
     const { present: link, state: before } = this;
@@ -58,7 +58,7 @@ export class BrokerSide {
     }
   }
 
-  /** The answer to channel.close of the broker's, which is due in every state. */
+  /** Answers the broker's channel.close, which is required in every state. */
   sendCloseOk(): void {
     this.present?.send(this.id, 'channel.closeOk', {});
   }
@@ -70,20 +70,20 @@ export class BrokerSide {
     );
   }
 
-  /** The consumer does not come back. The broker has it until it closes the channel. */
+  /** Records a consumer that does not come back and that the broker keeps until it closes the channel. */
   endsWithChannel(consumer: Consumer): void {
     this.endings.add(consumer);
     if (this.state === 'closed') this.left();
   }
 
-  /** The broker has closed it, or the connection is lost: so have its consumers. */
+  /** Called when the broker has closed the channel or the connection is lost. Its consumers have ended, too. */
   left(): void {
     this.state = 'closed';
     for (const consumer of this.endings) this.topology.consumerEnded(consumer.queue, consumer);
     this.endings.clear();
   }
 
-  /** The deliveries of one generation, which are settled on its link alone. */
+  /** Creates the settlements of one generation, which are written to its link only. */
   newSettlements(): Settlements {
     const { present: link, id } = this;
     return new Settlements({

@@ -5,11 +5,11 @@ import { Deadline } from '../timing/deadline.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import type { ChannelClosedError } from '../errors.js';
 
-/** The channel, as the calls on it see it. */
+/** The part of a channel that its calls use. */
 export interface CalledChannel {
   readonly id: number;
   readonly isOpen: boolean;
-  /** Nothing may be begun on it any more. */
+  /** True if no call may start on the channel any more. */
   readonly isOver: boolean;
   readonly clock: Clock;
   readonly rpc: PendingCalls;
@@ -18,33 +18,36 @@ export interface CalledChannel {
   closedError(what: string): ChannelClosedError;
 }
 
-/** The user's calls on a channel. Those that come while it is not open are sent once it is. */
+/** The user's calls on a channel. A call on a channel that is not open is sent once the channel is open. */
 export class ChannelCalls {
   private opened = new Deferred<void>();
 
   constructor(private readonly channel: CalledChannel) {}
 
-  /** The channel is open: what waits is sent. */
+  /** Called when the channel is open. Sends the waiting calls. */
   begin(): void {
     this.opened.resolve();
   }
 
-  /** The channel is not open any more: what comes waits until it is. */
+  /** Called when the channel is not open any more. Later calls wait until it is. */
   hold(): void {
     this.opened = new Deferred<void>();
   }
 
-  /** The channel is closed for good. */
+  /** Called when the channel is closed for good. */
   end(reason: unknown): void {
     this.opened.reject(reason);
   }
 
-  /** Waits until the channel is open. @throws TimeoutError with `late`, the signal's reason, what has closed it */
+  /**
+   * Waits until the channel is open. @throws TimeoutError with `late`, the signal's reason, or the error that has
+   * closed the channel
+   */
   untilOpen(wait: WaitOptions, late: string): Promise<void> {
     return within(this.opened.promise, this.channel.clock, wait, late);
   }
 
-  /** Waits, if need be, until the channel is back. @returns the options, with what is left of the deadline */
+  /** Waits until the channel is open, if it is not. @returns the options with the remaining time */
   async whenOpen<O extends CallOptions>(what: string, options: O): Promise<O> {
     const { channel } = this;
     if (channel.isOver) throw channel.closedError(what);
@@ -55,7 +58,7 @@ export class ChannelCalls {
     return deadline.left;
   }
 
-  /** A synchronous method, once the channel is open. */
+  /** Sends a synchronous method once the channel is open. */
   async call<N extends SynchronousMethod, R = Reply<N>>(
     name: N,
     args: MethodArguments<N>,
@@ -68,13 +71,14 @@ export class ChannelCalls {
   }
 
   /**
-   * A call whose answer counts also when its caller has stopped waiting, for it goes on at the broker.
+   * Makes a call whose answer counts even if its caller has stopped waiting, since the broker carries it out.
    *
-   * @param send makes the call, without a deadline, once the channel is open; not where the options end it before
+   * @param send makes the call without a deadline once the channel is open. It is not called if the options end the
+   * wait before
    */
   async followed<R>(name: string, options: CallOptions, send: (unlimited: CallOptions) => Promise<R>): Promise<R> {
     const { isOpen, rpc, clock, rpcTimeout } = this.channel;
-    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
+    // Calls of one tick are sent in their order, so this does not wait for a turn while the channel is open.
     const left = isOpen ? options : await this.whenOpen(name, options);
     const { signal, timeout = rpcTimeout } = left;
     const timer = left.timeout === undefined ? rpc.patience : clock;

@@ -7,17 +7,17 @@ import { within } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import type { ChannelCalls } from './channel-calls.js';
 
-/** Time in ms that waiting publishes still get when the channel closes while the broker blocks the connection. */
+/** Time in ms that waiting publishes get if the channel closes while the broker blocks the connection. */
 const BLOCKED_GRACE = 1_000;
 
-/** The channel, as its graceful end sees it. */
+/** The part of a channel that its graceful end uses. */
 export interface ClosingChannel {
   readonly id: number;
   readonly isOpen: boolean;
-  /** It has publishes that wait, or consumers: something is to be done before it closes. */
+  /** True if the channel has publishes that wait, or consumers. */
   readonly drains: boolean;
   readonly closed: Promise<unknown>;
-  /** The broker's reason, while it has blocked the connection. */
+  /** The reason why the broker has blocked the connection; undefined if it has not. */
   readonly blocked: string | undefined;
   readonly consumers: ConsumerSet;
   readonly publisher: Publisher;
@@ -27,7 +27,7 @@ export interface ClosingChannel {
   finish(error: undefined): void;
 }
 
-/** The graceful end of a channel: consumers cancelled, running handlers and confirms awaited, acks flushed. */
+/** The graceful end of a channel: it cancels consumers, waits for running handlers and confirms, and flushes acks. */
 export class ChannelClosing {
   private readonly deadline: EarliestDeadline;
   private closing: Promise<void> | undefined;
@@ -40,7 +40,7 @@ export class ChannelClosing {
     this.deadline = new EarliestDeadline(clock, 'its deadline has passed');
   }
 
-  /** @param timeout ms for all of it; of several calls the earliest deadline counts */
+  /** @param timeout ms for all steps; of several calls the earliest deadline counts */
   close(timeout: number): Promise<void> {
     this.channel.consumers.excuseCaller();
     this.deadline.within(timeout);
@@ -58,23 +58,23 @@ export class ChannelClosing {
     channel.finish(undefined);
   }
 
-  /** Without a deadline of its own: whatever it waits for ends with the channel. */
+  /** No deadline of its own: every wait here ends with the channel. */
   private async drain(): Promise<void> {
     const { channel } = this;
     if (!channel.isOpen) await channel.calls.whenOpen('close', { timeout: Infinity });
     const consumers = channel.consumers.list();
-    // RabbitMQ reads nothing from a connection that it has blocked, so that nothing sent now has an answer.
+    // RabbitMQ does not read from a blocked connection, so a method that is sent now gets no answer.
     const unheard = channel.blocked !== undefined;
     if (unheard) channel.consumers.leaveUnheard();
-    // Consumers that are held back end with the channel: what they have not begun goes back to its place at once.
+    // Consumers on hold end with the channel: the broker requeues their waiting deliveries at once, at their places.
     const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
     await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
     do {
       await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);
       await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
-      // Consumers that the broker still has may have begun other handlers meanwhile.
+      // Consumers that the broker still has may have started other handlers meanwhile.
     } while (unheard && channel.isOpen && consumers.some(({ busy }) => busy));
-    // Its deadline may have passed meanwhile: then the number is another channel's, or free.
+    // The deadline may have passed meanwhile. Then the channel number is free or used by another channel.
     if (channel.isOpen) await channel.sayGoodbye();
   }
 

@@ -5,27 +5,27 @@ import type { CallOptions } from '../link/pending-calls.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import type { TopologyRecord } from './topology-record.js';
 
-/** A channel, as whoever restores it sees it: see `restore()`. */
+/** The part of a channel that `restore()` uses. */
 export interface Restorable {
-  /** The broker does not have it open, and it may come back. */
+  /** True if the channel is not open at the broker and may be opened anew. */
   readonly lost: boolean;
   readonly channelOptions: { readonly restoreAttempts: number };
-  /** The consumers that come back with it. */
+  /** The consumers that are restored with the channel. */
   readonly consumers: { list(): readonly { readonly queue: string }[] };
-  /** Opens it anew, with its QoS and confirm mode. */
+  /** Opens the channel anew, with its QoS and confirm mode. */
   attach(wait?: CallOptions): Promise<void>;
-  /** Consumes again. */
+  /** Registers the consumers again. */
   resume(): Promise<void>;
-  /** Closes it for good. */
+  /** Closes the channel for good. */
   finish(error: AmqpError | undefined): void;
 }
 
 /** A channel that has ended here, while the broker may still have it open. */
 export interface Leaving {
-  /** 0 when it never had a number. */
+  /** 0 if the channel never had a number. */
   readonly id: number;
   readonly atBroker: 'open' | 'closing' | 'closed';
-  /** The answer to a call that was under way. */
+  /** The answer to a pending call. */
   onLateReply(method: Method): void;
   /** The broker has closed it, or the connection is lost. */
   onLeft(): void;
@@ -35,22 +35,33 @@ export interface Leaving {
 export interface ChannelHost {
   readonly options: ResolvedOptions;
   readonly topology: TopologyRecord;
-  /** The live link; none while the connection is lost. */
+  /** The live link; undefined while the connection is lost. */
   readonly link: Link | undefined;
   /** The broker's reason, while it has blocked the connection. */
   readonly blocked: string | undefined;
-  /** A lost channel may come back: the connection is open, or will be. */
+  /** True if a lost channel may come back: the connection is open or will be. */
   readonly restoring: boolean;
-  /** Brings one channel back after an error of its own. */
+  /** Restores one channel after an error of that channel. */
   restore(channel: Restorable): void;
-  /** Makes sure that a queue is there, declared again if it was declared here. @returns its consumers @throws ChannelError */
+  /**
+   * Ensures that a queue exists: a recorded queue is declared again. @returns the number of its consumers @throws
+   * ChannelError
+   */
   restoreQueue(queue: string): Promise<number>;
-  /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
+  /**
+   * Checks that an exchange exists. @throws NotFoundError if it is missing, or another error that prevents the check
+   */
   findExchange(exchange: string): Promise<void>;
-  /** Has the broker close a channel that is opened anew under its number. What comes before it is `left` is dropped. */
+  /**
+   * Has the broker close a channel that is opened anew under the same number. Frames for the old channel are dropped
+   * until it is `left`.
+   */
   leave(channel: Leaving, left: () => void): void;
-  /** A number for a channel that opens for the first time. @throws NotAllowedError when channel-max are in use */
+  /**
+   * Returns a number for a channel that opens for the first time. @throws NotAllowedError if channel-max numbers are in
+   * use
+   */
   allocateId(): number;
-  /** The channel is closed for good; its number is free. */
+  /** Called when the channel is closed for good and its number is free. */
   release(channel: Leaving): void;
 }

@@ -4,41 +4,53 @@ import type { PublisherSettings } from '../publishing/publisher-host.js';
 export interface ChannelOptions {
   /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */
   readonly confirm?: boolean;
-  /** Unacknowledged deliveries at most, for each consumer that sets none of its own; up to 65,535. 0 or Infinity: no limit. Default 0. */
+  /**
+   * Maximum number of unacknowledged deliveries, for each consumer without its own `prefetch`; up to 65,535. 0 or
+   * Infinity: no limit. Default 0.
+   */
   readonly prefetch?: number;
-  /** Open anew, with its QoS, confirm mode and consumers, after an error of the channel or a lost connection. Default true. */
+  /**
+   * After an error of the channel or a lost connection, open the channel anew with its QoS, confirm mode and consumers.
+   * Default true.
+   */
   readonly restore?: boolean;
   /**
-   * Attempts at that in a row, until the channel closes with the error. An error within 2 s of its coming back that no call
-   * or publish has caused counts as one that failed. An error that a publish has caused (a missing exchange, 404) never closes
-   * the channel for good: without confirms nobody gets that error, so the event `lost` and the log tell of it, and the channel
-   * waits longer each time before it opens again, up to 2 s. Default 5.
+   * Number of consecutive attempts to restore the channel, after which it closes with the error. An error within 2 s of
+   * a restore that no call or publish has caused counts as a failed attempt. An error that a publish has caused (a
+   * missing exchange, 404) never closes the channel for good: without confirms nobody gets that error, so the event
+   * `lost` and the log report it, and the channel waits longer each time before it opens again, up to 2 s. Default 5.
    */
   readonly restoreAttempts?: number;
-  /** Deadline from a publish to its confirm, ms, Infinity for none. Default 30,000. */
+  /** Deadline from a publish to its confirm in ms; Infinity for none. Default 30,000. */
   readonly publishTimeout?: number;
-  /** Unconfirmed messages, beyond which publishes wait. Default 10,000. */
+  /** Maximum number of unconfirmed messages; further publishes wait. Default 10,000. */
   readonly maxUnconfirmed?: number;
   /**
-   * Bytes of their bodies, beyond which publishes wait, likewise: they are kept until the confirm. A larger message is sent
-   * alone. Default 67,108,864.
+   * Maximum bytes of the bodies of unconfirmed messages, which are kept until the confirm; further publishes wait. A
+   * larger message is sent alone. Default 67,108,864.
    */
   readonly maxUnconfirmedBytes?: number;
-  /** Publishes that may wait (for a reconnect, an unblocked broker, confirms), beyond which they are refused. Default 100,000. */
+  /**
+   * Maximum number of publishes that wait for a reconnect, an unblocked broker or confirms; further publishes are
+   * refused. Default 100,000.
+   */
   readonly maxWaiting?: number;
-  /** Bytes of bodies that may wait, likewise. Default 67,108,864. */
+  /** Maximum bytes of the bodies of waiting publishes; further publishes are refused. Default 67,108,864. */
   readonly maxWaitingBytes?: number;
   /**
    * Controls publishes while the connection is lost or blocked: `'wait'` keeps them until their deadline, `'fail'` rejects
    * them at once. Default `'wait'`.
    */
   readonly whenUnavailable?: 'wait' | 'fail';
-  /** Send again, after a restore, what was not confirmed: at least once instead of `outcome: 'unknown'`. Default false. */
+  /**
+   * Send unconfirmed messages again after a restore: at-least-once delivery instead of `outcome: 'unknown'`. Default
+   * false.
+   */
   readonly republishUnconfirmed?: boolean;
   /**
-   * Looks for each exchange, on a channel of its own, before the first publish there; that publish and those behind it wait
-   * meanwhile. If the exchange is missing, the publishes to it get `NotFoundError`. Without this option a missing exchange
-   * closes the channel, and the outcome of the publishes before is unknown. Default false.
+   * Check each exchange on a separate channel before the first publish to it; that publish and later ones wait
+   * meanwhile. If the exchange is missing, the publishes to it reject with `NotFoundError`. Without this option a
+   * missing exchange closes the channel, and the outcome of earlier publishes is unknown. Default false.
    */
   readonly findExchanges?: boolean;
   /**

@@ -21,13 +21,13 @@ import type { Report } from '../safe-emitter.js';
 import type { ChannelEvents } from './channel-events.js';
 import { IncomingContent, type Announced } from './incoming-content.js';
 
-/** The channel, as its receiver sees it. */
+/** The part of a channel that its receiver uses. */
 export interface ReceivingChannel {
   readonly id: number;
   readonly consumers: ConsumerSet;
   readonly publisher: Publisher;
   readonly rpc: PendingCalls;
-  /** Of the present generation. */
+  /** The settlements of the present generation. */
   readonly settlements: Settlements;
   readonly report: Report<ChannelEvents>;
   /** channel.flow */
@@ -36,7 +36,7 @@ export interface ReceivingChannel {
   onCloseByBroker(close: CloseArguments): void;
 }
 
-/** Reads the frames of one channel, and hands each method and message to the part of the channel that it concerns. */
+/** Reads the frames of one channel, and passes each method and message to the responsible part of the channel. */
 export class ChannelReceiver implements FrameReceiver {
   private readonly content: IncomingContent;
   private readonly names = new DeliverNames();
@@ -56,7 +56,7 @@ export class ChannelReceiver implements FrameReceiver {
     return !this.content.idle;
   }
 
-  /** The channel is lost: what was under way does not come any more. */
+  /** Called when the channel is lost. An incomplete message is dropped. */
   reset(): void {
     this.content.reset();
   }
@@ -133,7 +133,7 @@ export class ChannelReceiver implements FrameReceiver {
     }
     const delivery = this.receive(info, content, size, noAck);
     if (!delivery) return;
-    // Sent before the broker knew that nobody waits for it any more.
+    // The broker sent the message before it knew that nobody waits for it any more.
     if (consumer?.ended && noAck) return;
     if (consumer) consumer.deliver(delivery);
     else if (!this.channel.consumers.leftUnheard) delivery.nack({ requeue: true });
@@ -159,7 +159,7 @@ export class ChannelReceiver implements FrameReceiver {
     const properties = readProperties(content.propertiesReader());
     const returned = returnedMessage({ ...args, properties, body: content.body, bodySize });
     const { publisher, rpc, report } = this.channel;
-    // What comes before the answer to confirm.select was published before it, without a promise that waits.
+    // A return before the answer to confirm.select belongs to an earlier publish, whose promise has settled.
     const waitedFor = !rpc.awaits('confirm.select') && publisher.onReturn(returned, content.properties);
     if (!waitedFor) report('return', returned);
   }

@@ -31,23 +31,23 @@ import { AskedPrefetch } from './prefetches.js';
 import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
 
 /**
- * Makes a channel that is not open yet. For the connection, which opens it: see `endpointOf`.
+ * Creates a channel that is not open yet. The connection opens it through `endpointOf`.
  *
- * @param topology what is declared here is recorded there. Default: the connection's
+ * @param topology the record of declarations on this channel. Default: the connection's
  */
 export let createChannel: (host: ChannelHost, options: ResolvedChannelOptions, topology?: TopologyRecord) => Channel;
 
-/** The broker's side of a channel, which users cannot reach. */
+/** Returns the broker's side of a channel, which users cannot reach. */
 export let endpointOf: (channel: Channel) => ChannelEndpoint;
 
 /**
- * One channel of a connection. Its methods are the specification's, class and method in one word. It survives channel
- * errors and lost connections: whatever was pending then fails with a typed error, and the same object opens anew, with
- * its QoS, confirm mode and consumers.
+ * One channel of a connection. Its methods have the names of the specification, class and method in one word. A channel
+ * survives channel errors and lost connections: pending calls fail with a typed error, and the same object opens anew
+ * with its QoS, confirm mode and consumers.
  *
  * Every method rejects with `ChannelError` (the class of the broker's reply code), `ConnectionLostError`,
- * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, or `EncodingError` for what AMQP
- * cannot carry.
+ * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, or `EncodingError` for a value that
+ * AMQP cannot encode.
  */
 export class Channel extends SafeEmitter<ChannelEvents> {
   static {
@@ -75,26 +75,29 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.#endpoint.id;
   }
 
-  /** Publisher confirms are on. */
+  /** True if publisher confirms are on. */
   get confirming(): boolean {
     return this.#endpoint.gate.confirming;
   }
 
-  /** It can be used now. */
+  /** True if the channel can be used now. */
   get isOpen(): boolean {
     return this.#endpoint.isOpen;
   }
 
   /**
-   * Resolves when it can be used: one that `connection.channel()` made, or one that was lost.
+   * Resolves when the channel can be used, for a channel of `connection.channel()` or a lost one.
    *
-   * @throws TimeoutError, the signal's reason, ChannelClosedError, or what has closed it meanwhile
+   * @throws TimeoutError, the signal's reason, ChannelClosedError, or the error that has closed the channel meanwhile
    */
   async whenOpen(options: CallOptions = {}): Promise<void> {
     await this.#endpoint.calls.whenOpen('whenOpen', options);
   }
 
-  /** Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError when it is there and different */
+  /**
+   * Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError if it exists with other
+   * properties
+   */
   async exchangeDeclare(
     exchange: string,
     type: string,
@@ -104,7 +107,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     await this.#declarations.declareExchange(exchange, type, options);
   }
 
-  /** exchange.delete. @throws PreconditionFailedError when `ifUnused` and it has bindings */
+  /** Deletes an exchange (exchange.delete). @throws PreconditionFailedError if it has bindings, with `ifUnused` */
   async exchangeDelete(exchange: string, options: ExchangeDeleteOptions = {}): Promise<void> {
     refuseUnknown('exchangeDelete', options, KNOWN.exchangeDelete);
     await this.#declarations.deleteExchange(exchange, options);
@@ -116,51 +119,59 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     await this.#declarations.bind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
-  /** exchange.unbind: routing key and arguments as in the binding. */
+  /** Removes a binding of exchanges (exchange.unbind). Routing key and arguments must equal those of the binding. */
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('exchangeUnbind', options, KNOWN.bind);
     await this.#declarations.unbind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
   /**
-   * queue.declare (section 1.7.2.1). An empty name lets the broker choose; the name that it chose stays good after a
-   * reconnect, whatever the broker calls the queue then.
+   * Declares a queue (queue.declare, section 1.7.2.1). For an empty name the broker chooses one. The chosen name stays
+   * valid after a reconnect, even if the broker then gives the queue another name.
    *
-   * @throws PreconditionFailedError when it is there and different, ResourceLockedError when another connection owns it
+   * @throws PreconditionFailedError if it exists with other properties, ResourceLockedError if another connection owns
+   * it
    */
   async queueDeclare(queue: string, options: QueueDeclareOptions & CallOptions = {}): Promise<QueueDeclared> {
     refuseUnknown('queueDeclare', options, KNOWN.queueDeclare);
     return this.#declarations.declareQueue(queue, options);
   }
 
-  /** queue.bind. An empty `exchange` is the default one, to which RabbitMQ lets nobody bind (403). */
+  /**
+   * Binds a queue to an exchange (queue.bind). RabbitMQ refuses bindings to the default exchange, whose name is empty
+   * (403).
+   */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueBind', options, KNOWN.bind);
     await this.#declarations.bind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
-  /** queue.unbind: routing key and arguments as in the binding. */
+  /** Removes a binding of a queue (queue.unbind). Routing key and arguments must equal those of the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     refuseUnknown('queueUnbind', options, KNOWN.bind);
     await this.#declarations.unbind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
-  /** Drops the queue's ready messages; resolves with their number. */
+  /** Drops the queue's ready messages (queue.purge). Resolves with their number. */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
     return this.#declarations.purgeQueue(queue, options);
   }
 
-  /** queue.delete; resolves with the number of messages that went with it. A queue that is not there is no error in RabbitMQ. */
+  /**
+   * Deletes a queue (queue.delete). Resolves with the number of deleted messages. A missing queue is no error in
+   * RabbitMQ.
+   */
   async queueDelete(queue: string, options: QueueDeleteOptions = {}): Promise<number> {
     refuseUnknown('queueDelete', options, KNOWN.queueDelete);
     return this.#declarations.deleteQueue(queue, options);
   }
 
   /**
-   * Unacknowledged deliveries at most (basic.qos, https://www.rabbitmq.com/docs/consumer-prefetch).
+   * Sets the maximum number of unacknowledged deliveries (basic.qos, https://www.rabbitmq.com/docs/consumer-prefetch).
    *
    * @param prefetchCount 0 to 65,535; 0 or Infinity for no limit
-   * @param options.global for the channel as a whole; RabbitMQ 4 refuses that. Default: for each consumer that follows
+   * @param options.global true applies the limit to the whole channel; RabbitMQ 4 refuses that. Default: it applies to
+   * each later consumer
    */
   async basicQos(prefetchCount: number, options: QosOptions = {}): Promise<void> {
     refuseUnknown('basicQos', options, KNOWN.basicQos);
@@ -180,7 +191,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const { prefetch } = options;
     const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
     const { consumers, current } = this.#endpoint;
-    // Calls of one tick go out in their order: no turn is waited for while the channel is open.
+    // Calls of one tick are sent in their order, so this does not wait for a turn while the channel is open.
     if (this.isOpen) return consumers.add(this.#declarations.queueMeant(queue), handler, checked);
     const opened = this.#endpoint.calls.whenOpen('basic.consume', checked);
     if (current === 'opening')
@@ -190,11 +201,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * A consumer as an async iterator: `for await (const delivery of channel.consume(queue))`. Begins with the first
-   * turn, hands out one delivery at a time, and is cancelled by leaving the loop. Throws `ConsumerCancelledError`, or
-   * what has closed the channel.
+   * Returns a consumer as an async iterator: `for await (const delivery of channel.consume(queue))`. It starts with the
+   * first turn of the loop, yields one delivery at a time, and is cancelled when the loop is left. Throws
+   * `ConsumerCancelledError`, or the error that has closed the channel.
    *
-   * @param options.prefetch deliveries held ready. Default: the channel's, or 100
+   * @param options.prefetch number of deliveries that are held ready. Default: the channel's prefetch, or 100
    */
   consume(
     queue: string,
@@ -207,18 +218,21 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     });
   }
 
-  /** Tags of the consumers whose deliveries need no acknowledgement. */
+  /** Returns the tags of the consumers without acknowledgements. */
   get noAckConsumers(): ReadonlySet<string> {
     const noAck = this.#endpoint.consumers.list().filter(({ active, options }) => active && options.noAck === true);
     return new Set(noAck.map(({ consumerTag }) => consumerTag));
   }
 
-  /** Ends a consumer by its tag; see `Consumer.cancel`. A tag that is not known is nothing to cancel. */
+  /** Ends a consumer by its tag; see `Consumer.cancel`. An unknown tag has no effect. */
   async basicCancel(consumerTag: string, options: CallOptions = {}): Promise<void> {
     await this.#endpoint.consumers.get(consumerTag)?.cancel(options);
   }
 
-  /** Fetches one message (basic.get); undefined when the queue is empty. @throws ContentTooLargeError over `maxMessageSize` */
+  /**
+   * Fetches one message (basic.get). Resolves with undefined if the queue is empty. @throws ContentTooLargeError over
+   * `maxMessageSize`
+   */
   async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
     refuseUnknown('basicGet', options, KNOWN.basicGet);
     const left = this.isOpen ? options : await this.#endpoint.calls.whenOpen('basic.get', options);
@@ -237,20 +251,24 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.#endpoint.rpc.call('basic.get', { queue: this.#declarations.currentName(queue), noAck }, left, onReply);
   }
 
-  /** Redelivers what is unacknowledged (basic.recover, deprecated); RabbitMQ only does it with `requeue`. */
+  /**
+   * Has the broker redeliver all unacknowledged messages (basic.recover, deprecated). RabbitMQ supports it only with
+   * `requeue`.
+   */
   async basicRecover(options: RecoverOptions & CallOptions = {}): Promise<void> {
     refuseUnknown('basicRecover', options, KNOWN.basicRecover);
     await this.recover(options);
   }
 
   /**
-   * The same, without waiting for it (basic.recover-async, deprecated). It sends basic.recover: basic.recover-async has no
-   * answer, and without one a delivery that was on its way cannot be told from one that comes after.
+   * Does the same without waiting for it (basic.recover-async, deprecated). It sends basic.recover, since
+   * basic.recover-async has no answer, and without an answer a delivery on its way cannot be distinguished from a later
+   * one.
    */
   async basicRecoverAsync(options: RecoverOptions = {}): Promise<void> {
     refuseUnknown('basicRecoverAsync', options, KNOWN.basicRecoverAsync);
     if (!this.isOpen) await this.#endpoint.calls.whenOpen('basic.recover', {});
-    // A loss of the channel gives everything back as well.
+    // A loss of the channel requeues everything, too.
     this.recover(options).catch(() => {});
   }
 
@@ -260,24 +278,30 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`. Not
-   * together with confirms, and not replayed when the channel is restored: what was not committed is lost then.
+   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`.
+   * Excludes confirms. A restored channel is not transactional, and steps that were not committed are lost.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
     await this.#endpoint.calls.call('tx.select', {}, options);
   }
 
-  /** Carries out what was published and acked since the last commit or rollback. */
+  /** Commits the publishes and acks since the last commit or rollback (tx.commit). */
   async txCommit(options: CallOptions = {}): Promise<void> {
     await this.endTransaction('tx.commit', options);
   }
 
-  /** Forgets it. Acked deliveries are unacknowledged again, but not redelivered. */
+  /**
+   * Discards the publishes and acks since the last commit or rollback (tx.rollback). Acked deliveries are
+   * unacknowledged again, but not redelivered.
+   */
   async txRollback(options: CallOptions = {}): Promise<void> {
     await this.endTransaction('tx.rollback', options);
   }
 
-  /** Publisher confirms on: from here on a publish resolves on the broker's ack (https://www.rabbitmq.com/docs/confirms). */
+  /**
+   * Turns on publisher confirms (confirm.select): later publishes resolve on the broker's ack
+   * (https://www.rabbitmq.com/docs/confirms).
+   */
   async confirmSelect(options: CallOptions = {}): Promise<void> {
     if (this.confirming) return;
     try {
@@ -289,12 +313,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Publishes a message (basic.publish). On a channel with confirms it resolves with the delivery tag on the broker's
-   * ack; without, with 0 once the connection has taken it.
+   * Publishes a message (basic.publish). With confirms it resolves with the delivery tag on the broker's ack. Without
+   * confirms it resolves with 0 once the connection has taken the message.
    *
-   * @param body a string is sent as UTF-8. Bytes must not be changed until it settles: from 16 KiB on they are not
-   *   copied, and what waits (for a reconnect, or to be sent again) is not either. After a deadline, an abort, or an error
-   *   whose `outcome` is `'unknown'` the socket may still be about to read them: use a buffer of your own for each message
+   * @param body a string is sent as UTF-8. Do not change bytes until the publish settles: bytes from 16 KiB on, and the
+   * bytes of waiting publishes, are not copied. After a deadline, an abort, or an error with `outcome: 'unknown'`, the
+   * socket may still read the bytes later, so use a new buffer for each message
    * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
    *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
    */
@@ -308,12 +332,15 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!(bytes instanceof Uint8Array))
       return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
-    // To the default exchange it goes by the queue's name: the one that stays, until it is written.
+    // For the default exchange the routing key is a queue's name. The user's name is kept until the message is written.
     const key = exchange === '' ? this.#endpoint.topology.knownAs(routingKey) : routingKey;
     return this.#endpoint.publisher.publish(exchange, key, bytes, options);
   }
 
-  /** Resolves once every publish so far has its outcome. @param options.timeout ms; default the channel's `publishTimeout` */
+  /**
+   * Resolves when every earlier publish has its outcome. @param options.timeout ms; default the channel's
+   * `publishTimeout`
+   */
   async waitForConfirms(options: CallOptions = {}): Promise<void> {
     const wait = { timeout: options.timeout ?? this.#endpoint.channelOptions.publishTimeout, signal: options.signal };
     await within(
@@ -325,12 +352,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Closes it gracefully: cancels the consumers, waits for running handlers and for confirms, flushes the acks. Called
-   * in a handler of its own, before that handler first awaits anything, it does not wait for that handler. Later it cannot
-   * tell who calls: there, do not await it.
+   * Closes the channel gracefully: cancels its consumers, waits for running handlers and confirms, and flushes acks. A
+   * call from one of its handlers, before that handler awaits anything, does not wait for that handler. After an await
+   * the channel cannot recognise the caller, so a handler must not await the result there.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Of several calls the
-   *   earliest deadline counts. Default 10,000
+   * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
+   * the earliest deadline counts. Default 10,000
    */
   close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
@@ -347,7 +374,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
     const deadline = new Deadline(this.#endpoint.clock, options);
-    // Publishes that still wait for the socket are part of it.
+    // The transaction includes publishes that still wait for the socket.
     await this.waitForConfirms(deadline.left);
     this.#endpoint.settlements.flush();
     await this.#endpoint.calls.call(name, {}, deadline.left);

@@ -5,16 +5,16 @@ import type { BindOptions, ExchangeDeleteOptions, QueueDeleteOptions } from './m
 import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
 
 export interface QueueDeclared {
-  /** Its name: the broker's choice, when it was declared as `''`. */
+  /** Name of the queue. The broker chooses it for a declaration with `''`. */
   readonly queue: string;
-  /** Messages that are ready. */
+  /** Number of ready messages. */
   readonly messageCount: number;
   readonly consumerCount: number;
 }
 
 /**
- * Declares, binds and deletes on one channel. The connection's record of declarations follows in the moment that the broker's
- * answer is read.
+ * Declares, binds and deletes on one channel. The connection's record of declarations changes when the broker's answer
+ * is read.
  */
 export class Declarations {
   private lastDeclared = '';
@@ -23,7 +23,7 @@ export class Declarations {
 
   async declareExchange(exchange: string, type: string, options: ExchangeDeclareOptions & CallOptions): Promise<void> {
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
-    // On record without deadline and signal: these were of this call.
+    // The record has no deadline and signal, which belong to this call.
     const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
     const args = { exchange, type, passive, noWait: false, ...declared };
     await this.channel.calls.call('exchange.declare', args, options, () => {
@@ -76,7 +76,7 @@ export class Declarations {
     });
   }
 
-  /** @param binding of a queue: with its name as the user gave it */
+  /** @param binding the binding of a queue, with the name that the user gave */
   async bind(binding: Omit<Binding, 'arguments'>, options: BindOptions): Promise<void> {
     const bound = this.meant(binding, options);
     await this.ask('bind', bound, options, () => this.channel.topology.addBinding(bound));
@@ -87,12 +87,14 @@ export class Declarations {
     await this.ask('unbind', bound, options, () => this.channel.topology.removeBinding(bound));
   }
 
-  /** An empty name means the queue declared last on this channel. The broker would forget which, with the channel. */
+  /**
+   * An empty name means the queue that was declared last on this channel. A broker forgets that queue with the channel.
+   */
   queueMeant(queue: string): string {
     return queue === '' ? this.lastDeclared : this.channel.topology.knownAs(queue);
   }
 
-  /** Returns the name that the queue meant has at the broker now. */
+  /** Returns the present name of the queue at the broker. */
   currentName(queue: string): string {
     return this.channel.topology.resolve(this.queueMeant(queue));
   }
@@ -101,12 +103,12 @@ export class Declarations {
     const whole = { ...binding, arguments: options.arguments ?? {} };
     if (binding.kind === 'exchange') return whole;
     const destination = this.queueMeant(binding.destination);
-    // Neither given: the name is the routing key as well.
+    // Without queue and routing key, the name of the queue is also the routing key.
     const nameless = binding.destination === '' && binding.routingKey === '';
     return { ...whole, destination, ...(nameless && { routingKey: this.channel.topology.resolve(destination) }) };
   }
 
-  /** @param done runs in the moment that the answer is read */
+  /** @param done called when the answer is read */
   private ask(
     what: 'bind' | 'unbind',
     { kind, destination, source, ...rest }: Binding,

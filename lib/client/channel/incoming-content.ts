@@ -3,18 +3,18 @@ import { ContentAssembler, type Content } from '../../protocol/content.js';
 import type { MethodArguments } from '../../protocol/types.js';
 import type { DeliveryInfo } from '../consuming/delivery.js';
 
-/** A method that brings a message. */
+/** A method with a message. */
 export type Announced =
   | { readonly method: 'basic.deliver' | 'basic.getOk'; readonly args: DeliveryInfo }
   | { readonly method: 'basic.return'; readonly args: MethodArguments<'basic.return'> };
 
 /**
- * Gets the method with its message; undefined in its place when it was over the limit: then `header` has the properties
- * alone. `size` in bytes.
+ * Called with the method and its message. For a message over the limit the message is undefined and `header` has the
+ * properties. `size` in bytes.
  */
 type Complete = (announced: Announced, content: Content | undefined, size: number, header: Content) => void;
 
-/** One channel's messages on their way in: the method that announces one, then header and body, handed over together. */
+/** Collects the incoming messages of one channel: a method, then header and body, which are passed on together. */
 export class IncomingContent {
   private announced: Announced | undefined;
   private readonly assembler: ContentAssembler;
@@ -26,7 +26,7 @@ export class IncomingContent {
     );
   }
 
-  /** No message is under way. */
+  /** True if no message is incomplete. */
   get idle(): boolean {
     return this.assembler.idle;
   }
@@ -44,7 +44,7 @@ export class IncomingContent {
     this.assembler.onBody(buffer, start, end);
   }
 
-  /** The channel is lost: what was under way does not come any more. */
+  /** Called when the channel is lost. Drops an incomplete message. */
   reset(): void {
     this.assembler.reset();
   }

@@ -6,45 +6,45 @@ import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-rec
 
 /** Options of `exchangeDelete()`. */
 export interface ExchangeDeleteOptions extends CallOptions {
-  /** Refuse (406) while something is bound to it. Default false. */
+  /** Refuse (406) while the exchange has bindings. Default false. */
   readonly ifUnused?: boolean;
 }
 
 /** Options of the methods that bind and unbind. */
 export interface BindOptions extends CallOptions {
-  /** For headers exchanges: `x-match` and the headers. */
+  /** Arguments of the binding; for headers exchanges: `x-match` and the headers. */
   readonly arguments?: FieldTable;
 }
 
 /** Options of `queueDelete()`. */
 export interface QueueDeleteOptions extends CallOptions {
-  /** Refuse (406) while it has consumers. Default false. */
+  /** Refuse (406) while the queue has consumers. Default false. */
   readonly ifUnused?: boolean;
-  /** Refuse (406) while it has messages. Default false. */
+  /** Refuse (406) while the queue has messages. Default false. */
   readonly ifEmpty?: boolean;
 }
 
 /** Options of `basicQos()`. */
 export interface QosOptions extends CallOptions {
-  /** For the channel as a whole; RabbitMQ 4 refuses that. Default false: for each consumer that follows. */
+  /** Apply the limit to the whole channel; RabbitMQ 4 refuses that. Default false: to each later consumer. */
   readonly global?: boolean;
 }
 
 /** Options of `basicGet()`. */
 export interface GetOptions extends CallOptions {
-  /** The broker takes the message for acknowledged as it sends it. Default false. */
+  /** The broker treats the message as acknowledged when it sends it. Default false. */
   readonly noAck?: boolean;
 }
 
 /** Options of `basicRecoverAsync()`. */
 export interface RecoverOptions {
-  /** To any consumer, not to the same one only. Default true; RabbitMQ refuses false (540). */
+  /** Requeue the messages, so that any consumer may get them. Default true; RabbitMQ refuses false (540). */
   readonly requeue?: boolean;
 }
 
 const CALL = { timeout: 0, signal: 0 } satisfies Record<keyof CallOptions, 0>;
 
-/** The option names of each method. */
+/** The names of the options of each method. */
 export const KNOWN = {
   exchangeDeclare: namesOf({
     passive: 0,

@@ -1,35 +1,37 @@
 import { Backoff, type Random } from '../../environment/index.js';
 import type { ChannelError, ConnectionError } from '../errors.js';
 
-/** ms that a channel has to stay open to have been restored with success. */
+/** Time in ms for which a channel must stay open for its restore to count as a success. */
 const STABLE_TIME = 2_000;
 
-/** ms: waits before a channel is restored that was closed soon after its last restore. */
+/** Waits in ms before the restore of a channel that was closed soon after its last restore. */
 const RETURN_DELAY = { first: 50, max: 2_000 } as const;
 
-/** Errors in a row that have a line in the log: those that follow say the same. */
+/** Number of consecutive errors that are logged, since later ones say the same. */
 const LOGGED_ERRORS = 3;
 
 /** The next step of a channel that the broker has closed. */
 export interface Return {
-  /** ms to wait before the channel is restored. Undefined: it closes. */
+  /** Wait in ms before the channel is restored; undefined if it closes. */
   readonly delay: number | undefined;
-  /** For the log. Undefined: enough was said. */
+  /** Line for the log; undefined if enough lines were logged. */
   readonly line: string | undefined;
 }
 
 /**
- * Decides when a channel comes back that the broker has closed for an error which no call or publish was told. At once the
- * first time; one that is closed again soon after it has come back waits longer each time, and closes in the end.
+ * Decides when to restore a channel that the broker has closed with an error that no call or publish has got. The first
+ * restore is immediate. A channel that is closed again soon after its restore waits longer each time, and closes in the
+ * end.
  *
- * A publish without confirms, to a missing exchange, is such an error, too: nobody waits for its outcome. But its exchange may be
- * declared later, and the channel's other publishes are in order. So it makes the channel wait, and never ends it.
+ * A publish without confirms to a missing exchange causes such an error, too, since nobody waits for its outcome. But
+ * the exchange may be declared later, and other publishes of the channel are in order. So this error makes the channel
+ * wait and never closes it.
  */
 export class ReturnPace {
   /** Clock time, ms. */
   private openSince = -Infinity;
   private inRow = 0;
-  /** Of those in a row: those that are not for a publish of the channel's own. */
+  /** Number of consecutive errors that no publish of the channel has caused. */
   private counted = 0;
   private readonly backoff: Backoff;
 
@@ -41,12 +43,12 @@ export class ReturnPace {
     this.backoff = new Backoff(RETURN_DELAY.first, RETURN_DELAY.max, random);
   }
 
-  /** The channel is open. @param now clock time, ms */
+  /** Records that the channel is open. @param now clock time, ms */
   opened(now: number): void {
     this.openSince = now;
   }
 
-  /** The broker has closed the channel with this error. @param now clock time, ms */
+  /** Records the broker's error, and decides the next step. @param now clock time, ms */
   after(error: ChannelError | ConnectionError, now: number): Return {
     if (now - this.openSince >= STABLE_TIME) {
       this.inRow = 0;

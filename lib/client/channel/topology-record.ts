@@ -4,20 +4,20 @@ import { ChannelClosedError, ConnectionError, TimeoutError } from '../errors.js'
 import { QueueNames } from '../queue-names.js';
 
 export interface ExchangeDeclareOptions {
-  /** Only check that it is there. Default false. */
+  /** Only check that the exchange exists. Default false. */
   readonly passive?: boolean;
   /** Survives a restart of the broker. Default true. */
   readonly durable?: boolean;
   /** Deleted with its last binding. Default false. */
   readonly autoDelete?: boolean;
-  /** Reached only through exchange bindings, never by a publish. Default false. */
+  /** Only exchange bindings reach the exchange, no publish does. Default false. */
   readonly internal?: boolean;
   /** `alternate-exchange`, … */
   readonly arguments?: FieldTable;
 }
 
 export interface QueueDeclareOptions {
-  /** Only check that it is there. Default false. */
+  /** Only check that the queue exists. Default false. */
   readonly passive?: boolean;
   /** Survives a restart of the broker. Default true, but false for exclusive queues. */
   readonly durable?: boolean;

@@ -5,9 +5,9 @@ export class ChannelIds {
   private readonly free: number[] = [];
   private highest = 0;
 
-  /** @throws NotAllowedError when `max` are in use */
+  /** @throws NotAllowedError if `max` numbers are in use */
   allocate(max: number): number {
-    // After a failover to a broker with a smaller channel-max some are too high for now.
+    // After a failover to a broker with a smaller channel-max, some numbers are too high for now.
     const at = this.free.findLastIndex((id) => id <= max);
     if (at >= 0) return this.free.splice(at, 1)[0]!;
     if (this.highest >= max) {

@@ -6,17 +6,17 @@ import { ChannelIds } from './channel-ids.js';
 import { Deferred } from '../timing/deferred.js';
 import { sayFarewell } from './farewell.js';
 
-/** The channels of one connection that are not closed, and their numbers. */
+/** The channels of one connection that are not closed, with their numbers. */
 export class Channels implements Iterable<ChannelEndpoint> {
   private readonly all = new Set<ChannelEndpoint>();
   private readonly ids = new ChannelIds();
-  /** Of channels that have ended here, and that the broker has not closed yet. */
+  /** Farewells of channels that have ended here and that the broker has not closed yet. */
   private readonly farewells = new Set<Promise<void>>();
 
-  /** @param link the live one; undefined while there is none */
+  /** @param link the live link; undefined if there is none */
   constructor(private readonly link: () => Link | undefined) {}
 
-  /** As they are now: whoever goes through them may close some. */
+  /** A copy, since a caller that iterates over the channels may close some. */
   [Symbol.iterator](): Iterator<ChannelEndpoint> {
     return [...this.all][Symbol.iterator]();
   }
@@ -25,12 +25,18 @@ export class Channels implements Iterable<ChannelEndpoint> {
     this.all.add(channel);
   }
 
-  /** A number for a channel that opens for the first time. @throws NotAllowedError when channel-max are in use */
+  /**
+   * Returns a number for a channel that opens for the first time. @throws NotAllowedError if channel-max numbers are in
+   * use
+   */
   allocateId(channelMax: number): number {
     return this.ids.allocate(channelMax);
   }
 
-  /** The channel is closed for good. @param free called when the broker has agreed to its end, and its number is free */
+  /**
+   * Removes a channel that is closed for good. @param free called when the broker has closed it too, and its number is
+   * free
+   */
   release(channel: Leaving, free: () => void): void {
     if (!(this.all as Set<Leaving>).delete(channel) || channel.id === 0) return;
     const left = new Deferred<void>();
@@ -48,12 +54,12 @@ export class Channels implements Iterable<ChannelEndpoint> {
     await Promise.all(this.farewells);
   }
 
-  /** Has the broker close a channel that is opened anew under its number. */
+  /** Has the broker close a channel that is opened anew under the same number. */
   leave(channel: Leaving, left: () => void): void {
     sayFarewell(this.link(), channel, left);
   }
 
-  /** A failover may lead to a broker that allows fewer channels: it would close the connection for a higher number. */
+  /** After a failover the broker may allow fewer channels. It would close the connection for a higher number. */
   dropOver(channelMax: number): void {
     for (const channel of this) {
       if (channel.id <= channelMax) continue;
@@ -72,14 +78,14 @@ export class Channels implements Iterable<ChannelEndpoint> {
     for (const channel of this.all) channel.onWritable();
   }
 
-  /** Of deliveries that came and that no handler is done with. */
+  /** Bytes of deliveries whose handlers have not finished. */
   get heldBytes(): number {
     let bytes = 0;
     for (const { consumers } of this.all) bytes += consumers.heldBytes;
     return bytes;
   }
 
-  /** An answer to a call or a confirm is still to come. */
+  /** True while an answer to a call, or a confirm, is outstanding. */
   get awaitBroker(): boolean {
     for (const channel of this.all) if (channel.awaitsBroker) return true;
     return false;

@@ -3,9 +3,9 @@ import { ConfigurationError } from '../errors.js';
 import { resolveOptions, type ConnectionOptions, type Urls } from '../link/connection-options.js';
 
 /**
- * Opens a connection: tries every host once, in random order, each with its own deadline.
+ * Opens a connection. Tries every host once, in random order, each with its own deadline.
  *
- * @param urls one AMQP URI, several, a function that finds them, or the options with `urls` in them. Without arguments:
+ * @param urls one AMQP URI, several URIs, a function that returns them, or options with `urls`. Without arguments:
  *   `amqp://localhost`
  * @throws ConnectionError (its `cause` is the socket's), AccessRefusedError with scope 'connection' for a refused
  *   login, NotAllowedError for a vhost, TimeoutError, UnexpectedPeerError, ConfigurationError
@@ -20,9 +20,10 @@ export async function connect(...given: Given): Promise<Connection> {
 }
 
 /**
- * A connection that connects by itself, as it later reconnects: it tries until a broker answers, within the limits of
- * `reconnect`. It can be used at once: channels, publishes and calls wait for it within their deadlines. `whenOpen()` waits for
- * it; the event `reconnectFailed` tells of each attempt that fails, and `closed` of the end.
+ * Returns a connection that connects in the background, in the way in which it later reconnects: it tries until a
+ * broker answers, within the limits of `reconnect`. It can be used at once: channels, publishes and calls wait within
+ * their deadlines. `whenOpen()` waits for it. The event `reconnectFailed` reports each failed attempt, and `closed` the
+ * end.
  *
  * @example
  * ```ts
@@ -32,7 +33,7 @@ export async function connect(...given: Given): Promise<Connection> {
  * ```
  *
  * @param urls as of `connect()`
- * @throws ConfigurationError for an option that does not exist or cannot work
+ * @throws ConfigurationError for an unknown option or an invalid value
  */
 export function createConnection(): Connection;
 export function createConnection(urls: Urls | ConnectionOptions, options?: ConnectionOptions): Connection;
@@ -48,7 +49,7 @@ type Given = readonly [urls?: Urls | ConnectionOptions, options?: ConnectionOpti
 function mergedOptions(what: string, given: Given): ConnectionOptions {
   const [urls, options = {}] = given;
   const merged = isUrls(urls) ? { ...options, urls } : { ...urls, ...options };
-  // An environment variable that is not set must not lead to a broker on this host.
+  // A missing environment variable must not lead to a broker on this host.
   const missing = given.length > 0 && urls === undefined;
   if (missing || urls === null || ('urls' in merged && merged.urls === undefined)) {
     throw new ConfigurationError(

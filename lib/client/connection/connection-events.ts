@@ -2,18 +2,18 @@ import type { AmqpError, ConnectionError } from '../errors.js';
 
 /** The events of a connection, with the arguments of their listeners. */
 export type ConnectionEvents = {
-  /** It is open for the first time. Only a connection of `createConnection()` has listeners by then. */
+  /** The connection is open for the first time. Only a connection of `createConnection()` has listeners by then. */
   connected: [];
-  /** The connection was lost; it reconnects, unless `closed` follows. */
+  /** The connection was lost. The client reconnects, unless `closed` follows. */
   disconnected: [error: ConnectionError];
-  /** An attempt to connect or reconnect failed; the next is `delay` ms away. */
+  /** An attempt to connect or reconnect has failed. The next one follows after `delay` ms. */
   reconnectFailed: [error: AmqpError, delay: number];
-  /** It is back: channels, topology and consumers are restored. */
+  /** The connection is open again: channels, topology and consumers are restored. */
   reconnected: [];
-  /** The broker takes no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
+  /** The broker accepts no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
   blocked: [reason: string];
   unblocked: [];
-  /** Something that was declared here could not be declared again after a loss. */
+  /** An entity that was declared on this connection could not be declared again after a loss. */
   restoreFailed: [entity: string, error: unknown];
   /** An entity of an earlier `restoreFailed` is declared now. The former connection had locked it. */
   restored: [entity: string];
@@ -21,10 +21,10 @@ export type ConnectionEvents = {
    * A server-named queue has another name after a loss. Calls and publishes to the default exchange accept both names. Use
    * the new one inside messages, such as in `replyTo`.
    *
-   * @param queue as `queueDeclare` has told it
+   * @param queue the name that `queueDeclare` returned
    */
   queueRenamed: [queue: string, name: string];
-  /** Closed for good: by `close()`, or with the reason. */
+  /** The connection is closed for good: by `close()`, or with the reason. */
   closed: [error: AmqpError | undefined];
 };
 

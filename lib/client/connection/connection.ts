@@ -13,15 +13,15 @@ import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 
-/** Makes a connection that is not open yet. For `connect()` and `createConnection()`, which have its endpoint open it. */
+/** Creates a connection that is not open yet. `connect()` and `createConnection()` open it through its endpoint. */
 export let newConnection: (options: ResolvedOptions) => Connection;
 
-/** The broker's side of a connection, which users cannot reach. */
+/** Returns the broker's side of a connection, which users cannot reach. */
 export let connectionEndpointOf: (connection: Connection) => ConnectionEndpoint;
 
 /**
- * A connection that survives: when its socket is lost it opens another, to the same or another host, and restores its
- * channels.
+ * A connection that survives losses: when its socket is lost, it opens another one, to the same or another host, and
+ * restores its channels.
  */
 export class Connection extends SafeEmitter<ConnectionEvents> {
   static readonly recoverableConnectionErrors = recoverableConnectionErrors;
@@ -46,7 +46,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.closed;
   }
 
-  /** The name that the broker shows for it: the option `connectionName`. */
+  /** The name of the connection at the broker: the option `connectionName`. */
   get connectionName(): string | undefined {
     return this.#endpoint.options.connectionName;
   }
@@ -55,7 +55,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.state;
   }
 
-  /** Open, and something came within the last two heartbeat intervals. */
+  /** True if the connection is open and bytes arrived within the last two heartbeat intervals. */
   get isAlive(): boolean {
     const { link, options } = this.#endpoint;
     if (!link) return false;
@@ -63,7 +63,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return interval === 0 || options.clock.now() - link.transport.lastReceived <= 2 * interval;
   }
 
-  /** The broker's reason, while it has blocked the connection. */
+  /** The reason why the broker has blocked the connection; undefined if it has not. */
   get blocked(): string | undefined {
     return this.#endpoint.blocked;
   }
@@ -77,42 +77,44 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.topology.resolve(queue);
   }
 
-  /** The broker's description of itself (`server-properties`). While the connection is lost, that of the last link. */
+  /**
+   * The broker's description of itself (`server-properties`); while the connection is lost, that of the last broker.
+   */
   get serverProperties(): FieldTable {
     return this.#endpoint.lastLink?.negotiated.serverProperties ?? {};
   }
 
   /**
-   * The user that it has logged in as, whom the broker vouches for as `userId` of a message. Undefined for a login by
-   * certificate or by a mechanism of your own, and before the first login.
+   * The user of the login, which the broker verifies as `userId` of a message. Undefined for a login by certificate or
+   * by a mechanism of your own, and before the first login.
    */
   get user(): string | undefined {
     return this.#endpoint.lastLink?.negotiated.user;
   }
 
-  /** The largest frame, in bytes, as negotiated. */
+  /** The negotiated largest frame in bytes. */
   get frameMax(): number {
     return this.#endpoint.lastLink?.negotiated.frameMax ?? 0;
   }
 
-  /** The socket of the live link, to look at. */
+  /** The socket of the present connection, for inspection. */
   get socket(): Duplex | undefined {
     return this.#endpoint.link?.transport.socket;
   }
 
   /**
-   * Resolves when it is open, with everything restored; at once when it is.
+   * Resolves when the connection is open and everything is restored; at once if it is.
    *
    * @param options.timeout ms; default the connection's `rpcTimeout`
-   * @throws TimeoutError, ConnectionClosedError, or the error that has closed it
+   * @throws TimeoutError, ConnectionClosedError, or the error that has closed the connection
    */
   whenOpen({ timeout = this.#endpoint.options.rpcTimeout, signal }: CallOptions = {}): Promise<void> {
     return this.#endpoint.whenOpen({ timeout, signal });
   }
 
   /**
-   * A channel that opens by itself, as soon as the connection is open; until then its publishes and calls wait, within their
-   * deadlines. A channel that the broker refuses closes with the broker's error (`channel.closed`).
+   * Returns a channel that opens as soon as the connection is open. Until then its publishes and calls wait within
+   * their deadlines. A channel that the broker refuses closes with the broker's error (`channel.closed`).
    *
    * @example
    * ```ts
@@ -131,12 +133,12 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
   }
 
   /**
-   * Opens a channel (section 1.5.2.1): as `channel()`, and resolves when it is open. It waits while the connection is not
-   * open; a loss while the broker opens the channel rejects.
+   * Opens a channel (channel.open, section 1.5.2.1) and resolves when it is open. It waits while the connection is not
+   * open. It rejects if the connection is lost while the broker opens the channel.
    *
    * @param options.timeout ms; default the connection's `rpcTimeout`
-   * @throws NotAllowedError when channel-max are open, ConnectionLostError, ConnectionClosedError, ConfigurationError,
-   *   TimeoutError
+   * @throws NotAllowedError if channel-max channels are open, ConnectionLostError, ConnectionClosedError,
+   * ConfigurationError, TimeoutError
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     checkDuration('timeout', timeout);
@@ -153,8 +155,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
   }
 
   /**
-   * Does something on a channel of its own, which is closed afterwards and is not restored: a look at what may not be there,
-   * or a declaration that may be refused. Its error closes no other channel.
+   * Runs work on a channel of its own, which is not restored and is closed afterwards: for example a check for an
+   * entity that may be missing, or a declaration that may be refused. An error closes no other channel.
    *
    * @example
    * ```ts
@@ -163,8 +165,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * );
    * ```
    *
-   * @param options as of `openChannel`
-   * @throws as `openChannel`, or what `work` throws
+   * @param options the options of `openChannel`
+   * @throws the errors of `openChannel`, or the error of `work`
    */
   async withScratchChannel<T>(
     work: (channel: Channel) => Promise<T>,
@@ -179,8 +181,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
   }
 
   /**
-   * New credentials for a login whose token expires (connection.update-secret, RabbitMQ's OAuth 2 plugin). PLAIN and
-   * AMQPLAIN log in with it from then on.
+   * Sends a new secret for a login whose token expires (connection.update-secret, RabbitMQ's OAuth 2 plugin). PLAIN and
+   * AMQPLAIN use it for later logins.
    *
    * @param reason for the broker's log
    */
@@ -193,7 +195,9 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     this.#endpoint.options.renewed.password = newSecret;
   }
 
-  /** Resolves after at least one method or message was dispatched on any channel. @throws TimeoutError after `timeout` ms */
+  /**
+   * Resolves after at least one method or message was dispatched on a channel. @throws TimeoutError after `timeout` ms
+   */
   async drainEvents(options: CallOptions = {}): Promise<void> {
     if (this.#endpoint.state === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
     const { clock, rpcTimeout } = this.#endpoint.options;
@@ -201,25 +205,27 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     await this.#endpoint.events.next(clock, { timeout, signal });
   }
 
-  /** A heartbeat frame, now. */
+  /** Sends a heartbeat frame. */
   sendHeartbeat(): void {
     this.#endpoint.link?.transport.sendHeartbeat();
   }
 
-  /** For `heartbeat: { mode: 'manual' }`: call it `rate` times an interval, or more often. */
+  /**
+   * Sends and checks heartbeats, for `heartbeat: { mode: 'manual' }`. Call it `rate` times an interval or more often.
+   */
   heartbeatTick(rate = 2): void {
     inRange('rate', rate, Number.MIN_VALUE, Number.MAX_VALUE);
     this.#endpoint.link?.heartbeatTick(rate);
   }
 
   /**
-   * Closes it gracefully: every channel drains (consumers cancelled, running handlers awaited, confirms and acks
-   * through), then the broker is told. It never reconnects after this. While the broker blocks the connection it reads
-   * nothing from it: then handlers still run to their end and their acks are sent, but no answer is waited for, and what
-   * waits to be published is refused after a second.
+   * Closes the connection gracefully and for good. First every channel closes: consumers are cancelled, and running
+   * handlers, confirms and acks are awaited. Then connection.close is sent. A broker that has blocked the connection
+   * does not read from it: handlers still finish and their acks are sent, but no answer is awaited, and waiting
+   * publishes are refused after a second.
    *
-   * @param options.timeout for all of that, ms; what is not done then is cut off. Infinity: it waits. Of several calls the
-   *   earliest deadline counts, and it holds for channels that close already. Default 10,000
+   * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
+   * the earliest deadline counts, also for channels that are already closing. Default 10,000
    */
   close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
     try {

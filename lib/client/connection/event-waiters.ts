@@ -5,7 +5,7 @@ import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 export class EventWaiters {
   private waiting: Deferred<void>[] = [];
 
-  /** Resolves with the next event. @throws TimeoutError, the signal's reason, or what `fail` is given */
+  /** Resolves with the next event. @throws TimeoutError, the signal's reason, or the error given to `fail` */
   async next(clock: Clock, wait: WaitOptions): Promise<void> {
     const waiter = new Deferred<void>();
     this.waiting.push(waiter);
@@ -16,7 +16,7 @@ export class EventWaiters {
     }
   }
 
-  /** Somebody waits. */
+  /** True if a call waits. */
   get any(): boolean {
     return this.waiting.length > 0;
   }

@@ -6,7 +6,7 @@ import type { FrameReceiver, Link } from '../link/link.js';
 
 const CLOSE = methodId('channel.close');
 const CLOSE_OK = methodId('channel.closeOk');
-/** Their messages go back to their queue with the channel. */
+/** Methods whose messages are requeued with the channel. */
 const WITH_CONTENT: ReadonlySet<number> = new Set([
   methodId('basic.deliver'),
   methodId('basic.getOk'),
@@ -14,10 +14,11 @@ const WITH_CONTENT: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Ends a channel that the broker may still have open: a deadline of `close()` passed, or it was closed on its way back.
- * Frames that still come for it are dropped, except answers to its calls, so that the record stays equal to the broker.
+ * Ends a channel that the broker may still have open, since a deadline of `close()` passed or it was closed during its
+ * restore. Later frames of the channel are dropped, except answers to its calls, so that the record equals the broker's
+ * state.
  *
- * @param free called once its number may be used again
+ * @param free called when its number may be used again
  */
 export function sayFarewell(link: Link | undefined, leaving: Leaving, free: () => void): void {
   const { id, atBroker } = leaving;
@@ -31,7 +32,7 @@ export function sayFarewell(link: Link | undefined, leaving: Leaving, free: () =
   }
 }
 
-/** Stands in for the channel until the broker has agreed to its end. */
+/** Represents the channel until the broker has closed it. */
 class Farewell implements FrameReceiver {
   readonly midContent = false;
 
@@ -43,7 +44,7 @@ class Farewell implements FrameReceiver {
 
   onMethod(buffer: Buffer, start: number, end: number): void {
     const method = end - start < 4 ? 0 : buffer.readUInt32BE(start);
-    // Both sides closed it: each still answers the other.
+    // Both sides have closed the channel, and each has to answer the other.
     if (method === CLOSE) this.link.send(this.leaving.id, 'channel.closeOk', {});
     else if (method === CLOSE_OK) this.onLinkGone();
     else if (!WITH_CONTENT.has(method)) this.leaving.onLateReply(readMethod(new ByteReader(buffer, start, end)));

@@ -12,44 +12,53 @@ import { promiseOf } from '../thenable.js';
 import { tracing } from '../tracing.js';
 import { TracedProcess, tracesItself } from './process-trace.js';
 
-/** Gets every delivery of a consumer. What it throws, or rejects with, is reported as `handlerError`; it settles nothing. */
+/**
+ * Called with every delivery of a consumer. An error that it throws or rejects with is emitted as `handlerError` and
+ * settles nothing.
+ */
 export type DeliveryHandler = (delivery: Delivery) => unknown;
 
 export interface ConsumeOptions extends CallOptions {
-  /** Default: the broker names it. Kept across restores. */
+  /** The consumer tag, also after a restore. Default: the broker chooses it. */
   readonly consumerTag?: string;
-  /** Deliveries need no acknowledgement, and are lost when the handler fails. Default false. */
+  /** Deliveries need no acknowledgement, and are lost if the handler fails. Default false. */
   readonly noAck?: boolean;
-  /** No other consumer on the queue. Default false. */
+  /** No other consumer can use the queue. Default false. */
   readonly exclusive?: boolean;
-  /** Not what this connection published; RabbitMQ ignores it. Default false. */
+  /** Excludes messages that this connection has published; RabbitMQ ignores it. Default false. */
   readonly noLocal?: boolean;
   /** `x-priority`, `x-stream-offset`, `x-cancel-on-ha-failover`, … */
   readonly arguments?: FieldTable;
-  /** Unacknowledged deliveries at most, for this consumer; over the channel's; up to 65,535. 0 or Infinity: no limit. */
+  /**
+   * Maximum number of unacknowledged deliveries of this consumer, up to 65,535; replaces the channel's. 0 or Infinity:
+   * no limit.
+   */
   readonly prefetch?: number;
-  /** Handlers that run at once, at most, from 1; further deliveries wait. Default, or Infinity: no limit but the prefetch. */
+  /**
+   * Maximum number of handlers that run at once, from 1; further deliveries wait. Default and Infinity: only `prefetch`
+   * limits them.
+   */
   readonly concurrency?: number;
   /**
-   * The broker cancelled the consumer (https://www.rabbitmq.com/docs/consumer-cancel): its queue was deleted or moved.
-   * With it, this is all that happens. Without, the consumer is restored where its queue can be, and else ends with
-   * `ConsumerCancelledError`.
+   * Called when the broker cancels the consumer (https://www.rabbitmq.com/docs/consumer-cancel), because its queue was
+   * deleted or moved. With this function the client does nothing else. Without it, the client restores the consumer if
+   * its queue can be restored; otherwise the consumer ends with `ConsumerCancelledError`.
    */
   readonly onCancel?: (reason: string) => void;
   /**
-   * Gets a message over the connection's `maxMessageSize`: with its properties and an empty body, to be settled like any
-   * other. Default: it is rejected. The channel tells of it as `tooLarge` in either case. What the function throws, or
-   * rejects with, is reported as `handlerError`.
+   * Called with a message over the connection's `maxMessageSize`. It has its properties and an empty body, and must be
+   * settled like any other. Default: the message is rejected. In both cases the channel emits `tooLarge`. An error of
+   * the function is emitted as `handlerError`.
    */
   readonly onTooLarge?: (delivery: Delivery, size: number, limit: number) => void;
 }
 
 /** The part of a channel that a consumer uses. */
 export interface ConsumerHost {
-  /** basic.cancel, and resolves on cancel-ok. */
+  /** Sends basic.cancel and resolves on cancel-ok. */
   cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void>;
   onHandlerError(error: unknown, delivery: Delivery): void;
-  /** The channel's prefetch, for a consumer without its own. */
+  /** The channel's prefetch, for a consumer without one of its own. */
   defaultPrefetch(): number;
 }
 
@@ -59,29 +68,32 @@ export interface ConsumerHost {
  *     active ──(channel lost)──▶ suspended ──(restored)──▶ active
  *        └── cancel(), cancelled by the broker, channel closed ──▶ ended
  *
- * An end that was asked for is an end in every state: `cancel()` of a suspended consumer ends it at once, and one that is
- * lost before the broker has answered has ended.
+ * `cancel()` ends a consumer in every state: a suspended consumer ends at once, and a consumer that is lost before the
+ * broker's answer has ended.
  */
 export class Consumer {
-  /** Resolves when it has ended: with undefined after `cancel()` and `close()`, else with the reason. Never rejects. */
+  /**
+   * Resolves when the consumer has ended: with undefined after `cancel()` and `close()`, else with the reason. Never
+   * rejects.
+   */
   readonly closed: Promise<AmqpError | undefined>;
-  /** As the broker knows it; for a consumer named by the broker, known once `basicConsume` has resolved. */
+  /** The consumer tag at the broker. A tag that the broker chooses is known once `basicConsume` has resolved. */
   consumerTag: string;
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly concurrency: number;
   private readonly noAck: boolean;
   private readonly backlog = new Fifo<Delivery>();
   private running = 0;
-  /** Bytes of those whose handler runs, where neither acknowledgements nor a prefetch bound them. */
+  /** Bytes of the deliveries whose handlers run, if neither acknowledgements nor a prefetch limit them. */
   private runningBytes = 0;
   private unbounded = false;
-  /** Handlers that wait for the end themselves: `idle()` does not wait for them. */
+  /** Number of handlers that wait for the end of the consumer; `idle()` does not wait for them. */
   private excused = 0;
-  /** The handler is in its call; `asking`: and it has asked for the end. */
+  /** State of the present handler call; `asking` if the handler has asked for the end of its consumer. */
   private calling: 'no' | 'yes' | 'asking' = 'no';
-  /** `cancel()` calls under way. */
+  /** Number of pending `cancel()` calls. */
   private cancelling = 0;
-  /** Nobody is left who would take its deliveries. */
+  /** True if nobody takes its deliveries any more. */
   private abandoned = false;
   private begunOnly = false;
   /**
@@ -95,7 +107,7 @@ export class Consumer {
   private askedToEnd = false;
 
   constructor(
-    /** As it was given to `basicConsume`. */
+    /** The name that was given to `basicConsume`. */
     readonly queue: string,
     private readonly handler: DeliveryHandler,
     readonly options: ConsumeOptions,
@@ -107,7 +119,7 @@ export class Consumer {
     this.noAck = options.noAck === true;
   }
 
-  /** It is registered with the broker. */
+  /** True if the broker has registered the consumer. */
   get active(): boolean {
     return this.state === 'active';
   }
@@ -117,8 +129,8 @@ export class Consumer {
   }
 
   /**
-   * @internal Bytes of the deliveries that wait, and of those whose handler runs where nothing else bounds these: a
-   * prefetch is the user's own bound.
+   * @internal Bytes of the waiting deliveries, and of those whose handlers run if nothing else limits them. A prefetch
+   * is the user's own limit.
    */
   get heldBytes(): number {
     let bytes = this.runningBytes;
@@ -126,26 +138,26 @@ export class Consumer {
     return bytes;
   }
 
-  /** @internal It was asked to end: it is not registered again, whatever the outcome. */
+  /** @internal True if the consumer was asked to end. It is not registered again, whatever the outcome. */
   get leaving(): boolean {
     return this.askedToEnd;
   }
 
-  /** Deliveries whose handler runs, or that wait for one. */
+  /** Number of deliveries whose handler runs or that wait for a handler. */
   get inFlight(): number {
     return this.running + this.backlog.size;
   }
 
-  /** Deliveries that wait for a handler. */
+  /** Number of deliveries that wait for a handler. */
   get waiting(): number {
     return this.backlog.size;
   }
 
   /**
-   * Stops deliveries: resolves once the broker has agreed (basic.cancel-ok), or once the channel is lost and the consumer
-   * with it. Deliveries that no handler has begun are requeued, and so are those that still come; handlers that run go
-   * on, `idle()` waits for them. From here on it is not restored: not after a deadline that has passed either, when what
-   * comes until the broker's answer is handled.
+   * Ends the consumer. Resolves when the broker has agreed (basic.cancel-ok), or when the channel is lost and the
+   * consumer with it. Waiting and later deliveries are requeued. Running handlers continue; `idle()` waits for them.
+   * The consumer is not restored after this call, not even if its deadline passes; in that case, deliveries until the
+   * broker's answer are handled.
    *
    * @throws TimeoutError, the signal's reason
    */
@@ -159,7 +171,7 @@ export class Consumer {
     try {
       await this.host.cancelConsumer(this, options);
     } catch (error) {
-      // Lost meanwhile, and so it has ended.
+      // The channel was lost meanwhile, so the consumer has ended.
       if (!this.ended) throw error;
     } finally {
       this.cancelling--;
@@ -168,31 +180,36 @@ export class Consumer {
     }
   }
 
-  /** Begins no more handlers: deliveries wait until `cancel()`, or until the channel closes and the broker requeues them in order. */
+  /**
+   * Starts no more handlers. Deliveries wait until `cancel()`, or until the channel closes and the broker requeues them
+   * in order.
+   */
   hold(): void {
     this.begunOnly = true;
     this.decideHolding();
     this.notifyIdle();
   }
 
-  /** @internal Its channel closes: it is not registered again, also when that channel is lost before. */
+  /**
+   * @internal Called when its channel closes. The consumer is not registered again, even if the channel is lost before.
+   */
   leave(): void {
     this.askedToEnd = true;
   }
 
-  /** @internal After `hold()`. */
+  /** @internal True after `hold()`. */
   get heldBack(): boolean {
     return this.begunOnly && !this.noAck;
   }
 
-  /** @internal Nobody takes its deliveries any more, not even those that come without acknowledgement. */
+  /** @internal Called when nobody takes its deliveries any more, not even those without acknowledgement. */
   abandon(): void {
     this.abandoned = true;
     this.decideHolding();
     if (this.noAck) this.backlog.drain();
   }
 
-  /** @internal A handler runs that `idle()` would wait for. */
+  /** @internal True if a handler runs for which `idle()` would wait. */
   get busy(): boolean {
     return !this.isIdle;
   }
@@ -202,7 +219,10 @@ export class Consumer {
     return this.isIdle ? Promise.resolve() : this.untilIdle.wait();
   }
 
-  /** @internal Whoever asks for the end from within a handler's call is not waited for: it waits itself. */
+  /**
+   * @internal Records that the present handler call has asked for the end. `idle()` does not wait for this handler,
+   * since the handler waits.
+   */
   excuseCaller(): void {
     if (this.calling !== 'yes') return;
     this.calling = 'asking';
@@ -216,7 +236,9 @@ export class Consumer {
     else this.run(delivery);
   }
 
-  /** @internal A message over the limit, with an empty body. It takes no handler's place, and waits for none. */
+  /**
+   * @internal Handles a message over the limit, with an empty body. It neither counts as a handler nor waits for one.
+   */
   deliverTooLarge(delivery: Delivery, size: number, limit: number): void {
     try {
       const result: unknown = this.options.onTooLarge?.(delivery, size, limit);
@@ -226,16 +248,17 @@ export class Consumer {
     }
   }
 
-  /** @internal The broker has registered it. */
+  /** @internal Called when the broker has registered the consumer. */
   activate(consumerTag: string): void {
     this.consumerTag = consumerTag;
     this.state = 'active';
     this.unbounded = this.options.noAck === true || (this.options.prefetch ?? this.host.defaultPrefetch()) === 0;
   }
 
-  /** @internal The channel is lost, or the broker has cancelled it: it may be registered again. */
+  /** @internal Called when the channel is lost or the broker has cancelled the consumer. It may be registered again. */
   suspend(): void {
-    // The broker has requeued what waits; what came without acknowledgement is nowhere but here, and is handled.
+    // The broker has requeued the waiting deliveries. Deliveries without acknowledgement exist only here, so they are
+    // handled.
     if (!this.noAck) this.backlog.drain();
     if (!this.ended) this.state = 'suspended';
     this.notifyIdle();
@@ -250,7 +273,10 @@ export class Consumer {
     this.notifyIdle();
   }
 
-  /** @internal What waits goes back to its queue; what came without acknowledgement has no way back, and is handled. */
+  /**
+   * @internal Requeues the waiting deliveries. Deliveries without acknowledgement cannot be requeued, so they are
+   * handled.
+   */
   giveBack(): void {
     if (this.noAck) return;
     for (const delivery of this.backlog.drain()) delivery.nack({ requeue: true });
@@ -265,7 +291,7 @@ export class Consumer {
   }
 
   private decideHolding(): void {
-    // Without acknowledgement there is no way back for what comes: then it is handled after all.
+    // Deliveries without acknowledgement cannot be requeued, so they are handled after all.
     this.holding = this.abandoned || this.heldBack || (this.cancelling > 0 && !this.noAck);
   }
 
@@ -328,7 +354,7 @@ export class Consumer {
     }
   }
 
-  /** The same for all deliveries. */
+  /** One function for all deliveries. */
   private readonly done = (): void => this.next();
 
   private failed(error: unknown, delivery: Delivery): void {
@@ -337,14 +363,14 @@ export class Consumer {
   }
 
   private next(): void {
-    // Their average, so that nothing need be kept for each; none is left when no handler runs.
+    // The average size, so that no size is stored for each delivery. The sum is 0 when no handler runs.
     if (this.runningBytes > 0) this.runningBytes -= this.runningBytes / this.running;
     this.running--;
     if (this.backlog.size > 0) this.takeWaiting();
     else this.notifyIdle();
   }
 
-  /** A loop: handlers that end within their call would else nest as deep as there are deliveries. */
+  /** A loop, since synchronous handlers would otherwise nest as deep as the number of deliveries. */
   private takeWaiting(): void {
     if (this.taking) return;
     this.taking = true;

@@ -5,12 +5,12 @@ import type { Delivery } from './delivery.js';
 type Result = IteratorResult<Delivery, undefined>;
 
 /**
- * A consumer as an async iterator: it begins with the first `next()`, hands out one delivery at a time, and leaving the
- * loop cancels it, for good. What was not handed out waits in the consumer, bounded by the prefetch: it is requeued by
- * `return()`, and forgotten (the broker has requeued it) when the channel is lost; without acknowledgement it is dropped by
- * the one, and handed out after the other.
+ * A consumer as an async iterator. It starts with the first `next()`, yields one delivery at a time, and ends for good
+ * when the loop is left. Other deliveries wait in the consumer, within the prefetch. `return()` requeues them, and a
+ * loss of the channel drops them, since the broker has requeued them. Without acknowledgements, `return()` drops them,
+ * and after a loss they are still yielded.
  *
- * The loop's body is the consumer's one running handler: it ends when the loop asks for the next delivery.
+ * The body of the loop is the one running handler of the consumer. It ends when the loop asks for the next delivery.
  */
 export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefined> {
   private consumer: Promise<Consumer> | undefined;
@@ -19,14 +19,14 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
   private ended: { readonly error: unknown } | undefined;
   private readonly stop = new AbortController();
 
-  /** @param start basic.consume; the signal ends the wait for it */
+  /** @param start sends basic.consume; the signal ends the wait for the answer */
   constructor(private readonly start: (handler: DeliveryHandler, stop: AbortSignal) => Promise<Consumer>) {}
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** @throws ConsumerCancelledError, or what has closed the channel; afterwards the iteration is over */
+  /** @throws ConsumerCancelledError, or the error that has closed the channel; the iteration is over then */
   async next(): Promise<Result> {
     this.finishBody();
     if (this.ended) return this.takeEnd();
@@ -44,12 +44,12 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
 
   async return(): Promise<Result> {
     this.end(undefined);
-    // One that has not begun yet, for want of a channel or an answer, does not begin any more.
+    // A consumer that still waits for its channel or for the broker's answer does not start any more.
     this.stop.abort();
     const consumer = await this.consumer?.catch(() => undefined);
     consumer?.abandon();
     const cancelled = consumer?.cancel();
-    // Not before: a body that ends lets the next one begin.
+    // Not earlier, since the end of one body lets the next one start.
     this.finishBody();
     await cancelled;
     return { done: true, value: undefined };
@@ -79,7 +79,7 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
     for (const next of this.waiting.splice(0)) next.resolve(this.takeEnd());
   }
 
-  /** The reason is told once; after it the iteration is just over. */
+  /** The reason is thrown once; later calls report only the end. */
   private takeEnd(): Promise<Result> {
     const { error } = this.ended!;
     this.ended = { error: undefined };
@@ -87,10 +87,10 @@ export class DeliveryIterator implements AsyncIterableIterator<Delivery, undefin
   }
 }
 
-/** Deliveries that an iterator holds ready, where neither it nor the channel has a prefetch. */
+/** Number of deliveries that an iterator holds ready if neither it nor the channel has a prefetch. */
 const DEFAULT_PREFETCH = 100;
 
-/** The options of the consumer behind an iterator: bounded, and one body at a time. */
+/** Returns the options of the consumer of an iterator: a bounded prefetch, and one body at a time. */
 export function iteratorOptions(options: ConsumeOptions, channelPrefetch: number): ConsumeOptions {
   const bounded = options.prefetch !== undefined || channelPrefetch > 0;
   return { ...options, ...(bounded ? {} : { prefetch: DEFAULT_PREFETCH }), concurrency: 1 };

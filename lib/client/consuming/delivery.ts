@@ -17,7 +17,7 @@ export interface DeliveryInfo {
   readonly redelivered: boolean;
   readonly exchange: string;
   readonly routingKey: string;
-  /** Of basic.get-ok. */
+  /** Number of messages left in the queue, of basic.get-ok. */
   readonly messageCount?: number;
 }
 
@@ -33,22 +33,25 @@ export interface SettleMessage {
   readonly outcome: 'ack' | 'requeue' | 'reject';
 }
 
-/** The objects around a message's bytes, in bytes. */
+/** Approximate size of the objects around a message's bytes, in bytes. */
 const OVERHEAD = 512;
 
 const SINGLE: { readonly multiple?: boolean } = {};
 
-/** A message that was delivered, or fetched with basic.get. Settle it once, unless it came without acknowledgement. */
+/**
+ * A message that was delivered, or fetched with basic.get. Settle it once, unless it needs no acknowledgement
+ * (`noAck`).
+ */
 export class Delivery {
-  /** Empty for basic.get. */
+  /** The consumer tag; empty for basic.get. */
   readonly consumerTag: string;
   readonly deliveryTag: number;
-  /** It may have been delivered before. */
+  /** True if the message may have been delivered before. */
   readonly redelivered: boolean;
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
-  /** Messages that were left in the queue, for basic.get; undefined for a consumer's. */
+  /** For basic.get: number of messages left in the queue. Undefined for deliveries of a consumer. */
   readonly messageCount: number | undefined;
   private isSettled: boolean;
   private decoded: MessageProperties | undefined;
@@ -69,33 +72,38 @@ export class Delivery {
     this.isSettled = noAck;
   }
 
-  /** Decoded when first asked for. @throws WireError when the publisher sent malformed headers */
+  /**
+   * The message's properties, decoded at the first read. @throws WireError if the publisher has sent malformed headers
+   */
   get properties(): MessageProperties {
     return (this.decoded ??= readProperties(this.content.propertiesReader()));
   }
 
   /**
-   * The headers with their values as they came, type and all: to be published on without a change, which decoded values
-   * cannot promise (a `uint8` is a plain number then). Read anew each time. @throws WireError when they are malformed
+   * The headers with their original types, for publishing them unchanged. Decoded headers lose types: a `uint8` becomes
+   * a plain number. Read anew at each call. @throws WireError if they are malformed
    */
   get encodedHeaders(): Record<string, EncodedField> {
     return readEncodedHeaders(this.content.propertiesReader());
   }
 
-  /** It was settled here, or needs no settling. */
+  /** True if the delivery is settled, or needs no settlement. */
   get settled(): boolean {
     return this.isSettled;
   }
 
-  /** Its channel was lost or closed: the broker delivers the message again unless it was settled, and settling it has no effect. */
+  /**
+   * True if its channel was lost or closed. The broker delivers an unsettled message again, and settling it here has no
+   * effect.
+   */
   get stale(): boolean {
     return this.settlements.ended;
   }
 
   /**
-   * Done with it (basic.ack). Without effect, but for a line in the log, when the channel was lost meanwhile.
+   * Acknowledges the message (basic.ack). If the channel was lost meanwhile, the call only writes a line to the log.
    *
-   * @param options.multiple this and all earlier ones of the channel. Default false
+   * @param options.multiple also settles all earlier deliveries of the channel. Default false
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   ack(options: { readonly multiple?: boolean } = SINGLE): void {
@@ -105,10 +113,11 @@ export class Delivery {
   }
 
   /**
-   * Not done with it (basic.nack, https://www.rabbitmq.com/docs/nack).
+   * Returns the message to its queue (basic.nack, https://www.rabbitmq.com/docs/nack).
    *
-   * @param options.requeue back to its queue, at its place if possible; else dead-lettered or dropped. Default true
-   * @param options.multiple this and all earlier ones of the channel. Default false
+   * @param options.requeue true returns it to its queue, at its place if possible; false dead-letters or drops it.
+   * Default true
+   * @param options.multiple also settles all earlier deliveries of the channel. Default false
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
@@ -118,9 +127,9 @@ export class Delivery {
   }
 
   /**
-   * Refuses it: dead-lettered where the queue says so, else dropped.
+   * Rejects the message (basic.reject): it is dead-lettered if the queue has a dead-letter exchange, else dropped.
    *
-   * @param options.requeue back to its queue instead. Default false
+   * @param options.requeue true returns it to its queue instead. Default false
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
@@ -134,7 +143,7 @@ export class Delivery {
     return this.settlements.peer;
   }
 
-  /** @internal About the memory that it takes, in bytes. */
+  /** @internal The approximate memory of the delivery, in bytes. */
   get footprint(): number {
     return this.content.size + OVERHEAD;
   }

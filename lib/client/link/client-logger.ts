@@ -9,7 +9,7 @@ export interface ClientLogger {
   warn(message: string): void;
 }
 
-/** A logger that cannot harm whoever logs: what it throws, or rejects with, is nobody's. */
+/** Wraps a logger so that its errors and rejections are ignored. */
 export function harmless(logger: ClientLogger): ClientLogger {
   const quietly =
     (log: (message: string) => unknown) =>
@@ -18,7 +18,7 @@ export function harmless(logger: ClientLogger): ClientLogger {
         const logged = log(message);
         promiseOf(logged)?.catch(() => {});
       } catch {
-        // A line that is missing in a log is no reason to lose a connection.
+        // A missing log line is no reason to lose a connection.
       }
     };
   return {

@@ -10,100 +10,106 @@ import { harmless, type ClientLogger } from './client-logger.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
-/** One URI, several (tried in random order), or a function that finds them before each round of attempts. */
+/** One URI, several URIs (tried in random order), or a function that returns them before each round of attempts. */
 export type Urls =
   string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
 export interface ReconnectOptions {
-  /** Wait before the first attempt, at most; ms. Default 100. */
+  /** Maximum wait before the first attempt, ms. Default 100. */
   readonly initialDelay?: number;
   /**
-   * The wait doubles up to this where a broker answers and it is no good (a refused login, a loss within 2 s of the
-   * handshake), and up to 1,500 where none answers; each is drawn at random between nothing and that ("full jitter"); ms.
-   * Default 30,000.
+   * Maximum wait between attempts, ms. The wait doubles up to this value if a broker answers without success (a refused
+   * login, a loss within 2 s of the handshake), and up to 1,500 ms if no broker answers. Each wait is drawn at random
+   * between 0 and the limit ("full jitter"). Default 30,000.
    */
   readonly maxDelay?: number;
   /**
-   * Rounds over all hosts until the connection gives up and closes; one that is lost within 2 s of its handshake counts as
-   * failed. Default: no end.
+   * Number of rounds over all hosts, after which the connection gives up and closes. A connection that is lost within 2
+   * s of its handshake counts as a failed round. Default: no limit.
    */
   readonly attempts?: number;
 }
 
 export interface HeartbeatOptions {
-  /** Seconds; the smaller of this and the broker's non-zero one counts, 0 disables. */
+  /** Interval in seconds. The smaller of this and the broker's non-zero interval counts; 0 disables heartbeats. */
   readonly interval: number;
-  /** `manual`: nothing is sent or checked until `heartbeatTick()` is called. */
+  /** `manual`: heartbeats are sent and checked only by `heartbeatTick()`. */
   readonly mode: 'auto' | 'manual';
 }
 
 export interface ConnectionOptions {
-  /** Brokers. Default `amqp://guest:guest@localhost:5672`. */
+  /** The addresses of the brokers. Default `amqp://guest:guest@localhost:5672`. */
   readonly urls?: Urls;
-  /** Shown by RabbitMQ's management page and log. */
+  /** Name of the connection in RabbitMQ's management pages and log. */
   readonly connectionName?: string;
-  /** Login, where the URI has none. */
+  /** Login, for URIs without one. */
   readonly credentials?: Credentials;
-  /** Ways to log in, in order of preference. Default PLAIN, then AMQPLAIN, with the credentials. */
+  /** SASL mechanisms in the order of preference. Default: PLAIN, then AMQPLAIN, with the credentials. */
   readonly mechanisms?: readonly SaslMechanism[];
-  /** Virtual host, over the URI's. */
+  /** Virtual host; replaces the URI's. */
   readonly vhost?: string;
-  /** TLS for `amqps:` URIs. Certificates and host names are verified unless these say otherwise. */
+  /** TLS options for `amqps:` URIs. Certificates and host names are verified unless these options disable it. */
   readonly tls?: TlsOptions;
-  /** Makes the (connected, for TLS secured) socket in place of net and tls. */
+  /** Creates the connected (for TLS: secured) socket, in place of net and tls. */
   readonly createSocket?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Socket | Duplex>;
-  /** One deadline over DNS, TCP, TLS and handshake, per host; ms, Infinity for none. Default 10,000. */
+  /** Deadline for DNS, TCP, TLS and handshake together, for each host, in ms; Infinity for none. Default 10,000. */
   readonly connectTimeout?: number;
-  /** Ends `connect()` with the signal's reason; without effect once it is open. */
+  /** Ends `connect()` with the signal's reason. Has no effect once the connection is open. */
   readonly signal?: AbortSignal;
   /**
-   * Interval in seconds; the smaller of this and the broker's non-zero one counts, 0 disables. Default 20.
-   * With `mode: 'manual'` nothing is sent or checked until `heartbeatTick()` is called.
+   * Heartbeat interval in seconds. The smaller of this and the broker's non-zero interval counts; 0 disables
+   * heartbeats. Default 20.
+   * With `mode: 'manual'` heartbeats are sent and checked only by `heartbeatTick()`.
    */
   readonly heartbeat?: number | HeartbeatOptions;
-  /** Largest frame in bytes; the smaller of this and the broker's counts. Default 131,072. */
+  /** Largest frame in bytes. The smaller of this and the broker's limit counts. Default 131,072. */
   readonly frameMax?: number;
-  /** Most channels; the smaller of this and the broker's counts. Default 2,047. */
+  /** Maximum number of channels. The smaller of this and the broker's limit counts. Default 2,047. */
   readonly channelMax?: number;
   /**
-   * Deadline of a synchronous method, ms, Infinity for none. It begins anew with each answer on the same channel, so it need
-   * not cover many declarations that are sent at once. Default 30,000.
+   * Deadline of a synchronous method in ms; Infinity for none. It restarts with each answer on the same channel, so it
+   * does not have to cover many declarations that are sent at once. Default 30,000.
    */
   readonly rpcTimeout?: number;
-  /** Reconnect and restore after a loss. Default on; `false` closes instead. */
+  /** Reconnect and restore after a loss. Default: on. With `false` the connection closes instead. */
   readonly reconnect?: false | ReconnectOptions;
   /**
-   * Rounds over all hosts until a connection of `createConnection()` that was never open gives up and closes; Infinity for no
-   * end. Default: `reconnect.attempts`, or 1 with `reconnect: false`.
+   * Number of rounds over all hosts, after which a connection of `createConnection()` that was never open gives up and
+   * closes; Infinity for no limit. Default: `reconnect.attempts`, or 1 with `reconnect: false`.
    */
   readonly connectAttempts?: number;
-  /** Larger messages are not buffered but rejected, without requeue. Bytes. Default 134,217,728 (RabbitMQ's own limit). */
+  /**
+   * Maximum size of a message in bytes. Larger messages are not buffered, and rejected without requeue. Default
+   * 134,217,728 (RabbitMQ's limit).
+   */
   readonly maxMessageSize?: number;
   /**
-   * Bytes of deliveries that may be held here before the socket is not read any more: those that wait for a handler or an
-   * iterator, and those whose handler runs, of a consumer that neither acknowledgements nor a prefetch bound. While
-   * somebody waits for the broker (a call, a confirm) it is read on slowly, a sixteenth of this each 100 ms, so that the
-   * answer comes. Default 67,108,864; Infinity for no limit.
+   * Maximum bytes of deliveries in the process, beyond which the socket is not read. Deliveries count while they wait
+   * for a handler or an iterator, and while their handler runs if neither acknowledgements nor a prefetch limit them.
+   * While a call or a confirm is outstanding, the client continues to read slowly, a sixteenth of this value each 100
+   * ms, so that the answer arrives. Default 67,108,864; Infinity for no limit.
    */
   readonly maxHeldBytes?: number;
-  /** Bytes that may wait for the socket before publishes wait. Default 4,194,304. */
+  /** Maximum bytes that wait for the socket; further publishes wait. Default 4,194,304. */
   readonly writeBufferSize?: number;
-  /** Added to the client properties that the broker shows. */
+  /** Further client properties, which the broker shows. */
   readonly clientProperties?: FieldTable;
-  /** Default: silent. */
+  /** Receives a line for each notable event. Default: silent. */
   readonly logger?: ClientLogger;
-  /** For tests: time. Default: the machine's. */
+  /** For tests: the clock. Default: the system's clock. */
   readonly clock?: Clock;
-  /** For tests: chance, which decides the order of the brokers and the waits between attempts. Default: the machine's. */
+  /**
+   * For tests: the randomness of the order of brokers and of waits between attempts. Default: the system's randomness.
+   */
   readonly random?: Random;
 }
 
-/** The options with every default filled in. */
+/** The options with all defaults. */
 export interface ResolvedOptions {
   readonly urls: Urls;
   readonly connectionName: string | undefined;
   readonly credentials: Credentials | undefined;
-  /** The password since `updateSecret()`: the one that was given has expired. */
+  /** The password of the last `updateSecret()`; the original one has expired. */
   readonly renewed: { password?: string };
   readonly mechanisms: readonly SaslMechanism[] | undefined;
   readonly vhost: string | undefined;
@@ -126,10 +132,10 @@ export interface ResolvedOptions {
   readonly random: Random;
 }
 
-/** Seconds: tune-ok has two octets for it. */
+/** The longest heartbeat interval in seconds: tune-ok has two octets for it. */
 const LONGEST_HEARTBEAT = 0xffff;
 
-/** Waits between attempts, in ms, where the options say nothing. */
+/** Default waits between attempts, ms. */
 export const reconnectDefaults = { initialDelay: 100, maxDelay: 30_000 } as const;
 
 const silent: ClientLogger = { warn() {} };

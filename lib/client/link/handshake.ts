@@ -22,7 +22,7 @@ export interface Negotiated {
   /** Seconds; 0 is none. */
   readonly heartbeat: number;
   readonly serverProperties: FieldTable;
-  /** The name that it has logged in with; undefined where a certificate or a mechanism of the user's own says it. */
+  /** The user of the login; undefined for a login by certificate or by a custom mechanism. */
   readonly user: string | undefined;
 }
 
@@ -69,7 +69,7 @@ export async function handshake(
   try {
     await expect(link, 'connection.openOk');
   } catch (error) {
-    // RabbitMQ says 530 for a vhost that is not there or not allowed, and just hangs up for some others.
+    // RabbitMQ reports 530 for a vhost that is missing or not allowed, and closes the socket for some other errors.
     if (!(error instanceof ConnectionLostError)) throw error;
     throw new NotAllowedError(
       `${describeLogin(endpoint, options)}: the broker closed the socket when the vhost was opened: check that the vhost exists and that the user may access it`,
@@ -83,7 +83,7 @@ export async function handshake(
 export function describeLogin(endpoint: Endpoint, options: ResolvedOptions): string {
   const { connectionName, mechanisms } = options;
   const name = connectionName === undefined ? '' : ` '${connectionName}'`;
-  // A mechanism of the user's own may know its user, which the client does not.
+  // The client does not know the user of a custom mechanism.
   const user = mechanisms ? '' : ` as user '${credentialsOf(endpoint, options).username}'`;
   return `connection${name} to ${addressOf(endpoint)}${user}, vhost '${options.vhost ?? endpoint.vhost}'`;
 }
@@ -95,7 +95,8 @@ async function greeting(
   try {
     return await expect(link, 'connection.start');
   } catch (error) {
-    // TLS 1.3 is done for the client before the broker has looked at its certificate; the alert may not arrive.
+    // In TLS 1.3 the client finishes before the broker has checked the client's certificate, and the broker's alert may
+    // not arrive.
     if (!tls || !(error instanceof ConnectionLostError)) throw error;
     const message = `${error.message}: it hung up after the TLS handshake, which it does for lack of a client certificate that it trusts`;
     throw new ConnectionError(message, { cause: error }, false);
@@ -157,7 +158,10 @@ function chooseMechanism(
   );
 }
 
-/** The options' own, then those of the URI, then RabbitMQ's `guest`; a secret that was renewed replaces the password. */
+/**
+ * Returns the credentials: those of the options, then of the URI, then RabbitMQ's `guest`. A renewed secret replaces
+ * the password.
+ */
 function credentialsOf(endpoint: Endpoint, { credentials, renewed }: ResolvedOptions): Credentials {
   const given = credentials ?? {
     username: endpoint.username ?? 'guest',
@@ -183,7 +187,7 @@ function negotiate(
   };
 }
 
-/** The smaller of two limits, of which 0 is none. */
+/** Returns the smaller of two limits; 0 means no limit. */
 function smaller(ours: number, theirs: number): number {
   if (ours === 0 || theirs === 0) return ours || theirs;
   return Math.min(ours, theirs);

@@ -8,17 +8,17 @@ export interface Monitored {
 }
 
 /**
- * Heartbeats (section 4.2.7): one is sent when nothing else was for half an interval, and the peer is dead when nothing
- * at all came for two. Both moments are exact: a timer is set for each, and set for what is left when it goes off early,
- * so that traffic sets none. A loop that was blocked must not take its own deafness for the peer's silence: before the
- * verdict, what waits in the socket is read.
+ * Heartbeats (section 4.2.7). A heartbeat is sent if nothing else was sent for half an interval, and the peer is dead
+ * if nothing arrived for two intervals. Both times are exact: each has a timer, which is set again for the remaining
+ * time when it fires early, so traffic sets no timers. A blocked event loop must not blame the peer, so waiting bytes
+ * of the socket are read before the decision.
  */
 export class Heartbeat {
   private cancelSend: (() => void) | undefined;
   private cancelWatch: (() => void) | undefined;
   private stopped = false;
 
-  /** @param interval the negotiated one, in ms */
+  /** @param interval the negotiated interval, in ms */
   constructor(
     private readonly peer: Monitored,
     private readonly interval: number,
@@ -38,12 +38,14 @@ export class Heartbeat {
   }
 
   /**
-   * One check by hand, for `mode: 'manual'`: call it `rate` times an interval or more often.
-   * Sends when nothing was sent for about interval/`rate`; reports a peer that was silent for two intervals.
+   * Runs one check, for `mode: 'manual'`. Call it `rate` times an interval or more often.
+   * Sends a heartbeat if nothing was sent for about interval/`rate`, and reports a peer that was silent for two
+   * intervals.
    */
   tick(rate = 2): void {
     const now = this.clock.now();
-    // Not the whole of it: a tick that comes a hair early would put the heartbeat off until the next.
+    // A little less than the whole time, since a tick that is slightly early would delay the heartbeat until the next
+    // tick.
     if (now - this.peer.lastSent >= (0.75 * this.interval) / rate) this.peer.sendHeartbeat();
     if (this.silence() >= 2 * this.interval) this.suspect(() => {});
   }
@@ -67,9 +69,9 @@ export class Heartbeat {
     else this.suspect(() => this.watch());
   }
 
-  /** @param alive called when something has come after all */
+  /** @param alive called if bytes have arrived after all */
   private suspect(alive: () => void): void {
-    // Two turns: one may end in the phase that is about to read.
+    // Two turns, since the first may end just before the phase that reads.
     this.clock.afterPendingEvents(() =>
       this.clock.afterPendingEvents(() => {
         if (this.stopped) return;

@@ -2,13 +2,13 @@ import type { Clock } from '../../environment/index.js';
 
 /** The part of a connection that decides whether more is read. */
 export interface InflowOwner {
-  /** Bytes of deliveries that came and that no handler is done with. */
+  /** Bytes of deliveries whose handlers have not finished. */
   heldBytes(): number;
-  /** Somebody waits for the broker: for the answer to a call, a confirm, an event. */
+  /** True while the answer to a call, a confirm or an event is awaited. */
   awaitsBroker(): boolean;
 }
 
-/** The socket, which can be paused. */
+/** A socket that can be paused. */
 export interface Tap {
   pause(): unknown;
   resume(): unknown;
@@ -16,14 +16,13 @@ export interface Tap {
 
 /** Interval in ms at which a paused socket is checked. */
 const LOOK_EVERY = 100;
-/** The held bytes are added up each time that 1/16 of the limit was read, not with each read. A sip reads as much. */
+/** The held bytes are counted after each 1/16 of the limit, not after each read. A sip reads as much. */
 const LOOKS_PER_LIMIT = 16;
 
 /**
- * Stops reading while too much is held: with neither acknowledgements nor a prefetch nothing else holds the broker back.
- *
- * A socket that is not read brings no answers either, and a handler may wait for one, for ever. So while somebody waits
- * for the broker it is read on in sips: slower than any flood, and yet what is waited for comes.
+ * Stops reading while too many bytes are held: without acknowledgements and prefetch nothing else slows the broker down.
+ * An unread socket also holds back answers, for which a handler may wait for ever. So while an answer is awaited, the
+ * socket is read in sips: slower than any flood, but the answer arrives.
  *
  *     reading ──(held ≥ limit)──▶ paused ──(held ≤ limit / 2, or a sip)──▶ reading
  */
@@ -46,7 +45,7 @@ export class Inflow {
     return this.cancel !== undefined;
   }
 
-  /** So much was read. */
+  /** Counts bytes that were read. */
   came(bytes: number): void {
     this.arrived += bytes;
     if (this.arrived < this.lookAfter || this.paused) return;
@@ -56,7 +55,7 @@ export class Inflow {
     this.plan();
   }
 
-  /** Reads on, whatever is held: the connection ends. */
+  /** Reads without a limit, since the connection ends. */
   stop(): void {
     if (!this.paused) return;
     this.cancel!();

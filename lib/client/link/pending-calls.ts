@@ -11,7 +11,7 @@ export interface CallOptions {
    * channel, since a broker answers the calls of a channel one after the other.
    */
   readonly timeout?: number;
-  /** Ends the wait with the signal's reason. The broker may carry the call out all the same. */
+  /** Ends the wait with the signal's reason. The broker may still carry out the call. */
   readonly signal?: AbortSignal;
 }
 
@@ -21,16 +21,17 @@ export type Reply<N extends SynchronousMethod> = Extract<Method, { readonly name
 interface PendingCall {
   readonly method: MethodName;
   readonly accepts: readonly string[];
-  /** Delivery tag of the first publish behind it. */
+  /** Delivery tag of the first publish after the call. */
   readonly behind: number;
-  /** Runs the moment the reply is read, before the frames behind it. */
+  /** Called when the reply is read, before later frames are. */
   readonly onReply: ((reply: never, abandoned: boolean) => unknown) | undefined;
-  /** Gone once the caller has stopped waiting: the reply that still comes is then taken and dropped. */
+  /** Undefined once the caller has stopped waiting; the late reply is then dropped. */
   caller: { resolve(reply: unknown): void; reject(error: unknown): void } | undefined;
 }
 
 /**
- * The synchronous methods under way on one channel, in the order they were sent: a broker answers them in that order.
+ * The pending synchronous methods of one channel, in the order in which they were sent. A broker answers them in that
+ * order.
  */
 export class PendingCalls {
   private pending: PendingCall[] = [];
@@ -44,8 +45,8 @@ export class PendingCalls {
   ) {}
 
   /**
-   * Times a default deadline: it passes when the channel has had no answer for that long. So a thousand declarations may
-   * be sent at once, whose last one is answered long after it was sent.
+   * The timer of the default deadline, which passes if the channel had no answer for that time. So a thousand
+   * declarations may be sent at once, although the last answer arrives much later.
    */
   readonly patience: Pick<Clock, 'after'> = {
     after: (delay, run) => {
@@ -62,8 +63,9 @@ export class PendingCalls {
   /**
    * Sends and waits.
    *
-   * @param onReply makes the result, in the moment the reply is read; `abandoned`: nobody waits for it any more
-   * @throws EncodingError, ConfigurationError for no such `timeout`, TimeoutError, the signal's reason, or what `fail` is given
+   * @param onReply makes the result when the reply is read; `abandoned` if nobody waits for it any more
+   * @throws EncodingError, ConfigurationError for an invalid `timeout`, TimeoutError, the signal's reason, or the error
+   * given to `fail`
    */
   call<N extends SynchronousMethod, R = Reply<N>, A = Reply<N>>(
     name: N,
@@ -103,7 +105,7 @@ export class PendingCalls {
         },
         reject: leave,
       };
-      // Before it is written: a socket of somebody's own may bring the answer from within the write.
+      // Before the write, since a custom socket may deliver the answer from within it.
       this.pending.push(call);
       try {
         this.send(name, args);
@@ -114,17 +116,20 @@ export class PendingCalls {
     });
   }
 
-  /** An answer is still to come. */
+  /** True while an answer is outstanding. */
   get waiting(): boolean {
     return this.pending.length > 0;
   }
 
-  /** The answer to this method is still to come. */
+  /** Returns true while the answer to this method is outstanding. */
   awaits(method: MethodName): boolean {
     return this.pending.some((call) => call.method === method);
   }
 
-  /** Hands a reply to the first call that waits for one of its name. False when none does: the peer is confused. */
+  /**
+   * Passes a reply to the first call that waits for a reply of this name. Returns false if there is none, which is an
+   * error of the peer.
+   */
   settle(name: MethodName, reply: unknown): boolean {
     const index = this.pending.findIndex((call) => call.accepts.includes(name));
     if (index < 0) return false;
@@ -140,16 +145,16 @@ export class PendingCalls {
     return true;
   }
 
-  /** Nobody waits any more; the answers that still come are taken. */
+  /** Records that nobody waits any more. Late answers are still accepted. */
   abandon(error: unknown): undefined {
     for (const { caller } of [...this.pending]) caller?.reject(error);
   }
 
   /**
-   * Fails everything that waits.
+   * Fails all waiting calls.
    *
-   * @param culprit the method that the broker named; where the first call is of that method, `error` is its own
-   * @returns where a call was to blame, the delivery tag of the first publish behind it; else undefined
+   * @param culprit the method that the broker named; if the first call has this method, it gets `error` itself
+   * @returns if a call caused the error, the delivery tag of the first publish after it; else undefined
    */
   fail(error: unknown, others: unknown = error, culprit?: MethodName): number | undefined {
     const calls = this.pending;

@@ -3,9 +3,9 @@ import { writeTable } from '../../protocol/field-table.js';
 
 /** One way to log in (section 4.4.1 of the specification; RFC 4422). */
 export interface SaslMechanism {
-  /** As the broker lists it: `PLAIN`. */
+  /** Its name in the broker's list, such as `PLAIN`. */
   readonly name: string;
-  /** The first answer, sent in start-ok. */
+  /** Returns the first response, which is sent in start-ok. */
   initialResponse(): Uint8Array;
   /** Answers a challenge of `connection.secure`. Without it a challenge fails the login. */
   respond?(challenge: Uint8Array): Uint8Array | Promise<Uint8Array>;

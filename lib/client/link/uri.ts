@@ -50,9 +50,9 @@ const limits: ReadonlySet<string> = new Set(['channelMax', 'frameMax']);
  * - The path, without its first slash, is the vhost; `%2F` and a further `/` both are a slash in its name.
  * - Without a path, and with a lone `/`, the vhost is `/`. (RabbitMQ's specification reads a lone `/` as the vhost without
  *   a name; `?vhost=` says that.)
- * - `?vhost=name` goes over the path.
+ * - `?vhost=name` replaces the path.
  *
- * @throws ConfigurationError, which never repeats the URI: it may hold a password
+ * @throws ConfigurationError, which never contains the URI, since the URI may contain a password
  *
  * @see https://www.rabbitmq.com/docs/uri-spec
  */
@@ -81,13 +81,13 @@ export function addressOf(endpoint: Endpoint): string {
 
 function toUrl(uri: string): URL {
   const [, authority = '', rest = ''] = /^[a-z+]+:\/\/([^/?#]*)(.*)$/is.exec(uri) ?? [];
-  // Half a password would be taken for a port, a vhost or a query: it would be sent, and told in errors.
+  // A part of a password would be read as a port, a vhost or a query, and would be sent or shown in errors.
   if (rest.includes('#') || (rest.includes('@') && !authority.includes('@'))) {
     throw new ConfigurationError(
       "the URI's names and passwords must be percent-encoded: '/' is %2F, '?' is %3F, '#' is %23, '@' is %40",
     );
   }
-  // A user or a port without a host is an AMQP URI, but no URL.
+  // A user or a port without a host is valid in an AMQP URI, but not in a URL.
   const complete = authority === '' ? uri : uri.replace(/^([a-z+]+:\/\/(?:[^/?#]*@)?)(?=[:/?#]|$)/i, '$1localhost');
   if (typeof uri !== 'string' || !URL.canParse(complete)) {
     throw new ConfigurationError('not an AMQP URI; it should look like amqp://user:password@host:5672/vhost');
