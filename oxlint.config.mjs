@@ -1,7 +1,7 @@
 import { forbiddenFloors, parts, staircases } from './tools/floors.mjs';
 import { restrictedGlobals, restrictedModules, restrictedProperties } from './tools/real-world.mjs';
 
-const SPECS = ['**/*.spec.ts', '**/*.arbitraries.ts'];
+const SPECS = ['**/*.spec.ts', '**/*.arbitraries.ts', '**/*.fixture.ts'];
 
 /** Imports that no file of a folder may have, as glob patterns of specifiers. */
 const rules = {

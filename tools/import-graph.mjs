@@ -55,7 +55,7 @@ function sourcesBelow(folder) {
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) return sourcesBelow(path);
-      return path.endsWith('.ts') && !/\.(spec|arbitraries)\.ts$/.test(path) ? [path] : [];
+      return path.endsWith('.ts') && !/\.(spec|arbitraries|fixture)\.ts$/.test(path) ? [path] : [];
     })
     .sort();
 }

@@ -7,8 +7,7 @@ import { MessageSerializers } from '../../serialization/message-serializers.js';
 import { AmqpContext } from '../../settlement/amqp-context.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
 import { MessageSink } from './message.sink.js';
-import { RetryPolicy } from '../../settlement/retry/retry-policy.js';
-import { Settler } from '../../settlement/settler.js';
+import { settlerWithoutBroker } from '../../settlement/settler.fixture.js';
 
 /** A delivery that notes how it was settled. */
 class FakeDelivery {
@@ -39,11 +38,6 @@ class FakeDelivery {
 
 describe('MessageSink', () => {
   const serializers = new MessageSerializers({});
-  const nowhere = {
-    prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),
-    park: async () => {},
-    retry: async () => {},
-  };
   const sinks: MessageSink[] = [];
   let errors: string[];
 
@@ -59,17 +53,7 @@ describe('MessageSink', () => {
 
   /** Rejects what fails, for there is no broker to park it. */
   const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
-    const consumer = {
-      name: 'Billing.onOrder',
-      queue: 'billing',
-      ack: 'auto' as const,
-      timeout: undefined,
-      redeliver: () => true,
-      stop() {},
-      onHeld() {},
-    };
-    const policy = new RetryPolicy('Billing.onOrder', { attempts: 1, then: 'dead-letter' }, 'broker');
-    const settler = new Settler(consumer, policy, nowhere, () => {}, systemClock);
+    const settler = settlerWithoutBroker('Billing.onOrder');
     const sink = new MessageSink({ serializers, handler, settler, clock: systemClock });
     sinks.push(sink);
     return sink.handle(delivery as unknown as Delivery);

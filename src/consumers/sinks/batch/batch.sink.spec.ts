@@ -4,26 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Delivery } from '../../../../lib/client/index.js';
 import { systemClock } from '../../../../lib/environment/index.js';
 import { MessageSerializers } from '../../../serialization/message-serializers.js';
-import { RetryPolicy } from '../../../settlement/retry/retry-policy.js';
-import { Settler } from '../../../settlement/settler.js';
+import { settlerWithoutBroker } from '../../../settlement/settler.fixture.js';
 import type { MessageHandler } from '../../pipeline/handler.factory.js';
 import { BatchSink } from './batch.sink.js';
 import type { AmqpBatchContext } from './batch-item.js';
-
-const consumer = {
-  name: 'Billing.onOrders',
-  queue: 'billing',
-  ack: 'auto' as const,
-  timeout: undefined,
-  redeliver: () => true,
-  stop() {},
-  onHeld() {},
-};
-const nowhere = {
-  prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),
-  park: async () => {},
-  retry: async () => {},
-};
 
 function delivery(): Delivery {
   const properties = { contentType: 'application/json', messageId: 'm-1' };
@@ -50,7 +34,6 @@ describe('BatchSink', () => {
     const handler = jest.fn<MessageHandler<AmqpBatchContext>>();
     let go = (): void => {};
     const held = new Promise<void>((resolve) => (go = resolve));
-    const policy = new RetryPolicy('Billing.onOrder', { attempts: 1, then: 'dead-letter' }, 'broker');
     const failures: unknown[] = [];
     const sink = new BatchSink({
       queue: 'billing',
@@ -58,7 +41,7 @@ describe('BatchSink', () => {
       itemPipes: [{ transform: (value: unknown) => held.then(() => transform(value)) }],
       serializers: new MessageSerializers({}),
       handler,
-      settler: new Settler(consumer, policy, nowhere, (failure) => failures.push(failure), systemClock),
+      settler: settlerWithoutBroker('Billing.onOrders', (failure) => failures.push(failure)),
       clock: systemClock,
     });
     const handled = sink.handle(delivery());
