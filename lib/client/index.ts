@@ -75,7 +75,7 @@ export type { ChannelEvents } from './channel/channel-events.js';
 export type { ChannelOptions } from './channel/channel-options.js';
 export type { BasicPublishOptions } from './publishing/publish-options.js';
 /** @internal For the Nest layer, whose options have names of their own. */
-export { CHECKED_AT } from './publishing/publish-options.js';
+export { CHECKED_AT, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
 export type { ConfirmMessage, ConnectMessage, PublishMessage } from './diagnostics.js';

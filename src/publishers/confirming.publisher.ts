@@ -2,6 +2,7 @@ import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
 import {
   CHECKED_AT,
+  MESSAGE_PROPERTIES,
   MessageReturnedError,
   type BasicPublishOptions,
   type ReturnedMessage,
@@ -175,24 +176,13 @@ export class ConfirmingPublisher {
   }
 }
 
+const { deliveryMode: _, ...PROPERTIES } = MESSAGE_PROPERTIES;
 const PUBLISH_OPTIONS = namesOf({
   persistent: 0,
   mandatory: 0,
   timeout: 0,
   signal: 0,
-  contentType: 0,
-  contentEncoding: 0,
-  headers: 0,
-  priority: 0,
-  correlationId: 0,
-  replyTo: 0,
-  expiration: 0,
-  messageId: 0,
-  timestamp: 0,
-  type: 0,
-  userId: 0,
-  appId: 0,
-  clusterId: 0,
+  ...PROPERTIES,
 } satisfies Record<keyof PublishOptions, 0>);
 const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
 

@@ -1,5 +1,5 @@
 import { EmbeddedBroker, type BrokerOptions, type JournalEntry, type PutIn } from '../../lib/broker/index.js';
-import type { OutgoingProperties } from '../../lib/client/index.js';
+import { MESSAGE_PROPERTIES, type OutgoingProperties } from '../../lib/client/index.js';
 import { within } from '../../lib/environment/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
@@ -283,20 +283,7 @@ export class AmqpHarness implements AsyncDisposable {
   }
 }
 
-const PUBLISH_OPTIONS = namesOf({
-  connection: 0,
-  contentType: 0,
-  contentEncoding: 0,
-  headers: 0,
-  deliveryMode: 0,
-  priority: 0,
-  correlationId: 0,
-  replyTo: 0,
-  expiration: 0,
-  messageId: 0,
-  timestamp: 0,
-  type: 0,
-  userId: 0,
-  appId: 0,
-  clusterId: 0,
-} satisfies Record<keyof HarnessPublishOptions, 0>);
+const PUBLISH_OPTIONS = namesOf({ connection: 0, ...MESSAGE_PROPERTIES } satisfies Record<
+  keyof HarnessPublishOptions,
+  0
+>);

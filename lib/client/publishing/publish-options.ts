@@ -13,6 +13,11 @@ export interface BasicPublishOptions extends OutgoingProperties {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** @internal The names of a message's properties, for lists of options that contain them; see `namesOf`. */
+export const MESSAGE_PROPERTIES = Object.fromEntries(Object.keys(properties).map((name) => [name, 0])) as Readonly<
+  Record<keyof typeof properties, 0>
+>;
+
 const KNOWN: ReadonlySet<string> = new Set([...Object.keys(properties), 'mandatory', 'timeout', 'signal']);
 
 /** Maps names of options that other clients use, or that people expect, to the option to use here. */
