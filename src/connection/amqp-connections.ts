@@ -12,6 +12,8 @@ import {
 import { untilAborted } from '../../lib/environment/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
+import { sharedTopology } from '../topology/shared-topology.js';
+import type { TopologyOptions } from '../topology/topology.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
 import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError, type StartupPhase } from './startup.errors.js';
@@ -165,7 +167,7 @@ export class AmqpConnections {
     const { publishing, consuming } = pair;
     try {
       await this.inTime('connect', Promise.all([publishing.whenOpen(FOREVER), consuming.whenOpen(FOREVER)]));
-      await this.inTime('declare', this.declare(consuming));
+      await this.inTime('declare', this.declare(pair));
     } catch (error) {
       this.stop.abort(error);
       await this.closeAll();
@@ -249,15 +251,24 @@ export class AmqpConnections {
     else this[purpose].set('blocked', `the broker has blocked it: ${blocked}`);
   }
 
-  /** Declares on the consuming connection, since exclusive queues can be consumed only there. */
-  private async declare(consuming: Connection): Promise<void> {
+  /**
+   * Declares everything on the consuming connection, since exclusive queues can be consumed only there. The publishing
+   * connection declares the rest as well: it may reconnect first, and the broker may have lost the topology.
+   */
+  private async declare({ publishing, consuming }: ConnectionPair): Promise<void> {
     const { topology } = this.options;
     if (!topology) return;
+    await this.declareOn(consuming, topology);
+    // What is only verified leaves nothing to declare again.
+    if ((topology.declare ?? 'assert') === 'assert') await this.declareOn(publishing, sharedTopology(topology));
+  }
+
+  private async declareOn(connection: Connection, topology: TopologyOptions): Promise<void> {
     await retrying(
-      () => consuming.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames), FOREVER),
+      () => connection.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames), FOREVER),
       { environment: this.environment, ...DECLARE_AGAIN, signal: this.stop.signal },
       (error, delay) => {
-        if (error instanceof ConfigurationError || consuming.state === 'closed') throw error;
+        if (error instanceof ConfigurationError || connection.state === 'closed') throw error;
         if (this.mustStart && !mayPass(error)) throw error;
         this.failure = error;
         const reason = error instanceof Error ? error.message : String(error);

@@ -13,6 +13,7 @@ import {
   Payload,
   RpcRemoteError,
   RpcTimeoutError,
+  serverNamedQueue,
   topicExchange,
   UndecodableMessageError,
   type AmqpModuleOptions,
@@ -101,6 +102,29 @@ describe('ConfirmingPublisher', () => {
     expect(await nest.ready(queue)).toBe(2);
     await nest.close(app);
     expect(states).toEqual(['open', 'reconnecting', 'open', 'closed']);
+  });
+
+  it('finds the topology again, if the broker has lost it with the connection', async () => {
+    const [exchange, queue] = [nest.name(), nest.name()];
+    const { proxy, url } = await nest.proxy();
+    const topology = {
+      exchanges: [topicExchange(exchange)],
+      queues: [classicQueue(queue), classicQueue(nest.name(), { exclusive: true }), serverNamedQueue('own')],
+      bindings: [bindQueue(queue, exchange, '#'), bindQueue('own', exchange, 'own')],
+    };
+    const app = await nest.start({ imports: [AmqpModule.forRoot({ url, topology })] });
+    const publisher = publisherOf(app);
+    await publisher.publish(exchange, 'order.created', 'before');
+    await nest.channel.queueDelete(queue);
+    await nest.channel.exchangeDelete(exchange);
+    // Ends the connection that sends next: the publishing one. The other one stays.
+    const cut = proxy.cutAfterBytes(1, 'toServer');
+    expect(await failureOf(publisher.publish(exchange, 'order.created', 'lost'))).toHaveProperty('outcome', 'unknown');
+    await cut;
+    await publisher.publish(exchange, 'order.created', 'after');
+    expect(await nest.ready(queue)).toBe(1);
+    expect(nest.lines.with('(consuming): connection')).toEqual([]);
+    expect(nest.lines.with('declare')).toEqual([]);
   });
 
   it('fails at once while the connection is lost with whenUnavailable: fail', async () => {
