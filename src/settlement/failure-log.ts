@@ -84,12 +84,11 @@ export class FailureLog {
     );
   }
 
-  private describe({ delivery, attempt }: FailureReport): string {
+  private describe({ delivery, attempt, decision }: FailureReport): string {
     const { name, queue } = this.consumer;
-    return (
-      `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}, attempt ${attempt} of ` +
-      `${this.attempts}`
-    );
+    const failed = `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}`;
+    // A request that is answered is not attempted again.
+    return decision.kind === 'answer' ? failed : `${failed}, attempt ${attempt} of ${this.attempts}`;
   }
 
   private fieldsOf({ delivery, attempt, decision }: FailureReport): LogFields {

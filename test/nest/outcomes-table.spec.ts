@@ -12,6 +12,7 @@ import {
   AmqpConsumer,
   AmqpHealthIndicator,
   AmqpModule,
+  AmqpRpc,
   Ctx,
   fixed,
   Payload,
@@ -62,6 +63,8 @@ interface Scenario {
   readonly publish?: BasicPublishOptions;
   readonly body?: string;
   readonly handle?: (context: AmqpContext) => unknown;
+  /** Default: {@link AmqpConsumer}. */
+  readonly decorator?: typeof AmqpRpc;
   readonly guards?: readonly CanActivate[];
   readonly pipe?: PipeTransform;
   /** Runs before the application starts. */
@@ -102,6 +105,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     },
     options: { timeout: '1h' },
     amqp: { gracePeriod: 1 },
+  },
+  'a request that fails': {
+    decorator: AmqpRpc,
+    handle: fail,
+    publish: { replyTo: 'outcome-replies' },
+    before: () => nest.channel.queueDeclare('outcome-replies', { exclusive: true }),
   },
   'expired by the broker': {
     publish: { expiration: '0' },
@@ -177,7 +186,7 @@ async function run(queue: string, scenario: Scenario): Promise<Running> {
 
   @Injectable()
   class Billing {
-    @AmqpConsumer(queue, options)
+    @((scenario.decorator ?? AmqpConsumer)(queue, options))
     @UseGuards(...guards)
     onOrder(@Payload(pipe) _order: unknown, @Ctx() context: AmqpContext): unknown {
       return handle(context);
