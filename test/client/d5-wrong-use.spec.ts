@@ -60,6 +60,38 @@ describe('D5 wrong use is an error that explains itself', () => {
     expect(channel.isOpen).toBe(true);
   });
 
+  it('D5 a consumer tag that is in use, here or at the broker, is refused before the broker closes the connection', async () => {
+    const connection = await harness.connect();
+    const lost = new Inbox<unknown>();
+    connection.on('disconnected', (error) => lost.add(error));
+    const channel = await connection.openChannel();
+    const { queue } = await channel.queueDeclare(harness.name(), { exclusive: true });
+    const consume = (consumerTag: string, options = {}) =>
+      channel.basicConsume(queue, () => undefined, { consumerTag, ...options });
+
+    const [first, error] = await Promise.all([consume('tag'), errorOf(consume('tag'))]);
+    expect(error).toBeInstanceOf(NotAllowedError);
+    expect(error.message).toMatch(/consumer tag 'tag' is in use on channel 1/);
+    expect(error['scope']).toBe('channel');
+
+    // Its cancel is sent before.
+    const [, second] = await Promise.all([first.cancel(), consume('tag')]);
+    expect([first.ended, second.active]).toEqual([true, true]);
+
+    // Its caller has stopped waiting, and the broker registers it all the same.
+    const stop = new AbortController();
+    const left = errorOf(consume('late', { signal: stop.signal }));
+    stop.abort();
+    expect(await errorOf(consume('late'))).toBeInstanceOf(NotAllowedError);
+    expect(await left).toBe(stop.signal.reason);
+    await channel.queueDeclare(queue, { passive: true });
+    expect((await consume('late')).active).toBe(true);
+    // On another channel it is another.
+    const other = await connection.openChannel();
+    await other.basicConsume(queue, () => undefined, { consumerTag: 'tag' });
+    expect(lost.all).toEqual([]);
+  });
+
   it('D5 an unknown option of a settlement settles nothing', async () => {
     const channel = await (await harness.connect()).openChannel({ confirm: true });
     const queue = harness.name();

@@ -184,7 +184,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     );
   }
 
-  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, … */
+  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, NotAllowedError (the tag is in use), … */
   async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
     refuseUnknown('basicConsume', options, KNOWN.basicConsume);
     checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });

@@ -16,7 +16,7 @@ interface ConsumerEvents {
 /** The channel, as its consumers see it. */
 export interface ConsumingChannel {
   readonly id: number;
-  readonly rpc: Pick<PendingCalls, 'call'>;
+  readonly rpc: Pick<PendingCalls, 'call' | 'unanswered'>;
   readonly topology: ConsumedQueues;
   /** `ofConsumers`: of those without a prefetch of their own; 0 for no limit. */
   readonly prefetches: { readonly ofConsumers: number };

@@ -73,7 +73,7 @@ describe('ConsumerSet', () => {
       });
     const channel: ConsumingChannel = {
       id: 1,
-      rpc: { call: call as never },
+      rpc: { call: call as never, unanswered: () => [] },
       topology: {
         resolve: (queue) => `now ${queue}`,
         hasQueue: () => declared,

@@ -8,6 +8,7 @@ import {
   ConnectionClosedError,
   ConnectionLostError,
   ConsumerCancelledError,
+  NotAllowedError,
   NotFoundError,
   TimeoutError,
   type AmqpError,
@@ -68,8 +69,7 @@ export class ConsumerSet implements ConsumerHost {
 
   /** basic.consume, and basic.qos before it where the consumer has a prefetch of its own. */
   async add(queue: string, handler: DeliveryHandler, options: ConsumeOptions): Promise<Consumer> {
-    const consumer = new Consumer(queue, handler, options, this);
-    this.all.add(consumer);
+    const consumer = this.newConsumer(queue, handler, options);
     try {
       await this.start(consumer, options);
       return consumer;
@@ -89,8 +89,7 @@ export class ConsumerSet implements ConsumerHost {
     options: ConsumeOptions,
     opened: Promise<unknown>,
   ): Promise<Consumer> {
-    const consumer = new Consumer(queue, handler, options, this);
-    this.all.add(consumer);
+    const consumer = this.newConsumer(queue, handler, options);
     try {
       await opened;
       return consumer;
@@ -98,6 +97,24 @@ export class ConsumerSet implements ConsumerHost {
       this.remove(consumer, undefined);
       throw error;
     }
+  }
+
+  /** @throws NotAllowedError for a tag that is in use: the broker would close the connection for it */
+  private newConsumer(queue: string, handler: DeliveryHandler, options: ConsumeOptions): Consumer {
+    const { consumerTag } = options;
+    if (consumerTag !== undefined && consumerTag !== '' && this.hasTag(consumerTag)) {
+      const message = `basicConsume: consumer tag '${consumerTag}' is in use on channel ${this.channel.id}; cancel that consumer before, or leave the tag out`;
+      throw new NotAllowedError(message, { scope: 'channel' });
+    }
+    const consumer = new Consumer(queue, handler, options, this);
+    this.all.add(consumer);
+    return consumer;
+  }
+
+  /** A consumer whose basic.cancel was sent has left its tag to what is sent behind it. */
+  private hasTag(tag: string): boolean {
+    for (const consumer of this.all) if (consumer.consumerTag === tag && !consumer.leaving) return true;
+    return this.channel.rpc.unanswered('basic.consume').some(({ consumerTag }) => consumerTag === tag);
   }
 
   async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {

@@ -19,7 +19,10 @@ import { TracedProcess, tracesItself } from './process-trace.js';
 export type DeliveryHandler = (delivery: Delivery) => unknown;
 
 export interface ConsumeOptions extends CallOptions {
-  /** The consumer tag, also after a restore. Default: the broker chooses it. */
+  /**
+   * The consumer tag, also after a restore. Default: the broker chooses it. A tag that is in use on the channel is a
+   * `NotAllowedError`.
+   */
   readonly consumerTag?: string;
   /** Deliveries need no acknowledgement, and are lost if the handler fails. Default false. */
   readonly noAck?: boolean;

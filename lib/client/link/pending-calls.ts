@@ -20,6 +20,7 @@ export type Reply<N extends SynchronousMethod> = Extract<Method, { readonly name
 
 interface PendingCall {
   readonly method: MethodName;
+  readonly args: object;
   readonly accepts: readonly string[];
   /** Delivery tag of the first publish after the call. */
   readonly behind: number;
@@ -79,6 +80,7 @@ export class PendingCalls {
       signal?.throwIfAborted();
       const call: PendingCall = {
         method: name,
+        args,
         accepts: methods[name].reply,
         behind: this.nextTag(),
         onReply,
@@ -124,6 +126,11 @@ export class PendingCalls {
   /** Returns true while the answer to this method is outstanding. */
   awaits(method: MethodName): boolean {
     return this.pending.some((call) => call.method === method);
+  }
+
+  /** The arguments of the calls of this method whose answers are still to come, also where nobody waits any more. */
+  unanswered<N extends SynchronousMethod>(method: N): MethodArguments<N>[] {
+    return this.pending.filter((call) => call.method === method).map(({ args }) => args as MethodArguments<N>);
   }
 
   /**
