@@ -20,9 +20,12 @@ const rows = [
   links: [...proof!.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => new URL(target!, docs)),
 }));
 
-const sections = [...readFileSync(new URL('client.md', docs), 'utf8').matchAll(/^##? (.+)$/gm)].map(([, heading]) =>
-  heading!.toLowerCase().replaceAll(' ', '-'),
-);
+/** Returns the anchors of a guide's sections. */
+function sectionsOf(page: string): string[] {
+  return [...readFileSync(new URL(page, docs), 'utf8').matchAll(/^##? (.+)$/gm)].map(([, heading]) =>
+    heading!.toLowerCase().replaceAll(' ', '-'),
+  );
+}
 
 function testedRows(file: URL): Set<string> {
   return new Set([...readFileSync(file, 'utf8').matchAll(TEST_NAME)].map(([, row]) => row!));
@@ -40,8 +43,8 @@ describe('docs/features.md', () => {
   });
 
   it.each(rows)('$row: the linked section of the guide exists', ({ guide }) => {
-    const [, anchor] = /^\[guide\]\(client\.md#([a-z-]+)\)$/.exec(guide) ?? [];
-    expect(sections).toContain(anchor);
+    const [, page = 'client.md', anchor] = /^\[guide\]\(((?:client|observability)\.md)#([a-z-]+)\)$/.exec(guide) ?? [];
+    expect(sectionsOf(page)).toContain(anchor);
   });
 
   it('every test of the client begins with a listed row', () => {
