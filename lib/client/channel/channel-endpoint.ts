@@ -27,13 +27,13 @@ import { ChannelReceiver, type ReceivingChannel } from './channel-receiver.js';
 import { ReturnPace } from './return-pace.js';
 import type { TopologyRecord } from './topology-record.js';
 
-/** channel.close from the broker. */
+/** The arguments of the broker's channel.close. */
 type Refusal = Omit<NonNullable<Ending['refusal']>, 'behindCall'>;
 
-/** ms that publishes under way get to be confirmed before their channel is opened anew. */
+/** Time in ms for the confirms of sent publishes before their channel is opened anew. */
 const RENEWAL_GRACE = 1_000;
 
-/** ms that the broker gets to close it then. One that does not may do better on another connection. */
+/** Time in ms for the broker to close the channel then. A silent broker may answer on another connection. */
 const LEAVE_TIMEOUT = 5_000;
 
 /**
@@ -58,12 +58,12 @@ export class ChannelEndpoint
   readonly rpc: PendingCalls;
   readonly publisher: Publisher;
   settlements: Settlements;
-  /** Replayed when the channel opens anew. */
+  /** The confirm mode, which is set again when the channel opens anew. */
   readonly prefetches = new Prefetches();
   readonly gate: Gate;
   readonly calls = new ChannelCalls(this);
   private readonly returnPace: ReturnPace;
-  /** Of the present generation. */
+  /** The settlements of the present generation. */
   private lastLoss: AmqpError | undefined;
   private readonly receiver: ChannelReceiver;
   private readonly broker: BrokerSide;
@@ -102,7 +102,7 @@ export class ChannelEndpoint
     this.consumers = new ConsumerSet(this, host);
   }
 
-  /** The channel number, from 1; 0 as long as it was never open. */
+  /** The channel number, from 1; 0 until the channel was open once. */
   get id(): number {
     return this.broker.id;
   }
@@ -119,12 +119,12 @@ export class ChannelEndpoint
     this.gate.state = state;
   }
 
-  /** It can be used now. */
+  /** True if the channel can be used now. */
   get isOpen(): boolean {
     return this.current === 'open';
   }
 
-  /** An answer to a call or a confirm is still to come. */
+  /** True while an answer to a call, or a confirm, is outstanding. */
   get awaitsBroker(): boolean {
     return this.rpc.waiting || this.publisher.busy;
   }
@@ -133,7 +133,7 @@ export class ChannelEndpoint
     return this.current === 'restoring';
   }
 
-  /** Nothing may be begun on it any more. */
+  /** True if no call may start on the channel any more. */
   get isOver(): boolean {
     return this.current === 'closing' || this.current === 'closed';
   }
@@ -151,20 +151,21 @@ export class ChannelEndpoint
     return this.host.blocked;
   }
 
-  // Publishes may wait for a channel that was never open.
+  // Publishes may also wait for a channel that was never open.
   get drains(): boolean {
     return this.isOpen || this.current === 'renewing' || (this.current === 'opening' && this.publisher.busy);
   }
 
-  // Opening, and coming back.
+  // Opening and restoring.
 
   /**
-   * Opens it on the connection's link, with its QoS and confirm mode; where it is open there still, anew.
+   * Opens the channel on the connection's link, with its QoS and confirm mode. A channel that is still open there is
+   * opened anew.
    *
-   * @param wait.timeout for all of that, ms. Default: `rpcTimeout`
+   * @param wait.timeout ms for all steps. Default: `rpcTimeout`
    */
   async attach({ timeout = this.host.options.rpcTimeout, ...wait }: CallOptions = {}): Promise<void> {
-    // Whoever heard that it was lost may have closed it: its number is another's by now.
+    // A listener may have closed the lost channel, and another channel may have its number.
     if (this.current === 'closed') throw this.closedError('channel.open');
     if (this.id === 0) this.broker.id = this.allocated();
     const { link } = this.host;
@@ -181,8 +182,7 @@ export class ChannelEndpoint
   }
 
   /**
-   * Resolves when it is open for the first time. While somebody waits here a loss of the connection ends it, as any
-   * call under way.
+   * Resolves when the channel is open for the first time. A loss of the connection rejects it, like any pending call.
    *
    * @throws TimeoutError, the signal's reason, what has closed it
    */
@@ -203,12 +203,12 @@ export class ChannelEndpoint
     }
   }
 
-  /** Brings the consumers back; from here on it is open. */
+  /** Restores the consumers. From here on the channel is open. */
   async resume(): Promise<void> {
     const restored = this.current === 'restoring';
     await this.consumers.resume();
     if (this.current !== 'opening' && this.current !== 'restoring') return;
-    // It may have been lost in the very turn that it came up, when nothing waited on it.
+    // The channel may have been lost in the turn in which it opened, when no call waited.
     if (this.lastLoss) throw this.lastLoss;
     this.current = 'open';
     this.returnPace.opened(this.clock.now());
@@ -218,7 +218,7 @@ export class ChannelEndpoint
     this.publisher.pump();
   }
 
-  /** Closes it gracefully. @param timeout ms; of several calls the earliest deadline counts */
+  /** Closes the channel gracefully. @param timeout ms; of several calls the earliest deadline counts */
   close(timeout: number): Promise<void> {
     return this.closing.close(timeout);
   }
@@ -226,15 +226,15 @@ export class ChannelEndpoint
   async sayGoodbye(): Promise<void> {
     this.current = 'closing';
     this.settlements.flush();
-    // What is not settled by now goes back to its queue with the channel.
+    // Unsettled messages are requeued with the channel.
     this.settlements.end();
-    // finish() says goodbye for it, without waiting.
+    // finish() closes the channel at the broker without waiting.
     if (this.host.blocked !== undefined) return;
     const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
     await this.rpc.call('channel.close', goodbye, { timeout: Infinity }, () => this.onLeft());
   }
 
-  /** Closed for good. */
+  /** Called when the channel is closed for good. */
   finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
@@ -256,7 +256,7 @@ export class ChannelEndpoint
     this.report('closed', error);
   }
 
-  /** The answer to a call that was under way when it ended: the record follows the broker. */
+  /** Takes the answer to a call that was pending at the end of the channel, since the record follows the broker. */
   onLateReply(method: Method): void {
     this.rpc.settle(method.name, method);
   }
@@ -269,24 +269,24 @@ export class ChannelEndpoint
     return this.broker.link?.peer;
   }
 
-  /** Of the connection, in seconds; 0 for none. */
+  /** The connection's heartbeat interval in seconds; 0 for none. */
   get heartbeat(): number {
     return this.broker.link?.negotiated.heartbeat ?? 0;
   }
 
-  /** The broker has closed it, or the connection is lost: so have its consumers. */
+  /** Called when the broker has closed the channel or the connection is lost. Its consumers have ended, too. */
   onLeft(): void {
     this.broker.left();
   }
 
-  /** The connection was lost. */
+  /** Called when the connection is lost. */
   onLinkLost(error: ConnectionError): void {
     if (this.current === 'closed') return;
     this.onLeft();
     this.lose(error, error, undefined);
   }
 
-  /** The socket has room again, or the connection is no longer blocked. */
+  /** Called when the socket has room again or the connection is no longer blocked. */
   onWritable(): void {
     this.publisher.pump();
   }
@@ -297,13 +297,13 @@ export class ChannelEndpoint
 
   private send<N extends MethodName>(name: N, args: MethodArguments<N>): void {
     this.broker.send(name, args);
-    // The broker numbers what stands behind it, whenever its answer comes.
+    // The broker numbers publishes after confirm.select, whenever its answer arrives.
     if (name === 'confirm.select') this.gate.confirming = true;
-    // It applies to what stands behind it.
+    // It applies to all later methods.
     if (args instanceof AskedPrefetch) this.prefetches.add(args);
   }
 
-  // What the publisher asks.
+  // Requests of the publisher.
 
   findExchange(exchange: string): Promise<void> {
     return this.host.findExchange(exchange);
@@ -315,7 +315,7 @@ export class ChannelEndpoint
     return true;
   }
 
-  // What its receiver tells.
+  // Events of the receiver.
 
   onFlow(active: boolean): void {
     this.gate.paused = !active;
@@ -325,7 +325,7 @@ export class ChannelEndpoint
 
   onCloseByBroker(close: CloseArguments): void {
     this.broker.sendCloseOk();
-    // Where both sides close it, the broker's answer to ours is still to come: the number is not free before.
+    // If both sides close the channel, the broker's answer is outstanding, and the number is not free before it.
     if (this.atBroker === 'open') {
       this.onLeft();
       this.broker.detach();
@@ -338,9 +338,9 @@ export class ChannelEndpoint
     this.lose(error, unknown, { error, notThere });
   }
 
-  // Losing it.
+  // Losses.
 
-  /** Gives it up to have it restored, once what was sent is confirmed. */
+  /** Gives the channel up after its sent publishes are confirmed, so that it is restored. */
   private async renew(): Promise<void> {
     if (this.current !== 'open') return;
     this.current = 'renewing';
@@ -362,12 +362,12 @@ export class ChannelEndpoint
     this.broker.state = 'closing';
     const wait = { timeout: LEAVE_TIMEOUT };
     const late = `channel.close: no answer within ${wait.timeout} ms`;
-    // A RabbitMQ channel that hangs takes its connection along: nothing is read from it any more.
+    // RabbitMQ does not read from a connection with a hanging channel any more.
     const hangs = (error: unknown): void => link?.fail(error as Error);
     await within(Promise.race([left, this.closed]), this.clock, wait, late).catch(hangs);
     if (this.current === 'closed') throw this.closedError('channel.open');
     this.onLeft();
-    // What is not answered by now never is.
+    // Calls without an answer by now get none.
     this.rpc.fail(this.closedError('channel.open'));
   }
 
@@ -377,7 +377,7 @@ export class ChannelEndpoint
     const wasOpening = this.current === 'opening';
     if (this.current === 'open') this.calls.hold();
     if (goesOn && !wasOpening) this.current = 'restoring';
-    // That of a connection is told once, not by each of its channels.
+    // The loss of a connection is reported once, not by each of its channels.
     if (this.lost && this.broker.link?.alive) this.outages.lost(error);
     this.cancelPlan?.();
     this.lastLoss = error;
@@ -390,19 +390,22 @@ export class ChannelEndpoint
       : this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     if (wasOpening) {
-      // A new channel opens on the next connection; one that the broker refuses would be refused again.
+      // A new channel opens on the next connection. A channel that the broker has refused would be refused again.
       const underWay = this.id !== 0;
       if (refusal || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
       return;
     }
     this.report('lost', error);
-    // A listener may have closed it.
+    // A listener may have closed the channel.
     if (this.isClosed) return;
     if (!goesOn) this.finish(error);
     else if (refusal && !restoringAlready) this.comeBack(error, rejected || behindCall !== undefined);
   }
 
-  /** Restores it after an error of its own. @param told a call or publish has got the broker's error: then the caller sets the pace */
+  /**
+   * Restores the channel after an error of that channel. @param told true if a call or publish has got the broker's
+   * error; then the caller sets the pace
+   */
   private comeBack(error: ConnectionError | ChannelError, told: boolean): void {
     if (told) return this.host.restore(this);
     const { delay, line } = this.returnPace.after(error, this.clock.now());

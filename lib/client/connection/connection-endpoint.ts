@@ -46,7 +46,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   private readonly stop = new AbortController();
   private readonly pace: ReconnectPace | undefined;
   private readonly deadline: EarliestDeadline;
-  /** The calls that wait until the connection is open. */
+  /** The calls that wait for the connection to open. */
   private readonly opening = new Set<Deferred<void>>();
   private current: ConnectionState = 'connecting';
   private wasOpen = false;
@@ -87,7 +87,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     );
   }
 
-  /** Resolves when it is closed for good. */
+  /** Resolves when the connection is closed for good. */
   get closed(): Promise<AmqpError | undefined> {
     return this.end.promise;
   }
@@ -96,7 +96,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     return this.current;
   }
 
-  /** It closes, or is closed. */
+  /** True if the connection is closing or closed. */
   get isOver(): boolean {
     return this.closing !== undefined || this.current === 'closed';
   }
@@ -105,7 +105,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     return this.latestLink?.alive ? this.latestLink : undefined;
   }
 
-  /** The live one, or the last: what was negotiated with the broker. */
+  /** The values that were negotiated on the live or last link. */
   get lastLink(): Link | undefined {
     return this.latestLink;
   }
@@ -123,14 +123,16 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     return !this.isOver && (this.link !== undefined || this.options.reconnect !== false);
   }
 
-  // Opening, and coming back.
+  // Opening and restoring.
 
-  /** Tries every host once. @throws what the last of them has answered, or the signal's reason; it is closed then */
+  /**
+   * Tries every host once. @throws the error of the last host, or the signal's reason; the connection is closed then
+   */
   async open(signal: AbortSignal | undefined): Promise<void> {
     try {
       const stop = signal ? AbortSignal.any([this.stop.signal, signal]) : this.stop.signal;
       const link = await connectToAny(this.options, stop);
-      // Before it is adopted: it may tell of its end at once.
+      // Before the link is adopted, since it may report its end at once.
       this.current = 'open';
       this.wasOpen = true;
       this.adopt(link);
@@ -140,14 +142,17 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     }
   }
 
-  /** Connects by itself, as it later reconnects. */
+  /** Connects in the background, in the way in which it later reconnects. */
   openInBackground(signal: AbortSignal | undefined): void {
     if (signal?.aborted) return this.finish(signal.reason as AmqpError);
     const unwatch = signal && onAbort(signal, () => this.finish(signal.reason as AmqpError));
     void this.reconnect(undefined).finally(() => unwatch?.());
   }
 
-  /** Resolves when it is open, with everything restored. @throws TimeoutError, ConnectionClosedError, or what has closed it */
+  /**
+   * Resolves when the connection is open and everything is restored. @throws TimeoutError, ConnectionClosedError, or
+   * the error that has closed it
+   */
   async whenOpen(wait: WaitOptions): Promise<void> {
     if (this.current === 'open') return;
     if (this.current === 'closed') throw (await this.closed) ?? new ConnectionClosedError('the connection is closed');
@@ -160,7 +165,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     }
   }
 
-  /** A channel that opens as soon as the connection is open. */
+  /** Returns a channel that opens as soon as the connection is open. */
   channel(options: ResolvedChannelOptions): Channel {
     const channel = createChannel(this, options);
     const endpoint = endpointOf(channel);
@@ -169,7 +174,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     return channel;
   }
 
-  /** @param error of the loss; undefined when it was not open yet */
+  /** @param error the error of the loss; undefined if the connection was not open yet */
   private async reconnect(error: ConnectionError | undefined): Promise<void> {
     const { clock } = this.options;
     try {
@@ -178,7 +183,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
         if (!this.isOver) this.report('reconnectFailed', failure, delay);
       });
       if (!back) return;
-      // close() may have come in the very turn that the link came up: then nobody else would end it.
+      // close() may have been called in the turn in which the link opened. Then nobody else would end the link.
       if (this.isOver) return back.fail(new ConnectionClosedError('the connection was closed'));
       this.adopt(back);
     } catch (error) {
@@ -188,12 +193,12 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.channels.dropOver(this.latestLink!.negotiated.channelMax);
     const channels = [...this.channels].filter(({ id, channelOptions }) => id > 0 || !channelOptions.openAfter);
     await restore(channels, () => this.restorer.replayAll(), this);
-    // Lost again meanwhile: that loss has begun a reconnect of its own.
+    // The link was lost again meanwhile, and that loss has started its own reconnect.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
     const first = !this.wasOpen;
     this.wasOpen = true;
-    // Those that came meanwhile, less the restorer's own.
+    // Channels that were created meanwhile, without those of the restorer.
     for (const channel of this.channels) if (channel.id === 0) this.begin(channel);
     this.outages.restored();
     if (first) this.report('connected');
@@ -220,7 +225,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     link.attach(this);
   }
 
-  /** A channel opens as others are restored. Its opener sets the deadline: a broker that blocks answers late. */
+  /**
+   * A channel opens on the path on which others are restored. Its opener sets the deadline, since a broker that blocks
+   * answers late.
+   */
   private begin(channel: ChannelEndpoint): void {
     const { openAfter } = channel.channelOptions;
     if (openAfter) void this.beginAfter(channel, openAfter);
@@ -239,11 +247,11 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     if (this.link === link) await restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
   }
 
-  /** For the restorer, which works on a link before the connection is open. */
+  /** Opens a channel for the restorer, which works on a link before the connection is open. */
   private async scratchChannel(needed: 'while-open' | 'while-closing'): Promise<Channel> {
     if (this.closing && !(needed === 'while-closing' && this.current !== 'closing'))
       throw new ConnectionClosedError('the connection is closed');
-    // A record of its own: what is declared again is on record already.
+    // With a record of its own, since the connection's record already has the entities.
     const channel = createChannel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
     const endpoint = endpointOf(channel);
     this.channels.add(endpoint);
@@ -257,7 +265,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     }
   }
 
-  // What channels ask.
+  // Requests of channels.
 
   restore(channel: Restorable): void {
     void restore([channel], (channels) => this.restorer.replayFor(channels), this);
@@ -289,7 +297,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.channels.release(channel, () => this.restorer.onChannelFree());
   }
 
-  // What the link tells.
+  // Events of the link.
 
   onControlMethod(method: Method): void {
     switch (method.name) {
@@ -320,7 +328,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     if (this.closing) return;
     this.options.logger.warn(reason.message);
     this.report('disconnected', reason);
-    // A listener may have closed it.
+    // A listener may have closed the connection.
     if (this.closing) return;
     if (goesOn) void this.reconnect(reason);
     else this.finish(reason);
@@ -344,7 +352,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
 
   // Closing.
 
-  /** @param timeout ms for all of it; of several calls the earliest deadline counts */
+  /** @param timeout ms for all steps; of several calls the earliest deadline counts */
   close(timeout: number): Promise<void> {
     this.deadline.within(timeout);
     if (this.closing) for (const channel of this.channels) void channel.close(timeout);
@@ -363,9 +371,9 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     this.deadline.end();
   }
 
-  /** Queues that are left over are known once the broker has closed the channels of their consumers. */
+  /** The remaining auto-delete queues are known when the broker has closed the channels of their consumers. */
   private async queuesDiscarded(): Promise<void> {
-    // A broker that has blocked the connection closes nothing.
+    // A broker that has blocked the connection does not read connection.close.
     if (this.blocked === undefined) await this.channels.left();
     await this.restorer.discarded();
   }
@@ -374,10 +382,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     const { link } = this;
     if (!link) return;
     const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-    // RabbitMQ reads nothing from a connection that it has blocked: it will find this when it reads again.
+    // RabbitMQ does not read from a blocked connection. It finds this method when it reads again.
     if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
     else {
-      // Whatever the broker answers, or fails to: it is over.
+      // The connection ends whatever the broker answers.
       const answered = this.control.call('connection.close', goodbye, { timeout: Infinity });
       await this.deadline.race(answered).catch(() => {});
     }

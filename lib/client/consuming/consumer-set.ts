@@ -18,10 +18,10 @@ import { textOf } from '../text-of.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
 
-/** Seconds; where no heartbeat tells how long the broker may take to notice that a connection is dead. */
+/** Assumed time in seconds in which the broker notices a dead connection, if there is no heartbeat. */
 const ASSUMED_HEARTBEAT = 20;
 
-/** ms between attempts to register a consumer that is locked out; doubled, with full jitter. */
+/** Wait in ms between attempts to register a consumer that is locked out. It doubles, with full jitter. */
 const [FIRST_DELAY, MAX_DELAY] = [50, 5_000];
 
 /** A consumer that cannot be registered for now. */
@@ -29,7 +29,7 @@ interface Waiting {
   readonly backoff: Backoff;
   /** Clock time, ms. */
   since: number;
-  /** Clock time of the next attempt, ms: a channel that opens anew meanwhile makes none. */
+  /** Clock time of the next attempt, ms. A channel that opens anew before makes no attempt. */
   nextAt: number;
 }
 
@@ -37,14 +37,17 @@ interface Waiting {
 export class ConsumerSet implements ConsumerHost {
   private readonly byTag = new Map<string, Consumer>();
   private readonly all = new Set<Consumer>();
-  /** basic.consume is under way: a consumer that the broker cancelled may come back together with its channel. */
+  /**
+   * Consumers whose basic.consume is pending. A consumer that the broker has cancelled may be restored together with
+   * its channel.
+   */
   private readonly starting = new Set<Consumer>();
-  /** Those that cannot be registered for now; they outlast losses of the channel. */
+  /** Consumers that cannot be registered for now. They survive losses of the channel. */
   private readonly waiting = new Map<Consumer, Waiting>();
-  /** Those that come back beside their channel, in this generation of it. */
+  /** Consumers that are restored independently of their channel, in its present generation. */
   private readonly returning = new Set<Consumer>();
   private generation = new AbortController();
-  /** See `leaveUnheard()`: deliveries for consumers that are not here stay unsettled. */
+  /** See `leaveUnheard()`: deliveries for unknown consumers stay unsettled. */
   leftUnheard = false;
 
   constructor(
@@ -56,7 +59,7 @@ export class ConsumerSet implements ConsumerHost {
     return this.byTag.get(consumerTag);
   }
 
-  /** Of deliveries that came and that no handler is done with, in bytes; see `Consumer.heldBytes`. */
+  /** Bytes of deliveries whose handlers have not finished; see `Consumer.heldBytes`. */
   get heldBytes(): number {
     let bytes = 0;
     for (const consumer of this.all) bytes += consumer.heldBytes;
@@ -67,7 +70,7 @@ export class ConsumerSet implements ConsumerHost {
     return [...this.all];
   }
 
-  /** basic.consume, and basic.qos before it where the consumer has a prefetch of its own. */
+  /** Sends basic.consume, and basic.qos before it if the consumer has a prefetch of its own. */
   async add(queue: string, handler: DeliveryHandler, options: ConsumeOptions): Promise<Consumer> {
     const consumer = this.newConsumer(queue, handler, options);
     try {
@@ -80,7 +83,7 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * One that comes before its channel is open: it is registered as the channel opens, and so before anything is published
+   * Adds a consumer before its channel is open. It is registered when the channel opens, before the first publish
    * there. @param opened resolves when the channel is open
    */
   async addEarly(
@@ -118,12 +121,12 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   async cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void> {
-    // Not registered: there is nothing to agree on. If basic.consume is under way, its answer finds a consumer that has ended.
+    // An unregistered consumer needs no basic.cancel. If basic.consume is pending, its answer finds an ended consumer.
     if (!consumer.active) return this.remove(consumer, undefined);
     await this.cancelAt(consumer.consumerTag, options, () => this.remove(consumer, undefined));
   }
 
-  /** Whoever calls from within a handler waits for the end itself. */
+  /** A handler that calls this waits for the end itself. */
   excuseCaller(): void {
     for (const consumer of this.all) consumer.excuseCaller();
   }
@@ -137,7 +140,7 @@ export class ConsumerSet implements ConsumerHost {
     this.channel.report('handlerError', error, delivery);
   }
 
-  /** basic.cancel from the broker. */
+  /** Handles basic.cancel from the broker. */
   onCancelled(consumerTag: string): void {
     const consumer = this.byTag.get(consumerTag);
     if (!consumer) return;
@@ -158,7 +161,10 @@ export class ConsumerSet implements ConsumerHost {
     void this.comeBack(consumer, reason);
   }
 
-  /** The channel is lost, by itself or with its connection: what was locked may be free on the next, or locked by this one. */
+  /**
+   * Called when the channel is lost, alone or with its connection. A locked queue may be free for the next connection,
+   * or locked by the lost one.
+   */
   suspend(lost: 'channel' | 'connection'): void {
     this.endGeneration();
     const now = this.connection.options.clock.now();
@@ -172,10 +178,10 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * The channel closes, and the broker reads nothing for now, not even a basic.cancel: it has the consumers until it reads
-   * channel.close. They end here and are not restored. What comes with acknowledgement goes back to its queue with the channel,
-   * for what is given back earlier would be delivered again at once. What comes without is nowhere but here, and is handled
-   * to the end, unless its consumer was cancelled before.
+   * Called when the channel closes while the broker does not read, so that not even basic.cancel would be read. The
+   * broker keeps the consumers until it reads channel.close. The consumers end here and are not restored. Deliveries
+   * with acknowledgement are requeued with the channel, since an earlier requeue would deliver them again at once.
+   * Deliveries without acknowledgement exist only here and are handled, unless their consumer was cancelled before.
    */
   leaveUnheard(): void {
     this.leftUnheard = true;
@@ -192,9 +198,11 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * Registers again whatever is suspended. What cannot be registered for now comes back by itself, later.
+   * Registers the suspended consumers again. A consumer that cannot be registered for now is restored later,
+   * independently.
    *
-   * @throws ChannelError when the broker refuses one: that one has ended or waits, and the channel must open anew for the others
+   * @throws ChannelError if the broker refuses a consumer, which then has ended or waits; the channel must open anew
+   * for the others
    */
   async resume(): Promise<void> {
     for (const consumer of this.all) {
@@ -207,7 +215,7 @@ export class ConsumerSet implements ConsumerHost {
       try {
         await this.start(consumer, {});
       } catch (error) {
-        // Nothing of it was written: the channel is as good as before.
+        // Nothing was written, so the channel is unchanged.
         if (error instanceof EncodingError) this.cancelled(consumer, what, error);
         else {
           if (isRefusalOf('basic.consume', error)) this.refused(consumer, what, error);
@@ -233,7 +241,8 @@ export class ConsumerSet implements ConsumerHost {
     const { timeout, signal } = wait;
     const limits = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
     const { prefetch } = options;
-    // RabbitMQ applies a prefetch to the consumers that follow: set, consume and set back leave in one piece.
+    // RabbitMQ applies a prefetch to later consumers, so basic.qos, basic.consume and the basic.qos that restores the
+    // prefetch are sent together.
     const qos = prefetch === undefined ? undefined : this.setPrefetch(prefetch, limits);
     const consume = this.channel.rpc.call(
       'basic.consume',
@@ -262,15 +271,16 @@ export class ConsumerSet implements ConsumerHost {
     await qos;
   }
 
-  /** At once, for deliveries may stand right behind consume-ok. */
+  /** At once, since deliveries may follow consume-ok immediately. */
   private onConsumeOk(consumer: Consumer, consumerTag: string): void {
-    // The broker may cancel it right behind that.
+    // The broker may cancel the consumer immediately afterwards.
     this.starting.delete(consumer);
     if (consumer.ended) {
-      // Its caller had stopped waiting. What comes until cancel-ok is its own still: held, or dropped without acknowledgement.
+      // The caller had stopped waiting. Deliveries until cancel-ok belong to the consumer: they are held, or dropped if
+      // they need no acknowledgement.
       this.byTag.set(consumerTag, consumer);
       consumer.abandon();
-      // For a moment the queue has a consumer, and one that deletes itself goes with it.
+      // The queue has a consumer for a moment, and an auto-delete queue is deleted with it.
       this.channel.topology.consumerStarted(consumer.queue, consumer);
       const forget = (): void => {
         this.byTag.delete(consumerTag);
@@ -280,7 +290,7 @@ export class ConsumerSet implements ConsumerHost {
         forget();
         this.channel.topology.consumerEnded(consumer.queue, consumer);
       };
-      // Nobody waits for the answer. It is not cancelled where its channel has ended, and goes with that.
+      // Nobody waits for the answer. If the channel has ended, the consumer ends with it and needs no basic.cancel.
       this.cancelAt(consumerTag, { timeout: Infinity }, cancelled).catch(() => {
         forget();
         this.channel.endsWithChannel(consumer);
@@ -293,7 +303,7 @@ export class ConsumerSet implements ConsumerHost {
     if (this.waiting.delete(consumer)) this.channel.report('consumerRestored', consumer);
   }
 
-  /** basic.cancel. @param agreed runs in the moment that cancel-ok is read, also when nobody waits for it any more */
+  /** Sends basic.cancel. @param agreed called when cancel-ok is read, even if nobody waits for it any more */
   private cancelAt(consumerTag: string, options: CallOptions, agreed: () => void): Promise<unknown> {
     return this.channel.rpc.call('basic.cancel', { consumerTag, noWait: false }, options, (reply) => {
       agreed();
@@ -306,8 +316,8 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * Brings one consumer back beside its channel, which does not wait for it: tries until the broker agrees, refuses for good,
-   * or takes the channel away, which brings the consumer back with itself.
+   * Restores one consumer independently of its channel, which does not wait for it. Tries until the broker agrees,
+   * refuses for good, or closes the channel, whose restore includes the consumer.
    */
   private async comeBack(consumer: Consumer, reason: string): Promise<void> {
     const { generation, returning } = this;
@@ -323,16 +333,16 @@ export class ConsumerSet implements ConsumerHost {
         if (await this.channel.topology.deletionOf(consumer.queue)) return this.cancelled(consumer, reason);
         const { blocked } = this.connection;
         if (blocked !== undefined) throw new TimeoutError(`the broker has blocked the connection: ${blocked}`);
-        // On a channel of its own: were the queue gone for good, the error would take this one along.
+        // On a channel of its own, since a missing queue would close this one.
         const consumers = await this.connection.restoreQueue(consumer.queue);
         if (over()) break;
         if (consumers > 0 && consumer.options.exclusive === true) throw othersConsume(consumer.queue, consumers);
-        // Nobody waits for it: it may take as long as the broker likes.
+        // Nobody waits for the answer, so there is no deadline.
         await this.start(consumer, { timeout: Infinity });
       } catch (error) {
-        // The refusal itself takes the channel away.
+        // The refusal closes the channel.
         if (over() && !isRefusalOf('basic.consume', error)) break;
-        // A channel or connection that was lost meanwhile brings the consumer back with itself.
+        // The restore of a channel or connection that was lost meanwhile includes the consumer.
         if (error instanceof ChannelError && error.method === undefined) break;
         if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) break;
         if (!this.refused(consumer, reason, error as AmqpError)) break;
@@ -341,7 +351,7 @@ export class ConsumerSet implements ConsumerHost {
     if (!signal.aborted) returning.delete(consumer);
   }
 
-  /** Keeps a consumer that was refused, where that may pass, or else ends it. @returns whether it waits */
+  /** Keeps a refused consumer if the refusal may pass, else ends it. @returns true if the consumer waits */
   private refused(consumer: Consumer, reason: string, error: AmqpError): boolean {
     if (consumer.ended) return false;
     const known = this.waiting.get(consumer);
@@ -371,9 +381,10 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   /**
-   * Another connection may hold an exclusive queue for as long as it likes, and a broker that does not answer may do so
-   * later. All else lasts until the broker has noticed that our old connection is dead: that holds what is exclusive, and
-   * what was locked when it was to be declared again may be missing when it is consumed.
+   * Another connection may own an exclusive queue for any time, and a silent broker may answer later. All other
+   * refusals last until the broker has noticed that this client's old connection is dead: the old connection owns
+   * exclusive queues and consumers, and a queue that was locked during its declaration may be missing when it is
+   * consumed.
    *
    * @param waited ms
    */
@@ -392,7 +403,7 @@ export class ConsumerSet implements ConsumerHost {
     consumer.finish(error);
   }
 
-  /** The channel ends here; at the broker perhaps later. */
+  /** The channel has ended here, and ends at the broker now or later. */
   private removeWithChannel(consumer: Consumer, error: AmqpError | undefined): void {
     this.forget(consumer);
     this.channel.endsWithChannel(consumer);
@@ -404,14 +415,14 @@ export class ConsumerSet implements ConsumerHost {
   }
 
   private forget(consumer: Consumer): void {
-    // The tag may be another's: of one that was there before, and stays.
+    // The tag may belong to an earlier consumer, which stays.
     if (this.byTag.get(consumer.consumerTag) === consumer) this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
     this.waiting.delete(consumer);
   }
 }
 
-/** Makes the error with which the broker would close the channel (RabbitMQ: 403, "in exclusive use"). */
+/** Creates the error with which the broker would close the channel (RabbitMQ: 403, "in exclusive use"). */
 function othersConsume(queue: string, consumers: number): AccessRefusedError {
   const message = `queue '${queue}' has ${consumers} other consumers, and this one is to be its only one`;
   return new AccessRefusedError(message, { method: 'basic.consume', scope: 'channel' });

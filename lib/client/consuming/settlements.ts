@@ -18,14 +18,14 @@ const OUTSTANDING = 1;
 const ACKED = 2;
 
 /**
- * The deliveries of one generation of a channel, and their settling. Acks gather for a tick; those without an
- * outstanding one before them go out as one `multiple` ack. The generation ends with its channel: the broker has
- * requeued what was not settled, and settling it then is nothing but a line in the log.
+ * The deliveries of one generation of a channel, and their settlement. Acks are gathered for a tick; acks without an
+ * outstanding delivery before them are sent as one `multiple` ack. The generation ends with its channel. The broker
+ * then requeues unsettled deliveries, and settling one of them only writes a line to the log.
  *
  *     outstanding ──ack()──▶ acked ──flush──▶ done
  *          └──nack()/reject()────────────────▶ done
  *
- * Deliveries stand in a ring, in their order; their tags beside them, for these may have gaps.
+ * Deliveries are stored in a ring, in their order, with their tags, which may have gaps.
  *
  *     positions   lowest ………………………………… next-1
  *     rings       [position & mask]: state, tag
@@ -35,20 +35,20 @@ export class Settlements {
   private tags = new Float64Array(64);
   private lowest = 0;
   private next = 0;
-  /** The last tag that is not of an automatic delivery. */
+  /** The last tag of a delivery with acknowledgement. */
   private lastTag = 0;
   private acked: number[] = [];
   private stale = false;
-  /** Calls of basic.recover under way. */
+  /** Number of pending basic.recover calls. */
   private recovers = 0;
 
   constructor(private readonly sink: SettlementSink) {}
 
   /**
-   * A delivery has come. `automatic`: without acknowledgement, so there is nothing to settle, and its tag means nothing:
-   * RabbitMQ gives a direct reply the next tag, and the same to what follows.
+   * Records a delivery. An `automatic` one needs no acknowledgement, and its tag has no meaning: RabbitMQ gives a
+   * direct reply the next tag, and the following delivery the same tag.
    *
-   * @throws WireError for a tag out of turn: they grow (section 1.1.2.3), though not always by one
+   * @throws WireError for a tag that is not greater than the last one (section 1.1.2.3); tags may have gaps
    */
   delivered(deliveryTag: number, automatic: boolean): void {
     if (automatic) return;
@@ -82,7 +82,7 @@ export class Settlements {
     this.sink.nack(deliveryTag, multiple, requeue);
   }
 
-  /** Writes the acks that have gathered. */
+  /** Writes the gathered acks. */
   flush(): void {
     const { acked } = this;
     if (acked.length === 0 || this.stale) return;
@@ -103,13 +103,13 @@ export class Settlements {
     }
   }
 
-  /** basic.recover has given all unsettled deliveries back: their tags are void. */
+  /** Called when basic.recover has requeued all unsettled deliveries. Their tags are void. */
   private forgetAll(): void {
     this.flush();
     this.finishUpTo(this.next - 1);
   }
 
-  /** basic.recover is being sent: what comes before its answer left the broker before it, and goes back as well. */
+  /** Called when basic.recover is sent. Deliveries before its answer left the broker earlier, and are requeued, too. */
   beginRecover(): void {
     this.forgetAll();
     this.recovers++;
@@ -119,7 +119,7 @@ export class Settlements {
     this.recovers--;
   }
 
-  /** The generation is over. */
+  /** True after the end of the generation. */
   end(): void {
     this.stale = true;
   }
@@ -128,7 +128,7 @@ export class Settlements {
     return this.sink.peer;
   }
 
-  /** The generation is over: nothing is settled any more. */
+  /** Ends the generation. Nothing is settled any more. */
   get ended(): boolean {
     return this.stale;
   }
@@ -143,11 +143,11 @@ export class Settlements {
     return -1;
   }
 
-  /** -1 when it is not in the ring. */
+  /** Returns the position of a tag in the ring; -1 if it is not there. */
   private positionOf(deliveryTag: number): number {
     if (this.lowest === this.next) return -1;
     let from = this.lowest;
-    // Where it stands when no tag is missing, and it cannot stand further.
+    // The position of the tag if no tag is missing. It cannot be greater.
     const straight = from + deliveryTag - this.tag(from);
     if (straight < from) return -1;
     if (straight < this.next && this.tag(straight) === deliveryTag) return straight;
@@ -186,7 +186,10 @@ export class Settlements {
     this.tags[at] = deliveryTag;
   }
 
-  /** Drops what is done; twice the size where that is less than half: one that is never settled holds no others. */
+  /**
+   * Drops settled deliveries, and doubles the ring if more than half of it is in use. So a delivery that is never
+   * settled does not hold others.
+   */
   private makeRoom(): void {
     const { states, tags, lowest, next } = this;
     const kept: number[] = [];

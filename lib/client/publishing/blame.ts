@@ -1,26 +1,26 @@
 import type { ChannelError } from '../errors.js';
 import type { Publish } from './publish.js';
 
-/** The conclusions from a channel.close about the publishes that the broker had not confirmed. */
+/** The conclusions from a channel.close about the unconfirmed publishes. */
 export interface Verdict {
   /**
-   * Position of the first publish, in sending order, that the broker certainly does not have: it closes the channel at
-   * the publish that is to blame, and ignores all that follow. Infinity when that cannot be known.
+   * Position, in sending order, of the first publish that the broker certainly does not have. The broker closes the
+   * channel at the wrong publish and ignores later ones. Infinity if the position is unknown.
    */
   readonly notThereFrom: number;
-  /** From there on: the broker refuses this publish for the same reason. */
+  /** Returns true for a publish from this position on that the broker refuses for the same reason. */
   readonly guilty: (publish: Publish) => boolean;
 }
 
 const NOBODY: Verdict = { notThereFrom: Infinity, guilty: () => false };
 
 /**
- * Finds the publish that made the broker close the channel. channel.close names the method and, in its text, what was
- * wrong with it; it has no delivery tag.
+ * Finds the publish because of which the broker has closed the channel. channel.close names the method and, in its
+ * text, the error; it has no delivery tag.
  *
  * @param unconfirmed the publishes that were sent and not confirmed, in sending order
- * @param existed the broker has confirmed a publish to this exchange on this channel: it has been deleted since, and
- *   publishes before that may have been taken
+ * @param existed true if the broker has confirmed a publish to this exchange on this channel. The exchange was deleted
+ * since, and publishes before that may have been accepted
  */
 export function blame(
   error: ChannelError,
@@ -30,13 +30,13 @@ export function blame(
   if (error.method !== 'basic.publish') return NOBODY;
   const fault = faultOf(error.replyText ?? '');
   if (!fault) {
-    // The one that is to blame is never confirmed.
+    // The wrong publish is never confirmed.
     if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };
     return NOBODY;
   }
   const first = unconfirmed.findIndex(fault.refused);
   if (first < 0) return NOBODY;
-  // Where the exchange was there a moment ago, the first of several may be taken; the last is not.
+  // If the exchange existed a moment ago, the first of several publishes may be accepted; the last one is not.
   const uncertain = fault.exchange !== undefined && existed(fault.exchange);
   const notThereFrom = uncertain ? unconfirmed.findLastIndex(fault.refused) : first;
   return { notThereFrom, guilty: fault.refused };
@@ -48,7 +48,7 @@ interface Fault {
   readonly exchange?: string;
 }
 
-/** Reads RabbitMQ's reply text. Undefined: it does not tell one publish from another. */
+/** Reads RabbitMQ's reply text. Returns undefined if the text does not distinguish publishes. */
 function faultOf(text: string): Fault | undefined {
   const [, topic, topicExchange] = /topic '(.*?)' in exchange '(.*?)' in vhost/.exec(text) ?? [];
   if (topicExchange !== undefined) {

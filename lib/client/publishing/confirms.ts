@@ -17,12 +17,12 @@ export class Confirms {
   /** The tag at which the last search stopped. The next search starts here, since returns come in the order of publishes. */
   private cursor = 1;
 
-  /** Sent and not confirmed; the returned and timed-out ones too, until the broker's confirm for them is here. */
+  /** Number of unconfirmed publishes, including returned and timed-out ones until the broker confirms them. */
   get count(): number {
     return this.unconfirmed;
   }
 
-  /** Bytes of their bodies. */
+  /** Bytes of the bodies of unconfirmed publishes. */
   get bytes(): number {
     return this.unconfirmedBytes;
   }
@@ -32,12 +32,15 @@ export class Confirms {
     return this.next;
   }
 
-  /** From the oldest unconfirmed tag to the newest: one that the broker forgets holds the ring open. */
+  /**
+   * Number of tags from the oldest unconfirmed one to the newest. A publish that the broker never confirms keeps the
+   * ring open.
+   */
   get span(): number {
     return this.next - this.lowest;
   }
 
-  /** Registers a publish that is sent now; returns its delivery tag. */
+  /** Registers a publish that is sent now. Returns its delivery tag. */
   add(publish: Publish): number {
     const tag = this.next++;
     if (tag - this.lowest >= this.ring.length) this.grow();
@@ -47,7 +50,7 @@ export class Confirms {
     return tag;
   }
 
-  /** The publish that was added last was not sent after all: its tag is the next one's. */
+  /** Removes the last publish, which was not sent after all. The next publish gets its tag. */
   takeBack(): void {
     const index = --this.next & (this.ring.length - 1);
     this.unconfirmedBytes -= this.ring[index]!.body.length;
@@ -56,15 +59,15 @@ export class Confirms {
   }
 
   /**
-   * Takes out what a confirm covers, oldest first; 0 with `multiple` is all that is outstanding (section 1.8.3.13).
-   * Tags that are unknown, or confirmed before, cover nothing.
+   * Removes the publishes that a confirm covers, oldest first; tag 0 with `multiple` covers all (section 1.8.3.13).
+   * Unknown and confirmed tags cover nothing.
    */
   settle(deliveryTag: number, multiple: boolean, each: (publish: Publish, deliveryTag: number) => void): void {
     if (deliveryTag >= this.next) return;
     const from = multiple ? this.lowest : Math.max(deliveryTag, this.lowest);
     const to = multiple && deliveryTag === 0 ? this.next - 1 : deliveryTag;
     for (let tag = from; tag <= to; tag++) {
-      // Not kept over the turns: whoever hears of a confirm may publish, and the ring grow.
+      // Read anew in each iteration, since a caller may publish on a confirm, and the ring may grow.
       const index = tag & (this.ring.length - 1);
       const publish = this.ring[index];
       if (publish === undefined) continue;
@@ -77,7 +80,7 @@ export class Confirms {
     while (this.lowest < this.next && this.ring[this.lowest & mask] === undefined) this.lowest++;
   }
 
-  /** The first publish that fits, oldest first from where the last search ended. */
+  /** Returns the first publish that fits, oldest first from the end of the last search. */
   find(fits: (publish: Publish) => boolean): Publish | undefined {
     const start = Math.max(this.cursor, this.lowest);
     return this.search(start, this.next, fits) ?? this.search(this.lowest, start, fits);
@@ -99,7 +102,7 @@ export class Confirms {
     return count;
   }
 
-  /** Empties it, oldest first; numbering starts anew, as on a channel that opens anew. */
+  /** Removes all publishes, oldest first. Numbers start anew, as on a channel that opens anew. */
   drain(): Publish[] {
     const publishes: Publish[] = [];
     this.forEach((publish) => publishes.push(publish));

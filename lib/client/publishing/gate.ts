@@ -18,19 +18,22 @@ export const BEHIND_OTHERS: Obstacle = { kind: 'busy', reason: 'others wait befo
 /** They wait for one round trip. */
 export const SOON_BEHIND_OTHERS: Obstacle = { ...BEHIND_OTHERS, kind: 'soon' };
 
-/** The way of a channel's publishes to the socket. The channel opens and shuts it, and its publisher looks before each publish. */
+/**
+ * The path of a channel's publishes to the socket. The channel opens and closes it, and its publisher checks it before
+ * each publish.
+ */
 export class Gate {
   /** Publishes pass while it is `open`. */
   state: ChannelState = 'opening';
-  /** The broker has paused the channel (channel.flow). */
+  /** True while the broker has paused the channel (channel.flow). */
   paused = false;
   private link: Link | undefined;
   private channel = 0;
 
   /**
-   * @param confirming publisher confirms are on
-   * @param names the names of the queues that the broker has named
-   * @param writeBufferSize bytes that may wait for the socket
+   * @param confirming true if publisher confirms are on
+   * @param names the names of server-named queues
+   * @param writeBufferSize maximum bytes that wait for the socket
    */
   constructor(
     public confirming: boolean,
@@ -38,7 +41,7 @@ export class Gate {
     private readonly writeBufferSize: number,
   ) {}
 
-  /** The channel opens on this link, under this number. */
+  /** Opens the gate on this link, with this channel number. */
   lead(link: Link | undefined, channel: number): void {
     this.link = link;
     this.channel = channel;
@@ -49,7 +52,7 @@ export class Gate {
     return this.link?.peer;
   }
 
-  /** Undefined when a publish can be sent now. */
+  /** Returns the obstacle to a publish; undefined if it can be sent now. */
   obstacle(): Obstacle | undefined {
     const { link, state, channel } = this;
     const blocked = link?.blocked;
@@ -69,12 +72,12 @@ export class Gate {
   write(message: Message): void {
     const { exchange, routingKey } = message;
     const key = exchange === '' ? this.names.resolve(routingKey) : routingKey;
-    // Before it is written: a socket of somebody's own may bring a return from within the write.
+    // Before the write, since a custom socket may deliver a return from within it.
     if (key !== (message.writtenKey ?? routingKey)) message.writtenKey = key;
     this.link?.transport.writer.publish(this.channel, message, key);
   }
 
-  /** Resolves once the socket has all that was written, and so no body is in use any more. */
+  /** Resolves when the socket has all written bytes, so that no body is in use any more. */
   whenWritten(): Promise<void> {
     return this.link?.transport.whenWritten() ?? Promise.resolve();
   }

@@ -5,11 +5,14 @@ import { ConfigurationError } from '../errors.js';
 
 /** The message's properties, and how to publish it. */
 export interface BasicPublishOptions extends OutgoingProperties {
-  /** Reject with `MessageReturnedError` when no queue is bound for it. Default false. */
+  /** Reject with `MessageReturnedError` if no queue is bound for the message. Default false. */
   readonly mandatory?: boolean | undefined;
-  /** Deadline from the call to the confirm, waits included; ms, Infinity for none. Default: the channel's `publishTimeout`. */
+  /**
+   * Deadline from the call to the confirm, including waits, in ms; Infinity for none. Default: the channel's
+   * `publishTimeout`.
+   */
   readonly timeout?: number | undefined;
-  /** Ends the wait with the signal's reason; what was sent stays sent. */
+  /** Ends the wait with the signal's reason. A message that was sent stays sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,16 +44,16 @@ const INSTEAD: Readonly<Record<string, string>> = {
   arguments: 'headers',
 };
 
-/** @internal In options that were checked by whoever made them: the clock time of the call, ms. */
+/** @internal In checked options: the clock time of the call, ms. */
 export const CHECKED_AT: unique symbol = Symbol('checkedAt');
 
 /**
- * Checks the options, unless they were checked before. An option that does not exist would be ignored, and with
- * `persistent` the message lost. It runs for each publish: some nanoseconds a name, `for in` over a plain object makes no
- * array.
+ * Checks the options unless they are checked already. An unknown option would be ignored, and with `persistent` the
+ * message could be lost. Called for each publish: it takes some nanoseconds a name, since `for in` over a plain object
+ * creates no array.
  *
  * @returns the clock time of the call, where it is known
- * @throws ConfigurationError that names the right one, or for a delivery mode that there is not
+ * @throws ConfigurationError that names the right option, or for an unknown delivery mode
  */
 export function checkedAt(options: BasicPublishOptions & { readonly [CHECKED_AT]?: number }): number | undefined {
   const calledAt = options[CHECKED_AT];
@@ -61,7 +64,7 @@ export function checkedAt(options: BasicPublishOptions & { readonly [CHECKED_AT]
   return undefined;
 }
 
-/** Another octet means nothing to a broker; what is no octet is refused when it is encoded. */
+/** A broker knows no other octet. A value that is no octet is refused when it is encoded. */
 function refuseDeliveryMode(given: number): void {
   if (Number.isInteger(given) && given >= 0 && given <= 0xff) {
     throw new ConfigurationError('publish: deliveryMode must be 1 (transient) or 2 (persistent)');

@@ -1,7 +1,7 @@
 import { Fifo } from '../fifo.js';
 import type { Publish } from './publish.js';
 
-/** Publishes that are to be sent, in their order, with the bytes of their bodies. */
+/** Waiting publishes in their order, with the bytes of their bodies. */
 export class PublishQueue implements Iterable<Publish> {
   private readonly queue = new Fifo<Publish>();
   private size = 0;
@@ -23,7 +23,7 @@ export class PublishQueue implements Iterable<Publish> {
     this.size += publish.body.length;
   }
 
-  /** Takes out the first. */
+  /** Removes and returns the first publish. */
   shift(): void {
     this.size -= this.queue.shift()?.body.length ?? 0;
   }
@@ -32,7 +32,7 @@ export class PublishQueue implements Iterable<Publish> {
     return this.queue[Symbol.iterator]();
   }
 
-  /** Takes out all. */
+  /** Removes and returns all publishes. */
   drain(): Publish[] {
     this.size = 0;
     return this.queue.drain();
@@ -43,7 +43,7 @@ export class PublishQueue implements Iterable<Publish> {
     for (const publish of [...publishes, ...this.drain()]) this.push(publish);
   }
 
-  /** Takes out those that have their outcome, so that they take no room from the others. */
+  /** Removes the publishes that have their outcome, so that they take no room. */
   dropSettled(): void {
     for (const publish of this.drain()) if (!publish.settled) this.push(publish);
   }

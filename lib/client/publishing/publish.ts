@@ -4,7 +4,7 @@ import { PublishNackedError } from '../errors.js';
 
 /** One message on its way to the socket. */
 export interface Message extends OutgoingMessage {
-  /** The routing key on the wire, where it is another: the present name of a queue that the broker has named. */
+  /** The routing key on the wire if it differs: the present name of a server-named queue. */
   writtenKey?: string;
 }
 
@@ -14,13 +14,16 @@ export interface Publish extends Message {
   readonly deadline: number;
   resolve: (deliveryTag: number) => void;
   reject: (error: unknown) => void;
-  /** The caller has its outcome; a confirm that still comes is absorbed. */
+  /** True if the caller has the outcome. A later confirm has no effect. */
   settled: boolean;
-  /** It was sent before, on a channel that is gone: `unknown`: the broker may have that one; `not-there`: it has not. */
+  /**
+   * Set if the message was sent before on a lost channel. `unknown`: the broker may have that copy. `not-there`: it has
+   * not.
+   */
   earlier: 'unknown' | 'not-there' | undefined;
 }
 
-/** Gives the caller its outcome, the first one only. */
+/** Resolves the caller's promise once; later outcomes are ignored. */
 export function succeed(publish: Publish, deliveryTag: number): void {
   if (publish.settled) return;
   publish.settled = true;
@@ -44,12 +47,12 @@ export function nacked(publish: Publish): PublishNackedError {
   return new PublishNackedError(`the broker could not take the message (basic.nack; ${to})`, earlierOutcome(publish));
 }
 
-/** Tells the diagnostics channel of a message that was sent. */
+/** Publishes a sent message on the diagnostics channel. */
 export function reportPublish(message: Message): void {
   if (diagnostics.publish.hasSubscribers) diagnostics.publish.publish(describe(message));
 }
 
-/** Tells the diagnostics channel of what the broker has answered. */
+/** Publishes the broker's answer on the diagnostics channel. */
 export function reportConfirm(publish: Publish, outcome: ConfirmMessage['outcome']): void {
   if (!diagnostics.confirm.hasSubscribers) return;
   const message: ConfirmMessage = { ...describe(publish), outcome };

@@ -16,9 +16,14 @@ export interface PublisherSettings {
 export interface PublisherHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Looks for an exchange. @throws NotFoundError when it is missing; whatever else keeps it from looking */
+  /**
+   * Checks that an exchange exists. @throws NotFoundError if it is missing, or another error that prevents the check
+   */
   findExchange(exchange: string): Promise<void>;
-  /** Opens the channel anew after `delay` ms, since it may be refused what another is not. False: it does not. */
+  /**
+   * Opens the channel anew after `delay` ms, since the broker may accept on a new channel what it refuses on this one.
+   * Returns false if the channel does not open anew.
+   */
   renewIn(delay: number): boolean;
 }
 
@@ -26,16 +31,16 @@ export interface PublisherHost {
 export interface Ending {
   /** The error of a publish that the broker may have: its outcome is unknown. */
   readonly unknown: AmqpError;
-  /** The broker has closed this channel. */
+  /** True if the broker has closed this channel. */
   readonly refusal?:
     | undefined
     | {
         readonly error: ConnectionError | ChannelError;
-        /** The error of a publish that the broker certainly does not have, where it is not sent again. */
+        /** The error of a publish that the broker certainly does not have and that is not sent again. */
         readonly notThere: AmqpError;
-        /** The delivery tag from which on publishes stand behind the call that is to blame. */
+        /** The delivery tag of the first publish after the call that caused the error. */
         readonly behindCall: number | undefined;
       };
-  /** The channel comes back. */
+  /** True if the channel is restored. */
   readonly goesOn: boolean;
 }

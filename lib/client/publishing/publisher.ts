@@ -35,7 +35,7 @@ import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
 
-/** Publishes that may wait for a round trip, where `maxWaiting` is less. */
+/** Number of publishes that may wait for a round trip if `maxWaiting` is less. */
 const MAX_SOON = 100_000;
 
 /** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
@@ -53,7 +53,7 @@ const MAX_SPAN_FACTOR = 8;
 export class Publisher {
   readonly confirms = new Confirms();
   private readonly waiting = new PublishQueue();
-  /** Refused, and to be sent again before what waits once the channel was opened anew. */
+  /** Refused publishes. They are sent again, before the waiting ones, when the channel was opened anew. */
   private readonly refused = new PublishQueue();
   private dropPlanned = false;
   private pumping = false;
@@ -62,9 +62,12 @@ export class Publisher {
   private readonly exchanges: Exchanges;
   private readonly untilSettled = new Waiters();
   private readonly untilConfirmed = new Waiters();
-  /** The error of what was sent before the last loss and waits to be sent again. */
+  /** The error for publishes that were sent before the last loss and wait to be sent again. */
   private loss: AmqpError | undefined;
-  /** Of the promise just made: one executor for all of them, in place of a closure for each. */
+  /**
+   * The functions of the promise that was just created. One executor serves all promises, instead of a closure for
+   * each.
+   */
   private resolve: Publish['resolve'] = unused;
   private reject: Publish['reject'] = unused;
   private readonly catchEnds = (resolve: Publish['resolve'], reject: Publish['reject']): void => {
@@ -85,7 +88,10 @@ export class Publisher {
     );
   }
 
-  /** Resolves with the delivery tag once confirmed (0 without confirms: once the body is not in use any more). */
+  /**
+   * Resolves with the delivery tag when the broker has confirmed the message. Without confirms it resolves with 0 when
+   * the body is no longer in use.
+   */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     if (!tracing.publish.hasSubscribers) return this.accept(exchange, routingKey, body, options);
     const traced = new TracedPublish(exchange, routingKey, body.length, options, this.gate);
@@ -133,9 +139,9 @@ export class Publisher {
     }
   }
 
-  /** Sends what waits, as far as it may go now. Call it whenever an obstacle may have gone. */
+  /** Sends waiting publishes as far as possible. Called whenever an obstacle may be gone. */
   pump(): void {
-    // A confirm that comes from within a write finds the loop below under way.
+    // A confirm from within a write finds the loop below running.
     if (this.pumping) return;
     this.pumping = true;
     for (let publish = this.waiting.first; publish; publish = this.waiting.first) {
@@ -173,7 +179,10 @@ export class Publisher {
     this.pump();
   }
 
-  /** Rejects the publish that came back. False when none fits: it was published without a promise that waits. */
+  /**
+   * Rejects the returned publish. Returns false if none fits, since the message was published without a waiting
+   * promise.
+   */
   onReturn(returned: ReturnedMessage, encodedProperties: Buffer): boolean {
     const publish = findReturned(this.confirms, returned, encodedProperties);
     if (!publish) return false;
@@ -184,9 +193,10 @@ export class Publisher {
   }
 
   /**
-   * The channel's generation is over: settles what was sent, or puts it before what waits, in the same order.
+   * Called at the end of the channel's generation. Settles the sent publishes, or puts them before the waiting ones in
+   * the same order.
    *
-   * @returns whether a publish has got the broker's own error
+   * @returns true if a publish has got the broker's error
    */
   onLost({ unknown, refusal, goesOn }: Ending): boolean {
     let told = false;
@@ -197,7 +207,7 @@ export class Publisher {
       ? blame(refusal.error, sent, (exchange) => this.exchanges.existed(exchange))
       : LOST_WITH_THE_LINK;
     const certainFrom = Math.min(notThereFrom, behind > 0 ? sent.length - behind : Infinity);
-    // Where the broker does not say which publish it was, sending all again could fail for ever.
+    // If the broker does not name the wrong publish, sending all again could fail for ever.
     const mayRepeat = notThereFrom < Infinity || refusal?.error.method !== 'basic.publish';
     const again = goesOn ? this.refused.drain() : [];
     sent.forEach((publish, position) => {
@@ -206,7 +216,7 @@ export class Publisher {
         if (!goesOn || !mayRepeat || !this.options.republishUnconfirmed) return fail(publish, unknown);
         publish.earlier = 'unknown';
       } else {
-        // What an earlier sending may have left at the broker stays unknown.
+        // The outcome of an earlier sending stays unknown.
         const mayBeThere = publish.earlier === 'unknown';
         if (guilty(publish)) {
           told = true;
@@ -220,7 +230,7 @@ export class Publisher {
     for (const publish of this.refused.drain()) fail(publish, nacked(publish));
     this.exchanges.forget();
     if (!goesOn) this.refuseWaiting(() => true, unknown.cause);
-    // What was sent is not refused with what was not.
+    // Sent publishes are not refused together with unsent ones.
     else if (this.options.whenUnavailable === 'fail') this.refuseWaiting(({ earlier }) => earlier === undefined);
     this.loss = unknown;
     this.waiting.putBefore(again);
@@ -229,19 +239,19 @@ export class Publisher {
     return told;
   }
 
-  /** Something waits, or is unconfirmed. */
+  /** True if a publish waits or is unconfirmed. */
   get busy(): boolean {
     return this.waiting.count > 0 || this.confirms.count > 0;
   }
 
-  /** Resolves once nothing waits and nothing is unconfirmed. */
+  /** Resolves when no publish waits and none is unconfirmed. */
   whenSettled(): Promise<void> {
     const settled = this.untilSettled.wait();
     this.notifySettled();
     return settled;
   }
 
-  /** Resolves once nothing that was sent is unconfirmed, whatever waits. */
+  /** Resolves when no sent publish is unconfirmed, even if others wait. */
   whenConfirmed(): Promise<void> {
     const confirmed = this.untilConfirmed.wait();
     this.notifySettled();
@@ -251,7 +261,7 @@ export class Publisher {
   /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
   private obstacle(exchange: string, size: number): Obstacle | undefined {
     const there = this.gate.obstacle() ?? this.tooMuch(size);
-    // An exchange can be looked for only where there is no other obstacle.
+    // An exchange can be checked only if there is no other obstacle.
     return there ?? (this.options.findExchanges ? this.exchanges.lookFor(exchange) : undefined);
   }
 
@@ -259,9 +269,9 @@ export class Publisher {
     if (!this.gate.confirming) return undefined;
     const { confirms, refused, options } = this;
     const { maxUnconfirmed, maxUnconfirmedBytes } = options;
-    // What was refused and is sent again is kept here, as what is unconfirmed.
+    // Refused publishes that are sent again are kept here, and count like unconfirmed ones.
     const [count, bytes] = [confirms.count + refused.count, confirms.bytes + refused.bytes];
-    // One that is larger than the bound by itself is sent when there is no other.
+    // A message that exceeds the limit alone is sent when there is no other.
     const heavy = bytes > 0 && bytes + size > maxUnconfirmedBytes;
     const full = heavy || count >= maxUnconfirmed || confirms.span >= maxUnconfirmed * MAX_SPAN_FACTOR;
     return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
@@ -272,7 +282,7 @@ export class Publisher {
     return soon ? SOON_BEHIND_OTHERS : BEHIND_OTHERS;
   }
 
-  /** A search for an exchange has ended. */
+  /** Called at the end of the check of an exchange. */
   private onSought(exchange: string, missing: NotFoundError | undefined): void {
     if (missing) {
       for (const publish of this.waiting) {
@@ -285,7 +295,7 @@ export class Publisher {
 
   private send(publish: Publish): void {
     if (!this.gate.confirming) return this.sendUnconfirmed(publish);
-    // Before it is written: a socket of somebody's own may bring the confirm from within the write.
+    // Before the write, since a custom socket may deliver the confirm from within it.
     this.confirms.add(publish);
     try {
       this.hand(publish);
@@ -304,7 +314,7 @@ export class Publisher {
     );
   }
 
-  /** A large body is written from the caller's own buffer: its publish lasts until the socket has taken it. */
+  /** A large body is written from the caller's buffer, so its publish lasts until the socket has taken it. */
   private async whenTaken(timeout: number, signal?: AbortSignal): Promise<number> {
     try {
       await within(this.gate.whenWritten(), this.host.clock, { timeout, signal }, 'the socket is full');
@@ -336,7 +346,7 @@ export class Publisher {
     this.waiting.push(publish);
   }
 
-  /** @param cause of a channel that closes with an error */
+  /** @param cause the error with which the channel closes */
   private refuseWaiting(refused: (publish: Publish) => boolean, cause?: unknown): void {
     const closed = cause instanceof Error ? `: ${cause.message}` : '';
     const reason = `${this.gate.obstacle()?.reason ?? 'the channel is closed'}${closed}`;
@@ -351,7 +361,7 @@ export class Publisher {
   private watch(publish: Publish, signal: AbortSignal): void {
     const unwatch = onAbort(signal, () => {
       fail(publish, signal.reason);
-      // Once for all that one signal ends.
+      // Called once for all publishes that one signal ends.
       if (!this.dropPlanned) queueMicrotask(() => this.dropSettled());
       this.dropPlanned = true;
     });
@@ -366,7 +376,7 @@ export class Publisher {
     };
   }
 
-  /** Rejects what is late; returns the earliest deadline that is left. */
+  /** Rejects late publishes. Returns the earliest remaining deadline. */
   private sweep(now: number): number {
     let earliest = Infinity;
     const check = (publish: Publish, outcome: 'unknown' | 'not-sent'): void => {
@@ -410,8 +420,8 @@ export class Publisher {
 
 const unused = (): void => {};
 
-/** The outcome of every publish on a channel without confirms: it is settled as soon as it is handed over. */
+/** The outcome of every publish on a channel without confirms, which is settled when it is handed to the socket. */
 const SENT = Promise.resolve(0);
 
-/** Lost with the connection: what of it has arrived cannot be known. */
+/** The publishes were lost with the connection. It is unknown which of them have arrived. */
 const LOST_WITH_THE_LINK: Verdict = { notThereFrom: Infinity, guilty: () => false };

@@ -1,28 +1,28 @@
 import { Backoff, type Random } from '../../environment/index.js';
 import type { Message } from './publish.js';
 
-/** Times in a row that the channel is opened anew. */
+/** Number of consecutive times that the channel is opened anew. */
 const ATTEMPTS = 10;
 
-/** ms, doubled each time and drawn with full jitter. */
+/** Wait in ms before the channel opens anew. It doubles each time, with full jitter. */
 const [FIRST_DELAY, MAX_DELAY] = [50, 5_000];
 
-/** Routes remembered at most, then refusals are taken as they are. */
+/** Maximum number of remembered routes. Beyond it, refusals are final. */
 const MAX_ROUTES = 10_000;
 
 /**
- * Tells the refusals (basic.nack) that a new channel ends from the others.
+ * Distinguishes the refusals (basic.nack) that end with a new channel from the others.
  *
- * A RabbitMQ channel looks up a quorum queue's leader when it first publishes to the queue. One that does so when the
- * leader has died and the next is not elected yet (a client that reconnects within milliseconds) keeps the dead one, and
- * is refused everything until that node is back: RabbitMQ 3.10 for as long as the channel lives. On a channel that opens
- * after the election all is well. A channel that has published to the queue before follows its leaders: what is refused
+ * A RabbitMQ channel looks up the leader of a quorum queue at its first publish to the queue. If the leader has died
+ * and no other is elected yet (for a client that reconnects within milliseconds), the channel keeps the dead leader,
+ * and all its publishes are refused until that node is back; on RabbitMQ 3.10 as long as the channel lives. A channel
+ * that opens after the election works. A channel that has published to the queue before follows its leaders. A refusal
  * there has another reason, such as a full queue with `reject-publish`.
  */
 export class Refusals {
-  /** Exchanges and routing keys of which this generation of the channel has had a message taken. */
+  /** Exchanges and routing keys for which a message was confirmed in this generation of the channel. */
   private readonly taken = new Set<string>();
-  /** Of the message that was taken last: most are like the one before. */
+  /** The route of the last confirmed message, since most messages have the route of the one before. */
   private exchange: string | undefined;
   private routingKey: string | undefined;
   private planned = false;
@@ -30,7 +30,7 @@ export class Refusals {
   private cause: string | undefined;
   private readonly backoff: Backoff;
 
-  /** @param renew opens the channel anew after `delay` ms. False: it does not */
+  /** @param renew opens the channel anew after `delay` ms. Returns false if it does not */
   constructor(
     private readonly renew: (delay: number) => boolean,
     random: Random,
@@ -38,7 +38,7 @@ export class Refusals {
     this.backoff = new Backoff(FIRST_DELAY, MAX_DELAY, random);
   }
 
-  /** It runs for each confirm. */
+  /** Called for each confirm. */
   accepted(message: Message): void {
     if (message.routingKey === this.routingKey && message.exchange === this.exchange) return;
     this.exchange = message.exchange;
@@ -49,7 +49,7 @@ export class Refusals {
     if (route === this.cause) this.startOver();
   }
 
-  /** True when the channel is about to be opened anew for it. */
+  /** Returns true if the channel is about to be opened anew because of this refusal. */
   refused(message: Message): boolean {
     const route = routeOf(message);
     if (this.taken.size >= MAX_ROUTES || this.taken.has(route)) return false;
@@ -61,9 +61,9 @@ export class Refusals {
     return true;
   }
 
-  /** The generation is over. */
+  /** Called at the end of the generation. */
   forget(): void {
-    // One that ends without a plan is no further attempt.
+    // A generation that ends without a planned renewal is no attempt.
     if (!this.planned) this.startOver();
     this.planned = false;
     this.taken.clear();

@@ -6,9 +6,10 @@ import type { Publish } from './publish.js';
 import type { ReturnedMessage } from '../errors.js';
 
 /**
- * Finds the publish that a basic.return belongs to. Nothing on the wire says so, and nothing is added to it: RabbitMQ
- * returns before it confirms, so the publish is among the unconfirmed mandatory ones of the channel. It is the one with
- * the same message id; without an id, the oldest with the same content, for equal messages are interchangeable.
+ * Finds the publish of a basic.return. The wire does not tell, and the client adds nothing to the message. RabbitMQ
+ * returns a message before it confirms it, so the publish is one of the channel's unconfirmed mandatory ones: the one
+ * with the same message id or, without an id, the oldest with the same content, since equal messages are
+ * interchangeable.
  */
 export function findReturned(
   confirms: Confirms,
@@ -28,7 +29,7 @@ export function findReturned(
     address(publish) &&
     publish.properties.messageId === undefined &&
     returned.bodySize === publish.body.length &&
-    // A body over maxMessageSize is not kept: its size has to do.
+    // A body over maxMessageSize is not kept, so only its size is compared.
     (returned.body.length < returned.bodySize || returned.body.equals(publish.body));
   return (
     confirms.find((publish) => body(publish) && encode(publish).equals(encodedProperties)) ??

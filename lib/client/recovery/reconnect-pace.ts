@@ -2,10 +2,13 @@ import { Backoff, type Random } from '../../environment/index.js';
 import { reconnectDefaults, type ReconnectOptions } from '../link/connection-options.js';
 import { ConnectionForcedError, ConnectionLostError, InternalError, TimeoutError } from '../errors.js';
 
-/** ms that a connection has to stay open to have been a success. */
+/** Time in ms for which a connection must stay open to count as a success. */
 export const STABLE_TIME = 2_000;
 
-/** ms between attempts at most, while nobody answers: they cost a broker nothing, and it is used again soon after its return. */
+/**
+ * Maximum wait in ms between attempts while no broker answers. Such attempts cost a broker nothing, and a returned
+ * broker is used soon.
+ */
 const SOON = 1_500;
 
 /**
@@ -38,12 +41,12 @@ export class ReconnectPace {
     return this.made;
   }
 
-  /** No attempt is left. */
+  /** True if no attempt is left. */
   get spent(): boolean {
     return this.made >= this.limit;
   }
 
-  /** An attempt begins. */
+  /** Records the start of an attempt. */
   begin(): void {
     this.made++;
   }
@@ -57,13 +60,13 @@ export class ReconnectPace {
     return this.soon.next();
   }
 
-  /** @returns ms to wait after an attempt that failed so */
+  /** @returns ms to wait after an attempt with this error */
   afterFailure(error: unknown): number {
     return nobodyAnswers(error) ? this.soon.next() : this.patient.next();
   }
 }
 
-/** No broker has looked at us yet, or it is about to start or stop. */
+/** Returns true if no broker has handled the attempt, or the broker is starting or stopping. */
 function nobodyAnswers(error: unknown): boolean {
   return (
     error instanceof ConnectionLostError ||

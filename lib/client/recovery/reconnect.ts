@@ -9,25 +9,25 @@ import { STABLE_TIME, type ReconnectPace } from './reconnect-pace.js';
 /** A connection that was lost. */
 export interface Loss {
   readonly error: AmqpError;
-  /** ms that it had been open. */
+  /** The time in ms for which it was open. */
   readonly openFor: number;
   /** The broker's address. */
   readonly endpoint: Endpoint;
 }
 
-/** Failed attempts of one outage that have a line in the log: an outage of minutes has hundreds, which say the same. */
+/** Number of failed attempts in an outage that are logged. An outage of minutes has hundreds with the same text. */
 const LOGGED_FAILURES = 3;
 
 /**
- * Tries until a broker answers: rounds over all hosts, with a wait before each but the very first. The host that the
- * connection was on has the first turn, and the last where it has stopped answering.
+ * Tries until a broker answers: rounds over all hosts, with a wait before each round except the first. The former host
+ * is tried first, or last if it has stopped answering.
  *
  * @param loss undefined for a connection that was never open
  * @param pace of this connection, across its losses
- * @param stop ends it
- * @param onFailure an attempt failed; the next is `delay` ms away
+ * @param stop ends the attempts
+ * @param onFailure called after a failed attempt; the next one follows after `delay` ms
  * @returns undefined once it was stopped
- * @throws ConnectionClosedError when the attempts are spent; ConfigurationError for options that cannot open any connection
+ * @throws ConnectionClosedError if no attempt is left; ConfigurationError for options that cannot open any connection
  */
 export async function reconnect(
   options: ResolvedOptions,
@@ -45,7 +45,7 @@ export async function reconnect(
       throw new ConnectionClosedError(message, { cause: failure });
     }
     if (failure !== undefined && failures > 0) {
-      // Who hears of it may stop it.
+      // A listener may have stopped the attempts.
       onFailure(failure, delay);
       if (stop.aborted) return undefined;
       const last = failures === LOGGED_FAILURES ? ', further failures are not logged' : '';
@@ -59,7 +59,7 @@ export async function reconnect(
       return await connectToAny(options, stop, loss && formerOf(loss));
     } catch (error) {
       if (stop.aborted) return undefined;
-      // A function that finds the hosts may find others next time, but not before it has found any.
+      // A function that returns the hosts may return others next time, but not before it has returned any.
       if (!loss && error instanceof ConfigurationError) throw error;
       failure = error as AmqpError;
       delay = pace.afterFailure(error);
@@ -67,7 +67,7 @@ export async function reconnect(
   }
 }
 
-/** A host that hangs up on every connection would be tried for ever, were it the first each time. */
+/** A host that closes every connection would be tried for ever if it was always the first. */
 function formerOf({ error, openFor, endpoint }: Loss): Former | undefined {
   if (error.cause instanceof TimeoutError) return { endpoint, turn: 'last' };
   return openFor >= STABLE_TIME ? { endpoint, turn: 'first' } : undefined;

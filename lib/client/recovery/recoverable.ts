@@ -8,7 +8,7 @@ import {
   TimeoutError,
 } from '../errors.js';
 
-/** Errors after which a new connection may do; the client reconnects by itself. */
+/** Errors after which a new connection may succeed. The client reconnects by itself. */
 export const recoverableConnectionErrors = [
   ConnectionLostError,
   ConnectionForcedError,
@@ -16,10 +16,10 @@ export const recoverableConnectionErrors = [
   InternalError,
 ] as const;
 
-/** Errors after which the same call on the (restored) channel may do. */
+/** Errors after which the same call on the restored channel may succeed. */
 export const recoverableChannelErrors = [ResourceLockedError, ChannelClosedError] as const;
 
-/** The same call may succeed later, without a change to it. */
+/** Returns true if the same call may succeed later. */
 export function isRecoverable(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
   return error instanceof Error && (error as { recoverable?: unknown }).recoverable === true;

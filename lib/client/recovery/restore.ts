@@ -5,20 +5,25 @@ import { textOf } from '../text-of.js';
 import type { Link } from '../link/link.js';
 import type { CallOptions } from '../link/pending-calls.js';
 
-/** Declares again what the channels need. It may fail: what can be consumed all the same is consumed. */
+/**
+ * Declares again the entities that the channels need. After a failure, the consumers whose queues exist are still
+ * restored.
+ */
 type Replay = (channels: readonly Restorable[]) => Promise<void>;
 type Host = Pick<ChannelHost, 'link' | 'options'>;
 
 /**
- * The one path on which channels open: a new one, one after its own error, and all after a lost connection:
+ * The one path on which channels open: a new channel, a channel after its own error, and all channels after a lost
+ * connection:
  *
  *     1. open anew, with QoS and confirm mode    2. topology    3. consumers; then what waited is published
  *
- * A new channel that the broker refuses has closed. Another that fails on the way starts again from 1, alone; one that keeps failing closes with the error. A consumer that
- * is locked out holds up nobody: it waits by itself (`ConsumerSet`). When the connection is lost meanwhile everything here
- * ends: the next connection begins it anew.
+ * A new channel that the broker refuses closes. Any other channel that fails on the way starts again from step 1,
+ * alone; a channel that keeps failing closes with the error. A consumer that is locked out delays no other: it waits by
+ * itself (`ConsumerSet`). If the connection is lost meanwhile, the restore ends, and the next connection starts it
+ * anew.
  *
- * @param wait of the first attempt to open each. Default: the channel's own
+ * @param wait limits of the first attempt to open each channel. Default: the channel's own
  */
 export async function restore(
   channels: readonly Restorable[],
@@ -30,7 +35,7 @@ export async function restore(
   if (!link) return;
   const attached = await keepSuccessful(channels, (channel) => answered(link, channel.attach(wait)));
   await replayed(attached, replay, host, link);
-  // On a link that is dead nothing may be opened: its channels are the next one's to restore.
+  // Nothing may be opened on a dead link. The next link restores its channels.
   if (host.link !== link) return;
   const resumed = await keepSuccessful(attached, (channel) => answered(link, channel.resume()));
   const failed = channels.filter((channel) => channel.lost && !resumed.includes(channel));
@@ -42,7 +47,7 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
   const backoff = new Backoff(50, 2_000, random);
   let failure: unknown;
   for (let attempt = 0; attempt < channel.channelOptions.restoreAttempts; attempt++) {
-    // A connection that closes leaves no timer behind.
+    // A closing connection leaves no timer behind.
     await pause(clock, backoff.next(), link.ended);
     if (host.link !== link || !channel.lost) return;
     const consumers = channel.consumers.list().length;
@@ -56,7 +61,7 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
       if (host.link !== link || !channel.lost) return;
       failure = error;
       if (!(error instanceof ChannelError)) break;
-      // A consumer that the broker refused has ended, or waits by itself: not another failure of the same kind.
+      // A refused consumer has ended or waits by itself, so this is no repeated failure.
       if (error.method === 'basic.consume' || channel.consumers.list().length < consumers) attempt = -1;
     }
   }
@@ -64,8 +69,8 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
 }
 
 /**
- * A broker that does not answer may do so on another connection, which brings back all. On this one the number of a channel
- * that was opened once more would be open twice.
+ * A silent broker may answer on another connection, which restores everything. On this connection, opening the channel
+ * once more could open its number twice.
  */
 async function answered(link: Link, step: Promise<void>): Promise<void> {
   try {

@@ -14,7 +14,7 @@ import {
 import { textOf } from '../text-of.js';
 import type { TopologyActions, TopologyRecord } from '../channel/topology-record.js';
 
-/** Times that one thing is asked, on as many channels. */
+/** Maximum number of attempts at one call, each on its own channel. */
 const ATTEMPTS = 3;
 
 type Ask = <A>(call: (on: Channel) => Promise<A>) => Promise<A>;
@@ -24,23 +24,23 @@ export interface RestorerEvents {
   /** The broker has given a queue another name. */
   renamed(queue: string, name: string): void;
   failed(entity: string, error: unknown): void;
-  /** It is there after all. */
+  /** An entity of an earlier failure exists now. */
   restored(entity: string): void;
 }
 
 /**
- * Declares again what was declared on a connection, on scratch channels of its own: where the broker refuses one entity,
- * only a scratch channel is lost.
+ * Declares again the entities of a connection on scratch channels. If the broker refuses an entity, only a scratch
+ * channel is lost.
  */
 export class TopologyRestorer {
   /** Entities that were reported as failed and are still missing. Each is reported once, however often it is tried. */
   private readonly failing = new Set<string>();
-  /** Queues that another connection holds, and why they could not be declared when they were tried last. */
+  /** Queues that another connection owns, with the error of the last attempt to declare them. */
   private readonly locked = new Map<string, AmqpError>();
-  /** Queues that are not on record, and that the broker may have. */
+  /** Queues that are not on record and that the broker may have. */
   private readonly left = new Set<string>();
   private discarding: Promise<void> | undefined;
-  /** Every channel was in use when some of them were to be deleted. */
+  /** True if every channel was in use when such a queue was to be deleted. */
   private wantsChannel = false;
   /** The link on which the failing and locked entities were found. */
   private knownOn: Link | undefined;
@@ -49,20 +49,23 @@ export class TopologyRestorer {
   constructor(
     private readonly record: TopologyRecord,
     private readonly host: Pick<ChannelHost, 'link' | 'options' | 'restoring'>,
-    /** @param needed also when the connection is about to close, or not */
+    /** @param needed returns true if the restore is needed, although the connection may be about to close */
     private readonly openScratch: (needed: 'while-open' | 'while-closing') => Promise<Channel>,
     private readonly tell: RestorerEvents,
-    /** The connection is closed. */
+    /** Called when the connection is closed. */
     private readonly stop: AbortSignal,
   ) {}
 
-  /** Everything, after a lost connection. */
+  /** Declares everything again after a lost connection. */
   async replayAll(): Promise<void> {
     if (this.left.size > 0) this.discarding ??= this.discardAll();
     await this.onScratch((actions) => this.record.replay(actions));
   }
 
-  /** Declares the queues of the channels' consumers again: a channel error ends consumers, and so autoDelete queues. */
+  /**
+   * Declares the queues of the channels' consumers again, since a channel error ends consumers and with them
+   * auto-delete queues.
+   */
   replayFor(channels: readonly Restorable[]): Promise<void> {
     const queues = new Set(channels.flatMap((channel) => channel.consumers.list().map(({ queue }) => queue)));
     const recorded = [...queues].filter((queue) => this.record.hasQueue(queue));
@@ -73,13 +76,13 @@ export class TopologyRestorer {
   }
 
   /**
-   * One queue with its bindings, where it is on record.
+   * Declares one queue with its bindings, if it is on record.
    *
    * @returns the number of its consumers
-   * @throws ChannelError when it is not there, or not ours to use
+   * @throws ChannelError if the queue does not exist or cannot be used
    */
   async replayQueue(queue: string): Promise<number> {
-    // One that is locked is tried again already.
+    // A locked queue is already being tried again.
     const locked = this.record.hasQueue(queue) && this.locked.get(this.record.knownAs(queue));
     if (locked) throw locked;
     return this.onScratch(async (actions, ask) => {
@@ -89,20 +92,23 @@ export class TopologyRestorer {
     });
   }
 
-  /** A queue that was declared again went off the record before it had a consumer: nobody else would ever delete it. */
+  /**
+   * Deletes a queue that was declared again and left the record before it had a consumer, since nobody else would
+   * delete it.
+   */
   discard(queue: string): void {
     this.left.add(queue);
     if (this.host.link) this.discarding ??= this.discardAll();
   }
 
-  /** A channel has ended, and its number is free. */
+  /** Called when a channel has ended and its number is free. */
   onChannelFree(): void {
     if (!this.wantsChannel || !this.host.link) return;
     this.wantsChannel = false;
     this.discarding ??= this.discardAll();
   }
 
-  /** Resolves once nothing is being discarded. */
+  /** Resolves when no queue is being discarded. */
   async discarded(): Promise<void> {
     while (this.discarding) await this.discarding;
   }
@@ -121,22 +127,22 @@ export class TopologyRestorer {
         }
       }, 'while-closing');
       this.discarding = undefined;
-      // What came when the last had just been asked for.
+      // Queues that were added after the last call was sent.
       if (this.left.size > 0) this.discarding = this.discardAll();
     } catch (error) {
       this.wantsChannel = error instanceof NotAllowedError;
-      // With the next connection, or the next channel.
+      // Tried again with the next connection or the next free channel.
       this.host.options.logger.warn(`queues that nobody consumes are left: ${textOf(error)}`);
       this.discarding = undefined;
     }
   }
 
-  /** Not where it is somebody's: a user may declare it again in the very moment. */
+  /** Only if nobody uses the queue: a user may declare it again at the same moment. */
   private async discardOne(queue: string, actions: TopologyActions, ask: Ask): Promise<void> {
     await this.record.declarationsOf(queue);
     if (this.record.hasQueue(queue)) return;
     await ask((on) => on.queueDelete(queue, { ifUnused: true })).catch(ifRefused);
-    // Of a declaration that was sent meanwhile, on another channel, nobody knows which came first.
+    // A declaration may have been sent meanwhile on another channel, and the order of the two is unknown.
     await this.record.declarationsOf(queue);
     await this.record.replayOne(actions, queue);
   }
@@ -151,7 +157,7 @@ export class TopologyRestorer {
       if (!scratch?.isOpen) scratch = await this.openScratch(needed);
       return scratch;
     };
-    /** A channel that is closed meanwhile, for no fault of what is asked here, answers nothing: then it is asked again. */
+    /** A channel that is closed meanwhile for another reason gives no answer. Then the call is repeated. */
     const ask: Ask = async (call) => {
       for (let attempt = 1; ; attempt++) {
         try {
@@ -179,7 +185,7 @@ export class TopologyRestorer {
           if (this.failing.delete(entity)) this.tell.restored(entity);
         },
         failed: (entity, error, queue) => {
-          // A connection that is lost, or gives no answer, ends the whole restore; all else is a failure of the entity alone.
+          // A lost or silent connection ends the whole restore. Any other error concerns the entity alone.
           if (error instanceof ConnectionError || error instanceof TimeoutError) throw error;
           this.failed(entity, error);
           if (queue !== undefined && error instanceof ResourceLockedError) this.retryLater(queue, error);
@@ -187,7 +193,7 @@ export class TopologyRestorer {
       };
       return await work(actions, ask);
     } catch (error) {
-      // channel-max is used up: there is no channel to declare anything on.
+      // All channel-max channels are in use, so there is no channel to declare on.
       if (error instanceof NotAllowedError) this.failed('the topology', error);
       throw error;
     } finally {
@@ -195,7 +201,7 @@ export class TopologyRestorer {
     }
   }
 
-  /** Each connection is tried, and told of, anew. */
+  /** Each connection is tried and reported anew. */
   private forgetOtherLinks(): void {
     const { link } = this.host;
     if (this.knownOn === link) return;
@@ -210,7 +216,7 @@ export class TopologyRestorer {
     this.tell.failed(entity, error);
   }
 
-  /** A broker that has not noticed yet that the connection of before is dead keeps its exclusive queues locked. */
+  /** A broker that has not noticed the death of the former connection keeps its exclusive queues locked. */
   private retryLater(queue: string, error: ResourceLockedError): void {
     this.locked.set(queue, error);
     if (this.retryingOn !== this.host.link) void this.retryLocked();
@@ -236,7 +242,7 @@ export class TopologyRestorer {
           }
         });
       } catch (error) {
-        // With every channel in use it is not even tried: consumers that wait for it end with that.
+        // If every channel is in use, the declaration is not tried, and waiting consumers end with this error.
         if (error instanceof NotAllowedError) for (const queue of this.locked.keys()) this.locked.set(queue, error);
         this.host.options.logger.warn(`what was locked was not declared again: ${textOf(error)}`);
       }
