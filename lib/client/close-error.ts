@@ -53,10 +53,10 @@ export interface CloseArguments {
 }
 
 /**
- * The typed error for a close that came from the broker. The reply code decides its class, whichever of both was closed;
- * `scope` says which.
+ * Creates the typed error for a close by the broker. The reply code determines its class; `scope` tells whether the
+ * connection or the channel was closed.
  *
- * @param where begins the message: the connection and its host
+ * @param where start of the message: the connection and its host
  */
 export function closeError(
   scope: 'connection' | 'channel',

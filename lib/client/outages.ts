@@ -1,6 +1,6 @@
 import { begin, fail, succeed, tracing, type BlockTrace, type BrokerPeer, type RestoreTrace } from './tracing.js';
 
-/** Tells of one connection's or channel's times of outage: lost until it is back, blocked until it may publish again. */
+/** Traces the outages of one connection or channel: from a loss to the restore, and from a block to its end. */
 export class Outages {
   private restoration: RestoreTrace | undefined;
   private block: BlockTrace | undefined;
@@ -10,7 +10,7 @@ export class Outages {
     private readonly host: { readonly peer: BrokerPeer | undefined; readonly id?: number },
   ) {}
 
-  /** It is lost, and being restored. A further loss until it is back belongs to the same outage. */
+  /** Called at a loss. Another loss before the restore belongs to the same outage. */
   lost(cause: Error): void {
     if (this.restoration || !tracing.restore.hasSubscribers) return;
     const { kind, host } = this;
@@ -24,7 +24,7 @@ export class Outages {
     if (restoration) succeed(tracing.restore, restoration);
   }
 
-  /** The broker has blocked the connection; it may say so again. */
+  /** Called when the broker blocks the connection, which it may repeat. */
   blocked(reason: string): void {
     if (this.block || !tracing.block.hasSubscribers) return;
     this.block = { peer: this.host.peer, reason };
@@ -37,14 +37,14 @@ export class Outages {
     if (block) succeed(tracing.block, block);
   }
 
-  /** The connection that was blocked is lost. */
+  /** Called when the blocked connection is lost. */
   blockLost(error: Error): void {
     const { block } = this;
     this.block = undefined;
     if (block) fail(tracing.block, block, error);
   }
 
-  /** It does not come back. */
+  /** Called when it is not restored. */
   over(error: Error): void {
     const { restoration } = this;
     this.restoration = undefined;

@@ -1,8 +1,8 @@
 /**
- * Returns a promise that ends as the value does, or undefined if the value need not be awaited. A promise of somebody's own
- * may throw, or tell twice; this one does neither.
+ * Returns a promise that settles as the value does, or undefined if the value need not be awaited. A foreign promise
+ * may throw or settle twice; the returned one does neither.
  *
- * @throws what reading the value's `then` throws
+ * @throws the error of reading the value's `then`
  */
 export function promiseOf(value: unknown): Promise<unknown> | undefined {
   if (value instanceof Promise) return value;

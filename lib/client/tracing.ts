@@ -1,8 +1,8 @@
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 
 /**
- * Publishes operations of the client on Node's tracing channels (`diagnostics_channel.tracingChannel`), from their begin to
- * their outcome, for traces and metrics. An operation has one message object, which each of its events carries:
+ * Publishes operations of the client on Node's tracing channels (`diagnostics_channel.tracingChannel`), from their
+ * start to their outcome, for traces and metrics. Each event of an operation has the same message object:
  *
  *     start ─▶ end ─────────────▶ (error) ─▶ asyncStart ─▶ asyncEnd
  *     begun    the call returned   it failed   its outcome is known: always, and once
@@ -35,7 +35,7 @@ export interface BrokerPeer {
 /** The message of `tracing:nest-amqp:connect:*`: one round over all hosts. */
 export interface ConnectTrace {
   readonly connectionName: string | undefined;
-  /** From `asyncEnd` on, where it succeeded. */
+  /** Set from `asyncEnd` on, if the operation succeeded. */
   peer?: BrokerPeer;
   error?: unknown;
 }
@@ -46,18 +46,18 @@ export interface RestoreTrace {
   readonly peer: BrokerPeer | undefined;
   /** Number of the channel; undefined for a connection. */
   readonly channel: number | undefined;
-  /** The loss. */
+  /** The error of the loss. */
   readonly cause: Error;
-  /** Why it did not come back. */
+  /** The error because of which it was not restored. */
   error?: unknown;
 }
 
 /** The message of `tracing:nest-amqp:block:*`. */
 export interface BlockTrace {
   readonly peer: BrokerPeer | undefined;
-  /** The broker's, such as `low on memory`. */
+  /** The broker's reason, such as `low on memory`. */
   readonly reason: string;
-  /** The connection was lost meanwhile. */
+  /** The error if the connection was lost meanwhile. */
   error?: unknown;
 }
 
@@ -65,7 +65,7 @@ interface Failing {
   error?: unknown;
 }
 
-/** Runs the begin of an operation. The caller reports its outcome by {@link succeed} or {@link fail}. */
+/** Runs the start of an operation. The caller reports its outcome by {@link succeed} or {@link fail}. */
 export function begin<M extends object, R>(channel: TracingChannel, message: M, work: () => R): R {
   try {
     return channel.start.runStores(message, work);
@@ -88,7 +88,7 @@ export function fail(channel: TracingChannel, message: Failing, error: unknown):
 }
 
 /**
- * Runs a whole operation, whose outcome is what the promise comes to.
+ * Runs a whole operation. The outcome of the promise is the outcome of the operation.
  *
  * @param onResult completes the message with the result before `asyncEnd`
  */

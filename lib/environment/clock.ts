@@ -5,8 +5,8 @@ export interface Clock {
   /** Wall-clock time, ms since 1970. */
   wallTime(): number;
   /**
-   * Runs `run` once, `delay` ms from now. Infinity: never. A delay longer than a Node timer holds (2^31-1 ms) is waited for in pieces.
-   * The wait keeps the process alive unless `keepAlive` is false. Returns the function that cancels it.
+   * Calls `run` once after `delay` ms; never for Infinity. A delay beyond the limit of Node's timers (2^31-1 ms) is
+   * divided. The wait keeps the process alive unless `keepAlive` is false. Returns the function that cancels it.
    */
   after(delay: number, run: () => void, options?: { readonly keepAlive?: boolean }): () => void;
   /** Runs `run` after the I/O events that already wait have been handled (setImmediate). */

@@ -1,11 +1,14 @@
 import type { Clock } from './clock.js';
 
-/** One timer for many deadlines: it fires at the earliest one. Most deadlines are met long before. */
+/** One timer for many deadlines. It fires at the earliest one, since most deadlines are met long before. */
 export class DeadlineTimer {
   private at = Infinity;
   private cancel: (() => void) | undefined;
 
-  /** @param sweep fails what has reached its deadline; returns the earliest remaining deadline, Infinity for none */
+  /**
+   * @param sweep fails everything that has reached its deadline; returns the earliest remaining deadline, Infinity for
+   * none
+   */
   constructor(
     private readonly clock: Clock,
     private readonly sweep: (now: number) => number,

@@ -6,10 +6,10 @@ interface Watch {
 const watched = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Runs `run` when the signal is aborted. However many wait for one signal, it has one listener: else Node warns of a leak,
- * and each removal looks through all.
+ * Calls `run` when the signal is aborted. All waits for one signal share one listener: otherwise Node warns of a leak,
+ * and each removal searches all listeners.
  *
- * @returns ends it
+ * @returns the function that cancels it
  */
 export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const watch = watched.get(signal) ?? begin(signal);

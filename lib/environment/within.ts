@@ -11,10 +11,10 @@ export interface WaitLimits {
 }
 
 /**
- * Waits for `promise`, but not beyond the deadline or the signal. The work itself goes on; what becomes of it later is
+ * Waits for `promise`, but not beyond the deadline or the signal. The work itself goes on; its later outcome is
  * ignored.
  *
- * @param late called at the deadline: the wait ends with its result, or with what it throws
+ * @param late called at the deadline: the wait ends with its result or its error
  * @throws the signal's reason, or the promise's own error
  */
 export async function within<T>(

@@ -10,14 +10,14 @@ export interface RequestTrace {
   readonly routingKey: string;
   readonly correlationId: string;
   readonly properties: BasicPublishOptions;
-  /** The reply that came last; undefined before the first one. */
+  /** The last reply; undefined before the first one. */
   readonly reply: Delivery | undefined;
   readonly error?: unknown;
   /** Sends the request inside `run`; only in `start`. See `ProcessTrace.runIn`. */
   runIn(run: <T>(work: () => T) => T): void;
 }
 
-/** A request that somebody traces. */
+/** A traced request. */
 export class TracedRequest implements RequestTrace {
   reply: Delivery | undefined;
   error?: unknown;
@@ -31,7 +31,7 @@ export class TracedRequest implements RequestTrace {
     readonly properties: BasicPublishOptions,
   ) {}
 
-  /** Undefined if nobody traces requests. */
+  /** Returns undefined without subscribers. */
   static of(
     exchange: string,
     routingKey: string,
@@ -51,13 +51,13 @@ export class TracedRequest implements RequestTrace {
     begin(channel, this, () => this.around(work));
   }
 
-  /** A reply, or the error that ends the request. */
+  /** Records a reply, or the error that ends the request. */
   onPacket({ err, isDisposed }: ReplyPacket): void {
     if (err !== undefined && err !== null) this.end(() => fail(channel, this, err));
     else if (isDisposed) this.leave();
   }
 
-  /** It has had its last reply, or nobody waits for one any more. */
+  /** Records the end of the request: its last reply has arrived, or nobody waits for one. */
   leave(): void {
     this.end(() => succeed(channel, this));
   }

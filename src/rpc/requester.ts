@@ -20,7 +20,7 @@ export interface RequestChannel {
   close(): Promise<void>;
 }
 
-/** A request as it is sent. */
+/** The message of a request. */
 export interface RequestMessage {
   readonly exchange: string;
   readonly routingKey: string;
@@ -35,7 +35,7 @@ export interface RequestMessage {
  */
 export class Requester {
   private readonly pending: PendingRequests;
-  /** Requests that somebody traces, by correlation id. */
+  /** Traced requests by correlation id. */
   private readonly traces = new Map<string, TracedRequest>();
 
   /**
@@ -52,14 +52,14 @@ export class Requester {
     this.pending = new PendingRequests(clock, callbacks);
   }
 
-  /** A request with this correlation id waits for its reply. */
+  /** Returns true if a request with this correlation id waits for its reply. */
   has(id: string): boolean {
     return this.pending.has(id);
   }
 
   /** Consumes the replies on the channel. */
   listen(channel: Channel): Promise<Consumer> {
-    // A reply belongs to its request.
+    // Creates the handler of replies.
     const options = { noAck: true, timeout: Infinity, [TRACES_ITSELF]: true } as const;
     return channel.basicConsume(this.replyQueue, (reply) => this.onReply(reply), options);
   }

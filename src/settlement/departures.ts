@@ -1,25 +1,25 @@
 import type { Clock } from '../../lib/environment/index.js';
 import type { Delivery } from '../../lib/client/index.js';
 
-/** Ms until a copy that the broker has not confirmed counts as held up, and others are let past it. */
+/** Time in ms after which a message with an unconfirmed copy is held, and later messages may pass it. */
 const PATIENCE = 1_000;
-/** Ms until the next attempt to publish a copy: at first, and at most. */
+/** Wait in ms until the next attempt to publish a copy: the first and the longest. */
 const PAUSE = { first: 1_000, max: 30_000 } as const;
 
 /**
  * The end of a departure. `left`: the broker has the copy. `given-back`: the consumer is paused or stops. `lost`: the
- * channel of the message was lost, so the broker delivers it again. `settled`: the application has settled it by hand.
+ * channel of the message was lost, so the broker delivers it again. `settled`: the handler has settled the message.
  */
 export type DepartureEnd = 'left' | 'given-back' | 'lost' | 'settled';
 
-/** A message that leaves its queue for another. */
+/** A message that moves to another queue. */
 export interface Departure {
   readonly delivery: Delivery;
-  /** Nothing is let past it: whoever begins it waits for its end. */
+  /** True if no message may pass it: its caller waits for its end. */
   readonly patient: boolean;
-  /** Publishes the copy; resolves when the broker has it. */
+  /** Publishes the copy. Resolves when the broker has confirmed it. */
   publish(): Promise<void>;
-  /** The first attempt has failed, and others follow. */
+  /** Called when the first attempt has failed. Others follow. */
   heldUp(error: unknown): void;
   ended(how: DepartureEnd): void;
 }
@@ -28,37 +28,37 @@ interface Entry {
   readonly departure: Departure;
   /** Resolves `begin()`. */
   readonly release: () => void;
-  /** The copy is being published; else the next attempt is waited for. */
+  /** True while the copy is being published, false while the next attempt is awaited. */
   publishing: boolean;
-  /** Others are let past it. */
+  /** True if later messages may pass it. */
   held: boolean;
-  /** The end of the departure if the attempt under way fails. */
+  /** The end of the departure if the pending attempt fails. */
   ending: DepartureEnd | undefined;
   /** Ends the wait for the next attempt. */
   wake: (() => void) | undefined;
 }
 
 /**
- * The messages of one consumer that leave for a delay or parked queue. A message is settled when the broker has
- * confirmed its copy; until then it stays here, unsettled, and its copy is published again and again. The broker may
- * block publishers for as long as it likes: a message that cannot leave within a second holds up no other.
+ * The messages of one consumer that move to a delay or parked queue. A message is settled when the broker has confirmed
+ * its copy. Until then it stays unsettled, and its copy is published again and again. Even if the broker blocks
+ * publishers for long, a message that cannot leave within a second delays no other.
  */
 export class Departures {
   private readonly entries = new Set<Entry>();
   private idleWaiters: (() => void)[] = [];
 
-  /** @param onHeld one more message is held up */
+  /** @param onHeld called when one more message is held */
   constructor(
     private readonly clock: Pick<Clock, 'after'>,
     private readonly onHeld: () => void,
   ) {}
 
-  /** The messages that are held up. */
+  /** The held messages. */
   get held(): readonly Delivery[] {
     return [...this.entries].filter(({ held }) => held).map(({ departure }) => departure.delivery);
   }
 
-  /** Resolves when it has ended or, unless it is patient, is held up; never rejects. */
+  /** Starts a departure. Resolves when it has ended or, unless it is patient, is held. Never rejects. */
   begin(departure: Departure): Promise<void> {
     return new Promise<void>((resolve) => {
       const entry: Entry = { departure, release: resolve, publishing: true, held: false, ending: undefined, wake: undefined }; // prettier-ignore
@@ -79,7 +79,7 @@ export class Departures {
     return new Promise((resolve) => this.idleWaiters.push(resolve));
   }
 
-  /** Ends all of them, as soon as the copies that are on their way are confirmed or have failed. */
+  /** Ends all departures as soon as pending copies are confirmed or have failed. */
   end(how: DepartureEnd): void {
     for (const entry of this.entries) {
       entry.ending ??= how;

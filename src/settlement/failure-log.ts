@@ -9,26 +9,26 @@ import type { Decision } from './decision.js';
 import type { Failure } from './outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage, type StaleDeliveryError } from './settlement.errors.js';
 
-/** Each message that was not handled, with what became of it: a {@link ConsumerFailure}. */
+/** Receives each message that was not handled, with its settlement. */
 const failures = channel('nest-amqp:failure');
 
-/** Messages that one line names. */
+/** Maximum number of messages that one line names. */
 const MAX_NAMED = 5;
-/** Characters of a stack. */
+/** Maximum characters of a stack. */
 const MAX_STACK = 4_000;
 
-/** A failure, and what became of its message. */
+/** A failure and the settlement of its message. */
 export interface FailureReport {
   readonly delivery: Delivery;
   readonly outcome: Failure;
-  /** From 1. */
+  /** Number of the failed attempt, from 1. */
   readonly attempt: number;
   /** The reason for the failure, as text. */
   readonly reason: string;
   readonly decision: Decision;
 }
 
-/** Tells of the failures of one consumer: a line in the log for each, and an event. */
+/** Reports the failures of one consumer: a line in the log for each, and an event. */
 export class FailureLog {
   constructor(
     private readonly logger: Pick<FieldLogger, 'warn' | 'error'>,
@@ -37,7 +37,7 @@ export class FailureLog {
     private readonly report: (failure: ConsumerFailure) => void,
   ) {}
 
-  /** @param consequence what became of the message, in words */
+  /** @param consequence the settlement of the message as text */
   failure(report: FailureReport, consequence: string): void {
     const { outcome, reason, decision } = report;
     const { error: cause } = outcome;
@@ -51,7 +51,7 @@ export class FailureLog {
     this.tell(report.delivery, report.attempt, cause, reason, decision.kind, delay);
   }
 
-  /** The message cannot leave its queue yet. */
+  /** Reports a message that cannot leave its queue yet. */
   heldUp(report: FailureReport, error: unknown): void {
     const aim = report.decision.kind === 'retry' ? 'put aside for its retry' : 'parked';
     this.logger.error(
@@ -61,7 +61,7 @@ export class FailureLog {
     );
   }
 
-  /** The channel of these messages was lost while they were handled. */
+  /** Reports messages whose channel was lost while they were handled. */
   stale(contexts: readonly AmqpContext[], error: StaleDeliveryError): void {
     const { name, queue } = this.consumer;
     this.logger.warn(
@@ -74,7 +74,7 @@ export class FailureLog {
     }
   }
 
-  /** The handler has been running for so many ms. */
+  /** Reports a handler that has run for `ms`. */
   slow(contexts: readonly AmqpContext[], ms: number): void {
     const { name, queue } = this.consumer;
     this.logger.warn(
@@ -96,7 +96,7 @@ export class FailureLog {
     return { queue, handler, messageId: messageIdOf(delivery), attempt, decision: decision.kind };
   }
 
-  /** At the first failure and at the end, not at each retry; nor where the message says all there is to say. */
+  /** At the first failure and at the end, not at each retry, and not if the error's text is sufficient. */
   private stackOf({ outcome: { error, refused }, attempt, decision }: FailureReport): string | undefined {
     const final = decision.kind !== 'retry' && decision.kind !== 'requeue';
     if (refused || isAsked(error) || !(attempt === 1 || final)) return undefined;
@@ -127,7 +127,7 @@ export class FailureLog {
   }
 }
 
-/** Thrown to say what is to become of the message: nothing is wrong with the handler. */
+/** Returns true for an error by which the handler chooses the settlement of its message. */
 function isAsked(error: unknown): boolean {
   return error instanceof RejectMessage || error instanceof RequeueMessage || error instanceof RetryMessage;
 }

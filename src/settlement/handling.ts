@@ -1,31 +1,31 @@
-/** Is told of the outcome of a handler, for those who trace it; only the first one counts. */
+/** Receives the outcome of a handler for its trace. Only the first outcome counts. */
 export interface HandlerTrace {
   succeed(): void;
   fail(error: unknown): void;
 }
 
 /**
- * One message in its handler. It is over before the handler returns when the handler took too long, or when the broker
- * has given the message to somebody else; the handler's outcome does not count then.
+ * One message in its handler. It ends before the handler returns if the handler takes too long, or if the broker
+ * delivers the message again. The handler's outcome does not count then.
  */
 export class Handling {
   trace: HandlerTrace | undefined;
   private controller: AbortController | undefined;
   private reason: Error | undefined;
 
-  /** Aborted once it is over; the reason is the error. Made when first asked for: most handlers never ask. */
+  /** Aborted at its end, with the error as the reason. Created at the first read, since most handlers never read it. */
   get signal(): AbortSignal {
     this.controller ??= new AbortController();
     if (this.reason) this.controller.abort(this.reason);
     return this.controller.signal;
   }
 
-  /** The reason for which the handler's outcome is ignored; undefined as long as it counts. */
+  /** The reason why the handler's outcome is ignored; undefined while it counts. */
   get over(): Error | undefined {
     return this.reason;
   }
 
-  /** Ends it. Only the first reason counts. */
+  /** Ends the handling. Only the first reason counts. */
   end(reason: Error): void {
     if (this.reason) return;
     this.reason = reason;

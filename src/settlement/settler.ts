@@ -20,7 +20,7 @@ import type { RetryPolicy } from './retry/retry-policy.js';
 import { afterFailure, initialState, stateOf, type RetryState } from './retry/retry-state.js';
 import { DeliveryLimitError, MessageTooLargeError, StaleDeliveryError } from './settlement.errors.js';
 
-/** The consumer, as its settlements need it. */
+/** The part of a consumer that its settlements use. */
 export interface SettledConsumer {
   /** `BillingConsumer.onOrder` */
   readonly name: string;
@@ -29,41 +29,40 @@ export interface SettledConsumer {
   /** Ms that a handler may run; undefined for no limit. */
   readonly timeout: number | undefined;
   /**
-   * Hands an unsettled delivery to the handler once more, within the consumer's concurrency: for queues whose retries
-   * wait in the process. `Settler.contextOf` tells the attempt. False: there is no consumer now, it is paused or being
-   * restored, and the delivery stays as it is.
+   * Passes an unsettled delivery to the handler once more, within the consumer's concurrency, for queues whose retries
+   * wait in the process. `Settler.contextOf` knows the attempt. Returns false if the consumer is paused or being
+   * restored; the delivery stays unchanged then.
    */
   redeliver(delivery: Delivery): boolean;
-  /** Ends the consumer of a stream, before the message that failed. */
+  /** Ends the consumer of a stream before the failed message. */
   stop(cause: unknown): void;
-  /** One more message cannot leave its queue, and is held unsettled. */
+  /** Called when one more message cannot leave its queue and is held unsettled. */
   onHeld(): void;
 }
 
 /** Delay (ms) before requeueing a redelivered message; requeueing at once would spin. */
 const REQUEUE_PAUSE = 1_000;
 
-/** Of what is settled at once: the same for all. */
+/** The shared promise of messages that are settled at once. */
 const SETTLED = Promise.resolve();
 
-/** Before `prepare()`: nothing is believed, and no limit is known. */
+/** The facts before `prepare()`: no history is trusted, and no limit is known. */
 const UNKNOWN: BrokerFacts = { user: undefined, deliveryLimit: Infinity };
 
 /**
- * The one place where the messages of a consumer are settled, whatever kind of consumer it is: one by one, as items of a
- * batch, or as requests. A message is acknowledged only when it was handled, or when the broker has confirmed it in the
- * queue where it goes on.
+ * The only place where messages of a consumer are settled: single messages, items of a batch and requests. A message is
+ * acknowledged only after it was handled, or after the broker has confirmed its copy in the next queue.
  */
 export class Settler {
   private readonly logger = new FieldLogger('AmqpConsumer');
   private readonly log: FailureLog;
   private readonly waiting: HeldDeliveries;
   private readonly departures: Departures;
-  /** @internal The handlers that run. */
+  /** @internal The running handlers. */
   readonly handlings: Handlings<Work>;
-  /** Of messages that wait for their retry in the process. */
+  /** The states of messages that wait for their retry in the process. */
   private readonly retryStates = new WeakMap<Delivery, RetryState>();
-  /** Their channel was lost while they were handled. */
+  /** Deliveries whose channel was lost while they were handled. */
   private readonly staleDeliveries = new WeakSet<Delivery>();
   private facts = UNKNOWN;
   private staleCount = 0;
@@ -82,13 +81,13 @@ export class Settler {
     this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
   }
 
-  /** Called before the consumer starts. @throws MissingQueueError where the queues are missing and may not be declared */
+  /** Called before the consumer starts. @throws MissingQueueError if the queues are missing and may not be declared */
   async prepare(): Promise<void> {
     this.facts = await this.detour.prepare();
   }
 
   /**
-   * Makes the context for a handler. Only the settler knows the attempts of messages that wait in the process.
+   * Creates the context for a handler. Only the settler knows the attempts of messages that wait in the process.
    *
    * @param trace see {@link traceOf}
    */
@@ -99,14 +98,14 @@ export class Settler {
     return context;
   }
 
-  /** @internal One attempt at a message, for those who trace it; undefined if nobody does. */
+  /** @internal The trace of one attempt at a message; undefined without subscribers. */
   traceOf(delivery: Delivery): TracedProcess | undefined {
     if (!tracing.process.hasSubscribers) return undefined;
     const { name: handler, queue } = this.consumer;
     return new TracedProcess(queue, [delivery], { handler, attempt: (this.stateBefore(delivery)?.failed ?? 0) + 1 });
   }
 
-  /** @internal The same for a batch. */
+  /** @internal The trace of one attempt at a batch; undefined without subscribers. */
   traceBatch(items: readonly { readonly context: AmqpContext }[]): TracedProcess | undefined {
     if (!tracing.process.hasSubscribers) return undefined;
     const { name: handler, queue } = this.consumer;
@@ -136,7 +135,7 @@ export class Settler {
   /**
    * Calls the handler and waits for it within the consumer's `timeout`.
    *
-   * @throws HandlerTimeoutError, or what the handler throws
+   * @throws HandlerTimeoutError, or the handler's error
    */
   async inTime<T>(work: Work, handler: () => Promise<T>): Promise<T> {
     this.handlings.begin(work);
@@ -148,8 +147,8 @@ export class Settler {
   }
 
   /**
-   * Carries out what the table says. Never rejects. Resolves when the message is settled, or when it waits for its time
-   * in the process; a message that the handler has settled itself is left alone, and so is one that is stale.
+   * Settles the message by its outcome. Never rejects. Resolves when the message is settled, or waits for its retry in
+   * the process. Ignores a message that the handler has settled, and a stale one.
    */
   settle(delivery: Delivery, outcome: Outcome): Promise<void> {
     if (this.isStale(delivery)) return SETTLED;
@@ -158,37 +157,43 @@ export class Settler {
     return SETTLED;
   }
 
-  /** The message was delivered without its body, which is over the connection's `maxMessageSize`. Never rejects. */
+  /**
+   * Settles a message that was delivered without its body, since it exceeds the connection's `maxMessageSize`. Never
+   * rejects.
+   */
   async settleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {
     await this.refuse(delivery, failureOf(new MessageTooLargeError(size, limit), { refused: true }));
   }
 
-  /** Its channel was lost while it was handled: what its handler comes to does not count. */
+  /**
+   * Returns true if the channel of the delivery was lost while it was handled, so that the outcome of its handler does
+   * not count.
+   */
   isStale(delivery: Delivery): boolean {
     return this.staleCount > 0 && this.staleDeliveries.has(delivery);
   }
 
-  /** Channels that were lost since the start: what came on one of them, and has not begun yet, must not begin. */
+  /** Number of channels that were lost since the start. A delivery of a lost channel must not start. */
   get losses(): number {
     return this.lossCount;
   }
 
-  /** Messages that became stale since the start. */
+  /** Number of messages that became stale since the start. */
   get stale(): number {
     return this.staleCount;
   }
 
-  /** Messages that failed and cannot leave their queue yet. */
+  /** Failed messages that cannot leave their queue yet. */
   get held(): readonly Delivery[] {
     return this.departures.held;
   }
 
-  /** Messages that wait in the process for their retry. */
+  /** Number of messages that wait in the process for their retry. */
   get retrying(): number {
     return this.waiting.count;
   }
 
-  /** Handlers that have been running for a minute and longer; undefined when there are none. */
+  /** Handlers that have run for a minute or longer; undefined if there are none. */
   get slow(): SlowHandlers | undefined {
     return this.handlings.slow;
   }
@@ -199,9 +204,9 @@ export class Settler {
   }
 
   /**
-   * The channel was lost: the broker delivers again what waits here and what is being handled.
+   * Called when the channel is lost. The broker delivers waiting messages, and those being handled, again.
    *
-   * @param reason undefined when it was closed after the grace period of a stop
+   * @param reason undefined if the channel was closed after the grace period of a stop
    */
   abandon(reason?: Error): void {
     this.lossCount++;
@@ -220,7 +225,7 @@ export class Settler {
     this.log.stale(contexts, error);
   }
 
-  /** The consumer is paused, or stops: what waits here goes back at once. */
+  /** Called when the consumer is paused or stops. Requeues waiting messages at once. */
   release(): void {
     for (const delivery of this.waiting.end()) this.requeue(delivery);
     this.departures.end('given-back');
@@ -240,7 +245,7 @@ export class Settler {
       ? { kind: 'settled' }
       : decide(outcome, attempt, this.policy, this.facts.deliveryLimit - deliveriesBefore(delivery));
     const report = { delivery, outcome, attempt, reason, decision };
-    // Nothing may be held for a channel that is gone: nobody would end it.
+    // Nothing may be held for a lost channel, since nobody would end the hold.
     if (delivery.stale) return this.log.failure({ ...report, decision: { kind: 'requeue' } }, NOT_LEFT.lost);
     const leaves = decision.kind === 'park' || (decision.kind === 'retry' && this.policy.place === 'broker');
     if (leaves) return this.depart(report, state);
@@ -248,7 +253,7 @@ export class Settler {
     this.log.failure(report, describeDecision(decision, this.consumer.queue));
   }
 
-  /** Carries out a decision by which the message does not leave for another queue. */
+  /** Carries out a decision that does not move the message to another queue. */
   private carryOut(delivery: Delivery, decision: Decision, state: RetryState, { error }: Failure): void {
     switch (decision.kind) {
       case 'discard':
@@ -267,7 +272,7 @@ export class Settler {
     }
   }
 
-  /** Has a copy of the message published to its delay or parked queue; then the message itself is acknowledged. */
+  /** Publishes a copy of the message to its delay or parked queue, then acknowledges the message. */
   private async depart(first: FailureReport, state: RetryState): Promise<void> {
     const { delivery, outcome } = first;
     let report = first;
@@ -302,9 +307,9 @@ export class Settler {
     await this.departures.begin(departure);
   }
 
-  /** Its copy is in another queue. */
+  /** Called when the copy is in another queue. */
   private leave(delivery: Delivery, { error }: Failure): void {
-    // The copy lacks the body: a dead-letter exchange of the queue, where it has one, gets the whole message.
+    // The copy lacks the body, so the queue's dead-letter exchange, if there is one, gets the whole message.
     if (error instanceof MessageTooLargeError) this.reject(delivery);
     else this.finish(delivery);
   }
@@ -314,12 +319,12 @@ export class Settler {
   }
 
   private reject(delivery: Delivery): void {
-    // A stream has no dead letters, and RabbitMQ takes a reject for "go on".
+    // A stream has no dead letters, and RabbitMQ treats a reject like an ack.
     if (!delivery.settled) delivery.reject({ requeue: false });
   }
 
   private requeue(delivery: Delivery): void {
-    // To a stream nothing goes back: what is unsettled comes again with the next consumer.
+    // A stream takes no message back. The next consumer gets unsettled messages again.
     if (!delivery.settled && this.policy.place !== 'stream') delivery.nack({ requeue: true });
   }
 
@@ -328,7 +333,7 @@ export class Settler {
     this.waiting.add(delivery, delay, () => this.handleAgain(delivery));
   }
 
-  /** A delivery whose consumer is gone would stay unsettled as long as its channel lives: so it goes back. */
+  /** Without a consumer the delivery would stay unsettled as long as its channel lives, so it is requeued. */
   private handleAgain(delivery: Delivery): void {
     if (!delivery.settled && !this.consumer.redeliver(delivery)) this.requeue(delivery);
   }

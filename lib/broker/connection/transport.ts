@@ -9,30 +9,33 @@ import type { Turns, Work } from '../control/turns.js';
 /** Above this, a connection gets no deliveries and is not read from until its socket has taken more. In bytes. */
 const HIGH_WATER = 1024 * 1024;
 
-/** Clients that take frame_max for the size of a payload send so much more (rabbitmq-client 5); RabbitMQ lets them. In bytes. */
+/**
+ * Bytes by which a frame may exceed frame_max: some clients take frame_max for the size of a payload (rabbitmq-client
+ * 5), and RabbitMQ accepts that.
+ */
 const FRAME_TOLERANCE = FRAME_OVERHEAD;
 
-/** Time in ms that a client has to end its side after the last bytes were sent. */
+/** Time in ms for a client to end its side after the last bytes were sent. */
 const LINGER = 1_000;
 
-/** A reason for which nothing is read from a client: see `Transport.hold()`. */
+/** A reason not to read from a client; see `Transport.hold()`. */
 type Hold = 'blocked' | 'congested' | 'stalled' | 'turn';
 
 /** The receiver of a transport's events. */
 export interface TransportHandler extends FrameHandler {
-  /** The first eight bytes: the protocol header. False: not AMQP 0-9-1. */
+  /** Called with the first eight bytes, the protocol header. Returns false if it is not AMQP 0-9-1. */
   onProtocolHeader(header: Buffer): boolean;
-  /** Reading threw: what came is not AMQP. */
+  /** Called when the received bytes are not AMQP. */
   onMalformed(error: unknown): void;
-  /** There is room on the socket again. */
+  /** Called when the socket has room again. */
   onRoom(): void;
   /** The socket is gone. Called once. */
   onEnd(reason: string): void;
 }
 
 /**
- * One client's socket, or any stream in its place: frames in, frames out, one write a tick. What a client does not read is bounded by not giving it
- * more, and by not reading what it sends.
+ * The socket of one client, or another stream. It reads frames and writes frames, with one write a tick. The bytes that
+ * a client does not read are bounded: the client gets no more deliveries and is not read from.
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
@@ -47,9 +50,9 @@ export class Transport {
   private bytesInWrite = 0;
   private dead = false;
   private cancelLinger: () => void = () => {};
-  /** The reasons for which nothing is read. Reading goes on when none is left. */
+  /** The reasons not to read. Reading continues when none is left. */
   private readonly holds = new Set<Hold>();
-  /** Bytes that were seen in the stream of a client that is not read from. */
+  /** Bytes that were seen in the stream while the client is not read from. */
   private waiting = 0;
   /** The time at which the socket last took a write, by the clock's `now()`. */
   private lastTaken = -Infinity;
@@ -61,7 +64,7 @@ export class Transport {
   /** Chunks that arrived and are not read yet, since the broker does other work first. */
   private unread: Buffer[] = [];
   private waitsForTurn = false;
-  /** For what was read last: what comes behind it waits until it is done. */
+  /** Work for the last frame. Later frames wait until it is done. */
   private work: Work | undefined;
   /** The reason for the loss of the socket, while chunks that arrived before it are still to be read. */
   private lost: string | undefined;
@@ -77,7 +80,7 @@ export class Transport {
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error) => this.lose(error.message));
     socket.on('end', () => {
-      // After `finish` or `leave` this is all that was waited for.
+      // After `finish` or `leave` the transport waits only for this.
       if (this.dead) socket.destroy();
       else this.lose('the client closed the socket');
     });
@@ -87,7 +90,7 @@ export class Transport {
     });
   }
 
-  /** The client does not keep up with what it is sent. */
+  /** True if the client does not read what it is sent. */
   get congested(): boolean {
     return this.writer.pendingBytes + this.bytesInWrite > HIGH_WATER;
   }
@@ -115,12 +118,14 @@ export class Transport {
     this.socket.resume();
   }
 
-  /** Nothing is read now, for another reason than that the client does not take what it is sent. */
+  /** True if the client is not read from for another reason than a full socket. */
   get heldOnPurpose(): boolean {
     return this.holds.size > (this.holds.has('congested') ? 1 : 0);
   }
 
-  /** Looks for a sign of life of a client that is not read from: more bytes wait in its stream, or it has taken some. */
+  /**
+   * Checks for a sign of life of a client that is not read from: more bytes wait in its stream, or it has taken some.
+   */
   lookForLife(): void {
     const { readableLength } = this.socket;
     if (readableLength !== this.waiting) this.lastReceived = this.clock.now();
@@ -128,7 +133,7 @@ export class Transport {
     this.waiting = readableLength;
   }
 
-  /** Neither reads nor writes, as a dead peer; until it is switched off. */
+  /** Neither reads nor writes, like a dead peer, until it is switched off. */
   setStalled(stalled: boolean): void {
     this.stalled = stalled;
     if (stalled) return this.hold('stalled');
@@ -141,21 +146,21 @@ export class Transport {
     this.delay = ms;
   }
 
-  /** So many pieces of work were done for it. */
+  /** Counts pieces of work that were done for this connection. */
   spend(pieces: number): void {
     this.turns.spend(pieces);
   }
 
   /**
-   * Does work for what was just read. What this turn has no room for is done in the turns that follow, also when the socket
-   * is gone meanwhile; nothing more is read until it is done. @throws what the work throws in this turn
+   * Does the work for the last frame. Work for which this turn has no room is done in later turns, even if the socket
+   * is gone meanwhile. No frame is read until the work is done. @throws the error of the work in this turn
    */
   carryOut(work: Work): void {
     this.work = work;
     this.workOn(work);
   }
 
-  /** Runs `task` right before the next flush; what it appends goes out with it. */
+  /** Calls `task` right before the next flush, which includes the bytes that the task appends. */
   atFlush(task: () => void): void {
     this.beforeFlush.push(task);
     this.planFlush();
@@ -166,7 +171,7 @@ export class Transport {
     if (!this.dead && this.writesUnderWay === 0 && !this.stalled) this.writeOut();
   }
 
-  /** Also behind a write that is under way: what comes last must not be left behind. */
+  /** Also during a pending write, so that the last bytes are not lost. */
   private writeOut(tail?: Uint8Array): void {
     if (this.beforeFlush.length > 0) {
       const tasks = this.beforeFlush;
@@ -198,7 +203,10 @@ export class Transport {
     if (last > 0) this.socket.uncork();
   }
 
-  /** Writes what has gathered, then ends it (FIN); the handler hears of it at once. @param tail bytes behind all that */
+  /**
+   * Writes the gathered bytes, then ends the socket (FIN). The handler is called at once. @param tail bytes to write
+   * after the gathered ones
+   */
   finish(reason: string, tail?: Uint8Array): void {
     if (this.dead) return;
     if (!this.stalled) this.writeOut(tail);
@@ -206,13 +214,13 @@ export class Transport {
     this.end(reason, 'linger');
   }
 
-  /** Writes what has gathered, and leaves the end to the client, as RabbitMQ does; the handler hears of it at once. */
+  /** Writes the gathered bytes and lets the client end the socket, as RabbitMQ does. The handler is called at once. */
   leave(reason: string): void {
     if (!this.dead && !this.stalled) this.writeOut();
     this.end(reason, 'linger');
   }
 
-  /** Ends it at once: with a FIN, or with a reset. */
+  /** Ends the socket at once, with a FIN or a reset. */
   destroy(reason: string, how: 'end' | 'reset' = 'end'): void {
     if (this.dead) return;
     if (how === 'reset') resetSocket(this.socket);
@@ -222,7 +230,7 @@ export class Transport {
   private receive(chunk: Buffer): void {
     this.lastReceived = this.clock.now();
     if (this.delay === 0 && this.delayed.length === 0) return this.read(chunk);
-    // In order, whatever becomes of the delay meanwhile.
+    // In order, even if the delay changes meanwhile.
     this.delayed.push({ due: this.clock.now() + this.delay, chunk });
     if (this.delayed.length === 1) this.readLater();
   }
@@ -241,7 +249,7 @@ export class Transport {
     if (!this.waitsForTurn) this.readOn();
   }
 
-  /** Until nothing is left, or this turn has done its part. */
+  /** Until nothing is left or this turn has no room. */
   private readOn(): void {
     this.waitsForTurn = false;
     while (this.work || (!this.dead && this.unread.length > 0)) {

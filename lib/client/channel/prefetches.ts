@@ -2,11 +2,11 @@ import type { MethodArguments } from '../../protocol/types.js';
 import { ConnectionError } from '../errors.js';
 import { isRefusalOf } from '../refusal.js';
 
-/** The arguments of a basic.qos that the user asks for; that of a consumer with a prefetch of its own is none. */
+/** The arguments of a user's basic.qos. A basic.qos for a consumer with its own prefetch does not count. */
 export class AskedPrefetch implements MethodArguments<'basic.qos'> {
   readonly prefetchSize = 0;
 
-  /** @param prefetchCount 0 for no limit. @param global for the channel as a whole, else for each consumer that follows */
+  /** @param prefetchCount 0 for no limit. @param global true for the whole channel, else for each later consumer */
   constructor(
     readonly prefetchCount: number,
     readonly global = false,
@@ -14,20 +14,23 @@ export class AskedPrefetch implements MethodArguments<'basic.qos'> {
 }
 
 /**
- * The prefetches that the user asked for on one channel. The last one of each scope counts from the moment it is sent: the
- * broker applies it to whatever is sent behind it, whether or not anybody waits for the answer. One that the broker refuses
- * counts no more, and the one before it does.
+ * The user's prefetches on one channel. The last one of each scope counts as soon as it is sent, since the broker
+ * applies it to all later methods, even if nobody waits for the answer. A prefetch that the broker refuses does not
+ * count any more, and the one before it does.
  */
 export class Prefetches {
   /** Oldest first. */
   private asked: AskedPrefetch[] = [];
 
-  /** Counts from here on. */
+  /** Records a prefetch that is being sent. */
   add(ask: AskedPrefetch): void {
     this.asked.push(ask);
   }
 
-  /** Has the record follow the broker. @param call basic.qos with this prefetch @throws what the call rejects with */
+  /**
+   * Updates the record with the broker's answer. @param call the basic.qos with this prefetch @throws the error of the
+   * call
+   */
   async follow(ask: AskedPrefetch, call: Promise<unknown>): Promise<void> {
     try {
       await call;
@@ -38,25 +41,28 @@ export class Prefetches {
     }
   }
 
-  /** The broker agreed: nothing asked before counts again. */
+  /** Called when the broker has agreed. Earlier prefetches of the scope never count again. */
   private agreed(ask: AskedPrefetch): void {
     const at = this.asked.indexOf(ask);
     this.asked = this.asked.filter(({ global }, index) => index >= at || global !== ask.global);
   }
 
-  /** Its call failed. @param error any but the broker's refusal leaves open what the broker did, and changes nothing */
+  /**
+   * Called when the call has failed. @param error an error other than the broker's refusal changes nothing, since the
+   * broker may have applied the prefetch
+   */
   private failed(ask: AskedPrefetch, error: unknown): void {
-    // RabbitMQ 4 closes the connection on a global one.
+    // RabbitMQ 4 closes the connection on a global prefetch.
     const costTheConnection = error instanceof ConnectionError && error.method === 'basic.qos';
     if (costTheConnection || isRefusalOf('basic.qos', error)) this.asked = this.asked.filter((other) => other !== ask);
   }
 
-  /** Of consumers without a prefetch of their own; 0 for no limit. */
+  /** The prefetch of consumers without one of their own; 0 for no limit. */
   get ofConsumers(): number {
     return this.last(false)?.prefetchCount ?? 0;
   }
 
-  /** One for each scope that was asked for: what a channel that opens anew is to have. */
+  /** Returns the last prefetch of each scope, for a channel that opens anew. */
   get latest(): readonly AskedPrefetch[] {
     return [this.last(false), this.last(true)].filter((ask) => ask !== undefined);
   }

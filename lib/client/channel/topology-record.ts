@@ -8,7 +8,7 @@ export interface ExchangeDeclareOptions {
   readonly passive?: boolean;
   /** Survives a restart of the broker. Default true. */
   readonly durable?: boolean;
-  /** Deleted with its last binding. Default false. */
+  /** The exchange is deleted with its last binding. Default false. */
   readonly autoDelete?: boolean;
   /** Only exchange bindings reach the exchange, no publish does. Default false. */
   readonly internal?: boolean;
@@ -21,29 +21,29 @@ export interface QueueDeclareOptions {
   readonly passive?: boolean;
   /** Survives a restart of the broker. Default true, but false for exclusive queues. */
   readonly durable?: boolean;
-  /** For this connection only, and deleted with it. Default false. */
+  /** Only this connection can use the queue, and the queue is deleted with it. Default false. */
   readonly exclusive?: boolean;
-  /** Deleted with its last consumer. Default false. */
+  /** The queue is deleted with its last consumer. Default false. */
   readonly autoDelete?: boolean;
   /** `x-queue-type`, `x-message-ttl`, `x-dead-letter-exchange`, … */
   readonly arguments?: FieldTable;
 }
 
-/** Carries a record out again. */
+/** Carries out the declarations of a record again. */
 export interface TopologyActions {
   declareExchange(name: string, type: string, options: ExchangeDeclareOptions): Promise<void>;
-  /** Resolves with the queue: under a new name, where the broker names it. */
+  /** Resolves with the queue, which has a new name if the broker chooses it. */
   declareQueue(name: string, options: QueueDeclareOptions): Promise<DeclaredAgain>;
-  /** The queue of this name, where it is there and ours to use. */
+  /** Resolves if the queue exists and can be used. */
   findQueue(name: string): Promise<DeclaredAgain | undefined>;
   bind(binding: Binding): Promise<void>;
-  /** Another connection holds the queue: it could not be declared, and nothing can be bound to it. */
+  /** Returns true if another connection owns the queue, so that it can be neither declared nor bound. */
   isLocked(queue: string): boolean;
-  /** The broker has given a queue, known by `queue`, a new name. */
+  /** The broker has given a new name to the queue that is known as `queue`. */
   renamed(queue: string, name: string): void;
-  /** An entity is there. `queue`: its name, where it is a queue. */
+  /** An entity exists now. `queue` is its name if it is a queue. */
   succeeded(entity: string, queue?: string): void;
-  /** An entity could not be restored; the others are tried all the same. */
+  /** An entity could not be restored. The others are still tried. */
   failed(entity: string, error: unknown, queue?: string): void;
 }
 
@@ -55,7 +55,7 @@ export interface DeclaredAgain {
 
 interface RecordedQueue {
   readonly options: QueueDeclareOptions;
-  /** The broker names it, anew each time. */
+  /** True if the broker chooses the name at each declaration. */
   readonly serverNamed: boolean;
 }
 
@@ -80,27 +80,27 @@ export class TopologyRecord {
   private readonly consumers = new Map<string, Set<object>>();
   private readonly deletions = new Map<string, Promise<boolean>>();
   private readonly declarations = new Map<string, Promise<unknown>>();
-  /** Restores of one queue take turns: each would have the broker give it a name. */
+  /** Restores of one queue take turns, since each of them could let the broker choose a name. */
   private readonly turns = new Map<string, Promise<unknown>>();
-  /** Auto-delete queues that were declared again for consumers of which none has come back yet. */
+  /** Auto-delete queues that were declared again and whose consumers are not restored yet. */
   private readonly unconsumed = new Set<string>();
 
-  /** @param discard has the broker delete a queue that it has and that is not on record, if nobody uses it */
+  /** @param discard has the broker delete an unused queue that is not on record */
   constructor(private readonly discard: (queue: string) => void = () => {}) {}
 
-  /** Entries of every kind. */
+  /** The number of all entries. */
   get size(): number {
     const { exchanges, queues, bindings, names, consumers, deletions, declarations, turns, unconsumed } = this;
     const all = [exchanges, queues, bindings, names, consumers, deletions, declarations, turns, unconsumed];
     return all.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Returns the name that the queue has at the broker now. */
+  /** Returns the present name of the queue at the broker. */
   resolve(queue: string): string {
     return this.names.resolve(queue);
   }
 
-  /** The name under which the user knows a queue that the broker has named. */
+  /** Returns the name under which the user knows a server-named queue. */
   knownAs(queue: string): string {
     return this.names.knownAs(queue);
   }
@@ -109,7 +109,7 @@ export class TopologyRecord {
     this.exchanges.set(name, { type, options });
   }
 
-  /** @param named.serverNamed the broker has chosen the name just now; one that is on record stays what it is */
+  /** @param named.serverNamed true if the broker has chosen the name just now; a recorded queue keeps its kind */
   addQueue(name: string, options: QueueDeclareOptions, { serverNamed = false } = {}): void {
     const known = this.knownAs(name);
     this.queues.set(known, { options, serverNamed: serverNamed || this.queues.get(known)?.serverNamed === true });
@@ -133,7 +133,7 @@ export class TopologyRecord {
     const known = this.knownAs(name);
     this.queues.delete(known);
     this.names.forget(known);
-    // They were consumers of this queue, and not of another that may take its name.
+    // They were consumers of this queue, not of a later queue of the same name.
     this.consumers.delete(known);
     this.unconsumed.delete(known);
     this.removeBindingsTo('queue', known);
@@ -143,7 +143,7 @@ export class TopologyRecord {
     return this.queues.has(this.knownAs(name));
   }
 
-  /** The broker has it registered; again after a restore. */
+  /** Records that the broker has registered the consumer, also after a restore. */
   consumerStarted(queue: string, consumer: object): void {
     const known = this.knownAs(queue);
     const consumers = this.consumers.get(known) ?? new Set();
@@ -151,7 +151,7 @@ export class TopologyRecord {
     this.unconsumed.delete(known);
   }
 
-  /** It is over, and does not come back. One that never began is none. */
+  /** Records the end of a consumer. A consumer that was never registered does not count. */
   consumerEnded(queue: string, consumer: object): void {
     const known = this.knownAs(queue);
     const consumers = this.consumers.get(known);
@@ -160,11 +160,15 @@ export class TopologyRecord {
     if (this.queues.get(known)?.options.autoDelete !== true) return;
     const [current, left] = [this.resolve(known), this.unconsumed.has(known)];
     this.removeQueue(known);
-    // The broker deletes it with a consumer that it has had; this one it has not had since the queue was declared again.
+    // The broker deletes an auto-delete queue with a consumer that was registered. This consumer was not registered
+    // since the queue was declared again.
     if (left) this.discard(current);
   }
 
-  /** queue.declare of the user's is under way. @param declaration settles with the broker's answer, or the loss of it; not with a deadline */
+  /**
+   * Records that the user's queue.declare is pending. @param declaration settles with the broker's answer or its loss,
+   * not with a deadline
+   */
   declaringQueue(queue: string, declaration: Promise<unknown>): void {
     const known = this.knownAs(queue);
     const declared = Promise.allSettled([this.declarations.get(known), declaration]);
@@ -174,13 +178,16 @@ export class TopologyRecord {
     });
   }
 
-  /** Resolves once the user declares this queue no more. */
+  /** Resolves when no declaration of this queue by the user is pending. */
   async declarationsOf(queue: string): Promise<void> {
     const known = this.knownAs(queue);
     while (this.declarations.has(known)) await this.declarations.get(known);
   }
 
-  /** queue.delete is under way. @param deletion settles with the broker's answer, or the loss of it; not with a deadline */
+  /**
+   * Records that queue.delete is pending. @param deletion settles with the broker's answer or its loss, not with a
+   * deadline
+   */
   deletingQueue(queue: string, deletion: Promise<unknown>): void {
     const known = this.knownAs(queue);
     const before = this.deletions.get(known);
@@ -194,7 +201,7 @@ export class TopologyRecord {
     });
   }
 
-  /** Resolves to true if the deletion of the queue that is under way succeeds. Undefined when none is. */
+  /** Resolves to true if the pending deletion of the queue succeeds. Undefined if none is pending. */
   deletionOf(queue: string): Promise<boolean> | undefined {
     return this.deletions.get(this.knownAs(queue));
   }
@@ -223,7 +230,8 @@ export class TopologyRecord {
       }
     };
     gather('queue', name);
-    // First: an auto-delete exchange may go with the queue that is there still, of the connection of before.
+    // First, since an auto-delete exchange may be deleted together with a queue of the former connection that still
+    // exists.
     await this.replayQueue(actions, name);
     for (const exchange of exchanges) await this.replayExchange(actions, exchange);
     for (const binding of bindings) await this.replayBinding(actions, binding);
@@ -254,10 +262,10 @@ export class TopologyRecord {
       actions,
       `queue '${name}'`,
       async () => {
-        // A name that the broker gave cannot be declared, only asked for: the queue may have outlived the loss.
+        // A name that the broker has chosen cannot be declared, only checked: the queue may have survived the loss.
         const there = queue.serverNamed ? await actions.findQueue(this.resolve(name)) : undefined;
         const declared = there ?? (await this.declareAgain(actions, name, queue));
-        // Its last consumer has ended meanwhile, or it was deleted.
+        // The last consumer of the queue has ended meanwhile, or the queue was deleted.
         if (!this.queues.has(name)) return this.discard(declared.queue);
         const unconsumed =
           queue.options.autoDelete === true && declared.consumerCount === 0 && this.consumers.has(name);
@@ -268,7 +276,7 @@ export class TopologyRecord {
     );
   }
 
-  /** A queue whose declaration has no answer may be there: it is marked, or discarded, as one whose declaration has. */
+  /** A queue may exist although its declaration got no answer. It is marked or discarded like an answered one. */
   private async declareAgain(
     actions: TopologyActions,
     name: string,
@@ -277,7 +285,7 @@ export class TopologyRecord {
     try {
       return await actions.declareQueue(serverNamed ? '' : name, options);
     } catch (error) {
-      // Nobody knows the name that the broker has given.
+      // The name that the broker has chosen is unknown.
       if (serverNamed || !mayBeDone(error)) throw error;
       if (!this.queues.has(name)) this.discard(name);
       else if (options.autoDelete === true && this.consumers.has(name)) this.unconsumed.add(name);
@@ -288,7 +296,7 @@ export class TopologyRecord {
   private async replayBinding(actions: TopologyActions, binding: Binding): Promise<void> {
     if (!this.bindings.has(binding)) return;
     const { kind, destination, source } = binding;
-    // It comes back with its queue.
+    // The binding is restored with its queue.
     if (kind === 'queue' && actions.isLocked(destination)) return;
     const current = kind === 'queue' ? { ...binding, destination: this.resolve(destination) } : binding;
     await attempt(actions, `binding of ${kind} '${destination}' to exchange '${source}'`, () => actions.bind(current));
@@ -310,7 +318,7 @@ export class TopologyRecord {
   }
 }
 
-/** Tells whether the broker may have carried out what has failed so. */
+/** Returns true if the broker may have carried out a call that failed with this error. */
 function mayBeDone(error: unknown): boolean {
   if ((error as { readonly outcome?: unknown }).outcome === 'not-sent') return false;
   return error instanceof ConnectionError || error instanceof ChannelClosedError || error instanceof TimeoutError;

@@ -1,7 +1,7 @@
 import { begin, fail, succeed, tracing, type BrokerPeer } from '../tracing.js';
 import type { Delivery } from './delivery.js';
 
-/** @internal In consume options: the handler traces its calls itself, see {@link TracedProcess}. */
+/** @internal In consume options: true if the handler traces its calls itself, see {@link TracedProcess}. */
 export const TRACES_ITSELF: unique symbol = Symbol('tracesItself');
 
 export function tracesItself(options: object): boolean {
@@ -10,9 +10,9 @@ export function tracesItself(options: object): boolean {
 
 /** The message of `tracing:nest-amqp:process:*`: one handler call, which is one attempt at its messages. */
 export interface ProcessTrace {
-  /** The queue, as it was given to the consumer. */
+  /** The name of the queue that was given to `basicConsume`. */
   readonly queue: string;
-  /** The messages; one unless it is a batch. */
+  /** The messages: one, or those of a batch. */
   readonly deliveries: readonly Delivery[];
   readonly batch: boolean;
   /** The handler of the Nest layer, such as `BillingConsumer.onOrder`. */
@@ -23,7 +23,9 @@ export interface ProcessTrace {
   readonly pattern: string | undefined;
   /** The broker that the messages came from. */
   readonly peer: BrokerPeer | undefined;
-  /** What the handler threw; `HandlerTimeoutError` after its deadline, `StaleDeliveryError` after the loss of its channel. */
+  /**
+   * The handler's error; `HandlerTimeoutError` after its deadline, `StaleDeliveryError` after the loss of its channel.
+   */
   readonly error?: unknown;
   /**
    * Runs the handler, and the settlement after it, inside `run`; only in `start`. For context that does not live in an
@@ -41,7 +43,7 @@ export interface ProcessDetails {
   readonly attempt?: number | undefined;
 }
 
-/** A handler call that somebody traces. */
+/** A traced handler call. */
 export class TracedProcess implements ProcessTrace {
   readonly batch: boolean;
   readonly handler: string | undefined;
@@ -70,19 +72,19 @@ export class TracedProcess implements ProcessTrace {
     this.around = (work) => inner(() => run(work));
   }
 
-  /** Begins it. {@link succeed} or {@link fail} report its outcome, before or after the work has ended. */
+  /** Starts the call. {@link succeed} or {@link fail} report its outcome, before or after the work has ended. */
   run<T>(work: () => T): T {
     return begin(tracing.process, this, () => this.around(work));
   }
 
-  /** The handler is done. Only the first outcome counts. */
+  /** Reports that the handler is done. Only the first outcome counts. */
   succeed(): void {
     if (this.over) return;
     this.over = true;
     succeed(tracing.process, this);
   }
 
-  /** The handler failed. Only the first outcome counts. */
+  /** Reports that the handler has failed. Only the first outcome counts. */
   fail(error: unknown): void {
     if (this.over) return;
     this.over = true;

@@ -7,26 +7,26 @@ import { Link } from './link.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { addressOf, type Endpoint } from './uri.js';
 
-/** Deadline over the search for brokers, and for each over DNS, TCP, TLS and handshake, in ms. */
+/** Deadline in ms for finding the brokers, and for DNS, TCP, TLS and handshake of each. */
 const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
-/** ms that a host has to complete its handshake alone; then the next is tried beside it. */
+/** Time in ms for a host to complete its handshake alone. After it, the next host is tried in parallel. */
 const HEAD_START = 1_000;
 
-/** The host that a connection was on. */
+/** The host of a former connection. */
 export interface Former {
   readonly endpoint: Endpoint;
-  /** `first`: it was good; `last`: it had stopped answering. */
+  /** `first` if the host was good, `last` if it had stopped answering. */
   readonly turn: 'first' | 'last';
 }
 
 /**
- * Finds a broker: one round over all hosts, in random order, each with its own deadline. The next is tried when one fails,
- * and after a second beside one that has not answered; the first to complete its handshake is taken (RFC 8305, "happy
- * eyeballs", with the AMQP handshake in place of TCP's).
+ * Finds a broker in one round over all hosts, in random order, each with its own deadline. The next host is tried when
+ * one fails, and in parallel to one that has not answered for a second. The first host to complete its handshake is
+ * used (RFC 8305, "happy eyeballs", with the AMQP handshake in place of TCP's).
  *
- * @param stop ends it, with the signal's reason
- * @param former where it was before
+ * @param stop ends the round with the signal's reason
+ * @param former the host of the former connection
  * @throws the error of the host that failed last
  */
 export function connectToAny(options: ResolvedOptions, stop: AbortSignal, former?: Former): Promise<Link> {
@@ -70,7 +70,7 @@ async function oneRound(options: ResolvedOptions, stop: AbortSignal, former: For
       (error: unknown) => {
         running--;
         if (settled) return;
-        // What is wrong with the options is wrong for every host.
+        // An error of the options concerns every host.
         const last = running === 0 && next >= endpoints.length;
         if (stop.aborted || last || error instanceof ConfigurationError) settle(() => reject(error));
         else tryNext();
@@ -81,7 +81,7 @@ async function oneRound(options: ResolvedOptions, stop: AbortSignal, former: For
   return promise;
 }
 
-/** The resolver is somebody else's code: it may take for ever. */
+/** The resolver is user code and may take for ever. */
 function findEndpoints(options: ResolvedOptions, stop: AbortSignal): Promise<Endpoint[]> {
   const { clock, random, urls, connectTimeout: timeout = DEFAULT_CONNECT_TIMEOUT } = options;
   const late = `urls: the function did not find any broker within ${timeout} ms`;

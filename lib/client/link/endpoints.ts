@@ -4,7 +4,7 @@ import { foreignError } from '../foreign-error.js';
 import type { Urls } from './connection-options.js';
 import { parseUri, type Endpoint } from './uri.js';
 
-/** The brokers to try, in random order: clients that all begin with the first would all hang on the first. */
+/** Returns the brokers in random order, since clients that all start with the first one would all connect to it. */
 export async function resolveEndpoints(urls: Urls, random: Pick<Random, 'next'> = systemRandom): Promise<Endpoint[]> {
   const given = typeof urls === 'function' ? await found(urls) : urls;
   if (typeof given !== 'string' && !Array.isArray(given)) {

@@ -25,24 +25,24 @@ import { openTransport, type Transport, type TransportHandler } from './transpor
 import { addressOf, type Endpoint } from './uri.js';
 import { recognisePeer, recogniseTlsFailure } from './wrong-port.js';
 
-/** One channel's end of a link. */
+/** A receiver of one channel's frames. */
 export interface FrameReceiver {
   onMethod(buffer: Buffer, start: number, end: number): void;
   onHeader(buffer: Buffer, start: number, end: number, limit: number): void;
   onBody(buffer: Buffer, start: number, end: number): void;
-  /** A message has begun and is not whole yet. */
+  /** True while a message is incomplete. */
   readonly midContent: boolean;
-  /** The link is over. Channels hear of it from their connection. */
+  /** The link has ended. Channels hear of it from their connection. */
   onLinkGone?(): void;
 }
 
 /** The receiver of a link's events, once the link is open. */
 export interface LinkOwner extends InflowOwner {
   onControlMethod(method: Method): void;
-  /** Called once; the link is of no more use. */
+  /** Called once. The link cannot be used any more. */
   onLinkLost(error: ConnectionError): void;
   onRoom(): void;
-  /** The frames of one read were handed out. */
+  /** Called after the frames of one read were passed on. */
   onEvents(): void;
 }
 
@@ -55,7 +55,7 @@ export interface LinkOwner extends InflowOwner {
 export class Link implements TransportHandler {
   negotiated!: Negotiated;
   readonly peer: BrokerPeer;
-  /** The broker's reason, while it has blocked the connection. */
+  /** The reason why the broker has blocked the connection; undefined if it has not. */
   blocked: string | undefined;
   private transportOrNone: Transport | undefined;
   private readonly channels = new Map<number, FrameReceiver>();
@@ -81,10 +81,10 @@ export class Link implements TransportHandler {
   }
 
   /**
-   * Connects and shakes hands.
+   * Connects and carries out the handshake.
    *
-   * @param signal the deadline over all of it
-   * @throws ConnectionError of the fitting class, the socket's error as its cause
+   * @param signal the deadline of all steps
+   * @throws ConnectionError or a subclass, with the socket's error as its cause
    */
   static async open(endpoint: Endpoint, options: ResolvedOptions, signal: AbortSignal): Promise<Link> {
     const link = new Link(endpoint, options);
@@ -101,7 +101,7 @@ export class Link implements TransportHandler {
       const error = foreignError(thrown, 'the login');
       const noTls = endpoint.tls ? recogniseTlsFailure(error) : undefined;
       link.fail(noTls ? new UnexpectedPeerError(`${link.describe()}: ${noTls}`, { cause: error }) : error);
-      // A deadline or a caller that ended it is the reason, not what the end looked like on the way.
+      // If a deadline or the caller ended the attempt, that is the reason, not the resulting error of the socket.
       signal.throwIfAborted();
       throw error instanceof AmqpError ? error : link.failure;
     } finally {
@@ -117,21 +117,21 @@ export class Link implements TransportHandler {
     return this.failure === undefined;
   }
 
-  /** Is aborted when the link is over. */
+  /** Aborted when the link ends. */
   get ended(): AbortSignal {
     return this.ending.signal;
   }
 
-  /** From here on the owner hears of everything, what came since the handshake included. */
+  /** From here on the owner gets all events, including those since the handshake. */
   attach(owner: LinkOwner): void {
     const lost = this.failure;
     this.owner = owner;
     for (const method of this.early.splice(0)) owner.onControlMethod(method);
-    // A loss from here on is told when it happens: once, in either case.
+    // A later loss is reported when it happens; in both cases once.
     if (lost) owner.onLinkLost(lost);
   }
 
-  /** The next method on channel 0, during the handshake. */
+  /** Resolves with the next method on channel 0 during the handshake. */
   receive(): Promise<Method> {
     const method = this.early.shift();
     if (method) return Promise.resolve(method);
@@ -141,7 +141,7 @@ export class Link implements TransportHandler {
     });
   }
 
-  /** Waits for somebody else's promise, but not beyond the link's end. @throws what has ended it */
+  /** Waits for a foreign promise, but not beyond the link's end. @throws the error that has ended the link */
   async whileAlive<T>(promise: T | PromiseLike<T>): Promise<T> {
     return Promise.race([promise, this.over.promise]);
   }
@@ -150,7 +150,7 @@ export class Link implements TransportHandler {
     if (this.alive) this.transport.writer.method(channel, name, args);
   }
 
-  /** Settles what tune has negotiated on the write and read paths. */
+  /** Applies the negotiated values of tune to the write and read paths. */
   tune(frameMax: number, offered: number): void {
     this.transport.tune(frameMax, offered);
   }
@@ -167,20 +167,20 @@ export class Link implements TransportHandler {
     this.heartbeat?.tick(rate);
   }
 
-  /** Ends it: flushes what has gathered, then closes the socket. */
+  /** Ends the link: flushes the gathered bytes, then closes the socket. */
   finish(error: ConnectionError): void {
-    // First: a socket of somebody's own may end within the call, which is not why the link does.
+    // First, since a custom socket may end within the call, and that is not the reason for the link's end.
     this.fail(error, 'kept');
     this.transport.finish();
   }
 
-  /** Ends it in order, though nobody has used it. @param why for the broker's log */
+  /** Ends an unused link with connection.close. @param why for the broker's log */
   leave(why: string): void {
     this.send(0, 'connection.close', { replyCode: 200, replyText: why, classId: 0, methodId: 0 });
     this.finish(new ConnectionClosedError(why));
   }
 
-  /** Ends it at once. @param socket what becomes of it */
+  /** Ends the link at once. @param socket how the socket ends */
   fail(error: Error, socket: 'destroyed' | 'kept' = 'destroyed'): void {
     if (this.failure) return;
     this.failure =
@@ -196,7 +196,7 @@ export class Link implements TransportHandler {
     this.owner?.onLinkLost(this.failure);
   }
 
-  // What the transport hears.
+  // Events of the transport.
 
   onMethod(channel: number, buffer: Buffer, start: number, end: number): void {
     this.sawFrame = true;
@@ -274,10 +274,10 @@ export class Link implements TransportHandler {
     this.fail(new ConnectionLostError(`${this.describe()}: ${reason}`, 'unknown', { cause: error }), 'kept');
   }
 
-  /** In the handshake as later: the broker waits for close-ok (section 1.4.2.10), and logs its absence. */
+  /** Also during the handshake: the broker waits for close-ok (section 1.4.2.10) and logs its absence. */
   private onClosedByBroker(args: MethodArguments<'connection.close'>): void {
     this.send(0, 'connection.closeOk', {});
-    // Before the connection is open, it is the login or the vhost that the broker refuses.
+    // Before the connection is open, the broker refuses the login or the vhost.
     const where = this.owner ? this.describe() : describeLogin(this.endpoint, this.options);
     this.refusal = closeError('connection', args, where);
     this.finish(asLost(this.refusal));
@@ -295,7 +295,7 @@ export class Link implements TransportHandler {
 
   private startHeartbeat(): void {
     const interval = this.negotiated.heartbeat * 1000;
-    // It may have died in the very turn that it opened: nothing would stop the heartbeat then.
+    // The link may have ended in the turn in which it opened. Then nothing would stop the heartbeat.
     if (interval === 0 || !this.alive) return;
     this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
       this.fail(
@@ -306,7 +306,7 @@ export class Link implements TransportHandler {
   }
 }
 
-/** Makes the error that pending calls reject with: the loss, with the broker's own error as its cause. */
+/** Creates the error for pending calls: the loss, with the broker's error as its cause. */
 export function asLost(error: AmqpError): ConnectionError {
   if (error instanceof ConnectionLostError || error instanceof ConnectionClosedError) return error;
   const { replyCode, replyText, method } = error as ConnectionError;

@@ -11,25 +11,25 @@ import { onAbort, untilAborted, type Clock } from '../../environment/index.js';
 import type { ResolvedOptions } from './connection-options.js';
 import { Inflow, type InflowOwner } from './inflow.js';
 
-/** One read of the kernel's buffer at a time; frames are parsed in it and copied out. In bytes. */
+/** Size in bytes of the read buffer. It holds one read at a time; frames are parsed in it and copied out. */
 const READ_BUFFER_SIZE = 64 * 1024;
-/** A gathering this large is written before the tick ends, so that the kernel works while we do. In bytes. */
+/** Gathered bytes from which a write starts before the tick ends, so that the kernel works in parallel. */
 const EAGER_FLUSH_SIZE = 64 * 1024;
 
 /**
- * A content header may exceed what was agreed by so much, in bytes: a broker adds headers of its own (`x-death`) to a
- * message that came within the limit, and cannot split them.
+ * Bytes by which a content header may exceed the negotiated frame size: a broker adds headers (`x-death`) to a message
+ * within the limit, and a header frame cannot be split.
  */
 const HEADER_TOLERANCE = 64 * 1024;
 
-/** Time in ms that the peer gets to read the last bytes. */
+/** Time in ms for the peer to read the last bytes. */
 const LINGER = 2_000;
 
 /**
- * One socket with the connection's one write path and one read path.
+ * A socket with the connection's only write path and read path.
  *
- * Writing: whoever appends to `writer` causes one flush at the end of the tick. What the kernel takes at once is done
- * with at once, its slab in use again; while a write is under way frames gather and go out together when it completes.
+ * Writing: an append to `writer` causes one flush at the end of the tick. If the kernel takes the bytes at once, their
+ * slab is reused at once. During a pending write, frames are gathered, and sent together when it completes.
  */
 export class Transport {
   readonly writer = new FrameWriter(() => this.planFlush());
@@ -47,7 +47,7 @@ export class Transport {
   private writtenWaiters: Deferred<void>[] = [];
   /** Resolved when the write that is under way is complete. */
   private waitersInWrite: Deferred<void>[] = [];
-  /** Somebody was told that there is no room. */
+  /** True if a caller was told that there is no room. */
   private roomAwaited = false;
   private dead = false;
   private reading = false;
@@ -76,12 +76,15 @@ export class Transport {
     socket.on('close', () => this.destroy());
   }
 
-  /** Clock time of the last byte that came; now, while we do not read: that is our silence, not the peer's. */
+  /**
+   * Clock time of the last received byte; the present time while the socket is not read, since the peer is not silent
+   * then.
+   */
   get lastReceived(): number {
     return this.inflow.paused ? this.clock.now() : this.received;
   }
 
-  /** Bytes that are not yet the kernel's. */
+  /** Bytes that the kernel does not have yet. */
   get bufferedBytes(): number {
     return this.writer.pendingBytes + this.bytesInWrite;
   }
@@ -94,9 +97,9 @@ export class Transport {
   }
 
   /**
-   * Settles the largest frame in both directions, in bytes.
+   * Sets the largest frame in both directions, in bytes.
    *
-   * @param offered the broker's own limit: with it another connection may have published the headers that come here
+   * @param offered the broker's limit, with which another connection may have published the headers that arrive here
    */
   tune(frameMax: number, offered: number): void {
     this.writer.frameMax = frameMax;
@@ -104,11 +107,11 @@ export class Transport {
     this.reader.headerTolerance = Math.max(0, offered - frameMax) + HEADER_TOLERANCE;
   }
 
-  /** Takes what the socket brought. The bytes are only ours until this returns. */
+  /** Processes received bytes, which are valid only until this returns. */
   receive(chunk: Buffer): void {
     if (this.dead) return;
     this.received = this.clock.now();
-    // Somebody's own socket brings an answer from within a write: it stands behind what is being read.
+    // A custom socket may deliver an answer from within a write. It is processed after the present bytes.
     if (this.reading) return void this.unread.push(Buffer.from(chunk));
     this.reading = true;
     this.read(chunk);
@@ -127,16 +130,22 @@ export class Transport {
     this.inflow.came(chunk.length);
   }
 
-  /** Resolves once the kernel has all that was appended so far, or the socket is gone: then nobody reads it any more. */
+  /**
+   * Resolves when the kernel has all bytes that were appended so far, or the socket is gone. The bytes are not read any
+   * more then.
+   */
   whenWritten(): Promise<void> {
     const waiter = new Deferred<void>();
-    // An append that fills a slab is written at once: then nothing of it waits any more.
+    // An append that fills a slab is written at once, so nothing may wait any more.
     if (this.dead || this.bufferedBytes === 0) waiter.resolve();
     else (this.writer.pendingBytes > 0 ? this.writtenWaiters : this.waitersInWrite).push(waiter);
     return waiter.promise;
   }
 
-  /** Runs `task` right before the next flush, whatever it appends goes out with it: acks gather until then. */
+  /**
+   * Calls `task` right before the next flush, which includes the bytes that the task appends. Acks are gathered until
+   * then.
+   */
   atFlush(task: () => void): void {
     this.beforeFlush.push(task);
     this.planFlush();
@@ -148,7 +157,7 @@ export class Transport {
   }
 
   private writeOut(): void {
-    // What the tasks append belongs to this flush and plans no other.
+    // Appends of the tasks belong to this flush and plan no other.
     this.planned = true;
     for (const task of this.beforeFlush.splice(0)) task();
     this.planned = false;
@@ -156,12 +165,12 @@ export class Transport {
     if (!batch) return;
     this.lastSent = this.clock.now();
     const waiters = this.writtenWaiters.splice(0);
-    // finish() also writes behind a write that is under way: whoever waits for that one goes on waiting.
+    // finish() also writes during a pending write. Callers that wait for the pending one continue to wait.
     if (this.writesUnderWay > 0) waiters.push(...this.waitersInWrite);
     this.waitersInWrite = waiters;
     let taken = false;
     const written = (): void => {
-      // The callback also comes, later, for what was taken at once.
+      // The callback is also called, later, for bytes that were taken at once.
       if (taken) return;
       resolveAll(waiters);
       this.writesUnderWay--;
@@ -179,19 +188,20 @@ export class Transport {
       batch.chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? written : undefined));
       if (last > 0) this.socket.uncork();
     } catch (error) {
-      // Node's own never throw; somebody's own may.
+      // Node's sockets never throw; a custom socket may.
       return this.destroy(error as Error);
     }
-    // Its callbacks wait for the tick's end: to wait with them would mean a new slab, and another tick, per write.
+    // The callbacks are called at the end of the tick. Waiting for them would cost a new slab, and another tick, per
+    // write.
     if (this.socket.writableLength !== 0 || this.dead) return;
     taken = true;
     resolveAll(waiters);
     this.writesUnderWay--;
     this.bytesInWrite -= batch.bytes;
     this.writer.recycle(batch);
-    // Somebody's own socket may have brought an answer from within its write.
+    // A custom socket may have delivered an answer from within its write.
     if (this.writer.pendingBytes > 0 || this.beforeFlush.length > 0) this.planFlush();
-    // Not from within the append that caused this flush.
+    // Not within the append that caused this flush.
     if (this.roomAwaited) queueMicrotask(() => this.tellOfRoom());
   }
 
@@ -205,16 +215,18 @@ export class Transport {
     this.writer.heartbeat();
   }
 
-  /** Writes what has gathered, also behind a write that is under way, and closes the socket. What still comes is dropped. */
+  /**
+   * Writes the gathered bytes, even during a pending write, and closes the socket. Later received bytes are dropped.
+   */
   finish(): void {
     if (this.dead) return;
     this.reader.stop();
-    // Else the peer's end would not be seen.
+    // A paused socket would not notice the peer's end.
     this.inflow.stop();
     this.writeOut();
     this.socket.end(() => this.destroy());
     if (this.ended) return;
-    // A peer that reads nothing any more would keep the socket open for ever.
+    // A peer that does not read would keep the socket open for ever.
     this.cancelLinger = this.clock.after(LINGER, () => this.destroy());
   }
 
@@ -222,7 +234,7 @@ export class Transport {
     return this.dead;
   }
 
-  /** Ends it at once; the handler hears of it, once. */
+  /** Ends the transport at once. The handler is called once. */
   destroy(error?: Error): void {
     if (this.dead) return;
     this.dead = true;
@@ -253,15 +265,15 @@ function resolveAll(waiters: readonly Deferred<void>[]): void {
 export interface TransportHandler extends FrameHandler, InflowOwner {
   /** The peer sent bytes that are not AMQP. Nothing more is read. */
   onMalformed(error: unknown, chunk: Buffer): void;
-  /** All of a chunk's frames have been handed out. */
+  /** All frames of a chunk were passed on. */
   onChunkDone(): void;
-  /** A write is done: there may be the room that `hasRoom` denied. */
+  /** A write is complete, and there may be room again after `hasRoom` returned false. */
   onRoom(): void;
   /** The socket is gone. Called once. */
   onEnd(error: Error | undefined): void;
 }
 
-/** Connects TCP, or TLS, and wraps it. @throws the socket's own error, or the signal's reason */
+/** Connects by TCP or TLS, and wraps the socket. @throws the socket's error, or the signal's reason */
 export async function openTransport(
   endpoint: Endpoint,
   options: ResolvedOptions,
@@ -307,7 +319,7 @@ export async function openTransport(
   return transport;
 }
 
-/** @throws ConfigurationError for what is no socket, or the error of the function that makes it */
+/** @throws ConfigurationError for a value that is no socket, or the error of the function that creates it */
 async function madeSocket(
   make: NonNullable<ResolvedOptions['createSocket']>,
   endpoint: Endpoint,
@@ -324,7 +336,7 @@ async function madeSocket(
   throw new ConfigurationError('createSocket must return a socket, or another Duplex');
 }
 
-/** Somebody else's socket, unless the deadline comes first: one that is late is closed. */
+/** Waits for a custom socket within the deadline. A late socket is closed. */
 async function inTime<S extends { destroy(): unknown }>(making: Promise<S>, signal: AbortSignal): Promise<S> {
   try {
     return await untilAborted(making, signal);

@@ -1,4 +1,7 @@
-/** Names the protocol of a peer whose first bytes are not an AMQP frame, and what to do; undefined when unknown. */
+/**
+ * Describes the protocol of a peer whose first bytes are not an AMQP frame, and what to do; undefined for an unknown
+ * protocol.
+ */
 export function recognisePeer(bytes: Buffer): string | undefined {
   const start = bytes.subarray(0, 8).toString('latin1');
   if (start.startsWith('AMQP')) {

@@ -3,16 +3,16 @@ import type { MessageProperties, OutgoingProperties } from '../../protocol/types
 import type { BrokerPeer } from '../tracing.js';
 import { CHECKED_AT, type BasicPublishOptions } from './publish-options.js';
 
-/** @internal In publish options: the message is a copy of one that was consumed. */
+/** @internal In publish options: set for a copy of a consumed message. */
 export const COPY_OF: unique symbol = Symbol('copyOf');
 
-/** Why a copy of a consumed message is published. */
+/** The reason for a copy of a consumed message. */
 export interface CopyOf {
   /** `retry`: to a delay queue; `park`: to `<queue>.parked`; `redrive`: from there back to its queue. */
   readonly kind: 'retry' | 'park' | 'redrive';
-  /** The queue whose consumer gets the message, or got it. */
+  /** The queue of the consumer of the message. */
   readonly queue: string;
-  /** The message as it was consumed: a `Delivery`. */
+  /** The consumed message: a `Delivery`. */
   readonly delivery: { readonly properties: MessageProperties };
 }
 
@@ -22,33 +22,33 @@ type Options = BasicPublishOptions & {
 };
 
 /**
- * The message of `tracing:nest-amqp:publish:*`: one publish, from its call to its outcome. `start` comes before the
- * message is encoded.
+ * The message of `tracing:nest-amqp:publish:*`: one publish, from its call to its outcome. `start` is published before
+ * the message is encoded.
  */
 export interface PublishTrace {
   readonly exchange: string;
   readonly routingKey: string;
-  /** The properties and options of the publish, added headers included. */
+  /** The properties and options of the publish, with added headers. */
   readonly properties: OutgoingProperties;
   readonly mandatory: boolean;
   /** Size of the body in bytes. */
   readonly size: number;
-  /** The broker that the channel is with; undefined while it has none. */
+  /** The broker of the channel; undefined while there is none. */
   readonly peer: BrokerPeer | undefined;
-  /** For a message of the Nest layer that is retried, parked or redriven. */
+  /** Set for a message of the Nest layer that is retried, parked or redriven. */
   readonly copyOf: CopyOf | undefined;
-  /** From `asyncEnd` on, where it succeeded; 0 on a channel without confirms. */
+  /** Set from `asyncEnd` on if the publish succeeded; 0 on a channel without confirms. */
   readonly deliveryTag: number | undefined;
-  /** The outcome of a publish that failed: `MessageReturnedError`, `PublishNackedError`, `PublishTimeoutError`, … */
+  /** The error of a failed publish: `MessageReturnedError`, `PublishNackedError`, `PublishTimeoutError`, … */
   readonly error?: unknown;
   /**
-   * Adds a header to the message, or replaces it; only in `start`. The caller's own objects stay as they are. Has no effect
-   * on a message whose headers cannot be encoded.
+   * Adds or replaces a header of the message; only in `start`. The caller's objects stay unchanged. Has no effect on a
+   * message whose headers cannot be encoded.
    */
   addHeader(name: string, value: FieldValue): void;
 }
 
-/** A publish that somebody traces. */
+/** A traced publish. */
 export class TracedPublish implements PublishTrace {
   deliveryTag: number | undefined;
   error?: unknown;
@@ -87,7 +87,7 @@ export class TracedPublish implements PublishTrace {
   }
 }
 
-/** Copied by name, inherited ones included, as they are read; a spread would leave those out. */
+/** Copied by name, with inherited properties, as they are read; a spread would omit inherited ones. */
 function copied(options: Options, headers: object): Options {
   const copy: Record<string, unknown> = {};
   for (const name in options) copy[name] = options[name as keyof Options];

@@ -1,11 +1,11 @@
 import type { Clock } from '../../environment/index.js';
 import { checkDuration } from '../option-checks.js';
 
-/** One deadline over several waits in a row: each gets what is left of it. */
+/** One deadline for several consecutive waits. Each wait gets the remaining time. */
 export class Deadline<O extends { readonly timeout?: number | undefined }> {
   private readonly at: number;
 
-  /** @throws ConfigurationError for no such `timeout`. Without any, each wait has its own default */
+  /** @throws ConfigurationError for an invalid `timeout`. Without a timeout, each wait has its own default */
   constructor(
     private readonly clock: Pick<Clock, 'now'>,
     private readonly options: O,
@@ -14,7 +14,7 @@ export class Deadline<O extends { readonly timeout?: number | undefined }> {
     this.at = clock.now() + (options.timeout ?? Infinity);
   }
 
-  /** The options, with what is left of the timeout, ms. */
+  /** Returns the options with the remaining timeout, ms. */
   get left(): O {
     if (this.options.timeout === undefined) return this.options;
     return { ...this.options, timeout: Math.max(0, this.at - this.clock.now()) };

@@ -2,7 +2,7 @@ import { within as waitWithin, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration } from '../option-checks.js';
 
-/** A promise with its two ends. It may be rejected while nobody waits on it. */
+/** A promise with its resolve and reject functions. A rejection while nobody waits is no unhandled rejection. */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   resolve!: (value: T | PromiseLike<T>) => void;
@@ -26,8 +26,9 @@ export interface WaitOptions {
 /**
  * Waits for a promise, but not beyond the deadline.
  *
- * @param work the promise, or begins it, unless the options end the wait before
- * @throws TimeoutError with `message`, the signal's reason, ConfigurationError for no such `timeout`, or its own error
+ * @param work the promise, or a function that starts the work unless the options end the wait before
+ * @throws TimeoutError with `message`, the signal's reason, ConfigurationError for an invalid `timeout`, or the
+ * promise's error
  */
 export async function within<T>(
   work: Promise<T> | (() => Promise<T>),

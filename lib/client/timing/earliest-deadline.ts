@@ -2,7 +2,10 @@ import { DeadlineTimer, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { Deferred } from './deferred.js';
 
-/** The deadline of one wait that several ask for, each with its own: the earliest counts, also when it comes last. */
+/**
+ * The deadline of a wait that several callers share, each with its own deadline. The earliest counts, even if it is set
+ * last.
+ */
 export class EarliestDeadline {
   private readonly cut = new Deferred<never>();
   private readonly timer: DeadlineTimer;
@@ -23,12 +26,12 @@ export class EarliestDeadline {
     if (!this.over) this.timer.by(this.clock.now() + timeout);
   }
 
-  /** Waits for the first of these, or the deadline. @throws TimeoutError once it has passed */
+  /** Waits for the first of these promises, or the deadline. @throws TimeoutError when the deadline has passed */
   race<T>(...promises: readonly Promise<T>[]): Promise<T> {
     return Promise.race([...promises, this.cut.promise]);
   }
 
-  /** Nobody waits any more. */
+  /** Ends the wait. */
   end(): void {
     this.over = true;
     this.timer.stop();

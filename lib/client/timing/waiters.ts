@@ -1,6 +1,6 @@
 import { Deferred } from './deferred.js';
 
-/** The calls that wait for the same moment. */
+/** The calls that wait for the same event. */
 export class Waiters {
   private waiting: Deferred<void>[] = [];
 

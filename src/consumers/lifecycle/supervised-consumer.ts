@@ -34,34 +34,38 @@ export interface SupervisionHost {
   /** The queue's name in logs and errors. */
   readonly queue: string;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
-  /** Milliseconds that handlers have to finish in, once the consumer is stopped. */
+  /** Time in ms for running handlers to finish when the consumer is stopped. */
   readonly gracePeriod: number;
   connect(): Promise<Connection>;
-  /** Declares what the consumer and its failed messages need, before the first start. @throws AmqpError */
+  /** Declares the queues of the consumer and its failed messages, before the first start. @throws AmqpError */
   prepare(): Promise<void>;
-  /** Returns the name that the queue has at the broker now. */
+  /** Returns the present name of the queue at the broker. */
   queueName(): string;
-  /** Declares the queue again where it was declared here. @throws AmqpError */
+  /** Declares the queue again if the application declares it. @throws AmqpError */
   restoreQueue(): Promise<void>;
   /** Returns true for an error after which no attempt can succeed. */
   isFinal(error: unknown): boolean;
-  /** The broker has cancelled the consumer. */
+  /** Called when the broker has cancelled the consumer. */
   onCancelled?(error: ConsumerCancelledError): void;
-  /** The first attempt to restore the consumer failed. @param reason why the consumer was lost */
+  /**
+   * Called when the first attempt to restore the consumer has failed. @param reason the reason for the loss of the
+   * consumer
+   */
   onDown?(reason: Error): void;
-  /** The consumer is with the broker, for the first time or again. */
+  /** Called when the broker has registered the consumer, for the first time or again. */
   onConsuming?(): void;
 }
 
 /**
- * One consumer from the application's start to its end, across whatever happens to its channel and its queue:
+ * One consumer from the application's start to its end, across all losses of its channel and its queue:
  *
  *     starting ──▶ consuming ◀──▶ paused
  *                   │     ▲
  *          cancelled▼     │attached again                 stop(), or the connection closes for good ──▶ stopped
  *                  recovering
  *
- * Has a channel of its own: what closes a channel, an unknown queue for one, takes all of its consumers with it.
+ * It has its own channel, since an error that closes a channel, such as an unknown queue, ends all consumers on the
+ * channel.
  */
 export class SupervisedConsumer {
   private readonly logger = new FieldLogger('AmqpConsumer');
@@ -129,7 +133,7 @@ export class SupervisedConsumer {
     return this.started ? 'recovering' : 'starting';
   }
 
-  /** A getter, since it changes while others are waited for. */
+  /** A getter, since the value changes during awaits. */
   private get stopped(): boolean {
     return this.wanted === 'stopped';
   }
@@ -138,7 +142,7 @@ export class SupervisedConsumer {
   async start(): Promise<void> {
     try {
       await this.inTurn(async () => {
-        // With `startup: 'background'` that may take long, and the application may stop meanwhile.
+        // With `startup: 'background'` this may take long, and the application may stop meanwhile.
         await untilAborted(this.host.prepare(), this.ended.signal);
         await this.sink.position?.load();
         await this.attachToQueue();
@@ -153,7 +157,7 @@ export class SupervisedConsumer {
     this.host.onConsuming?.();
   }
 
-  /** No new messages; resolves once the broker has agreed. Handlers that run go on. */
+  /** Stops deliveries. Resolves when the broker has agreed. Running handlers continue. */
   async pause(): Promise<void> {
     if (this.wanted !== 'consuming') {
       // An earlier call may be waiting for the broker.
@@ -166,7 +170,7 @@ export class SupervisedConsumer {
     this.logger.log(`Paused the consumer of ${this.described}`, this.fields);
   }
 
-  /** @throws ConsumerStartError when the queue cannot be consumed; it stays paused then */
+  /** @throws ConsumerStartError if the queue cannot be consumed; the consumer stays paused then */
   async resume(): Promise<void> {
     if (this.wanted !== 'paused') return;
     this.wanted = 'consuming';
@@ -180,8 +184,8 @@ export class SupervisedConsumer {
   }
 
   /**
-   * No new messages, then the ones being handled to their end, their settlement included. What is not done within the
-   * grace period goes back to its queue.
+   * Stops deliveries, then waits until the running handlers have ended and their messages are settled. After the grace
+   * period, unsettled messages are requeued.
    */
   stop(): Promise<void> {
     return (this.stopping ??= this.stopOnce());
@@ -195,7 +199,7 @@ export class SupervisedConsumer {
     const end = clock.now() + gracePeriod + FAREWELL / 2;
     const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
-      // Acknowledgements are on their way before the close is, so they have arrived when that is answered.
+      // Acknowledgements are sent before the close, so they have arrived when the close is answered.
       await this.channel.value?.close({ timeout: end - clock.now() });
       if (this.started) this.logger.log(`Stopped consuming ${this.described}`, this.fields);
     } else {
@@ -217,20 +221,20 @@ export class SupervisedConsumer {
     await this.inTurn(() => this.leave());
     this.sink.flush();
     await this.sink.idle();
-    // Gives back the messages that failed meanwhile and cannot leave their queue.
+    // Requeues the messages that failed meanwhile and cannot leave their queue.
     this.sink.flush();
   }
 
   /**
-   * Begins nothing more. Where one message is handled after the other, order matters: what has not begun is kept until the
-   * channel closes, when the broker requeues all of it at its place before the next consumer gets anything.
+   * Starts no more handlers. With a concurrency of 1 the order matters: waiting messages are kept until the channel
+   * closes. The broker then requeues all of them at their places before the next consumer gets a message.
    */
   private async leave(): Promise<void> {
     if (this.options.concurrency === 1) this.consumer?.hold();
     else await this.detach();
   }
 
-  /** One more message cannot leave its queue, and is held unacknowledged. */
+  /** Called when one more message cannot leave its queue and is held unacknowledged. */
   onHeld(): void {
     void this.window.onHeld();
   }
@@ -247,14 +251,14 @@ export class SupervisedConsumer {
     }
   }
 
-  /** Hands an unsettled delivery to the handler once more, when it is its turn. False: nothing is consumed now. */
+  /** Passes an unsettled delivery to the handler once more, in its turn. Returns false if there is no consumer now. */
   redeliver(delivery: Delivery): boolean {
     if (!this.consumer || this.consumer.ended) return false;
     this.consumer.deliver(delivery);
     return true;
   }
 
-  /** A message of a stream failed, and none is to be handled after it. */
+  /** Called when a message of a stream has failed and no later one may be handled. */
   async giveUp(cause: unknown): Promise<void> {
     await this.stop();
     this.error = cause instanceof Error ? cause : new Error(String(cause));
@@ -269,17 +273,17 @@ export class SupervisedConsumer {
   private async attach(): Promise<void> {
     if (this.wanted !== 'consuming' || this.consumer) return;
     const channel = await this.openChannel();
-    // A stop does not wait longer than its grace period, and nothing may begin behind it.
+    // A stop does not wait longer than its grace period, and nothing may start after it.
     if (this.stopped) return;
     const { prefetch: _, ...options } = this.options;
     const registering = channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
       ...options,
       ...SINKS_TRACE,
-      // Asked for anew each time that the consumer is registered, after a reconnect too: a stream goes on where it was.
+      // Read at each registration, also after a reconnect, so that a stream continues at its position.
       get arguments() {
         return options.arguments();
       },
-      // It is restored here: the client would do so in silence, and once only.
+      // The consumer is restored here. The client would restore it without a log line, and only once.
       onCancel: () => {},
       onTooLarge: (delivery, size, limit) => {
         void this.sink.handleTooLarge(delivery, size, limit);
@@ -293,7 +297,10 @@ export class SupervisedConsumer {
     });
   }
 
-  /** Restores the queue if it was deleted while nobody consumed it: the broker tells only consumers of a deletion. */
+  /**
+   * Restores the queue if it was deleted while it had no consumer, since the broker reports a deletion only to
+   * consumers.
+   */
   private async attachToQueue(): Promise<void> {
     try {
       await this.attach();
@@ -323,7 +330,7 @@ export class SupervisedConsumer {
     try {
       await consumer.cancel();
     } catch {
-      // Where the connection breaks now, the broker requeues; closing the channel keeps the consumer from coming back.
+      // If the connection is lost now, the broker requeues. Closing the channel prevents a restore of the consumer.
       await this.channel.value?.close();
     }
     this.registered.forget();
@@ -348,7 +355,7 @@ export class SupervisedConsumer {
     try {
       await retrying(() => this.restore(), { environment, ...RESTORE, signal: this.ended.signal }, onFailure);
     } catch {
-      // It is paused or stopped.
+      // The consumer is paused or stopped.
       return;
     }
     if (!this.consumer) return;
@@ -361,7 +368,7 @@ export class SupervisedConsumer {
     await this.inTurn(() => this.attach());
   }
 
-  /** The same reason is logged once, however often it comes. */
+  /** Repetitions of the same reason are not logged. */
   private noteFailure(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     if (this.error?.message !== failure.message) {

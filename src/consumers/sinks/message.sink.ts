@@ -15,7 +15,7 @@ export interface MessageParts extends SinkParts {
   readonly handler: MessageHandler;
 }
 
-/** Hands over each message by itself. Whatever happens on the way is the outcome of this message. */
+/** Handles each message alone. Every error on the way is the outcome of this message. */
 export class MessageSink extends DeliverySink {
   constructor(private readonly parts: MessageParts) {
     super(parts);
@@ -26,7 +26,7 @@ export class MessageSink extends DeliverySink {
     return trace ? trace.run(() => this.process(delivery, trace)) : this.process(delivery, undefined);
   }
 
-  /** All in one function: each promise between the delivery and its settlement takes as long as decoding the payload. */
+  /** All in one function, since each promise between delivery and settlement takes as long as decoding the payload. */
   private async process(delivery: Delivery, trace: TracedProcess | undefined): Promise<void> {
     this.begin(delivery);
     let result: Result = 'abandoned';
@@ -42,12 +42,12 @@ export class MessageSink extends DeliverySink {
           const value = await settler.handlings.inTime(context, this.parts.handler(payload, context));
           handled = { ok: true, value };
         } catch (error) {
-          // Without a context it cannot be decoded.
+          // Without a context the message cannot be decoded.
           handled = failureOf(error, { refused: !context || wasRefused(context) });
         }
         if (context) settler.handlings.end(context);
       }
-      // A handler whose result did not count any more has failed before.
+      // A handler whose result does not count any more has failed before.
       if (handled.ok) trace?.succeed();
       else trace?.fail(handled.error);
       const concluded = this.conclude(handled, delivery);

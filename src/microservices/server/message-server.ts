@@ -68,7 +68,7 @@ type Packet = ReadPacket & Partial<IncomingRequest>;
  * ```
  */
 export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStatus> {
-  /** Nest's own lines. */
+  /** The logger of Nest's lines. */
   protected override readonly logger = new Logger('AmqpServer');
   protected readonly lines = new FieldLogger('AmqpServer');
   /** Failures of event handlers are logged here, so Nest need not log them. */
@@ -79,7 +79,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
    * are cached.
    */
   private readonly known = new Map<string, MessageHandler>();
-  /** In the order of registration; undefined until the next message needs them. */
+  /** Handlers with wildcards in the order of registration; undefined until a message needs them. */
   private wildcardRoutes: readonly WildcardRoute[] | undefined;
 
   constructor(protected readonly options: AmqpTransportOptions) {
@@ -104,7 +104,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     const exact = super.getHandlerByPattern(pattern);
     if (Buffer.byteLength(pattern) > MAX_PATTERN) return exact;
     const handler = exact ?? this.handlerByWildcards(pattern);
-    // Clients can send any number of patterns.
+    // The cache is limited, since clients can send any number of patterns.
     if (this.known.size >= MAX_KNOWN) this.known.clear();
     if (handler) this.known.set(pattern, handler);
     return handler;
@@ -148,10 +148,10 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       // The headers are malformed or the deserializer threw, which would happen again at each attempt.
       return this.fail(delivery, failureOf(error, { refused: true }), route, trace);
     }
-    // Its channel was lost meanwhile: the broker delivers it again.
+    // The channel was lost meanwhile, so the broker delivers the message again.
     if (losses !== settler.losses) return;
     try {
-      // Nobody waits for the answer of a request without a reply-to: it is an event.
+      // A request without a reply-to is handled as an event, since nobody waits for its reply.
       const isEvent = packet.id === undefined || !context.properties.replyTo;
       if (isEvent) await this.handleEvent(context.getPattern(), packet, context);
       else await this.handleMessage(packet as IncomingRequest, context);
@@ -187,7 +187,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         });
       } catch (thrown) {
         const inPipeline = failureIn(context);
-        // Nest has made an object of words of what no filter of the user's own has answered with an error.
+        // Nest replaces an error that no filter of the user has handled by an object with a text.
         const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
         outcome = failureOf(error, { refused: inPipeline?.refused ?? false });
       }
@@ -213,7 +213,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         context.origin.handling.trace?.fail(error);
         result = throwError(() => error);
       }
-      // Whoever gets the request again answers it.
+      // The next handler of the request answers it.
       if (context.route.settler.isStale(context.delivery)) return;
       await (isObservable(result) ? this.answerAll(result, context) : this.answer(result, context));
       const failure = failureIn(context);
@@ -231,7 +231,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     await context.route.replies
       .send(reply, context.properties)
       .catch((error: unknown) => this.logUnsent(context, error));
-    // An answered request is done, whatever else is not settled.
+    // An answered request is done, even if other work is not.
     context.ack();
   }
 
@@ -310,13 +310,13 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     }
   }
 
-  /** Its answer is lost, or was not begun: the request goes back, after a pause where it came back already. */
+  /** The reply is lost or was not started. The request is requeued, after a pause if it was redelivered before. */
   private giveBack(context: AmqpRpcContext, error: unknown): Promise<void> {
     const requeue = new RequeueMessage('the request could not be answered', { cause: error });
     return context.route.settler.settle(context.delivery, failureOf(requeue));
   }
 
-  /** The answer cannot be sent; where it is the answer that is at fault the requester gets an error in its place. */
+  /** The reply cannot be sent. If the reply itself is the cause, the requester gets an error instead. */
   private async tellUnsent(context: AmqpRpcContext, error: unknown): Promise<void> {
     this.logUnsent(context, error);
     if (!(error instanceof ServerClosingError || error instanceof ReplyRefusedError)) return;
@@ -337,7 +337,7 @@ function fieldsOf({ queue, delivery, properties }: AmqpRpcContext): LogFields {
   return { queue, messageId: messageIdOf(delivery), correlationId: properties.correlationId };
 }
 
-/** Returns a deserializer's result as a packet, whatever it is. */
+/** Returns any result of a deserializer as a packet. */
 function packetOf(read: unknown): Packet {
   return typeof read === 'object' && read !== null ? (read as Packet) : { pattern: undefined, data: undefined };
 }

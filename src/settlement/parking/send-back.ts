@@ -14,16 +14,16 @@ import { publishCopy } from '../retry/publish-copy.js';
 import { CannotRetryError } from '../retry/retry.errors.js';
 import { historyOf, startedAnew, withoutCopies } from '../retry/retry-state.js';
 
-/** A message of which the body is not there: it was too large to be read when it was parked. */
+/** A message without its body, which was too large to be read when the message was parked. */
 export class MissingBodyError extends AmqpError {}
 
 /**
- * The way of parked messages back to their queue. The broker closes a channel on a message that it refuses, so messages go
- * on a channel of their own, and those that were on their way together with such a message go again one by one.
+ * Returns parked messages to their queue. The broker closes a channel if it refuses a message, so the messages have
+ * their own channel, and those that were sent together with a refused one are sent again one by one.
  */
 export class SendBack {
   private channel: Promise<Channel> | undefined;
-  /** One by one. */
+  /** The end of the messages that are sent one by one. */
   private alone: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly connection: Connection) {}
@@ -47,12 +47,12 @@ export class SendBack {
     if (state?.bodySize !== undefined) {
       throw new MissingBodyError(`its body of ${state.bodySize} bytes exceeded maxMessageSize, so it was not kept`);
     }
-    // The broker takes no other user's `userId`; ours is what has the consumer believe the history.
+    // The broker accepts no other user's `userId`. The own user lets the consumer trust the history.
     const { user } = this.connection;
     const copyOf = { kind: 'redrive', queue, delivery } as const;
     const vouched = user === undefined ? {} : { userId: user };
     if (!state) {
-      // What somebody else has parked goes back as it is.
+      // A message that was not parked by a consumer returns unchanged.
       const { userId: _, ...properties } = delivery.properties;
       const headers = encodedHeaders(delivery);
       const options = { ...properties, headers, mandatory: true, [COPY_OF]: copyOf };
@@ -68,13 +68,13 @@ export class SendBack {
   }
 }
 
-/** Another message may stand a chance; else the queue takes none, or the connection is lost. */
+/** Returns true if other messages may succeed, and false if the queue accepts none or the connection is lost. */
 export function concernsTheMessage(error: unknown): boolean {
   if (error instanceof MissingBodyError || error instanceof CannotRetryError) return true;
   return error instanceof ChannelError && !(error instanceof ChannelClosedError) && !(error instanceof NotFoundError);
 }
 
-/** The broker has closed the channel on one of several messages, and nothing says which. */
+/** Returns true if the broker has closed the channel because of one of several messages and does not say which. */
 function wasRefusedWithOthers(error: unknown): boolean {
   return error instanceof ChannelClosedError && error.cause instanceof ChannelError;
 }

@@ -12,11 +12,17 @@ import { withoutCopies, withoutStacks, type RetryState } from './retry-state.js'
 import { provideQueues, type NeededQueues } from './settlement-queues.js';
 
 const DAY = 86_400_000;
-/** Delays that handlers may ask for and the policy does not have, in ms: each has a queue of its own on the broker. */
+/**
+ * Maximum number of delays that handlers request and the policy does not have. Each delay has its own queue on the
+ * broker.
+ */
 const LADDER = [1, 2, 5].flatMap((step) => [100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000].map((ms) => step * ms)).filter((ms) => ms < DAY).sort((a, b) => a - b); // prettier-ignore
-/** Bytes of what the broker writes about the delay queue when the delay is over: it has to fit into the frame as well. */
+/** Bytes for the headers that the broker adds when the delay is over. They have to fit into the frame, too. */
 const DEATH_HEADERS = 2_000;
-/** Ms until a message counts as not taken. Long: while the broker is slow the first copy is still on its way, and a second would be one too many. */
+/**
+ * Time in ms after which a copy counts as not accepted. It is long, since a second copy would be a duplicate while a
+ * slow broker still handles the first one.
+ */
 const CONFIRM_TIMEOUT = 300_000;
 
 /** The part of a named connection that a detour uses. */
@@ -25,32 +31,32 @@ export interface DetourConnection {
   readonly options: Pick<AmqpModuleOptions, 'topology'>;
 }
 
-/** Whose messages take it. */
+/** The consumer of the messages. */
 export interface DetouredConsumer {
   readonly name: string;
   readonly queue: string;
-  /** Those that the queue was declared with; undefined where they are not known. */
+  /** The arguments of the queue's declaration; undefined if they are unknown. */
   readonly queueArguments: FieldTable | undefined;
 }
 
-/** One of the queues that messages go to. */
+/** A queue for moved messages. */
 interface Target {
   readonly kind: CopyOf['kind'];
   readonly queue: string;
-  /** What `provideQueues` has to provide for it. */
+  /** The delay or parked queue that `provideQueues` provides. */
   readonly needed: Pick<NeededQueues, 'levels' | 'parked'>;
 }
 
 /**
- * Moves messages through queues of the broker, over the publishing connection: acknowledgements never wait behind a blocked
- * publish. A connection that is blocked or lost refuses a message at once.
+ * Moves messages through queues of the broker, on the publishing connection, so that acknowledgements never wait for a
+ * blocked publish. A blocked or lost connection refuses a message at once.
  *
- * A queue is declared before the first message goes to it. So a consumer whose handler never fails has no queue but its own.
+ * A queue is declared before its first message. So a consumer whose handler never fails has no additional queue.
  */
 export class BrokerDetour implements Detour {
   private readonly levels: readonly number[];
   private readonly channel: PublisherChannel;
-  /** Queues that were declared here, or are being declared. */
+  /** Queues that were declared or are being declared. */
   private readonly declared = new Map<string, Promise<void>>();
 
   constructor(
@@ -62,7 +68,7 @@ export class BrokerDetour implements Detour {
     this.levels = policy.place === 'broker' ? policy.levels : [];
   }
 
-  /** Looks for the queues where it may not declare them. @throws MissingQueueError */
+  /** Checks the queues if it may not declare them. @throws MissingQueueError */
   async prepare(): Promise<BrokerFacts> {
     if (!this.mayDeclare) await this.provide({ levels: this.levels, parked: this.policy.end === 'park' });
     const { consuming } = await this.named.connections.open();
@@ -71,7 +77,7 @@ export class BrokerDetour implements Detour {
 
   async retry(delivery: Delivery, state: RetryState, delay: number): Promise<void> {
     const level = this.levelFor(delay);
-    // The copy keeps its history, or each attempt would be the first.
+    // The copy keeps its history, since otherwise each attempt would be the first.
     const histories = [state, withoutStacks(state)];
     const { publishing } = await this.named.connections.open();
     // 0: no limit.
@@ -90,7 +96,7 @@ export class BrokerDetour implements Detour {
     return (this.named.options.topology?.declare ?? 'assert') === 'assert';
   }
 
-  /** The delay itself where the policy has it; else the next longer one that may be had. @throws CannotRetryError */
+  /** Returns the delay if the policy has it, else the next longer available one. @throws CannotRetryError */
   private levelFor(delay: number): number {
     if (this.levels.includes(delay)) return delay;
     if (this.mayDeclare) return LADDER.find((ms) => ms >= delay) ?? Math.ceil(delay / DAY) * DAY;
@@ -117,7 +123,7 @@ export class BrokerDetour implements Detour {
       await publishCopy(channel, target.queue, delivery, histories, { room, copyOf });
     } catch (error) {
       if (!(error instanceof MessageReturnedError)) throw error;
-      // The queue was deleted meanwhile.
+      // The queue was deleted, so it is declared again.
       this.declared.delete(target.queue);
       await this.declareOnce(target);
       await publishCopy(channel, target.queue, delivery, histories, { room, copyOf });

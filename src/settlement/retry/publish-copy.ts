@@ -12,19 +12,22 @@ import { CannotRetryError } from './retry.errors.js';
 import type { RetryState } from './retry-state.js';
 
 export interface CopyOptions {
-  /** Further properties, in place of those of the message. */
+  /** Properties that replace those of the message. */
   readonly properties?: MessageProperties;
-  /** Bytes that the headers may take; beyond that the next history is tried. Default: as many as fit into a frame. */
+  /**
+   * Maximum size of the headers in bytes; beyond it the next history is tried. Default: the size that fits into a
+   * frame.
+   */
   readonly room?: number;
-  /** For those who trace it. */
+  /** The reason of the copy, for its trace. */
   readonly copyOf: CopyOf;
 }
 
 /**
- * Publishes a copy of the message with the first of these histories that its headers have room for: they have to fit into
- * one frame, which the publisher's own may fill.
+ * Publishes a copy of the message with the first of these histories that fits into its headers. Headers have to fit
+ * into one frame, which the publisher's headers may fill.
  *
- * @throws CannotRetryError when none fits
+ * @throws CannotRetryError if none fits
  */
 export async function publishCopy(
   channel: Pick<Channel, 'publish'>,

@@ -19,13 +19,13 @@ export interface BatchParts extends SinkParts {
   readonly handler: MessageHandler<AmqpBatchContext>;
 }
 
-/** An item that waits for its batch, and what to tell when the channel is lost before it comes. */
+/** An item that waits for its batch, with the function to call if the channel is lost before. */
 interface Waiting {
   readonly item: AmqpBatchItem;
   readonly abandon: () => void;
 }
 
-/** Hands over messages in batches, and settles each by itself. */
+/** Handles messages in batches, and settles each one alone. */
 export class BatchSink extends DeliverySink {
   private readonly collector: BatchCollector<Waiting>;
 
@@ -63,7 +63,7 @@ export class BatchSink extends DeliverySink {
       payload = await this.payloadOf(delivery);
     } catch (failure) {
       if (losses !== settler.losses) return 'abandoned';
-      // Alone: the others of its batch are none the worse.
+      // The message fails alone; other items of its batch are not affected.
       await settler.refuse(delivery, failure as Failure);
       return 'failed';
     }
