@@ -84,9 +84,10 @@ export class FailureLog {
     );
   }
 
-  private describe({ delivery, attempt, decision }: FailureReport): string {
+  private describe({ delivery, attempt, decision, outcome: { handler } }: FailureReport): string {
     const { name, queue } = this.consumer;
-    const failed = `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${name}`;
+    const where = handler === undefined ? name : `${name}, ${handler}`;
+    const failed = `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${where}`;
     // A request that is answered is not attempted again.
     return decision.kind === 'answer' ? failed : `${failed}, attempt ${attempt} of ${this.attempts}`;
   }

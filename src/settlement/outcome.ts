@@ -10,6 +10,8 @@ export interface Failure {
   readonly refused: boolean;
   /** True if the error was sent as the reply to the request. */
   readonly answered?: true;
+  /** The handler that failed, where a consumer has several: `pattern 'order.created'`. For the log. */
+  readonly handler?: string;
 }
 
 /** The result of handling one message. */
@@ -20,9 +22,13 @@ export type Outcome = { readonly ok: true } | Failure;
  *
  * @param thrown any value; one that throws when it is read is replaced by an error that describes it
  * @param options.refused a guard or a pipe refused the message, or it cannot be decoded. Default false
+ * @param options.handler the handler that failed, where a consumer has several. Default: the consumer's only one
  */
-export function failureOf(thrown: unknown, { refused = false }: { readonly refused?: boolean } = {}): Failure {
-  return { ok: false, error: isReadable(thrown) ? thrown : new UnreadableError(reasonOf(thrown)), refused };
+export function failureOf(
+  thrown: unknown,
+  { refused = false, ...of }: { readonly refused?: boolean; readonly handler?: string } = {},
+): Failure {
+  return { ok: false, error: isReadable(thrown) ? thrown : new UnreadableError(reasonOf(thrown)), refused, ...of };
 }
 
 export const DONE: Outcome = { ok: true };

@@ -109,6 +109,8 @@ describe('An event', () => {
     expect((await failures.take(3)).map(({ decision }) => decision)).toEqual(['retry', 'retry', 'park']);
     const reason = 'TypeError: fetch failed ← Error: connect ECONNREFUSED';
     expect(await parkedReason(queue)).toEqual({ failed: 3, message: reason, stack: expect.stringContaining('told') });
+    // The stack is told twice only; the pattern is told each time.
+    expect(harness.lines.with(`failed in AmqpServer, pattern 'told', attempt `)).toHaveLength(3);
     expect(harness.lines.with(`attempt 1 of 3: ${reason}`)[0]).toContain('\n    at ');
   });
 

@@ -189,7 +189,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
         const inPipeline = failureIn(context);
         // Nest replaces an error that no filter of the user has handled by an object with a text.
         const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
-        outcome = failureOf(error, { refused: inPipeline?.refused ?? false });
+        outcome = failureOf(error, { refused: inPipeline?.refused ?? false, handler: `pattern '${pattern}'` });
       }
       if (outcome.ok) trace?.succeed();
       else trace?.fail(outcome.error);
