@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventOf, errorOf, useClientHarness } from './support/client-harness.js';
-import { NotImplementedError, PreconditionFailedError } from '../../lib/client/index.js';
+import { EncodingError, NotImplementedError, PreconditionFailedError, type Delivery } from '../../lib/client/index.js';
+import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
 describe('A23 transactions', () => {
@@ -45,6 +46,78 @@ describe('A23 transactions', () => {
     await Promise.all(publishes);
     const other = await connection.openChannel();
     expect((await other.queueDeclare(queue, { passive: true })).messageCount).toBe(3);
+  });
+
+  it('A23 tx: nothing is sent behind a commit before its answer: RabbitMQ would close the connection', async () => {
+    let broker!: Peer;
+    const server = await harness.server(async (peer) => {
+      broker = peer;
+      await peer.handshake();
+      await peer.acceptChannel();
+      await peer.expect('tx.select');
+      peer.send(1, 'tx.selectOk', {});
+      await peer.acceptConsumer('tag');
+      const args = { consumerTag: 'tag', redelivered: false, exchange: '', routingKey: 'q' };
+      for (const deliveryTag of [1, 2]) {
+        peer.content(1, 'basic.deliver', { ...args, deliveryTag }, {}, Buffer.from('x'));
+      }
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const channel = await connection.openChannel();
+    await channel.txSelect();
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume('q', inbox.add);
+    const [first, second] = await inbox.take(2);
+    const commits = [channel.txCommit()];
+    await broker.expect('tx.commit');
+
+    first!.ack();
+    second!.nack();
+    const published = channel.publish('', 'q', 'behind');
+    const purged = channel.queuePurge('q');
+    const invalid = errorOf(channel.queuePurge('x'.repeat(256)));
+    const left = errorOf(channel.queuePurge('nobody waits', { timeout: 0 }));
+    await left;
+    const other = connection.openChannel();
+    await broker.acceptChannel();
+    await other;
+    const onFirst = () => broker.frames.filter((frame) => frame.kind !== 'heartbeat' && frame.channel === 1);
+    const names = () => onFirst().map((frame) => (frame.kind === 'method' ? frame.method.name : frame.kind));
+    expect(names().at(-1)).toBe('tx.commit');
+
+    broker.send(1, 'tx.commitOk', {});
+    await commits[0];
+    expect((await broker.expect('queue.purge')).args.queue).toBe('q');
+    broker.send(1, 'queue.purgeOk', { messageCount: 7 });
+    expect([await purged, await published]).toEqual([7, 0]);
+    expect(await invalid).toBeInstanceOf(EncodingError);
+    const behind = names().slice(names().indexOf('tx.commit') + 1);
+    expect(behind.filter((name) => name.startsWith('basic.') && name !== 'basic.publish')).toEqual([
+      'basic.nack',
+      'basic.ack',
+    ]);
+    expect(behind).toContain('basic.publish');
+    expect(behind.filter((name) => name === 'queue.purge')).toHaveLength(1);
+    broker.agreeToClose();
+  });
+
+  it('A23 tx: commits, rollbacks and settlements at once', async () => {
+    const connection = await harness.connect();
+    const lost = new Inbox<unknown>();
+    connection.on('disconnected', (error) => lost.add(error));
+    const channel = await connection.openChannel({ prefetch: 10 });
+    const queue = harness.name();
+    await channel.queueDeclare(queue);
+    await channel.txSelect();
+    await channel.basicConsume(queue, (delivery) => delivery.nack({ requeue: false }));
+    const all: Promise<unknown>[] = [];
+    for (let n = 0; n < 50; n++) {
+      all.push(channel.publish('', queue, `${n}`, { deliveryMode: 2 }));
+      all.push(n % 7 === 6 ? channel.txRollback() : channel.txCommit());
+    }
+    await Promise.all(all);
+    await channel.close();
+    expect(lost.all).toEqual([]);
   });
 
   it('A23 tx and confirms exclude each other with a typed error', async () => {

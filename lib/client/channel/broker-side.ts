@@ -15,6 +15,8 @@ export class BrokerSide {
   private present: Link | undefined;
   /** Consumers that have ended here and that the broker keeps until it closes the channel. */
   private readonly endings = new Set<Consumer>();
+  /** Defined while settlements are held back. */
+  private heldSettlements: (() => void)[] | undefined;
 
   constructor(
     private readonly receiver: FrameReceiver,
@@ -30,6 +32,7 @@ export class BrokerSide {
   /** Called when the channel opens on this link. @returns the settlements of its new generation */
   attach(link: Link | undefined): Settlements {
     this.present = link;
+    this.heldSettlements = undefined;
     link?.register(this.id, this.receiver);
     return this.newSettlements();
   }
@@ -86,12 +89,31 @@ export class BrokerSide {
   /** Creates the settlements of one generation, which are written to its link only. */
   newSettlements(): Settlements {
     const { present: link, id } = this;
+    const ack = (tag: number, multiple: boolean): void => link?.transport.writer.ack(id, tag, multiple);
+    const nack = (tag: number, multiple: boolean, requeue: boolean): void =>
+      link?.transport.writer.nack(id, tag, multiple, requeue);
     return new Settlements({
-      ack: (deliveryTag, multiple) => link?.transport.writer.ack(id, deliveryTag, multiple),
-      nack: (deliveryTag, multiple, requeue) => link?.transport.writer.nack(id, deliveryTag, multiple, requeue),
+      ack: (tag, multiple) => {
+        if (this.heldSettlements) this.heldSettlements.push(() => ack(tag, multiple));
+        else ack(tag, multiple);
+      },
+      nack: (tag, multiple, requeue) => {
+        if (this.heldSettlements) this.heldSettlements.push(() => nack(tag, multiple, requeue));
+        else nack(tag, multiple, requeue);
+      },
       atFlush: (flush) => link?.transport.atFlush(flush),
       logger: this.logger,
       peer: link?.peer,
     });
+  }
+  /** Holds settlements back until `releaseSettlements()`. Those of a generation that ends before are dropped. */
+  holdSettlements(): void {
+    this.heldSettlements = [];
+  }
+
+  releaseSettlements(): void {
+    const held = this.heldSettlements ?? [];
+    this.heldSettlements = undefined;
+    for (const write of held) write();
   }
 }

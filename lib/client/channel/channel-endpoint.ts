@@ -93,6 +93,7 @@ export class ChannelEndpoint
       clock,
       rpcTimeout,
       () => this.publisher.confirms.nextTag,
+      (underWay) => this.onCommit(underWay),
     );
     this.publisher = new Publisher(this.gate, channelOptions, this);
     this.receiver = new ChannelReceiver(this, host.options);
@@ -301,6 +302,13 @@ export class ChannelEndpoint
     if (name === 'confirm.select') this.gate.confirming = true;
     // It applies to all later methods.
     if (args instanceof AskedPrefetch) this.prefetches.add(args);
+  }
+
+  private onCommit(underWay: boolean): void {
+    this.gate.committing = underWay;
+    if (underWay) return this.broker.holdSettlements();
+    this.broker.releaseSettlements();
+    this.publisher.pump();
   }
 
   // Requests of the publisher.

@@ -37,12 +37,16 @@ interface PendingCall {
 export class PendingCalls {
   private pending: PendingCall[] = [];
   private answeredAt = -Infinity;
+  /** Defined while a commit is unanswered: the calls that are sent after its answer. */
+  private held: PendingCall[] | undefined;
 
   constructor(
     private readonly send: <N extends MethodName>(name: N, args: MethodArguments<N>) => void,
     private readonly clock: Clock,
     private readonly timeout: number,
     private readonly nextTag: () => number = () => 1,
+    /** A commit begins, or is answered. Until its answer nothing else may be written to the channel. */
+    private readonly onCommit: (underWay: boolean) => void = () => {},
   ) {}
 
   /**
@@ -109,13 +113,45 @@ export class PendingCalls {
       };
       // Before the write, since a custom socket may deliver the answer from within it.
       this.pending.push(call);
-      try {
-        this.send(name, args);
-      } catch (error) {
-        this.pending.splice(this.pending.indexOf(call), 1);
-        leave(error);
-      }
+      if (this.held) this.held.push(call);
+      else this.write(call);
     });
+  }
+
+  private write(call: PendingCall): void {
+    const { method, args, caller } = call;
+    const commits = method === 'tx.commit';
+    try {
+      if (commits) this.hold();
+      this.send(method, args as MethodArguments<typeof method>);
+    } catch (error) {
+      this.forget(call);
+      if (commits) this.release();
+      caller?.reject(error);
+    }
+  }
+
+  /** RabbitMQ closes the connection (504) for a method that comes while it commits a transaction of the channel. */
+  private hold(): void {
+    this.held = [];
+    this.onCommit(true);
+  }
+
+  private release(): void {
+    const { held } = this;
+    if (!held) return;
+    this.held = undefined;
+    this.onCommit(false);
+    for (const call of held) {
+      // One that nobody waits for any more is not sent at all.
+      if (!call.caller) this.forget(call);
+      else if (this.held) (this.held as PendingCall[]).push(call);
+      else this.write(call);
+    }
+  }
+
+  private forget(call: PendingCall): void {
+    this.pending.splice(this.pending.indexOf(call), 1);
   }
 
   /** True while an answer is outstanding. */
@@ -142,6 +178,7 @@ export class PendingCalls {
     if (index < 0) return false;
     const [call] = this.pending.splice(index, 1);
     this.answeredAt = this.clock.now();
+    if (call!.method === 'tx.commit') this.release();
     const { caller, onReply } = call!;
     try {
       caller?.resolve(onReply ? onReply(reply as never, false) : reply);
@@ -154,7 +191,11 @@ export class PendingCalls {
 
   /** Records that nobody waits any more. Late answers are still accepted. */
   abandon(error: unknown): undefined {
-    for (const { caller } of [...this.pending]) caller?.reject(error);
+    const { pending, held = [] } = this;
+    this.held = undefined;
+    // What was not sent is not answered.
+    this.pending = pending.filter((call) => !held.includes(call));
+    for (const { caller } of pending) caller?.reject(error);
   }
 
   /**
@@ -166,6 +207,7 @@ export class PendingCalls {
   fail(error: unknown, others: unknown = error, culprit?: MethodName): number | undefined {
     const calls = this.pending;
     this.pending = [];
+    this.held = undefined;
     const guilty = culprit !== undefined && calls[0]?.method === culprit;
     calls.forEach((call, index) => call.caller?.reject(guilty && index === 0 ? error : others));
     return guilty ? calls[0]!.behind : undefined;

@@ -27,6 +27,8 @@ export class Gate {
   state: ChannelState = 'opening';
   /** True while the broker has paused the channel (channel.flow). */
   paused = false;
+  /** tx.commit is unanswered: RabbitMQ takes nothing else on the channel meanwhile. */
+  committing = false;
   private link: Link | undefined;
   private channel = 0;
 
@@ -46,6 +48,7 @@ export class Gate {
     this.link = link;
     this.channel = channel;
     this.paused = false;
+    this.committing = false;
   }
 
   get peer(): BrokerPeer | undefined {
@@ -63,6 +66,7 @@ export class Gate {
     if (blocked !== undefined)
       return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
     if (this.paused) return { kind: 'unavailable', reason: 'the broker has paused the channel (channel.flow)' };
+    if (this.committing) return { kind: 'soon', reason: 'the broker commits a transaction of the channel' };
     const { transport } = link;
     if (transport.hasRoom(this.writeBufferSize)) return undefined;
     return { kind: 'busy', reason: `${transport.bufferedBytes} bytes wait for the socket` };
