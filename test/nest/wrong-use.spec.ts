@@ -38,7 +38,7 @@ describe('a consumer whose decorator is wrong', () => {
     ['arguments that are a list', (queue) => loosely(AmqpRpc)(queue, { arguments: [] }), 'Billing.onOrder: arguments must be an object'],
     ['no concurrency', (queue) => loosely(AmqpConsumer)(queue, { concurrency: 0 }), 'Billing.onOrder: concurrency must be a whole number from 1'],
     ['no queue', () => loosely(AmqpConsumer)(), "Billing.onOrder cannot be a consumer: Its queue has no name. Give the name of a queue, as in @AmqpConsumer('billing')"],
-    ["golevelup's options", () => loosely(AmqpConsumer)({ exchange: 'orders', queue: 'billing' }), "queue must be the first argument, instead of { queue: 'billing' }"],
+    ["golevelup's options", () => loosely(AmqpConsumer)({ exchange: 'orders', queue: 'billing' }), "queue must be the first argument, instead of { queue: 'billing' }. Write @AmqpConsumer('billing'), and declare the queue and its bindings in the topology"],
   ])('%s fails the start, with class and method', async (_, decorate, message) => {
     expect((await startWith(decorate)).message).toContain(message);
   }); // prettier-ignore

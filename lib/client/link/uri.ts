@@ -60,7 +60,9 @@ export function parseUri(uri: string): Endpoint {
   const url = toUrl(uri);
   const tls = schemes.get(url.protocol);
   if (tls === undefined) {
-    throw new ConfigurationError(`the URI's scheme is '${url.protocol}'; it must be 'amqp:' or 'amqps:'`);
+    throw new ConfigurationError(
+      `the URI's scheme is '${url.protocol}'; it must be 'amqp:' or 'amqps:', as in 'amqp://localhost:5672'`,
+    );
   }
   return {
     tls,

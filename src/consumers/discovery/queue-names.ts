@@ -15,11 +15,8 @@ export class QueueNames {
     const made = isFactory(source);
     const queue: unknown = made ? await this.make(source, host) : source;
     if (typeof queue === 'string' && queue !== '') return queue;
-    const reason = made ? `Its useFactory made ${describe(queue)}` : notAName(queue);
-    throw new InvalidConsumerError(
-      `${host.name} cannot be a consumer: ${reason}. Give the name of a queue, as in @AmqpConsumer('billing'); if it comes ` +
-        'from configuration, the setting is probably missing.',
-    );
+    const reason = made ? `Its useFactory made ${describe(queue)}. ${GIVE_A_NAME}` : notAName(queue);
+    throw new InvalidConsumerError(`${host.name} cannot be a consumer: ${reason}`);
   }
 
   private async make({ inject = [], useFactory }: QueueFactory, host: HandlerHost): Promise<unknown> {
@@ -44,6 +41,9 @@ export class QueueNames {
   }
 }
 
+const GIVE_A_NAME =
+  "Give the name of a queue, as in @AmqpConsumer('billing'); if it comes from configuration, the setting is probably missing.";
+
 function isFactory(source: unknown): source is QueueFactory {
   return typeof (source as Partial<QueueFactory> | null | undefined)?.useFactory === 'function';
 }
@@ -51,8 +51,14 @@ function isFactory(source: unknown): source is QueueFactory {
 /** Describes a wrong first argument. In golevelup's decorators the queue is one of several options. */
 function notAName(given: unknown): string {
   const { queue } = (given ?? {}) as { readonly queue?: unknown };
-  if (typeof queue === 'string') return `Its queue must be the first argument, instead of { queue: '${queue}' }`;
-  return given === '' || given === undefined ? 'Its queue has no name' : `Its queue is ${describe(given)}`;
+  if (typeof queue === 'string') {
+    return (
+      `Its queue must be the first argument, instead of { queue: '${queue}' }. Write @AmqpConsumer('${queue}'), and declare ` +
+      'the queue and its bindings in the topology of AmqpModule.'
+    );
+  }
+  const problem = given === '' || given === undefined ? 'Its queue has no name' : `Its queue is ${describe(given)}`;
+  return `${problem}. ${GIVE_A_NAME}`;
 }
 
 function describe(value: unknown): string {
