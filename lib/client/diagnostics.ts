@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { BrokerPeer } from './tracing.js';
 
 /**
  * Publishes the client's actions on Node's diagnostics channels, for tracing and metrics. A channel without subscribers
@@ -11,6 +12,7 @@ import { channel } from 'node:diagnostics_channel';
  * | `nest-amqp:confirm` | `ConfirmMessage`: the broker's ack, nack or return         |
  * | `nest-amqp:deliver` | `DeliverMessage`: before the handler runs                  |
  * | `nest-amqp:settle`  | `SettleMessage`: acked, nacked or rejected by this process |
+ * | `nest-amqp:heartbeat` | `HeartbeatMessage`: a timer of the heartbeat fired           |
  */
 export const diagnostics = {
   connect: channel('nest-amqp:connect'),
@@ -18,6 +20,7 @@ export const diagnostics = {
   confirm: channel('nest-amqp:confirm'),
   deliver: channel('nest-amqp:deliver'),
   settle: channel('nest-amqp:settle'),
+  heartbeat: channel('nest-amqp:heartbeat'),
 };
 
 export interface ConnectMessage {
@@ -36,4 +39,12 @@ export interface PublishMessage {
 
 export interface ConfirmMessage extends PublishMessage {
   readonly outcome: 'ack' | 'nack' | 'return';
+}
+
+export interface HeartbeatMessage {
+  readonly peer: BrokerPeer;
+  /** The negotiated interval in ms. The timers fire at least every two intervals, usually every half interval. */
+  readonly interval: number;
+  /** ms by which the timer fired late. So long was the event loop busy with other work. */
+  readonly delay: number;
 }

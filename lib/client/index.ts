@@ -78,10 +78,13 @@ export type { BasicPublishOptions } from './publishing/publish-options.js';
 export { CHECKED_AT, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
-export type { ConfirmMessage, ConnectMessage, PublishMessage } from './diagnostics.js';
+export type { ConfirmMessage, ConnectMessage, HeartbeatMessage, PublishMessage } from './diagnostics.js';
 export type { BlockTrace, BrokerPeer, ConnectTrace, RestoreTrace } from './tracing.js';
 export type { CopyOf, PublishTrace } from './publishing/publish-trace.js';
 export type { Around, ProcessTrace } from './consuming/process-trace.js';
+export type { ConnectionReport, ConsumerReport, Survey } from './survey.js';
+/** @internal For the Nest layer, whose consumers answer surveys themselves. */
+export { respondents, type Surveyed } from './survey.js';
 /** @internal For the Nest layer, which traces its own operations. */
 export { begin, fail, succeed, tracing } from './tracing.js';
 /** @internal For the Nest layer, whose retries are copies. */

@@ -85,6 +85,16 @@ export class Channels implements Iterable<ChannelEndpoint> {
     return bytes;
   }
 
+  /** Number of publishes that the broker has not confirmed, and of those that wait to be sent. */
+  get publishes(): { readonly unconfirmed: number; readonly waiting: number } {
+    let [unconfirmed, waiting] = [0, 0];
+    for (const { publisher } of this.all) {
+      unconfirmed += publisher.confirms.count;
+      waiting += publisher.waitingCount;
+    }
+    return { unconfirmed, waiting };
+  }
+
   /** True while an answer to a call, or a confirm, is outstanding. */
   get awaitBroker(): boolean {
     for (const channel of this.all) if (channel.awaitsBroker) return true;

@@ -19,6 +19,7 @@ import { ReconnectPace } from '../recovery/reconnect-pace.js';
 import { restore } from '../recovery/restore.js';
 import { TopologyRestorer } from '../recovery/topology-restorer.js';
 import type { Report } from '../safe-emitter.js';
+import { respondents, type Survey, type Surveyed } from '../survey.js';
 import { textOf } from '../text-of.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
@@ -33,7 +34,7 @@ import { EventWaiters } from './event-waiters.js';
  *         │           │ close()                 │ close(), attempts spent, or `reconnect: false`
  *         └───────────┴──────▶ closing ──▶ closed ◀┘
  */
-export class ConnectionEndpoint implements ChannelHost, LinkOwner {
+export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   readonly topology = new TopologyRecord((queue) => this.restorer.discard(queue));
   /** Calls on channel 0. */
   readonly control: PendingCalls;
@@ -85,6 +86,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
       },
       this.stop.signal,
     );
+    respondents.add(this);
   }
 
   /** Resolves when the connection is closed for good. */
@@ -350,6 +352,15 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
     return this.control.waiting || this.events.any || this.channels.awaitBroker;
   }
 
+  // What surveys ask.
+
+  answer(survey: Survey): void {
+    const { peer, blocked, state, channels, options } = this;
+    const { connectionName } = options;
+    survey.connection({ connectionName, peer, state, blocked, ...channels.publishes });
+    for (const channel of channels) channel.consumers.answer(survey);
+  }
+
   // Closing.
 
   /** @param timeout ms for all steps; of several calls the earliest deadline counts */
@@ -395,6 +406,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner {
   private finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
+    respondents.delete(this);
     const reason = error ?? new ConnectionClosedError('the connection was closed');
     this.stop.abort(reason);
     this.outages.over(reason);

@@ -16,6 +16,7 @@ import {
 import { isRefusalOf } from '../refusal.js';
 import { textOf } from '../text-of.js';
 import type { CallOptions } from '../link/pending-calls.js';
+import type { Survey } from '../survey.js';
 import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
 
 /** Assumed time in seconds in which the broker notices a dead connection, if there is no heartbeat. */
@@ -64,6 +65,11 @@ export class ConsumerSet implements ConsumerHost {
     let bytes = 0;
     for (const consumer of this.all) bytes += consumer.heldBytes;
     return bytes;
+  }
+
+  /** Answers for the consumers of the client; those of the Nest layer answer themselves. */
+  answer(survey: Survey): void {
+    for (const { report } of this.all) if (report) survey.consumer(report);
   }
 
   list(): readonly Consumer[] {

@@ -8,6 +8,7 @@ import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import { checkDuration } from '../option-checks.js';
+import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
 import { tracing } from '../tracing.js';
 import { TracedProcess, tracesItself } from './process-trace.js';
@@ -108,6 +109,8 @@ export class Consumer {
   private readonly untilIdle = new Waiters();
   private state: 'active' | 'suspended' | 'ended' = 'suspended';
   private askedToEnd = false;
+  /** True once the broker has registered the consumer for the first time. */
+  private registered = false;
 
   constructor(
     /** The name that was given to `basicConsume`. */
@@ -154,6 +157,14 @@ export class Consumer {
   /** Number of deliveries that wait for a handler. */
   get waiting(): number {
     return this.backlog.size;
+  }
+
+  /** @internal Its state for a survey; undefined for a consumer of the Nest layer, which tells more. */
+  get report(): ConsumerReport | undefined {
+    if (tracesItself(this.options)) return undefined;
+    const { queue, running, waiting } = this;
+    const state = this.active ? 'consuming' : this.registered ? 'recovering' : 'starting';
+    return { queue, handler: undefined, state, running, waiting, held: 0 };
   }
 
   /**
@@ -255,6 +266,7 @@ export class Consumer {
   activate(consumerTag: string): void {
     this.consumerTag = consumerTag;
     this.state = 'active';
+    this.registered = true;
     this.unbounded = this.options.noAck === true || (this.options.prefetch ?? this.host.defaultPrefetch()) === 0;
   }
 

@@ -24,6 +24,8 @@ export class Heartbeat {
     private readonly interval: number,
     private readonly clock: Clock,
     private readonly onDead: (silence: number) => void,
+    /** Called when a timer fires, with its delay in ms: the time for which the event loop was busy with other work. */
+    private readonly onTimer: (delay: number) => void = () => {},
   ) {}
 
   start(): void {
@@ -60,13 +62,21 @@ export class Heartbeat {
       this.peer.sendHeartbeat();
       left = this.interval / 2;
     }
-    this.cancelSend = this.clock.after(left, () => this.sendWhenDue());
+    this.cancelSend = this.after(left, () => this.sendWhenDue());
   }
 
   private watch(): void {
     const left = 2 * this.interval - this.silence();
-    if (left > 0) this.cancelWatch = this.clock.after(left, () => this.watch());
+    if (left > 0) this.cancelWatch = this.after(left, () => this.watch());
     else this.suspect(() => this.watch());
+  }
+
+  private after(ms: number, then: () => void): () => void {
+    const due = this.clock.now() + ms;
+    return this.clock.after(ms, () => {
+      this.onTimer(Math.max(0, this.clock.now() - due));
+      then();
+    });
   }
 
   /** @param alive called if bytes have arrived after all */

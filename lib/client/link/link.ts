@@ -14,6 +14,7 @@ import {
   UnexpectedPeerError,
 } from '../errors.js';
 import { closeError } from '../close-error.js';
+import { diagnostics, type HeartbeatMessage } from '../diagnostics.js';
 import { foreignError } from '../foreign-error.js';
 import type { BrokerPeer } from '../tracing.js';
 import { Deferred } from '../timing/deferred.js';
@@ -297,11 +298,17 @@ export class Link implements TransportHandler {
     const interval = this.negotiated.heartbeat * 1000;
     // The link may have ended in the turn in which it opened. Then nothing would stop the heartbeat.
     if (interval === 0 || !this.alive) return;
-    this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, (silence) => {
+    const onDead = (silence: number): void => {
       this.fail(
         new TimeoutError(`the broker has sent nothing for ${Math.round(silence)} ms: two heartbeats are missing`),
       );
-    });
+    };
+    const onTimer = (delay: number): void => {
+      if (!diagnostics.heartbeat.hasSubscribers) return;
+      const message: HeartbeatMessage = { peer: this.peer, interval, delay };
+      diagnostics.heartbeat.publish(message);
+    };
+    this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, onDead, onTimer);
     if (!this.options.manualHeartbeat) this.heartbeat.start();
   }
 }

@@ -244,6 +244,11 @@ export class Publisher {
     return this.waiting.count > 0 || this.confirms.count > 0;
   }
 
+  /** Number of publishes that wait to be sent, for the first time or again. */
+  get waitingCount(): number {
+    return this.waiting.count + this.refused.count;
+  }
+
   /** Resolves when no publish waits and none is unconfirmed. */
   whenSettled(): Promise<void> {
     const settled = this.untilSettled.wait();

@@ -3,11 +3,14 @@ import {
   ChannelClosedError,
   ConsumerCancelledError,
   NotFoundError,
+  respondents,
   TRACES_ITSELF,
   type Channel,
   type Connection,
   type Consumer,
   type Delivery,
+  type Survey,
+  type Surveyed,
 } from '../../../lib/client/index.js';
 import { untilAborted } from '../../../lib/environment/index.js';
 import type { Environment } from '../../common/environment.js';
@@ -67,7 +70,7 @@ export interface SupervisionHost {
  * It has its own channel, since an error that closes a channel, such as an unknown queue, ends all consumers on the
  * channel.
  */
-export class SupervisedConsumer {
+export class SupervisedConsumer implements Surveyed {
   private readonly logger = new FieldLogger('AmqpConsumer');
   private readonly ended = new AbortController();
   private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
@@ -122,6 +125,12 @@ export class SupervisedConsumer {
     };
   }
 
+  answer(survey: Survey): void {
+    const { name: handler, queue, state, sink } = this;
+    const waiting = this.consumer?.waiting ?? 0;
+    survey.consumer({ queue, handler, state, running: sink.inFlight, waiting, held: sink.settler.held.length });
+  }
+
   private get consumer(): Consumer | undefined {
     return this.registered.value;
   }
@@ -140,6 +149,7 @@ export class SupervisedConsumer {
 
   /** May be tried again. @throws ConsumerStartError */
   async start(): Promise<void> {
+    respondents.add(this);
     try {
       await this.inTurn(async () => {
         // With `startup: 'background'` this may take long, and the application may stop meanwhile.
@@ -214,6 +224,7 @@ export class SupervisedConsumer {
       await this.channel.value?.close({ timeout: 1 });
     }
     this.sink.abandon();
+    respondents.delete(this);
     await this.sink.position?.save();
   }
 
