@@ -41,6 +41,8 @@ export default withMermaid({
           page('Topology', '/topology'),
           page('Start and shutdown', '/shutdown'),
           page('Health', '/health'),
+          page('Observability', '/observability'),
+          page('Deployment', '/deployment'),
           page('Glossary', '/glossary'),
         ],
       },
