@@ -47,6 +47,24 @@ describe('reasonOf', () => {
     expect(reasonOf(many)).toMatch(/Error: 9; and more\]$/);
   });
 
+  it('names parts of an AggregateError that are no errors', () => {
+    const any = new AggregateError([new Error('a'), 'b', undefined, { code: 7, order: 'private' }], 'none');
+    expect(reasonOf(any)).toBe(
+      'AggregateError: none [Error: a; a thrown string: b; a thrown undefined; a thrown object (7)]',
+    );
+  });
+
+  it('ends where errors share their parts or causes, so that their tree has no end in sight', () => {
+    let shared: Error = new Error('0');
+    for (let level = 1; level < 100; level++) shared = new AggregateError([shared, shared], String(level));
+    expect(reasonOf(shared).match(/AggregateError/g)!.length).toBeLessThanOrEqual(50);
+    let chained: Error = new Error('0');
+    for (let level = 1; level < 100; level++) {
+      chained = new AggregateError(Array<Error>(10).fill(chained), String(level), { cause: chained });
+    }
+    expect(reasonOf(chained).match(/AggregateError/g)!.length).toBeLessThanOrEqual(50);
+  });
+
   it('names what a validation says, and never the values', () => {
     const texts = new BadRequestException(['id must be a string', 'total must be positive']);
     expect(reasonOf(texts)).toBe(

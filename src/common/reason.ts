@@ -4,6 +4,8 @@ import { types } from 'node:util';
 const MAX_DEPTH = 5;
 /** Maximum number of parts of an AggregateError, and of messages of a validation, that are named. */
 const MAX_PARTS = 10;
+/** Maximum number of errors that one reason names. Errors may share causes and parts, so their tree may be endless. */
+const MAX_ERRORS = 50;
 /** Maximum characters of one text that are read. It is far beyond what is shown. */
 const MAX_TEXT = 8_192;
 
@@ -18,7 +20,7 @@ const MAX_TEXT = 8_192;
  * @example `TypeError: fetch failed ← Error: connect ECONNREFUSED 127.0.0.1:80`
  */
 export function reasonOf(thrown: unknown): string {
-  return withoutSecrets(chainOf(thrown, new Set()));
+  return withoutSecrets(chainOf(thrown, new Set(), { left: MAX_ERRORS }));
 }
 
 /** Returns the frames of an error's stack without its message; undefined if it has none. */
@@ -44,13 +46,25 @@ export function isReadable(thrown: unknown): boolean {
   }
 }
 
-function chainOf(thrown: unknown, seen: Set<unknown>): string {
+/** The number of errors that may still be named. */
+interface Budget {
+  left: number;
+}
+
+/** @param seen the errors on the way to this one */
+function chainOf(thrown: unknown, seen: Set<unknown>, budget: Budget): string {
+  budget.left--;
   if (!isObject(thrown)) return primitive(thrown);
   seen.add(thrown);
-  const own = [nameAndMessage(thrown), ...details(thrown), ...parts(thrown, seen)].join('');
+  const own = [nameAndMessage(thrown), ...details(thrown), ...parts(thrown, seen, budget)].join('');
   const cause = read(thrown, 'cause');
-  if (cause === undefined || cause === null || seen.size > MAX_DEPTH || seen.has(cause)) return own;
-  return `${own} ← ${chainOf(cause, seen)}`;
+  if (cause === undefined || cause === null || !mayFollow(cause, seen, budget)) return own;
+  return `${own} ← ${chainOf(cause, seen, budget)}`;
+}
+
+/** Ends circles, long chains and large trees. */
+function mayFollow(next: unknown, seen: ReadonlySet<unknown>, budget: Budget): boolean {
+  return !seen.has(next) && seen.size <= MAX_DEPTH && budget.left > 0;
 }
 
 /** Returns a text such as `TypeError: fetch failed`; the name alone if there is no message. */
@@ -100,13 +114,19 @@ function joined(path: string, next: unknown): string {
     .join('.');
 }
 
-/** Returns the errors of an AggregateError. */
-function parts(thrown: object, seen: Set<unknown>): string[] {
+/**
+ * Returns the parts of an AggregateError: whatever the promises of `Promise.any` were rejected with. Other errors, such as
+ * those of validators, are read only if all their parts are errors, since other parts may quote the payload.
+ */
+function parts(thrown: object, seen: ReadonlySet<unknown>, budget: Budget): string[] {
   if (!isError(thrown)) return [];
   const errors = read(thrown, 'errors');
   const list = isObject(errors) ? items(errors) : undefined;
-  if (!list || list.length === 0 || !list.every((part) => isError(part))) return [];
-  const named = list.slice(0, MAX_PARTS).map((part) => (seen.has(part) ? '…' : chainOf(part, new Set(seen))));
+  if (!list || list.length === 0) return [];
+  if (textIn(thrown, 'name') !== 'AggregateError' && !list.every((part) => isError(part))) return [];
+  const named = list
+    .slice(0, MAX_PARTS)
+    .map((part) => (mayFollow(part, seen, budget) ? chainOf(part, new Set(seen), budget) : '…'));
   if (list.length > MAX_PARTS) named.push('and more');
   return [` [${named.join('; ')}]`];
 }
