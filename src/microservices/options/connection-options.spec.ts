@@ -32,18 +32,24 @@ describe('connectionOptions', () => {
 
   it('takes a URL in parts', () => {
     const whole = { protocol: 'amqps', hostname: 'host', port: 5679, username: 'a:b', password: 'c@d/e', vhost: 'x/y' };
-    expect(parseUri(urlOf([{ ...whole, heartbeat: 3, frameMax: 4096, locale: 'en_US' }]))).toMatchObject({
+    expect(parseUri(urlOf([{ ...whole, heartbeat: 3, frameMax: 4096, channelMax: 7, locale: 'en_US' }]))).toMatchObject({
       tls: true,
       host: 'host',
       port: 5679,
       username: 'a:b',
       password: 'c@d/e',
       vhost: 'x/y',
-      query: { heartbeat: 3, frameMax: 4096 },
+      query: { heartbeat: 3, frameMax: 4096, channelMax: 7 },
     });
     expect(parseUri(urlOf([{}]))).toMatchObject({ tls: false, host: 'localhost', port: 5672, vhost: '/' });
     expect(parseUri(urlOf([{ vhost: '/' }])).vhost).toBe('/');
     expect(parseUri(urlOf([{ hostname: '::1' }])).host).toBe('::1');
+  });
+
+  it('refuses an unknown part of a URL, which would leave localhost, and does not repeat the password', () => {
+    const wrong = { hostnam: 'broker', password: 'secret' } as never;
+    expect(() => urlOf([wrong])).toThrow("urls: unknown option 'hostnam'; did you mean 'hostname'?");
+    expect(() => urlOf([wrong])).not.toThrow('secret');
   });
 
   it('leaves what is no URL for the client to refuse', () => {

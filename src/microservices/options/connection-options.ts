@@ -1,4 +1,6 @@
 import { amqplain, external, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
+import { namesOf } from '../../../lib/option-names/index.js';
 import type { ConnectionSettings, RmqUrl } from './socket-options.js';
 import type { AmqpTransportOptions } from './transport-options.js';
 
@@ -48,8 +50,25 @@ function normalized(urls: NonNullable<Given['urls']>): Urls {
   };
 }
 
+/** The parts of a URL; without a known host it would be localhost. */
+const PARTS = namesOf({
+  protocol: 0,
+  hostname: 0,
+  port: 0,
+  username: 0,
+  password: 0,
+  vhost: 0,
+  heartbeat: 0,
+  frameMax: 0,
+  channelMax: 0,
+  locale: 0,
+} satisfies Record<keyof RmqUrl, 0>);
+
+/** @throws ConfigurationError for an unknown part */
 function toUri(url: string | RmqUrl): string {
-  return typeof url === 'string' ? url : fromParts(url);
+  if (typeof url === 'string') return url;
+  refuseUnknown('urls', url, PARTS);
+  return fromParts(url);
 }
 
 function fromParts({ protocol = 'amqp', hostname = 'localhost', port, username, password, vhost, ...limits }: RmqUrl) {
@@ -59,6 +78,7 @@ function fromParts({ protocol = 'amqp', hostname = 'localhost', port, username, 
   const query = new URLSearchParams();
   if (limits.heartbeat !== undefined) query.set('heartbeat', String(limits.heartbeat));
   if (limits.frameMax) query.set('frame_max', String(limits.frameMax));
+  if (limits.channelMax) query.set('channel_max', String(limits.channelMax));
   return (
     `${protocol}://${login && `${login}@`}${host}${port === undefined ? '' : `:${port}`}` +
     `${vhost === undefined ? '' : `/${encodeURIComponent(vhost)}`}${query.size > 0 ? `?${query}` : ''}`

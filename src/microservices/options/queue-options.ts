@@ -1,6 +1,7 @@
 import { ConfigurationError, type FieldTable } from '../../../lib/client/index.js';
 import type { QueueDeclareOptions } from '../../../lib/client/index.js';
 import { unknownOption } from '../../../lib/option-names/index.js';
+import { checkValues, FLAG, OBJECT } from '../../common/option-values.js';
 import type { Duration } from '../../common/duration.js';
 import { countFrom, duration, finiteFrom, namedArguments, type NamedArguments } from '../../topology/argument-table.js';
 
@@ -51,7 +52,7 @@ const ARGUMENTS = {
   queueMode: 'x-queue-mode',
 } as const satisfies NamedArguments<TransportQueueOptions>;
 
-const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
+const VALUES = { durable: FLAG, exclusive: FLAG, autoDelete: FLAG, arguments: OBJECT, noAssert: FLAG } as const;
 
 /**
  * Builds the same declaration as amqplib does, so that both can share a queue. One exception: a server-named queue is
@@ -61,10 +62,11 @@ const FLAGS = ['durable', 'exclusive', 'autoDelete', 'arguments', 'noAssert'];
  * @throws ConfigurationError for an unknown option or an invalid value
  */
 export function queueDeclaration(queue: string, options: TransportQueueOptions = {}): QueueDeclareOptions {
-  const unknown = unknownOption(options, [...FLAGS, ...Object.keys(ARGUMENTS)]);
+  const unknown = unknownOption(options, [...Object.keys(VALUES), ...Object.keys(ARGUMENTS)]);
   if (unknown !== undefined) {
     throw new ConfigurationError(`queueOptions: ${unknown}. Other arguments go into 'arguments'.`);
   }
+  checkValues('queueOptions', options, VALUES);
   const table: FieldTable = { ...options.arguments, ...namedArguments('queueOptions', ARGUMENTS, options) };
   const exclusive = options.exclusive ?? queue === '';
   const durable = options.durable ?? true;

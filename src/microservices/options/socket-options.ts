@@ -35,4 +35,6 @@ interface ClientProperties {
 }
 
 /** A URL as an object, as amqplib accepts it. */
-export type RmqUrl = Exclude<NonNullable<NonNullable<RmqOptions['options']>['urls']>[number], string>;
+export type RmqUrl = Exclude<NonNullable<NonNullable<RmqOptions['options']>['urls']>[number], string> & {
+  readonly channelMax?: number;
+};

@@ -25,8 +25,18 @@ describe('the options', () => {
     [{ publishTimeout: '10 s' }, "it is a string, '10 s'"],
     [{ prefetchCount: '10' }, "it is a string, '10'"],
     [{ noAck: true, ack: 'manual' }, /ack: 'manual'.*noAck/],
+    [{ noAck: 'false' }, "AmqpServer: noAck must be true or false; it is a string, 'false'"],
+    [{ persistent: 1 }, 'persistent must be true or false'],
+    [{ noAssert: 'true' }, 'noAssert must be true or false'],
+    [{ ack: 'man' }, "ack must be 'auto' or 'manual'; it is a string, 'man'"],
+    [{ queue: 5 }, 'queue must be a string; it is the number 5'],
+    [{ headers: 'x-tenant' }, 'headers must be an object'],
+    [{ queueOptions: { durabel: true } }, "unknown option 'durabel'; did you mean 'durable'?"],
+    [{ queueOptions: { durable: 'false' } }, "durable must be true or false; it is a string, 'false'"],
+    [null, 'AmqpServer: expected an object with options, got null'],
   ])('%j are refused', (options, message) => {
-    expect(check(options)).toThrow(message);
+    expect(check(options as object)).toThrow(message);
+    expect(() => new AmqpServer(options as object)).toThrow(ConfigurationError);
   });
 
   it('K3.1 that are durations may be text, and those that are limits Infinity', () => {

@@ -1,12 +1,13 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
 import { count, PREFETCH, type CountRange } from '../../common/count.js';
+import { checkValues, FLAG, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
 import { timeLimit, type Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
-import type { TransportQueueOptions } from './queue-options.js';
+import { queueDeclaration, type TransportQueueOptions } from './queue-options.js';
 import type { RmqUrl, SocketOptions } from './socket-options.js';
 
 /**
@@ -169,13 +170,35 @@ const KNOWN = namesOf({
 
 const COUNTS = { prefetchCount: PREFETCH, maxConnectionAttempts: { min: -1 } } as const;
 const DURATIONS = ['timeout', 'gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
+const VALUES: ValueChecks<AmqpTransportOptions> = {
+  queue: TEXT,
+  noAssert: FLAG,
+  exchange: TEXT,
+  exchangeType: NAME,
+  exchangeArguments: OBJECT,
+  routingKey: TEXT,
+  wildcards: FLAG,
+  socketOptions: OBJECT,
+  connection: OBJECT,
+  connectionName: TEXT,
+  isGlobalPrefetchCount: FLAG,
+  noAck: FLAG,
+  consumerTag: TEXT,
+  ack: oneOf('auto', 'manual'),
+  replyQueue: TEXT,
+  persistent: FLAG,
+  headers: OBJECT,
+  mandatory: FLAG,
+};
 
 /**
- * Refuses unknown options: `ClientsModule` and JavaScript accept any name, and a misspelt option would silently have
- * its default. @throws ConfigurationError
+ * Refuses unknown options and wrong values: `ClientsModule` and JavaScript accept anything, a misspelt option would silently
+ * have its default, and `noAck: 'false'` would be true. @throws ConfigurationError
  */
-export function checkOptions(what: string, options: AmqpTransportOptions): void {
+export function checkOptions(what: string, options: AmqpTransportOptions): AmqpTransportOptions {
   refuseUnknown(what, options, KNOWN);
+  checkValues(what, options, VALUES);
+  queueDeclaration(options.queue ?? '', options.queueOptions);
   for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
     const value = options[name];
     if (value !== undefined) count(value, `${what}: ${name}`, range);
@@ -189,6 +212,7 @@ export function checkOptions(what: string, options: AmqpTransportOptions): void 
       `${what}: ack: 'manual' cannot be combined with noAck, since such messages need no settlement; remove one of both`,
     );
   }
+  return options;
 }
 
 /** Returns true if the queue exists and must not be declared, because of these options or of the connection's. */

@@ -67,9 +67,8 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
    * @throws ConfigurationError for an unknown option or an invalid value
    */
   constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
-    super(options);
+    super(checkOptions('AmqpServer', options));
     watchHandlerFailures();
-    checkOptions('AmqpServer', options);
     this.source = source ?? new OwnConnection('server', options, connectionOptions(options, 'server'), this.lines);
   }
 
