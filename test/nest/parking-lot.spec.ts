@@ -254,4 +254,18 @@ describe('ParkingLot', () => {
     await expect(lot.redrive(queue, { limit: 1.5 })).rejects.toThrow(ConfigurationError);
     await expect(lot.list(queue, { connection: 'other' })).rejects.toThrow("no AMQP connection 'other'");
   });
+
+  it.each([
+    [{ limt: 1 }, "ParkingLot: unknown option 'limt'; did you mean 'limit'?"],
+    [{ fliter: () => false }, "did you mean 'filter'?"],
+    [{ filter: 'ECONNREFUSED' }, "ParkingLot: filter must be a function; it is a string, 'ECONNREFUSED'"],
+    [{ connection: 5 }, 'ParkingLot: connection must be a string'],
+    [null, 'ParkingLot: expected an object with options, got null'],
+  ])('refuses %j, which would concern every message', async (options, message) => {
+    const lot = lotOf(await nest.start({}));
+    const queue = nest.name();
+    await expect(lot.redrive(queue, options as never)).rejects.toThrow(message);
+    await expect(lot.list(queue, options as never)).rejects.toThrow(ConfigurationError);
+    await expect(lot.purge(queue, options as never)).rejects.toThrow(ConfigurationError);
+  });
 });

@@ -6,7 +6,6 @@ import type { NamedConnection } from '../../registry/named-connection.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { batchLimits } from '../options/batch-options.js';
 import { BatchSink } from '../sinks/batch/batch.sink.js';
-import { checkConsumerOptions } from '../options/check-consumer-options.js';
 import { consumeArguments } from './consume-arguments.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
 import type { DeliverySink, SinkParts } from '../sinks/delivery.sink.js';
@@ -30,7 +29,6 @@ export class ConsumerFactory {
   /** @throws InvalidConsumerError, ConfigurationError */
   create(discovered: DiscoveredConsumer, connection: NamedConnection): SupervisedConsumer {
     const { name, queue, options } = discovered;
-    checkConsumerOptions(name, discovered);
     const position = this.positions.create(discovered, connection);
     const consume = consumeArguments(options, limitsOf(discovered, connection), position);
     const open = async () => (await connection.connections.open()).consuming;

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { checkConsumerOptions } from '../options/check-consumer-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { AmqpConsumerRegistry } from './consumer.registry.js';
 import { ConsumerExplorer, type DiscoveredConsumer } from '../discovery/consumer.explorer.js';
@@ -22,6 +23,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
       const discovered = await this.discover();
       // All consumers are created before the first one starts.
       const starts = discovered.map((consumer) => {
+        checkConsumerOptions(consumer.name, consumer);
         const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
         const supervised = this.consumers.create(consumer, connection);
         this.registry.add(supervised);

@@ -1,22 +1,42 @@
-import { ConfigurationError } from '../../../lib/client/index.js';
-import { describeValue } from '../../common/described-value.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
+import {
+  checkValues,
+  FLAG,
+  listOf,
+  NAME,
+  OBJECT,
+  oneOf,
+  TEXT,
+  WHOLE_NUMBER,
+  type ValueCheck,
+} from '../../common/option-values.js';
+import type { TrackOffsetOptions } from '../stream/stream-options.js';
 import type { BatchOptions } from './batch-options.js';
 import type { ConsumerMetadata } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
 
-type Check = readonly [fits: (value: unknown) => boolean, expected: string];
-
-/** Checks the values of options that go to the broker unchanged. */
-const VALUES: Readonly<Record<string, Check>> = {
-  connection: [(value) => typeof value === 'string', 'the name of a connection'],
-  consumerTag: [(value) => typeof value === 'string' && value !== '', 'a text that is not empty'],
-  exclusive: [(value) => typeof value === 'boolean', 'true or false'],
-  priority: [(value) => Number.isInteger(value), 'a whole number'],
-  arguments: [(value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object'],
-  ack: [(value) => value === 'auto' || value === 'manual', "'auto' or 'manual'"],
+const OFFSET: ValueCheck = {
+  fits: (value) =>
+    ['first', 'last', 'next'].includes(value as string) ||
+    (Number.isSafeInteger(value) && (value as number) >= 0) ||
+    (value instanceof Date && !Number.isNaN(value.getTime())),
+  expected: "'first', 'last', 'next', a whole number from 0 or a Date",
 };
+
+/** Checks the values of options that neither `count` nor `timeLimit` checks. */
+const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions, ValueCheck>>> = {
+  connection: TEXT,
+  consumerTag: NAME,
+  exclusive: FLAG,
+  priority: WHOLE_NUMBER,
+  arguments: OBJECT,
+  ack: oneOf('auto', 'manual'),
+  offset: OFFSET,
+  itemPipes: listOf('instances of pipes', 'transform'),
+};
+
+const TRACKING = namesOf({ name: 0, store: 0, interval: 0 } satisfies Record<keyof TrackOffsetOptions, 0>);
 
 /** The options of every kind of consumer. */
 const SHARED = {
@@ -49,10 +69,10 @@ const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
  */
 export function checkConsumerOptions(name: string, { kind, options }: ConsumerMetadata): void {
   refuseUnknown(name, options, KNOWN[kind]);
-  for (const [option, value] of Object.entries(options)) {
-    const [fits, expected] = VALUES[option] ?? [];
-    if (value !== undefined && fits?.(value) === false) {
-      throw new ConfigurationError(`${name}: ${option} must be ${expected}; it is ${describeValue(value)}`);
-    }
-  }
+  checkValues<ConsumerOptions | BatchOptions>(name, options, VALUES);
+  if (options.trackOffset === undefined) return;
+  const place = `${name}: trackOffset`;
+  refuseUnknown(place, options.trackOffset, TRACKING);
+  const { name: stored = null } = options.trackOffset as Partial<TrackOffsetOptions>;
+  checkValues(place, { name: stored }, { name: NAME });
 }

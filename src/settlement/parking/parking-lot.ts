@@ -3,6 +3,9 @@ import { showAs } from '../../../lib/shown/index.js';
 import { Injectable } from '@nestjs/common';
 import { NotFoundError, type Channel, type Connection, type Delivery } from '../../../lib/client/index.js';
 import { count } from '../../common/count.js';
+import { checkValues, FUNCTION, TEXT } from '../../common/option-values.js';
+import { namesOf } from '../../../lib/option-names/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { parkedQueueName } from '../retry/settlement-queue-names.js';
@@ -36,6 +39,16 @@ export interface RedriveOptions extends ParkingOptions {
   readonly filter?: (message: ParkedMessage) => boolean;
   /** Maximum number of messages to read; those that stay are kept in memory until the end. Default 10,000. */
   readonly scan?: number;
+}
+
+const PARKING = namesOf({ connection: 0 } satisfies Record<keyof ParkingOptions, 0>);
+const LIST = namesOf({ connection: 0, limit: 0 } satisfies Record<keyof ListOptions, 0>);
+const REDRIVE = namesOf({ connection: 0, limit: 0, filter: 0, scan: 0 } satisfies Record<keyof RedriveOptions, 0>);
+
+/** A misspelt `limit` or `filter` would concern every parked message. @throws ConfigurationError */
+function check(options: RedriveOptions, known: readonly string[]): void {
+  refuseUnknown('ParkingLot', options, known);
+  checkValues('ParkingLot', options, { connection: TEXT, filter: FUNCTION });
 }
 
 /** The result of a redrive. */
@@ -74,7 +87,9 @@ export class ParkingLot {
    * Returns the oldest messages. They are fetched and returned in order. Meanwhile nobody else can fetch them, and the
    * broker marks them as redelivered.
    */
-  async list(queue: string, { limit = DEFAULT_LIST_LIMIT, connection }: ListOptions = {}): Promise<ParkedMessage[]> {
+  async list(queue: string, options: ListOptions = {}): Promise<ParkedMessage[]> {
+    check(options, LIST);
+    const { limit = DEFAULT_LIST_LIMIT, connection } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     const { serializers } = this.connections.get(connection, 'ParkingLot');
     return this.onChannel(queue, connection, [], async (channel) => {
@@ -92,8 +107,10 @@ export class ParkingLot {
    * broker's `max_message_size`, stays and does not stop the others.
    *
    * @throws RedriveError if the queue or the broker accepts no messages, or the filter threw
+   * @throws ConfigurationError for an unknown option or an invalid value
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
+    check(options, REDRIVE);
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
@@ -134,7 +151,9 @@ export class ParkingLot {
   }
 
   /** Deletes all parked messages; resolves with their number. */
-  async purge(queue: string, { connection }: ParkingOptions = {}): Promise<number> {
+  async purge(queue: string, options: ParkingOptions = {}): Promise<number> {
+    check(options, PARKING);
+    const { connection } = options;
     return this.onChannel(queue, connection, 0, (channel) => channel.queuePurge(parkedQueueName(queue)));
   }
 

@@ -47,6 +47,20 @@ describe('RetryPolicy', () => {
     [{ attemps: 3 }, "unknown option 'attemps'; did you mean 'attempts'? Known are: attempts, backoff, delays, then"],
     [[], 'retry: expected an object with options, got an array'],
     [true, 'retry: expected an object with options, got boolean'],
+    [null, 'retry: expected an object with options, got null'],
+    [{ delays: '10s' }, "retry.delays must be an array; it is a string, '10s'"],
+    [
+      { backoff: () => 1e12 },
+      'retry.backoff gives [1000000000000] for retry 1: give whole milliseconds from 1, one or more, 49 days at most',
+    ],
+    [
+      {
+        backoff: () => {
+          throw new RangeError('no such delay');
+        },
+      },
+      'retry.backoff throws for retry 1: RangeError: no such delay',
+    ],
   ])('refuses %p, and names the handler', (retry, message) => {
     const create = (): RetryPolicy => new RetryPolicy('Billing.onOrder', retry as RetryOptions, 'broker');
     expect(create).toThrow(message);

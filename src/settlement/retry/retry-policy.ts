@@ -5,7 +5,8 @@ import { count } from '../../common/count.js';
 import { describeValue } from '../../common/described-value.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
-import { milliseconds } from '../../common/duration.js';
+import { LONGEST_TTL, milliseconds } from '../../common/duration.js';
+import { reasonOf } from '../../common/reason.js';
 import type { RetryEnd, RetryOptions } from './retry-options.js';
 
 const DEFAULT_ATTEMPTS = 3;
@@ -49,7 +50,7 @@ export class RetryPolicy {
     readonly place: RetryPlace,
     private readonly random: Pick<Random, 'next'> = systemRandom,
   ) {
-    const given = options === false ? { attempts: 1 } : (options ?? {});
+    const given = options === false ? { attempts: 1 } : options === undefined ? {} : options;
     refuseUnknown(`${owner}: retry`, given, KNOWN);
     const { attempts = DEFAULT_ATTEMPTS, backoff = DEFAULT_BACKOFF, delays = [] } = given;
     count(attempts, `${owner}: retry.attempts`, { min: 1 });
@@ -57,6 +58,9 @@ export class RetryPolicy {
       throw new ConfigurationError(
         `${owner}: retry.backoff must be a function: exponential('1s', '30s'), fixed('5s') or your own`,
       );
+    }
+    if (!Array.isArray(delays)) {
+      throw new ConfigurationError(`${owner}: retry.delays must be an array; it is ${describeValue(delays)}`);
     }
     if (given.then !== undefined && !ENDS.includes(given.then)) {
       throw new ConfigurationError(
@@ -86,17 +90,25 @@ export class RetryPolicy {
     return typeof delays === 'number' ? [delays] : delays;
   }
 
+  /** @throws ConfigurationError if the function throws */
+  private asked(retry: number): readonly number[] {
+    try {
+      return this.candidates(retry);
+    } catch (cause) {
+      throw new ConfigurationError(`${this.owner}: retry.backoff throws for retry ${retry}: ${reasonOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
   private allLevels(delays: readonly number[]): readonly number[] {
     const levels = new Set(delays);
     for (let retry = 1; retry < Math.min(this.attempts, MAX_ASKED); retry++) {
-      const candidates = this.candidates(retry);
-      if (
-        !Array.isArray(candidates) ||
-        candidates.length === 0 ||
-        !candidates.every((ms) => Number.isInteger(ms) && ms >= 1)
-      ) {
+      const candidates = this.asked(retry);
+      if (!Array.isArray(candidates) || candidates.length === 0 || !candidates.every(isDelay)) {
         throw new ConfigurationError(
-          `${this.owner}: retry.backoff gives ${describeDelays(candidates)} for retry ${retry}: give whole milliseconds from 1, one or more`,
+          `${this.owner}: retry.backoff gives ${describeDelays(candidates)} for retry ${retry}: give whole milliseconds ` +
+            'from 1, one or more, 49 days at most',
         );
       }
       for (const ms of candidates) levels.add(ms);
@@ -109,6 +121,11 @@ export class RetryPolicy {
     }
     return [...levels].sort((a, b) => a - b);
   }
+}
+
+/** The delay is the TTL of a queue. */
+function isDelay(ms: number): boolean {
+  return Number.isInteger(ms) && ms >= 1 && ms <= LONGEST_TTL;
 }
 
 function describeDelays(delays: unknown): string {
