@@ -58,8 +58,11 @@ export function checkValues<Options extends object>(
   checks: ValueChecks<Options>,
 ): void {
   for (const [name, check] of Object.entries(checks) as [keyof Options & string, ValueCheck][]) {
-    const value: unknown = options[name];
-    if (value === undefined || check.fits(value)) continue;
-    throw new ConfigurationError(`${what}: ${name} must be ${check.expected}; it is ${describeValue(value)}`);
+    if (options[name] !== undefined) expectValue(`${what}: ${name}`, options[name], check);
   }
+}
+
+/** Checks one value. @param what its name, for the error @throws ConfigurationError */
+export function expectValue(what: string, value: unknown, { fits, expected }: ValueCheck): void {
+  if (!fits(value)) throw new ConfigurationError(`${what} must be ${expected}; it is ${describeValue(value)}`);
 }

@@ -68,7 +68,8 @@ export class AmqpConnections {
     readonly name: string,
     private readonly options: ConnectionSettings,
   ) {
-    this.startupTimeout = timeLimit(options.startupTimeout ?? STARTUP_TIMEOUT, 'AmqpModule.forRoot(): startupTimeout');
+    const { startupTimeout = STARTUP_TIMEOUT } = options;
+    this.startupTimeout = timeLimit(startupTimeout, 'AmqpModule.forRoot(): startupTimeout');
     this.environment = environmentOf(options.connection);
     this.addresses = new BrokerAddresses(options.url);
     this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);

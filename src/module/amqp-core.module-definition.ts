@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common'
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
+import { checkValues, listOf, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { provideConfirmingPublisher } from '../publishers/publisher.tokens.js';
@@ -99,16 +100,32 @@ const TOPOLOGY = namesOf({ declare: 0, exchanges: 0, queues: 0, bindings: 0 } sa
   0
 >);
 
+const VALUES: ValueChecks<AmqpModuleOptions> = {
+  connectionName: TEXT,
+  connection: OBJECT,
+  startup: oneOf('wait', 'background'),
+  publishing: OBJECT,
+  serializers: listOf('serializers', 'accepts', 'serialize', 'deserialize'),
+  defaultContentType: NAME,
+};
+
+/** Options of the client core that the module sets itself. */
+const ELSEWHERE = {
+  urls: 'would have no effect: set url, beside connection',
+  connectionName: 'would have no effect: set connectionName beside connection',
+  logger: "would have no effect: the module logs through Nest's Logger",
+};
+
 /** Checks the names of options, since TypeScript does not check a factory's result for unknown properties. */
 function checkNames(options: AmqpModuleOptions): void {
   refuseUnknown('AmqpModule.forRoot()', options, KNOWN);
-  const { startup, topology = {} } = options;
-  if (startup !== undefined && startup !== 'wait' && startup !== 'background') {
-    throw new ConfigurationError(
-      `AmqpModule.forRoot(): startup must be 'wait' or 'background'; it is ${describeValue(startup)}`,
-    );
+  checkValues('AmqpModule.forRoot()', options, VALUES);
+  const { connection = {}, topology = {} } = options;
+  for (const [name, instead] of Object.entries(ELSEWHERE)) {
+    if (name in connection) throw new ConfigurationError(`AmqpModule.forRoot(): connection: '${name}' ${instead}`);
   }
   refuseUnknown('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
+  checkValues('AmqpModule.forRoot(): topology', topology, { declare: oneOf('assert', 'verify', 'none') });
   for (const name of ['exchanges', 'queues', 'bindings'] as const) {
     const given: unknown = topology[name];
     if (given === undefined) continue;

@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
+import { checkValues, NAME } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
@@ -10,6 +11,7 @@ import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
 import {
+  checkDefaults,
   checkedPublisherOptions,
   PUBLISHER_OPTIONS,
   type PublisherDefinition,
@@ -46,7 +48,9 @@ export class AmqpModule {
   static forRoot(options: (AmqpModuleOptions & ConnectionNameOptions) | string): DynamicModule {
     // An environment variable that is not set arrives as undefined: an empty URL, which the start refuses with its reason.
     const given = (options as typeof options | undefined) ?? '';
-    return facade(AmqpCoreModule.forRoot(typeof given === 'string' ? { url: given } : given));
+    const named: AmqpModuleOptions & ConnectionNameOptions = typeof given === 'string' ? { url: given } : given;
+    checkValues('AmqpModule.forRoot()', named, { name: NAME });
+    return facade(AmqpCoreModule.forRoot(named));
   }
 
   /**
@@ -65,6 +69,7 @@ export class AmqpModule {
    */
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     expectFactory(options);
+    checkValues('AmqpModule.forRootAsync()', options, { name: NAME });
     return facade(AmqpCoreModule.forRootAsync(options));
   }
 
@@ -77,10 +82,11 @@ export class AmqpModule {
    * AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders' }])
    * ```
    *
-   * @throws ConfigurationError if `publishers` is not an array of objects
+   * @throws ConfigurationError if `publishers` is not an array of objects, or two have the same name
    */
   static forFeature(publishers: readonly PublisherDefinition[]): DynamicModule {
     expectPublishers(publishers);
+    expectDifferentNames(publishers);
     const providers = publishers.map(exchangePublisher);
     return { module: AmqpModule, providers, exports: providers };
   }
@@ -108,12 +114,23 @@ function expectPublishers(given: unknown): void {
   );
 }
 
+/** Nest would provide one of two publishers with the same name, and silently drop the other. */
+function expectDifferentNames(publishers: readonly PublisherDefinition[]): void {
+  const names = publishers.map(({ publisher }) => publisher);
+  const double = names.find((name, index) => names.indexOf(name) !== index);
+  if (double === undefined) return;
+  throw new ConfigurationError(
+    `AmqpModule.forFeature() has two publishers with the name '${double}'. Give each its own name; one publisher can ` +
+      'publish with any routing key.',
+  );
+}
+
 function facade(core: DynamicModule): DynamicModule {
   return { module: AmqpModule, imports: [core, AmqpConsumersModule] };
 }
 
 function exchangePublisher(definition: PublisherDefinition): FactoryProvider<ExchangePublisher> {
-  const { publisher, exchange, connection, defaults: _, ...options } = definition;
+  const { publisher, exchange, connection, defaults = {}, ...options } = definition;
   const asker = `AmqpModule.forFeature([{ publisher: '${publisher}' }])`;
   return {
     provide: providePublisher(publisher),
@@ -123,6 +140,7 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
         if (typeof given === 'string') continue;
         throw new ConfigurationError(`${asker}: ${name} must be a string; it is ${describeValue(given)}`);
       }
+      checkDefaults(`${asker}: defaults`, defaults);
       if (!connections) {
         throw new ConfigurationError(
           `${asker} has no connection: import AmqpModule.forRoot({ url }) in the root module.`,

@@ -81,6 +81,16 @@ describe('a value that makes no sense', () => {
     [{ topology: { exchanges: [{ name: 'orders' }] } }, "exchanges[0] must be made by a builder such as topicExchange('orders'); it is an object without type"],
     [{ topology: { bindings: [{ queue: 'a', exchange: 'b' }] } }, "bindings[0] must be made by a builder such as bindQueue('billing', 'orders', 'order.*'); it is an object without destination"],
     [{ url: undefined, urls: [url] }, "AmqpModule.forRoot(): unknown option 'urls'; did you mean 'url'?"],
+    [{ topology: { declare: 'asert' } }, "topology: declare must be 'assert' or 'verify' or 'none'; it is a string, 'asert'"],
+    [{ serializers: {} }, 'serializers must be an array of serializers with the methods accepts, serialize, deserialize; it is an object'],
+    [{ serializers: [{ accepts: () => true }] }, 'serializers must be an array of serializers'],
+    [{ defaultContentType: 5 }, 'defaultContentType must be a string that is not empty; it is the number 5'],
+    [{ connection: url }, 'AmqpModule.forRoot(): connection must be an object'],
+    [{ connection: { urls: [url] } }, "AmqpModule.forRoot(): connection: 'urls' would have no effect: set url"],
+    [{ connection: { logger: console } }, "connection: 'logger' would have no effect"],
+    [{ startupTimeout: null }, 'startupTimeout must be milliseconds from 0'],
+    [{ publishing: null }, 'publishing must be an object; it is null'],
+    [{ publishing: { republishUnconfirmed: 'false' } }, 'publishing: republishUnconfirmed must be true or false'],
   ])('%j fails the start', async (options, message) => {
     await expect(compile(forRoot(options))).rejects.toThrow(ConfigurationError);
     await expect(compile(forRoot(options))).rejects.toThrow(message);
@@ -98,10 +108,46 @@ describe('a value that makes no sense', () => {
     ['forFeature() without publishers', () => AmqpModule.forFeature(undefined as never), 'AmqpModule.forFeature() needs an array of publishers'],
     ['forFeature() of one publisher', () => AmqpModule.forFeature({ publisher: 'orders', exchange: 'orders' } as never), 'it is an object'],
     ['forFeature() of names', () => AmqpModule.forFeature(['orders'] as never), "element 0 is a string, 'orders'"],
+    ['a name twice', () => AmqpModule.forFeature([{ publisher: 'p', exchange: 'a' }, { publisher: 'p', exchange: 'b' }]), "two publishers with the name 'p'"],
+    ['a connection named by a number', () => forRoot({ name: 5 }), 'AmqpModule.forRoot(): name must be a string that is not empty; it is the number 5'],
+    ['a connection with an empty name', () => AmqpModule.forRootAsync({ name: '', useFactory: () => url }), 'AmqpModule.forRootAsync(): name must be'],
+    ['an empty name of a queue', () => classicQueue(''), "the name of a queue must be a string that is not empty; it is a string, ''"],
+    ['a queue without a name', () => quorumQueue(undefined as never), 'the name of a queue must be'],
+    ['an exchange without a name', () => topicExchange(undefined as never), 'the name of an exchange must be'],
+    ['a wrong overflow', () => classicQueue('a', { overflow: 'drop' as never }), "queue 'a': overflow must be 'drop-head' or 'reject-publish' or 'reject-publish-dlx'"],
+    ['an overflow that quorum queues lack', () => quorumQueue('a', { overflow: 'reject-publish-dlx' as never }), "overflow must be 'drop-head' or 'reject-publish';"],
+    ['a queue that expires at once', () => classicQueue('a', { expires: 0 }), "queue 'a': expires must be at least 1 ms; it is the number 0"],
+    ['a wrong age', () => streamQueue('a', { maxAge: '7d' }), "maxAge must be a text such as '7D' or '12h'"],
+    ['a wrong flag', () => classicQueue('a', { durable: 'false' as never }), "durable must be true or false; it is a string, 'false'"],
+    ['arguments that are a list', () => topicExchange('a', { arguments: [] as never }), "exchange 'a': arguments must be an object; it is an array"],
+    ['a binding whose key is left out', () => bindQueue('q', 'e', { arguments: {} } as never), "binding of queue 'q': routingKey must be a string; it is an object"],
+    ['a binding without a queue', () => bindQueue(undefined as never, 'e'), 'queue must be a string; it is of type undefined'],
   ])('%s is refused where it is written', (_, use, message) => {
     expect(use).toThrow(ConfigurationError);
     expect(use).toThrow(message);
   }); // prettier-ignore
+
+  it.each([
+    [{ persistant: true }, "defaults: unknown option 'persistant'; did you mean 'persistent'?"],
+    [{ messageId: 'always' }, "defaults: unknown option 'messageId'"],
+    [{ mandatory: 'false' }, 'defaults: mandatory must be true or false'],
+    [null, 'defaults: expected an object with options, got null'],
+  ])('%j as defaults of a publisher fails the start', async (defaults, message) => {
+    const feature = AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders', defaults } as never]);
+    await expect(compile(forRoot({}), feature)).rejects.toThrow(`forFeature([{ publisher: 'orders' }]): ${message}`);
+  });
+
+  it.each([
+    [null, 'publish: expected an object with options, got null'],
+    ['5s', 'publish: expected an object with options, got string'],
+    [{ signal: {} }, 'publish: signal must be an AbortSignal; it is an object'],
+  ])('%j as options of a publish is refused', async (options, message) => {
+    const app = await compile(forRoot({ startup: 'background' }));
+    const publisher = app.get(ConfirmingPublisher, { strict: false });
+    await expect(publisher.publish('e', 'k', 1, options as never)).rejects.toThrow(message);
+    await expect(publisher.request('e', 'k', 1, options as never)).rejects.toThrow(ConfigurationError);
+    await app.close();
+  });
 
   it('of forFeature fails the start', async () => {
     const feature = AmqpModule.forFeature([{ publisher: 'orders' } as never]);

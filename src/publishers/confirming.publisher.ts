@@ -2,7 +2,6 @@ import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
 import {
   CHECKED_AT,
-  MESSAGE_PROPERTIES,
   MessageReturnedError,
   type BasicPublishOptions,
   type ReturnedMessage,
@@ -12,14 +11,14 @@ import type { ConnectionEvents, ConsumerCancelledEvent } from '../connection/con
 import type { AmqpConnectionState } from '../connection/connection-status.js';
 import { RpcRequester } from '../rpc/rpc.requester.js';
 import type { RequestOptions } from './request-options.js';
-import type { PublishOptions } from './publish-options.js';
+import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
-import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
+import { checkValues, type ValueCheck } from '../common/option-values.js';
 import { timeLimit } from '../common/duration.js';
 
 const TRANSIENT = 1;
@@ -111,6 +110,7 @@ export class ConfirmingPublisher {
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
+    expectOptions(options);
     const { environment, connection } = this;
     const start = environment.clock.now();
     const { body, contentType } = connection.serializers.encode(payload, options.contentType);
@@ -155,6 +155,7 @@ export class ConfirmingPublisher {
     payload: unknown,
     options: RequestOptions = {},
   ): Promise<Reply> {
+    expectOptions(options);
     const { environment, connection } = this;
     const { body, contentType } = connection.serializers.encode(payload, options.contentType);
     const properties = completed(options, contentType, TRANSIENT, environment.uniqueId, environment.clock.now());
@@ -176,15 +177,18 @@ export class ConfirmingPublisher {
   }
 }
 
-const { deliveryMode: _, ...PROPERTIES } = MESSAGE_PROPERTIES;
-const PUBLISH_OPTIONS = namesOf({
-  persistent: 0,
-  mandatory: 0,
-  timeout: 0,
-  signal: 0,
-  ...PROPERTIES,
-} satisfies Record<keyof PublishOptions, 0>);
 const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
+
+/** @throws ConfigurationError for `null` and other values that are no object */
+function expectOptions(options: unknown): void {
+  if (Object(options) !== options) refuseUnknown('publish', options as object, PUBLISH_OPTIONS);
+}
+
+/** Compares no class, since a test environment has an AbortSignal of its own. */
+const SIGNAL: ValueCheck = {
+  fits: (value) => typeof (Object(value) as Partial<AbortSignal>).throwIfAborted === 'function',
+  expected: 'an AbortSignal',
+};
 
 interface CompletedOptions extends BasicPublishOptions {
   readonly [CHECKED_AT]: number;
@@ -218,6 +222,7 @@ function completed(
     if (value !== undefined && name !== 'persistent') all[name] = value;
   }
   if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');
+  if (options.signal !== undefined) checkValues('publish', options, { signal: SIGNAL });
   return all;
 }
 

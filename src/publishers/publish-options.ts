@@ -1,4 +1,5 @@
-import type { OutgoingProperties } from '../../lib/client/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { MESSAGE_PROPERTIES, type OutgoingProperties } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
 
 /**
@@ -29,3 +30,14 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
   /** Ends the wait with the signal's reason; a message that was sent stays sent. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const { deliveryMode: _, ...PROPERTIES } = MESSAGE_PROPERTIES;
+
+/** Names of the options. */
+export const PUBLISH_OPTIONS = namesOf({
+  persistent: 0,
+  mandatory: 0,
+  timeout: 0,
+  signal: 0,
+  ...PROPERTIES,
+} satisfies Record<keyof PublishOptions, 0>);

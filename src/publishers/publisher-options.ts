@@ -1,10 +1,9 @@
-import { ConfigurationError } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
-import { describeValue } from '../common/described-value.js';
 import { timeLimit, type Duration } from '../common/duration.js';
+import { checkValues, FLAG, OBJECT, oneOf } from '../common/option-values.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
-import type { PublishOptions } from './publish-options.js';
+import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 
 /**
  * Options for all messages of a publisher. Infinity means no limit for each number.
@@ -66,18 +65,21 @@ export interface PublisherDefinition extends PublisherOptions {
  */
 export function checkedPublisherOptions(what: string, options: PublisherOptions): CheckedPublisherOptions {
   refuseUnknown(what, options, PUBLISHER_OPTIONS);
-  const { whenUnavailable } = options;
-  if (whenUnavailable !== undefined && whenUnavailable !== 'wait' && whenUnavailable !== 'fail') {
-    throw new ConfigurationError(
-      `${what}: whenUnavailable must be 'wait' or 'fail'; it is ${describeValue(whenUnavailable)}`,
-    );
-  }
+  checkValues(what, options, { whenUnavailable: oneOf('wait', 'fail'), republishUnconfirmed: FLAG });
   for (const [name, min] of LIMITS) {
     const limit = options[name];
     if (limit !== undefined) count(limit, `${what}: ${name}`, { min });
   }
   const { timeout, ...others } = options;
   return timeout === undefined ? others : { ...others, timeout: timeLimit(timeout, `${what}: timeout`) };
+}
+
+const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'timeout'].includes(name));
+
+/** Checks the defaults of a publisher's messages. @param what owner of the options, for errors @throws ConfigurationError */
+export function checkDefaults(what: string, defaults: NonNullable<PublisherDefinition['defaults']>): void {
+  refuseUnknown(what, defaults, DEFAULTS);
+  checkValues(what, defaults, { persistent: FLAG, mandatory: FLAG, headers: OBJECT });
 }
 
 /** Checked {@link PublisherOptions}. */

@@ -1,5 +1,7 @@
-import type { FieldTable } from '../../lib/client/index.js';
+import { ConfigurationError, type FieldTable } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
+import { describeValue } from '../common/described-value.js';
+import { checkValues, expectValue, FLAG, OBJECT, type ValueCheck } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { milliseconds, type Duration } from '../common/duration.js';
 
@@ -34,7 +36,7 @@ export function namedArguments<O extends object>(what: string, named: NamedArgum
  * Builds the arguments of a declaration: the named options, then those given as `arguments`, which take precedence
  * because they are more explicit.
  *
- * @param flags options that are not arguments
+ * @param flags options that are not arguments, each true or false
  * @throws ConfigurationError
  */
 export function argumentTable<O extends { readonly arguments?: FieldTable }>(
@@ -44,12 +46,28 @@ export function argumentTable<O extends { readonly arguments?: FieldTable }>(
   flags: readonly (keyof O & string)[] = [],
 ): FieldTable {
   refuseUnknown(what, options, [...flags, ...Object.keys(named), 'arguments']);
+  checkValues(what, options, { arguments: OBJECT, ...Object.fromEntries(flags.map((flag) => [flag, FLAG])) });
   return { ...namedArguments(what, named, options), ...options.arguments };
 }
 
 /** A time in ms. Infinity means no limit and omits the argument. */
 export const duration: ToArgument = (value: Duration, what: string) =>
   value === Infinity ? undefined : milliseconds(value, what);
+
+/** A time in ms, from 1. Infinity means no limit and omits the argument. */
+export const durationFromOne: ToArgument = (value: Duration, what: string) => {
+  const ms = duration(value as never, what);
+  if (ms !== 0) return ms;
+  throw new ConfigurationError(`${what} must be at least 1 ms; it is ${describeValue(value)}`);
+};
+
+/** A value that is sent unchanged. */
+export const valueOf =
+  (check: ValueCheck): ToArgument =>
+  (value: FieldTable[string], what: string) => {
+    expectValue(what, value, check);
+    return value;
+  };
 
 /** A whole number from `min`. Infinity means no limit and omits the argument. */
 export const countFrom =

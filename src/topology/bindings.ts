@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../lib/client/index.js';
+import { checkValues, expectValue, OBJECT, TEXT } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 
 /** A binding to declare. {@link bindQueue} and {@link bindExchange} create it. */
@@ -35,7 +36,7 @@ export function bindQueue(
   routingKey = '',
   options: BindingOptions = {},
 ): BindingDefinition {
-  const table = tableOf(`binding of queue '${queue}'`, options);
+  const table = tableOf(`binding of queue '${queue}'`, { queue, exchange, routingKey }, options);
   return { destination: queue, destinationKind: 'queue', source: exchange, routingKey, arguments: table };
 }
 
@@ -56,11 +57,13 @@ export function bindExchange(
   routingKey = '',
   options: BindingOptions = {},
 ): BindingDefinition {
-  const table = tableOf(`binding of exchange '${destination}'`, options);
+  const table = tableOf(`binding of exchange '${destination}'`, { destination, source, routingKey }, options);
   return { destination, destinationKind: 'exchange', source, routingKey, arguments: table };
 }
 
-function tableOf(what: string, options: BindingOptions): FieldTable {
+function tableOf(what: string, names: Record<string, string>, options: BindingOptions): FieldTable {
+  for (const [name, value] of Object.entries(names)) expectValue(`${what}: ${name}`, value, TEXT);
   refuseUnknown(what, options, ['arguments']);
+  checkValues(what, options, { arguments: OBJECT });
   return options.arguments ?? {};
 }

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../lib/client/index.js';
-import { argumentTable } from './argument-table.js';
+import { expectValue, NAME, TEXT } from '../common/option-values.js';
+import { argumentTable, valueOf } from './argument-table.js';
 
 /** An exchange to declare. {@link topicExchange} and the other functions of this file create it. */
 export interface ExchangeDefinition {
@@ -30,7 +31,7 @@ export interface ExchangeOptions {
   readonly arguments?: FieldTable;
 }
 
-const named = { alternateExchange: 'alternate-exchange' } as const;
+const named = { alternateExchange: ['alternate-exchange', valueOf(TEXT)] } as const;
 
 /**
  * An exchange of any type, for types that plugins add (`x-delayed-message`, `x-consistent-hash`).
@@ -44,6 +45,8 @@ const named = { alternateExchange: 'alternate-exchange' } as const;
  * @publicApi
  */
 export function exchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeDefinition {
+  expectValue('the name of an exchange', name, NAME);
+  expectValue(`exchange '${name}': type`, type, NAME);
   return {
     name,
     type,

@@ -1,6 +1,7 @@
 import type { FieldTable } from '../../lib/client/index.js';
 import type { Duration } from '../common/duration.js';
-import { argumentTable, countFrom, duration, finiteFrom } from './argument-table.js';
+import { expectValue, FLAG, NAME, oneOf, TEXT, type ValueCheck } from '../common/option-values.js';
+import { argumentTable, countFrom, duration, durationFromOne, finiteFrom, valueOf } from './argument-table.js';
 
 /**
  * A queue to declare. {@link classicQueue}, {@link quorumQueue}, {@link streamQueue} and {@link serverNamedQueue}
@@ -109,31 +110,38 @@ export interface StreamQueueOptions {
   readonly arguments?: FieldTable;
 }
 
+const LOCATOR = valueOf(oneOf('client-local', 'balanced'));
+const MAX_AGE: ValueCheck = {
+  fits: (value) => /^\d+[YMDhms]$/.test(String(value)),
+  expected: "a text such as '7D' or '12h' (units Y, M, D, h, m, s)",
+};
+
 const common = {
-  deadLetterExchange: 'x-dead-letter-exchange',
-  deadLetterRoutingKey: 'x-dead-letter-routing-key',
+  deadLetterExchange: ['x-dead-letter-exchange', valueOf(TEXT)],
+  deadLetterRoutingKey: ['x-dead-letter-routing-key', valueOf(TEXT)],
   messageTtl: ['x-message-ttl', duration],
-  expires: ['x-expires', duration],
+  expires: ['x-expires', durationFromOne],
   maxLength: ['x-max-length', countFrom(0)],
   maxLengthBytes: ['x-max-length-bytes', countFrom(0)],
-  overflow: 'x-overflow',
-  singleActiveConsumer: 'x-single-active-consumer',
+  overflow: ['x-overflow', valueOf(oneOf('drop-head', 'reject-publish', 'reject-publish-dlx'))],
+  singleActiveConsumer: ['x-single-active-consumer', valueOf(FLAG)],
 } as const;
 
 const quorum = {
   ...common,
+  overflow: ['x-overflow', valueOf(oneOf('drop-head', 'reject-publish'))],
   deliveryLimit: ['x-delivery-limit', finiteFrom(-1)],
-  deadLetterStrategy: 'x-dead-letter-strategy',
+  deadLetterStrategy: ['x-dead-letter-strategy', valueOf(oneOf('at-most-once', 'at-least-once'))],
   initialGroupSize: ['x-quorum-initial-group-size', finiteFrom(1)],
-  leaderLocator: 'x-queue-leader-locator',
+  leaderLocator: ['x-queue-leader-locator', LOCATOR],
 } as const;
 
 const stream = {
-  maxAge: 'x-max-age',
+  maxAge: ['x-max-age', valueOf(MAX_AGE)],
   maxLengthBytes: ['x-max-length-bytes', countFrom(0)],
   maxSegmentSize: ['x-stream-max-segment-size-bytes', finiteFrom(1)],
   initialGroupSize: ['x-initial-cluster-size', finiteFrom(1)],
-  leaderLocator: 'x-queue-leader-locator',
+  leaderLocator: ['x-queue-leader-locator', LOCATOR],
 } as const;
 
 /**
@@ -148,6 +156,7 @@ const stream = {
  * @publicApi
  */
 export function classicQueue(name: string, options: ClassicQueueOptions = {}): QueueDefinition {
+  expectName(name);
   const exclusive = options.exclusive ?? false;
   return {
     name,
@@ -220,5 +229,11 @@ export function serverNamedQueue(name: string, options: ServerNamedQueueOptions 
 }
 
 function replicated(name: string, table: FieldTable): QueueDefinition {
+  expectName(name);
   return { name, durable: true, exclusive: false, autoDelete: false, arguments: table };
+}
+
+/** The broker would choose a name for a queue without one, and nobody could refer to it. */
+function expectName(name: string): void {
+  expectValue('the name of a queue', name, NAME);
 }

@@ -4,7 +4,10 @@ import { Reflector } from '@nestjs/core';
 import { describe, expect, it } from '@jest/globals';
 import { AmqpConsumer } from './amqp-consumer.decorator.js';
 import { ConsumerMetadataAccessor } from '../discovery/consumer-metadata.accessor.js';
-import { Ctx, Payload } from './param.decorators.js';
+import { AmqpHeader, AmqpProperty, Ctx, Payload } from './param.decorators.js';
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { InvalidConsumerError } from '../consumer.errors.js';
+import { OnReturn } from './listener.decorators.js';
 import { readRouteArguments } from './route-arguments.js';
 
 const accessor = new ConsumerMetadataAccessor(new Reflector());
@@ -92,4 +95,40 @@ describe('@Payload() and @Ctx()', () => {
     expect(Object.keys(readRouteArguments(Derived.prototype, 'overridden') ?? {})).toEqual(['3:1', '6:0']);
     expect(Object.keys(readRouteArguments(Base.prototype, 'overridden') ?? {}).sort()).toEqual(['3:0', '3:1']);
   });
+});
+
+describe('what cannot work is refused where it is written', () => {
+  /** The decorators as untyped code sees them. */
+  type Loose = (...given: unknown[]) => (...target: unknown[]) => void;
+  const consumer = AmqpConsumer as unknown as Loose;
+  class Orders {
+    static all(): void {}
+    named(): void {}
+    get current(): number {
+      return 1;
+    }
+  }
+  const descriptorOf = (method: string | symbol) => Object.getOwnPropertyDescriptor(Orders.prototype, method);
+
+  it.each<[string, unknown[], string]>([
+    ['a static method', [Orders, 'all', Object.getOwnPropertyDescriptor(Orders, 'all')], "Orders.all is static, but Nest calls handlers on instances: remove 'static'"],
+    ['a class', [Orders], 'Orders cannot be a consumer as a class or a parameter'],
+    ['a property', [Orders.prototype, 'total', undefined], 'Orders.total is no method'],
+    ['an accessor', [Orders.prototype, 'current', descriptorOf('current')], 'Orders.current is no method'],
+    ['a method that a symbol names, which would get no messages', [Orders.prototype, Symbol('on'), descriptorOf('named')], 'Orders.Symbol(on) is named by a symbol'],
+  ])('%s as a consumer', (_, target, message) => {
+    for (const decorate of [consumer('billing'), (OnReturn as unknown as Loose)()]) {
+      expect(() => decorate(...target)).toThrow(InvalidConsumerError);
+      expect(() => decorate(...target)).toThrow(message);
+    }
+  }); // prettier-ignore
+
+  it.each<[string, () => unknown, string]>([
+    ['@Payload()', () => Payload({ schem: {} } as never), "@Payload(): unknown option 'schem'; did you mean 'schema'?"],
+    ['@AmqpHeader()', () => AmqpHeader(undefined as never), 'the name of the header must be a string that is not empty'],
+    ['@AmqpProperty()', () => AmqpProperty('corelationId' as never), "@AmqpProperty(): unknown option 'corelationId'; did you mean 'correlationId'?"],
+  ])('a wrong name in %s', (_, decorate, message) => {
+    expect(decorate).toThrow(ConfigurationError);
+    expect(decorate).toThrow(message);
+  }); // prettier-ignore
 });

@@ -1,5 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { MessageProperties } from '../../../lib/client/index.js';
+import { MESSAGE_PROPERTIES, type MessageProperties } from '../../../lib/client/index.js';
+import { expectValue, NAME } from '../../common/option-values.js';
+import { refuseUnknown } from '../../common/known-options.js';
+import { namesOf } from '../../../lib/option-names/index.js';
 import { AmqpContext } from '../../settlement/amqp-context.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import { RpcArgument } from '../options/consumers.constants.js';
@@ -42,6 +45,7 @@ export function Payload(...given: (string | Pipe | PayloadOptions)[]): Parameter
   const rest = (property === undefined ? given : given.slice(1)) as (Pipe | PayloadOptions)[];
   const options = rest.find(isOptions);
   const pipes = options ? (options.pipes ?? []) : (rest as Pipe[]);
+  if (options) refuseUnknown('@Payload()', options, PAYLOAD_OPTIONS);
   if (options?.schema) requireSchemaSupport();
   return argumentFrom(RpcArgument.PAYLOAD, property, pipes, options?.schema);
 }
@@ -77,9 +81,11 @@ const Property = createParamDecorator(
  * onOrder(@Payload() order: Order, @AmqpHeader('x-tenant', new DefaultValuePipe('none')) tenant: string) {}
  * ```
  *
+ * @throws ConfigurationError for a missing name
  * @publicApi
  */
 export function AmqpHeader(name: string, ...pipes: Pipe[]): ParameterDecorator {
+  expectValue('@AmqpHeader(): the name of the header', name, NAME);
   return Header(name, ...pipes);
 }
 
@@ -93,11 +99,17 @@ export function AmqpHeader(name: string, ...pipes: Pipe[]): ParameterDecorator {
  * onOrder(@Payload() order: Order, @AmqpProperty('messageId') id: string | undefined) {}
  * ```
  *
+ * @throws ConfigurationError for a property that AMQP does not define
  * @publicApi
  */
 export function AmqpProperty(name: keyof MessageProperties, ...pipes: Pipe[]): ParameterDecorator {
+  refuseUnknown('@AmqpProperty()', { [name]: 0 }, PROPERTIES);
   return Property(name, ...pipes);
 }
+
+const PAYLOAD_OPTIONS = namesOf({ schema: 0, pipes: 0 } satisfies Record<keyof PayloadOptions, 0>);
+
+const PROPERTIES = namesOf(MESSAGE_PROPERTIES);
 
 function messageOf(execution: ExecutionContext): AmqpContext {
   const context: unknown = execution.switchToRpc().getContext();
