@@ -40,3 +40,15 @@ export async function retrying<T>(
     }
   }
 }
+
+/** Remembers the last reason of failed attempts. A reason that repeats is logged once, however long an outage takes. */
+export class LastReason {
+  private last: string | undefined;
+
+  /** Returns true unless the reason is the same as before. */
+  isNew(reason: string): boolean {
+    if (reason === this.last) return false;
+    this.last = reason;
+    return true;
+  }
+}

@@ -22,7 +22,7 @@ import { ConnectionStatus } from './connection-status.js';
 import { mayPass } from './may-pass.js';
 import { timeLimit } from '../common/duration.js';
 import { environmentOf, type Environment } from '../common/environment.js';
-import { retrying } from '../common/retrying.js';
+import { LastReason, retrying } from '../common/retrying.js';
 
 /**
  * A connection for publishing and one for consuming: RabbitMQ slows down a connection that publishes too fast, which
@@ -265,6 +265,7 @@ export class AmqpConnections {
   }
 
   private async declareOn(connection: Connection, topology: TopologyOptions): Promise<void> {
+    const told = new LastReason();
     await retrying(
       () => connection.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames), FOREVER),
       { environment: this.environment, ...DECLARE_AGAIN, signal: this.stop.signal },
@@ -274,9 +275,9 @@ export class AmqpConnections {
         this.failure = error;
         const reason = error instanceof Error ? error.message : String(error);
         for (const status of [this.publishing, this.consuming]) status.set('connecting', reason);
-        this.logger.warn(`${this.label}: ${reason}; next attempt in ${Math.round(delay)} ms`, {
-          connection: this.name,
-        });
+        if (!told.isNew(reason)) return;
+        const next = `next attempt in ${Math.round(delay)} ms, and this reason is not logged again`;
+        this.logger.warn(`${this.label}: ${reason}; ${next}`, { connection: this.name });
       },
     );
   }

@@ -6,7 +6,7 @@ import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import { mayPass } from '../connection/may-pass.js';
 import { FAREWELL, isDoneWithin } from '../common/waiting.js';
-import { retrying } from '../common/retrying.js';
+import { LastReason, retrying } from '../common/retrying.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import { checkedPublisherOptions, type CheckedPublisherOptions } from '../publishers/publisher-options.js';
@@ -85,9 +85,11 @@ export class NamedConnection {
     const inBackground = options.startup === 'background';
     const end = environment.clock.now() + connections.startupTimeout;
     const waits = { environment, ...(inBackground ? RETRY_DELAY : START_DELAY), signal: stop.signal };
+    const told = new LastReason();
     const done = retrying(work, waits, (error, delay) => {
       if (inBackground) {
-        this.logger.error(error instanceof Error ? error.message : String(error), { connection: this.name });
+        const reason = error instanceof Error ? error.message : String(error);
+        if (told.isNew(reason)) this.logger.error(reason, { connection: this.name });
       }
       // The work is repeated after a loss of the connection, too.
       else if (!mayPass(error) || environment.clock.now() + delay > end) throw error;

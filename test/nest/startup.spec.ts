@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -153,11 +154,38 @@ describe("startup: 'background'", () => {
 
     await nest.channel.queueDeclare(queue, { arguments: { 'x-max-length': 5 } });
     const topology = { queues: [classicQueue(queue, { maxLength: 6 })] };
-    const app = await nest.start({ providers: [Billing] }, { startup: 'background', topology });
-    await nest.lines.until(`Its 'x-max-length' is 5, and the topology asks for 6.`);
+    const connection = { random: { next: () => 0, bytes: (size: number) => randomBytes(size) } };
+    const app = await nest.start({ providers: [Billing] }, { startup: 'background', topology, connection });
+    const reason = `Its 'x-max-length' is 5, and the topology asks for 6.`;
+    await nest.lines.until(reason);
+    // Attempts follow each other at once; the broker answers some of them between these.
+    for (let look = 0; look < 50; look++) await nest.channel.queueDeclare(queue, { passive: true });
+    expect(nest.lines.with(reason)).toHaveLength(1);
     await nest.channel.queueDelete(queue);
     await publisherOf(app).sendToQueue(queue, 1);
     expect(await inbox.next()).toBe(1);
+  });
+
+  it('logs once why a consumer cannot start, and starts it once its queue exists', async () => {
+    const [queue, other] = [nest.name(), nest.name()];
+    const inbox = new Inbox();
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue)
+      onOrder(@Payload() order: unknown): void {
+        inbox.add(order);
+      }
+    }
+
+    const connection = { random: { next: () => 0, bytes: (size: number) => randomBytes(size) } };
+    await nest.start({ providers: [Billing] }, { startup: 'background', connection });
+    await nest.lines.until('cannot consume');
+    for (let look = 0; look < 50; look++) await nest.channel.queueDeclare(other);
+    expect(nest.lines.with('cannot consume')).toHaveLength(1);
+    await nest.channel.queueDeclare(queue);
+    await nest.channel.publish('', queue, '1');
+    await inbox.next();
   });
 
   it.each([
