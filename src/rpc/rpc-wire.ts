@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
+import { isError } from '../common/reason.js';
 import { RpcRemoteError } from './rpc.errors.js';
 
 /*
@@ -37,8 +38,7 @@ export function encodeReply(serializers: MessageSerializers, value: unknown): En
  * never contains the stack, and nothing of a thrown value that is not an error.
  */
 export function encodeErrorReply(error: unknown): EncodedReply {
-  const name = error instanceof Error ? error.name : 'Error';
-  const message = error instanceof Error ? error.message : 'the handler has failed';
+  const { name, message } = isError(error) ? error : { name: 'Error', message: 'the handler has failed' };
   const data = dataOf(error);
   const reply = { status: 'error', message, name, ...(data === undefined ? {} : { data }) };
   const properties = { contentType: 'application/json', headers: { [ERROR_HEADER]: true } };
@@ -65,8 +65,13 @@ export function decodeReply(serializers: MessageSerializers, { body, properties 
 
 /** Recognises `RpcException` by its methods, because its package is optional. */
 function dataOf(error: unknown): unknown {
-  const { getError, getResponse } = (error ?? {}) as { getError?: unknown; getResponse?: unknown };
-  const data: unknown = typeof getError === 'function' ? getError.call(error) : undefined;
-  if (data !== undefined) return data;
-  return typeof getResponse === 'function' ? (getResponse.call(error) as unknown) : undefined;
+  try {
+    const { getError, getResponse } = (error ?? {}) as { getError?: unknown; getResponse?: unknown };
+    const data: unknown = typeof getError === 'function' ? getError.call(error) : undefined;
+    if (data !== undefined) return data;
+    return typeof getResponse === 'function' ? (getResponse.call(error) as unknown) : undefined;
+  } catch {
+    // The methods are the user's, and the reply matters more than its data.
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { FieldLogger } from '../../common/field-logger.js';
-import { MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
+import { ChannelClosedError, ChannelError, MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
@@ -61,11 +61,21 @@ export class RpcSink extends MessageSink {
       outcome = failureOf(error);
       reply = encodeErrorReply(error);
     }
-    await this.send(request, reply, delivery);
+    const refusal = await this.send(request, reply, delivery);
+    if (refusal && outcome.ok) {
+      // The requester would wait in vain: an error is small enough.
+      outcome = failureOf(refusal);
+      await this.send(request, encodeErrorReply(refusal), delivery);
+    }
     return outcome.ok || outcome.error instanceof RejectMessage ? outcome : { ...outcome, answered: true };
   }
 
-  private async send({ replyTo, correlationId }: Request, reply: EncodedReply, delivery: Delivery): Promise<void> {
+  /** Never rejects. Resolves with the broker's error if it refuses this reply, for example for its size. */
+  private async send(
+    { replyTo, correlationId }: Request,
+    reply: EncodedReply,
+    delivery: Delivery,
+  ): Promise<ChannelError | undefined> {
     const { contentType, headers } = reply.properties;
     try {
       const mandatory = tellsUndelivered(replyTo);
@@ -76,7 +86,9 @@ export class RpcSink extends MessageSink {
       const fields = { queue, handler: name, messageId: messageIdOf(delivery), correlationId };
       if (error instanceof MessageReturnedError) this.logger.warn(`Nobody waits for the reply to ${message}`, fields);
       else this.logger.error(`The reply to ${message} could not be sent: ${describeError(error)}`, fields);
+      return error instanceof ChannelError && !(error instanceof ChannelClosedError) ? error : undefined;
     }
+    return undefined;
   }
 }
 
