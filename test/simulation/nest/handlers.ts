@@ -45,7 +45,7 @@ function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error 
     case 'throw':
     case 'throwAll':
     case 'settleAndThrow':
-      return new Error(`planned ${n}, attempt ${attempt}`);
+      return hostile(new Error(`planned ${n}, attempt ${attempt}`), n);
     case 'reject':
       return new RejectMessage(`planned ${n}`);
     case 'requeue':
@@ -55,6 +55,15 @@ function errorOf(act: Act, outcome: Outcome, n: number, attempt: number): Error 
     default:
       return undefined;
   }
+}
+
+/** Gives every third error methods that throw, as a careless class may have. The error's name and message stay. */
+function hostile(error: Error, n: number): Error {
+  if (n % 3 !== 0) return error;
+  const refuse = (): never => {
+    throw new Error('not to be called');
+  };
+  return Object.assign(error, { getResponse: refuse, getError: refuse, toJSON: refuse });
 }
 
 /** Resolves when the time of the handler is over. */
