@@ -32,15 +32,17 @@ describe('connectionOptions', () => {
 
   it('takes a URL in parts', () => {
     const whole = { protocol: 'amqps', hostname: 'host', port: 5679, username: 'a:b', password: 'c@d/e', vhost: 'x/y' };
-    expect(parseUri(urlOf([{ ...whole, heartbeat: 3, frameMax: 4096, channelMax: 7, locale: 'en_US' }]))).toMatchObject({
-      tls: true,
-      host: 'host',
-      port: 5679,
-      username: 'a:b',
-      password: 'c@d/e',
-      vhost: 'x/y',
-      query: { heartbeat: 3, frameMax: 4096, channelMax: 7 },
-    });
+    expect(parseUri(urlOf([{ ...whole, heartbeat: 3, frameMax: 4096, channelMax: 7, locale: 'en_US' }]))).toMatchObject(
+      {
+        tls: true,
+        host: 'host',
+        port: 5679,
+        username: 'a:b',
+        password: 'c@d/e',
+        vhost: 'x/y',
+        query: { heartbeat: 3, frameMax: 4096, channelMax: 7 },
+      },
+    );
     expect(parseUri(urlOf([{}]))).toMatchObject({ tls: false, host: 'localhost', port: 5672, vhost: '/' });
     expect(parseUri(urlOf([{ vhost: '/' }])).vhost).toBe('/');
     expect(parseUri(urlOf([{ hostname: '::1' }])).host).toBe('::1');
