@@ -25,6 +25,18 @@ export function checkDuration(name: string, value: number | undefined): void {
   throw new ConfigurationError(`${name} must be a number of milliseconds, 0 or more; Infinity for no limit`);
 }
 
+/** @throws ConfigurationError if the option is given and not an AbortSignal: it would be ignored, or fail later */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted === 'function') return;
+  throw new ConfigurationError('signal must be an AbortSignal');
+}
+
+/** @throws the reason of a signal that is aborted, or ConfigurationError for anything but an AbortSignal */
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  checkSignal(signal);
+  signal?.throwIfAborted();
+}
+
 /** @throws ConfigurationError if the option is given and not a finite number from `min` to `max` */
 export function inRange(name: string, value: number | undefined, min: number, max: number): void {
   if (value === undefined) return;

@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
 import {
   Decimal,
+  EncodedField,
   readTable,
   typed,
   writeTable,
@@ -218,6 +219,18 @@ describe('what a table cannot hold', () => {
   ])('%s is no table', (_what, table) => {
     expect(() => encode(table as FieldTable, 'headers')).toThrow(EncodingError);
     expect(() => encode(table as FieldTable, 'headers')).toThrow(/^headers /);
+  });
+
+  it.each([
+    ['an unknown type', Buffer.from('zzz')],
+    ['nothing', Buffer.alloc(0)],
+    ['a cut value', Buffer.of(0x49, 0)],
+    ['more than a value', Buffer.of(0x74, 1, 1)],
+    ['no bytes', 'I' as unknown as Uint8Array],
+  ])('an EncodedField with %s', (_, bytes) => {
+    expect(() => encode({ deep: { field: new EncodedField(bytes) } }, 'headers')).toThrow(
+      new EncodingError('headers.deep.field is an EncodedField whose bytes are no encoded field'),
+    );
   });
 
   it('a cyclic object or array', () => {

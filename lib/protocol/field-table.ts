@@ -1,6 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import type { ByteReader, ByteWriter } from './bytes.js';
-import { describe } from './bytes.js';
+import { ByteReader, describe, type ByteWriter } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
 import { readTimestamp, writeTimestamp } from './timestamp.js';
 
@@ -144,7 +143,7 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
     letter(writer, 'x');
     return writer.longbytes(value);
   }
-  if (value instanceof EncodedField) return writer.bytes(value.bytes);
+  if (value instanceof EncodedField) return writer.bytes(checkedField(value, path));
   if (value instanceof TypedField) return writeNumber(writer, value.kind, value.value, path);
   if (value instanceof Decimal) {
     inRange(value.scale, 0, 0xff, `${path}.scale`);
@@ -166,6 +165,18 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
   }
   letter(writer, 'F');
   writeTable(writer, value as FieldTable, path, depth + 1);
+}
+
+/** Anybody can make one: RabbitMQ closes the connection for bytes that are no field. @throws EncodingError */
+function checkedField({ bytes }: EncodedField, path: string): Uint8Array {
+  try {
+    const reader = new ByteReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    readField(reader);
+    if (reader.remaining === 0) return bytes;
+  } catch {
+    // Told below.
+  }
+  throw new EncodingError(`${path} is an EncodedField whose bytes are no encoded field`);
 }
 
 /** A table without a key: it has but one form on the wire. */

@@ -33,8 +33,9 @@ describe('timestamps', () => {
     },
   );
 
-  it('an invalid Date, and one before 1970, are refused', () => {
-    for (const date of [new Date(NaN), new Date(-1), 5 as unknown as Date]) {
+  it('an invalid Date, one before 1970, and seconds beyond 64 bits are refused', () => {
+    const distant = [2n ** 64n, -1n, 5 as unknown as bigint].map((seconds) => new DistantDate(seconds));
+    for (const date of [new Date(NaN), new Date(-1), 5 as unknown as Date, ...distant]) {
       expect(() => written(date)).toThrow(EncodingError);
     }
   });

@@ -25,7 +25,13 @@ export function readTimestamp(reader: ByteReader): Date {
 
 /** @throws EncodingError that names `path` */
 export function writeTimestamp(writer: ByteWriter, value: Date, path: string): void {
-  if (value instanceof DistantDate) return writer.int64(BigInt.asIntN(64, value.seconds));
+  if (value instanceof DistantDate) {
+    const { seconds } = value;
+    if (typeof seconds !== 'bigint' || seconds !== BigInt.asUintN(64, seconds)) {
+      throw new EncodingError(`the seconds of ${path} must be a bigint from 0 to 2^64-1`);
+    }
+    return writer.int64(BigInt.asIntN(64, seconds));
+  }
   const seconds = value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
   if (!(seconds >= 0)) throw new EncodingError(`${path} must be a Date from 1970 on`);
   writer.longlong(seconds);

@@ -60,6 +60,35 @@ describe('D5 wrong use is an error that explains itself', () => {
     expect(channel.isOpen).toBe(true);
   });
 
+  it('D5 a signal that is no AbortSignal is named by every call that takes one', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel({ confirm: true });
+    const { queue } = await channel.queueDeclare(harness.name(), { exclusive: true });
+    const consumer = await channel.basicConsume(queue, () => undefined);
+    for (const none of [{}, 5, null]) {
+      const wrong = { signal: none as unknown as AbortSignal };
+      const calls = [
+        channel.publish('', queue, 'x', wrong),
+        channel.queueDeclare(queue, { exclusive: true, ...wrong }),
+        channel.queuePurge(queue, wrong),
+        channel.basicGet(queue, wrong),
+        channel.basicConsume(queue, () => undefined, wrong),
+        channel.consume(queue, wrong).next(),
+        channel.waitForConfirms(wrong),
+        consumer.cancel(wrong),
+        connection.openChannel(wrong),
+        connection.drainEvents(wrong),
+        harness.connect(wrong),
+      ];
+      for (const call of calls) {
+        const error = await errorOf(call);
+        expect(error).toBeInstanceOf(ConfigurationError);
+        expect(error.message).toBe('signal must be an AbortSignal');
+      }
+    }
+    expect(consumer.active).toBe(true);
+  });
+
   it('D5 a consumer tag that is in use, here or at the broker, is refused before the broker closes the connection', async () => {
     const connection = await harness.connect();
     const lost = new Inbox<unknown>();

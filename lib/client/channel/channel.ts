@@ -15,7 +15,7 @@ import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterato
 import { ContentTooLargeError, type AmqpError } from '../errors.js';
 import { isRefusalOf } from '../refusal.js';
 import { SafeEmitter } from '../safe-emitter.js';
-import { checkCount, checkDuration, checkedPrefetch, refuseUnknown } from '../option-checks.js';
+import { checkCount, checkDuration, checkSignal, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { BasicPublishOptions } from '../publishing/publish-options.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import {
@@ -212,7 +212,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
     const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
-    return new DeliveryIterator((handler, stop) => {
+    return new DeliveryIterator(async (handler, stop) => {
+      checkSignal(bounded.signal);
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });
     });

@@ -7,7 +7,7 @@ import { resolveChannelOptions, type ChannelOptions } from '../channel/channel-o
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import type { CallOptions } from '../link/pending-calls.js';
-import { checkDuration, inRange } from '../option-checks.js';
+import { checkDuration, inRange, refuseAborted } from '../option-checks.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
@@ -142,7 +142,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    */
   async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     checkDuration('timeout', timeout);
-    signal?.throwIfAborted();
+    refuseAborted(signal);
     const channel = this.channel(options);
     const endpoint = endpointOf(channel);
     try {

@@ -7,7 +7,7 @@ import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import type { CallOptions } from '../link/pending-calls.js';
-import { checkDuration } from '../option-checks.js';
+import { checkDuration, refuseAborted } from '../option-checks.js';
 import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
 import { tracing } from '../tracing.js';
@@ -178,7 +178,7 @@ export class Consumer {
   async cancel(options: CallOptions = {}): Promise<void> {
     checkDuration('timeout', options.timeout);
     if (this.ended) return;
-    options.signal?.throwIfAborted();
+    refuseAborted(options.signal);
     this.askedToEnd = true;
     this.cancelling++;
     this.decideHolding();

@@ -5,7 +5,7 @@ import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import { namesOf } from '../../option-names/index.js';
-import { atLeast, checkCount, checkDuration, inRange, refuseUnknown } from '../option-checks.js';
+import { atLeast, checkCount, checkDuration, checkSignal, inRange, refuseUnknown } from '../option-checks.js';
 import { harmless, type ClientLogger } from './client-logger.js';
 import type { Credentials, SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
@@ -214,6 +214,7 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
   if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, HEARTBEAT);
   refuseUnknown('connect', given, CONNECTION);
+  checkSignal(given.signal);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);
   checkCount('frameMax', resolved.frameMax, { min: FRAME_MIN_SIZE, max: 0xffff_ffff });

@@ -2,7 +2,7 @@ import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
 import { onAbort, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
-import { checkDuration } from '../option-checks.js';
+import { checkDuration, refuseAborted } from '../option-checks.js';
 
 /** Deadline and cancellation of one call. */
 export interface CallOptions {
@@ -81,7 +81,7 @@ export class PendingCalls {
     const { signal, timeout = this.timeout } = options;
     return new Promise<R>((resolve, reject) => {
       checkDuration('timeout', timeout);
-      signal?.throwIfAborted();
+      refuseAborted(signal);
       const call: PendingCall = {
         method: name,
         args,

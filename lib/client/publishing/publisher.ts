@@ -11,7 +11,7 @@ import {
   type NotFoundError,
   type ReturnedMessage,
 } from '../errors.js';
-import { checkDuration } from '../option-checks.js';
+import { checkDuration, refuseAborted } from '../option-checks.js';
 import { trace, tracing } from '../tracing.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms } from './confirms.js';
@@ -109,7 +109,7 @@ export class Publisher {
       const calledAt = checkedAt(options);
       const { signal, timeout = this.options.publishTimeout } = options;
       checkDuration('timeout', timeout);
-      signal?.throwIfAborted();
+      refuseAborted(signal);
       const mandatory = options.mandatory === true;
       const waits = this.waiting.count > 0 ? this.behindOthers() : this.obstacle(exchange, body.length);
       if (!waits && !this.gate.confirming) {

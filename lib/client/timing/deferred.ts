@@ -1,6 +1,6 @@
 import { within as waitWithin, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
-import { checkDuration } from '../option-checks.js';
+import { checkDuration, refuseAborted } from '../option-checks.js';
 
 /** A promise with its resolve and reject functions. A rejection while nobody waits is no unhandled rejection. */
 export class Deferred<T> {
@@ -37,7 +37,7 @@ export async function within<T>(
   message: string,
 ): Promise<T> {
   checkDuration('timeout', timeout);
-  signal?.throwIfAborted();
+  refuseAborted(signal);
   return waitWithin(typeof work === 'function' ? work() : work, { clock, timeout, signal }, () => {
     throw new TimeoutError(message);
   });
