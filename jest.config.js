@@ -26,6 +26,7 @@ const shared = {
     '^nest-amqp/client$': '<rootDir>/lib/client/index.ts',
     '^nest-amqp/broker$': '<rootDir>/lib/broker/index.ts',
     '^nest-amqp/testing$': '<rootDir>/src/testing/index.ts',
+    '^nest-amqp/opentelemetry$': '<rootDir>/src/opentelemetry/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',

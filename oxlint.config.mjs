@@ -35,6 +35,10 @@ const rules = {
     group: ['@nestjs/microservices'],
     message: 'An optional peer: only nest-amqp/microservices may import it.',
   },
+  opentelemetry: {
+    group: ['@opentelemetry/*'],
+    message: 'Optional peers: only nest-amqp/opentelemetry may import them.',
+  },
   testing: { group: ['@nestjs/testing'], message: 'An optional peer: only nest-amqp/testing may import it.' },
 };
 
@@ -84,6 +88,7 @@ const importRules = [
           ...rules.floor('src', floor),
           floor === 'microservices' ? undefined : rules.microservices,
           floor === 'testing' ? undefined : rules.testing,
+          floor === 'opentelemetry' ? undefined : rules.opentelemetry,
         ],
       ),
     ),

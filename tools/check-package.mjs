@@ -15,7 +15,10 @@ if (!process.env.AMQP_URL) throw new Error('AMQP_URL is not set: run it through 
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 /** The entry points that need optional peers, with these peers. */
-const optional = { microservices: ['@nestjs/microservices@12'] };
+const optional = {
+  microservices: ['@nestjs/microservices@12'],
+  opentelemetry: ['@opentelemetry/api@1.9', '@opentelemetry/instrumentation@0.223'],
+};
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-package-'));
 let passed = 0;
 const run = (command, args, options = {}) =>

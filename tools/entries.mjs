@@ -8,6 +8,7 @@ export const entries = {
   index: 'src/index',
   microservices: 'src/microservices/index',
   testing: 'src/testing/index',
+  opentelemetry: 'src/opentelemetry/index',
 };
 
 /** Returns the specifier with which an application imports an entry. */

@@ -5,7 +5,7 @@
  */
 export const staircases = {
   src: [
-    ['testing', 'microservices'],
+    ['testing', 'microservices', 'opentelemetry'],
     ['module'],
     ['health'],
     ['consumers'],

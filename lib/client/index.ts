@@ -85,6 +85,8 @@ export type { Around, ProcessTrace } from './consuming/process-trace.js';
 export type { ConnectionReport, ConsumerReport, Survey } from './survey.js';
 /** @internal For the Nest layer, whose consumers answer surveys themselves. */
 export { respondents, type Surveyed } from './survey.js';
+/** @internal For the instrumentation, which tells its version. */
+export { PRODUCT_VERSION } from '../protocol/product.js';
 /** @internal For the Nest layer, which traces its own operations. */
 export { begin, fail, succeed, tracing } from './tracing.js';
 /** @internal For the Nest layer, whose retries are copies. */

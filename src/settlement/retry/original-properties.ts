@@ -1,4 +1,5 @@
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
+import { TRACE_HEADER } from '../../common/trace-header.js';
 import { isDeathHeader } from './death-headers.js';
 import { RETRY_HEADER, type RetryState } from './retry-state.js';
 
@@ -24,5 +25,6 @@ function originalHeaders(headers: FieldTable, { deaths, cc }: RetryState): Field
   return { ...original, ...deaths, ...(cc === undefined ? {} : { CC: cc }) };
 }
 
-/** Returns true for a header about the message's history, which {@link RetryState} keeps. */
-export const isHistory = (name: string): boolean => name === RETRY_HEADER || isDeathHeader(name);
+/** Returns true for a header about the message's history, which {@link RetryState} keeps, or which each copy gets anew. */
+export const isHistory = (name: string): boolean =>
+  name === RETRY_HEADER || name === TRACE_HEADER || isDeathHeader(name);

@@ -1,0 +1,14 @@
+/**
+ * Traces every message with OpenTelemetry.
+ *
+ * ```ts
+ * import { NodeSDK } from '@opentelemetry/sdk-node';
+ *
+ * new NodeSDK({ instrumentations: [new AmqpInstrumentation()] }).start();
+ * ```
+ *
+ * @see docs/observability.md in this package
+ *
+ * @packageDocumentation
+ */
+export { AmqpInstrumentation } from './amqp-instrumentation.js';
