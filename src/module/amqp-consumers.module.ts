@@ -7,6 +7,7 @@ import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
 import { ConsumerRegistrar } from '../consumers/lifecycle/consumer.registrar.js';
 import { EventListeners } from '../consumers/lifecycle/event-listeners.js';
 import { HandlerFactory } from '../consumers/pipeline/handler.factory.js';
+import { ProcessingHooks } from '../consumers/pipeline/processing-hooks.js';
 import { HostInstances } from '../consumers/pipeline/host-instances.js';
 import { QueueNames } from '../consumers/discovery/queue-names.js';
 import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
@@ -20,6 +21,7 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     ConsumerExplorer,
     HostInstances,
     HandlerFactory,
+    ProcessingHooks,
     QueueNames,
     StreamPositions,
     ConsumerFactory,

@@ -38,6 +38,11 @@ export class AmqpContext {
     return [this];
   }
 
+  /** The queue. Observers of Nest's transports, such as `@nestjs/observe`, show it as the name of the operation. */
+  getPattern(): string {
+    return this.queue;
+  }
+
   /** Number of the attempt, from 1. Each retry adds one; redeliveries do not count. */
   get attempt(): number {
     return (this.state?.failed ?? 0) + 1;

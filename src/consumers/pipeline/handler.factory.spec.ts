@@ -31,6 +31,7 @@ import { AmqpConsumer } from '../decorators/amqp-consumer.decorator.js';
 import { ConsumerMetadataAccessor } from '../discovery/consumer-metadata.accessor.js';
 import { ConsumerExplorer } from '../discovery/consumer.explorer.js';
 import { HandlerFactory, type MessageHandler } from './handler.factory.js';
+import { ProcessingHooks } from './processing-hooks.js';
 import { HostInstances } from './host-instances.js';
 import { Ctx, Payload } from '../decorators/param.decorators.js';
 import { wasRefused } from './refusals.js';
@@ -52,7 +53,7 @@ async function handlersOf(host: Host): Promise<(name: string) => MessageHandler>
 
   const app = await Test.createTestingModule({
     imports: [HostModule, DiscoveryModule],
-    providers: [ConsumerExplorer, ConsumerMetadataAccessor, HandlerFactory, HostInstances],
+    providers: [ConsumerExplorer, ConsumerMetadataAccessor, HandlerFactory, HostInstances, ProcessingHooks],
   })
     .setLogger(silent)
     .compile();

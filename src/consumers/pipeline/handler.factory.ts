@@ -5,6 +5,7 @@ import { ROUTE_ARGS_METADATA, RpcArgument } from '../options/consumers.constants
 import { isShared, type HandlerHost } from './handler-host.js';
 import { HostInstances } from './host-instances.js';
 import { nestContexts } from './nest-contexts.js';
+import { ProcessingHooks } from './processing-hooks.js';
 
 /**
  * A handler within its guards, pipes, interceptors and filters.
@@ -34,6 +35,7 @@ export class HandlerFactory {
   constructor(
     private readonly contexts: ExternalContextCreator,
     private readonly instances: HostInstances,
+    private readonly hooks: ProcessingHooks,
   ) {}
 
   create<C extends object = AmqpContext>(host: HandlerHost): MessageHandler<C> {
@@ -50,10 +52,10 @@ export class HandlerFactory {
         { guards: true, interceptors: true, filters: true },
         'rpc',
       );
-    if (isShared(host.wrapper)) return handlerFor(host.wrapper.instance as object);
-    return async (payload, context) => {
+    if (isShared(host.wrapper)) return this.hooks.around(handlerFor(host.wrapper.instance as object));
+    return this.hooks.around(async (payload, context) => {
       const { instance, contextId } = await this.instances.get(host, context);
       return handlerFor(instance, contextId)(payload, context);
-    };
+    });
   }
 }

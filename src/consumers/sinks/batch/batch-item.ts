@@ -61,6 +61,11 @@ export class AmqpBatchContext<T = unknown> {
     readonly items: readonly AmqpBatchItem<T>[],
   ) {}
 
+  /** The queue, see {@link AmqpContext.getPattern}. */
+  getPattern(): string {
+    return this.queue;
+  }
+
   /** @internal */
   get contexts(): readonly AmqpContext[] {
     return this.items.map(({ context }) => context);
