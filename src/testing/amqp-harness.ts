@@ -4,6 +4,7 @@ import { within } from '../../lib/environment/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
 import { refuseUnknown } from '../common/known-options.js';
+import { checkValues, OBJECT, oneOf } from '../common/option-values.js';
 import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
@@ -114,9 +115,10 @@ export class AmqpHarness implements AsyncDisposable {
    * await using harness = await AmqpHarness.start({ timeout: '2s' });
    * ```
    *
-   * @throws ConfigurationError for an invalid duration
+   * @throws ConfigurationError for an unknown option or an invalid value
    */
   static async start(options: HarnessOptions = {}): Promise<AmqpHarness> {
+    checkHarnessOptions(options);
     const broker = await EmbeddedBroker.start(options.broker);
     broker.unref();
     return new AmqpHarness(broker, options);
@@ -138,8 +140,10 @@ export class AmqpHarness implements AsyncDisposable {
    * @throws HarnessPublishError if the queue does not exist or is full
    * @throws HarnessTimeoutError if the message is not settled in time; it says where the message is
    * @throws SerializationError
+   * @throws ConfigurationError for an unknown option or an invalid value
    */
   async deliver(queue: string, payload: unknown, options: DeliverOptions = {}): Promise<DeliveryOutcome> {
+    checkValues('AmqpHarness.deliver', options, { delays: oneOf('skip', 'stop') });
     const { delays = 'skip', timeout: given, ...publish } = options;
     const timeout = this.timeLimit(given);
     let trail!: MessageTrail;
@@ -287,3 +291,12 @@ const PUBLISH_OPTIONS = namesOf({ connection: 0, ...MESSAGE_PROPERTIES } satisfi
   keyof HarnessPublishOptions,
   0
 >);
+
+const HARNESS_OPTIONS = namesOf({ timeout: 0, vhosts: 0, broker: 0 } satisfies Record<keyof HarnessOptions, 0>);
+
+/** @throws ConfigurationError */
+export function checkHarnessOptions(options: HarnessOptions): void {
+  refuseUnknown('AmqpHarness', options, HARNESS_OPTIONS);
+  checkValues('AmqpHarness', options, { vhosts: OBJECT, broker: OBJECT });
+  if (options.timeout !== undefined) timeLimit(options.timeout, 'AmqpHarness: timeout');
+}

@@ -3,7 +3,7 @@ import { SettlerFactory } from '../settlement/settler.factory.js';
 import { AmqpRegistryModule } from '../module/amqp-registry.module.js';
 import { CONNECTION_TARGET } from '../registry/connection-target.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
-import { AmqpHarness, type HarnessOptions } from './amqp-harness.js';
+import { AmqpHarness, checkHarnessOptions, type HarnessOptions } from './amqp-harness.js';
 
 /** Records who owns the harness. */
 class GivenHarness {
@@ -42,6 +42,7 @@ export class AmqpTestingModule implements OnApplicationShutdown {
    */
   static forRoot(given: AmqpHarness | HarnessOptions = {}): DynamicModule {
     const harness = given instanceof AmqpHarness ? given : undefined;
+    if (!harness) checkHarnessOptions(given as HarnessOptions);
     const start = async (): Promise<AmqpHarness> => harness ?? AmqpHarness.start(given as HarnessOptions);
     return {
       module: AmqpTestingModule,

@@ -226,6 +226,22 @@ describe('AmqpHarness', () => {
       expect(harness.published()).toEqual([]);
     });
 
+    it('refuses options of the harness that do not exist, or make no sense, where they are written', async () => {
+      const cases: [object, string][] = [
+        [{ timout: 1 }, "AmqpHarness: unknown option 'timout'; did you mean 'timeout'?"],
+        [{ timeout: 'soon' }, 'AmqpHarness: timeout must be milliseconds'],
+        [{ vhosts: 'legacy' }, 'AmqpHarness: vhosts must be an object'],
+      ];
+      for (const [options, text] of cases) {
+        await expect(AmqpHarness.start(options)).rejects.toThrow(text);
+        expect(() => AmqpTestingModule.forRoot(options)).toThrow(text);
+      }
+      const delays = harness.deliver('billing', { id: 17 }, { delays: 'halt' } as object);
+      await expect(delays).rejects.toThrow(
+        "AmqpHarness.deliver: delays must be 'skip' or 'stop'; it is a string, 'halt'",
+      );
+    });
+
     it('routes by the bindings, and returns the queues', async () => {
       expect(harness.publish('orders', 'order.created', { id: 18 })).toEqual(['billing']);
       await harness.idle();
