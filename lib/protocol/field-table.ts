@@ -167,6 +167,28 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
   writeTable(writer, value as FieldTable, path, depth + 1);
 }
 
+/**
+ * Copies a table with the tables, arrays and bytes in it, so that later changes to them do not matter. A table that cannot
+ * be written is returned as it is: `writeTable` tells why.
+ */
+export function copyTable(table: FieldTable): FieldTable {
+  try {
+    return copyValue(table, 0) as FieldTable;
+  } catch {
+    return table;
+  }
+}
+
+function copyValue(value: FieldValue, depth: number): FieldValue {
+  if (depth > MAX_DEPTH) throw new EncodingError(`a table is nested deeper than ${MAX_DEPTH}`);
+  if (value instanceof Uint8Array) return Buffer.from(value);
+  if (Array.isArray(value)) return Array.from(value as FieldValue[], (item) => copyValue(item, depth + 1));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value as FieldTable).map(([key, item]) => [key, copyValue(item, depth + 1)]),
+  );
+}
+
 /** Anybody can make one: RabbitMQ closes the connection for bytes that are no field. @throws EncodingError */
 function checkedField({ bytes }: EncodedField, path: string): Uint8Array {
   try {

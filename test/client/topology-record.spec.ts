@@ -57,6 +57,26 @@ describe('K1 the record equals the state of the broker', () => {
     expect(endpointOf(channel).consumers.list()).toEqual([]);
   });
 
+  it('K1.1 arguments that the caller changes afterwards are restored as they were declared', async () => {
+    const { connection, channel, lose } = await setUp();
+    const failed = new Inbox<unknown>();
+    connection.on('restoreFailed', (entity) => failed.add(entity));
+    const [queue, exchange] = [harness.name(), harness.name('x')];
+    const limits = { 'x-max-length': 5 };
+    const alternate = { 'alternate-exchange': 'amq.fanout' };
+    const match = { 'x-match': 'all', kind: 'order' };
+    await channel.queueDeclare(queue, { exclusive: true, arguments: limits });
+    await channel.exchangeDeclare(exchange, 'headers', { arguments: alternate });
+    await channel.queueBind(queue, exchange, '', { arguments: match });
+    limits['x-max-length'] = 6;
+    alternate['alternate-exchange'] = 'amq.topic';
+    match.kind = 'invoice';
+    await lose();
+    await channel.queueDeclare(queue, { exclusive: true, arguments: { 'x-max-length': 5 } });
+    await channel.publish(exchange, '', 'x', { headers: { kind: 'order' }, mandatory: true });
+    expect(failed.all).toEqual([]);
+  });
+
   it('K1.1 a queue that is deleted and declared again at once is recorded', async () => {
     const { connection, channel, lose } = await setUp();
     const queue = harness.name();

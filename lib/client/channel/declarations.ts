@@ -1,3 +1,4 @@
+import { copyTable } from '../../protocol/field-table.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding } from './bindings.js';
 import type { ChannelEndpoint } from './channel-endpoint.js';
@@ -24,7 +25,7 @@ export class Declarations {
   async declareExchange(exchange: string, type: string, options: ExchangeDeclareOptions & CallOptions): Promise<void> {
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
     // The record has no deadline and signal, which belong to this call.
-    const declared = { durable, autoDelete, internal, arguments: options.arguments ?? {} };
+    const declared = { durable, autoDelete, internal, arguments: copyTable(options.arguments ?? {}) };
     const args = { exchange, type, passive, noWait: false, ...declared };
     await this.channel.calls.call('exchange.declare', args, options, () => {
       if (!passive) this.channel.topology.addExchange(exchange, type, declared);
@@ -41,7 +42,7 @@ export class Declarations {
   async declareQueue(queue: string, options: QueueDeclareOptions & CallOptions): Promise<QueueDeclared> {
     const { passive = false, exclusive = false, autoDelete = false } = options;
     const durable = options.durable ?? !exclusive;
-    const declared = { durable, exclusive, autoDelete, arguments: options.arguments ?? {} };
+    const declared = { durable, exclusive, autoDelete, arguments: copyTable(options.arguments ?? {}) };
     const { rpc, topology } = this.channel;
     return this.channel.calls.followed('queue.declare', options, (unlimited) => {
       const args = { queue: topology.resolve(queue), passive, noWait: false, ...declared };
@@ -100,7 +101,7 @@ export class Declarations {
   }
 
   private meant(binding: Omit<Binding, 'arguments'>, options: BindOptions): Binding {
-    const whole = { ...binding, arguments: options.arguments ?? {} };
+    const whole = { ...binding, arguments: copyTable(options.arguments ?? {}) };
     if (binding.kind === 'exchange') return whole;
     const destination = this.queueMeant(binding.destination);
     // Without queue and routing key, the name of the queue is also the routing key.
