@@ -280,7 +280,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /**
    * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`.
-   * Excludes confirms. A restored channel is not transactional, and steps that were not committed are lost.
+   * Excludes confirms. A restored channel is not transactional: steps that were not committed are lost, and what is
+   * published before the next `txSelect()` takes effect at once. With `restore: false` the channel closes instead.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
     await this.#endpoint.calls.call('tx.select', {}, options);
@@ -320,6 +321,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @param body a string is sent as UTF-8. Do not change bytes until the publish settles: bytes from 16 KiB on, and the
    * bytes of waiting publishes, are not copied. After a deadline, an abort, or an error with `outcome: 'unknown'`, the
    * socket may still read the bytes later, so use a new buffer for each message
+   * @param options are read when the message is sent. Do not change them, or the headers in them, until the publish settles
    * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
    *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
    */

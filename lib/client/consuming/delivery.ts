@@ -87,7 +87,7 @@ export class Delivery {
     return readEncodedHeaders(this.content.propertiesReader());
   }
 
-  /** True if the delivery is settled, or needs no settlement. */
+  /** True if this delivery was settled by a call of its own, or needs no settlement. The `multiple` of a later one does not count. */
   get settled(): boolean {
     return this.isSettled;
   }
