@@ -1,21 +1,17 @@
-import { channel, tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
-import { trace, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import { channel, tracingChannel } from 'node:diagnostics_channel';
+import { createNoopMeter, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { Instrumentation, InstrumentationConfig } from '@opentelemetry/instrumentation';
 import { PRODUCT_VERSION } from '../../lib/client/index.js';
+import { AmqpMetrics } from './metrics/amqp-metrics.js';
 import { ProcessSpans } from './process-spans.js';
 import { PublishSpans } from './publish-spans.js';
 import { RequestSpans } from './request-spans.js';
+import { subscribed } from './subscribed.js';
 
 const NAME = 'nest-amqp';
 
-/** What is subscribed to one tracing channel. */
-interface Spans<M> {
-  readonly start: (message: M) => void;
-  readonly end: (message: M) => void;
-}
-
 /**
- * Traces the messages of the client and of the Nest layer with OpenTelemetry, by the tracing channels of
+ * Traces and measures the messages of the client and of the Nest layer with OpenTelemetry, by the tracing channels of
  * docs/observability.md. It patches nothing, so it works in ES modules, in CommonJS and in bundles, and it may be
  * enabled at any time.
  *
@@ -24,6 +20,8 @@ interface Spans<M> {
  * - `process`: a `CONSUMER` span for each attempt, whose parent is the publish. A batch has links to its messages.
  * - `retry`, `park`, `redrive`: spans of the copies. An attempt has links to the first one and to the copy that it got.
  * - `request`: a `CLIENT` span from a request to its reply.
+ *
+ * With a meter provider it also measures: durations, numbers of messages, and the state of connections and consumers.
  *
  * An operation that fails has the status `ERROR`, and `error.type` is the class of its error.
  *
@@ -42,6 +40,7 @@ export class AmqpInstrumentation implements Instrumentation {
   readonly instrumentationVersion = PRODUCT_VERSION;
   private tracer: Tracer = trace.getTracer(NAME, PRODUCT_VERSION);
   private config: InstrumentationConfig = { enabled: true };
+  private metrics: AmqpMetrics | undefined;
   private leave: (() => void) | undefined;
 
   /** @param config.enabled begin at once. Default true */
@@ -50,7 +49,7 @@ export class AmqpInstrumentation implements Instrumentation {
     if (this.config.enabled) this.enable();
   }
 
-  /** Begins to trace. Has no effect if it does already. */
+  /** Begins to trace and to measure. Has no effect if it does already. */
   enable(): void {
     if (this.leave) return;
     const tracer = (): Tracer => this.tracer;
@@ -66,10 +65,12 @@ export class AmqpInstrumentation implements Instrumentation {
     this.leave = () => {
       for (const leave of leaves) leave();
     };
+    this.metrics?.enable();
   }
 
-  /** Stops: what begins from here on has no span. Nothing is added to messages any more. */
+  /** Stops: what begins from here on has no span and is not measured. Nothing is added to messages any more. */
   disable(): void {
+    this.metrics?.disable();
     this.leave?.();
     this.leave = undefined;
   }
@@ -87,16 +88,11 @@ export class AmqpInstrumentation implements Instrumentation {
     this.tracer = provider.getTracer(NAME, PRODUCT_VERSION);
   }
 
-  /** It has no metrics. */
-  setMeterProvider(): void {}
-}
-
-function subscribed<M>(operation: TracingChannel, { start, end }: Spans<M>): () => void {
-  const [onStart, onEnd] = [start, end] as unknown as ((message: unknown) => void)[];
-  operation.start.subscribe(onStart!);
-  operation.asyncEnd.subscribe(onEnd!);
-  return () => {
-    operation.start.unsubscribe(onStart!);
-    operation.asyncEnd.unsubscribe(onEnd!);
-  };
+  /** Measures by this provider from here on. A provider that records nothing costs nothing. */
+  setMeterProvider(provider: MeterProvider): void {
+    const meter = provider.getMeter(NAME, PRODUCT_VERSION);
+    this.metrics?.disable();
+    this.metrics = meter === createNoopMeter() ? undefined : new AmqpMetrics(meter);
+    if (this.leave) this.metrics?.enable();
+  }
 }
