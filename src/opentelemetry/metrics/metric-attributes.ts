@@ -7,7 +7,8 @@ import { BoundedNames } from './bounded-names.js';
  * not among them. An attribute whose value is undefined is left out.
  */
 export class MetricAttributes {
-  private readonly destinations = new BoundedNames();
+  private readonly exchanges = new BoundedNames();
+  private readonly queues = new BoundedNames();
   private readonly handlers = new BoundedNames();
   private readonly clients = new BoundedNames();
   private readonly errors = new BoundedNames();
@@ -15,11 +16,11 @@ export class MetricAttributes {
 
   /** The exchange of a publish. For the default exchange the routing key names a queue; it is left out all the same. */
   exchange(exchange: string): Attributes {
-    return { 'messaging.destination.name': exchange === '' ? 'amq.default' : this.destinations.of(exchange) };
+    return { 'messaging.destination.name': exchange === '' ? 'amq.default' : this.exchanges.of(exchange) };
   }
 
   queue(queue: string): Attributes {
-    return { 'messaging.destination.name': this.destinations.of(queue) };
+    return { 'messaging.destination.name': this.queues.of(queue) };
   }
 
   handler(handler: string | undefined): Attributes {
