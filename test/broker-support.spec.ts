@@ -196,7 +196,7 @@ describe('the broker of AMQP_URL', () => {
     const rabbit = await startRabbitMq();
     expect(rabbit).toMatchObject({ source: 'amqp-url', url: sharedRabbit().url, port: sharedRabbit().port });
     for (const control of [rabbit.kill, rabbit.start, rabbit.restart, rabbit.ctl]) {
-      await expect(control()).rejects.toThrow(/not ours\. Unset AMQP_URL/);
+      await expect(control()).rejects.toThrow(/did not start it\. Unset AMQP_URL/);
     }
     await rabbit.stop();
     expect(await answersAmqp(rabbit.port)).toBe(true);
