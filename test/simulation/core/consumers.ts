@@ -67,7 +67,8 @@ export class UserConsumer {
 
   /**
    * Checks that a consumer which its user has not ended has a reason to end. A missing queue that its client can declare is
-   * none. The client forgets an auto-delete queue when its own last consumer ends, even if others still consume the queue.
+   * none. The client forgets an auto-delete queue when its own last consumer ends, even if consumers of other connections
+   * keep the queue, such as those of a dead connection that the broker still takes for alive.
    */
   private checkEnd(reason: unknown): void {
     const { scene, channel, queue } = this;
@@ -75,7 +76,8 @@ export class UserConsumer {
     if (!(reason instanceof ConsumerCancelledError) || !(cause instanceof NotFoundError)) return;
     const { topology, oracle } = scene;
     const { owner } = channel;
-    const mayForget = queue.startsWith('auto') && topology.isConsumedBeside(queue, owner.name);
+    const isKept = topology.isConsumedBeside(queue, owner.name) || scene.cluster.ghosts.mayHaveTaken(queue);
+    const mayForget = queue.startsWith('auto') && isKept;
     const there = topology.isOf(owner.name, queue) && !owner.restoreFailed && !mayForget;
     oracle.check(!there, 'ended', () => `${this.name} of '${queue}', which can be declared again, has ended: ${reason.message}`); // prettier-ignore
   }

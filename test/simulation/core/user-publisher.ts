@@ -31,6 +31,8 @@ export class UserPublisher {
   private published = 0;
   private waiting = 0;
   private waitingBytes = 0;
+  /** Pending publishes that were made without confirms. */
+  private handing = 0;
   /** The time at which a publish last failed, by the virtual clock. */
   private lastFailure = -Infinity;
   private culprit: { readonly at: number; index: number; readonly behind: Published[] } = {
@@ -114,10 +116,12 @@ export class UserPublisher {
     const [waiting, waitingBytes] = [this.waiting, this.waitingBytes];
     this.waiting++;
     this.waitingBytes += body.length;
+    if (!confirming) this.handing++;
     const within = Math.min(timeout ?? settings.publishTimeout ?? 30_000, abortAfter);
     scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
       this.waiting--;
       this.waitingBytes -= body.length;
+      if (!confirming) this.handing--;
       // The bytes belonged to the client until now. A publish that timed out or was given up may still be on its way.
       const unknown = (error as { outcome?: unknown } | undefined)?.outcome === 'unknown';
       if (!(error instanceof TimeoutError || error instanceof Aborted || unknown)) body.fill(0);
@@ -140,7 +144,8 @@ export class UserPublisher {
     // By now the client has refused the publishes that it refuses at once.
     if (confirming)
       scene.clock.in(0, () => {
-        const { waiting: underWay } = this;
+        // A publish from before confirmSelect() waits for the socket only.
+        const underWay = this.waiting - this.handing;
         oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
       });
   }
