@@ -79,14 +79,33 @@ function signal(pid, signal) {
   }
 }
 
+/** Returns the start time of a process; undefined if it has ended. A zombie has ended. @param {number} pid */
+function startOf(pid) {
+  try {
+    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return state === 'Z' || state === 'X' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
+
 /** Sends SIGKILL to each child's group and to every process that carries the marks, until none is left. */
 async function killAll(/** @type {(ChildProcess | undefined)[]} */ children, /** @type {string[]} */ roles) {
   const deadline = Date.now() + KILL_DEADLINE;
+  // A process that is about to end has no environment any more, so the marks do not show it.
+  /** @type {Map<number, string | undefined>} */
+  const killed = new Map();
   for (;;) {
     const running = children.filter((child) => child && child.exitCode === null && child.signalCode === null);
+    const found = marked(roles);
+    for (const pid of found) killed.set(pid, startOf(pid));
     for (const child of running) if (child?.pid) signal(-child.pid, 'SIGKILL');
-    const left = marked(roles);
-    for (const pid of left) signal(pid, 'SIGKILL');
+    for (const pid of found) signal(pid, 'SIGKILL');
+    const left = [...killed]
+      .filter(([pid, start]) => start !== undefined && startOf(pid) === start)
+      .map(([pid]) => pid);
     if (running.length === 0 && left.length === 0) return;
     if (Date.now() > deadline) throw new Error(`processes ${left.join(', ')} survive SIGKILL`);
     await delay(10);
