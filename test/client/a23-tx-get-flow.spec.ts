@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventOf, errorOf, useClientHarness } from './support/client-harness.js';
-import { EncodingError, NotImplementedError, PreconditionFailedError, type Delivery } from '../../lib/client/index.js';
+import {
+  ChannelClosedError,
+  EncodingError,
+  NotImplementedError,
+  PreconditionFailedError,
+  type Delivery,
+} from '../../lib/client/index.js';
 import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -118,6 +124,67 @@ describe('A23 transactions', () => {
     await Promise.all(all);
     await channel.close();
     expect(lost.all).toEqual([]);
+  });
+
+  it('A23 tx: a loss breaks the transaction: the next commit rejects, and nothing of it takes effect', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel();
+    const other = await (await harness.connect()).openChannel();
+    const queue = harness.name();
+    await other.queueDeclare(queue);
+    await channel.txSelect();
+    await channel.publish('', queue, 'before the loss');
+    const back = eventOf(connection, 'reconnected');
+    proxy.cut();
+    await back;
+    await channel.publish('', queue, 'after the loss');
+    const error = await errorOf(channel.txCommit());
+    expect(error).toBeInstanceOf(ChannelClosedError);
+    expect(error).toMatchObject({ outcome: 'not-sent' });
+    await channel.publish('', queue, 'again');
+    await channel.txCommit();
+    expect((await other.basicGet(queue, { noAck: true }))!.text()).toBe('again');
+    expect(await other.basicGet(queue, { noAck: true })).toBeUndefined();
+  });
+
+  it('A23 tx: a rollback after a loss begins a new transaction, also after an error of the channel', async () => {
+    const connection = await harness.connect();
+    const [channel, other] = [await connection.openChannel(), await connection.openChannel()];
+    const queue = harness.name();
+    await other.queueDeclare(queue, { exclusive: true });
+    await channel.txSelect();
+    await channel.publish('', queue, 'lost');
+    await errorOf(channel.queueDeclare(harness.name(), { passive: true }));
+    await channel.txRollback();
+    await channel.publish('', queue, 'kept');
+    expect((await other.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
+    await channel.txCommit();
+    expect((await other.basicGet(queue, { noAck: true }))!.text()).toBe('kept');
+  });
+
+  it('A23 tx: a commit whose answer is lost is unknown, and the next transaction is not affected', async () => {
+    let peers = 0;
+    const answered = new Inbox<string>();
+    const server = await harness.server(async (peer) => {
+      const first = ++peers === 1;
+      await peer.handshake();
+      await peer.acceptChannel();
+      await peer.expect('tx.select');
+      peer.send(1, 'tx.selectOk', {});
+      await peer.expect('tx.commit');
+      if (first) return void peer.socket.destroy();
+      peer.send(1, 'tx.commitOk', {});
+      answered.add('committed');
+      peer.agreeToClose();
+    });
+    const connection = await harness.connect({ urls: server.url });
+    const channel = await connection.openChannel();
+    await channel.txSelect();
+    const back = eventOf(connection, 'reconnected');
+    expect(await errorOf(channel.txCommit())).toMatchObject({ name: 'ConnectionLostError', outcome: 'unknown' });
+    await back;
+    await channel.txCommit();
+    expect(answered.all).toEqual(['committed']);
   });
 
   it('A23 tx and confirms exclude each other with a typed error', async () => {

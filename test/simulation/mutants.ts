@@ -391,4 +391,11 @@ export const mutants: readonly Mutant[] = [
     replace: '    if (!this.planned) return false;\n',
     why: 'a channel that the dead leader of its queue refuses is not opened anew',
   },
+  // Transactions.
+  {
+    file: `${client}/channel/transaction.ts`,
+    search: "loss ? 'tx.rollback' : method",
+    replace: 'method',
+    why: 'a transaction that a loss has broken is committed in part',
+  },
 ];

@@ -26,6 +26,7 @@ import type { ResolvedChannelOptions } from './channel-options.js';
 import { ChannelReceiver, type ReceivingChannel } from './channel-receiver.js';
 import { ReturnPace } from './return-pace.js';
 import type { TopologyRecord } from './topology-record.js';
+import { Transaction } from './transaction.js';
 
 /** The arguments of the broker's channel.close. */
 type Refusal = Omit<NonNullable<Ending['refusal']>, 'behindCall'>;
@@ -57,13 +58,15 @@ export class ChannelEndpoint
   readonly consumers: ConsumerSet;
   readonly rpc: PendingCalls;
   readonly publisher: Publisher;
+  /** The settlements of the present generation. */
   settlements: Settlements;
-  /** The confirm mode, which is set again when the channel opens anew. */
+  /** The prefetches, which are set again when the channel opens anew. */
   readonly prefetches = new Prefetches();
+  readonly transaction = new Transaction();
   readonly gate: Gate;
   readonly calls = new ChannelCalls(this);
   private readonly returnPace: ReturnPace;
-  /** The settlements of the present generation. */
+  /** The last loss, until the channel opens anew. */
   private lastLoss: AmqpError | undefined;
   private readonly receiver: ChannelReceiver;
   private readonly broker: BrokerSide;
@@ -160,8 +163,8 @@ export class ChannelEndpoint
   // Opening and restoring.
 
   /**
-   * Opens the channel on the connection's link, with its QoS and confirm mode. A channel that is still open there is
-   * opened anew.
+   * Opens the channel on the connection's link, with its QoS and its confirm or transaction mode. A channel that is still
+   * open there is opened anew.
    *
    * @param wait.timeout ms for all steps. Default: `rpcTimeout`
    */
@@ -180,6 +183,7 @@ export class ChannelEndpoint
       await this.rpc.call('basic.qos', { prefetchSize, prefetchCount, global }, deadline.left);
     }
     if (this.gate.confirming) await this.rpc.call('confirm.select', { noWait: false }, deadline.left);
+    if (this.transaction.selected) await this.rpc.call('tx.select', {}, deadline.left);
   }
 
   /**
@@ -300,6 +304,7 @@ export class ChannelEndpoint
     this.broker.send(name, args);
     // The broker numbers publishes after confirm.select, whenever its answer arrives.
     if (name === 'confirm.select') this.gate.confirming = true;
+    if (name === 'tx.select') this.transaction.selected = true;
     // It applies to all later methods.
     if (args instanceof AskedPrefetch) this.prefetches.add(args);
   }
@@ -389,6 +394,7 @@ export class ChannelEndpoint
     if (this.lost && this.broker.link?.alive) this.outages.lost(error);
     this.cancelPlan?.();
     this.lastLoss = error;
+    this.transaction.onLost(error);
     this.settlements.end();
     this.receiver.reset();
     this.consumers.suspend(this.broker.link?.alive === true ? 'channel' : 'connection');

@@ -28,6 +28,7 @@ import {
   type RecoverOptions,
 } from './method-options.js';
 import { AskedPrefetch } from './prefetches.js';
+import type { TransactionEnd } from './transaction.js';
 import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
 
 /**
@@ -279,15 +280,24 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`.
-   * Excludes confirms. A restored channel is not transactional: steps that were not committed are lost, and what is
-   * published before the next `txSelect()` takes effect at once. With `restore: false` the channel closes instead.
+   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`. Excludes
+   * confirms. A restored channel is transactional again, and its broken transaction cannot be committed.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
-    await this.#endpoint.calls.call('tx.select', {}, options);
+    try {
+      await this.#endpoint.calls.call('tx.select', {}, options);
+    } catch (error) {
+      if (isRefusalOf('tx.select', error)) this.#endpoint.transaction.selected = false;
+      throw error;
+    }
   }
 
-  /** Commits the publishes and acks since the last commit or rollback (tx.commit). */
+  /**
+   * Commits the publishes and acks since the last commit or rollback (tx.commit).
+   *
+   * @throws ChannelClosedError with `outcome: 'not-sent'` if the channel was lost since then: everything is rolled back.
+   * Repeat the transaction
+   */
   async txCommit(options: CallOptions = {}): Promise<void> {
     await this.endTransaction('tx.commit', options);
   }
@@ -375,12 +385,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.close();
   }
 
-  private async endTransaction(name: 'tx.commit' | 'tx.rollback', options: CallOptions): Promise<void> {
+  private async endTransaction(name: TransactionEnd, options: CallOptions): Promise<void> {
     const deadline = new Deadline(this.#endpoint.clock, options);
     // The transaction includes publishes that still wait for the socket.
     await this.waitForConfirms(deadline.left);
     this.#endpoint.settlements.flush();
-    await this.#endpoint.calls.call(name, {}, deadline.left);
+    await this.#endpoint.transaction.end(name, (method) => this.#endpoint.calls.call(method, {}, deadline.left));
   }
 
   private recover({ requeue, ...wait }: RecoverOptions & CallOptions): Promise<unknown> {
