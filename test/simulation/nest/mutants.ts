@@ -186,10 +186,4 @@ export const mutants: readonly Mutant[] = [
     replace: '',
     why: 'the deadline of the start is left behind',
   },
-  {
-    file: 'src/rpc/rpc-wire.ts',
-    search: "    // The methods are the user's, and the reply matters more than its data.\n    return undefined;\n",
-    replace: "    throw new Error('a method of the error throws');\n",
-    why: 'a request whose error has a method that throws gets no answer',
-  },
 ];
