@@ -260,7 +260,7 @@ export class AmqpConnections {
     const { topology } = this.options;
     if (!topology) return;
     await this.declareOn(consuming, topology);
-    // What is only verified leaves nothing to declare again.
+    // A topology that is only verified must not be declared again.
     if ((topology.declare ?? 'assert') === 'assert') await this.declareOn(publishing, sharedTopology(topology));
   }
 

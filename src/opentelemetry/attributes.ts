@@ -1,5 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { BrokerPeer, Delivery } from '../../lib/client/index.js';
+import { DIRECT_REPLY_TO } from '../rpc/direct-reply-to.js';
+import { isDirectReply, isServerNamed } from './broker-names.js';
 
 /*
  * Names of the semantic conventions for messaging and RabbitMQ, version 1.44, all of them in development:
@@ -29,8 +31,6 @@ const PATTERN = 'nest_amqp.pattern';
 const QUEUE = 'nest_amqp.queue';
 /** On a link: the span that it leads to, from the message's view. */
 export const LINK = 'nest_amqp.link';
-
-const REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** The properties of a message that spans tell. */
 export interface Ids {
@@ -129,12 +129,12 @@ function anonymity(queue: string): Attributes {
   return isAnonymous(queue) ? { [ANONYMOUS]: true, [TEMPORARY]: true } : {};
 }
 
-/** The broker has made its name. */
+/** Returns true if the broker has made the name. */
 function isAnonymous(queue: string): boolean {
-  return queue.startsWith('amq.gen-') || queue.startsWith(REPLY_TO);
+  return isServerNamed(queue) || isDirectReply(queue);
 }
 
 /** The address of a direct reply names one request. */
 function withoutRequest(routingKey: string): string {
-  return routingKey.startsWith(REPLY_TO) ? REPLY_TO : routingKey;
+  return isDirectReply(routingKey) ? DIRECT_REPLY_TO : routingKey;
 }

@@ -1,5 +1,6 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 import { ERROR_TYPE } from './attributes.js';
+import { errorWords } from './error-words.js';
 
 /** Ends the span of an operation, with the error that it ended with, if any. */
 export function endSpan(span: Span, error: unknown): void {
@@ -8,18 +9,8 @@ export function endSpan(span: Span, error: unknown): void {
 }
 
 function failSpan(span: Span, error: unknown): void {
-  const { name, message } = wordsOf(error);
+  const { name, message } = errorWords(error);
   span.setAttribute(ERROR_TYPE, name);
   span.setStatus({ code: SpanStatusCode.ERROR, message });
   if (error instanceof Error) span.recordException(error);
-}
-
-/** Whatever was thrown: a value may throw when it is looked at. */
-function wordsOf(error: unknown): { readonly name: string; readonly message: string } {
-  try {
-    if (error instanceof Error) return { name: error.name || '_OTHER', message: error.message };
-  } catch {
-    // Nothing can be said about it.
-  }
-  return { name: '_OTHER', message: '' };
 }

@@ -31,7 +31,7 @@ class Broker {
   readonly opened: number[] = [];
   readonly closed: number[] = [];
   readonly consumers: number[] = [];
-  /** Whether the server answers channel.close. */
+  /** True if the server answers channel.close. */
   closes = true;
   peer: Peer | undefined;
 

@@ -7,7 +7,7 @@ const HANGS = 60_000;
 /** The effects of one fault, as the client saw them. Times are in ms since the fault. */
 export interface FaultFigures {
   readonly fault: string;
-  /** Whether the publisher was connected to the node of the fault. */
+  /** True if the publisher was connected to the node of the fault. */
   readonly publisherOnNode: boolean;
   readonly consumerOnNode: boolean;
   /** When the first publish that was called after the fault was confirmed, and when it was consumed. */

@@ -23,7 +23,7 @@ class Observer implements OnModuleInit {
     this.container.getRpcTargetRegistry<Target>().subscribe((target) => {
       target.setOnProcessingStartHook((transport, context, done) => {
         const { queue } = context as { readonly queue: string };
-        // What `done` returns may be dropped.
+        // The result of `done` may be dropped.
         void Observer.store.run(`${transport.description} ${queue}`, done).catch(() => {});
       });
       target.setOnProcessingEndHook((_, context) => {

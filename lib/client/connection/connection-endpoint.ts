@@ -352,7 +352,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     return this.control.waiting || this.events.any || this.channels.awaitBroker;
   }
 
-  // What surveys ask.
+  // Answers to surveys.
 
   answer(survey: Survey): void {
     const { peer, blocked, state, channels, options } = this;

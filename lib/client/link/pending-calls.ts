@@ -193,7 +193,7 @@ export class PendingCalls {
   abandon(error: unknown): undefined {
     const { pending, held = [] } = this;
     this.held = undefined;
-    // What was not sent is not answered.
+    // A call that was not sent gets no answer.
     this.pending = pending.filter((call) => !held.includes(call));
     for (const { caller } of pending) caller?.reject(error);
   }

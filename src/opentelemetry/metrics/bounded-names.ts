@@ -1,3 +1,5 @@
+import { isDirectReply, isServerNamed } from '../broker-names.js';
+
 /** Number of different names of one kind that become attribute values. */
 const MAX_NAMES = 500;
 
@@ -14,8 +16,8 @@ export class BoundedNames {
   private readonly known = new Set<string>();
 
   of(name: string): string {
-    if (name.startsWith('amq.gen-')) return SERVER_NAMED;
-    if (name.startsWith('amq.rabbitmq.reply-to')) return DIRECT_REPLY;
+    if (isServerNamed(name)) return SERVER_NAMED;
+    if (isDirectReply(name)) return DIRECT_REPLY;
     if (this.known.has(name)) return name;
     if (this.known.size >= MAX_NAMES) return OTHER;
     this.known.add(name);

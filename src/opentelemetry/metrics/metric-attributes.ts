@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { BrokerPeer } from '../../../lib/client/index.js';
+import { errorWords } from '../error-words.js';
 import { BoundedNames } from './bounded-names.js';
 
 /**
@@ -41,15 +42,6 @@ export class MetricAttributes {
   }
 
   error(error: unknown): Attributes {
-    return error === undefined ? {} : { 'error.type': this.errors.of(errorName(error)) };
-  }
-}
-
-/** The name of the error's class. A thrown value may itself throw when it is read. */
-export function errorName(error: unknown): string {
-  try {
-    return (error instanceof Error && error.name) || '_OTHER';
-  } catch {
-    return '_OTHER';
+    return error === undefined ? {} : { 'error.type': this.errors.of(errorWords(error).name) };
   }
 }

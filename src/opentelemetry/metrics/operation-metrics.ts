@@ -10,7 +10,8 @@ import type {
 import type { Clock } from '../../../lib/environment/index.js';
 import type { RequestTrace } from '../../rpc/request-trace.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
-import { errorName, type MetricAttributes } from './metric-attributes.js';
+import { errorWords } from '../error-words.js';
+import type { MetricAttributes } from './metric-attributes.js';
 
 /** Of the semantic conventions, in seconds. */
 const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -86,7 +87,7 @@ export class OperationMetrics {
     };
     this.operationDuration.record(took, common);
     if (!isUnsent(error)) this.sent.add(1, common);
-    if (error !== undefined && errorName(error) === 'MessageReturnedError') {
+    if (error !== undefined && errorWords(error).name === 'MessageReturnedError') {
       this.returned.add(1, { ...attributes.exchange(exchange), ...attributes.peer(peer) });
     }
   });
@@ -158,5 +159,5 @@ export class OperationMetrics {
 /** True for a publish that has failed before it was sent. */
 function isUnsent(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  return ('outcome' in error && error.outcome === 'not-sent') || errorName(error) === 'PublishRefusedError';
+  return ('outcome' in error && error.outcome === 'not-sent') || errorWords(error).name === 'PublishRefusedError';
 }

@@ -144,7 +144,7 @@ export class RawClient {
     return this.inbox.splice(0);
   }
 
-  /** Whether the broker has closed the socket. */
+  /** True if the broker has closed the socket. */
   get closed(): boolean {
     return this.over;
   }

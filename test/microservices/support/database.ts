@@ -1,6 +1,6 @@
 import type { FactoryProvider, OnModuleDestroy } from '@nestjs/common';
 
-/** What handlers use, and Nest destroys at the end. */
+/** A provider that handlers use and that Nest destroys at the end. */
 export class Database implements OnModuleDestroy {
   private constructor(private readonly steps: string[]) {}
 
