@@ -40,6 +40,7 @@ export {
   type ListOptions,
   type ParkingOptions,
   type RedriveOptions,
+  type RedriveProgress,
   type RedriveResult,
 } from './settlement/parking/parking-lot.js';
 export type { ParkedMessage } from './settlement/parking/parked-message.js';
