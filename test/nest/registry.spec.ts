@@ -62,6 +62,8 @@ describe('AmqpConsumerRegistry', () => {
     expect(status).toEqual({
       handler: 'Billing.onOrder',
       queue,
+      connection: 'default',
+      prefetch: 3,
       state: 'consuming',
       error: undefined,
       consumerTag: expect.stringMatching(/./),

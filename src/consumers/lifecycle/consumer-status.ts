@@ -22,11 +22,15 @@ export interface ConsumerStatus {
   /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler: string;
   readonly queue: string;
+  /** Name of the connection; `default` for the connection without a name. */
+  readonly connection: string;
   readonly state: ConsumerState;
   /** The error because of which the consumer recovers or has stopped, if there is one. */
   readonly error: Error | undefined;
   /** The consumer tag; undefined while the broker does not have the consumer. */
   readonly consumerTag: string | undefined;
+  /** Maximum number of unacknowledged messages that the broker delivers; 0 and Infinity mean no limit. */
+  readonly prefetch: number;
   /** Number of messages in the process: their handlers run, or have not begun yet. */
   readonly inFlight: number;
   /** Number of messages handled since the start, with or without success. */

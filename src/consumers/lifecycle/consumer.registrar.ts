@@ -26,7 +26,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
         checkConsumerOptions(consumer.name, consumer);
         const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
         const supervised = this.consumers.create(consumer, connection);
-        this.registry.add(supervised);
+        this.registry.add(supervised, connection.name);
         return () => connection.whenOpen(() => supervised.start());
       });
       const ends = await Promise.allSettled(starts.map((start) => start()));

@@ -105,7 +105,7 @@ export class SupervisedConsumer implements Surveyed {
     return this.host.queue;
   }
 
-  get status(): ConsumerStatus {
+  get status(): Omit<ConsumerStatus, 'connection'> {
     const { name, queue } = this;
     const { inFlight, handled, failed, settler } = this.sink;
     return {
@@ -114,6 +114,7 @@ export class SupervisedConsumer implements Surveyed {
       state: this.state,
       error: this.error,
       consumerTag: this.consumer?.active ? this.consumer.consumerTag : undefined,
+      prefetch: this.options.prefetch,
       inFlight: inFlight + (this.consumer?.waiting ?? 0),
       handled: handled.total,
       failed: failed.total,
