@@ -21,15 +21,17 @@ import type { CallOptions, Reply } from '../link/pending-calls.js';
 import {
   KNOWN,
   type BindOptions,
+  type ExchangeDeclareOptions,
   type ExchangeDeleteOptions,
   type GetOptions,
   type QosOptions,
+  type QueueDeclareOptions,
   type QueueDeleteOptions,
   type RecoverOptions,
 } from './method-options.js';
 import { AskedPrefetch } from './prefetches.js';
 import type { TransactionEnd } from './transaction.js';
-import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
+import type { TopologyRecord } from './topology-record.js';
 
 /**
  * Creates a channel that is not open yet. The connection opens it through `endpointOf`.

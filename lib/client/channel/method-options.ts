@@ -2,7 +2,32 @@ import type { FieldTable } from '../../protocol/field-table.js';
 import { namesOf } from '../../option-names/index.js';
 import type { ConsumeOptions } from '../consuming/consumer.js';
 import type { CallOptions } from '../link/pending-calls.js';
-import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
+
+export interface ExchangeDeclareOptions {
+  /** Only check that the exchange exists. Default false. */
+  readonly passive?: boolean;
+  /** Survives a restart of the broker. Default true. */
+  readonly durable?: boolean;
+  /** The exchange is deleted with its last binding. Default false. */
+  readonly autoDelete?: boolean;
+  /** Only exchange bindings reach the exchange, no publish does. Default false. */
+  readonly internal?: boolean;
+  /** `alternate-exchange`, … */
+  readonly arguments?: FieldTable;
+}
+
+export interface QueueDeclareOptions {
+  /** Only check that the queue exists. Default false. */
+  readonly passive?: boolean;
+  /** Survives a restart of the broker. Default true, but false for exclusive queues. */
+  readonly durable?: boolean;
+  /** Only this connection can use the queue, and the queue is deleted with it. Default false. */
+  readonly exclusive?: boolean;
+  /** The queue is deleted with its last consumer. Default false. */
+  readonly autoDelete?: boolean;
+  /** `x-queue-type`, `x-message-ttl`, `x-dead-letter-exchange`, … */
+  readonly arguments?: FieldTable;
+}
 
 /** Options of `exchangeDelete()`. */
 export interface ExchangeDeleteOptions extends CallOptions {
