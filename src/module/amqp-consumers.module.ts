@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { startLastAndStopFirst } from '../common/stop-first.js';
 import { ConsumerMetadataAccessor } from '../consumers/discovery/consumer-metadata.accessor.js';
+import { ConsumerPlanner } from '../consumers/dispatch/consumer.planner.js';
 import { ConsumerExplorer } from '../consumers/discovery/consumer.explorer.js';
 import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
 import { ConsumerRegistrar } from '../consumers/lifecycle/consumer.registrar.js';
@@ -24,6 +25,7 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     ProcessingHooks,
     QueueNames,
     StreamPositions,
+    ConsumerPlanner,
     ConsumerFactory,
     EventListeners,
     ConsumerRegistrar,

@@ -19,8 +19,10 @@ export type ConsumerState = 'starting' | 'consuming' | 'paused' | 'recovering' |
  * @publicApi
  */
 export interface ConsumerStatus {
-  /** Class and method of the handler: `BillingConsumer.onOrder`. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`; of several handlers a text that names the first ones. */
   readonly handler: string;
+  /** Class and method of each handler. Several handlers may share a consumer, see {@link SelectionOptions.routingKey}. */
+  readonly handlers: readonly string[];
   readonly queue: string;
   /** Name of the connection; `default` for the connection without a name. */
   readonly connection: string;

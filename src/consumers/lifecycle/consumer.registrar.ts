@@ -4,6 +4,7 @@ import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { AmqpConsumerRegistry } from './consumer.registry.js';
 import { ConsumerExplorer, type DiscoveredConsumer } from '../discovery/consumer.explorer.js';
 import { ConsumerFactory } from './consumer.factory.js';
+import { ConsumerPlanner } from '../dispatch/consumer.planner.js';
 import { QueueNames } from '../discovery/queue-names.js';
 
 /** Starts the consumers when everything else has started, and stops them before anything else is stopped. */
@@ -12,6 +13,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   constructor(
     private readonly explorer: ConsumerExplorer,
     private readonly queues: QueueNames,
+    private readonly planner: ConsumerPlanner,
     private readonly consumers: ConsumerFactory,
     private readonly registry: AmqpConsumerRegistry,
     private readonly connections: ConnectionRegistry,
@@ -22,12 +24,11 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
     try {
       const discovered = await this.discover();
       // All consumers are created before the first one starts.
-      const starts = discovered.map((consumer) => {
-        checkConsumerOptions(consumer.name, consumer);
-        const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
-        const supervised = this.consumers.create(consumer, connection);
-        this.registry.add(supervised, connection.name);
-        return () => connection.whenOpen(() => supervised.start());
+      for (const consumer of discovered) checkConsumerOptions(consumer.name, consumer);
+      const starts = this.planner.plan(discovered).map((plan) => {
+        const supervised = this.consumers.create(plan);
+        this.registry.add(supervised, plan.connection.name);
+        return () => plan.connection.whenOpen(() => supervised.start());
       });
       const ends = await Promise.allSettled(starts.map((start) => start()));
       const failed = ends.find((end) => end.status === 'rejected');

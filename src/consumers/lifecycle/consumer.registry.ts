@@ -19,7 +19,7 @@ import type { SupervisedConsumer } from './supervised-consumer.js';
 export interface ConsumerSelector {
   /** Name of the queue. */
   readonly queue?: string;
-  /** Class and method of the handler: `BillingConsumer.onOrder`. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`. Selects the consumer with all handlers that share it. */
   readonly handler?: string;
 }
 
@@ -127,7 +127,8 @@ export class AmqpConsumerRegistry {
     const { queue, handler } = selector;
     return all.filter(
       (consumer) =>
-        (queue === undefined || consumer.queue === queue) && (handler === undefined || consumer.name === handler),
+        (queue === undefined || consumer.queue === queue) &&
+        (handler === undefined || consumer.handlers.includes(handler)),
     );
   }
 }
