@@ -22,6 +22,7 @@ export { OnConsumerCancelled, OnReturn } from './consumers/decorators/listener.d
 export { AmqpContext } from './settlement/amqp-context.js';
 export type { ConsumerOptions } from './consumers/options/consumer-options.js';
 export type { SelectionOptions } from './consumers/options/selection-options.js';
+export type { OptionsFactory, OptionsSource } from './consumers/options/options-source.js';
 export type { QueueFactory, QueueSource } from './consumers/options/queue-source.js';
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
 export type { ConsumerState, ConsumerStatus } from './consumers/lifecycle/consumer-status.js';

@@ -10,6 +10,8 @@ import { EventListeners } from '../consumers/lifecycle/event-listeners.js';
 import { HandlerFactory } from '../consumers/pipeline/handler.factory.js';
 import { ProcessingHooks } from '../consumers/pipeline/processing-hooks.js';
 import { HostInstances } from '../consumers/pipeline/host-instances.js';
+import { ConsumerSettings } from '../consumers/discovery/consumer-settings.js';
+import { Factories } from '../consumers/discovery/factories.js';
 import { QueueNames } from '../consumers/discovery/queue-names.js';
 import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
@@ -23,7 +25,9 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     HostInstances,
     HandlerFactory,
     ProcessingHooks,
+    Factories,
     QueueNames,
+    ConsumerSettings,
     StreamPositions,
     ConsumerPlanner,
     ConsumerFactory,

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { FieldLogger } from '../../common/field-logger.js';
+import { DEFAULT_CONNECTION } from '../../connection/amqp.tokens.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import type { BatchOptions } from '../options/batch-options.js';
+import type { ConsumerOptions } from '../options/consumer-options.js';
 import { HandlerFactory } from '../pipeline/handler.factory.js';
 import { isStream } from '../stream/is-stream.js';
 import type { ConsumerPlan } from './consumer-plan.js';
@@ -17,10 +20,7 @@ import type { AmqpBatchContext } from '../sinks/batch/batch-item.js';
 /** Names of handlers that a consumer's name lists. */
 const MAX_NAMED = 3;
 
-type Discovered = DiscoveredConsumer & {
-  readonly connection: NamedConnection;
-  readonly selection: Selection | undefined;
-};
+type Discovered = DiscoveredConsumer & { readonly selection: Selection | undefined };
 type Single = Extract<Discovered, { readonly kind: 'message' | 'rpc' }>;
 
 /**
@@ -38,30 +38,46 @@ export class ConsumerPlanner {
 
   /** @throws InvalidConsumerError, ConfigurationError */
   plan(discovered: readonly DiscoveredConsumer[]): ConsumerPlan[] {
-    const queues = new Map<NamedConnection, Map<string, Discovered[]>>();
+    const queues = new Map<string, Discovered[]>();
+    const off: DiscoveredConsumer[] = [];
     for (const found of discovered) {
       const { name, queue, options } = found;
-      const connection = this.connections.get(options.connection, `The consumer ${name}`);
       const selection = found.kind === 'batch' ? undefined : selectionOf(name, found.options);
-      const ofConnection = queues.get(connection) ?? new Map<string, Discovered[]>();
-      queues.set(connection, ofConnection);
-      ofConnection.set(queue, [...(ofConnection.get(queue) ?? []), { ...found, connection, selection }]);
+      // It shares no consumer, or nothing is known of it.
+      if (options.enabled === false && (found.kind === 'batch' || queue === '')) {
+        off.push(found);
+        continue;
+      }
+      const place = JSON.stringify([options.connection ?? DEFAULT_CONNECTION, queue]);
+      queues.set(place, [...(queues.get(place) ?? []), { ...found, selection }]);
     }
-    return [...queues.values()].flatMap((ofConnection) =>
-      [...ofConnection.values()].flatMap((all) => this.ofQueue(all)),
-    );
+    const plans: ConsumerPlan[] = [];
+    for (const all of queues.values()) {
+      if (all.some(({ selection }) => selection)) {
+        const singles = all.map((found) => single(found, all));
+        const options = sharedOptions(singles[0]!.queue, singles);
+        if (options.enabled === false) off.push(...all);
+        else plans.push(this.shared(singles, options));
+        continue;
+      }
+      const working = all.filter(({ options }) => options.enabled !== false);
+      off.push(...all.filter((found) => !working.includes(found)));
+      const own = working.map((found) => this.alone(found));
+      this.tellCompeting(working, own);
+      plans.push(...own);
+    }
+    if (off.length > 0) this.tellOff(off);
+    return plans;
   }
 
-  private ofQueue(all: readonly Discovered[]): ConsumerPlan[] {
-    const selected = all.filter(({ selection }) => selection);
-    if (selected.length > 0) return [this.shared(all)];
-    this.tellCompeting(all);
-    return all.map((found) => this.alone(found));
+  private connectionOf({ connection }: ConsumerOptions | BatchOptions, name: string): NamedConnection {
+    return this.connections.get(connection, `The consumer ${name}`);
   }
 
   private alone(found: Discovered): ConsumerPlan {
-    const { name, queue, connection } = found;
+    const { name, queue } = found;
     const handlers = [name];
+    const connection = this.connectionOf(found.options, name);
     if (found.kind === 'batch') {
       const { kind, options } = found;
       const handler = this.handlers.create<AmqpBatchContext>(found.host);
@@ -86,17 +102,16 @@ export class ConsumerPlanner {
     };
   }
 
-  private shared(all: readonly Discovered[]): ConsumerPlan {
-    const singles = all.map((found) => single(found, all));
-    const { queue, connection } = singles[0]!;
+  private shared(singles: readonly Single[], options: ConsumerOptions): ConsumerPlan {
+    const { queue } = singles[0]!;
     const { selection, targets, fallback } = targetsOf(
       queue,
       singles.map(({ host, ...found }) => ({ ...found, host: host.wrapper, handler: this.handlers.create(host) })),
     );
-    const options = sharedOptions(queue, singles);
     const dispatcher = new Dispatcher(queue, selection, targets, fallback);
     const handlers = [...new Set(singles.map(({ name }) => name))];
     const name = nameOf(handlers);
+    const connection = this.connectionOf(options, name);
     const exchanges = options.bind === undefined ? [] : listOf(options.bind);
     return {
       name,
@@ -112,20 +127,24 @@ export class ConsumerPlanner {
   }
 
   /** Each consumer of a stream gets all messages. */
-  private tellCompeting(all: readonly Discovered[]): void {
-    const [first] = all;
-    if (!first || all.length < 2 || isStream(first.queue, first.connection) || all.some(readsStream)) return;
-    const { queue } = first;
+  private tellCompeting(all: readonly Discovered[], [plan]: readonly ConsumerPlan[]): void {
+    if (!plan || all.length < 2 || isStream(plan.queue, plan.connection) || all.some(readsStream)) return;
+    const { queue } = plan;
     this.logger.log(
       `${nameOf(all.map(({ name }) => name))} compete for the messages of queue '${queue}': each message goes to one of ` +
         'them. With a routingKey each gets the messages that are meant for it.',
       { queue },
     );
   }
+
+  private tellOff(off: readonly DiscoveredConsumer[]): void {
+    const all = off.map(({ name, queue }) => (queue === '' ? name : `${name} (queue '${queue}')`));
+    this.logger.log(`These consumers are off (enabled: false): ${all.toSorted().join(', ')}`);
+  }
 }
 
 /** @throws InvalidConsumerError */
-function single(found: Discovered, all: readonly Discovered[]): Single & Pick<Discovered, 'selection' | 'connection'> {
+function single(found: Discovered, all: readonly Discovered[]): Single {
   if (found.kind !== 'batch') return found;
   const other = all.find(({ selection }) => selection)!;
   throw new InvalidConsumerError(

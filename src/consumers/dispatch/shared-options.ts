@@ -16,14 +16,14 @@ const OWN: readonly string[] = ['routingKey', 'type', 'header'] satisfies (keyof
 
 /**
  * Returns the options of a consumer that several handlers share: each option is given by one of them, or with the same
- * value by several.
+ * value by several. All of them are on, or all are off.
  *
  * @throws InvalidConsumerError that names two handlers whose options cannot be those of one consumer
  */
 export function sharedOptions(queue: string, sharers: readonly Sharer[]): ConsumerOptions {
   const given = new Map<string, { readonly value: unknown; readonly name: string }>();
   for (const { name, options } of sharers) {
-    for (const [option, value] of Object.entries(options)) {
+    for (const [option, value] of Object.entries({ enabled: true, ...options })) {
       if (value === undefined || OWN.includes(option)) continue;
       const other = given.get(option);
       if (!other) given.set(option, { value, name });

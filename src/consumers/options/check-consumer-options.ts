@@ -13,7 +13,7 @@ import {
 } from '../../common/option-values.js';
 import type { TrackOffsetOptions } from '../stream/stream-options.js';
 import type { BatchOptions } from './batch-options.js';
-import type { ConsumerMetadata } from './consumer-metadata.js';
+import type { KindOptions } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
 import type { SelectionOptions } from './selection-options.js';
 
@@ -45,6 +45,7 @@ const HEADER: ValueCheck = {
 
 /** Checks the values of options that neither `count` nor `timeLimit` checks. */
 const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions, ValueCheck>>> = {
+  enabled: FLAG,
   connection: TEXT,
   consumerTag: NAME,
   exclusive: FLAG,
@@ -72,6 +73,7 @@ const SHARED = {
   arguments: 0,
   retry: 0,
   timeout: 0,
+  enabled: 0,
 } as const;
 
 /** The options of consumers that may read a stream. */
@@ -80,7 +82,7 @@ const STREAMING = { ...SHARED, offset: 0, trackOffset: 0 } as const;
 /** The options of handlers that may share a consumer. */
 const SELECTING = { routingKey: 0, type: 0, header: 0, bind: 0 } satisfies Record<keyof SelectionOptions, 0>;
 
-const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
+const KNOWN: Readonly<Record<KindOptions['kind'], readonly string[]>> = {
   message: namesOf({ ...STREAMING, ...SELECTING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
   rpc: namesOf({ ...SHARED, ...SELECTING } satisfies Record<
     keyof Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>,
@@ -96,7 +98,7 @@ const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
  * @param name the handler, such as `BillingConsumer.onOrder`
  * @throws ConfigurationError
  */
-export function checkConsumerOptions(name: string, { kind, options }: ConsumerMetadata): void {
+export function checkConsumerOptions(name: string, { kind, options }: KindOptions): void {
   refuseUnknown(name, options, KNOWN[kind]);
   checkValues<ConsumerOptions | BatchOptions>(name, options, VALUES);
   if (options.trackOffset === undefined) return;

@@ -12,6 +12,11 @@ import type { SelectionOptions } from './selection-options.js';
  * @publicApi
  */
 export interface ConsumerOptions extends SelectionOptions {
+  /**
+   * False switches the consumer off: the application does not consume the queue. A line at the start lists what is off.
+   * Default true.
+   */
+  readonly enabled?: boolean;
   /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the connection without a name. */
   readonly connection?: string;
   /**
