@@ -68,7 +68,8 @@ export interface ConnectionOptions {
   readonly channelMax?: number;
   /**
    * Deadline of a synchronous method in ms; Infinity for none. It restarts with each answer on the same channel, so it
-   * does not have to cover many declarations that are sent at once. Default 30,000.
+   * does not have to cover many declarations that are sent at once. If the restore of a lost channel gets no answer within
+   * it, the connection is treated as lost. Default 30,000.
    */
   readonly rpcTimeout?: number;
   /** Reconnect and restore after a loss. Default: on. With `false` the connection closes instead. */

@@ -70,7 +70,7 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
 
 /**
  * A silent broker may answer on another connection, which restores everything. On this connection, opening the channel
- * once more could open its number twice.
+ * once more could open its number twice (decision 28).
  */
 async function answered(link: Link, step: Promise<void>): Promise<void> {
   try {
