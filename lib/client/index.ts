@@ -65,11 +65,9 @@ export { Channel } from './channel/channel.js';
 export type { QueueDeclared } from './channel/declarations.js';
 export type {
   BindOptions,
-  ExchangeDeclareOptions,
   ExchangeDeleteOptions,
   GetOptions,
   QosOptions,
-  QueueDeclareOptions,
   QueueDeleteOptions,
   RecoverOptions,
 } from './channel/method-options.js';
@@ -84,18 +82,20 @@ export type { ConfirmMessage, ConnectMessage, HeartbeatMessage, PublishMessage }
 export type { BlockTrace, BrokerPeer, ConnectTrace, RestoreTrace } from './tracing.js';
 export type { CopyOf, PublishTrace } from './publishing/publish-trace.js';
 export type { Around, ProcessTrace } from './consuming/process-trace.js';
+export type { ReceiveTrace } from './channel/receive-trace.js';
 export type { ConnectionReport, ConsumerReport, Survey } from './survey.js';
 /** @internal For the Nest layer, whose consumers answer surveys themselves. */
 export { respondents, type Surveyed } from './survey.js';
 /** @internal For the instrumentation, which tells its version. */
 export { PRODUCT_VERSION } from '../protocol/product.js';
 /** @internal For the Nest layer, which traces its own operations. */
-export { begin, fail, succeed, tracing } from './tracing.js';
+export { begin, fail, succeed, tracesProcesses } from './tracing.js';
 /** @internal For the Nest layer, whose retries are copies. */
 export { COPY_OF } from './publishing/publish-trace.js';
 /** @internal For the Nest layer, whose handlers get several attempts, and batches. */
 export { TracedProcess, TRACES_ITSELF } from './consuming/process-trace.js';
-export { Delivery, type DeliverMessage, type SettleMessage } from './consuming/delivery.js';
+export { Delivery, type DeliverMessage, type SettleMessage, type SettleTrace } from './consuming/delivery.js';
+export type { ExchangeDeclareOptions, QueueDeclareOptions } from './channel/topology-record.js';
 export { amqplain, external, plain, type Credentials, type SaslMechanism } from './link/sasl.js';
 export { parseUri, type Endpoint } from './link/uri.js';
 export * from './errors.js';

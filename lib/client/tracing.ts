@@ -17,11 +17,59 @@ export const tracing = {
   publish: tracingChannel('nest-amqp:publish'),
   /** One handler call; `ProcessTrace`. */
   process: tracingChannel('nest-amqp:process'),
+  /** One settlement of a delivery, from its call until it is handed to the connection; `SettleTrace`. */
+  settle: tracingChannel('nest-amqp:settle'),
+  /** One `basicGet()`, from its call to its answer; `ReceiveTrace`. */
+  receive: tracingChannel('nest-amqp:receive'),
   /** A connection or a channel, from its loss until it is back; `RestoreTrace`. */
   restore: tracingChannel('nest-amqp:restore'),
   /** A connection that the broker has blocked, until it unblocks it; `BlockTrace`. */
   block: tracingChannel('nest-amqp:block'),
 };
+
+/*
+ * The channels that every message asks for, as constants: the compiler folds the questions to constants. It does not
+ * fold `hasSubscribers` of a tracing channel, which costs 1.5 % of a publish.
+ */
+const { start: publishStart, end: publishEnd, error: publishError } = tracing.publish;
+const { asyncStart: publishAsyncStart, asyncEnd: publishAsyncEnd } = tracing.publish;
+const { start: processStart, end: processEnd, error: processError } = tracing.process;
+const { asyncStart: processAsyncStart, asyncEnd: processAsyncEnd } = tracing.process;
+const { start: settleStart, end: settleEnd, error: settleError } = tracing.settle;
+const { asyncStart: settleAsyncStart, asyncEnd: settleAsyncEnd } = tracing.settle;
+
+/** Returns true if anybody subscribes to publishes. */
+export function tracesPublishes(): boolean {
+  return (
+    publishStart.hasSubscribers ||
+    publishAsyncEnd.hasSubscribers ||
+    publishError.hasSubscribers ||
+    publishEnd.hasSubscribers ||
+    publishAsyncStart.hasSubscribers
+  );
+}
+
+/** Returns true if anybody subscribes to handler calls. */
+export function tracesProcesses(): boolean {
+  return (
+    processStart.hasSubscribers ||
+    processAsyncEnd.hasSubscribers ||
+    processError.hasSubscribers ||
+    processEnd.hasSubscribers ||
+    processAsyncStart.hasSubscribers
+  );
+}
+
+/** Returns true if anybody subscribes to settlements. */
+export function tracesSettlements(): boolean {
+  return (
+    settleStart.hasSubscribers ||
+    settleAsyncEnd.hasSubscribers ||
+    settleError.hasSubscribers ||
+    settleEnd.hasSubscribers ||
+    settleAsyncStart.hasSubscribers
+  );
+}
 
 /** The broker that a connection is with. */
 export interface BrokerPeer {
@@ -84,6 +132,17 @@ export function succeed(channel: TracingChannel, message: object): void {
 export function fail(channel: TracingChannel, message: Failing, error: unknown): void {
   message.error = error;
   channel.error.publish(message);
+  succeed(channel, message);
+}
+
+/** Runs an operation that ends within its call. @throws what `work` throws */
+export function traceCall(channel: TracingChannel, message: Failing & object, work: () => void): void {
+  try {
+    begin(channel, message, work);
+  } catch (error) {
+    fail(channel, message, error);
+    throw error;
+  }
   succeed(channel, message);
 }
 

@@ -5,10 +5,25 @@ import { PRODUCT_VERSION } from '../../lib/client/index.js';
 import { AmqpMetrics } from './metrics/amqp-metrics.js';
 import { ProcessSpans } from './process-spans.js';
 import { PublishSpans } from './publish-spans.js';
+import { ReceiveSpans } from './receive-spans.js';
 import { RequestSpans } from './request-spans.js';
+import { SettleSpans } from './settle-spans.js';
 import { subscribed } from './subscribed.js';
 
 const NAME = 'nest-amqp';
+
+/**
+ * The options of {@link AmqpInstrumentation}.
+ *
+ * @publicApi
+ */
+export interface AmqpInstrumentationConfig extends InstrumentationConfig {
+  /**
+   * A span for each `ack`, `nack` and `reject`. The broker does not answer them, so such a span has no duration, and
+   * the `process` span around it has the outcome already. Default false
+   */
+  readonly settleSpans?: boolean;
+}
 
 /**
  * Traces and measures the messages of the client and of the Nest layer with OpenTelemetry, by the tracing channels of
@@ -20,6 +35,8 @@ const NAME = 'nest-amqp';
  * - `process`: a `CONSUMER` span for each attempt, whose parent is the publish. A batch has links to its messages.
  * - `retry`, `park`, `redrive`: spans of the copies. An attempt has links to the first one and to the copy that it got.
  * - `request`: a `CLIENT` span from a request to its reply.
+ * - `get`: a `CLIENT` span of each `basicGet()`.
+ * - `ack`, `nack`, `reject`: a `CLIENT` span of each settlement, if `settleSpans` is true.
  *
  * With a meter provider it also measures: durations, numbers of messages, and the state of connections and consumers.
  *
@@ -39,12 +56,15 @@ export class AmqpInstrumentation implements Instrumentation {
   readonly instrumentationName = NAME;
   readonly instrumentationVersion = PRODUCT_VERSION;
   private tracer: Tracer = trace.getTracer(NAME, PRODUCT_VERSION);
-  private config: InstrumentationConfig = { enabled: true };
+  private config: AmqpInstrumentationConfig = { enabled: true };
   private metrics: AmqpMetrics | undefined;
   private leave: (() => void) | undefined;
 
-  /** @param config.enabled begin at once. Default true */
-  constructor(config: InstrumentationConfig = {}) {
+  /**
+   * @param config.enabled begin at once. Default true
+   * @param config.settleSpans a span for each settlement. Default false
+   */
+  constructor(config: AmqpInstrumentationConfig = {}) {
     this.setConfig(config);
     if (this.config.enabled) this.enable();
   }
@@ -61,6 +81,8 @@ export class AmqpInstrumentation implements Instrumentation {
       subscribed(tracingChannel('nest-amqp:process'), processes),
       subscribed(tracingChannel('nest-amqp:publish'), new PublishSpans(tracer, processes.firstAttempt)),
       subscribed(tracingChannel('nest-amqp:request'), new RequestSpans(tracer)),
+      subscribed(tracingChannel('nest-amqp:receive'), new ReceiveSpans(tracer)),
+      ...(this.config.settleSpans ? [subscribed(tracingChannel('nest-amqp:settle'), new SettleSpans(tracer))] : []),
     ];
     this.leave = () => {
       for (const leave of leaves) leave();
@@ -75,12 +97,12 @@ export class AmqpInstrumentation implements Instrumentation {
     this.leave = undefined;
   }
 
-  getConfig(): InstrumentationConfig {
+  getConfig(): AmqpInstrumentationConfig {
     return this.config;
   }
 
   /** Takes effect with the next `enable()`. */
-  setConfig(config: InstrumentationConfig): void {
+  setConfig(config: AmqpInstrumentationConfig): void {
     this.config = { enabled: true, ...config };
   }
 

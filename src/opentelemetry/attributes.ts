@@ -1,5 +1,5 @@
 import type { Attributes } from '@opentelemetry/api';
-import type { BrokerPeer, Delivery } from '../../lib/client/index.js';
+import type { BrokerPeer, Delivery, ReceiveTrace, SettleTrace } from '../../lib/client/index.js';
 import { DIRECT_REPLY_TO } from '../rpc/direct-reply-to.js';
 import { isDirectReply, isServerNamed } from './broker-names.js';
 
@@ -29,6 +29,7 @@ const HANDLER = 'nest_amqp.handler';
 const ATTEMPT = 'nest_amqp.attempt';
 const PATTERN = 'nest_amqp.pattern';
 const QUEUE = 'nest_amqp.queue';
+const REQUEUE = 'nest_amqp.requeue';
 /** On a link: the span that it leads to, from the message's view. */
 export const LINK = 'nest_amqp.link';
 
@@ -89,6 +90,37 @@ export function processAttributes(message: {
     [ATTEMPT]: attempt,
     ...peerAttributes(peer),
   };
+}
+
+/** Attributes of a span that settles a message. Its queue is not known. */
+export function settleAttributes({ delivery, method, requeue }: SettleTrace): Attributes {
+  return {
+    [SYSTEM]: 'rabbitmq',
+    [OPERATION_NAME]: method,
+    [OPERATION_TYPE]: 'settle',
+    [DESTINATION]: consumedFrom(delivery, '') || 'amq.default',
+    ...messageAttributes(delivery),
+    [REQUEUE]: method === 'ack' ? undefined : requeue,
+    ...peerAttributes(delivery.peer),
+  };
+}
+
+/** Attributes of a span that asks for one message. */
+export function receiveAttributes({ queue, peer }: ReceiveTrace): Attributes {
+  return {
+    [SYSTEM]: 'rabbitmq',
+    [OPERATION_NAME]: 'get',
+    [OPERATION_TYPE]: 'receive',
+    [DESTINATION]: queue,
+    ...anonymity(queue),
+    [QUEUE]: queue,
+    ...peerAttributes(peer),
+  };
+}
+
+/** Attributes of that span once it has got a message. */
+export function receivedAttributes(delivery: Delivery, queue: string): Attributes {
+  return { [DESTINATION]: consumedFrom(delivery, queue), ...messageAttributes(delivery) };
 }
 
 /** Attributes of one message, on its span or on its link from a batch. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import {
   isSpanContextValid,
   propagation,
@@ -16,11 +17,21 @@ const NONE: Headers = {};
 
 const getter: TextMapGetter<Headers> = {
   keys: (headers) => Object.keys(headers),
-  get: (headers, name) => {
-    const value = headers[name];
-    return typeof value === 'string' ? value : undefined;
-  },
+  get: (headers, name) => textOf(headers[name] ?? inAnyCase(headers, name)),
 };
+
+/** Returns the header whose name differs in case only: Brave writes `X-B3-TraceId`. */
+function inAnyCase(headers: Headers, name: string): unknown {
+  const sought = name.toLowerCase();
+  const found = Object.keys(headers).find((key) => key.length === sought.length && key.toLowerCase() === sought);
+  return found === undefined ? undefined : headers[found];
+}
+
+/** Some clients write the text of a header as a byte array. */
+function textOf(value: unknown): string | undefined {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  return typeof value === 'string' ? value : undefined;
+}
 
 /** A message that may get headers. */
 interface Carrying {

@@ -11,4 +11,4 @@
  *
  * @packageDocumentation
  */
-export { AmqpInstrumentation } from './amqp-instrumentation.js';
+export { AmqpInstrumentation, type AmqpInstrumentationConfig } from './amqp-instrumentation.js';

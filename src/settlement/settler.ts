@@ -1,6 +1,6 @@
 import { FieldLogger } from '../common/field-logger.js';
 import type { Clock } from '../../lib/environment/index.js';
-import { TracedProcess, tracing, type Delivery } from '../../lib/client/index.js';
+import { TracedProcess, tracesProcesses, type Delivery } from '../../lib/client/index.js';
 import { AmqpContext, type Work } from './amqp-context.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { decide, type Decision } from './decision.js';
@@ -24,8 +24,6 @@ import { DeliveryLimitError, MessageTooLargeError, StaleDeliveryError } from './
 export interface SettledConsumer {
   /** `BillingConsumer.onOrder` */
   readonly name: string;
-  /** Returns the handler of one message, where several share the consumer; undefined if it has none. */
-  readonly handlerOf?: ((context: AmqpContext) => string | undefined) | undefined;
   readonly queue: string;
   readonly ack: 'auto' | 'manual';
   /** Ms that a handler may run; undefined for no limit. */
@@ -77,8 +75,7 @@ export class Settler {
     report: (failure: ConsumerFailure) => void,
     private readonly clock: Clock,
   ) {
-    const nameOf = (delivery: Delivery): string => this.nameOf(delivery);
-    this.log = new FailureLog(this.logger, { consumer, nameOf }, policy.attempts, report);
+    this.log = new FailureLog(this.logger, consumer, policy.attempts, report);
     this.waiting = new HeldDeliveries(clock);
     this.departures = new Departures(clock, () => consumer.onHeld());
     this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
@@ -103,14 +100,14 @@ export class Settler {
 
   /** @internal The trace of one attempt at a message; undefined without subscribers. */
   traceOf(delivery: Delivery): TracedProcess | undefined {
-    if (!tracing.process.hasSubscribers) return undefined;
-    const attempt = (this.stateBefore(delivery)?.failed ?? 0) + 1;
-    return new TracedProcess(this.consumer.queue, [delivery], { handler: this.nameOf(delivery), attempt });
+    if (!tracesProcesses()) return undefined;
+    const { name: handler, queue } = this.consumer;
+    return new TracedProcess(queue, [delivery], { handler, attempt: (this.stateBefore(delivery)?.failed ?? 0) + 1 });
   }
 
   /** @internal The trace of one attempt at a batch; undefined without subscribers. */
   traceBatch(items: readonly { readonly context: AmqpContext }[]): TracedProcess | undefined {
-    if (!tracing.process.hasSubscribers) return undefined;
+    if (!tracesProcesses()) return undefined;
     const { name: handler, queue } = this.consumer;
     const deliveries = items.map(({ context }) => context.delivery);
     return new TracedProcess(queue, deliveries, { handler, batch: true });
@@ -232,11 +229,6 @@ export class Settler {
   release(): void {
     for (const delivery of this.waiting.end()) this.requeue(delivery);
     this.departures.end('given-back');
-  }
-
-  private nameOf(delivery: Delivery): string {
-    const { handlerOf, name } = this.consumer;
-    return handlerOf?.(this.contextOf(delivery)) ?? name;
   }
 
   private stateBefore(delivery: Delivery): RetryState | undefined {

@@ -1,10 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel, type TracingChannelSubscribers } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { BlockTrace, ConnectTrace, Delivery, ProcessTrace, PublishTrace, RestoreTrace } from 'nest-amqp/client';
+import {
+  AlreadySettledError,
+  type BlockTrace,
+  type ConnectTrace,
+  type Delivery,
+  type ProcessTrace,
+  type PublishTrace,
+  type ReceiveTrace,
+  type RestoreTrace,
+  type SettleTrace,
+} from 'nest-amqp/client';
 import { Inbox } from '../support/inbox.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+
+/** The events of an operation that fails. */
+const ALL = ['start', 'end', 'error', 'asyncStart', 'asyncEnd'] as const;
 
 describe('C9 node:diagnostics_channel tracing channels', () => {
   const harness = useClientHarness();
@@ -183,6 +196,78 @@ describe('C9 node:diagnostics_channel tracing channels', () => {
     expect((await over.next()).error).toBe(failure);
     expect(events).toEqual([...GOOD, ...BAD]);
   });
+
+  it('C9 settle: each ack, nack and reject, with its failure', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    const { events, messages } = listen<SettleTrace>('settle', ({ delivery }) => delivery.routingKey === queue);
+    await channel.publish('', queue, 'one');
+    const get = async (): Promise<Delivery> => (await channel.basicGet(queue))!;
+    (await get()).nack();
+    (await get()).reject({ requeue: true });
+    const last = await get();
+    last.ack({ multiple: true });
+    expect(events.splice(0)).toEqual([...GOOD, ...GOOD, ...GOOD]);
+    expect(() => last.nack({ requeue: false })).toThrow(AlreadySettledError);
+    expect(events).toEqual(BAD);
+    expect(messages.map(({ method, requeue, multiple }) => [method, requeue, multiple])).toEqual([
+      ['nack', true, false],
+      ['reject', true, false],
+      ['ack', false, true],
+      ['nack', false, false],
+    ]);
+    expect(messages[2]!.delivery).toBe(last);
+    expect(messages[3]!.error).toBeInstanceOf(AlreadySettledError);
+    expect((await channel.queueDeclare(queue, { passive: true })).messageCount).toBe(0);
+  });
+
+  it('C9 receive: each basicGet() with its message, also of an empty queue and a failure', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    const ours = (message: ReceiveTrace): boolean => message.queue.startsWith(queue);
+    const { events, messages } = listen<ReceiveTrace>('receive', ours);
+    await channel.publish('', queue, 'one');
+    const delivery = await channel.basicGet(queue, { noAck: true });
+    await channel.basicGet(queue);
+    expect(events.splice(0)).toEqual([...GOOD, ...GOOD]);
+    expect(messages[0]).toMatchObject({ queue, noAck: true, peer: { port: sharedRabbit().port } });
+    expect(messages[0]!.delivery).toBe(delivery);
+    expect(messages[1]).toMatchObject({ noAck: false, delivery: undefined });
+    const missing = await errorOf(channel.basicGet(`${queue}.missing`));
+    expect(events).toEqual(BAD);
+    expect(messages[2]!.error).toBe(missing);
+  });
+
+  it.each(['publish', 'process', 'settle', 'receive'].flatMap((name) => ALL.map((event) => [name, event] as const)))(
+    'C9 %s: tells a subscriber of %s alone',
+    async (name, event) => {
+      const connection = await harness.connect();
+      const channel = await connection.openChannel({ confirm: true });
+      const queue = harness.name();
+      await channel.queueDeclare(queue, { exclusive: true });
+      channel.on('handlerError', () => {});
+      const told = new Inbox<object>();
+      const operation = tracingChannel(`nest-amqp:${name}`);
+      const subscriber = (message: unknown): void => told.add(message as object);
+      operation[event].subscribe(subscriber);
+      ends.push(() => operation[event].unsubscribe(subscriber));
+      if (name === 'receive') await errorOf(channel.basicGet(`${queue}.missing`));
+      else if (name === 'publish') await errorOf(channel.publish('', `${queue}.missing`, 'x', { mandatory: true }));
+      else {
+        await channel.basicConsume(queue, (delivery) => {
+          delivery.ack();
+          // Fails.
+          delivery.ack();
+        });
+        await channel.publish('', queue, 'x');
+      }
+      expect(typeof (await told.next())).toBe('object');
+    },
+  );
 
   it('C9 connect and restore: each search for a broker, and the time until all is back', async () => {
     const ours = ({ connectionName }: { readonly connectionName: string | undefined }): boolean =>

@@ -1,20 +1,17 @@
 import type { Duplex } from 'node:stream';
 import { Buffer } from 'node:buffer';
 import type { FieldTable } from '../../protocol/field-table.js';
-import { namesOf } from '../../option-names/index.js';
 import { showAs } from '../../shown/index.js';
 import { endpointOf, type Channel } from '../channel/channel.js';
-import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
+import { resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
-import { CALL_OPTIONS, checkCall, type CallOptions } from '../link/pending-calls.js';
-import { checkDuration, closeTimeout, inRange, refuseAborted, refuseUnknown } from '../option-checks.js';
+import type { CallOptions } from '../link/pending-calls.js';
+import { checkDuration, inRange, refuseAborted } from '../option-checks.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
-
-const OPEN_CHANNEL = namesOf({ ...CHANNEL_OPTIONS, ...CALL_OPTIONS });
 
 /** Creates a connection that is not open yet. `connect()` and `createConnection()` open it through its endpoint. */
 export let newConnection: (options: ResolvedOptions) => Connection;
@@ -111,10 +108,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param options.timeout ms; default the connection's `rpcTimeout`
    * @throws TimeoutError, ConnectionClosedError, or the error that has closed the connection
    */
-  async whenOpen(options: CallOptions = {}): Promise<void> {
-    checkCall('whenOpen', options);
-    const { timeout = this.#endpoint.options.rpcTimeout, signal } = options;
-    await this.#endpoint.whenOpen({ timeout, signal });
+  whenOpen({ timeout = this.#endpoint.options.rpcTimeout, signal }: CallOptions = {}): Promise<void> {
+    return this.#endpoint.whenOpen({ timeout, signal });
   }
 
   /**
@@ -145,12 +140,10 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @throws NotAllowedError if channel-max channels are open, ConnectionLostError, ConnectionClosedError,
    * ConfigurationError, TimeoutError
    */
-  async openChannel(options: ChannelOptions & CallOptions = {}): Promise<Channel> {
-    refuseUnknown('openChannel', options, OPEN_CHANNEL);
-    const { timeout, signal, ...rest } = options;
+  async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
     checkDuration('timeout', timeout);
     refuseAborted(signal);
-    const channel = this.channel(rest);
+    const channel = this.channel(options);
     const endpoint = endpointOf(channel);
     try {
       await endpoint.whenFirstOpen({ timeout: timeout ?? this.#endpoint.options.rpcTimeout, signal });
@@ -179,7 +172,6 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     work: (channel: Channel) => Promise<T>,
     options: ChannelOptions & CallOptions = {},
   ): Promise<T> {
-    refuseUnknown('withScratchChannel', options, OPEN_CHANNEL);
     const channel = await this.openChannel({ ...options, restore: false });
     try {
       return await work(channel);
@@ -195,7 +187,6 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param reason for the broker's log
    */
   async updateSecret(newSecret: string, reason: string, options: CallOptions = {}): Promise<void> {
-    checkCall('updateSecret', options);
     await this.#endpoint.control.call(
       'connection.updateSecret',
       { newSecret: Buffer.from(newSecret), reason },
@@ -208,7 +199,6 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * Resolves after at least one method or message was dispatched on a channel. @throws TimeoutError after `timeout` ms
    */
   async drainEvents(options: CallOptions = {}): Promise<void> {
-    checkCall('drainEvents', options);
     if (this.#endpoint.state === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
     const { clock, rpcTimeout } = this.#endpoint.options;
     const { timeout = rpcTimeout, signal } = options;
@@ -237,12 +227,13 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
    * the earliest deadline counts, also for channels that are already closing. Default 10,000
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      return this.#endpoint.close(closeTimeout(options));
+      checkDuration('timeout', timeout);
     } catch (error) {
       return Promise.reject(error);
     }
+    return this.#endpoint.close(timeout);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -6,11 +6,11 @@ import type { DeliverMessage, Delivery } from './delivery.js';
 import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
-import { checkCall, type CallOptions } from '../link/pending-calls.js';
+import type { CallOptions } from '../link/pending-calls.js';
 import { checkDuration, refuseAborted } from '../option-checks.js';
 import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
-import { tracing } from '../tracing.js';
+import { tracesProcesses } from '../tracing.js';
 import { TracedProcess, tracesItself } from './process-trace.js';
 
 /**
@@ -176,7 +176,6 @@ export class Consumer {
    * @throws TimeoutError, the signal's reason
    */
   async cancel(options: CallOptions = {}): Promise<void> {
-    checkCall('cancel', options);
     checkDuration('timeout', options.timeout);
     if (this.ended) return;
     refuseAborted(options.signal);
@@ -323,7 +322,7 @@ export class Consumer {
     let over: Promise<unknown> | undefined;
     let asked: boolean;
     try {
-      result = tracing.process.hasSubscribers ? this.traced(delivery) : this.handler(delivery);
+      result = tracesProcesses() ? this.traced(delivery) : this.handler(delivery);
       over = promiseOf(result);
       asked = this.endCall(outer);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { MessageProperties } from '../../protocol/types.js';
 import { diagnostics } from '../diagnostics.js';
 import { AlreadySettledError } from '../errors.js';
 import { refuseUnknown } from '../option-checks.js';
-import type { BrokerPeer } from '../tracing.js';
+import { traceCall, tracesSettlements, tracing, type BrokerPeer } from '../tracing.js';
 import type { Settlements } from './settlements.js';
 
 /** The arguments of basic.deliver or basic.get-ok, which precede the content. */
@@ -31,6 +31,22 @@ export interface DeliverMessage {
 export interface SettleMessage {
   readonly delivery: Delivery;
   readonly outcome: 'ack' | 'requeue' | 'reject';
+}
+
+/**
+ * The message of `tracing:nest-amqp:settle:*`: one settlement, from its call until it is handed to the connection. The
+ * broker does not answer it.
+ */
+export interface SettleTrace {
+  /** Its `stale` is true if the channel was lost before, so that the settlement has no effect. */
+  readonly delivery: Delivery;
+  readonly method: 'ack' | 'nack' | 'reject';
+  /** True if the message goes back to its queue. */
+  readonly requeue: boolean;
+  /** True if all earlier deliveries of the channel are settled with it. */
+  readonly multiple: boolean;
+  /** `AlreadySettledError`, which the call has thrown. */
+  readonly error?: unknown;
 }
 
 /** Approximate size of the objects around a message's bytes, in bytes. */
@@ -108,8 +124,7 @@ export class Delivery {
    */
   ack(options: { readonly multiple?: boolean } = SINGLE): void {
     if (options !== SINGLE) refuseUnknown('ack', options, ['multiple']);
-    this.settle('ack', 'ack');
-    this.settlements.ack(this.deliveryTag, options.multiple === true);
+    this.settle('ack', false, options.multiple === true);
   }
 
   /**
@@ -122,8 +137,7 @@ export class Delivery {
    */
   nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
     refuseUnknown('nack', options, ['requeue', 'multiple']);
-    this.settle('nack', options.requeue === false ? 'reject' : 'requeue');
-    this.settlements.nack(this.deliveryTag, options.multiple === true, options.requeue !== false);
+    this.settle('nack', options.requeue !== false, options.multiple === true);
   }
 
   /**
@@ -134,8 +148,7 @@ export class Delivery {
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
     refuseUnknown('reject', options, ['requeue']);
-    this.settle('reject', options.requeue === true ? 'requeue' : 'reject');
-    this.settlements.nack(this.deliveryTag, false, options.requeue === true);
+    this.settle('reject', options.requeue === true, false);
   }
 
   /** @internal The broker that it came from. */
@@ -158,17 +171,27 @@ export class Delivery {
     return JSON.parse(this.text());
   }
 
-  private settle(what: string, outcome: SettleMessage['outcome']): void {
+  private settle(method: SettleTrace['method'], requeue: boolean, multiple: boolean): void {
+    if (tracesSettlements()) {
+      const message: SettleTrace = { delivery: this, method, requeue, multiple };
+      traceCall(tracing.settle, message, () => this.carryOut(method, requeue, multiple));
+    } else this.carryOut(method, requeue, multiple);
+  }
+
+  private carryOut(method: SettleTrace['method'], requeue: boolean, multiple: boolean): void {
     if (this.isSettled) {
       throw new AlreadySettledError(
-        `${what}: delivery ${this.deliveryTag} was settled before, or needs no settlement (noAck)`,
+        `${method}: delivery ${this.deliveryTag} was settled before, or needs no settlement (noAck)`,
       );
     }
     this.isSettled = true;
     if (diagnostics.settle.hasSubscribers) {
+      const outcome = method === 'ack' ? method : requeue ? 'requeue' : 'reject';
       const message: SettleMessage = { delivery: this, outcome };
       diagnostics.settle.publish(message);
     }
+    if (method === 'ack') this.settlements.ack(this.deliveryTag, multiple);
+    else this.settlements.nack(this.deliveryTag, multiple, requeue);
   }
 }
 

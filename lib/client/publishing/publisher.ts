@@ -12,7 +12,7 @@ import {
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration, refuseAborted } from '../option-checks.js';
-import { trace, tracing } from '../tracing.js';
+import { trace, tracesPublishes, tracing } from '../tracing.js';
 import { blame, type Verdict } from './blame.js';
 import { Confirms } from './confirms.js';
 import { Exchanges } from './exchanges.js';
@@ -93,7 +93,17 @@ export class Publisher {
    * the body is no longer in use.
    */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
-    if (!tracing.publish.hasSubscribers) return this.accept(exchange, routingKey, body, options);
+    return tracesPublishes()
+      ? this.publishTraced(exchange, routingKey, body, options)
+      : this.accept(exchange, routingKey, body, options);
+  }
+
+  private publishTraced(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions,
+  ): Promise<number> {
     const traced = new TracedPublish(exchange, routingKey, body.length, options, this.gate);
     const accept = (): Promise<number> => this.accept(exchange, routingKey, body, traced.properties);
     return trace(tracing.publish, traced, accept, (message, deliveryTag) => (message.deliveryTag = deliveryTag));

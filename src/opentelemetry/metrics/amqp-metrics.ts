@@ -22,6 +22,7 @@ export class AmqpMetrics {
       () => present.disable(),
       subscribed(tracingChannel('nest-amqp:publish'), operations.publish),
       subscribed(tracingChannel('nest-amqp:request'), operations.request),
+      subscribed(tracingChannel('nest-amqp:receive'), operations.receive),
       subscribed(tracingChannel('nest-amqp:process'), operations.process),
       subscribed(tracingChannel('nest-amqp:restore'), operations.restore),
       subscribed(tracingChannel('nest-amqp:block'), operations.block),

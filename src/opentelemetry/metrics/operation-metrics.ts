@@ -5,6 +5,7 @@ import type {
   HeartbeatMessage,
   ProcessTrace,
   PublishTrace,
+  ReceiveTrace,
   RestoreTrace,
 } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
@@ -96,6 +97,13 @@ export class OperationMetrics {
     const { attributes } = this;
     const common = { ...attributes.operation('request', 'send'), ...attributes.exchange(exchange) };
     this.operationDuration.record(took, { ...common, ...attributes.error(error) });
+  });
+
+  readonly receive: Timed<ReceiveTrace> = this.timed(({ queue, peer, delivery, error }, took) => {
+    const { attributes } = this;
+    const common = { ...attributes.operation('get', 'receive'), ...attributes.queue(queue), ...attributes.peer(peer) };
+    this.operationDuration.record(took, { ...common, ...attributes.error(error) });
+    if (delivery) this.consumed.add(1, common);
   });
 
   readonly process: Timed<ProcessTrace> = this.timed(({ queue, handler, peer, error }, took) => {
