@@ -95,7 +95,7 @@ describe('spans of basicGet and of settlements', () => {
     const { channel, name } = await open();
     traceSettlements();
     const held = new Inbox<Delivery>();
-    await channel.basicConsume(name, (delivery) => void held.add(delivery));
+    await channel.basicConsume(name, (delivery) => held.add(delivery));
     await channel.publish('', name, 'x');
     const delivery = await held.next();
     const back = eventOf(channel, 'restored');

@@ -19,7 +19,7 @@ import type { SupervisedConsumer } from './supervised-consumer.js';
 export interface ConsumerSelector {
   /** Name of the queue. */
   readonly queue?: string;
-  /** Class and method of the handler: `BillingConsumer.onOrder`. Selects the consumer with all handlers that share it. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler?: string;
 }
 
@@ -42,8 +42,7 @@ export interface ConsumerSelector {
  */
 @Injectable()
 export class AmqpConsumerRegistry {
-  /** The consumers, each with the name of its connection. */
-  private readonly consumers = new Map<SupervisedConsumer, string>();
+  private readonly consumers: SupervisedConsumer[] = [];
 
   /**
    * Emits each consumer that the broker has cancelled (https://www.rabbitmq.com/docs/consumer-cancel). Completes when the
@@ -78,10 +77,7 @@ export class AmqpConsumerRegistry {
    * @throws ConfigurationError for an invalid selector
    */
   list(selector?: ConsumerSelector): readonly ConsumerStatus[] {
-    return this.select(selector).map((consumer) => ({
-      ...consumer.status,
-      connection: this.consumers.get(consumer)!,
-    }));
+    return this.select(selector).map(({ status }) => status);
   }
 
   /**
@@ -105,30 +101,28 @@ export class AmqpConsumerRegistry {
   }
 
   /** @internal */
-  add(consumer: SupervisedConsumer, connection: string): void {
-    this.consumers.set(consumer, connection);
+  add(consumer: SupervisedConsumer): void {
+    this.consumers.push(consumer);
   }
 
   /** @internal */
   async stop(): Promise<void> {
-    await settleAll([...this.consumers.keys()].map((consumer) => consumer.stop()));
+    await settleAll(this.consumers.map((consumer) => consumer.stop()));
   }
 
   private known(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
     const consumers = this.select(selector);
     if (consumers.length > 0 || selector === undefined) return consumers;
-    throw new UnknownConsumerError(selector, [...this.consumers.keys()]);
+    throw new UnknownConsumerError(selector, this.consumers);
   }
 
   private select(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
-    const all = [...this.consumers.keys()];
-    if (selector === undefined) return all;
+    if (selector === undefined) return this.consumers;
     checkSelector(selector);
     const { queue, handler } = selector;
-    return all.filter(
+    return this.consumers.filter(
       (consumer) =>
-        (queue === undefined || consumer.queue === queue) &&
-        (handler === undefined || consumer.handlers.includes(handler)),
+        (queue === undefined || consumer.queue === queue) && (handler === undefined || consumer.name === handler),
     );
   }
 }

@@ -15,8 +15,7 @@ export interface QueueFactory {
   readonly useFactory: (...injected: never[]) => string | Promise<string>;
 }
 
-/** An injection token of a factory. */
-export type FactoryInjection = Exclude<NonNullable<FactoryProvider['inject']>[number], { optional: boolean }>;
+type FactoryInjection = Exclude<NonNullable<FactoryProvider['inject']>[number], { optional: boolean }>;
 
 /** The name of a queue, or a factory that returns it. */
 export type QueueSource = string | QueueFactory;
