@@ -17,6 +17,7 @@ export const notOnEmbedded = {
   'nest/handover.spec.ts': 'this broker lets the next consumer begin before it requeues what a closed channel had',
   'nest/kill-points.spec.ts': 'kills a RabbitMQ of its own',
   'nest/module.spec.ts': 'restarts a RabbitMQ of its own, and looks for its name in the log',
+  'nest/observe.spec.ts': 'a process of its own, as those of shutdown.spec.ts',
   'nest/retry-on-rabbitmq.spec.ts': 'retries from streams, and a user whom rabbitmqctl gives permissions',
   'nest/server-named.spec.ts': 'looks at queues and deletes them with rabbitmqctl',
   'nest/shutdown.spec.ts': 'processes of their own; what it is about is in this one',
