@@ -21,6 +21,8 @@ export {
 export { OnConsumerCancelled, OnReturn } from './consumers/decorators/listener.decorators.js';
 export { AmqpContext } from './settlement/amqp-context.js';
 export type { ConsumerOptions } from './consumers/options/consumer-options.js';
+export type { SelectionOptions } from './consumers/options/selection-options.js';
+export type { OptionsFactory, OptionsSource } from './consumers/options/options-source.js';
 export type { QueueFactory, QueueSource } from './consumers/options/queue-source.js';
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
 export type { ConsumerState, ConsumerStatus } from './consumers/lifecycle/consumer-status.js';
@@ -40,6 +42,7 @@ export {
   type ListOptions,
   type ParkingOptions,
   type RedriveOptions,
+  type RedriveProgress,
   type RedriveResult,
 } from './settlement/parking/parking-lot.js';
 export type { ParkedMessage } from './settlement/parking/parked-message.js';
@@ -49,7 +52,12 @@ export type { Duration } from './common/duration.js';
 export type { FailureRecord } from './settlement/retry/failure-record.js';
 export { MissingQueueError } from './settlement/retry/retry.errors.js';
 export type { RetryEnd, RetryOptions } from './settlement/retry/retry-options.js';
-export { ConsumerStartError, InvalidConsumerError, UnknownConsumerError } from './consumers/consumer.errors.js';
+export {
+  ConsumerStartError,
+  InvalidConsumerError,
+  NoHandlerError,
+  UnknownConsumerError,
+} from './consumers/consumer.errors.js';
 
 export type { RequestTrace } from './rpc/request-trace.js';
 export { ConfirmingPublisher } from './publishers/confirming.publisher.js';

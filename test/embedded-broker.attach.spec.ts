@@ -224,6 +224,29 @@ describe('EmbeddedBroker.create and attach: without a port', () => {
         opened.destroy();
       });
 
+      it('is dropped after two intervals in which it has sent nothing, if the broker would read that', async () => {
+        const [ours, theirs] = memoryDuplexes();
+        broker.attach(theirs);
+        const opened = new RawClient(ours);
+        await opened.shakeHands(broker.url, { tuneOk: { heartbeat: 10 } });
+        await opened.openChannel();
+        opened.send(1, 'queue.declare', { queue: 'q' });
+        await opened.expect('queue.declareOk');
+        opened.send(1, 'basic.consume', { queue: 'q', noAck: true });
+        await opened.expect('basic.consumeOk');
+        clock.advance(15_000);
+        await turn();
+        theirs.holdWrites();
+        for (let count = 0; count < 14; count++) broker.publish({ routingKey: 'q', body: Buffer.alloc(100_000) });
+        await turnsUntil(() => broker.queues[0]!.messages > 0);
+        expect(theirs.isPaused()).toBe(false);
+        clock.advance(4_999);
+        expect(broker.connections).toHaveLength(1);
+        clock.advance(1);
+        expect(broker.connections).toHaveLength(0);
+        opened.destroy();
+      });
+
       it('stays while it sends heartbeats, and while it reads bytes', async () => {
         const { opened, theirs, release } = await congested();
         for (let count = 0; count < 12; count++) {

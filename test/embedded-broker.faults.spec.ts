@@ -311,6 +311,39 @@ describe('EmbeddedBroker: journal and time', () => {
     expect(() => broker.advance(-1)).toThrow(RangeError);
   });
 
+  it('an unknown filter and an impossible value are refused, and nothing breaks', async () => {
+    const { faults } = broker;
+    const calls: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => faults.drop('rst' as never), /drop: how must be one of close, end, reset, mid-frame/],
+      // Ignored, it would drop every connection.
+      [() => faults.drop('end', { connectionName: 'other' } as never), /drop: unknown option 'connectionName'.*name/],
+      [() => faults.drop('end', { id: '1' as never }), /drop: id must be a number/],
+      [() => faults.drop('end', null as never), /drop: expected an object/],
+      [() => faults.corruptFrame({ nam: 'ours' } as never), /corruptFrame: unknown option 'nam'/],
+      [() => faults.cancelConsumers({ tag: 'x' } as never), /cancelConsumers: unknown option 'tag'/],
+      [() => faults.cancelConsumers({ queue: 5 as never }), /cancelConsumers: queue must be a string/],
+      ...[-1, NaN, Infinity, '5' as never].map((ms) => [() => faults.delay(ms), /delay: ms must be/] as const),
+      ...[0, -1, 1.5, NaN, '5' as never].map((n) => [() => faults.nackNext(n), /nackNext: count must be/] as const),
+      [() => faults.returnNext(1, { routingkey: 'q' } as never), /returnNext: unknown option 'routingkey'.*routingKey/],
+      ...[-1, NaN, 1.5].map((n) => [() => faults.refuseLogins(n), /refuseLogins: count must be/] as const),
+      [() => faults.block(5 as never), /block: reason must be a text/],
+      [() => faults.block('x'.repeat(256)), /at most 255 bytes/],
+      [() => broker.restart({ keep: 'all' as never }), /restart: keep must be one of durable, nothing/],
+      [() => broker.restart({ keep: 'durable', how: 'kill' as never }), /restart: how must be one of/],
+      [() => broker.advance('5' as never), /advance: ms must be/],
+      [() => broker.publish({ routingKey: 'q', body: 'x' as never }), /publish: body must be a Uint8Array/],
+      [() => broker.publish({ key: 'q', body: Buffer.alloc(0) } as never), /publish: unknown option 'key'/],
+    ];
+    for (const [call, message] of calls) {
+      expect(call).toThrow(RangeError);
+      expect(call).toThrow(message);
+    }
+    const channel = await connection.openChannel({ confirm: true });
+    await channel.queueDeclare('q');
+    await channel.publish('', 'q', 'x');
+    expect([broker.connections.length, broker.journal.of('fault'), broker.queues]).toEqual([1, [], [expect.objectContaining({ messages: 1 })]]); // prettier-ignore
+  });
+
   it('invalid options are named', async () => {
     await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(
       /frameMax must be a whole number of at least 4096/,
@@ -318,6 +351,13 @@ describe('EmbeddedBroker: journal and time', () => {
     await expect(EmbeddedBroker.start({ prot: 1 } as object)).rejects.toThrow(
       /unknown option 'prot'; did you mean 'port'\? Known are: port/,
     );
+    const wrong = [{ log: 5 }, { host: 5 }, { users: ['guest'] }, { users: { guest: 5 } }, { vhosts: '/' }, { heartbeat: NaN }]; // prettier-ignore
+    for (const options of wrong) {
+      await expect(EmbeddedBroker.start(options as object)).rejects.toThrow(RangeError);
+      expect(() => EmbeddedBroker.create(options as object)).toThrow(
+        `EmbeddedBroker: ${Object.keys(options)[0]} must be`,
+      );
+    }
     await expect(EmbeddedBroker.start({ port: broker.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 

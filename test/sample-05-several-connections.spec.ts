@@ -26,6 +26,7 @@ describe('sample/05-several-connections', () => {
       timeout: 30_000,
     });
     expect(stdout).toContain('Invoice of order 1: 1 × Lamp');
+    expect(stdout).toContain('Order 1 is paid');
     for (const name of ['sample-05 orders', 'sample-05 billing']) {
       for (const purpose of ['publishing', 'consuming']) {
         expect(stdout).toContain(`${name} (${purpose}): connected to RabbitMQ`);

@@ -1,6 +1,6 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../environment/index.js';
-import { unknownOption } from '../option-names/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
+import { checkType, checkWhole, refuseUnknown } from './checks.js';
 
 export interface BrokerOptions {
   /** TCP port; 0 for a free port. Default 0. */
@@ -56,18 +56,24 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
-  const unknown = unknownOption(options, Object.keys(resolved));
-  if (unknown !== undefined) throw new RangeError(`EmbeddedBroker: ${unknown}`);
-  atLeast('frameMax', resolved.frameMax, FRAME_MIN_SIZE);
-  atLeast('channelMax', resolved.channelMax, 1);
+  refuseUnknown('EmbeddedBroker', options, Object.keys(resolved));
+  checkWhole('EmbeddedBroker: frameMax', resolved.frameMax, FRAME_MIN_SIZE);
+  checkWhole('EmbeddedBroker: channelMax', resolved.channelMax, 1);
   for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize', 'journalBytes'] as const) {
-    atLeast(name, resolved[name], 0);
+    checkWhole(`EmbeddedBroker: ${name}`, resolved[name], 0);
+  }
+  checkType('EmbeddedBroker: host', resolved.host, 'string');
+  checkType('EmbeddedBroker: log', resolved.log, 'function');
+  const { users, vhosts } = resolved;
+  if (
+    Object(users) !== users ||
+    Array.isArray(users) ||
+    !Object.values(users).every((password) => typeof password === 'string')
+  ) {
+    throw new RangeError('EmbeddedBroker: users must be an object of names with their passwords');
+  }
+  if (!Array.isArray(vhosts) || !vhosts.every((vhost) => typeof vhost === 'string')) {
+    throw new RangeError('EmbeddedBroker: vhosts must be a list of names');
   }
   return resolved;
-}
-
-function atLeast(name: string, value: number, min: number): void {
-  if (!(Number.isInteger(value) && value >= min)) {
-    throw new RangeError(`EmbeddedBroker: ${name} must be a whole number of at least ${min}`);
-  }
 }

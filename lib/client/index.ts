@@ -65,9 +65,11 @@ export { Channel } from './channel/channel.js';
 export type { QueueDeclared } from './channel/declarations.js';
 export type {
   BindOptions,
+  ExchangeDeclareOptions,
   ExchangeDeleteOptions,
   GetOptions,
   QosOptions,
+  QueueDeclareOptions,
   QueueDeleteOptions,
   RecoverOptions,
 } from './channel/method-options.js';
@@ -95,7 +97,6 @@ export { COPY_OF } from './publishing/publish-trace.js';
 /** @internal For the Nest layer, whose handlers get several attempts, and batches. */
 export { TracedProcess, TRACES_ITSELF } from './consuming/process-trace.js';
 export { Delivery, type DeliverMessage, type SettleMessage, type SettleTrace } from './consuming/delivery.js';
-export type { ExchangeDeclareOptions, QueueDeclareOptions } from './channel/topology-record.js';
 export { amqplain, external, plain, type Credentials, type SaslMechanism } from './link/sasl.js';
 export { parseUri, type Endpoint } from './link/uri.js';
 export * from './errors.js';

@@ -25,6 +25,13 @@ export function checkDuration(name: string, value: number | undefined): void {
   throw new ConfigurationError(`${name} must be a number of milliseconds, 0 or more; Infinity for no limit`);
 }
 
+/** Returns the timeout of a `close()` in ms. @throws ConfigurationError */
+export function closeTimeout(options: { readonly timeout?: number }): number {
+  refuseUnknown('close', options, ['timeout']);
+  checkDuration('timeout', options.timeout);
+  return options.timeout ?? 10_000;
+}
+
 /** @throws ConfigurationError if the option is given and not an AbortSignal: it would be ignored, or fail later */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted === 'function') return;

@@ -2,11 +2,13 @@
 const LONGEST = 20;
 
 /**
- * Describes a wrong option for an error, such as `a string, '10 s'`. Values other than numbers and strings are
+ * Describes a wrong option for an error, such as `a string, '10 s'`. Values other than flags, numbers and strings are
  * described by their type only.
  */
 export function describeValue(value: unknown): string {
   switch (typeof value) {
+    case 'boolean':
+      return String(value);
     case 'number':
       return `the number ${value}`;
     case 'string':

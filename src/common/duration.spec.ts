@@ -24,7 +24,7 @@ const BAD: [unknown, string][] = [
   [NaN, 'the number NaN'],
   [-Infinity, 'the number -Infinity'],
   [null, 'null'],
-  [true, 'of type boolean'],
+  [true, 'true'],
   [['1s'], 'an array'],
   [{}, 'an object'],
   [10n, 'of type bigint'],

@@ -27,6 +27,12 @@ export const OBJECT: ValueCheck = {
   expected: 'an object',
 };
 
+/** Compares no class, since a test environment has an AbortSignal of its own. */
+export const SIGNAL: ValueCheck = {
+  fits: (value) => typeof (Object(value) as Partial<AbortSignal>).throwIfAborted === 'function',
+  expected: 'an AbortSignal',
+};
+
 export const WHOLE_NUMBER: ValueCheck = { fits: Number.isInteger, expected: 'a whole number' };
 
 /** One of some texts. */

@@ -10,6 +10,7 @@ import {
   type Connection,
 } from '../../lib/client/index.js';
 import { untilAborted } from '../../lib/environment/index.js';
+import type { BindingDefinition } from '../topology/bindings.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
 import { sharedTopology } from '../topology/shared-topology.js';
@@ -148,6 +149,21 @@ export class AmqpConnections {
       await connection.close();
       this.scratch.delete(connection);
     }
+  }
+
+  /**
+   * Adds bindings of queues to what is declared on the connections, unless the topology is only verified.
+   *
+   * @throws as `open`, TopologyError
+   */
+  async bind(bindings: readonly BindingDefinition[]): Promise<void> {
+    const { topology = {} } = this.options;
+    if ((topology.declare ?? 'assert') !== 'assert') return;
+    const { publishing, consuming } = await this.open();
+    const shared = sharedTopology({ ...topology, bindings }).bindings ?? [];
+    await consuming.withScratchChannel((channel) => declareTopology(channel, { bindings }, this.serverNames));
+    if (shared.length === 0) return;
+    await publishing.withScratchChannel((channel) => declareTopology(channel, { bindings: shared }, this.serverNames));
   }
 
   private refuse(): void {

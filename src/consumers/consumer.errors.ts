@@ -57,4 +57,33 @@ export class UnknownConsumerError extends AmqpError {
   }
 }
 
-nameErrors({ InvalidConsumerError, ConsumerStartError, UnknownConsumerError });
+/** Texts of others are repeated in an error up to this many characters. */
+const MAX_TEXT = 200;
+/** Patterns that one error lists. */
+const MAX_LISTED = 20;
+
+/**
+ * A message fits none of the handlers that share the consumer of its queue, and there is no handler without a pattern. The
+ * message is refused and parked, or the request is answered with this error.
+ *
+ * @publicApi
+ */
+export class NoHandlerError extends AmqpError {
+  constructor(
+    readonly queue: string,
+    /** What the patterns are compared with: `routing key`, `type` or `header 'ce-type'`. */
+    readonly by: string,
+    /** What the message has there; undefined if it has nothing. */
+    readonly value: string | undefined,
+    /** The patterns of the handlers. */
+    readonly patterns: readonly string[],
+  ) {
+    const shown = value === undefined || value.length <= MAX_TEXT ? value : `${value.slice(0, MAX_TEXT)}…`;
+    const what = shown === undefined ? `a message without ${by}` : `${by} '${shown}'`;
+    const listed = patterns.slice(0, MAX_LISTED).map((pattern) => `'${pattern}'`);
+    if (patterns.length > MAX_LISTED) listed.push(`${patterns.length - MAX_LISTED} more`);
+    super(`no handler of queue '${queue}' takes ${what}; there are handlers for ${listed.join(', ')}`);
+  }
+}
+
+nameErrors({ InvalidConsumerError, ConsumerStartError, UnknownConsumerError, NoHandlerError });

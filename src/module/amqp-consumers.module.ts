@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { startLastAndStopFirst } from '../common/stop-first.js';
 import { ConsumerMetadataAccessor } from '../consumers/discovery/consumer-metadata.accessor.js';
+import { ConsumerPlanner } from '../consumers/dispatch/consumer.planner.js';
 import { ConsumerExplorer } from '../consumers/discovery/consumer.explorer.js';
 import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
 import { ConsumerRegistrar } from '../consumers/lifecycle/consumer.registrar.js';
@@ -9,6 +10,8 @@ import { EventListeners } from '../consumers/lifecycle/event-listeners.js';
 import { HandlerFactory } from '../consumers/pipeline/handler.factory.js';
 import { ProcessingHooks } from '../consumers/pipeline/processing-hooks.js';
 import { HostInstances } from '../consumers/pipeline/host-instances.js';
+import { ConsumerSettings } from '../consumers/discovery/consumer-settings.js';
+import { Factories } from '../consumers/discovery/factories.js';
 import { QueueNames } from '../consumers/discovery/queue-names.js';
 import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
@@ -22,8 +25,11 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     HostInstances,
     HandlerFactory,
     ProcessingHooks,
+    Factories,
     QueueNames,
+    ConsumerSettings,
     StreamPositions,
+    ConsumerPlanner,
     ConsumerFactory,
     EventListeners,
     ConsumerRegistrar,

@@ -18,7 +18,7 @@ import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, type ValueCheck } from '../common/option-values.js';
+import { checkValues, SIGNAL } from '../common/option-values.js';
 import { timeLimit } from '../common/duration.js';
 
 const TRANSIENT = 1;
@@ -183,12 +183,6 @@ const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
 function expectOptions(options: unknown): void {
   if (Object(options) !== options) refuseUnknown('publish', options as object, PUBLISH_OPTIONS);
 }
-
-/** Compares no class, since a test environment has an AbortSignal of its own. */
-const SIGNAL: ValueCheck = {
-  fits: (value) => typeof (Object(value) as Partial<AbortSignal>).throwIfAborted === 'function',
-  expected: 'an AbortSignal',
-};
 
 interface CompletedOptions extends BasicPublishOptions {
   readonly [CHECKED_AT]: number;

@@ -32,7 +32,11 @@ export interface FailureReport {
 export class FailureLog {
   constructor(
     private readonly logger: Pick<FieldLogger, 'warn' | 'error'>,
-    private readonly consumer: { readonly name: string; readonly queue: string },
+    private readonly of: {
+      readonly consumer: { readonly name: string; readonly queue: string };
+      /** Returns the handler of one message. */
+      readonly nameOf: (delivery: Delivery) => string;
+    },
     private readonly attempts: number,
     private readonly report: (failure: ConsumerFailure) => void,
   ) {}
@@ -63,7 +67,7 @@ export class FailureLog {
 
   /** Reports messages whose channel was lost while they were handled. */
   stale(contexts: readonly AmqpContext[], error: StaleDeliveryError): void {
-    const { name, queue } = this.consumer;
+    const { name, queue } = this.of.consumer;
     this.logger.warn(
       `The channel of queue '${queue}' was lost while ${name} handled ${named(contexts)}: the broker delivers that again, ` +
         `and what the handler does no longer counts (${describeError(error)})`,
@@ -76,7 +80,8 @@ export class FailureLog {
 
   /** Reports a handler that has run for `ms`. */
   slow(contexts: readonly AmqpContext[], ms: number): void {
-    const { name, queue } = this.consumer;
+    const { queue } = this.of.consumer;
+    const name = this.nameOf(contexts);
     this.logger.warn(
       `${capital(named(contexts))} of queue '${queue}': the handler ${name} has been running for ${Math.round(ms / 1_000)} s ` +
         'and goes on; a `timeout` of the consumer would end it',
@@ -85,7 +90,8 @@ export class FailureLog {
   }
 
   private describe({ delivery, attempt, decision, outcome: { handler } }: FailureReport): string {
-    const { name, queue } = this.consumer;
+    const { queue } = this.of.consumer;
+    const name = this.of.nameOf(delivery);
     const where = handler === undefined ? name : `${name}, ${handler}`;
     const failed = `${capital(describeMessage(delivery))} of queue '${queue}' failed in ${where}`;
     // A request that is answered is not attempted again.
@@ -93,8 +99,19 @@ export class FailureLog {
   }
 
   private fieldsOf({ delivery, attempt, decision }: FailureReport): LogFields {
-    const { name: handler, queue } = this.consumer;
-    return { queue, handler, messageId: messageIdOf(delivery), attempt, decision: decision.kind };
+    const { queue } = this.of.consumer;
+    return {
+      queue,
+      handler: this.of.nameOf(delivery),
+      messageId: messageIdOf(delivery),
+      attempt,
+      decision: decision.kind,
+    };
+  }
+
+  /** The messages of a batch have the same handler. */
+  private nameOf([context]: readonly AmqpContext[]): string {
+    return context ? this.of.nameOf(context.delivery) : this.of.consumer.name;
   }
 
   /** At the first failure and at the end, not at each retry, and not if the error's text is sufficient. */
@@ -112,10 +129,9 @@ export class FailureLog {
     decision: Decision['kind'],
     delay: number | undefined,
   ): void {
-    const { name, queue } = this.consumer;
     const failure = {
-      consumer: name,
-      queue,
+      consumer: this.of.nameOf(delivery),
+      queue: this.of.consumer.queue,
       messageId: messageIdOf(delivery),
       attempt,
       cause,

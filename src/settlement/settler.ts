@@ -24,6 +24,8 @@ import { DeliveryLimitError, MessageTooLargeError, StaleDeliveryError } from './
 export interface SettledConsumer {
   /** `BillingConsumer.onOrder` */
   readonly name: string;
+  /** Returns the handler of one message, where several share the consumer; undefined if it has none. */
+  readonly handlerOf?: ((context: AmqpContext) => string | undefined) | undefined;
   readonly queue: string;
   readonly ack: 'auto' | 'manual';
   /** Ms that a handler may run; undefined for no limit. */
@@ -75,7 +77,8 @@ export class Settler {
     report: (failure: ConsumerFailure) => void,
     private readonly clock: Clock,
   ) {
-    this.log = new FailureLog(this.logger, consumer, policy.attempts, report);
+    const nameOf = (delivery: Delivery): string => this.nameOf(delivery);
+    this.log = new FailureLog(this.logger, { consumer, nameOf }, policy.attempts, report);
     this.waiting = new HeldDeliveries(clock);
     this.departures = new Departures(clock, () => consumer.onHeld());
     this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
@@ -101,8 +104,8 @@ export class Settler {
   /** @internal The trace of one attempt at a message; undefined without subscribers. */
   traceOf(delivery: Delivery): TracedProcess | undefined {
     if (!tracesProcesses()) return undefined;
-    const { name: handler, queue } = this.consumer;
-    return new TracedProcess(queue, [delivery], { handler, attempt: (this.stateBefore(delivery)?.failed ?? 0) + 1 });
+    const attempt = (this.stateBefore(delivery)?.failed ?? 0) + 1;
+    return new TracedProcess(this.consumer.queue, [delivery], { handler: this.nameOf(delivery), attempt });
   }
 
   /** @internal The trace of one attempt at a batch; undefined without subscribers. */
@@ -229,6 +232,11 @@ export class Settler {
   release(): void {
     for (const delivery of this.waiting.end()) this.requeue(delivery);
     this.departures.end('given-back');
+  }
+
+  private nameOf(delivery: Delivery): string {
+    const { handlerOf, name } = this.consumer;
+    return handlerOf?.(this.contextOf(delivery)) ?? name;
   }
 
   private stateBefore(delivery: Delivery): RetryState | undefined {

@@ -194,6 +194,58 @@ describe('D5 wrong use is an error that explains itself', () => {
     expect(channel.isOpen).toBe(true);
   });
 
+  it('D5 every method that takes options refuses an unknown one, and what is no object', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel();
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    const consumer = await channel.basicConsume(queue, () => undefined);
+    const methods: Record<string, (options: never) => unknown> = {
+      exchangeDeclare: (options) => channel.exchangeDeclare('x', 'fanout', options),
+      exchangeDelete: (options) => channel.exchangeDelete('x', options),
+      exchangeBind: (options) => channel.exchangeBind('x', 'y', '', options),
+      exchangeUnbind: (options) => channel.exchangeUnbind('x', 'y', '', options),
+      queueDeclare: (options) => channel.queueDeclare(queue, options),
+      queueBind: (options) => channel.queueBind(queue, 'x', '', options),
+      queueUnbind: (options) => channel.queueUnbind(queue, 'x', '', options),
+      queuePurge: (options) => channel.queuePurge(queue, options),
+      queueDelete: (options) => channel.queueDelete(queue, options),
+      basicQos: (options) => channel.basicQos(1, options),
+      basicConsume: (options) => channel.basicConsume(queue, () => undefined, options),
+      consume: (options) => channel.consume(queue, options).next(),
+      basicCancel: (options) => channel.basicCancel('tag', options),
+      basicGet: (options) => channel.basicGet(queue, options),
+      basicRecover: (options) => channel.basicRecover(options),
+      basicRecoverAsync: (options) => channel.basicRecoverAsync(options),
+      channelFlow: (options) => channel.channelFlow(true, options),
+      txSelect: (options) => channel.txSelect(options),
+      txCommit: (options) => channel.txCommit(options),
+      txRollback: (options) => channel.txRollback(options),
+      confirmSelect: (options) => channel.confirmSelect(options),
+      waitForConfirms: (options) => channel.waitForConfirms(options),
+      publish: (options) => channel.publish('', queue, 'x', options),
+      'whenOpen of a channel': (options) => channel.whenOpen(options),
+      'close of a channel': (options) => channel.close(options),
+      cancel: (options) => consumer.cancel(options),
+      channel: (options) => connection.channel(options),
+      openChannel: (options) => connection.openChannel(options),
+      withScratchChannel: (options) => connection.withScratchChannel(async () => undefined, options),
+      updateSecret: (options) => connection.updateSecret('guest', 'reason', options),
+      drainEvents: (options) => connection.drainEvents(options),
+      'whenOpen of a connection': (options) => connection.whenOpen(options),
+      'close of a connection': (options) => connection.close(options),
+      heartbeat: (options) => harness.connect({ heartbeat: options }),
+      reconnect: (options) => harness.connect({ reconnect: options }),
+    };
+    const wrong = [{ timeOut: 5 }, null, [5], 'text'] as never[];
+    for (const [method, call] of Object.entries(methods)) {
+      for (const options of wrong) {
+        const outcome: unknown = await (async () => call(options))().then((value: unknown) => value, (error: unknown) => error); // prettier-ignore
+        expect([method, options, outcome]).toEqual([method, options, expect.any(ConfigurationError)]);
+      }
+    }
+    expect([channel.isOpen, consumer.active, connection.state]).toEqual([true, true, 'open']);
+  });
+
   it('D5 options of the wrong type or size name themselves', async () => {
     const connection = await harness.connect();
     const attempts: readonly (readonly [Promise<unknown>, RegExp])[] = [

@@ -283,6 +283,24 @@ describe('K1 the record equals the state of the broker', () => {
     }
   });
 
+  it('K1.2 an auto-delete exchange that came back without its binding is deleted when the binding is given up', async () => {
+    const { connection, channel, lose } = await setUp();
+    const other = await harness.connect();
+    const [exchange, queue] = [harness.name('x'), harness.name()];
+    const others = await other.openChannel();
+    await others.queueDeclare(queue);
+    await channel.exchangeDeclare(exchange, 'fanout', { autoDelete: true });
+    await channel.queueBind(queue, exchange);
+    await others.queueDelete(queue);
+    const failed = eventOf(connection, 'restoreFailed');
+    await lose();
+    await failed;
+    expect(await gone('exchange', exchange)).toBe(false);
+    await channel.queueDelete(queue);
+    await eventually(() => gone('exchange', exchange));
+    await eventually(() => connectionEndpointOf(connection).topology.size === 0);
+  });
+
   it('K1.2 after a channel error the complete chain of auto-delete exchanges is restored', async () => {
     const { channel } = await setUp();
     const [outer, inner, queue, inbox] = [harness.name('outer'), harness.name('inner'), harness.name(), new Inbox<Delivery>()]; // prettier-ignore

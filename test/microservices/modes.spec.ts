@@ -5,7 +5,7 @@ import { firstValueFrom, lastValueFrom, scan, startWith, NEVER, take, toArray, t
 import { AmqpClientProxy, AmqpRecordBuilder, AmqpRpcContext, AmqpServer } from 'nest-amqp/microservices';
 import { MessageReturnedError } from 'nest-amqp/client';
 import { TopologyMismatchError } from 'nest-amqp';
-import { matchesTopic } from '../../src/microservices/server/topic-pattern.js';
+import { matchesTopic } from '../../src/common/topic-pattern.js';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 import { SIDES, useMicro } from './support/micro-harness.js';

@@ -11,6 +11,7 @@ import {
   topicExchange,
   type AmqpContext,
   type ConsumerFailure,
+  type RedriveProgress,
 } from 'nest-amqp';
 import { ConfigurationError, NotFoundError, typed } from 'nest-amqp/client';
 import { publisherOf, useNest } from './support/nest-harness.js';
@@ -108,26 +109,6 @@ describe('ParkingLot', () => {
     });
   });
 
-  it('lists payloads as they are decoded, and fits into a JSON response', async () => {
-    const queue = newQueue();
-    const { app } = await parked(queue, ['a']);
-    const [decoded] = await lotOf(app).list(queue);
-    expect(decoded!.payload).toEqual({ id: 'a' });
-    const shown = JSON.parse(JSON.stringify(decoded)) as Record<string, unknown>;
-    expect(shown).toMatchObject({ messageId: 'a', payload: { id: 'a' }, properties: { headers: { tenant: 'acme' } } });
-    expect(shown).not.toHaveProperty('body');
-
-    await lotOf(app).purge(queue);
-    const headers = { big: typed('int64', 2n ** 60n), bytes: Buffer.from('hi') };
-    await nest.channel.publish('', `${queue}.parked`, '{', { contentType: 'application/json', headers });
-    const [broken] = await lotOf(app).list(queue);
-    expect(broken!.payload).toBeUndefined();
-    expect(JSON.parse(JSON.stringify(broken))).toMatchObject({
-      body: Buffer.from('{').toString('base64'),
-      properties: { headers: { big: '1152921504606846976', bytes: Buffer.from('hi').toString('base64') } },
-    });
-  });
-
   it('may be listed more often than the default delivery limit of RabbitMQ 4', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);
@@ -163,6 +144,71 @@ describe('ParkingLot', () => {
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b1', 'b2', 'a4']);
     await expect(lotOf(app).redrive(queue, { scan: 1 })).resolves.toEqual({ redriven: 1, kept: 0, failed: 0 });
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b2', 'a4']);
+  });
+
+  it('tells the progress of a redrive', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app } = await parked(queue, ['a1', 'b1', 'a2'], () => broken);
+    broken = false;
+    const progress: RedriveProgress[] = [];
+    const filter = ({ messageId = '' }): boolean => messageId.startsWith('a');
+    await lotOf(app).redrive(queue, { filter, onProgress: (numbers) => progress.push(numbers) });
+    expect(progress.map(({ total }) => total)).toEqual(progress.map(() => 3));
+    expect(progress[0]).toEqual({ redriven: 1, kept: 0, failed: 0, total: 3 });
+    expect(progress.at(-1)).toEqual({ redriven: 2, kept: 1, failed: 0, total: 3 });
+  });
+
+  it('ends a redrive at its signal: what is on its way arrives, the others stay', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen } = await parked(queue, ['a', 'b', 'c'], () => broken);
+    broken = false;
+    const stop = new AbortController();
+    const result = lotOf(app).redrive(queue, { signal: stop.signal, onProgress: () => stop.abort() });
+    await expect(result).resolves.toEqual({ redriven: 1, kept: 0, failed: 0 });
+    expect((await seen.next()).properties.messageId).toBe('a');
+    expect(idsOf(await lotOf(app).list(queue))).toEqual(['b', 'c']);
+  });
+
+  it('sends back no more messages per second than its rate', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app } = await parked(queue, ['a', 'b', 'c', 'd'], () => broken);
+    broken = false;
+    const begin = performance.now();
+    await expect(lotOf(app).redrive(queue, { rate: 5 })).resolves.toMatchObject({ redriven: 4 });
+    // The first message goes at once, and the others after the fifth of a second that it took.
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(200);
+  });
+
+  it('reads a thousand messages, keeps none, and leaves all of them parked', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, []);
+    await nest.channel.queueDeclare(`${queue}.parked`, {
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2_147_483_647 },
+    });
+    const ids = Array.from({ length: 1_000 }, (_, n) => `m${n}`);
+    await Promise.all(ids.map((messageId) => nest.channel.publish('', `${queue}.parked`, '1', { messageId })));
+    for (const limit of [Infinity, 1_000, 1]) {
+      const seen: unknown[] = [];
+      const look = lotOf(app).look(
+        queue,
+        { connection: undefined, limit },
+        ({ messageId }) => seen.push(messageId) > 0,
+      );
+      await expect(look).resolves.toBe(1_000);
+      expect(new Set(seen).size).toBe(Math.min(limit, 1_000));
+    }
+    const seen: unknown[] = [];
+    const stopped = lotOf(app).look(
+      queue,
+      { connection: undefined, limit: 500 },
+      ({ messageId }) => seen.push(messageId) < 7,
+    );
+    await expect(stopped).resolves.toBe(1_000);
+    expect(seen).toHaveLength(7);
+    await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 1_000, kept: 0, failed: 0 });
   });
 
   it('ends although a redriven message is parked again meanwhile', async () => {
@@ -259,6 +305,7 @@ describe('ParkingLot', () => {
     [{ limt: 1 }, "ParkingLot: unknown option 'limt'; did you mean 'limit'?"],
     [{ fliter: () => false }, "did you mean 'filter'?"],
     [{ filter: 'ECONNREFUSED' }, "ParkingLot: filter must be a function; it is a string, 'ECONNREFUSED'"],
+    [{ signal: true }, 'ParkingLot: signal must be an AbortSignal'],
     [{ connection: 5 }, 'ParkingLot: connection must be a string'],
     [null, 'ParkingLot: expected an object with options, got null'],
   ])('refuses %j, which would concern every message', async (options, message) => {

@@ -61,7 +61,10 @@ describe('AmqpConsumerRegistry', () => {
     const [status] = registryOf(app).list();
     expect(status).toEqual({
       handler: 'Billing.onOrder',
+      handlers: ['Billing.onOrder'],
       queue,
+      connection: 'default',
+      prefetch: 3,
       state: 'consuming',
       error: undefined,
       consumerTag: expect.stringMatching(/./),

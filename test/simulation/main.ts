@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { shapeOf, shrink } from './engine/shrink.js';
 import type { RunOptions, Violation } from './engine/world.js';
 import { Figures } from './figures.js';
-import { report } from './report.js';
+import { replayOf, report } from './report.js';
 import { worldNamed } from './worlds.js';
 import type { FromWorker, ToWorker } from './worker.js';
 
@@ -52,7 +52,9 @@ async function one(seed: number): Promise<void> {
   const scenario = world.generate(seed);
   const [first, second] = [await world.run(scenario, options), await world.run(scenario, options)];
   if (first.hash !== second.hash) {
-    console.log(`seed ${seed} is not deterministic: ${first.hash}, ${second.hash}`);
+    console.log(
+      `seed ${seed} is not deterministic: ${first.hash}, ${second.hash}\nagain: ${replayOf(world.name, seed)}`,
+    );
     process.exitCode = 1;
   }
   if (!first.violation) {
@@ -135,7 +137,7 @@ async function many(): Promise<void> {
   }
   const sorted = [...kinds].sort(([, one], [, other]) => other.length - one.length);
   for (const [, [first, ...more]] of sorted) {
-    console.log(`${1 + more.length} × ${first!.invariant}: ${first!.what.split('\n')[0]}\n     seeds ${[first!, ...more].slice(0, 8).map(({ seed }) => seed).join(', ')}`); // prettier-ignore
+    console.log(`${1 + more.length} × ${first!.invariant}: ${first!.what.split('\n')[0]}\n     seeds ${[first!, ...more].slice(0, 8).map(({ seed }) => seed).join(', ')}; again: ${replayOf(world.name, first!.seed)}`); // prettier-ignore
   }
   if (!values['keep-going']) await one(failures[0]!.seed);
 }

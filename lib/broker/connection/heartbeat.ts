@@ -4,7 +4,8 @@ import type { Transport } from './transport.js';
 /**
  * Heartbeats of one connection (section 4.2.7): one is sent when nothing else was for half the interval, and the client
  * is dead when nothing came for two. A client that the broker does not read from, since it is blocked, is not judged. One
- * that does not take what it is sent is dead when nothing more waits in its stream, and it has taken nothing, for two intervals.
+ * that it does not read from, since the client does not take what it is sent, is dead when nothing more waits in its
+ * stream, and it has taken nothing, for two intervals.
  */
 export class Heartbeat {
   private stopSending: () => void = () => {};
@@ -37,7 +38,7 @@ export class Heartbeat {
 
   private watch(): void {
     const { transport, clock, interval } = this;
-    if (transport.congested) transport.lookForLife();
+    if (transport.heldByCongestion) transport.lookForLife();
     const left = transport.heldOnPurpose ? 2 * interval : transport.lastReceived + 2 * interval - clock.now();
     if (left <= 0) return this.onSilence();
     this.stopWatching = clock.after(Math.ceil(left), () => this.watch(), { keepAlive: false });

@@ -118,9 +118,14 @@ export class Transport {
     this.socket.resume();
   }
 
+  /** True if the client is not read from, since it does not read what it is sent. */
+  get heldByCongestion(): boolean {
+    return this.holds.has('congested');
+  }
+
   /** True if the client is not read from for another reason than a full socket. */
   get heldOnPurpose(): boolean {
-    return this.holds.size > (this.holds.has('congested') ? 1 : 0);
+    return this.holds.size > (this.heldByCongestion ? 1 : 0);
   }
 
   /**

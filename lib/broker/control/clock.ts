@@ -1,4 +1,5 @@
 import type { Clock } from '../../environment/index.js';
+import { checkTime } from '../checks.js';
 
 interface Scheduled {
   readonly due: number;
@@ -45,7 +46,7 @@ export class BrokerClock {
 
   /** Moves time forward by `ms` and runs the tasks that become due, in the order of their due times. */
   advance(ms: number): void {
-    if (!(ms >= 0)) throw new RangeError('advance(ms): ms must be 0 or more, since time moves only forward');
+    checkTime('advance: ms', ms);
     const end = this.offset + ms;
     for (;;) {
       const next = this.earliest();

@@ -1,3 +1,5 @@
+import { namesOf } from '../../option-names/index.js';
+import { checkOneOf, checkShortText, checkTime, checkType, checkWhole, refuseUnknown } from '../checks.js';
 import type { Consumer } from '../queue/consumer.js';
 import type { Journal } from './journal.js';
 import type { Message } from '../queue/message.js';
@@ -14,6 +16,16 @@ export interface ConnectionFilter {
   readonly name?: string;
 }
 
+/** Selects the consumers that `cancelConsumers` ends; all without a property. */
+export interface ConsumerFilter {
+  readonly queue?: string;
+  readonly consumerTag?: string;
+}
+
+const OF_PUBLISHES = namesOf({ exchange: 0, routingKey: 0 } satisfies Record<keyof PublishFilter, 0>);
+const OF_CONNECTIONS = namesOf({ id: 0, name: 0 } satisfies Record<keyof ConnectionFilter, 0>);
+const OF_CONSUMERS = namesOf({ queue: 0, consumerTag: 0 } satisfies Record<keyof ConsumerFilter, 0>);
+
 interface PublishFault extends PublishFilter {
   readonly outcome: 'nacked' | 'returned';
   remaining: number;
@@ -21,6 +33,11 @@ interface PublishFault extends PublishFilter {
 
 /** The way in which a connection ends; see `BrokerFaults.drop`. */
 export type DropKind = 'close' | 'end' | 'reset' | 'mid-frame';
+
+/** @throws RangeError for an unknown way */
+export function checkDropKind(what: string, how: DropKind): void {
+  checkOneOf(what, how, ['close', 'end', 'reset', 'mid-frame']);
+}
 
 /** The part of a connection that faults use. */
 export interface FaultTarget {
@@ -49,7 +66,7 @@ export interface FaultHost {
 /**
  * Causes faults that no real broker causes on demand. A fault of connections affects the connections that exist now,
  * unless its description says that it stays. Each method returns the number of affected connections or consumers, for a
- * test to check.
+ * test to check. An unknown property of a filter, and a value that cannot be, is a RangeError.
  */
 export class BrokerFaults {
   private publishFaults: PublishFault[] = [];
@@ -66,6 +83,8 @@ export class BrokerFaults {
    * socket without connection.close, `reset` resets the socket, `mid-frame` closes it in the middle of a frame.
    */
   drop(how: DropKind, filter: ConnectionFilter = {}): number {
+    checkDropKind('drop: how', how);
+    checkConnections('drop', filter);
     return this.each(`drop (${how})`, filter, (session) => session.drop(how));
   }
 
@@ -82,27 +101,30 @@ export class BrokerFaults {
 
   /** Handles the bytes of clients `ms` later. Also applies to later connections, until a call with 0. */
   delay(ms: number): number {
+    checkTime('delay: ms', ms);
     this.delayed = ms;
     return this.each(`delay ${ms} ms`, {}, (session) => session.transport.setDelay(ms));
   }
 
   /** Sends a frame with a wrong end: the client has to close the connection (501 FRAME_ERROR). */
   corruptFrame(filter: ConnectionFilter = {}): number {
+    checkConnections('corruptFrame', filter);
     return this.each('corrupt a frame', filter, (session) => session.corruptFrame());
   }
 
   /** Answers the next `count` fitting publishes on channels with confirms with basic.nack, and drops them. */
   nackNext(count = 1, filter: PublishFilter = {}): void {
-    this.publishFaults.push({ ...filter, outcome: 'nacked', remaining: count });
+    this.plan('nackNext', 'nacked', count, filter);
   }
 
   /** Returns the next `count` fitting `mandatory` publishes (312 NO_ROUTE), whatever is bound, and drops them. */
   returnNext(count = 1, filter: PublishFilter = {}): void {
-    this.publishFaults.push({ ...filter, outcome: 'returned', remaining: count });
+    this.plan('returnNext', 'returned', count, filter);
   }
 
   /** Cancels consumers from the broker's side (https://www.rabbitmq.com/docs/consumer-cancel). Returns their number. */
-  cancelConsumers(filter: { readonly queue?: string; readonly consumerTag?: string } = {}): number {
+  cancelConsumers(filter: ConsumerFilter = {}): number {
+    checkFilter('cancelConsumers', filter, OF_CONSUMERS);
     const fits = ({ queue, tag }: Consumer): boolean =>
       (filter.queue === undefined || queue.name === filter.queue) &&
       (filter.consumerTag === undefined || tag === filter.consumerTag);
@@ -117,6 +139,7 @@ export class BrokerFaults {
    * connection that publishes all the same is not read. Also applies to later connections, until `unblock`.
    */
   block(reason = 'blocked by a test'): number {
+    checkShortText('block: reason', reason);
     this.blockedReason = reason;
     return this.each('block', {}, (session) => session.block(reason));
   }
@@ -128,6 +151,7 @@ export class BrokerFaults {
 
   /** Refuses the next `count` logins (403 ACCESS_REFUSED). Default: all, until it is called with 0. */
   refuseLogins(count = Infinity): void {
+    checkWhole('refuseLogins: count', count, 0, { unlimited: true });
     this.refusals = count;
   }
 
@@ -175,6 +199,12 @@ export class BrokerFaults {
     return fault.outcome;
   }
 
+  private plan(what: string, outcome: PublishFault['outcome'], count: number, filter: PublishFilter): void {
+    checkWhole(`${what}: count`, count, 1, { unlimited: true });
+    checkFilter(what, filter, OF_PUBLISHES);
+    this.publishFaults.push({ ...filter, outcome, remaining: count });
+  }
+
   private each(fault: string, filter: ConnectionFilter, action: (session: FaultTarget) => void): number {
     const fitting = this.host
       .sessions()
@@ -183,4 +213,16 @@ export class BrokerFaults {
     this.host.journal.add('fault', { fault, detail: `${fitting.length} connections` });
     return fitting.length;
   }
+}
+
+function checkConnections(what: string, filter: ConnectionFilter): void {
+  refuseUnknown(what, filter, OF_CONNECTIONS);
+  checkType(`${what}: id`, filter.id, 'number');
+  checkType(`${what}: name`, filter.name, 'string');
+}
+
+/** All properties of the filter are texts. */
+function checkFilter(what: string, filter: object, known: readonly string[]): void {
+  refuseUnknown(what, filter, known);
+  for (const [name, value] of Object.entries(filter)) checkType(`${what}: ${name}`, value, 'string');
 }

@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer';
+import { namesOf } from '../../option-names/index.js';
 import type { OutgoingProperties } from '../../protocol/types.js';
+import { checkShortText, refuseUnknown } from '../checks.js';
 import { encodeProperties, Message } from '../queue/message.js';
 import type { Vhost } from '../routing/vhost.js';
 import { type Journal, JournalMessage } from './journal.js';
@@ -15,6 +17,14 @@ export interface MessageToPutIn {
   readonly vhost?: string;
 }
 
+const MESSAGE = namesOf({
+  exchange: 0,
+  routingKey: 0,
+  body: 0,
+  properties: 0,
+  vhost: 0,
+} satisfies Record<keyof MessageToPutIn, 0>);
+
 /** The result of a publish by the test: the message, for a comparison with the journal, and the queues that took it. */
 export interface PutIn {
   readonly message: JournalMessage;
@@ -24,10 +34,14 @@ export interface PutIn {
 /**
  * Routes a message as if a client had published it. Its journal entry has connection 0. Faults do not affect it.
  *
- * @throws BrokerError (NOT_FOUND) if the exchange does not exist
+ * @throws BrokerError (NOT_FOUND) if the exchange does not exist, RangeError for an unknown or impossible value
  */
 export function putIn(vhost: Vhost, journal: Journal, given: MessageToPutIn): PutIn {
   const { exchange = '', routingKey, body, properties = {} } = given;
+  refuseUnknown('publish', given, MESSAGE);
+  checkShortText('publish: exchange', exchange);
+  checkShortText('publish: routingKey', routingKey);
+  if (!(body instanceof Uint8Array)) throw new RangeError('publish: body must be a Uint8Array');
   const message = new Message(exchange, [routingKey], encodeProperties(properties), Buffer.from(body));
   const arrival = {
     expiration: properties.expiration === undefined ? undefined : Number(properties.expiration),

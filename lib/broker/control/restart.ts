@@ -1,5 +1,6 @@
 import type { Vhost } from '../routing/vhost.js';
-import type { DropKind, FaultTarget } from './faults.js';
+import { checkOneOf, refuseUnknown } from '../checks.js';
+import { checkDropKind, type DropKind, type FaultTarget } from './faults.js';
 import type { Turns } from './turns.js';
 
 /** Options of a broker's restart. */
@@ -18,13 +19,19 @@ export interface RestartOptions {
  * (https://www.rabbitmq.com/docs/queues#durability). Unacknowledged messages are ready again and marked as redelivered.
  * Exclusive and auto-delete queues are deleted with their connections. No message is dead-lettered. Returns the number
  * of ended connections.
+ *
+ * @throws RangeError for an unknown option or value
  */
 export function restart(
   sessions: readonly FaultTarget[],
   vhosts: Iterable<Vhost>,
-  { keep, how = 'reset' }: RestartOptions,
+  options: RestartOptions,
   turns: Pick<Turns, 'finish'>,
 ): number {
+  refuseUnknown('restart', options, ['keep', 'how']);
+  const { keep, how = 'reset' } = options;
+  checkOneOf('restart: keep', keep, ['durable', 'nothing']);
+  checkDropKind('restart: how', how);
   const all = [...vhosts];
   // All consumers end first, so that no message of one connection is delivered to another that ends next.
   const queues = all.flatMap((vhost) => [...vhost.queues.values()]);

@@ -69,8 +69,26 @@ export interface ChannelOptions {
 export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherSettings | 'openAfter'>> &
   PublisherSettings & { readonly openAfter: ChannelOptions['openAfter'] };
 
+/** The names of the options, for `namesOf`. */
+export const CHANNEL_OPTIONS = {
+  confirm: 0,
+  prefetch: 0,
+  restore: 0,
+  restoreAttempts: 0,
+  publishTimeout: 0,
+  maxUnconfirmed: 0,
+  maxUnconfirmedBytes: 0,
+  maxWaiting: 0,
+  maxWaitingBytes: 0,
+  whenUnavailable: 0,
+  republishUnconfirmed: 0,
+  findExchanges: 0,
+  openAfter: 0,
+} satisfies Record<keyof ChannelOptions, 0>;
+
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
+  refuseUnknown('channel', options, Object.keys(CHANNEL_OPTIONS));
   const resolved: ResolvedChannelOptions = {
     confirm: options.confirm ?? false,
     prefetch: checkedPrefetch(options.prefetch ?? 0),
@@ -86,7 +104,6 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     findExchanges: options.findExchanges ?? false,
     openAfter: options.openAfter,
   };
-  refuseUnknown('openChannel', options, Object.keys(resolved));
   checkCount('restoreAttempts', resolved.restoreAttempts, { min: 1, unlimited: true });
   atLeast('publishTimeout', resolved.publishTimeout, 1);
   checkCount('maxUnconfirmed', resolved.maxUnconfirmed, { min: 1, unlimited: true });

@@ -15,15 +15,17 @@ import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterato
 import { ContentTooLargeError, type AmqpError } from '../errors.js';
 import { isRefusalOf } from '../refusal.js';
 import { SafeEmitter } from '../safe-emitter.js';
-import { checkCount, checkDuration, checkSignal, checkedPrefetch, refuseUnknown } from '../option-checks.js';
-import type { BasicPublishOptions } from '../publishing/publish-options.js';
-import type { CallOptions, Reply } from '../link/pending-calls.js';
+import { checkCount, checkSignal, checkedPrefetch, closeTimeout, refuseUnknown } from '../option-checks.js';
+import { notOptions, type BasicPublishOptions } from '../publishing/publish-options.js';
+import { checkCall, type CallOptions, type Reply } from '../link/pending-calls.js';
 import {
   KNOWN,
   type BindOptions,
+  type ExchangeDeclareOptions,
   type ExchangeDeleteOptions,
   type GetOptions,
   type QosOptions,
+  type QueueDeclareOptions,
   type QueueDeleteOptions,
   type RecoverOptions,
 } from './method-options.js';
@@ -31,7 +33,7 @@ import { AskedPrefetch } from './prefetches.js';
 import { traceReceive } from './receive-trace.js';
 import { tracing } from '../tracing.js';
 import type { TransactionEnd } from './transaction.js';
-import type { ExchangeDeclareOptions, QueueDeclareOptions, TopologyRecord } from './topology-record.js';
+import type { TopologyRecord } from './topology-record.js';
 
 /**
  * Creates a channel that is not open yet. The connection opens it through `endpointOf`.
@@ -94,6 +96,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @throws TimeoutError, the signal's reason, ChannelClosedError, or the error that has closed the channel meanwhile
    */
   async whenOpen(options: CallOptions = {}): Promise<void> {
+    checkCall('whenOpen', options);
     await this.#endpoint.calls.whenOpen('whenOpen', options);
   }
 
@@ -157,6 +160,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Drops the queue's ready messages (queue.purge). Resolves with their number. */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
+    checkCall('queuePurge', options);
     return this.#declarations.purgeQueue(queue, options);
   }
 
@@ -214,8 +218,9 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     queue: string,
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
-    const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
     return new DeliveryIterator(async (handler, stop) => {
+      refuseUnknown('consume', options, KNOWN.consume);
+      const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
       checkSignal(bounded.signal);
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });
@@ -230,6 +235,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Ends a consumer by its tag; see `Consumer.cancel`. An unknown tag has no effect. */
   async basicCancel(consumerTag: string, options: CallOptions = {}): Promise<void> {
+    checkCall('basicCancel', options);
     await this.#endpoint.consumers.get(consumerTag)?.cancel(options);
   }
 
@@ -284,6 +290,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
+    checkCall('channelFlow', options);
     return (await this.#endpoint.calls.call('channel.flow', { active }, options)).args.active;
   }
 
@@ -292,6 +299,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * confirms. A restored channel is transactional again, and its broken transaction cannot be committed.
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
+    checkCall('txSelect', options);
     try {
       await this.#endpoint.calls.call('tx.select', {}, options);
     } catch (error) {
@@ -307,6 +315,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * Repeat the transaction
    */
   async txCommit(options: CallOptions = {}): Promise<void> {
+    checkCall('txCommit', options);
     await this.endTransaction('tx.commit', options);
   }
 
@@ -315,6 +324,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * unacknowledged again, but not redelivered.
    */
   async txRollback(options: CallOptions = {}): Promise<void> {
+    checkCall('txRollback', options);
     await this.endTransaction('tx.rollback', options);
   }
 
@@ -323,6 +333,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * (https://www.rabbitmq.com/docs/confirms).
    */
   async confirmSelect(options: CallOptions = {}): Promise<void> {
+    checkCall('confirmSelect', options);
     if (this.confirming) return;
     try {
       await this.#endpoint.calls.call('confirm.select', { noWait: false }, options);
@@ -353,6 +364,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!(bytes instanceof Uint8Array))
       return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
+    if (typeof options !== 'object' || options === null) return Promise.reject(notOptions(options));
     // For the default exchange the routing key is a queue's name. The user's name is kept until the message is written.
     const key = exchange === '' ? this.#endpoint.topology.knownAs(routingKey) : routingKey;
     return this.#endpoint.publisher.publish(exchange, key, bytes, options);
@@ -363,6 +375,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * `publishTimeout`
    */
   async waitForConfirms(options: CallOptions = {}): Promise<void> {
+    checkCall('waitForConfirms', options);
     const wait = { timeout: options.timeout ?? this.#endpoint.channelOptions.publishTimeout, signal: options.signal };
     await within(
       this.#endpoint.publisher.whenSettled(),
@@ -380,13 +393,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
    * the earliest deadline counts. Default 10,000
    */
-  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      checkDuration('timeout', timeout);
+      return this.#endpoint.close(closeTimeout(options));
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#endpoint.close(timeout);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

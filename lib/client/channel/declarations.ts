@@ -2,8 +2,14 @@ import { copyTable } from '../../protocol/field-table.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding } from './bindings.js';
 import type { ChannelEndpoint } from './channel-endpoint.js';
-import type { BindOptions, ExchangeDeleteOptions, QueueDeleteOptions } from './method-options.js';
-import type { ExchangeDeclareOptions, QueueDeclareOptions } from './topology-record.js';
+import { exchangeOf, queueOf } from './entity.js';
+import type {
+  BindOptions,
+  ExchangeDeclareOptions,
+  ExchangeDeleteOptions,
+  QueueDeclareOptions,
+  QueueDeleteOptions,
+} from './method-options.js';
 
 export interface QueueDeclared {
   /** Name of the queue. The broker chooses it for a declaration with `''`. */
@@ -27,8 +33,13 @@ export class Declarations {
     // The record has no deadline and signal, which belong to this call.
     const declared = { durable, autoDelete, internal, arguments: copyTable(options.arguments ?? {}) };
     const args = { exchange, type, passive, noWait: false, ...declared };
-    await this.channel.calls.call('exchange.declare', args, options, () => {
-      if (!passive) this.channel.topology.addExchange(exchange, type, declared);
+    const { rpc, topology } = this.channel;
+    await this.channel.calls.followed('exchange.declare', options, (unlimited) => {
+      const declaration = rpc.call('exchange.declare', args, unlimited, () => {
+        if (!passive) topology.addExchange(exchange, type, declared);
+      });
+      if (!passive) topology.declaring(exchangeOf(exchange), declaration);
+      return declaration;
     });
   }
 
@@ -52,7 +63,7 @@ export class Declarations {
         this.lastDeclared = topology.knownAs(known);
         return { ...reply.args, queue: known };
       });
-      if (!passive && queue !== '') topology.declaringQueue(queue, declaration);
+      if (!passive && queue !== '') topology.declaring(queueOf(queue), declaration);
       return declaration;
     });
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConnectionLostError, PreconditionFailedError, TimeoutError } from '../errors.js';
 import type { Binding } from './bindings.js';
+import { exchangeOf, queueOf, type Entity } from './entity.js';
 import { TopologyRecord, type TopologyActions } from './topology-record.js';
 
 const queueOptions = { durable: true, exclusive: false, autoDelete: false, arguments: {} };
@@ -42,7 +43,7 @@ async function replayed(record: TopologyRecord, queue?: string, serverNames: str
     succeeded: () => {},
     failed: (entity, error) => void log.push(`${entity}: ${String(error)}`),
   };
-  await (queue === undefined ? record.replay(actions) : record.replayOne(actions, queue));
+  await (queue === undefined ? record.replay(actions) : record.replayOne(actions, queueOf(queue)));
   return log;
 }
 
@@ -216,7 +217,7 @@ describe('TopologyRecord', () => {
       findQueue: async (queue) => (there.has(queue) ? { queue, consumerCount: 0 } : undefined),
       renamed: (known, name) => void log.push(`${known} is ${name}`),
     };
-    await Promise.all([record.replay(actions), record.replayOne(actions, 'first'), record.replay(actions)]);
+    await Promise.all([record.replay(actions), record.replayOne(actions, queueOf('first')), record.replay(actions)]);
     expect([log, record.resolve('first'), there.size]).toEqual([['first is gen-0'], 'gen-0', 1]);
     expect(record.size).toBe(2);
   });
@@ -237,25 +238,34 @@ describe('TopologyRecord', () => {
     expect(record.size).toBe(1);
   });
 
+  /** A record that lists the entities that it discards. */
+  function discarding(): { record: TopologyRecord; discarded: string[] } {
+    const discarded: string[] = [];
+    const discard = ({ kind, name }: Entity): void => void discarded.push(`${kind} ${name}`);
+    return { record: new TopologyRecord(discard), discarded };
+  }
+
   it.each([
     ['deleted', (record: TopologyRecord) => record.removeQueue('q')],
     ['its last consumer ended', (record: TopologyRecord, consumer: object) => record.consumerEnded('q', consumer)],
-  ])('K1.2 what goes off the record while it is declared again (%s) is deleted', async (_, end) => {
-    const discarded: string[] = [];
-    const [record, consumer] = [new TopologyRecord((queue) => void discarded.push(queue)), {}];
+  ])('K1.2 what nobody wants any more while it is declared again (%s) is deleted', async (_, end) => {
+    const { record, discarded } = discarding();
+    const consumer = {};
     record.addQueue('q', autoDelete);
     record.consumerStarted('q', consumer);
     const declareQueue = async (queue: string): Promise<{ queue: string; consumerCount: number }> => {
       end(record, consumer);
+      expect(discarded).toEqual([]);
       return { queue, consumerCount: 0 };
     };
     await record.replay({ ...nothing, declareQueue });
-    expect([discarded, record.size]).toEqual([['q'], 0]);
+    expect([discarded, record.hasQueue('q')]).toEqual([['queue q'], false]);
+    record.discarded(queueOf('q'));
+    expect(record.size).toBe(0);
   });
 
   it('K1.2 an auto-delete queue that was declared again for consumers goes with them if none came back', async () => {
-    const discarded: string[] = [];
-    const record = new TopologyRecord((queue) => void discarded.push(queue));
+    const { record, discarded } = discarding();
     const [back, late] = [{}, {}];
     for (const queue of ['back', 'late']) record.addQueue(queue, autoDelete);
     record.consumerStarted('back', back);
@@ -264,7 +274,98 @@ describe('TopologyRecord', () => {
     record.consumerStarted('back', back);
     record.consumerEnded('back', back);
     record.consumerEnded('late', late);
-    expect([discarded, record.size]).toEqual([['late'], 0]);
+    expect([discarded, record.hasQueue('late')]).toEqual([['queue late'], false]);
+    record.discarded(queueOf('late'));
+    expect(record.size).toBe(0);
+  });
+
+  it('K1.2 an abandoned queue that gets a consumer before it is deleted stays on record, with its name', async () => {
+    const { record, discarded } = discarding();
+    record.addQueue('first', autoDelete, { serverNamed: true });
+    record.consumerStarted('first', record);
+    await replayed(record, undefined, ['second']);
+    record.consumerEnded('first', record);
+    expect([discarded, record.resolve('first')]).toEqual([['queue second'], 'second']);
+    record.consumerStarted('first', discarded);
+    record.discarded(queueOf('second'));
+    expect([record.hasQueue('first'), record.resolve('first')]).toEqual([true, 'second']);
+    record.consumerEnded('first', discarded);
+    expect([discarded, record.size]).toEqual([['queue second'], 0]);
+  });
+
+  it('K1.2 the same, if its last consumer ended while it was declared again', async () => {
+    const { record } = discarding();
+    record.addQueue('q', autoDelete);
+    record.consumerStarted('q', record);
+    const declareQueue = async (queue: string): Promise<{ queue: string; consumerCount: number }> => {
+      record.consumerEnded('q', record);
+      return { queue, consumerCount: 0 };
+    };
+    await record.replay({ ...nothing, declareQueue });
+    record.consumerStarted('q', nothing);
+    record.discarded(queueOf('q'));
+    expect(record.hasQueue('q')).toBe(true);
+  });
+
+  it('K1.2 an abandoned queue that the user declares once more is wanted, also without a consumer', async () => {
+    const { record } = discarding();
+    record.addQueue('q', autoDelete);
+    record.consumerStarted('q', record);
+    await replayed(record);
+    record.consumerEnded('q', record);
+    record.addQueue('q', autoDelete);
+    record.discarded(queueOf('q'));
+    expect(record.hasQueue('q')).toBe(true);
+  });
+
+  it('K1.2 an abandoned queue is not declared again, but deleted on the next connection, with its exchanges', async () => {
+    const { record, discarded } = discarding();
+    record.addExchange('x', 'fanout', { autoDelete: true });
+    record.addQueue('q', autoDelete);
+    record.addBinding(bindingOf('queue', 'q', 'x'));
+    record.consumerStarted('q', record);
+    await replayed(record);
+    record.consumerEnded('q', record);
+    expect(await replayed(record)).toEqual(['exchange x']);
+    expect(await replayed(record, 'q')).toEqual([]);
+    expect(discarded).toEqual(['queue q', 'queue q']);
+    record.discarded(queueOf('q'));
+    expect(discarded.slice(2)).toEqual(['exchange x']);
+    record.discarded(exchangeOf('x'));
+    expect(record.size).toBe(0);
+  });
+
+  it('K1.2 an auto-delete exchange that was declared again goes if no binding from it came back', async () => {
+    const { record, discarded } = discarding();
+    for (const [queue, exchange] of [
+      ['q1', 'back'],
+      ['q2', 'late'],
+      ['q3', 'taken'],
+    ] as const) {
+      // prettier-ignore
+      record.addExchange(exchange, 'fanout', { autoDelete: true });
+      record.addQueue(queue, queueOptions);
+      record.addBinding(bindingOf('queue', queue, exchange));
+    }
+    const bind = async ({ source }: Binding): Promise<void> => {
+      if (source !== 'back') throw new PreconditionFailedError('refused');
+    };
+    await record.replay({ ...nothing, bind });
+    expect(discarded).toEqual([]);
+    for (const queue of ['q1', 'q2', 'q3']) record.removeQueue(queue);
+    expect(discarded).toEqual(['exchange late', 'exchange taken']);
+    expect(['back', 'late', 'taken'].map((name) => record.has(exchangeOf(name)))).toEqual([false, false, false]);
+    record.addBinding(bindingOf('queue', 'other', 'taken'));
+    for (const exchange of ['late', 'taken']) record.discarded(exchangeOf(exchange));
+    expect(await replayed(record)).toEqual(['exchange taken', 'taken -> queue other']);
+  });
+
+  it('K1.2 an auto-delete exchange without bindings stays on record', async () => {
+    const { record, discarded } = discarding();
+    record.addExchange('x', 'fanout', { autoDelete: true });
+    await replayed(record);
+    record.discarded(exchangeOf('x'));
+    expect([record.has(exchangeOf('x')), discarded]).toEqual([true, []]);
   });
 
   it.each([
@@ -273,8 +374,7 @@ describe('TopologyRecord', () => {
     ['a declaration that was never sent', new ConnectionLostError('lost', 'not-sent'), []],
     ['a declaration that the broker has refused', new PreconditionFailedError('other arguments'), []],
   ])('K1.2 deletes an auto-delete queue whose consumers end after %s', async (_, error, expected) => {
-    const discarded: string[] = [];
-    const record = new TopologyRecord((queue) => void discarded.push(queue));
+    const { record, discarded } = discarding();
     const [before, after] = [{}, {}];
     const declareQueue = (): Promise<never> => {
       record.consumerEnded('before', before);
@@ -284,11 +384,15 @@ describe('TopologyRecord', () => {
     record.consumerStarted('q', after);
     await record.replay({ ...nothing, declareQueue });
     record.consumerEnded('q', after);
-    expect([discarded, record.size]).toEqual([expected, 0]);
+    expect(discarded).toEqual(expected.map((queue) => `queue ${queue}`));
+    record.discarded(queueOf('q'));
+    expect(record.size).toBe(0);
     // The same, where the consumer ends before it is known that the answer was lost.
     record.addQueue('before', autoDelete);
     record.consumerStarted('before', before);
     await record.replay({ ...nothing, declareQueue });
-    expect([discarded.slice(expected.length), record.size]).toEqual([expected.map(() => 'before'), 0]);
+    expect(discarded.slice(expected.length)).toEqual(expected.map(() => 'queue before'));
+    record.discarded(queueOf('before'));
+    expect(record.size).toBe(0);
   });
 });

@@ -35,7 +35,7 @@ import { EventWaiters } from './event-waiters.js';
  *         └───────────┴──────▶ closing ──▶ closed ◀┘
  */
 export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
-  readonly topology = new TopologyRecord((queue) => this.restorer.discard(queue));
+  readonly topology = new TopologyRecord((entity) => this.restorer.discard(entity));
   /** Calls on channel 0. */
   readonly control: PendingCalls;
   /** The calls that wait for the next event of any kind. */

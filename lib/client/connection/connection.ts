@@ -1,17 +1,20 @@
 import type { Duplex } from 'node:stream';
 import { Buffer } from 'node:buffer';
 import type { FieldTable } from '../../protocol/field-table.js';
+import { namesOf } from '../../option-names/index.js';
 import { showAs } from '../../shown/index.js';
 import { endpointOf, type Channel } from '../channel/channel.js';
-import { resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
+import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
-import type { CallOptions } from '../link/pending-calls.js';
-import { checkDuration, inRange, refuseAborted } from '../option-checks.js';
+import { CALL_OPTIONS, checkCall, type CallOptions } from '../link/pending-calls.js';
+import { checkDuration, closeTimeout, inRange, refuseAborted, refuseUnknown } from '../option-checks.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
+
+const OPEN_CHANNEL = namesOf({ ...CHANNEL_OPTIONS, ...CALL_OPTIONS });
 
 /** Creates a connection that is not open yet. `connect()` and `createConnection()` open it through its endpoint. */
 export let newConnection: (options: ResolvedOptions) => Connection;
@@ -108,8 +111,10 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param options.timeout ms; default the connection's `rpcTimeout`
    * @throws TimeoutError, ConnectionClosedError, or the error that has closed the connection
    */
-  whenOpen({ timeout = this.#endpoint.options.rpcTimeout, signal }: CallOptions = {}): Promise<void> {
-    return this.#endpoint.whenOpen({ timeout, signal });
+  async whenOpen(options: CallOptions = {}): Promise<void> {
+    checkCall('whenOpen', options);
+    const { timeout = this.#endpoint.options.rpcTimeout, signal } = options;
+    await this.#endpoint.whenOpen({ timeout, signal });
   }
 
   /**
@@ -140,10 +145,12 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @throws NotAllowedError if channel-max channels are open, ConnectionLostError, ConnectionClosedError,
    * ConfigurationError, TimeoutError
    */
-  async openChannel({ timeout, signal, ...options }: ChannelOptions & CallOptions = {}): Promise<Channel> {
+  async openChannel(options: ChannelOptions & CallOptions = {}): Promise<Channel> {
+    refuseUnknown('openChannel', options, OPEN_CHANNEL);
+    const { timeout, signal, ...rest } = options;
     checkDuration('timeout', timeout);
     refuseAborted(signal);
-    const channel = this.channel(options);
+    const channel = this.channel(rest);
     const endpoint = endpointOf(channel);
     try {
       await endpoint.whenFirstOpen({ timeout: timeout ?? this.#endpoint.options.rpcTimeout, signal });
@@ -172,6 +179,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     work: (channel: Channel) => Promise<T>,
     options: ChannelOptions & CallOptions = {},
   ): Promise<T> {
+    refuseUnknown('withScratchChannel', options, OPEN_CHANNEL);
     const channel = await this.openChannel({ ...options, restore: false });
     try {
       return await work(channel);
@@ -187,6 +195,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param reason for the broker's log
    */
   async updateSecret(newSecret: string, reason: string, options: CallOptions = {}): Promise<void> {
+    checkCall('updateSecret', options);
     await this.#endpoint.control.call(
       'connection.updateSecret',
       { newSecret: Buffer.from(newSecret), reason },
@@ -199,6 +208,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * Resolves after at least one method or message was dispatched on a channel. @throws TimeoutError after `timeout` ms
    */
   async drainEvents(options: CallOptions = {}): Promise<void> {
+    checkCall('drainEvents', options);
     if (this.#endpoint.state === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
     const { clock, rpcTimeout } = this.#endpoint.options;
     const { timeout = rpcTimeout, signal } = options;
@@ -227,13 +237,12 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
    * the earliest deadline counts, also for channels that are already closing. Default 10,000
    */
-  close({ timeout = 10_000 }: { readonly timeout?: number } = {}): Promise<void> {
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
     try {
-      checkDuration('timeout', timeout);
+      return this.#endpoint.close(closeTimeout(options));
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#endpoint.close(timeout);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

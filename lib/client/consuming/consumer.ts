@@ -6,7 +6,7 @@ import type { DeliverMessage, Delivery } from './delivery.js';
 import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
-import type { CallOptions } from '../link/pending-calls.js';
+import { checkCall, type CallOptions } from '../link/pending-calls.js';
 import { checkDuration, refuseAborted } from '../option-checks.js';
 import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
@@ -176,6 +176,7 @@ export class Consumer {
    * @throws TimeoutError, the signal's reason
    */
   async cancel(options: CallOptions = {}): Promise<void> {
+    checkCall('cancel', options);
     checkDuration('timeout', options.timeout);
     if (this.ended) return;
     refuseAborted(options.signal);

@@ -144,6 +144,9 @@ const silent: ClientLogger = { warn() {} };
 /** @throws ConfigurationError that names the option */
 export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
   const { heartbeat, reconnect } = options;
+  refuseUnknown('connect', options, CONNECTION);
+  if (typeof heartbeat === 'object') refuseUnknown('heartbeat', heartbeat, HEARTBEAT);
+  if (reconnect !== undefined && reconnect !== false) refuseUnknown('reconnect', reconnect, RECONNECT);
   return checked(options, {
     urls: options.urls ?? 'amqp://localhost',
     connectionName: options.connectionName,
@@ -207,14 +210,11 @@ const HEARTBEAT = namesOf({ interval: 0, mode: 0 } satisfies Record<keyof Heartb
 
 function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedOptions {
   if (given.reconnect) {
-    refuseUnknown('reconnect', given.reconnect, RECONNECT);
     inRange('reconnect.initialDelay', given.reconnect.initialDelay, 0, Number.MAX_SAFE_INTEGER);
     checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
     checkCount('reconnect.attempts', given.reconnect.attempts, { min: 1, unlimited: true });
   }
   checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
-  if (typeof given.heartbeat === 'object') refuseUnknown('heartbeat', given.heartbeat, HEARTBEAT);
-  refuseUnknown('connect', given, CONNECTION);
   checkSignal(given.signal);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);

@@ -2,7 +2,7 @@ import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
 import { onAbort, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
-import { checkDuration, refuseAborted } from '../option-checks.js';
+import { checkDuration, refuseAborted, refuseUnknown } from '../option-checks.js';
 
 /** Deadline and cancellation of one call. */
 export interface CallOptions {
@@ -13,6 +13,14 @@ export interface CallOptions {
   readonly timeout?: number;
   /** Ends the wait with the signal's reason. The broker may still carry out the call. */
   readonly signal?: AbortSignal;
+}
+
+/** The options of each call, for `namesOf`. */
+export const CALL_OPTIONS = { timeout: 0, signal: 0 } satisfies Record<keyof CallOptions, 0>;
+
+/** Checks the options of a method that has no others. @throws ConfigurationError */
+export function checkCall(what: string, options: CallOptions): void {
+  refuseUnknown(what, options, Object.keys(CALL_OPTIONS));
 }
 
 /** The answer to `N`: its name and arguments. */

@@ -64,6 +64,11 @@ export function checkedAt(options: BasicPublishOptions & { readonly [CHECKED_AT]
   return undefined;
 }
 
+/** Returns the error for options that are no object. */
+export function notOptions(given: never): ConfigurationError {
+  return new ConfigurationError(`publish: ${unknownOption(given, [...KNOWN])}`);
+}
+
 /** A broker knows no other octet. A value that is no octet is refused when it is encoded. */
 function refuseDeliveryMode(given: number): void {
   if (Number.isInteger(given) && given >= 0 && given <= 0xff) {

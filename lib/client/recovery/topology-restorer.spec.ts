@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../environment/index.js';
 import type { Channel } from '../channel/channel.js';
 import type { ChannelHost } from '../channel/channel-host.js';
+import { exchangeOf, queueOf } from '../channel/entity.js';
 import { TopologyRecord } from '../channel/topology-record.js';
-import { NotAllowedError, ResourceLockedError } from '../errors.js';
+import { NotAllowedError, PreconditionFailedError, ResourceLockedError } from '../errors.js';
 import { Deferred } from '../timing/deferred.js';
 import { TopologyRestorer } from './topology-restorer.js';
 
@@ -38,6 +39,14 @@ describe('TopologyRestorer', () => {
         log.push(`delete ${queue}`);
         return deleted.promise;
       },
+      exchangeDeclare: (exchange: string) => {
+        log.push(`declare ${exchange}`);
+        return Promise.resolve();
+      },
+      exchangeDelete: (exchange: string) => {
+        log.push(`delete ${exchange}`);
+        return deleted.promise;
+      },
       queueBind: (queue: string, exchange: string) => {
         log.push(`bind ${queue} to ${exchange}`);
         return Promise.resolve();
@@ -60,12 +69,12 @@ describe('TopologyRestorer', () => {
       await open();
       return scratch as unknown as Channel;
     };
-    record = new TopologyRecord();
+    record = new TopologyRecord((entity) => restorer.discard(entity));
     restorer = new TopologyRestorer(record, fake as unknown as ChannelHost, openScratch, tell, stop.signal);
   });
 
   it('discards a queue that nobody has on record', async () => {
-    restorer.discard('q');
+    restorer.discard(queueOf('q'));
     deleted.resolve(0);
     await restorer.discarded();
     expect(log).toEqual(['delete q']);
@@ -73,8 +82,8 @@ describe('TopologyRestorer', () => {
 
   it('does not discard a queue that a user is declaring in the moment', async () => {
     const declared = new Deferred<void>();
-    record.declaringQueue('q', declared.promise);
-    restorer.discard('q');
+    record.declaring(queueOf('q'), declared.promise);
+    restorer.discard(queueOf('q'));
     await tick();
     expect(log).toEqual([]);
     record.addQueue('q', DURABLE);
@@ -85,8 +94,8 @@ describe('TopologyRestorer', () => {
 
   it('discards it after all when that declaration fails', async () => {
     const declared = new Deferred<void>();
-    record.declaringQueue('q', declared.promise);
-    restorer.discard('q');
+    record.declaring(queueOf('q'), declared.promise);
+    restorer.discard(queueOf('q'));
     deleted.resolve(0);
     declared.reject(new Error('refused'));
     await restorer.discarded();
@@ -94,10 +103,10 @@ describe('TopologyRestorer', () => {
   });
 
   it('declares a queue again that a user has declared while its deletion was under way', async () => {
-    restorer.discard('q');
+    restorer.discard(queueOf('q'));
     await tick();
     const declared = new Deferred<void>();
-    record.declaringQueue('q', declared.promise);
+    record.declaring(queueOf('q'), declared.promise);
     deleted.resolve(0);
     record.addQueue('q', DURABLE);
     declared.resolve();
@@ -105,10 +114,46 @@ describe('TopologyRestorer', () => {
     expect(log).toEqual(['delete q', 'declare q']);
   });
 
+  it('keeps a queue on record that gets a consumer while its deletion is under way', async () => {
+    record.addQueue('q', { ...DURABLE, autoDelete: true });
+    record.consumerStarted('q', log);
+    await restorer.replayAll();
+    record.consumerEnded('q', log);
+    await tick();
+    record.consumerStarted('q', record);
+    deleted.reject(new PreconditionFailedError('406: in use'));
+    await restorer.discarded();
+    expect([log.slice(0, 2), record.hasQueue('q')]).toEqual([['declare q', 'delete q'], true]);
+  });
+
+  it('lets a queue leave the record that others consume', async () => {
+    record.addQueue('q', { ...DURABLE, autoDelete: true });
+    record.consumerStarted('q', log);
+    await restorer.replayAll();
+    record.consumerEnded('q', log);
+    deleted.reject(new PreconditionFailedError('406: in use'));
+    await restorer.discarded();
+    expect([log, record.size]).toEqual([['declare q', 'delete q'], 0]);
+  });
+
+  it('discards an exchange that a user is not declaring in the moment, and declares it again after that', async () => {
+    restorer.discard(exchangeOf('x'));
+    await tick();
+    record.declaring(exchangeOf('x'), Promise.resolve());
+    record.addExchange('x', 'fanout', { autoDelete: true });
+    record.addBinding({ kind: 'queue', destination: 'q', source: 'x', routingKey: 'k', arguments: {} });
+    deleted.resolve(0);
+    await restorer.discarded();
+    expect(log).toEqual(['delete x', 'declare x', 'bind q to x']);
+    restorer.discard(exchangeOf('x'));
+    await restorer.discarded();
+    expect(log.slice(3)).toEqual([]);
+  });
+
   it('discards it with the next channel that is free, where every one was in use', async () => {
     deleted.resolve(0);
     open = () => Promise.reject(new NotAllowedError('530'));
-    restorer.discard('q');
+    restorer.discard(queueOf('q'));
     await restorer.discarded();
     open = () => Promise.resolve();
     restorer.onChannelFree();
@@ -120,7 +165,7 @@ describe('TopologyRestorer', () => {
   it('tells once on a connection that every channel is in use, also where it discards a queue there first', async () => {
     open = () => Promise.reject(new NotAllowedError('530'));
     record.addQueue('q', DURABLE);
-    restorer.discard('left');
+    restorer.discard(queueOf('left'));
     await restorer.discarded();
     await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
     expect(log).toEqual(['failed: the topology']);

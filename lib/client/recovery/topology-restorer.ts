@@ -12,6 +12,7 @@ import {
   type AmqpError,
 } from '../errors.js';
 import { textOf } from '../text-of.js';
+import { keyOf, queueOf, type Entity } from '../channel/entity.js';
 import type { TopologyActions, TopologyRecord } from '../channel/topology-record.js';
 
 /** Maximum number of attempts at one call, each on its own channel. */
@@ -37,10 +38,10 @@ export class TopologyRestorer {
   private readonly failing = new Set<string>();
   /** Queues that another connection owns, with the error of the last attempt to declare them. */
   private readonly locked = new Map<string, AmqpError>();
-  /** Queues that are not on record and that the broker may have. */
-  private readonly left = new Set<string>();
+  /** Entities that nobody wants and that the broker may have, by key. A queue has its name at the broker. */
+  private readonly left = new Map<string, Entity>();
   private discarding: Promise<void> | undefined;
-  /** True if every channel was in use when such a queue was to be deleted. */
+  /** True if every channel was in use when such an entity was to be deleted. */
   private wantsChannel = false;
   /** The link on which the failing and locked entities were found. */
   private knownOn: Link | undefined;
@@ -71,7 +72,7 @@ export class TopologyRestorer {
     const recorded = [...queues].filter((queue) => this.record.hasQueue(queue));
     if (recorded.length === 0) return Promise.resolve();
     return this.onScratch(async (actions) => {
-      for (const queue of recorded) await this.record.replayOne(actions, queue);
+      for (const queue of recorded) await this.record.replayOne(actions, queueOf(queue));
     });
   }
 
@@ -86,18 +87,18 @@ export class TopologyRestorer {
     const locked = this.record.hasQueue(queue) && this.locked.get(this.record.knownAs(queue));
     if (locked) throw locked;
     return this.onScratch(async (actions, ask) => {
-      await this.record.replayOne(actions, queue);
+      await this.record.replayOne(actions, queueOf(queue));
       const { consumerCount } = await ask((on) => on.queueDeclare(this.record.resolve(queue), { passive: true }));
       return consumerCount;
     });
   }
 
   /**
-   * Deletes a queue that was declared again and left the record before it had a consumer, since nobody else would
-   * delete it.
+   * Deletes an auto-delete entity that was declared again and whose users ended before they came back, since nobody else
+   * would delete it.
    */
-  discard(queue: string): void {
-    this.left.add(queue);
+  discard(entity: Entity): void {
+    this.left.set(keyOf(entity), entity);
     if (this.host.link) this.discarding ??= this.discardAll();
   }
 
@@ -108,7 +109,7 @@ export class TopologyRestorer {
     this.discarding ??= this.discardAll();
   }
 
-  /** Resolves when no queue is being discarded. */
+  /** Resolves when no entity is being discarded. */
   async discarded(): Promise<void> {
     while (this.discarding) await this.discarding;
   }
@@ -116,35 +117,40 @@ export class TopologyRestorer {
   private async discardAll(): Promise<void> {
     try {
       await this.onScratch(async (actions, ask) => {
-        for (const queue of this.left) {
-          this.left.delete(queue);
+        for (const [key, entity] of this.left) {
+          this.left.delete(key);
           try {
-            await this.discardOne(queue, actions, ask);
+            await this.discardOne(entity, actions, ask);
           } catch (error) {
-            this.left.add(queue);
+            this.left.set(key, entity);
             throw error;
           }
         }
       }, 'while-closing');
       this.discarding = undefined;
-      // Queues that were added after the last call was sent.
+      // Entities that were added after the last call was sent.
       if (this.left.size > 0) this.discarding = this.discardAll();
     } catch (error) {
       this.wantsChannel = error instanceof NotAllowedError;
       // Tried again with the next connection or the next free channel.
-      this.host.options.logger.warn(`queues that nobody consumes are left: ${textOf(error)}`);
+      this.host.options.logger.warn(`auto-delete queues or exchanges that nobody uses are left: ${textOf(error)}`);
       this.discarding = undefined;
     }
   }
 
-  /** Only if nobody uses the queue: a user may declare it again at the same moment. */
-  private async discardOne(queue: string, actions: TopologyActions, ask: Ask): Promise<void> {
-    await this.record.declarationsOf(queue);
-    if (this.record.hasQueue(queue)) return;
-    await ask((on) => on.queueDelete(queue, { ifUnused: true })).catch(ifRefused);
+  /** Only if nobody uses the entity: a user may declare it again at the same moment. */
+  private async discardOne(entity: Entity, actions: TopologyActions, ask: Ask): Promise<void> {
+    await this.record.declarationsOf(entity);
+    if (this.record.has(entity)) return;
+    const { kind, name } = entity;
+    const unused = { ifUnused: true };
+    const remove = (on: Channel): Promise<unknown> =>
+      kind === 'queue' ? on.queueDelete(name, unused) : on.exchangeDelete(name, unused);
+    await ask(remove).catch(ifRefused);
     // A declaration may have been sent meanwhile on another channel, and the order of the two is unknown.
-    await this.record.declarationsOf(queue);
-    await this.record.replayOne(actions, queue);
+    await this.record.declarationsOf(entity);
+    this.record.discarded(entity);
+    await this.record.replayOne(actions, entity);
   }
 
   private async onScratch<R>(
@@ -237,7 +243,7 @@ export class TopologyRestorer {
       try {
         await this.onScratch(async (actions) => {
           for (const queue of this.locked.keys()) {
-            await this.record.replayOne(actions, queue);
+            await this.record.replayOne(actions, queueOf(queue));
             if (!this.record.hasQueue(queue)) this.locked.delete(queue);
           }
         });

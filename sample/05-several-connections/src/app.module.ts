@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { AmqpModule, bindQueue, classicQueue, topicExchange } from 'nest-amqp';
+import { AmqpModule, classicQueue, topicExchange } from 'nest-amqp';
 import { Billing } from './billing.js';
 
 const url = process.env['AMQP_URL']!;
@@ -17,8 +17,8 @@ const url = process.env['AMQP_URL']!;
       connectionName: 'sample-05 billing',
       topology: {
         exchanges: [topicExchange('sample-05.invoices')],
+        // Its handlers bind it, see Billing.
         queues: [classicQueue('sample-05.invoices')],
-        bindings: [bindQueue('sample-05.invoices', 'sample-05.invoices', 'invoice.*')],
       },
     }),
     AmqpModule.forFeature([{ publisher: 'invoices', exchange: 'sample-05.invoices', connection: 'billing' }]),

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { AmqpConsumer, ExchangePublisher, InjectPublisher, Payload } from 'nest-amqp';
 
 export interface Order {
@@ -14,16 +14,18 @@ export interface Invoice {
 /** The routing keys and payloads of the exchange `sample-05.invoices`. */
 export interface InvoiceEvents {
   'invoice.created': Invoice;
+  'invoice.paid': Pick<Invoice, 'order'>;
 }
 
 @Injectable()
 export class Billing {
-  /** Resolves with the first invoice. */
-  readonly invoiced: Promise<Invoice>;
-  private first!: (invoice: Invoice) => void;
+  /** Resolves when the first invoice is paid. */
+  readonly paid: Promise<number>;
+  private readonly logger = new Logger('Billing');
+  private first!: (order: number) => void;
 
   constructor(@InjectPublisher('invoices') private readonly invoices: ExchangePublisher<InvoiceEvents>) {
-    this.invoiced = new Promise((resolve) => (this.first = resolve));
+    this.paid = new Promise((resolve) => (this.first = resolve));
   }
 
   /**
@@ -35,8 +37,19 @@ export class Billing {
     await this.invoices.publish('invoice.created', { order: order.id, text: `1 × ${order.item}` });
   }
 
-  @AmqpConsumer('sample-05.invoices', { connection: 'billing' })
-  onInvoice(@Payload() invoice: Invoice): void {
-    this.first(invoice);
+  /** Shares its consumer with `onPaid`: each gets the messages with its routing key. `bind` binds the queue by both keys. */
+  @AmqpConsumer('sample-05.invoices', {
+    connection: 'billing',
+    routingKey: 'invoice.created',
+    bind: 'sample-05.invoices',
+  })
+  async onCreated(@Payload() { order, text }: Invoice): Promise<void> {
+    this.logger.log(`Invoice of order ${order}: ${text}`);
+    await this.invoices.publish('invoice.paid', { order });
+  }
+
+  @AmqpConsumer('sample-05.invoices', { connection: 'billing', routingKey: 'invoice.paid' })
+  onPaid(@Payload('order') order: number): void {
+    this.first(order);
   }
 }

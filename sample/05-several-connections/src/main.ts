@@ -12,6 +12,5 @@ if (!process.env['AMQP_URL']) {
 const app = await NestFactory.createApplicationContext(AppModule);
 const order: Order = { id: 1, item: 'Lamp' };
 await app.get(ConfirmingPublisher, { strict: false }).sendToQueue('sample-05.orders', order);
-const { order: id, text } = await app.get(Billing).invoiced;
-console.log(`Invoice of order ${id}: ${text}`);
+console.log(`Order ${await app.get(Billing).paid} is paid`);
 await app.close();

@@ -1,5 +1,6 @@
 import type { BatchOptions } from '../options/batch-options.js';
 import { consumerDecorator } from './consumer-decorator.js';
+import type { OptionsSource } from '../options/options-source.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
@@ -27,6 +28,6 @@ import type { QueueSource } from '../options/queue-source.js';
  * @see https://www.rabbitmq.com/docs/consumer-prefetch
  * @publicApi
  */
-export function AmqpBatchConsumer(queue: QueueSource, options: BatchOptions): MethodDecorator {
+export function AmqpBatchConsumer(queue: QueueSource, options: OptionsSource<BatchOptions>): MethodDecorator {
   return consumerDecorator({ kind: 'batch', source: queue, options });
 }

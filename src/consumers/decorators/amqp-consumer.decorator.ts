@@ -1,5 +1,6 @@
 import type { ConsumerOptions } from '../options/consumer-options.js';
 import { consumerDecorator } from './consumer-decorator.js';
+import type { OptionsSource } from '../options/options-source.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
@@ -22,11 +23,12 @@ import type { QueueSource } from '../options/queue-source.js';
  *
  * @param queue the name of the queue, or a {@link QueueFactory} that returns the name. The queue must exist when the
  * application starts: declare it in the module's `topology`
+ * @param options the options, or an {@link OptionsFactory} that returns them
  * @throws InvalidConsumerError for a static method. The start fails with InvalidConsumerError for a queue without a name,
  * with ConfigurationError for wrong options, and with ConsumerStartError if the queue cannot be consumed
  * @see https://www.rabbitmq.com/docs/consumers
  * @publicApi
  */
-export function AmqpConsumer(queue: QueueSource, options: ConsumerOptions = {}): MethodDecorator {
+export function AmqpConsumer(queue: QueueSource, options: OptionsSource<ConsumerOptions> = {}): MethodDecorator {
   return consumerDecorator({ kind: 'message', source: queue, options });
 }

@@ -1,5 +1,6 @@
 import { consumerDecorator } from './consumer-decorator.js';
 import type { ConsumerOptions } from '../options/consumer-options.js';
+import type { OptionsSource } from '../options/options-source.js';
 import type { QueueSource } from '../options/queue-source.js';
 
 /**
@@ -32,6 +33,6 @@ export type RpcOptions = Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>
  * @throws InvalidConsumerError for a static method
  * @publicApi
  */
-export function AmqpRpc(queue: QueueSource, options: RpcOptions = {}): MethodDecorator {
+export function AmqpRpc(queue: QueueSource, options: OptionsSource<RpcOptions> = {}): MethodDecorator {
   return consumerDecorator({ kind: 'rpc', source: queue, options });
 }

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, LazyModuleLoader, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { FieldLogger } from '../../common/field-logger.js';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
-import type { ConsumerMetadata } from '../options/consumer-metadata.js';
+import type { ConsumerMetadata, KindOptions } from '../options/consumer-metadata.js';
 import { isShared, type HandlerHost, type Wrapper } from '../pipeline/handler-host.js';
 import type { ListenerMetadata } from '../options/consumer-metadata.js';
 import { markFound } from '../decorators/found-hosts.js';
@@ -10,10 +10,12 @@ import { markFound } from '../decorators/found-hosts.js';
 /** A method that consumes from a queue. */
 export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };
 
-/** A method that consumes from a queue whose name is known. */
-export type DiscoveredConsumer = FoundConsumer & {
+/** A method that consumes from a queue, with its options. */
+export type DiscoveredConsumer = KindOptions & {
+  readonly host: HandlerHost;
   /** Its name in logs and errors: `BillingConsumer.onOrder`. */
   readonly name: string;
+  /** Empty for a consumer that is off and has no queue. */
   readonly queue: string;
 };
 

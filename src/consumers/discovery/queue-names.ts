@@ -1,52 +1,26 @@
 import { Injectable } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { InvalidConsumerError } from '../consumer.errors.js';
-import { moduleRefOf } from '../pipeline/host-instances.js';
+import { Factories, isFactory } from './factories.js';
 import type { HandlerHost } from '../pipeline/handler-host.js';
-import type { QueueFactory, QueueSource } from '../options/queue-source.js';
+import type { QueueSource } from '../options/queue-source.js';
 
 /** Finds the names of queues. */
 @Injectable()
 export class QueueNames {
-  constructor(private readonly anywhere: ModuleRef) {}
+  constructor(private readonly factories: Factories) {}
 
   /** @throws InvalidConsumerError if there is no name, or a dependency of its factory cannot be injected */
   async resolve(source: QueueSource, host: HandlerHost): Promise<string> {
     const made = isFactory(source);
-    const queue: unknown = made ? await this.make(source, host) : source;
+    const queue: unknown = made ? await this.factories.call(source, host, "its queue's name") : source;
     if (typeof queue === 'string' && queue !== '') return queue;
     const reason = made ? `Its useFactory made ${describe(queue)}. ${GIVE_A_NAME}` : notAName(queue);
     throw new InvalidConsumerError(`${host.name} cannot be a consumer: ${reason}`);
-  }
-
-  private async make({ inject = [], useFactory }: QueueFactory, host: HandlerHost): Promise<unknown> {
-    try {
-      const injected = inject.map((token) => this.find(token as string, host));
-      return await (useFactory as (...injected: unknown[]) => unknown)(...injected);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new InvalidConsumerError(
-        `${host.name} cannot be a consumer: its queue's name could not be made: ${reason}`,
-        { cause },
-      );
-    }
-  }
-
-  private find(token: string, { wrapper }: HandlerHost): unknown {
-    try {
-      return moduleRefOf(wrapper).get<unknown>(token, { strict: true });
-    } catch {
-      return this.anywhere.get<unknown>(token, { strict: false });
-    }
   }
 }
 
 const GIVE_A_NAME =
   "Give the name of a queue, as in @AmqpConsumer('billing'); if it comes from configuration, the setting is probably missing.";
-
-function isFactory(source: unknown): source is QueueFactory {
-  return typeof (source as Partial<QueueFactory> | null | undefined)?.useFactory === 'function';
-}
 
 /** Describes a wrong first argument. In golevelup's decorators the queue is one of several options. */
 function notAName(given: unknown): string {

@@ -19,14 +19,20 @@ export type ConsumerState = 'starting' | 'consuming' | 'paused' | 'recovering' |
  * @publicApi
  */
 export interface ConsumerStatus {
-  /** Class and method of the handler: `BillingConsumer.onOrder`. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`; of several handlers a text that names the first ones. */
   readonly handler: string;
+  /** Class and method of each handler. Several handlers may share a consumer, see {@link SelectionOptions.routingKey}. */
+  readonly handlers: readonly string[];
   readonly queue: string;
+  /** Name of the connection; `default` for the connection without a name. */
+  readonly connection: string;
   readonly state: ConsumerState;
   /** The error because of which the consumer recovers or has stopped, if there is one. */
   readonly error: Error | undefined;
   /** The consumer tag; undefined while the broker does not have the consumer. */
   readonly consumerTag: string | undefined;
+  /** Maximum number of unacknowledged messages that the broker delivers; 0 and Infinity mean no limit. */
+  readonly prefetch: number;
   /** Number of messages in the process: their handlers run, or have not begun yet. */
   readonly inFlight: number;
   /** Number of messages handled since the start, with or without success. */

@@ -2,14 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { count, PREFETCH } from '../../common/count.js';
 import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
-import type { NamedConnection } from '../../registry/named-connection.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { batchLimits } from '../options/batch-options.js';
 import { BatchSink } from '../sinks/batch/batch.sink.js';
 import { consumeArguments } from './consume-arguments.js';
-import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import type { ConsumerPlan } from '../dispatch/consumer-plan.js';
 import type { DeliverySink, SinkParts } from '../sinks/delivery.sink.js';
-import { HandlerFactory } from '../pipeline/handler.factory.js';
 import { MessageSink } from '../sinks/message.sink.js';
 import { restoreQueue } from './restore-queue.js';
 import { RpcSink } from '../sinks/rpc.sink.js';
@@ -21,40 +19,50 @@ import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.
 @Injectable()
 export class ConsumerFactory {
   constructor(
-    private readonly handlers: HandlerFactory,
     private readonly settlers: SettlerFactory,
     private readonly positions: StreamPositions,
   ) {}
 
   /** @throws InvalidConsumerError, ConfigurationError */
-  create(discovered: DiscoveredConsumer, connection: NamedConnection): SupervisedConsumer {
-    const { name, queue, options } = discovered;
-    const position = this.positions.create(discovered, connection);
-    const consume = consumeArguments(options, limitsOf(discovered, connection), position);
+  create(plan: ConsumerPlan): SupervisedConsumer {
+    const { name, handlers, queue, options, connection, bindings } = plan;
+    const position = this.positions.create(plan);
+    const consume = consumeArguments(options, limitsOf(plan), position);
+    const topology = connection.options.topology ?? {};
     const open = async () => (await connection.connections.open()).consuming;
     const settler = this.settlers.create(connection, {
       name,
+      handlerOf: 'sharing' in plan ? plan.sharing?.nameOf : undefined,
       queue,
       ack: ('ack' in options ? options.ack : undefined) ?? 'auto',
       retry: options.retry,
       arguments: consume.arguments(),
-      timeout: timeoutOf(discovered),
+      timeout: timeoutOf(plan),
       redeliver: (delivery) => supervised.redeliver(delivery),
       stop: (cause) => void supervised.giveUp(cause),
       onHeld: () => supervised.onHeld(),
     });
     const { clock } = connection.environment;
-    const sink = this.sinkOf(discovered, connection, { clock, settler, position });
+    const sink = this.sinkOf(plan, { clock, settler, position });
     const host: SupervisionHost = {
       name,
+      handlers,
       queue,
       environment: connection.environment,
       gracePeriod: connection.gracePeriod,
       connect: open,
-      prepare: () => settler.prepare(),
+      prepare: async () => {
+        await settler.prepare();
+        if (bindings.length > 0) await connection.connections.bind(bindings);
+      },
       queueName: () => connection.connections.serverNames.resolve(queue),
       restoreQueue: async () =>
-        restoreQueue(await open(), queue, connection.options.topology ?? {}, connection.connections.serverNames),
+        restoreQueue(
+          await open(),
+          queue,
+          { ...topology, bindings: [...(topology.bindings ?? []), ...bindings] },
+          connection.connections.serverNames,
+        ),
       isFinal: (error) => error instanceof ConnectionClosedError,
       onCancelled: ({ consumerTag, message }) => {
         connection.events.cancels.next({
@@ -70,29 +78,23 @@ export class ConsumerFactory {
     return supervised;
   }
 
-  private sinkOf(discovered: DiscoveredConsumer, connection: NamedConnection, parts: SinkParts): DeliverySink {
-    const { name, queue, host } = discovered;
+  private sinkOf(plan: ConsumerPlan, parts: SinkParts): DeliverySink {
+    const { name, queue, connection } = plan;
     const { serializers } = connection;
-    if (discovered.kind === 'batch') {
-      const { options } = discovered;
-      return new BatchSink({
-        ...parts,
-        queue,
-        limits: batchLimits(name, options),
-        itemPipes: options.itemPipes ?? [],
-        serializers,
-        handler: this.handlers.create(host),
-      });
+    if (plan.kind === 'batch') {
+      const { options, handler } = plan;
+      const limits = batchLimits(name, options);
+      return new BatchSink({ ...parts, queue, limits, itemPipes: options.itemPipes ?? [], serializers, handler });
     }
-    const messageParts = { ...parts, serializers, handler: this.handlers.create(host) };
-    if (discovered.kind === 'message') return new MessageSink(messageParts);
+    const messageParts = { ...parts, serializers, handler: plan.handler };
+    if (plan.kind === 'message') return new MessageSink(messageParts);
     const replies = new PublisherChannel(connection.connections, connection.publishing);
-    return new RpcSink({ ...messageParts, name, queue, replies });
+    return new RpcSink({ ...messageParts, name, queue, replies, answers: plan.sharing?.answers });
   }
 }
 
 /** Ms. @throws ConfigurationError */
-function timeoutOf({ name, options: { timeout } }: DiscoveredConsumer): number | undefined {
+function timeoutOf({ name, options: { timeout } }: ConsumerPlan): number | undefined {
   if (timeout === undefined) return undefined;
   const ms = timeLimit(timeout, `${name}: timeout`);
   if (ms >= 1) return ms === Infinity ? undefined : ms;
@@ -100,13 +102,13 @@ function timeoutOf({ name, options: { timeout } }: DiscoveredConsumer): number |
 }
 
 /** A batch consumer accepts all deliveries at once; its concurrency limits batches, not messages. */
-function limitsOf(discovered: DiscoveredConsumer, connection: NamedConnection) {
-  if (discovered.kind === 'batch') {
-    return { prefetch: batchLimits(discovered.name, discovered.options).prefetch, concurrency: undefined };
+function limitsOf(plan: ConsumerPlan) {
+  if (plan.kind === 'batch') {
+    return { prefetch: batchLimits(plan.name, plan.options).prefetch, concurrency: undefined };
   }
-  const { prefetch = connection.prefetch, concurrency = Infinity } = discovered.options;
+  const { prefetch = plan.connection.prefetch, concurrency = Infinity } = plan.options;
   return {
-    prefetch: count(prefetch, `${discovered.name}: prefetch`, PREFETCH),
-    concurrency: count(concurrency, `${discovered.name}: concurrency`, { min: 1 }),
+    prefetch: count(prefetch, `${plan.name}: prefetch`, PREFETCH),
+    concurrency: count(concurrency, `${plan.name}: concurrency`, { min: 1 }),
   };
 }

@@ -1,17 +1,18 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { checkConsumerOptions } from '../options/check-consumer-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { AmqpConsumerRegistry } from './consumer.registry.js';
-import { ConsumerExplorer, type DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import { ConsumerExplorer } from '../discovery/consumer.explorer.js';
+import { ConsumerSettings } from '../discovery/consumer-settings.js';
 import { ConsumerFactory } from './consumer.factory.js';
-import { QueueNames } from '../discovery/queue-names.js';
+import { ConsumerPlanner } from '../dispatch/consumer.planner.js';
 
 /** Starts the consumers when everything else has started, and stops them before anything else is stopped. */
 @Injectable()
 export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly explorer: ConsumerExplorer,
-    private readonly queues: QueueNames,
+    private readonly settings: ConsumerSettings,
+    private readonly planner: ConsumerPlanner,
     private readonly consumers: ConsumerFactory,
     private readonly registry: AmqpConsumerRegistry,
     private readonly connections: ConnectionRegistry,
@@ -20,14 +21,13 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   /** @throws InvalidConsumerError, ConfigurationError for a connection that is not there, ConsumerStartError */
   async onApplicationBootstrap(): Promise<void> {
     try {
-      const discovered = await this.discover();
+      const found = this.explorer.consumers();
+      const discovered = await Promise.all(found.map((consumer) => this.settings.resolve(consumer)));
       // All consumers are created before the first one starts.
-      const starts = discovered.map((consumer) => {
-        checkConsumerOptions(consumer.name, consumer);
-        const connection = this.connections.get(consumer.options.connection, `The consumer ${consumer.name}`);
-        const supervised = this.consumers.create(consumer, connection);
-        this.registry.add(supervised);
-        return () => connection.whenOpen(() => supervised.start());
+      const starts = this.planner.plan(discovered).map((plan) => {
+        const supervised = this.consumers.create(plan);
+        this.registry.add(supervised, plan.connection.name);
+        return () => plan.connection.whenOpen(() => supervised.start());
       });
       const ends = await Promise.allSettled(starts.map((start) => start()));
       const failed = ends.find((end) => end.status === 'rejected');
@@ -42,15 +42,5 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   async onModuleDestroy(): Promise<void> {
     const stopped = this.registry.stop();
     await Promise.all(this.connections.all().map((connection) => connection.spend(stopped)));
-  }
-
-  private discover(): Promise<DiscoveredConsumer[]> {
-    return Promise.all(
-      this.explorer.consumers().map(async (consumer) => ({
-        ...consumer,
-        name: consumer.host.name,
-        queue: await this.queues.resolve(consumer.source, consumer.host),
-      })),
-    );
   }
 }

@@ -19,7 +19,7 @@ import type { SupervisedConsumer } from './supervised-consumer.js';
 export interface ConsumerSelector {
   /** Name of the queue. */
   readonly queue?: string;
-  /** Class and method of the handler: `BillingConsumer.onOrder`. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`. Selects the consumer with all handlers that share it. */
   readonly handler?: string;
 }
 
@@ -42,7 +42,8 @@ export interface ConsumerSelector {
  */
 @Injectable()
 export class AmqpConsumerRegistry {
-  private readonly consumers: SupervisedConsumer[] = [];
+  /** The consumers, each with the name of its connection. */
+  private readonly consumers = new Map<SupervisedConsumer, string>();
 
   /**
    * Emits each consumer that the broker has cancelled (https://www.rabbitmq.com/docs/consumer-cancel). Completes when the
@@ -77,7 +78,10 @@ export class AmqpConsumerRegistry {
    * @throws ConfigurationError for an invalid selector
    */
   list(selector?: ConsumerSelector): readonly ConsumerStatus[] {
-    return this.select(selector).map(({ status }) => status);
+    return this.select(selector).map((consumer) => ({
+      ...consumer.status,
+      connection: this.consumers.get(consumer)!,
+    }));
   }
 
   /**
@@ -101,28 +105,30 @@ export class AmqpConsumerRegistry {
   }
 
   /** @internal */
-  add(consumer: SupervisedConsumer): void {
-    this.consumers.push(consumer);
+  add(consumer: SupervisedConsumer, connection: string): void {
+    this.consumers.set(consumer, connection);
   }
 
   /** @internal */
   async stop(): Promise<void> {
-    await settleAll(this.consumers.map((consumer) => consumer.stop()));
+    await settleAll([...this.consumers.keys()].map((consumer) => consumer.stop()));
   }
 
   private known(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
     const consumers = this.select(selector);
     if (consumers.length > 0 || selector === undefined) return consumers;
-    throw new UnknownConsumerError(selector, this.consumers);
+    throw new UnknownConsumerError(selector, [...this.consumers.keys()]);
   }
 
   private select(selector: ConsumerSelector | undefined): readonly SupervisedConsumer[] {
-    if (selector === undefined) return this.consumers;
+    const all = [...this.consumers.keys()];
+    if (selector === undefined) return all;
     checkSelector(selector);
     const { queue, handler } = selector;
-    return this.consumers.filter(
+    return all.filter(
       (consumer) =>
-        (queue === undefined || consumer.queue === queue) && (handler === undefined || consumer.name === handler),
+        (queue === undefined || consumer.queue === queue) &&
+        (handler === undefined || consumer.handlers.includes(handler)),
     );
   }
 }

@@ -5,7 +5,7 @@ import type { TopologyOptions } from '../../topology/topology.js';
 
 /**
  * Restores a queue that was deleted while it had a consumer. If the topology contains and asserts the queue, the queue
- * is declared with its bindings; otherwise the method only checks that it exists.
+ * is declared; otherwise the method only checks that it exists. Then it is bound as before.
  *
  * @throws TopologyError, NotFoundError and other errors of the broker
  */
@@ -17,13 +17,11 @@ export function restoreQueue(
 ): Promise<void> {
   return connection.withScratchChannel(async (channel) => {
     const definition = declare === 'assert' ? queues.find(({ name }) => name === queue) : undefined;
-    if (!definition) {
-      await channel.queueDeclare(queue, { passive: true });
-      return;
-    }
+    if (!definition) await channel.queueDeclare(queue, { passive: true });
+    if (declare !== 'assert') return;
     const own = bindings.filter(
       ({ destination, destinationKind }) => destinationKind === 'queue' && destination === queue,
     );
-    await declareTopology(channel, { queues: [definition], bindings: own }, names);
+    await declareTopology(channel, { queues: definition ? [definition] : [], bindings: own }, names);
   });
 }

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { NamedConnection } from '../../registry/named-connection.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
-import type { DiscoveredConsumer } from '../discovery/consumer.explorer.js';
+import type { ConsumerPlan } from '../dispatch/consumer-plan.js';
 import { timeLimit } from '../../common/duration.js';
+import { isStream } from '../stream/is-stream.js';
 import { BrokerOffsetStore } from '../stream/broker-offset-store.js';
 import type { StreamOffsetStore } from '../stream/stream-options.js';
 import { StreamPosition } from '../stream/stream-position.js';
@@ -17,8 +17,8 @@ export class StreamPositions {
   constructor(private readonly modules: ModuleRef) {}
 
   /** Returns undefined unless the consumer's options or the topology show a stream. @throws InvalidConsumerError */
-  create(discovered: DiscoveredConsumer, connection: NamedConnection): StreamPosition | undefined {
-    const { name, queue, options } = discovered;
+  create(plan: ConsumerPlan): StreamPosition | undefined {
+    const { name, queue, options, connection } = plan;
     const { offset, trackOffset } = options;
     if (!trackOffset)
       return offset !== undefined || isStream(queue, connection) ? new StreamPosition(offset) : undefined;
@@ -34,8 +34,4 @@ export class StreamPositions {
       : new BrokerOffsetStore(connection, queue);
     return new TrackedPosition(offset, trackOffset.name, store, interval, connection.environment.clock);
   }
-}
-
-function isStream(queue: string, { options }: NamedConnection): boolean {
-  return options.topology?.queues?.find(({ name }) => name === queue)?.arguments['x-queue-type'] === 'stream';
 }

@@ -34,6 +34,8 @@ const SINKS_TRACE = { [TRACES_ITSELF]: true } as const;
 export interface SupervisionHost {
   /** The consumer's name in logs and errors, such as `BillingConsumer.onOrder`. */
   readonly name: string;
+  /** Class and method of each handler. Default: the name is the only one. */
+  readonly handlers?: readonly string[];
   /** The queue's name in logs and errors. */
   readonly queue: string;
   readonly environment: Pick<Environment, 'clock' | 'random'>;
@@ -101,19 +103,26 @@ export class SupervisedConsumer implements Surveyed {
     return this.host.name;
   }
 
+  /** Class and method of each handler. */
+  get handlers(): readonly string[] {
+    return this.host.handlers ?? [this.host.name];
+  }
+
   get queue(): string {
     return this.host.queue;
   }
 
-  get status(): ConsumerStatus {
-    const { name, queue } = this;
+  get status(): Omit<ConsumerStatus, 'connection'> {
+    const { name, handlers, queue } = this;
     const { inFlight, handled, failed, settler } = this.sink;
     return {
       handler: name,
+      handlers,
       queue,
       state: this.state,
       error: this.error,
       consumerTag: this.consumer?.active ? this.consumer.consumerTag : undefined,
+      prefetch: this.options.prefetch,
       inFlight: inFlight + (this.consumer?.waiting ?? 0),
       handled: handled.total,
       failed: failed.total,

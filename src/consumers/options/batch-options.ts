@@ -1,6 +1,7 @@
 import type { PipeTransform } from '@nestjs/common';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { ConsumerOptions } from './consumer-options.js';
+import type { SelectionOptions } from './selection-options.js';
 import { count, PREFETCH, PREFETCH_MAX } from '../../common/count.js';
 import { timeLimit, type Duration } from '../../common/duration.js';
 
@@ -11,7 +12,10 @@ const DEFAULT_MAX_WAIT: Duration = '1s';
  *
  * @publicApi
  */
-export interface BatchOptions extends Omit<ConsumerOptions, 'ack' | 'concurrency' | 'prefetch'> {
+export interface BatchOptions extends Omit<
+  ConsumerOptions,
+  'ack' | 'concurrency' | 'prefetch' | keyof SelectionOptions
+> {
   /** Maximum number of messages in a batch. */
   readonly size: number;
   /**

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { checkConsumerOptions } from './check-consumer-options.js';
-import type { ConsumerMetadata } from './consumer-metadata.js';
+import type { KindOptions } from './consumer-metadata.js';
 
-const check = (kind: ConsumerMetadata['kind'], options: unknown) => () =>
-  checkConsumerOptions('Billing.onOrder', { kind, source: 'billing', options } as ConsumerMetadata);
+const check = (kind: KindOptions['kind'], options: unknown) => () =>
+  checkConsumerOptions('Billing.onOrder', { kind, source: 'billing', options } as KindOptions);
 
 class Doubling {
   transform(value: number): number {
@@ -13,7 +13,7 @@ class Doubling {
 }
 
 describe('checkConsumerOptions', () => {
-  it.each<[ConsumerMetadata['kind'], unknown, string]>([
+  it.each<[KindOptions['kind'], unknown, string]>([
     ['message', null, 'expected an object with options, got null'],
     ['batch', undefined, 'expected an object with options, got undefined'],
     ['message', { prefech: 1 }, "unknown option 'prefech'; did you mean 'prefetch'?"],
@@ -39,7 +39,7 @@ describe('checkConsumerOptions', () => {
     expect(check(kind, options)).toThrow(message);
   }); // prettier-ignore
 
-  it.each<[ConsumerMetadata['kind'], object]>([
+  it.each<[KindOptions['kind'], object]>([
     ['message', { offset: 0, trackOffset: { name: 'p', interval: '1s', store: Symbol('store') }, ack: undefined }],
     ['message', { offset: new Date(), exclusive: false, priority: -1 }],
     ['batch', { size: 1, itemPipes: [new Doubling()] }],

@@ -13,8 +13,9 @@ import {
 } from '../../common/option-values.js';
 import type { TrackOffsetOptions } from '../stream/stream-options.js';
 import type { BatchOptions } from './batch-options.js';
-import type { ConsumerMetadata } from './consumer-metadata.js';
+import type { KindOptions } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
+import type { SelectionOptions } from './selection-options.js';
 
 const OFFSET: ValueCheck = {
   fits: (value) =>
@@ -24,8 +25,27 @@ const OFFSET: ValueCheck = {
   expected: "'first', 'last', 'next', a whole number from 0 or a Date",
 };
 
+const oneOrSeveral = (fits: (text: string) => boolean, what: string): ValueCheck => ({
+  fits: (value) => {
+    const all: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return all.length > 0 && all.every((one) => typeof one === 'string' && fits(one));
+  },
+  expected: `${what} or an array of them`,
+});
+
+const NAMES = oneOrSeveral((text) => text !== '', 'a string that is not empty');
+
+const HEADER: ValueCheck = {
+  fits: (value) => {
+    const entries = OBJECT.fits(value) ? Object.entries(value as object) : [];
+    return entries.length === 1 && entries.every(([name, patterns]) => name !== '' && NAMES.fits(patterns));
+  },
+  expected: "an object with one header, such as { 'ce-type': 'order.*' }",
+};
+
 /** Checks the values of options that neither `count` nor `timeLimit` checks. */
 const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions, ValueCheck>>> = {
+  enabled: FLAG,
   connection: TEXT,
   consumerTag: NAME,
   exclusive: FLAG,
@@ -33,6 +53,10 @@ const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions
   arguments: OBJECT,
   ack: oneOf('auto', 'manual'),
   offset: OFFSET,
+  routingKey: oneOrSeveral(() => true, 'a string'),
+  type: NAMES,
+  header: HEADER,
+  bind: NAMES,
   itemPipes: listOf('instances of pipes', 'transform'),
 };
 
@@ -49,14 +73,21 @@ const SHARED = {
   arguments: 0,
   retry: 0,
   timeout: 0,
+  enabled: 0,
 } as const;
 
 /** The options of consumers that may read a stream. */
 const STREAMING = { ...SHARED, offset: 0, trackOffset: 0 } as const;
 
-const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
-  message: namesOf({ ...STREAMING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
-  rpc: namesOf(SHARED satisfies Record<keyof Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>, 0>),
+/** The options of handlers that may share a consumer. */
+const SELECTING = { routingKey: 0, type: 0, header: 0, bind: 0 } satisfies Record<keyof SelectionOptions, 0>;
+
+const KNOWN: Readonly<Record<KindOptions['kind'], readonly string[]>> = {
+  message: namesOf({ ...STREAMING, ...SELECTING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
+  rpc: namesOf({ ...SHARED, ...SELECTING } satisfies Record<
+    keyof Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>,
+    0
+  >),
   batch: namesOf({ ...STREAMING, size: 0, maxWait: 0, itemPipes: 0 } satisfies Record<keyof BatchOptions, 0>),
 };
 
@@ -67,7 +98,7 @@ const KNOWN: Readonly<Record<ConsumerMetadata['kind'], readonly string[]>> = {
  * @param name the handler, such as `BillingConsumer.onOrder`
  * @throws ConfigurationError
  */
-export function checkConsumerOptions(name: string, { kind, options }: ConsumerMetadata): void {
+export function checkConsumerOptions(name: string, { kind, options }: KindOptions): void {
   refuseUnknown(name, options, KNOWN[kind]);
   checkValues<ConsumerOptions | BatchOptions>(name, options, VALUES);
   if (options.trackOffset === undefined) return;

@@ -3,13 +3,20 @@ import type { Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 
 import type { StreamOffset, TrackOffsetOptions } from '../stream/stream-options.js';
+import type { SelectionOptions } from './selection-options.js';
 
 /**
- * Options of a consumer.
+ * Options of a consumer. Handlers that share a consumer have its options together: each option is given by one of them, or
+ * with the same value by several.
  *
  * @publicApi
  */
-export interface ConsumerOptions {
+export interface ConsumerOptions extends SelectionOptions {
+  /**
+   * False switches the consumer off: the application does not consume the queue. A line at the start lists what is off.
+   * Default true.
+   */
+  readonly enabled?: boolean;
   /** Name of the connection, see {@link AmqpModule.forRoot}. Default: the connection without a name. */
   readonly connection?: string;
   /**

@@ -15,7 +15,8 @@ export interface QueueFactory {
   readonly useFactory: (...injected: never[]) => string | Promise<string>;
 }
 
-type FactoryInjection = Exclude<NonNullable<FactoryProvider['inject']>[number], { optional: boolean }>;
+/** An injection token of a factory. */
+export type FactoryInjection = Exclude<NonNullable<FactoryProvider['inject']>[number], { optional: boolean }>;
 
 /** The name of a queue, or a factory that returns it. */
 export type QueueSource = string | QueueFactory;

@@ -10,6 +10,11 @@ export function wasRefused(context: object): boolean {
   return refused.has(context);
 }
 
+/** Records that the message of this context is refused, and would be refused again. */
+export function markRefused(context: object): void {
+  refused.add(context);
+}
+
 type GuardsFn = (args: readonly unknown[]) => Promise<void>;
 type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
 type Create<F> = (...args: unknown[]) => F | null;
@@ -71,6 +76,6 @@ function withoutPipes(params: readonly Param[]): PipesFn {
 }
 
 function note(context: unknown, error: unknown): never {
-  if (typeof context === 'object' && context !== null && isRefusal(error)) refused.add(context);
+  if (typeof context === 'object' && context !== null && isRefusal(error)) markRefused(context);
   throw error;
 }

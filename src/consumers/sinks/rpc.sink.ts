@@ -6,6 +6,7 @@ import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-
 import type { Result } from './delivery.sink.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { MessageSink, type Handled, type MessageParts } from './message.sink.js';
+import type { AmqpContext } from '../../settlement/amqp-context.js';
 import { failureOf, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
 
@@ -21,6 +22,8 @@ export interface RpcParts extends MessageParts {
   readonly name: string;
   readonly queue: string;
   readonly replies: PublisherChannel;
+  /** Returns false for a message whose handler sends no reply, where handlers of both kinds share the consumer. */
+  readonly answers?: ((context: AmqpContext) => boolean) | undefined;
 }
 
 /** Handles each request alone, and sends the reply before the request is settled. */
@@ -42,8 +45,10 @@ export class RpcSink extends MessageSink {
 
   private requestOf(delivery: Delivery): Request | undefined {
     try {
-      const { replyTo, correlationId } = this.settler.contextOf(delivery).properties;
-      return replyTo === undefined || replyTo === '' ? undefined : { replyTo, correlationId };
+      const context = this.settler.contextOf(delivery);
+      const { replyTo, correlationId } = context.properties;
+      if (replyTo === undefined || replyTo === '' || this.rpc.answers?.(context) === false) return undefined;
+      return { replyTo, correlationId };
     } catch {
       // The properties are malformed, so the address of the reply is unknown.
       return undefined;

@@ -34,7 +34,7 @@ import {
 } from '../microservices.errors.js';
 import { recordSerializer } from '../packets/outgoing-packet.js';
 import { ReplyStream } from './reply-stream.js';
-import { hasWildcards, matchesWords, toWords } from './topic-pattern.js';
+import { hasWildcards, matchesWords, toWords } from '../../common/topic-pattern.js';
 import type { Route } from './server-sink.js';
 import type { AmqpStatus, AmqpTransportEvents } from '../transport-events.js';
 import type { AmqpTransportOptions } from '../options/transport-options.js';

@@ -1,15 +1,16 @@
 import { FieldLogger } from '../../common/field-logger.js';
 import { showAs } from '../../../lib/shown/index.js';
 import { Injectable } from '@nestjs/common';
-import { NotFoundError, type Channel, type Connection, type Delivery } from '../../../lib/client/index.js';
+import type { Delivery } from '../../../lib/client/index.js';
+import { pause } from '../../../lib/environment/index.js';
 import { count } from '../../common/count.js';
-import { checkValues, FUNCTION, TEXT } from '../../common/option-values.js';
+import { checkValues, FUNCTION, SIGNAL, TEXT } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
-import { parkedQueueName } from '../retry/settlement-queue-names.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
+import { hasParkedQueue, ParkedQueue } from './parked-queue.js';
 import { RedriveError } from './parking.errors.js';
 import { concernsTheMessage, SendBack } from './send-back.js';
 
@@ -20,6 +21,7 @@ const DEFAULT_SCAN = 10_000;
  * messages beyond 32 that it has not applied (`quorum_commands_soft_limit`), and drops them when the channel closes.
  */
 const WINDOW = 25;
+const NEVER = new AbortController().signal;
 
 /** The connection of the parked queue. */
 export interface ParkingOptions {
@@ -37,18 +39,32 @@ export interface RedriveOptions extends ParkingOptions {
   readonly limit?: number;
   /** Returns true for messages to send back; the others stay. An error ends the redrive. Default: all messages. */
   readonly filter?: (message: ParkedMessage) => boolean;
-  /** Maximum number of messages to read; those that stay are kept in memory until the end. Default 10,000. */
+  /** Maximum number of messages to read. Those that stay are held until the end, so nobody else gets them. Default 10,000. */
   readonly scan?: number;
+  /** Maximum number of messages to send back per second. Default: no limit. */
+  readonly rate?: number;
+  /** Ends the redrive early: messages on their way arrive, the others stay, and the call resolves with the numbers so far. */
+  readonly signal?: AbortSignal;
+  /** Called after each group of messages, with the numbers so far. An error ends the redrive. */
+  readonly onProgress?: (progress: RedriveProgress) => void;
 }
 
 const PARKING = namesOf({ connection: 0 } satisfies Record<keyof ParkingOptions, 0>);
 const LIST = namesOf({ connection: 0, limit: 0 } satisfies Record<keyof ListOptions, 0>);
-const REDRIVE = namesOf({ connection: 0, limit: 0, filter: 0, scan: 0 } satisfies Record<keyof RedriveOptions, 0>);
+const REDRIVE = namesOf({
+  connection: 0,
+  limit: 0,
+  filter: 0,
+  scan: 0,
+  rate: 0,
+  signal: 0,
+  onProgress: 0,
+} satisfies Record<keyof RedriveOptions, 0>);
 
 /** A misspelt `limit` or `filter` would concern every parked message. @throws ConfigurationError */
 function check(options: RedriveOptions, known: readonly string[]): void {
   refuseUnknown('ParkingLot', options, known);
-  checkValues('ParkingLot', options, { connection: TEXT, filter: FUNCTION });
+  checkValues('ParkingLot', options, { connection: TEXT, filter: FUNCTION, onProgress: FUNCTION, signal: SIGNAL });
 }
 
 /** The result of a redrive. */
@@ -60,6 +76,15 @@ export interface RedriveResult {
   /** Number of messages that stay because they could not be sent back; the log gives the reason of each. */
   readonly failed: number;
 }
+
+/** The numbers of a redrive that is under way. */
+export interface RedriveProgress extends RedriveResult {
+  /** Number of messages that it will read, at most. */
+  readonly total: number;
+}
+
+/** @internal Called with each parked message in order. Returns false to stop. */
+export type SeeParked = (message: ParkedMessage) => boolean;
 
 /**
  * Reads and sends back parked messages. Messages of the queue `billing` are parked in `billing.parked`; the methods
@@ -84,18 +109,42 @@ export class ParkingLot {
   constructor(private readonly connections: ConnectionRegistry) {}
 
   /**
-   * Returns the oldest messages. They are fetched and returned in order. Meanwhile nobody else can fetch them, and the
-   * broker marks them as redelivered.
+   * Returns the oldest messages. They are fetched and returned to the queue; RabbitMQ may return more than 32 messages to a
+   * quorum queue in another order. Meanwhile nobody else can fetch them, and the broker marks them as redelivered.
    */
   async list(queue: string, options: ListOptions = {}): Promise<ParkedMessage[]> {
     check(options, LIST);
     const { limit = DEFAULT_LIST_LIMIT, connection } = options;
+    const messages: ParkedMessage[] = [];
+    await this.look(queue, { connection, limit }, (message) => messages.push(message) > 0);
+    return messages;
+  }
+
+  /**
+   * Shows the oldest messages one by one, as {@link list} does, and keeps none of them in memory.
+   *
+   * @internal
+   * @returns the number of messages that were parked at the start
+   */
+  async look(
+    queue: string,
+    { connection, limit }: { readonly connection: string | undefined; readonly limit: number },
+    see: SeeParked,
+  ): Promise<number> {
     count(limit, 'ParkingLot: limit', { min: 1 });
     const { serializers } = this.connections.get(connection, 'ParkingLot');
-    return this.onChannel(queue, connection, [], async (channel) => {
-      const deliveries = await fetch(channel, parkedQueueName(queue), limit);
-      putBack(deliveries);
-      return deliveries.map((delivery) => parkedMessage(delivery, queue, serializers));
+    return this.onParked(queue, connection, 0, async (parked) => {
+      const first = await parked.first();
+      if (!first) return 0;
+      let last = first;
+      const show = (delivery: Delivery): boolean => {
+        last = delivery;
+        return see(parkedMessage(delivery, queue, serializers));
+      };
+      const others = first.messageCount ?? 0;
+      if (show(first)) await parked.read(Math.min(others, limit - 1), show);
+      putBackUpTo(last === first ? [first] : [first, last]);
+      return others + 1;
     });
   }
 
@@ -111,42 +160,54 @@ export class ParkingLot {
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     check(options, REDRIVE);
-    const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, connection } = options;
+    const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, rate = Infinity, connection } = options;
+    const { signal = NEVER, onProgress = () => {} } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
-    const { serializers } = this.connections.get(connection, 'ParkingLot');
-    const parked = parkedQueueName(queue);
+    count(rate, 'ParkingLot: rate', { min: 1 });
+    const { serializers, environment } = this.connections.get(connection, 'ParkingLot');
+    const { clock } = environment;
     const nothing: RedriveResult = { redriven: 0, kept: 0, failed: 0 };
-    return this.onChannel(queue, connection, nothing, async (channel, sendBack) => {
-      let redriven = 0;
-      const kept: Delivery[] = [];
-      const failed: Delivery[] = [];
+    return this.onParked(queue, connection, nothing, async (parked, sendBack) => {
+      const tally = { redriven: 0, kept: 0, failed: 0 };
+      const begin = clock.now();
+      /** The last message of each group that stays; the earlier ones of the group need no memory. */
+      const staying: Delivery[] = [];
       // The first message tells the number of messages. A declaration may not count messages that were requeued just
       // now.
-      let deliveries = await fetch(channel, parked, 1);
-      let left = Math.min(deliveries[0]?.messageCount ?? 0, scan - 1);
+      const first = await parked.first();
+      let deliveries = first ? [first] : [];
+      const total = Math.min((first?.messageCount ?? -1) + 1, scan);
+      let left = total - deliveries.length;
       try {
         while (deliveries.length > 0) {
           // If the filter throws, this message and those behind it are not settled, so they stay.
           const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue, serializers)));
-          kept.push(...deliveries.filter((_, index) => !chosen[index]));
           const wanted = deliveries.filter((_, index) => chosen[index]);
+          tally.kept += deliveries.length - wanted.length;
           const sent = await Promise.allSettled(wanted.map((delivery) => sendBack.send(queue, delivery)));
-          redriven += sent.filter(({ status }) => status === 'fulfilled').length;
           for (const [index, result] of sent.entries()) {
-            if (result.status === 'fulfilled') continue;
+            if (result.status === 'fulfilled') {
+              tally.redriven++;
+              continue;
+            }
             if (!concernsTheMessage(result.reason)) throw result.reason;
-            failed.push(wanted[index]!);
+            tally.failed++;
             this.tellFailed(queue, wanted[index]!, result.reason);
           }
-          deliveries = await fetch(channel, parked, Math.min(left, limit - redriven, WINDOW));
+          const stays = deliveries.findLast((delivery) => !delivery.settled);
+          if (stays) staying.push(stays);
+          onProgress({ ...tally, total });
+          const most = Math.min(left, limit - tally.redriven, WINDOW, rate);
+          if (most > 0) await pause(clock, begin + (tally.redriven / rate) * 1_000 - clock.now(), signal);
+          deliveries = signal.aborted ? [] : await parked.fetch(most);
           left -= deliveries.length;
         }
       } catch (error) {
-        throw new RedriveError(queue, redriven, error);
+        throw new RedriveError(queue, tally.redriven, error);
       }
-      putBack([...kept, ...failed]);
-      return { redriven, kept: kept.length, failed: failed.length };
+      putBackUpTo(staying);
+      return tally;
     });
   }
 
@@ -154,7 +215,7 @@ export class ParkingLot {
   async purge(queue: string, options: ParkingOptions = {}): Promise<number> {
     check(options, PARKING);
     const { connection } = options;
-    return this.onChannel(queue, connection, 0, (channel) => channel.queuePurge(parkedQueueName(queue)));
+    return this.onParked(queue, connection, 0, (parked) => parked.purge());
   }
 
   private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
@@ -171,47 +232,28 @@ export class ParkingLot {
    * @param nothing the result if no message of the queue was ever parked
    * @throws NotFoundError when the queue itself does not exist
    */
-  private async onChannel<T>(
+  private async onParked<T>(
     queue: string,
     connection: string | undefined,
     nothing: T,
-    work: (channel: Channel, sendBack: SendBack) => Promise<T>,
+    work: (parked: ParkedQueue, sendBack: SendBack) => Promise<T>,
   ): Promise<T> {
-    const { connections } = this.connections.get(connection, 'ParkingLot');
+    const { connections, environment } = this.connections.get(connection, 'ParkingLot');
     return connections.withScratchConnection('parking lot', async (scratch) => {
-      if (await exists(scratch, parkedQueueName(queue))) {
-        return scratch.withScratchChannel((channel) => work(channel, new SendBack(scratch)));
-      }
-      await scratch.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
-      return nothing;
+      if (!(await hasParkedQueue(scratch, queue))) return nothing;
+      return scratch.withScratchChannel((channel) =>
+        work(new ParkedQueue(channel, queue, environment.clock), new SendBack(scratch)),
+      );
     });
   }
 }
 
-/** Returns true if the queue exists. */
-async function exists(connection: Connection, queue: string): Promise<boolean> {
-  try {
-    await connection.withScratchChannel((look) => look.queueDeclare(queue, { passive: true }));
-    return true;
-  } catch (error) {
-    if (error instanceof NotFoundError) return false;
-    throw error;
-  }
-}
-
-/** Fetches `most` messages, or fewer if the queue has fewer. */
-async function fetch(channel: Channel, queue: string, most: number): Promise<Delivery[]> {
-  const deliveries: Delivery[] = [];
-  while (deliveries.length < most) {
-    const delivery = await channel.basicGet(queue);
-    if (!delivery) break;
-    deliveries.push(delivery);
-  }
-  return deliveries;
-}
-
-function putBack(deliveries: readonly Delivery[]): void {
-  for (const delivery of deliveries) delivery.nack({ requeue: true });
+/**
+ * Returns each of the messages, and all unsettled ones before it, to the queue. Groups of messages that were read together
+ * are returned one by one, since RabbitMQ returns those of several consumers in no particular order.
+ */
+function putBackUpTo(lasts: readonly Delivery[]): void {
+  for (const last of lasts) last.nack({ requeue: true, multiple: true });
 }
 
 showAs(ParkingLot, () => ({}));

@@ -168,16 +168,26 @@ export function auditRecord(scene: Scene, director: Director): void {
   }
 }
 
-/** Checks that exchanges and bindings have come back, unless another connection may have deleted them. */
+/** Checks that exchanges and bindings have come back or are gone, unless another connection may have changed them. */
 export function auditBindings(scene: Scene, director: Director): void {
   const [owner, ...others] = director.allConnections;
   if (!owner?.connection || others.length > 0 || owner.connection.state !== 'open' || owner.restoreFailed) return;
   const { oracle, cluster, named } = scene;
-  if (scene.lateUnbinds) return;
+  if (scene.lateRouting) return;
   const { exchanges, bindings } = cluster.routing;
   const queues = new Set(cluster.broker.queues.map(({ name }) => name));
+  const { exchanges: recorded } = recordOf(owner.connection);
+  const bound = new Set([...bindings].map((binding) => (JSON.parse(binding) as [string])[0]));
   for (const exchange of owner.bindings.expectedExchanges) {
-    if (exchange.startsWith('auto')) continue;
+    if (exchange.startsWith('auto')) {
+      const left = exchanges.has(exchange) && !bound.has(exchange) && !recorded.has(exchange);
+      oracle.check(
+        !left,
+        'peace-record',
+        () => `auto-delete exchange '${exchange}' is there without a binding, and its only client has forgotten it`,
+      );
+      continue;
+    }
     oracle.check(
       exchanges.has(exchange),
       'peace-record',

@@ -23,8 +23,8 @@ export class Scene {
   readonly topology = new TopologyBook();
   /** The number of basic.consume methods, by connection and channel number. */
   readonly registrations = new Map<string, number>();
-  /** A client that was gone has deleted or unbound something, possibly after it was declared again. */
-  lateUnbinds = false;
+  /** A client that was gone has declared, deleted or unbound something, possibly after others changed it. */
+  lateRouting = false;
   private readonly openings: Openings;
 
   constructor(
@@ -58,7 +58,7 @@ export class Scene {
   /** Called when a method has come though its client is gone. */
   onLate(name: string, { queue }: Record<string, unknown>): void {
     if (typeof queue === 'string') this.topology.onLate(queue);
-    this.lateUnbinds ||= /delete|unbind/.test(name);
+    this.lateRouting ||= /delete|unbind|exchange\.declare/.test(name);
   }
 
   isTyped(error: unknown): boolean {

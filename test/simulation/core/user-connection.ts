@@ -29,8 +29,11 @@ export class UserConnection implements ChannelOwner {
   /** The client could declare nothing again. */
   topologyFailed = false;
   closeAsked = false;
-  /** The connection ended while it was lost or after its deadline. */
+  /** The connection ended while it was lost, or after its deadline. */
   private endedLost = false;
+  private blocked = false;
+  /** The connection ended while the broker had blocked it. RabbitMQ reads nothing from such a connection. */
+  private endedBlocked = false;
   /** The broker's names of each queue, by the name that the user knows. */
   readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
@@ -58,7 +61,7 @@ export class UserConnection implements ChannelOwner {
 
   /** The connection ended in a way in which the client could do nothing more at the broker. */
   get cutOff(): boolean {
-    return this.endedLost || (this.ended !== undefined && this.wire?.saidGoodbye !== true);
+    return this.endedLost || this.endedBlocked || (this.ended !== undefined && this.wire?.saidGoodbye !== true);
   }
 
   open(step: StepOf<'connect'>): void {
@@ -160,6 +163,7 @@ export class UserConnection implements ChannelOwner {
     watchHeldBytes(scene, name, connection);
     connection.on('disconnected', (error) => {
       oracle.count('disconnected');
+      this.blocked = false;
       trace.add('client', `${name} disconnected: ${error.message}`);
       const lost = [...this.controlCalls.keys()];
       // The calls end with the loss, not with their deadlines.
@@ -194,8 +198,12 @@ export class UserConnection implements ChannelOwner {
       trace.add('client', `${name} queueRenamed ${queue} ${current}`);
       this.queueNames.set(queue, (this.queueNames.get(queue) ?? new Set([queue])).add(current));
     });
-    connection.on('blocked', () => oracle.count('blocked'));
+    connection.on('blocked', () => {
+      oracle.count('blocked');
+      this.blocked = true;
+    });
     connection.on('unblocked', () => {
+      this.blocked = false;
       for (const channel of this.allChannels) channel.onUnblocked();
     });
     connection.on('closed', (error) => {
@@ -205,6 +213,7 @@ export class UserConnection implements ChannelOwner {
       });
       trace.add('client', `${name} closed: ${error?.message ?? 'by the user'}`);
       this.ended = { error };
+      this.endedBlocked = this.blocked;
       this.endedLost ||= error !== undefined;
     });
     // The connection may have closed in the turn in which it opened.

@@ -49,6 +49,8 @@ export class UserPublisher {
   /** Takes the open channel. */
   adopt(channel: Channel): void {
     const { settings, scene, name } = this.on;
+    // On a fast network, a channel may be lost several times in one instant.
+    channel.on('lost', () => (this.culprit = { at: -1, index: 0, behind: [] }));
     const { maxUnconfirmed = Infinity, maxUnconfirmedBytes = Infinity } = settings;
     if (!settings.confirm || (maxUnconfirmed === Infinity && maxUnconfirmedBytes === Infinity)) return;
     const window = new ConfirmWindow(name, { maxUnconfirmed, maxUnconfirmedBytes }, scene.oracle);

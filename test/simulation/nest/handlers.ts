@@ -20,7 +20,7 @@ import {
 import type { Run } from './ledger.js';
 import { actOf, isRefused, type Letter } from './messages.js';
 import type { Scene } from './scene.js';
-import { BACKOFF, type Act, type NestSettings } from './steps.js';
+import { BACKOFF, EXCHANGE, ODD, type Act, type NestSettings } from './steps.js';
 import type { Outcome } from './table.js';
 
 /** The result of an attempt. */
@@ -170,6 +170,12 @@ export class Handlers {
     return { act, outcome: act.do === 'hang' ? 'ok' : act.do };
   }
 
+  /** Notes that a handler was selected by this routing key. */
+  selected(key: string, { n }: Letter): void {
+    this.scene.oracle.count(`handler: ${key}`);
+    this.scene.ledger.checkHandler(n, key);
+  }
+
   /** Handles a single message. @throws the planned error */
   async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
     const run = this.begin(queue, letter, context);
@@ -234,8 +240,15 @@ export function providerOf(handlers: Handlers, settings: NestSettings): Type {
 
   @Injectable()
   class Consumers {
-    @AmqpConsumer('work', options)
+    @AmqpConsumer('work', { ...options, routingKey: 'work' })
     work(@Payload(handlers.refusing('work')) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      handlers.selected('work', letter);
+      return handlers.handle('work', letter, context);
+    }
+
+    @AmqpConsumer('work', { routingKey: ODD, bind: EXCHANGE })
+    odd(@Payload(handlers.refusing('work')) letter: Letter, @Ctx() context: AmqpContext): Promise<unknown> {
+      handlers.selected(ODD, letter);
       return handlers.handle('work', letter, context);
     }
 

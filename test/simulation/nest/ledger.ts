@@ -6,7 +6,7 @@ import {
 } from '../../../src/index.js';
 import type { Oracle } from '../engine/oracle.js';
 import { delaysAfter, fateOf, isFinal, termsOf, type Fate, type Outcome } from './table.js';
-import { DURABLE, type NestSettings, type Target } from './steps.js';
+import { DURABLE, ODD, type NestSettings, type Target } from './steps.js';
 
 /** A message that a user has sent. */
 export interface Sent {
@@ -123,7 +123,7 @@ export class Ledger {
   /** Publishes wait until the topology is declared, so its queues take them, unless an operator deletes one. */
   private checkTopology(n: number, routingKey: string): void {
     const sent = this.sent.get(n);
-    if (!sent || !OF_TOPOLOGY.has(sent.to) || routingKey !== sent.queue) return;
+    if (!sent || !OF_TOPOLOGY.has(sent.to) || (routingKey !== sent.queue && routingKey !== ODD)) return;
     const { queue } = sent;
     this.oracle.check(this.deletedQueues.has(queue), 'outcome', () => `message ${n} is published to queue '${queue}' of the topology, and the broker has no such queue or binding`); // prettier-ignore
   }
@@ -143,6 +143,12 @@ export class Ledger {
     if (told === 'not-sent') this.oracle.check(!taken, 'not-sent', () => `message ${sent.n} was told as not sent; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'returned') this.oracle.check(outcomes?.has('unroutable') === true || outcomes?.has('returned') === true, 'outcome', () => `message ${sent.n} was told as returned; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'nacked') this.oracle.check(outcomes?.has('nacked') === true, 'outcome', () => `message ${sent.n} was told as nacked; the broker has ${say(outcomes)}`); // prettier-ignore
+  }
+
+  /** Checks that a message has reached the handler of the key that it was published with. */
+  checkHandler(n: number, key: string): void {
+    const sent = this.sent.get(n);
+    this.oracle.check(sent?.key === key, 'handler', () => `message ${n} was published with key '${String(sent?.key)}', and the handler of '${key}' gets it`); // prettier-ignore
   }
 
   /** Notes that a handler or a pipe gets a message. */

@@ -186,4 +186,10 @@ export const mutants: readonly Mutant[] = [
     replace: '',
     why: 'the deadline of the start is left behind',
   },
+  {
+    file: `${settlement}/retry/arrival-key.ts`,
+    search: "if (context.exchange !== '') return context.routingKey;",
+    replace: "if (context.exchange !== '') return context.delivery.routingKey;",
+    why: 'a shared consumer selects by the key of the delivery, not of the publish',
+  },
 ];

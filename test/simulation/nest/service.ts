@@ -163,6 +163,8 @@ export class ServiceClient {
   readonly wires: Wire[] = [];
   closed = false;
   private readonly client: AmqpClientProxy;
+  /** The client was connected once. Requests before that wait for the first connection, and are not sent. */
+  private wasConnected = false;
   /** Numbers of the requests without an answer. */
   private readonly unanswered = new Set<number>();
 
@@ -171,6 +173,7 @@ export class ServiceClient {
     readonly name: string,
   ) {
     this.client = new AmqpClientProxy(optionsOf(scene, name, (wire) => this.onWire(wire)));
+    this.client.status.subscribe((status) => (this.wasConnected ||= status === 'connected'));
   }
 
   get liveWires(): Wire[] {
@@ -222,6 +225,7 @@ export class ServiceClient {
     this.wires.push(wire);
     const { oracle, clock, ledger } = this.scene;
     wire.client.once('close', () => {
+      if (!this.wasConnected) return;
       const [lost, lostAt] = [[...this.unanswered], clock.now];
       clock.in(REPLIES_LOST, () => {
         // A request that waited for the first session may have been sent on the next connection.

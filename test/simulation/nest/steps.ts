@@ -160,6 +160,11 @@ export const FAIR_WEATHER: Weather = { latency: [0.5, 1], chunk: 0, bandwidth: 0
 /** Delays of retries, ms. */
 export const BACKOFF = { fixed: 300, initial: 100, max: 1_000 } as const;
 
+/** The exchange that queues are bound to by their names. */
+export const EXCHANGE = 'letters';
+/** The routing key of every other message of the queue `work`, which has a handler of its own. */
+export const ODD = 'work.odd';
+
 /** Queues whose messages survive all faults. */
 export const DURABLE: readonly Target[] = ['work', 'hand', 'batch', 'price', 'micro'];
 

@@ -21,15 +21,12 @@ import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
 import { letterOf, NO_JSON } from './messages.js';
 import type { Scene } from './scene.js';
-import { DEAD, type NestSettings, type Of, type PublishSettings } from './steps.js';
+import { DEAD, EXCHANGE, ODD, type NestSettings, type Of, type PublishSettings } from './steps.js';
 
 /** Time limit of steps without a deadline, ms. */
 const LONG = 100_000;
 /** Time for closing, ms: 10 s each for a channel, the publishes and a connection, or little if nothing is broken. */
 const FAREWELLS = { broken: 30_000, calm: 2_000 } as const;
-
-/** The exchange that queues are bound to by their names. */
-const EXCHANGE = 'letters';
 
 function queueOf(name: string, { quorum }: NestSettings): QueueDefinition {
   const options = { deadLetterExchange: DEAD };
@@ -46,7 +43,12 @@ function topologyOf(settings: NestSettings, mine: string): TopologyOptions {
       classicQueue(mine, { exclusive: true, deadLetterExchange: DEAD }),
       classicQueue(DEAD),
     ],
-    bindings: [...names, mine].map((name) => bindQueue(name, EXCHANGE, name)).concat(bindQueue(DEAD, DEAD, '')),
+    bindings: [
+      ...[...names, mine].map((name) => bindQueue(name, EXCHANGE, name)),
+      // The consumer binds it, too, but later, and users publish as soon as the topology is declared.
+      bindQueue('work', EXCHANGE, ODD),
+      bindQueue(DEAD, DEAD, ''),
+    ],
   };
 }
 
@@ -236,7 +238,8 @@ export class UserApp {
     const n = ledger.newNumber();
     const to = what.to === 'mine' ? `mine.${this.name}` : what.to;
     const exchange = what.exchange ? EXCHANGE : '';
-    const key = what.nowhere ? 'nowhere' : to;
+    const odd = to === 'work' && what.exchange === true && n % 2 === 1;
+    const key = what.nowhere ? 'nowhere' : odd ? ODD : to;
     const messageId = what.noId ? undefined : `m${n}`;
     const sent = ledger.add({
       n,

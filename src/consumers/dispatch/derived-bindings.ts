@@ -1,0 +1,31 @@
+import { hasWildcards } from '../../common/topic-pattern.js';
+import type { NamedConnection } from '../../registry/named-connection.js';
+import { bindQueue, type BindingDefinition } from '../../topology/bindings.js';
+import { InvalidConsumerError } from '../consumer.errors.js';
+
+/**
+ * Returns the bindings of a queue by exactly the routing keys of its handlers.
+ *
+ * @param handlers for the error
+ * @throws InvalidConsumerError for a pattern that the exchange would take for a key
+ */
+export function derivedBindings(
+  queue: string,
+  exchanges: readonly string[],
+  keys: readonly string[],
+  { options }: Pick<NamedConnection, 'options'>,
+  handlers: string,
+): readonly BindingDefinition[] {
+  const direct = new Set(options.topology?.exchanges?.filter(({ type }) => type === 'direct').map(({ name }) => name));
+  return exchanges.flatMap((exchange) =>
+    keys.map((key) => {
+      if (direct.has(exchange) && hasWildcards(key)) {
+        throw new InvalidConsumerError(
+          `${handlers}: bind cannot bind queue '${queue}' by the pattern '${key}': '${exchange}' is a direct exchange, which knows ` +
+            'no patterns. Name each key, or use a topic exchange.',
+        );
+      }
+      return bindQueue(queue, exchange, key);
+    }),
+  );
+}
