@@ -25,6 +25,8 @@ export type { SelectionOptions } from './consumers/options/selection-options.js'
 export type { OptionsFactory, OptionsSource } from './consumers/options/options-source.js';
 export type { QueueFactory, QueueSource } from './consumers/options/queue-source.js';
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
+export { AmqpConsumerHandle } from './consumers/lifecycle/consumer-handle.js';
+export type { AddedConsumerOptions, AddedHandler } from './consumers/options/added-options.js';
 export type { ConsumerState, ConsumerStatus } from './consumers/lifecycle/consumer-status.js';
 export type { ConsumerFailure } from './settlement/consumer-failure.js';
 export {
@@ -98,6 +100,12 @@ export {
   type StreamQueueOptions,
 } from './topology/queues.js';
 export type { TopologyOptions } from './topology/topology.js';
+export {
+  AmqpTopology,
+  type TopologyAdditions,
+  type TopologyNames,
+  type TopologyTarget,
+} from './registry/amqp-topology.js';
 export { TopologyError, TopologyMismatchError } from './topology/topology.errors.js';
 
 export {

@@ -27,6 +27,8 @@ describe('sample/05-several-connections', () => {
     });
     expect(stdout).toContain('Invoice of order 1: 1 × Lamp');
     expect(stdout).toContain('Order 1 is paid');
+    expect(stdout).toContain('A copy for acme: 1 × Lamp');
+    expect(stdout).toContain("Stopped consuming queue 'sample-05.acme' in copies for acme");
     for (const name of ['sample-05 orders', 'sample-05 billing']) {
       for (const purpose of ['publishing', 'consuming']) {
         expect(stdout).toContain(`${name} (${purpose}): connected to RabbitMQ`);

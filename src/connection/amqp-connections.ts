@@ -10,9 +10,9 @@ import {
   type Connection,
 } from '../../lib/client/index.js';
 import { untilAborted } from '../../lib/environment/index.js';
-import type { BindingDefinition } from '../topology/bindings.js';
 import { declareTopology } from '../topology/declare-topology.js';
 import { ServerNames } from '../topology/server-names.js';
+import { KnownTopology } from '../topology/known-topology.js';
 import { sharedTopology } from '../topology/shared-topology.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
@@ -50,6 +50,8 @@ export class AmqpConnections {
   readonly environment: Environment;
   /** Broker's names of the queues that were declared here. */
   readonly serverNames = new ServerNames();
+  /** What the application declares. */
+  readonly topology: KnownTopology;
   /** ms. */
   readonly startupTimeout: number;
   private readonly logger = new FieldLogger('AmqpConnection');
@@ -72,6 +74,7 @@ export class AmqpConnections {
     const { startupTimeout = STARTUP_TIMEOUT } = options;
     this.startupTimeout = timeLimit(startupTimeout, 'AmqpModule.forRoot(): startupTimeout');
     this.environment = environmentOf(options.connection);
+    this.topology = new KnownTopology(options.topology);
     this.addresses = new BrokerAddresses(options.url);
     this.label = options.connectionName ?? (name === DEFAULT_CONNECTION ? 'nest-amqp' : `nest-amqp ${name}`);
   }
@@ -152,18 +155,15 @@ export class AmqpConnections {
   }
 
   /**
-   * Adds bindings of queues to what is declared on the connections, unless the topology is only verified.
+   * Declares more than the given topology. It is on the record of the consuming connection, which declares it again after a
+   * loss.
    *
    * @throws as `open`, TopologyError
    */
-  async bind(bindings: readonly BindingDefinition[]): Promise<void> {
-    const { topology = {} } = this.options;
-    if ((topology.declare ?? 'assert') !== 'assert') return;
-    const { publishing, consuming } = await this.open();
-    const shared = sharedTopology({ ...topology, bindings }).bindings ?? [];
-    await consuming.withScratchChannel((channel) => declareTopology(channel, { bindings }, this.serverNames));
-    if (shared.length === 0) return;
-    await publishing.withScratchChannel((channel) => declareTopology(channel, { bindings: shared }, this.serverNames));
+  async declareMore(more: Omit<TopologyOptions, 'declare'>): Promise<void> {
+    const { consuming } = await this.open();
+    await consuming.withScratchChannel((channel) => declareTopology(channel, more, this.serverNames));
+    this.topology.add(more);
   }
 
   private refuse(): void {

@@ -4,7 +4,6 @@ import { startLastAndStopFirst } from '../common/stop-first.js';
 import { ConsumerMetadataAccessor } from '../consumers/discovery/consumer-metadata.accessor.js';
 import { ConsumerPlanner } from '../consumers/dispatch/consumer.planner.js';
 import { ConsumerExplorer } from '../consumers/discovery/consumer.explorer.js';
-import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
 import { ConsumerRegistrar } from '../consumers/lifecycle/consumer.registrar.js';
 import { EventListeners } from '../consumers/lifecycle/event-listeners.js';
 import { HandlerFactory } from '../consumers/pipeline/handler.factory.js';
@@ -13,7 +12,6 @@ import { HostInstances } from '../consumers/pipeline/host-instances.js';
 import { ConsumerSettings } from '../consumers/discovery/consumer-settings.js';
 import { Factories } from '../consumers/discovery/factories.js';
 import { QueueNames } from '../consumers/discovery/queue-names.js';
-import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
 import { AmqpRegistryModule } from './amqp-registry.module.js';
 
 /** Starts the consumers last and stops them first. */
@@ -28,9 +26,7 @@ import { AmqpRegistryModule } from './amqp-registry.module.js';
     Factories,
     QueueNames,
     ConsumerSettings,
-    StreamPositions,
     ConsumerPlanner,
-    ConsumerFactory,
     EventListeners,
     ConsumerRegistrar,
   ],

@@ -1,9 +1,9 @@
 import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
-import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { checkValues, listOf, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
+import { checkTopology } from '../topology/check-topology.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { provideConfirmingPublisher } from '../publishers/publisher.tokens.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
@@ -124,26 +124,6 @@ function checkNames(options: AmqpModuleOptions): void {
   for (const [name, instead] of Object.entries(ELSEWHERE)) {
     if (name in connection) throw new ConfigurationError(`AmqpModule.forRoot(): connection: '${name}' ${instead}`);
   }
-  refuseUnknown('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
+  checkTopology('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
   checkValues('AmqpModule.forRoot(): topology', topology, { declare: oneOf('assert', 'verify', 'none') });
-  for (const name of ['exchanges', 'queues', 'bindings'] as const) {
-    const given: unknown = topology[name];
-    if (given === undefined) continue;
-    const place = `AmqpModule.forRoot(): topology: ${name}`;
-    if (!Array.isArray(given)) throw new ConfigurationError(`${place} must be an array; it is ${describeValue(given)}`);
-    const { key, builder } = ENTRIES[name];
-    const wrong = given.findIndex((entry) => typeof (Object(entry) as Record<string, unknown>)[key] !== 'string');
-    if (wrong < 0) continue;
-    throw new ConfigurationError(
-      `${place}[${wrong}] must be made by a builder such as ${builder}; it is ${describeValue(given[wrong])}` +
-        (given[wrong] === Object(given[wrong]) ? ` without ${key}` : ''),
-    );
-  }
 }
-
-/** A property that every entry has, and the call that makes one. */
-const ENTRIES = {
-  exchanges: { key: 'type', builder: "topicExchange('orders')" },
-  queues: { key: 'name', builder: "quorumQueue('billing')" },
-  bindings: { key: 'destination', builder: "bindQueue('billing', 'orders', 'order.*')" },
-} as const;

@@ -3,7 +3,12 @@ import { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.j
 import { ParkingLot } from '../settlement/parking/parking-lot.js';
 import { SettlerFactory } from '../settlement/settler.factory.js';
 import { AmqpHealthIndicator } from '../health/amqp-health.indicator.js';
+import { ConsumerFactory } from '../consumers/lifecycle/consumer.factory.js';
+import { StreamPositions } from '../consumers/lifecycle/stream-positions.js';
+import { AmqpTopology } from '../registry/amqp-topology.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
+
+const PUBLIC = [AmqpConsumerRegistry, AmqpTopology, ParkingLot, AmqpHealthIndicator];
 
 /**
  * Exists once in each application, so that two applications in one process stay separate. The module is global: it is
@@ -11,7 +16,7 @@ import { ConnectionRegistry } from '../registry/connection-registry.js';
  */
 @Global()
 @Module({
-  providers: [ConnectionRegistry, SettlerFactory, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
-  exports: [ConnectionRegistry, SettlerFactory, AmqpConsumerRegistry, ParkingLot, AmqpHealthIndicator],
+  providers: [...PUBLIC, ConnectionRegistry, SettlerFactory, StreamPositions, ConsumerFactory],
+  exports: [...PUBLIC, ConnectionRegistry, SettlerFactory, ConsumerFactory],
 })
 export class AmqpRegistryModule {}

@@ -17,4 +17,6 @@ export interface Detour {
   retry(delivery: Delivery, state: RetryState, delay: number): Promise<void>;
   /** @throws AmqpError if the broker has not confirmed the message */
   park(delivery: Delivery, state: RetryState): Promise<void>;
+  /** Closes its channel, if it has one. */
+  close(): Promise<void>;
 }

@@ -28,8 +28,10 @@ export class SettlerFactory implements OnApplicationShutdown {
     const { clock, random } = named.environment;
     const { name, queue } = consumer;
     const policy = new RetryPolicy(name, consumer.retry, placeOf(named, consumer), random);
-    const queueArguments = named.options.topology?.queues?.find((one) => one.name === queue)?.arguments;
-    const detour = new BrokerDetour(named, { name, queue, queueArguments }, policy);
+    const { connections } = named;
+    const { topology } = connections;
+    const queueArguments = topology.queue(queue)?.arguments;
+    const detour = new BrokerDetour({ connections, topology }, { name, queue, queueArguments }, policy);
     return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), clock);
   }
 
@@ -38,8 +40,8 @@ export class SettlerFactory implements OnApplicationShutdown {
   }
 }
 
-function placeOf({ options }: NamedConnection, consumer: SettlementOptions): RetryPlace {
-  const declared = options.topology?.queues?.find(({ name }) => name === consumer.queue);
+function placeOf({ connections }: NamedConnection, consumer: SettlementOptions): RetryPlace {
+  const declared = connections.topology.queue(consumer.queue);
   if (declared?.arguments['x-queue-type'] === 'stream' || consumer.arguments?.['x-stream-offset'] !== undefined) {
     return 'stream';
   }

@@ -18,6 +18,7 @@ export function settlerWithoutBroker(name: string, report: (failure: ConsumerFai
     prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),
     park: async () => {},
     retry: async () => {},
+    close: async () => {},
   };
   const policy = new RetryPolicy(name, { attempts: 1, then: 'dead-letter' }, 'broker');
   return new Settler(consumer, policy, nowhere, report, systemClock);

@@ -86,6 +86,7 @@ describe('Settler', () => {
       prepare: async () => ({ user: 'guest', deliveryLimit: Infinity }),
       retry: put('retry'),
       park: put('park'),
+      close: async () => {},
     };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 2, backoff: () => [50], ...options }, place);
     return new Settler(consumer, policy, detour, (each) => told.push(each), systemClock);

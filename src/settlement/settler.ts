@@ -206,6 +206,11 @@ export class Settler {
     return this.departures.idle();
   }
 
+  /** Closes what it has opened, after the end of its consumer. */
+  close(): Promise<void> {
+    return this.detour.close();
+  }
+
   /**
    * Called when the channel is lost. The broker delivers waiting messages, and those being handled, again.
    *

@@ -1,7 +1,7 @@
 import { ChannelClosedError, ConfigurationError, type Channel } from '../../lib/client/index.js';
 import type { BindingDefinition } from './bindings.js';
 import { ServerNames } from './server-names.js';
-import { topologyError } from './topology.errors.js';
+import { topologyError, type TopologyAim } from './topology.errors.js';
 import type { TopologyOptions } from './topology.js';
 
 /**
@@ -70,11 +70,11 @@ function bind(channel: Channel, binding: BindingDefinition, names: ServerNames):
     : channel.exchangeBind(destination, source, routingKey, options);
 }
 
-function describeBinding({ destination, destinationKind, source, routingKey }: BindingDefinition): string {
+export function describeBinding({ destination, destinationKind, source, routingKey }: BindingDefinition): string {
   return `binding of ${destinationKind} '${destination}' to exchange '${source}' with routing key '${routingKey}'`;
 }
 
-async function attempt<T>(entity: string, declaration: Promise<T>, aim: 'declare' | 'find' = 'declare'): Promise<T> {
+export async function attempt<T>(entity: string, declaration: Promise<T>, aim: TopologyAim = 'declare'): Promise<T> {
   try {
     return await declaration;
   } catch (error) {

@@ -10,6 +10,10 @@ export class ServerNames {
     this.names.set(queue, serverName);
   }
 
+  forget(queue: string): void {
+    this.names.delete(queue);
+  }
+
   /** Returns true if the broker has named the queue. */
   has(queue: string): boolean {
     return this.names.has(queue);

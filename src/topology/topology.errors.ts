@@ -2,15 +2,15 @@ import { nameErrors } from '../../lib/shown/index.js';
 import { AmqpError, NotFoundError, PreconditionFailedError } from '../../lib/client/index.js';
 
 /**
- * The broker refused to declare an entity of the topology, or, with `declare: 'verify'`, the entity does not exist.
- * `cause` is the broker's error. Nothing was deleted.
+ * The broker refused to declare or to delete an entity of the topology, or, with `declare: 'verify'`, the entity does not
+ * exist. `cause` is the broker's error.
  */
 export class TopologyError extends AmqpError {
   constructor(
     /** The entity, such as `queue 'billing'`. */
     readonly entity: string,
     cause: unknown,
-    aim: 'declare' | 'find' = 'declare',
+    aim: TopologyAim = 'declare',
     advice: string = adviceOn(cause, aim),
   ) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -50,8 +50,11 @@ export class TopologyMismatchError extends TopologyError {
   }
 }
 
+/** What could not be done with an entity. */
+export type TopologyAim = 'declare' | 'find' | 'delete';
+
 /** Creates the error for an entity that the broker refused. */
-export function topologyError(entity: string, cause: unknown, aim: 'declare' | 'find'): TopologyError {
+export function topologyError(entity: string, cause: unknown, aim: TopologyAim): TopologyError {
   const mismatch = cause instanceof PreconditionFailedError ? readMismatch(cause.replyText ?? '') : undefined;
   if (!mismatch) return new TopologyError(entity, cause, aim);
   const { argument, expected, actual } = mismatch;
@@ -81,8 +84,8 @@ function valueOf(text: string | undefined): string | undefined {
   return /^(?:the value )?'(.*?)'(?: of type '.*')?$/s.exec(text)?.[1] ?? text;
 }
 
-function adviceOn(cause: unknown, aim: 'declare' | 'find'): string {
-  if (!(cause instanceof NotFoundError)) return '';
+function adviceOn(cause: unknown, aim: TopologyAim): string {
+  if (!(cause instanceof NotFoundError) || aim === 'delete') return '';
   return aim === 'find'
     ? " The topology says declare: 'verify', so it is not created here: have it created, or say declare: 'assert'."
     : " Add what is missing to the module's topology.";

@@ -13,13 +13,12 @@ export function derivedBindings(
   queue: string,
   exchanges: readonly string[],
   keys: readonly string[],
-  { options }: Pick<NamedConnection, 'options'>,
+  { connections }: Pick<NamedConnection, 'connections'>,
   handlers: string,
 ): readonly BindingDefinition[] {
-  const direct = new Set(options.topology?.exchanges?.filter(({ type }) => type === 'direct').map(({ name }) => name));
   return exchanges.flatMap((exchange) =>
     keys.map((key) => {
-      if (direct.has(exchange) && hasWildcards(key)) {
+      if (connections.topology.exchange(exchange)?.type === 'direct' && hasWildcards(key)) {
         throw new InvalidConsumerError(
           `${handlers}: bind cannot bind queue '${queue}' by the pattern '${key}': '${exchange}' is a direct exchange, which knows ` +
             'no patterns. Name each key, or use a topic exchange.',

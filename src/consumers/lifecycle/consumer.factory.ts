@@ -28,7 +28,7 @@ export class ConsumerFactory {
     const { name, handlers, queue, options, connection, bindings } = plan;
     const position = this.positions.create(plan);
     const consume = consumeArguments(options, limitsOf(plan), position);
-    const topology = connection.options.topology ?? {};
+    const { topology, serverNames } = connection.connections;
     const open = async () => (await connection.connections.open()).consuming;
     const settler = this.settlers.create(connection, {
       name,
@@ -53,16 +53,11 @@ export class ConsumerFactory {
       connect: open,
       prepare: async () => {
         await settler.prepare();
-        if (bindings.length > 0) await connection.connections.bind(bindings);
+        if (bindings.length > 0 && topology.declare === 'assert')
+          await connection.connections.declareMore({ bindings });
       },
-      queueName: () => connection.connections.serverNames.resolve(queue),
-      restoreQueue: async () =>
-        restoreQueue(
-          await open(),
-          queue,
-          { ...topology, bindings: [...(topology.bindings ?? []), ...bindings] },
-          connection.connections.serverNames,
-        ),
+      queueName: () => serverNames.resolve(queue),
+      restoreQueue: async () => restoreQueue(await open(), queue, topology, serverNames),
       isFinal: (error) => error instanceof ConnectionClosedError,
       onCancelled: ({ consumerTag, message }) => {
         connection.events.cancels.next({

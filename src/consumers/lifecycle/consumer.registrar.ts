@@ -26,7 +26,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
       // All consumers are created before the first one starts.
       const starts = this.planner.plan(discovered).map((plan) => {
         const supervised = this.consumers.create(plan);
-        this.registry.add(supervised, plan.connection.name);
+        this.registry.adopt(supervised, plan.connection.name);
         return () => plan.connection.whenOpen(() => supervised.start());
       });
       const ends = await Promise.allSettled(starts.map((start) => start()));

@@ -3,7 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { defer, merge, type Observable } from 'rxjs';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import type { ConsumerCancelledEvent } from '../../connection/connection-events.js';
-import { ConfigurationError } from '../../../lib/client/index.js';
+import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
+import { checkAdded, type AddedConsumerOptions, type AddedHandler } from '../options/added-options.js';
+import { lastValue } from '../pipeline/nest-contexts.js';
+import { AmqpConsumerHandle } from './consumer-handle.js';
+import { ConsumerFactory } from './consumer.factory.js';
 import { UnknownConsumerError } from '../consumer.errors.js';
 import type { ConsumerStatus } from './consumer-status.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
@@ -61,7 +65,15 @@ export class AmqpConsumerRegistry {
    */
   readonly failures$: Observable<ConsumerFailure>;
 
-  constructor(connections: ConnectionRegistry, settlers: SettlerFactory) {
+  /** True once the application stops its consumers. */
+  private over = false;
+
+  /** @internal */
+  constructor(
+    private readonly connections: ConnectionRegistry,
+    settlers: SettlerFactory,
+    private readonly factory: ConsumerFactory,
+  ) {
     this.failures$ = settlers.failures$;
     this.cancels$ = defer(() => merge(...connections.all().map(({ events }) => events.cancels)));
   }
@@ -104,13 +116,71 @@ export class AmqpConsumerRegistry {
     await settleAll(this.known(selector).map((consumer) => consumer.resume()));
   }
 
+  /**
+   * Adds a consumer while the application runs, for example for a tenant. Resolves when the broker has registered it; with
+   * `startup: 'background'` at once. It is paused, listed, restored after losses and stopped with the application like any
+   * other consumer. Declare its queue with {@link AmqpTopology}.
+   *
+   * @example
+   * ```ts
+   * const consumer = await this.consumers.add(`orders.${tenant}`, (order: Order) => this.bill(tenant, order), { prefetch: 5 });
+   * await consumer.stop();
+   * ```
+   *
+   * @param handler gets the decoded payload and the context. Guards, pipes, interceptors and filters do not apply
+   * @throws ConsumerStartError if the queue cannot be consumed; ConfigurationError for wrong arguments; InvalidConsumerError
+   * for options that exclude each other; ConnectionClosedError if the application is shutting down. Nothing of the
+   * consumer is left then
+   */
+  async add<Payload = unknown>(
+    queue: string,
+    handler: AddedHandler<Payload>,
+    options: AddedConsumerOptions = {},
+  ): Promise<AmqpConsumerHandle> {
+    const { name, options: checked } = checkAdded(queue, handler, options);
+    this.refuseWhenOver();
+    const connection = this.connections.get(checked.connection, `AmqpConsumerRegistry.add('${queue}')`);
+    const consumer = this.factory.create({
+      kind: 'message',
+      name,
+      handlers: [name],
+      queue,
+      connection,
+      bindings: [],
+      options: checked,
+      handler: async (payload, context) => lastValue(await handler(payload as Payload, context)),
+    });
+    this.adopt(consumer, connection.name);
+    try {
+      await connection.whenOpen(() => consumer.start());
+      this.refuseWhenOver();
+    } catch (error) {
+      await this.remove(consumer);
+      throw error;
+    }
+    return new AmqpConsumerHandle(consumer, connection.name, () => this.remove(consumer));
+  }
+
   /** @internal */
-  add(consumer: SupervisedConsumer, connection: string): void {
+  adopt(consumer: SupervisedConsumer, connection: string): void {
     this.consumers.set(consumer, connection);
+  }
+
+  private async remove(consumer: SupervisedConsumer): Promise<void> {
+    try {
+      await consumer.retire();
+    } finally {
+      this.consumers.delete(consumer);
+    }
+  }
+
+  private refuseWhenOver(): void {
+    if (this.over) throw new ConnectionClosedError('The application is shutting down: no consumer can be added.');
   }
 
   /** @internal */
   async stop(): Promise<void> {
+    this.over = true;
     await settleAll([...this.consumers.keys()].map((consumer) => consumer.stop()));
   }
 

@@ -1,7 +1,7 @@
 import type { Connection } from '../../../lib/client/index.js';
 import { declareTopology } from '../../topology/declare-topology.js';
 import type { ServerNames } from '../../topology/server-names.js';
-import type { TopologyOptions } from '../../topology/topology.js';
+import type { KnownTopology } from '../../topology/known-topology.js';
 
 /**
  * Restores a queue that was deleted while it had a consumer. If the topology contains and asserts the queue, the queue
@@ -12,16 +12,15 @@ import type { TopologyOptions } from '../../topology/topology.js';
 export function restoreQueue(
   connection: Connection,
   queue: string,
-  { declare = 'assert', queues = [], bindings = [] }: TopologyOptions,
+  topology: KnownTopology,
   names: ServerNames,
 ): Promise<void> {
   return connection.withScratchChannel(async (channel) => {
-    const definition = declare === 'assert' ? queues.find(({ name }) => name === queue) : undefined;
+    const asserts = topology.declare === 'assert';
+    const definition = asserts ? topology.queue(queue) : undefined;
     if (!definition) await channel.queueDeclare(queue, { passive: true });
-    if (declare !== 'assert') return;
-    const own = bindings.filter(
-      ({ destination, destinationKind }) => destinationKind === 'queue' && destination === queue,
-    );
-    await declareTopology(channel, { queues: definition ? [definition] : [], bindings: own }, names);
+    if (!asserts) return;
+    const bindings = topology.bindingsOf(queue);
+    await declareTopology(channel, { queues: definition ? [definition] : [], bindings }, names);
   });
 }

@@ -210,6 +210,12 @@ export class SupervisedConsumer implements Surveyed {
     return (this.stopping ??= this.stopOnce());
   }
 
+  /** Stops and closes everything that the consumer has opened, while the application goes on. */
+  async retire(): Promise<void> {
+    await this.stop();
+    await this.sink.settler.close();
+  }
+
   private async stopOnce(): Promise<void> {
     this.wanted = 'stopped';
     this.ended.abort();

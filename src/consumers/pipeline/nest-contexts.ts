@@ -88,6 +88,6 @@ function onlyWhereThereAre(consumer: InterceptorsConsumer): InterceptorsConsumer
 }
 
 /** Nest takes the last value of an Observable and fails if there is none. */
-function lastValue(result: unknown): unknown {
+export function lastValue(result: unknown): unknown {
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }

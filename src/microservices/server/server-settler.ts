@@ -3,6 +3,7 @@ import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
 import { RetryPolicy, type RetryPlace } from '../../settlement/retry/retry-policy.js';
 import { Settler, type SettledConsumer } from '../../settlement/settler.js';
+import { KnownTopology } from '../../topology/known-topology.js';
 import type { ConnectionSource } from '../connection-source.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
 import { isExclusive } from '../options/transport-topology.js';
@@ -31,7 +32,8 @@ export function serverSettler(
     queueArguments: options.queueOptions?.arguments,
     ...calls,
   };
-  const detour = new BrokerDetour({ connections: source, options: { topology: source.topology } }, consumer, policy);
+  const topology = new KnownTopology(source.topology);
+  const detour = new BrokerDetour({ connections: source, topology }, consumer, policy);
   return new Settler(consumer, policy, detour, report, clock);
 }
 

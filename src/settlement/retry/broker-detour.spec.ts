@@ -1,3 +1,4 @@
+import { KnownTopology } from '../../topology/known-topology.js';
 import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { EncodingError, MessageReturnedError, PublishNackedError, type Delivery } from '../../../lib/client/index.js';
@@ -46,7 +47,7 @@ describe('BrokerDetour', () => {
       work(scratch).finally(() => void scratch.close());
     const connections = { consuming: { withScratchChannel, serverProperties: {} }, publishing: {} };
     const open = async () => connections;
-    const named = { connections: { open, channel: () => publisher }, options: { topology: { declare } } };
+    const named = { connections: { open, channel: () => publisher }, topology: new KnownTopology({ declare }) };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 3, backoff: () => [100] }, 'broker');
     return new BrokerDetour(
       named as unknown as DetourConnection,

@@ -1,6 +1,6 @@
 import { MessageReturnedError, type CopyOf, type Delivery, type FieldTable } from '../../../lib/client/index.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
-import type { AmqpModuleOptions } from '../../registry/amqp-module.options.js';
+import type { KnownTopology } from '../../topology/known-topology.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { deliveryLimitOf } from '../delivery-limit.js';
 import type { BrokerFacts, Detour } from '../detour.js';
@@ -28,7 +28,8 @@ const CONFIRM_TIMEOUT = 300_000;
 /** The part of a named connection that a detour uses. */
 export interface DetourConnection {
   readonly connections: Pick<AmqpConnections, 'open' | 'channel'>;
-  readonly options: Pick<AmqpModuleOptions, 'topology'>;
+  /** What the application declares. */
+  readonly topology: Pick<KnownTopology, 'declare' | 'options'>;
 }
 
 /** The consumer of the messages. */
@@ -92,8 +93,12 @@ export class BrokerDetour implements Detour {
     await this.forward(delivery, histories, { kind: 'park', queue, needed: { levels: [], parked: true } });
   }
 
+  async close(): Promise<void> {
+    await this.channel.close();
+  }
+
   private get mayDeclare(): boolean {
-    return (this.named.options.topology?.declare ?? 'assert') === 'assert';
+    return this.named.topology.declare === 'assert';
   }
 
   /** Returns the delay if the policy has it, else the next longer available one. @throws CannotRetryError */
@@ -145,6 +150,6 @@ export class BrokerDetour implements Detour {
   private async provide(needed: Target['needed']): Promise<void> {
     const { consuming } = await this.named.connections.open();
     const { name, queue } = this.consumer;
-    await provideQueues(consuming, this.named.options.topology ?? {}, { consumer: name, queue, ...needed });
+    await provideQueues(consuming, this.named.topology.options, { consumer: name, queue, ...needed });
   }
 }

@@ -1,0 +1,165 @@
+import { Injectable } from '@nestjs/common';
+import { ConfigurationError, type Channel } from '../../lib/client/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { showAs } from '../../lib/shown/index.js';
+import { refuseUnknown } from '../common/known-options.js';
+import { checkValues, TEXT, type ValueCheck } from '../common/option-values.js';
+import type { BindingDefinition } from '../topology/bindings.js';
+import { checkEntries, checkTopology } from '../topology/check-topology.js';
+import { deleteBinding, deleteExchange, deleteQueue } from '../topology/delete-topology.js';
+import type { TopologyOptions } from '../topology/topology.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import type { NamedConnection } from './named-connection.js';
+
+/** The connection that declares or deletes. */
+export interface TopologyTarget {
+  /** Name of the connection. Default: the connection without a name. */
+  readonly connection?: string;
+}
+
+/** Names of queues and exchanges to delete. */
+export interface TopologyNames {
+  /** Default: none. */
+  readonly queues?: readonly string[];
+  /** They are deleted after the queues. Default: none. */
+  readonly exchanges?: readonly string[];
+}
+
+/** What is declared while the application runs. */
+export type TopologyAdditions = Omit<TopologyOptions, 'declare'>;
+
+const TARGET = namesOf({ connection: 0 } satisfies Record<keyof TopologyTarget, 0>);
+const ADDITIONS = namesOf({ exchanges: 0, queues: 0, bindings: 0 } satisfies Record<keyof TopologyAdditions, 0>);
+const NAMES = namesOf({ queues: 0, exchanges: 0 } satisfies Record<keyof TopologyNames, 0>);
+
+const LIST_OF_NAMES: ValueCheck = {
+  fits: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== ''),
+  expected: 'an array of names',
+};
+
+/**
+ * Declares and deletes exchanges, queues and bindings while the application runs, for example for tenants that come and go.
+ * Inject it into any provider.
+ *
+ * What it declares is on record, like the module's `topology`: it is declared again after a reconnect, and a queue that is
+ * deleted while it is consumed is restored. What it deletes leaves the record. After a loss of the whole topology, the
+ * consuming connection declares it again; the publishing connection does not.
+ *
+ * @example
+ * ```ts
+ * constructor(private readonly topology: AmqpTopology, private readonly consumers: AmqpConsumerRegistry) {}
+ *
+ * async addTenant(id: string): Promise<void> {
+ *   const queue = `orders.${id}`;
+ *   await this.topology.declare({ queues: [quorumQueue(queue)], bindings: [bindQueue(queue, 'orders', `${id}.#`)] });
+ *   await this.consumers.add(queue, (order: Order) => this.bill(id, order));
+ * }
+ * ```
+ *
+ * Every method waits until the connections are open, and rejects with `ConfigurationError` for wrong arguments or if the
+ * module says `declare: 'verify'` or `'none'`.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class AmqpTopology {
+  /** @internal */
+  constructor(private readonly registry: ConnectionRegistry) {}
+
+  /**
+   * Declares exchanges, then queues, then bindings. What exists with the same arguments stays as it is.
+   *
+   * @throws TopologyError, TopologyMismatchError: what was declared before the error stays
+   */
+  async declare(topology: TopologyAdditions, target: TopologyTarget = {}): Promise<void> {
+    checkTopology('AmqpTopology.declare()', topology, ADDITIONS);
+    await this.find('declare', target).connections.declareMore(topology);
+  }
+
+  /** Declares bindings, made by `bindQueue` and `bindExchange`. @throws TopologyError */
+  async bind(bindings: BindingDefinition | readonly BindingDefinition[], target: TopologyTarget = {}): Promise<void> {
+    const all = listOf('bind', bindings);
+    await this.find('bind', target).connections.declareMore({ bindings: all });
+  }
+
+  /** Removes bindings. A binding that does not exist is no error. @throws TopologyError */
+  async unbind(bindings: BindingDefinition | readonly BindingDefinition[], target: TopologyTarget = {}): Promise<void> {
+    const all = listOf('unbind', bindings);
+    const named = this.find('unbind', target);
+    const { topology, serverNames } = named.connections;
+    const remove = (channel: Channel) => Promise.all(all.map((one) => deleteBinding(channel, one, serverNames)));
+    const restore = { bindings: all.filter((binding) => topology.hasBinding(binding)) };
+    for (const binding of all) topology.removeBinding(binding);
+    await this.carryOut(named, remove, true).catch((error: unknown) => {
+      topology.add(restore);
+      throw error;
+    });
+  }
+
+  /**
+   * Deletes queues with their messages and bindings, and exchanges. What does not exist is no error. The queues of retried and
+   * parked messages, `<queue>.retry.<ms>` and `<queue>.parked`, are deleted only if they are named, too. Stop the consumers
+   * of a queue first: a consumer of a deleted queue waits until somebody declares the queue again.
+   *
+   * @throws TopologyError
+   */
+  async delete(names: TopologyNames, target: TopologyTarget = {}): Promise<void> {
+    refuseUnknown('AmqpTopology.delete()', names, NAMES);
+    checkValues('AmqpTopology.delete()', names, { queues: LIST_OF_NAMES, exchanges: LIST_OF_NAMES });
+    const named = this.find('delete', target);
+    const { topology, serverNames } = named.connections;
+    for (const queue of names.queues ?? []) {
+      const given = topology.isGiven(topology.queue(queue));
+      // Before it is deleted: its consumer would declare it again.
+      const removed = topology.removeQueue(queue);
+      await this.carryOut(named, (channel) => deleteQueue(channel, queue, serverNames), given).catch(
+        (error: unknown) => {
+          topology.add(removed);
+          throw error;
+        },
+      );
+      serverNames.forget(queue);
+    }
+    for (const exchange of names.exchanges ?? []) {
+      const given = topology.isGiven(topology.exchange(exchange));
+      await this.carryOut(named, (channel) => deleteExchange(channel, exchange), given);
+      topology.removeExchange(exchange);
+    }
+  }
+
+  /** @throws ConfigurationError */
+  private find(method: string, target: TopologyTarget): NamedConnection {
+    const place = `AmqpTopology.${method}()`;
+    refuseUnknown(place, target, TARGET);
+    checkValues(place, target, { connection: TEXT });
+    const named = this.registry.get(target.connection, place);
+    const { declare } = named.connections.topology;
+    if (declare === 'assert') return named;
+    throw new ConfigurationError(
+      `${place}: the topology of connection '${named.name}' says declare: '${declare}', so nothing is declared or deleted`,
+    );
+  }
+
+  /** @param onBoth true if the record of the publishing connection may have the entity, too */
+  private async carryOut(
+    named: NamedConnection,
+    work: (channel: Channel) => Promise<unknown>,
+    onBoth: boolean,
+  ): Promise<void> {
+    const { consuming, publishing } = await named.connections.open();
+    await consuming.withScratchChannel(work);
+    if (onBoth) await publishing.withScratchChannel(work);
+  }
+}
+
+/** @throws ConfigurationError */
+function listOf(
+  method: string,
+  bindings: BindingDefinition | readonly BindingDefinition[],
+): readonly BindingDefinition[] {
+  const all = Array.isArray(bindings) ? (bindings as readonly BindingDefinition[]) : [bindings as BindingDefinition];
+  checkEntries(`AmqpTopology.${method}(): bindings`, 'bindings', all);
+  return all;
+}
+
+showAs(AmqpTopology, () => ({}));

@@ -1,0 +1,38 @@
+import { ConfigurationError } from '../../lib/client/index.js';
+import { refuseUnknown } from '../common/known-options.js';
+import { describeValue } from '../common/described-value.js';
+import type { TopologyOptions } from './topology.js';
+
+/** A property that every entry has, and the call that makes one. */
+const ENTRIES = {
+  exchanges: { key: 'type', builder: "topicExchange('orders')" },
+  queues: { key: 'name', builder: "quorumQueue('billing')" },
+  bindings: { key: 'destination', builder: "bindQueue('billing', 'orders', 'order.*')" },
+} as const;
+
+/**
+ * Checks that every entry of a topology was made by a builder, since untyped callers may pass anything.
+ *
+ * @param place the owner of the topology, for the error: `AmqpModule.forRoot(): topology`
+ * @param known names of its options
+ * @throws ConfigurationError
+ */
+export function checkTopology(place: string, topology: TopologyOptions, known: readonly string[]): void {
+  refuseUnknown(place, topology, known);
+  for (const name of ['exchanges', 'queues', 'bindings'] as const) {
+    const given: unknown = topology[name];
+    if (given !== undefined) checkEntries(`${place}: ${name}`, name, given);
+  }
+}
+
+/** @throws ConfigurationError */
+export function checkEntries(place: string, kind: keyof typeof ENTRIES, given: unknown): void {
+  if (!Array.isArray(given)) throw new ConfigurationError(`${place} must be an array; it is ${describeValue(given)}`);
+  const { key, builder } = ENTRIES[kind];
+  const wrong = given.findIndex((entry) => typeof (Object(entry) as Record<string, unknown>)[key] !== 'string');
+  if (wrong < 0) return;
+  throw new ConfigurationError(
+    `${place}[${wrong}] must be made by a builder such as ${builder}; it is ${describeValue(given[wrong])}` +
+      (given[wrong] === Object(given[wrong]) ? ` without ${key}` : ''),
+  );
+}
