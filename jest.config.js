@@ -27,6 +27,7 @@ const shared = {
     '^nest-amqp/broker$': '<rootDir>/lib/broker/index.ts',
     '^nest-amqp/testing$': '<rootDir>/src/testing/index.ts',
     '^nest-amqp/opentelemetry$': '<rootDir>/src/opentelemetry/index.ts',
+    '^nest-amqp/board$': '<rootDir>/src/board/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',

@@ -4,7 +4,7 @@
  * file per module, and an import of the client took twice the time. Packages of others stay imports. Which of the two formats
  * a program gets: docs/decisions/023-two-formats-one-copy.md.
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'rolldown';
 import { entries } from './entries.mjs';
 
@@ -14,10 +14,24 @@ const inputs = Object.fromEntries(
   Object.entries(entries).map(([entry, module]) => [entry, `${COMPILED}/${module}.js`]),
 );
 
+const PAGE = 'src/board/page';
+
+/** Puts the files of the board's page into the bundle, in place of the module that reads them. */
+const boardPage = {
+  name: 'board-page',
+  load(id) {
+    if (!id.endsWith('/board/page/files.js')) return undefined;
+    const names = readdirSync(PAGE).filter((name) => !name.endsWith('.ts'));
+    const files = Object.fromEntries(names.map((name) => [name, readFileSync(`${PAGE}/${name}`, 'utf8')]));
+    return `export const files = ${JSON.stringify(files)};`;
+  },
+};
+
 async function bundle(format, extension, input) {
   await build({
     input,
     platform: 'node',
+    plugins: [boardPage],
     // Packages of others are external; our own modules are named by path.
     external: /^[^./]/,
     output: {

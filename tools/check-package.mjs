@@ -1,7 +1,7 @@
 /**
  * Proves that the package works when published: packs it, checks the tarball with publint and arethetypeswrong, installs it in
  * an empty folder next to Nest 12, imports and requires every entry point, and runs the programs of `test/package` there:
- * publish, consume, request and reply. Needs a broker at AMQP_URL.
+ * publish, consume, request and reply, and the page of the board. Needs a broker at AMQP_URL.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -105,6 +105,8 @@ try {
   runProgram('transport', 'a request answered by the microservice transport, without amqplib');
   install('@nestjs/testing@12');
   runProgram('testing', 'a message parked after an hour of virtual time, in a test of @nestjs/testing');
+  install('@nestjs/platform-express@12');
+  runProgram('board', 'the page of the board');
   await minified();
 
   const eleven = join(folder, 'eleven');

@@ -9,6 +9,7 @@ export const entries = {
   microservices: 'src/microservices/index',
   testing: 'src/testing/index',
   opentelemetry: 'src/opentelemetry/index',
+  board: 'src/board/index',
 };
 
 /** Returns the specifier with which an application imports an entry. */

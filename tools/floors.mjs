@@ -5,7 +5,7 @@
  */
 export const staircases = {
   src: [
-    ['testing', 'microservices', 'opentelemetry'],
+    ['testing', 'microservices', 'opentelemetry', 'board'],
     ['module'],
     ['health'],
     ['consumers'],

@@ -251,8 +251,13 @@ export class AmqpConnections {
       });
   }
 
+  /** Returns the name that the broker shows for a connection. */
+  connectionName(purpose: string): string {
+    return `${this.label} (${purpose})`;
+  }
+
   private optionsFor(purpose: string) {
-    const connectionName = `${this.label} (${purpose})`;
+    const connectionName = this.connectionName(purpose);
     const fields = { connection: this.name, purpose };
     // The client reports losses, failed attempts and blocks.
     const logger = {

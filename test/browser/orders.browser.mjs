@@ -4,34 +4,18 @@
  * broker, unless AMQP_URL names another.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { chromium } from 'playwright-core';
+import { Checks, DEADLINE, launch } from './chromium.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-if (!existsSync(executablePath)) {
-  throw new Error(`no browser at ${executablePath}: run "apt-get install -y chromium", or set CHROMIUM to yours`);
-}
-
-const DEADLINE = 15_000;
 const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-browser-'));
 const screenshot = process.env.SCREENSHOT ?? join(folder, 'orders.png');
-const results = [];
+const checks = new Checks();
+const { check } = checks;
 let app;
 let browser;
-
-async function check(what, run) {
-  try {
-    await run();
-    results.push(true);
-    console.log(`ok: ${what}`);
-  } catch (error) {
-    results.push(false);
-    console.error(`failed: ${what}\n  ${error.message}`);
-  }
-}
 
 /** Starts the sample as a user does and resolves with the URL that it prints. */
 function startApp() {
@@ -53,18 +37,7 @@ function startApp() {
 
 try {
   const url = await startApp();
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  browser = await launch();
   const page = await browser.newPage();
   page.setDefaultTimeout(DEADLINE);
   const foreign = [];
@@ -200,6 +173,4 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const failed = results.filter((ok) => !ok).length;
-console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+checks.end();

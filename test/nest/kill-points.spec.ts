@@ -109,6 +109,26 @@ describe('a process that is killed', () => {
     while (found.size < ids.length) found.add(await inbox.next());
     expect([...found].toSorted()).toEqual(ids);
   });
+
+  it.each([
+    ['deliver', 'at-once'],
+    ['deliver', 'sent'],
+    ['settle', 'at-once'],
+    ['settle', 'sent'],
+  ])('in a look at parked messages, at %s, %s: every message is parked, once', async (event, delay) => {
+    const queue = newQueue();
+    await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
+    await declareParked(queue);
+    const ids = Array.from({ length: 200 }, (_, n) => `m${String(n).padStart(3, '0')}`);
+    await Promise.all(ids.map((messageId) => nest.channel.publish('', `${queue}.parked`, '1', { messageId })));
+    await killed(queue, 'look', event, delay);
+    const inbox = new Inbox<string>();
+    await nest.channel.basicConsume(`${queue}.parked`, ({ properties }) => inbox.add(properties.messageId!), {
+      noAck: true,
+    });
+    expect((await inbox.take(ids.length)).toSorted()).toEqual(ids);
+    expect(await nest.ready(`${queue}.parked`)).toBe(0);
+  });
 });
 
 describe('a broker that restarts', () => {

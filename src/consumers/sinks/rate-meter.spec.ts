@@ -40,6 +40,19 @@ describe('RateMeter', () => {
     expect([rate.total, rate.perSecond]).toEqual([110, 0]);
   });
 
+  it('counts the events of its window and of the second at hand', () => {
+    now = 0;
+    const rate = new RateMeter({ now: () => now }, 60);
+    add(rate, 3);
+    now = 59_000;
+    add(rate, 2);
+    expect(rate.recent).toBe(5);
+    now = 61_000;
+    expect(rate.recent).toBe(2);
+    now = 1_000_000;
+    expect([rate.recent, rate.total]).toEqual([0, 5]);
+  });
+
   it('forgets all after a long silence', () => {
     const rate = meter();
     add(rate, 10);

@@ -1,16 +1,21 @@
 import type { Clock } from '../../../lib/environment/index.js';
 
-/** Seconds over which a rate is averaged. */
+/** Seconds over which a rate is averaged, unless another number is given. */
 const WINDOW = 10;
 
-/** Counts events. The rate is the average of the last ten full seconds. */
+/** Counts events. The rate is the average of the last full seconds of its window. */
 export class RateMeter {
-  private readonly buckets = new Array<number>(WINDOW + 1).fill(0);
+  private readonly buckets: number[];
   private second: number;
   private readonly begin: number;
   private sum = 0;
 
-  constructor(private readonly clock: Pick<Clock, 'now'>) {
+  /** @param window seconds */
+  constructor(
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly window = WINDOW,
+  ) {
+    this.buckets = new Array<number>(window + 1).fill(0);
     this.begin = this.second = this.current();
   }
 
@@ -19,9 +24,15 @@ export class RateMeter {
     return this.sum;
   }
 
+  /** The number of events in the window and in the present second. */
+  get recent(): number {
+    this.advance();
+    return this.buckets.reduce((sum, bucket) => sum + bucket, 0);
+  }
+
   get perSecond(): number {
     this.advance();
-    const seconds = Math.min(WINDOW, this.second - this.begin);
+    const seconds = Math.min(this.window, this.second - this.begin);
     if (seconds === 0) return 0;
     const { length } = this.buckets;
     let recent = 0;

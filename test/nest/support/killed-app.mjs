@@ -4,7 +4,7 @@
  *
  *     node killed-app.mjs <folder of the compiled library> <the broker's URL> <queue> <task> <event> <delay>
  *
- * The process dies at the first `event` (publish, confirm, settle) of its client, or before it declares the delay or parked
+ * The process dies at the first `event` (publish, confirm, deliver, settle) of its client, or before it declares the delay or parked
  * queue (declare): at once, before the bytes of the event have left the process, or one turn later, after they have.
  */
 import 'reflect-metadata';
@@ -38,7 +38,7 @@ class Billing {
   }
 }
 Injectable()(Billing);
-if (task !== 'redrive') {
+if (task === 'retry' || task === 'park') {
   const retry = { attempts: task === 'retry' ? 2 : 1, backoff: fixed(50) };
   const method = Object.getOwnPropertyDescriptor(Billing.prototype, 'onOrder');
   AmqpConsumer(queue, { retry })(Billing.prototype, 'onOrder', method);
@@ -50,4 +50,6 @@ Module({ imports: [AmqpModule.forRoot({ url, topology: { queues: [quorumQueue(qu
 );
 
 const app = await NestFactory.createApplicationContext(RootModule, { logger: false });
-if (task === 'redrive') await app.get(ParkingLot, { strict: false }).redrive(queue);
+const lot = app.get(ParkingLot, { strict: false });
+if (task === 'redrive') await lot.redrive(queue);
+if (task === 'look') await lot.list(queue, { limit: 1_000 });

@@ -13,6 +13,7 @@ import {
   Payload,
   type PublishReceipt,
 } from 'nest-amqp';
+import { AmqpBoardModule } from 'nest-amqp/board';
 import { EmbeddedBroker } from 'nest-amqp/broker';
 import { connect, NotFoundError, type Connection } from 'nest-amqp/client';
 import * as core from 'nest-amqp/client';
@@ -43,7 +44,10 @@ export class Orders {
 }
 
 @Module({
-  imports: [AmqpModule.forRoot({ url: 'amqp://localhost', topology: { queues: [classicQueue('orders')] } })],
+  imports: [
+    AmqpModule.forRoot({ url: 'amqp://localhost', topology: { queues: [classicQueue('orders')] } }),
+    AmqpBoardModule.forRoot({ guards: [], user: () => 'alice' }),
+  ],
   providers: [Orders],
 })
 export class AppModule {}

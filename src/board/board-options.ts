@@ -1,0 +1,71 @@
+import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
+import { ConfigurationError } from '../../lib/client/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { describeValue } from '../common/described-value.js';
+import { refuseUnknown } from '../common/known-options.js';
+import { checkValues, FLAG, FUNCTION, TEXT } from '../common/option-values.js';
+import { UnguardedBoardError } from './board.errors.js';
+
+/**
+ * Options of {@link AmqpBoardModule.forRoot}.
+ *
+ * @publicApi
+ */
+export interface AmqpBoardOptions {
+  /** Path of the page, below the application's global prefix. Default `'/amqp'`. */
+  readonly path?: string;
+  /** Guards of all requests of the board, as for `@UseGuards()`. Required in production. */
+  readonly guards?: readonly (Type<CanActivate> | CanActivate)[];
+  /**
+   * True if a global guard or a proxy protects the path, so that the board may start in production without guards.
+   * Default false.
+   */
+  readonly guardedElsewhere?: boolean;
+  /** Modules that export what the guards inject. */
+  readonly imports?: ModuleMetadata['imports'];
+  /**
+   * Returns the name of the user who sent a request, for the log line of each change. Takes the request of Express or
+   * Fastify. If it throws, the change is refused. Default: the address of the client.
+   *
+   * @example
+   * ```ts
+   * user: (request) => (request as { user: { name: string } }).user.name
+   * ```
+   */
+  readonly user?: (request: unknown) => string | Promise<string>;
+}
+
+const KNOWN = namesOf({ path: 0, guards: 0, guardedElsewhere: 0, imports: 0, user: 0 } satisfies Record<
+  keyof AmqpBoardOptions,
+  0
+>);
+const WHERE = 'AmqpBoardModule.forRoot()';
+const DEFAULT_PATH = '/amqp';
+
+/** The options, with defaults. */
+export interface CheckedBoardOptions extends AmqpBoardOptions {
+  /** Without a slash at either end. */
+  readonly path: string;
+  readonly guards: readonly (Type<CanActivate> | CanActivate)[];
+}
+
+/** @throws ConfigurationError, UnguardedBoardError */
+export function checkedBoardOptions(options: AmqpBoardOptions, environment: string | undefined): CheckedBoardOptions {
+  refuseUnknown(WHERE, options, KNOWN);
+  checkValues(WHERE, options, { path: TEXT, guardedElsewhere: FLAG, user: FUNCTION });
+  const { path: given = DEFAULT_PATH, guards = [], guardedElsewhere = false } = options;
+  const path = given.replaceAll(/^\/+|\/+$/g, '');
+  if (!/^[\w.~-]+(\/[\w.~-]+)*$/.test(path)) {
+    throw new ConfigurationError(`${WHERE}: path must be a path such as '/amqp'; it is ${describeValue(given)}`);
+  }
+  if (!Array.isArray(guards) || !guards.every(isGuard)) {
+    throw new ConfigurationError(`${WHERE}: guards must be an array of guards, as for @UseGuards()`);
+  }
+  if (environment === 'production' && guards.length === 0 && !guardedElsewhere) throw new UnguardedBoardError(given);
+  return { ...options, path, guards };
+}
+
+/** An undefined guard is a circular import; Nest would skip it without a word. */
+function isGuard(guard: unknown): boolean {
+  return typeof guard === 'function' || typeof (Object(guard) as Partial<CanActivate>).canActivate === 'function';
+}

@@ -1,0 +1,71 @@
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { systemClock } from '../../lib/environment/index.js';
+import type { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
+import type { ConnectionRegistry } from '../registry/connection-registry.js';
+import type { ParkingLot } from '../settlement/parking/parking-lot.js';
+import { Changes } from './changes/changes.js';
+import { RecentFailures } from './live/recent-failures.js';
+import { Reconnects } from './live/reconnects.js';
+import { Snapshots } from './live/snapshots.js';
+import { Viewers } from './live/viewers.js';
+import { ParkedQueues } from './parked/parked-queues.js';
+import { Redrives } from './parked/redrives.js';
+import { Turns } from './parked/turns.js';
+
+/** The parts of one board, made and ended with the application. See decision 26. */
+export class Board implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly viewers: Viewers;
+  readonly parked: ParkedQueues;
+  readonly changes: Changes;
+  private readonly failures = new RecentFailures(systemClock);
+  private readonly reconnects = new Reconnects();
+  private readonly snapshots: Snapshots;
+  private readonly redrives: Redrives;
+  private subscription: Subscription | undefined;
+
+  constructor(
+    private readonly connections: ConnectionRegistry,
+    private readonly consumers: AmqpConsumerRegistry,
+    lot: ParkingLot,
+  ) {
+    const { failures, reconnects } = this;
+    const clock = systemClock;
+    const turns = new Turns();
+    const redrives = new Redrives(clock, lot, consumers, turns);
+    this.redrives = redrives;
+    this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns);
+    this.changes = new Changes(consumers, lot, this.parked, redrives, turns);
+    const snapshots = new Snapshots({
+      clock,
+      connections,
+      consumers,
+      failures,
+      reconnects,
+      redrives: () => redrives.list(),
+    });
+    this.snapshots = snapshots;
+    this.viewers = new Viewers(clock, {
+      begin: () => snapshots.begin(),
+      end: () => snapshots.end(),
+      snapshot: () => snapshots.take(),
+      failuresAfter: (number) => failures.after(number),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.reconnects.watch(this.connections.all());
+    this.subscription = this.consumers.failures$.subscribe((failure) => {
+      this.failures.add(failure);
+      if (failure.decision === 'park') this.snapshots.parked(failure.queue);
+    });
+  }
+
+  /** Nest closes the HTTP server after this hook, and waits for its open responses. */
+  onModuleDestroy(): void {
+    this.viewers.end();
+    this.redrives.end();
+    this.subscription?.unsubscribe();
+    this.reconnects.end();
+  }
+}

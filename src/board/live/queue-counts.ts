@@ -1,0 +1,140 @@
+import { ChannelClosedError, ChannelError, NotFoundError, type Channel } from '../../../lib/client/index.js';
+import type { Clock } from '../../../lib/environment/index.js';
+import { describeError } from '../../common/log-text.js';
+import { parkedQueueName } from '../../settlement/retry/settlement-queue-names.js';
+import type { NamedConnection } from '../../registry/named-connection.js';
+
+/** Ms between two rounds. */
+const EVERY = 5_000;
+/** Ms until a queue that does not exist is asked for again: RabbitMQ logs an error each time. */
+const ASK_AGAIN = 60_000;
+
+/** What a passive declare tells about a queue. */
+export interface QueueCount {
+  readonly ready: number;
+  readonly consumers: number;
+}
+
+/** A queue of the application, on one connection. */
+export interface KnownQueue {
+  readonly connection: string;
+  /** As the application names it; the broker may have another name for it. */
+  readonly name: string;
+  /** False for a queue that is deleted with its connection, whose failed messages are not parked. */
+  readonly parks: boolean;
+}
+
+/** A queue that the broker did not count. */
+interface Refusal {
+  readonly error: unknown;
+  /** When it is asked for again. */
+  readonly until: number;
+}
+
+/**
+ * Counts the messages of queues and of their parked queues by passive declares on scratch channels
+ * (https://www.rabbitmq.com/docs/queues#checking), from `begin()` to `end()`.
+ */
+export class QueueCounts {
+  private readonly counts = new Map<string, QueueCount>();
+  private readonly refused = new Map<string, Refusal>();
+  private cancel: (() => void) | undefined;
+  private running = false;
+  /** Number of starts and ends; a round of an earlier start ends. */
+  private turn = 0;
+
+  /** @param queues called at each round */
+  constructor(
+    private readonly clock: Pick<Clock, 'now' | 'after'>,
+    private readonly connections: () => readonly NamedConnection[],
+    private readonly queues: () => readonly KnownQueue[],
+  ) {}
+
+  begin(): void {
+    if (this.running) return;
+    this.running = true;
+    void this.round(++this.turn);
+  }
+
+  end(): void {
+    this.running = false;
+    this.turn++;
+    this.cancel?.();
+    this.cancel = undefined;
+    this.counts.clear();
+    this.refused.clear();
+  }
+
+  of({ connection, name }: KnownQueue): QueueCount | undefined {
+    return this.counts.get(keyOf(connection, name));
+  }
+
+  /** Returns why the broker did not count the queue; undefined if it did, or was not asked yet. */
+  problem({ connection, name }: KnownQueue): string | undefined {
+    const refusal = this.refused.get(keyOf(connection, name));
+    return refusal && describeError(refusal.error);
+  }
+
+  /** Returns the number of parked messages; undefined while it is unknown, and 0 if none was ever parked. */
+  parked({ connection, name }: KnownQueue): number | undefined {
+    const key = keyOf(connection, parkedQueueName(name));
+    return this.refused.get(key)?.error instanceof NotFoundError ? 0 : this.counts.get(key)?.ready;
+  }
+
+  /** Asks for the parked queue in the next round, although it did not exist. */
+  expectParked(queue: string): void {
+    for (const key of this.refused.keys()) if (key.endsWith(`\n${parkedQueueName(queue)}`)) this.refused.delete(key);
+  }
+
+  private async round(turn: number): Promise<void> {
+    const known = this.queues();
+    await Promise.all(this.connections().map((connection) => this.ask(connection, known, turn)));
+    if (turn !== this.turn) return;
+    this.cancel = this.clock.after(EVERY, () => void this.round(turn), { keepAlive: false });
+  }
+
+  private async ask({ name: of, connections }: NamedConnection, known: readonly KnownQueue[], turn: number) {
+    if (!connections.isOpen) return;
+    const names = known
+      .filter(({ connection }) => connection === of)
+      .flatMap(({ name, parks }) => (parks ? [name, parkedQueueName(name)] : [name]));
+    const due = [...new Set(names)].filter((name) => this.isDue(keyOf(of, name)));
+    try {
+      const { consuming } = await connections.open();
+      while (due.length > 0 && turn === this.turn && consuming.state === 'open') {
+        await consuming.withScratchChannel(async (channel) => {
+          // A queue that is refused ends the channel.
+          let counted = true;
+          while (due.length > 0 && counted && turn === this.turn) {
+            const name = due.shift()!;
+            counted = await this.count(channel, keyOf(of, name), connections.serverNames.resolve(name));
+          }
+        });
+      }
+    } catch {
+      // The connection was lost or is being closed, which the page shows; the next round asks again.
+    }
+  }
+
+  /** Returns false if the broker refused, which ends the channel. */
+  private async count(channel: Channel, key: string, queue: string): Promise<boolean> {
+    try {
+      const { messageCount: ready, consumerCount: consumers } = await channel.queueDeclare(queue, { passive: true });
+      this.refused.delete(key);
+      this.counts.set(key, { ready, consumers });
+      return true;
+    } catch (error) {
+      this.counts.delete(key);
+      const isRefusal = error instanceof ChannelError && !(error instanceof ChannelClosedError);
+      if (isRefusal) this.refused.set(key, { error, until: this.clock.now() + ASK_AGAIN });
+      return false;
+    }
+  }
+
+  private isDue(key: string): boolean {
+    const { until } = this.refused.get(key) ?? {};
+    return until === undefined || until <= this.clock.now();
+  }
+}
+
+const keyOf = (connection: string, queue: string): string => `${connection}\n${queue}`;

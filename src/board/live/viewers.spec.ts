@@ -1,0 +1,89 @@
+import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { BoardRequestError } from '../board.errors.js';
+import { Viewers } from './viewers.js';
+
+/** A response whose client reads or not. */
+class FakeResponse extends EventEmitter {
+  readonly written: string[] = [];
+  writableNeedDrain = false;
+  readonly writeHead = (): this => this;
+  readonly write = (text: string): boolean => this.written.push(text) > 0;
+  readonly end = (): boolean => this.emit('close');
+}
+
+describe('Viewers', () => {
+  let log: string[];
+  let timers: (() => void)[];
+  let viewers: Viewers;
+  const join = (): FakeResponse => {
+    const response = new FakeResponse();
+    viewers.add(response as unknown as ServerResponse);
+    return response;
+  };
+  const second = (): void => timers.pop()!();
+
+  beforeEach(() => {
+    [log, timers] = [[], []];
+    const clock = {
+      after: (_: number, run: () => void) => {
+        timers.push(run);
+        return () => void (timers = timers.filter((other) => other !== run));
+      },
+    };
+    viewers = new Viewers(clock, {
+      begin: () => log.push('begin'),
+      end: () => log.push('end'),
+      snapshot: () => log.push('snapshot'),
+      failuresAfter: (number) => (number < 1 ? [{ number: 1 } as never] : []),
+    });
+  });
+
+  it('does nothing without viewers', () => {
+    expect([log, timers]).toEqual([[], []]);
+    join().end();
+    expect(log).toEqual(['begin', 'snapshot', 'end']);
+    expect(timers).toEqual([]);
+  });
+
+  it('makes one snapshot a second for all viewers, who get the same bytes', () => {
+    const all = Array.from({ length: 10 }, join);
+    log = [];
+    second();
+    expect(log).toEqual(['snapshot']);
+    expect(new Set(all.map(({ written }) => written.at(-1))).size).toBe(1);
+    expect(timers).toHaveLength(1);
+  });
+
+  it('tells each viewer each failure once', () => {
+    const { written } = join();
+    second();
+    expect(written[0]).toContain('event: failures\ndata: [{"number":1}]\n\n');
+    expect(written[1]).not.toContain('failures');
+  });
+
+  it('writes nothing to a viewer that does not read, and goes on with the others', () => {
+    const [stuck, fine] = [join(), join()];
+    stuck.writableNeedDrain = true;
+    second();
+    second();
+    expect(stuck.written).toHaveLength(1);
+    expect(fine.written).toHaveLength(3);
+    stuck.writableNeedDrain = false;
+    second();
+    expect(stuck.written).toHaveLength(2);
+  });
+
+  it('refuses the 101st viewer, and everybody after its end', () => {
+    const first = join();
+    for (let count = 1; count < 100; count++) join();
+    expect(join).toThrow(BoardRequestError);
+    first.end();
+    join();
+    viewers.end();
+    expect(viewers.count).toBe(0);
+    expect(timers).toEqual([]);
+    expect(join).toThrow('shutting down');
+  });
+});

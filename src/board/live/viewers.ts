@@ -1,0 +1,107 @@
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../../../lib/environment/index.js';
+import { FieldLogger } from '../../common/field-logger.js';
+import { describeError } from '../../common/log-text.js';
+import { BoardRequestError } from '../board.errors.js';
+import type { ShownFailure } from './recent-failures.js';
+
+/** Ms between two snapshots. */
+const EVERY = 1_000;
+const MAX_VIEWERS = 100;
+
+/** What viewers are shown. */
+export interface Show {
+  /** The first viewer came. */
+  begin(): void;
+  /** The last viewer left. */
+  end(): void;
+  snapshot(): unknown;
+  /** Returns the failures after that number. */
+  failuresAfter(number: number): readonly ShownFailure[];
+}
+
+/** A page with an open event stream. */
+interface Viewer {
+  readonly response: ServerResponse;
+  /** Number of the last failure that it got. */
+  lastFailure: number;
+}
+
+/**
+ * The open event streams (https://html.spec.whatwg.org/multipage/server-sent-events.html). Once a second one snapshot is
+ * made and serialised for all of them; without viewers nothing runs. A viewer whose buffer is full misses snapshots.
+ */
+export class Viewers {
+  private readonly logger = new FieldLogger('AmqpBoard');
+  private readonly viewers = new Set<Viewer>();
+  private cancel: (() => void) | undefined;
+  private ended = false;
+
+  constructor(
+    private readonly clock: Pick<Clock, 'after'>,
+    private readonly show: Show,
+  ) {}
+
+  get count(): number {
+    return this.viewers.size;
+  }
+
+  /** Sends events until the client leaves. @throws BoardRequestError if there are too many viewers */
+  add(response: ServerResponse): void {
+    if (this.ended) throw new BoardRequestError(503, 'The application is shutting down.');
+    if (this.viewers.size >= MAX_VIEWERS) throw new BoardRequestError(503, `${MAX_VIEWERS} pages are open already.`);
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform' });
+    const viewer = { response, lastFailure: 0 };
+    this.viewers.add(viewer);
+    response.once('close', () => this.remove(viewer));
+    if (this.viewers.size === 1) this.show.begin();
+    this.tell([viewer]);
+    this.cancel ??= this.plan();
+  }
+
+  /** Ends all streams, so that the HTTP server can close. */
+  end(): void {
+    this.ended = true;
+    for (const viewer of [...this.viewers]) {
+      viewer.response.end();
+      this.remove(viewer);
+    }
+  }
+
+  private remove(viewer: Viewer): void {
+    if (!this.viewers.delete(viewer) || this.viewers.size > 0) return;
+    this.cancel?.();
+    this.cancel = undefined;
+    this.show.end();
+  }
+
+  private plan(): () => void {
+    return this.clock.after(
+      EVERY,
+      () => {
+        this.cancel = this.plan();
+        // The application must not end because its board fails.
+        try {
+          this.tell([...this.viewers]);
+        } catch (error) {
+          this.logger.error(`No snapshot could be made: ${describeError(error)}`);
+        }
+      },
+      { keepAlive: false },
+    );
+  }
+
+  private tell(viewers: readonly Viewer[]): void {
+    const reading = viewers.filter(({ response }) => !response.writableNeedDrain);
+    if (reading.length === 0) return;
+    const snapshot = eventOf('snapshot', this.show.snapshot());
+    for (const viewer of reading) {
+      const failures = this.show.failuresAfter(viewer.lastFailure);
+      viewer.lastFailure = failures.at(-1)?.number ?? viewer.lastFailure;
+      viewer.response.write(failures.length > 0 ? snapshot + eventOf('failures', failures) : snapshot);
+    }
+  }
+}
+
+/** JSON has no line breaks, so it fits into one `data` line. */
+const eventOf = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

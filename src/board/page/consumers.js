@@ -1,0 +1,99 @@
+import { change } from './api.js';
+import { ask } from './confirm.js';
+import { h, say } from './dom.js';
+import { duration, NOTHING, number, rate } from './format.js';
+import { during, tell } from './notices.js';
+import { sparkline } from './sparkline.js';
+import { stateCell } from './state.js';
+import { tableSection } from './table.js';
+
+export const consumersSection = () =>
+  tableSection({
+    id: 'consumers',
+    title: 'Consumers',
+    empty: 'This application has no consumers. A method with @AmqpConsumer() becomes one.',
+    keyOf: ({ connection, queue, handler }) => JSON.stringify([connection, queue, handler]),
+    find: ({ handler, queue, state }) => `${handler} ${queue} ${state}`,
+    columns: [
+      { title: 'Handler', make: nameCell },
+      {
+        title: 'State',
+        make: () =>
+          stateCell(
+            ({ state }) => state,
+            ({ reason }) => reason,
+          ),
+      },
+      { title: 'Handled / s', make: rateCell },
+      { title: 'Failures / min', number: true, make: () => alarmCell(({ failuresPerMinute }) => failuresPerMinute) },
+      {
+        title: 'In flight',
+        number: true,
+        cell: ({ inFlight, prefetch }) => `${number(inFlight)} / ${prefetch === 0 ? '∞' : number(prefetch)}`,
+      },
+      { title: 'p50', number: true, cell: ({ took }) => duration(took?.p50) },
+      { title: 'p95', number: true, cell: ({ took }) => duration(took?.p95) },
+      { title: 'Change', make: switchCell },
+    ],
+  });
+
+function nameCell() {
+  const handler = h('b', { class: 'mono' });
+  const queue = h('span', { class: 'quiet mono' });
+  return {
+    element: h('div', { class: 'stack' }, handler, queue),
+    update(consumer) {
+      say(handler, consumer.handler);
+      say(queue, consumer.queue);
+    },
+  };
+}
+
+function rateCell({ handler }) {
+  const line = sparkline(`Messages per second of ${handler}`);
+  const value = h('span', { class: 'number' });
+  return {
+    element: h('div', { class: 'trend' }, value, line.element),
+    update({ perSecond }) {
+      say(value, rate(perSecond));
+      line.add(perSecond);
+    },
+  };
+}
+
+/** A number that stands out if it is not zero. */
+export function alarmCell(valueOf) {
+  const element = h('span');
+  return {
+    element,
+    update(item) {
+      const value = valueOf(item);
+      say(element, value === undefined ? NOTHING : number(value));
+      element.className = value > 0 ? 'alarm' : 'quiet';
+    },
+  };
+}
+
+function switchCell({ handler, queue }) {
+  let paused = false;
+  const button = h('button', { class: 'small', on: { click: () => during(button, press) } });
+  async function press() {
+    const what = paused ? 'resume' : 'pause';
+    const text = paused
+      ? `The broker delivers messages of ${queue} to this process again.`
+      : `This process takes no more messages of ${queue}. Running handlers finish. Other instances go on.`;
+    const action = paused ? 'Resume' : 'Pause';
+    if (!(await ask({ title: `${action} ${handler}?`, text, action }))) return;
+    await change(what, { handler, queue });
+    tell(`${handler} is ${paused ? 'resumed' : 'paused'} in this process.`);
+  }
+  return {
+    element: button,
+    update({ state }) {
+      paused = state === 'paused';
+      say(button, paused ? 'Resume' : 'Pause');
+      button.setAttribute('aria-label', `${paused ? 'Resume' : 'Pause'} ${handler}`);
+      button.hidden = state === 'stopped';
+    },
+  };
+}

@@ -1,0 +1,291 @@
+/**
+ * Tests the board in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). SCREENSHOTS names a folder
+ * for pictures of each view. The application and its embedded broker run in this process.
+ */
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { HOSTILE, HOSTILE_QUEUE, startBoardApp } from './board-app.mjs';
+import { Checks, DEADLINE, launch } from './chromium.mjs';
+import { PathProxy } from './path-proxy.mjs';
+
+const checks = new Checks();
+const { check } = checks;
+const expect = (is, text) => {
+  if (!is) throw new Error(text);
+};
+
+const app = await startBoardApp();
+const proxy = await PathProxy.start(app.url, '/tools/board-of-shop');
+const browser = await launch();
+const foreign = [];
+const complaints = [];
+
+/** Opens a page whose requests and complaints are noted. */
+async function open(url = app.url, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  page.setDefaultTimeout(DEADLINE);
+  page.on('request', (request) => {
+    const { origin } = new URL(request.url());
+    if (origin !== new URL(url).origin) foreign.push(request.url());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  // The browser itself reports requests that the proxy refuses.
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/ERR_(?:EMPTY_RESPONSE|CONNECTION|INCOMPLETE)/.test(message.text()))
+      complaints.push(message.text());
+  });
+  await page.goto(url);
+  await page.getByText('live', { exact: true }).waitFor();
+  return page;
+}
+
+const heading = (page, name) => page.getByRole('heading', { level: 1, name });
+const button = (page, name) => page.getByRole('button', { name, exact: true });
+const confirmed = (page, name) => page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
+const picture = (page, name) =>
+  process.env.SCREENSHOTS && page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+
+/** Presses Tab until the focus is on an element with that name. */
+async function tabTo(page, name) {
+  const reached = new Set();
+  for (let steps = 0; steps < 80; steps++) {
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate(() => {
+      const { activeElement: on } = document;
+      return on === document.body ? '' : (on.getAttribute('aria-label') ?? on.textContent);
+    });
+    if (focused.includes(name)) return;
+    reached.add(focused.slice(0, 30));
+  }
+  throw new Error(`80 presses of Tab do not reach "${name}", only ${[...reached].join(', ')}`);
+}
+
+/** @throws Error with what axe has found (https://github.com/dequelabs/axe-core) */
+async function accessible(page) {
+  // Colours of a transition are not those that are read.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  const told = violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 120)} ${failureSummary}`).join(' | ')}`,
+  );
+  expect(told.length === 0, told.join('\n  '));
+}
+
+async function fitsIn(page, width) {
+  await page.setViewportSize({ width, height: 800 });
+  const needed = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(needed <= width, `the page needs ${needed} px of ${width}`);
+}
+
+try {
+  const page = await open();
+
+  await check('a board without trouble says so', async () => {
+    await heading(page, 'All is well').waitFor();
+    await page.getByText('No handler has failed').waitFor();
+    await accessible(page);
+    await picture(page, 'all-is-well');
+  });
+
+  for (let id = 4_700; id < 4_720; id++) await app.order(id, id % 4 === 0 ? { total: 300 + id } : {});
+
+  await check('an operator finds from the start page why order 4711 failed, and sends it back', async () => {
+    await heading(page, /need.* attention/).waitFor();
+    await picture(page, 'attention');
+    await page.getByRole('link', { name: /20 messages of orders are parked/ }).click();
+    await page.getByLabel('Search parked messages').fill('4711');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 to 1 of 1').waitFor();
+    await button(page, 'order-4711').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Error: the carrier does not answer for order 4711').waitFor();
+    await dialog.getByText('"customer": "c-17"').waitFor();
+    await dialog.getByText(/at Orders\.onOrder/).waitFor();
+    await picture(page, 'message');
+    await accessible(page);
+    app.state.failing = false;
+    await dialog.getByRole('button', { name: 'Send it back to orders' }).click();
+    await page
+      .getByRole('dialog', { name: /Send the message order-4711 back/ })
+      .getByRole('button', { name: 'Send back' })
+      .click();
+    await page.getByText('done: 1 message sent').waitFor();
+    await page.getByText('No parked message contains that.').waitFor();
+    expect(
+      app.log.some((line) => line.includes('alice sends selected messages back')),
+      'the log does not name alice',
+    );
+  });
+
+  await check('messages are grouped by error; a group is sent back, and the others stay', async () => {
+    await page.getByLabel('Search parked messages').fill('');
+    await button(page, 'Search').click();
+    await page.getByText('1 to 19 of 19').waitFor();
+    await page.getByRole('button', { name: /^TypeError 5 credit limit of customer c-# exceeded by #/ }).click();
+    await page.getByText('1 to 5 of 5').waitFor();
+    await picture(page, 'group');
+    await accessible(page);
+    await page.getByRole('button', { name: 'Send group back: TypeError' }).click();
+    await page.getByLabel('Messages per second, at most').fill('100');
+    await confirmed(page, 'Send back');
+    await page.getByText('done: 5 messages sent').waitFor();
+    await page.getByText('1 to 14 of 14').waitFor();
+  });
+
+  await check('a selection is sent back', async () => {
+    await page.getByLabel('Select order-4701').check();
+    await page.getByLabel('Select order-4702').check();
+    await button(page, 'Send 2 selected messages back').click();
+    await confirmed(page, 'Cancel');
+    await page.getByLabel('Select order-4701').uncheck();
+    await button(page, 'Send 1 selected message back').click();
+    await confirmed(page, 'Send back');
+    await page.getByText('1 to 13 of 13').waitFor();
+  });
+
+  await check('a deletion needs the typed name of the queue', async () => {
+    await button(page, 'Delete all').click();
+    const go = page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true });
+    await page.getByLabel(/^Type orders to confirm/).fill('order');
+    expect(await go.isDisabled(), 'the button is on although the name is wrong');
+    await page.getByLabel(/^Type orders to confirm/).fill('orders');
+    await accessible(page);
+    await go.click();
+    await page.getByText('13 messages deleted.').waitFor();
+    await page.getByText('Nothing is parked here.').waitFor();
+    await accessible(page);
+  });
+
+  await check('names, headers, payloads and errors with markup are shown as text', async () => {
+    await app.mail(HOSTILE);
+    await page.getByRole('link', { name: 'Overview' }).click();
+    const card = page.getByRole('link', { name: `1 message of ${HOSTILE_QUEUE} is parked` });
+    await card.waitFor();
+    await page.locator('summary').filter({ hasText: HOSTILE }).first().click();
+    await card.click();
+    await heading(page, `Parked messages of ${HOSTILE_QUEUE}`).waitFor();
+    await button(page, HOSTILE).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Payload').getByText(HOSTILE).waitFor();
+    await dialog.locator('dt').getByText(HOSTILE).waitFor();
+    await accessible(page);
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await button(page, 'Delete all').click();
+    await page.keyboard.press('Escape');
+    expect((await page.evaluate(() => globalThis.hacked)) === undefined, 'a name ran as a script');
+    expect((await page.locator('main img').count()) === 0, 'a name became an element');
+  });
+
+  await check('keyboard alone: to a parked queue and back, and a consumer is paused and resumed', async () => {
+    await page.goto(app.url);
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('link', { name: `1 message of ${HOSTILE_QUEUE} is parked` }).waitFor();
+    await tabTo(page, 'is parked');
+    await page.keyboard.press('Enter');
+    await heading(page, /Parked messages of/).waitFor();
+    const focused = await page.evaluate(() => document.activeElement.tagName);
+    expect(focused === 'H1', `the focus is on ${focused} instead of the new heading`);
+    await page.goBack();
+    await heading(page, /need.* attention/).waitFor();
+    await tabTo(page, 'Pause Orders.onOrder');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    expect(!app.log.some((line) => line.includes('alice paused')), 'Escape did not cancel');
+    const back = await page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    expect(back === 'Pause Orders.onOrder', `after Escape the focus is on ${back}`);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('Orders.onOrder is paused in this process.').waitFor();
+    await page.getByRole('link', { name: /Orders\.onOrder is paused/ }).waitFor();
+    await button(page, 'Resume Orders.onOrder').waitFor();
+    await picture(page, 'paused');
+    await button(page, 'Resume Orders.onOrder').press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Enter');
+    await button(page, 'Pause Orders.onOrder').waitFor();
+    expect(
+      app.log.some((line) => line.includes('alice resumed')),
+      'the log does not tell the resume',
+    );
+  });
+
+  await check('light and dark, from 360 to 1920 px: axe finds nothing, and nothing is cut off', async () => {
+    for (const colorScheme of ['light', 'dark']) {
+      const view = await open(app.url, { colorScheme });
+      await view.locator('.attention a').first().waitFor();
+      for (const width of [360, 768, 1_280, 1_920]) await fitsIn(view, width);
+      await accessible(view);
+      await view.setViewportSize({ width: 360, height: 800 });
+      await accessible(view);
+      await picture(view, `overview-${colorScheme}-360`);
+      await view.locator('.attention a').first().click();
+      await view.getByText('1 to 1 of 1').waitFor();
+      for (const width of [360, 1_920]) await fitsIn(view, width);
+      await accessible(view);
+      await picture(view, `parked-${colorScheme}`);
+      await view.close();
+    }
+  });
+
+  await check(
+    'behind a proxy with another path, with and without a slash, the stream comes back after an outage',
+    async () => {
+      for (const url of [proxy.url, `${proxy.url}/`]) {
+        const view = await open(url);
+        await view.locator('.attention a').first().waitFor();
+        proxy.leave();
+        await view.getByText('not live, reconnecting').waitFor();
+        proxy.return();
+        await view.getByText('live', { exact: true }).waitFor();
+        await view.locator('.attention a').first().click();
+        await view.getByText('1 to 1 of 1').waitFor();
+        await view.close();
+      }
+    },
+  );
+
+  await check('a hidden page leaves the event stream', async () => {
+    const setHidden = (hidden) =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { configurable: true, value: ${hidden} });
+         document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const ended = page.waitForEvent('requestfailed', (request) => request.url().endsWith('api/events'));
+    await setHidden(true);
+    await ended;
+    const begun = page.waitForRequest((request) => request.url().endsWith('api/events'));
+    await setHidden(false);
+    await begun;
+  });
+
+  await check('the page sends requests to its own server only, and has no errors', () => {
+    expect(foreign.length === 0, `requests to ${foreign.join(', ')}`);
+    expect(complaints.length === 0, complaints.join('; '));
+  });
+
+  await check('500 consumers below a global prefix: all are there, live, and can be filtered', async () => {
+    const large = await startBoardApp({ more: 500, prefix: 'api/v1' });
+    const view = await open(large.url);
+    await view.locator('#consumers tbody tr').nth(501).waitFor();
+    await view.getByLabel('Filter Consumers').fill('queue-499');
+    await view.getByText('1 of 502').waitFor();
+    await large.order(1);
+    await view.getByLabel('Filter Consumers').fill('Orders');
+    await view
+      .getByRole('row', { name: /Orders\.onOrder/ })
+      .locator('.alarm')
+      .waitFor();
+    await view.close();
+    await large.close();
+  });
+} finally {
+  await browser.close();
+  await proxy.close();
+  await app.close();
+}
+
+checks.end();
