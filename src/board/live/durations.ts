@@ -45,17 +45,19 @@ export class Durations {
     this.confirms.clear();
   }
 
-  handler(queue: string, handler: string): Spread | undefined {
-    return this.spread(this.handlers.get(keyOf(queue, handler)));
+  /** @param handlers those of one consumer */
+  ofHandlers(queue: string, handlers: readonly string[]): Spread | undefined {
+    return this.spread(handlers.map((handler) => this.handlers.get(keyOf(queue, handler))));
   }
 
   /** @param connectionName as the client has it */
-  confirm(connectionName: string): Spread | undefined {
-    return this.spread(this.confirms.get(connectionName));
+  ofConfirms(connectionName: string): Spread | undefined {
+    return this.spread([this.confirms.get(connectionName)]);
   }
 
-  private spread(quantiles: Quantiles | undefined): Spread | undefined {
-    const [p50, p95] = quantiles?.at(FRACTIONS, this.clock.now()) ?? [];
+  private spread(measured: readonly (Quantiles | undefined)[]): Spread | undefined {
+    const known = measured.filter((quantiles) => quantiles !== undefined);
+    const [p50, p95] = Quantiles.of(known, FRACTIONS, this.clock.now()) ?? [];
     return p50 === undefined || p95 === undefined ? undefined : { p50, p95 };
   }
 

@@ -27,19 +27,31 @@ export class Quantiles {
     this.current[Math.min(bucket, BUCKETS - 1)]!++;
   }
 
-  /** Returns ms for each fraction, such as 0.95; undefined without values. */
-  at(fractions: readonly number[], now: number): readonly number[] | undefined {
-    this.turn(now);
-    const { current, previous } = this;
+  /** Returns ms for each fraction, such as 0.95, of all values of several; undefined without values. */
+  static of(all: readonly Quantiles[], fractions: readonly number[], now: number): readonly number[] | undefined {
+    const counts = new Float64Array(BUCKETS);
     let total = 0;
-    for (let bucket = 0; bucket < BUCKETS; bucket++) total += current[bucket]! + previous[bucket]!;
+    for (const quantiles of all) total += quantiles.addTo(counts, now);
     if (total === 0) return undefined;
     return fractions.map((fraction) => {
       let below = 0;
       let bucket = -1;
-      while (below < fraction * total) below += current[++bucket]! + previous[bucket]!;
+      while (below < fraction * total) below += counts[++bucket]!;
       return SMALLEST * Math.exp(STEP * Math.max(bucket, 0));
     });
+  }
+
+  /** @returns the number of values */
+  private addTo(counts: Float64Array, now: number): number {
+    this.turn(now);
+    const { current, previous } = this;
+    let total = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const count = current[bucket]! + previous[bucket]!;
+      counts[bucket]! += count;
+      total += count;
+    }
+    return total;
   }
 
   private turn(now: number): void {

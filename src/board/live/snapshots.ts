@@ -38,6 +38,8 @@ export interface ShownConsumer {
   readonly connection: string;
   readonly queue: string;
   readonly handler: string;
+  /** Each handler of the consumer. */
+  readonly handlers: readonly string[];
   readonly state: ConsumerState;
   readonly reason: string | undefined;
   readonly perSecond: number;
@@ -151,20 +153,24 @@ export class Snapshots {
       unconfirmed,
       waiting,
       reconnects: this.sources.reconnects.of(name, purpose),
-      confirm: this.durations.confirm(connectionName),
+      confirm: this.durations.ofConfirms(connectionName),
     };
   }
 
   private consumer(status: ConsumerStatus): ShownConsumer {
-    const { connection, queue, handler, state, error, handled, failed, inFlight, prefetch, held, slow } = status;
+    const { connection, queue, handler, handlers, state, error, handled, failed, inFlight, prefetch, held, slow } =
+      status;
+    // A message that fits none of several handlers counts for the consumer as a whole.
+    const names = [...new Set([handler, ...handlers])];
     return {
       connection,
       queue,
       handler,
+      handlers,
       state,
       reason: error && describeError(error),
       perSecond: status.handledPerSecond,
-      failuresPerMinute: this.sources.failures.perMinute(queue, handler),
+      failuresPerMinute: names.reduce((sum, name) => sum + this.sources.failures.perMinute(queue, name), 0),
       handled,
       failed,
       inFlight,
@@ -172,7 +178,7 @@ export class Snapshots {
       prefetch: prefetch === Infinity ? 0 : prefetch,
       held,
       slow,
-      took: this.durations.handler(queue, handler),
+      took: this.durations.ofHandlers(queue, names),
     };
   }
 
@@ -193,8 +199,8 @@ export class Snapshots {
   private queues(): readonly KnownQueue[] {
     const { connections, consumers } = this.sources;
     const found = new Map<string, KnownQueue>();
-    for (const { name: connection, options } of connections.all()) {
-      const declared = options.topology?.queues ?? [];
+    for (const { name: connection, connections: pair } of connections.all()) {
+      const declared = pair.topology.options.queues ?? [];
       const consumed = consumers.list().filter((consumer) => consumer.connection === connection);
       for (const name of [...declared.map((queue) => queue.name), ...consumed.map(({ queue }) => queue)]) {
         const parks = declared.find((queue) => queue.name === name)?.exclusive !== true;

@@ -13,7 +13,7 @@ export const consumersSection = () =>
     title: 'Consumers',
     empty: 'This application has no consumers. A method with @AmqpConsumer() becomes one.',
     keyOf: ({ connection, queue, handler }) => JSON.stringify([connection, queue, handler]),
-    find: ({ handler, queue, state }) => `${handler} ${queue} ${state}`,
+    find: ({ handlers, queue, state }) => `${handlers.join(' ')} ${queue} ${state}`,
     columns: [
       { title: 'Handler', make: nameCell },
       {
@@ -43,7 +43,7 @@ function nameCell() {
   return {
     element: h('div', { class: 'stack' }, handler, queue),
     update(consumer) {
-      say(handler, consumer.handler);
+      say(handler, consumer.handlers.join(', '));
       say(queue, consumer.queue);
     },
   };

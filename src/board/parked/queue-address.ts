@@ -11,5 +11,5 @@ export const keyOfQueue = ({ connection, queue }: QueueAddress): string => `${co
 
 /** Returns the handlers of the queue in this process. */
 export function handlersOf(consumers: AmqpConsumerRegistry, queue: string): readonly string[] {
-  return consumers.list({ queue }).map(({ handler }) => handler);
+  return consumers.list({ queue }).flatMap(({ handlers }) => handlers);
 }
