@@ -2,43 +2,74 @@ import type { Delivery } from '../../lib/client/index.js';
 
 /** Messages that are held beside the prefetch, at most. */
 const MAX_HELD = 1_000;
+/** Factor by which the window grows with each registration. */
+const GROWTH = 4;
 
 /** The consumer whose window it is. */
 export interface WindowOwner {
-  /** Maximum number of unacknowledged messages that the broker sends. 0: no limit. */
+  /** Maximum number of unacknowledged messages that the broker sends while none is held. 0: no limit. */
   readonly prefetch: number;
   /** Unacknowledged messages that cannot leave their queue. */
   held(): readonly Delivery[];
   /** True while the broker delivers to the consumer and is meant to continue. */
   isConsuming(): boolean;
-  /** Registers the consumer anew on the same channel, so that its whole prefetch is free. Never rejects. */
+  /** Registers the consumer anew on the same channel, with the prefetch of the window. Never rejects. */
   registerAnew(): Promise<void>;
 }
 
 /**
  * The prefetch window of a consumer. A message that cannot leave its queue is held unacknowledged and occupies a place.
- * When half of the places are occupied, the consumer is registered anew; messages that are held by then occupy no place
- * any more. With more than 1,000 held messages, the consumer gets messages no faster than held ones leave.
+ * When half of the places are occupied, the consumer is registered anew with a larger window; messages that are held by
+ * then occupy no place any more. When no message is held, the consumer is registered with its own prefetch again. With
+ * more than 1,000 held messages, the consumer gets messages no faster than held ones leave.
+ *
+ * The window grows by a factor, so a consumer is registered a few times and not a hundred times. The consumers that were
+ * cancelled stay in the queue's state until their messages are settled. RabbitMQ before 3.13 loses unacknowledged
+ * messages of a quorum queue with more than 32 such consumers, if the channel closes and the node dies soon after it.
  */
 export class ConsumerWindow {
   /** Held messages that came before the consumer was registered anew. */
   private readonly beside = new WeakSet<Delivery>();
+  private size: number;
   private renewing = false;
 
-  constructor(private readonly owner: WindowOwner) {}
+  constructor(private readonly owner: WindowOwner) {
+    this.size = owner.prefetch;
+  }
 
-  /** Called when one more message is held. */
-  async onHeld(): Promise<void> {
-    const { prefetch } = this.owner;
-    const held = this.owner.held();
-    const taken = held.filter((delivery) => !this.beside.has(delivery)).length;
-    if (prefetch === 0 || prefetch === Infinity || 2 * taken < prefetch || held.length > MAX_HELD) return;
+  /** The prefetch of the next registration. */
+  get prefetch(): number {
+    if (this.held().length === 0) this.size = this.owner.prefetch;
+    return this.size;
+  }
+
+  /** Called when the number of held messages changes. */
+  async onHeldChange(): Promise<void> {
     if (this.renewing || !this.owner.isConsuming()) return;
+    const held = this.held();
+    const size = this.sizeFor(held);
+    if (size === undefined) return;
     this.renewing = true;
     for (const delivery of held) this.beside.add(delivery);
+    this.size = size;
     await this.owner.registerAnew();
     this.renewing = false;
-    // More messages may be held by now.
-    await this.onHeld();
+    // More messages may be held by now, or none.
+    await this.onHeldChange();
+  }
+
+  /** Returns the size of the window that the consumer needs; undefined if it needs no other registration. */
+  private sizeFor(held: readonly Delivery[]): number | undefined {
+    const { prefetch } = this.owner;
+    if (prefetch === 0 || prefetch === Infinity) return undefined;
+    if (held.length === 0) return this.size > prefetch ? prefetch : undefined;
+    const taken = held.filter((delivery) => !this.beside.has(delivery)).length;
+    if (2 * taken < this.size || held.length > MAX_HELD) return undefined;
+    return Math.max(prefetch, Math.min(GROWTH * this.size, MAX_HELD));
+  }
+
+  /** The broker has taken back the messages of a lost channel. */
+  private held(): readonly Delivery[] {
+    return this.owner.held().filter(({ stale }) => !stale);
   }
 }

@@ -47,10 +47,10 @@ export class Departures {
   private readonly entries = new Set<Entry>();
   private idleWaiters: (() => void)[] = [];
 
-  /** @param onHeld called when one more message is held */
+  /** @param onHeldChange called when the number of held messages changes */
   constructor(
     private readonly clock: Pick<Clock, 'after'>,
-    private readonly onHeld: () => void,
+    private readonly onHeldChange: () => void,
   ) {}
 
   /** The held messages. */
@@ -127,13 +127,14 @@ export class Departures {
     if (entry.held || !this.entries.has(entry)) return;
     entry.held = true;
     entry.release();
-    this.onHeld();
+    this.onHeldChange();
   }
 
   private finish(entry: Entry, how: DepartureEnd): void {
     this.entries.delete(entry);
     this.notifyIdle();
     entry.departure.ended(how);
+    if (entry.held) this.onHeldChange();
   }
 
   private notifyIdle(): void {

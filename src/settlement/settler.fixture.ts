@@ -12,7 +12,7 @@ export function settlerWithoutBroker(name: string, report: (failure: ConsumerFai
     timeout: undefined,
     redeliver: () => true,
     stop() {},
-    onHeld() {},
+    onHeldChange() {},
   };
   const nowhere = {
     prepare: async () => ({ user: undefined, deliveryLimit: Infinity }),

@@ -75,7 +75,7 @@ describe('Settler', () => {
         return there;
       },
       stop: (cause) => void stopped.push(cause),
-      onHeld: () => {},
+      onHeldChange: () => {},
     };
     const put = (what: string) => async ({ deliveryTag }: Delivery, { failed }: RetryState): Promise<void> => {
       const outcome = outcomes.shift();

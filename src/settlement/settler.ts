@@ -38,8 +38,8 @@ export interface SettledConsumer {
   redeliver(delivery: Delivery): boolean;
   /** Ends the consumer of a stream before the failed message. */
   stop(cause: unknown): void;
-  /** Called when one more message cannot leave its queue and is held unsettled. */
-  onHeld(): void;
+  /** Called when the number of messages changes that cannot leave their queue and are held unsettled. */
+  onHeldChange(): void;
 }
 
 /** Delay (ms) before requeueing a redelivered message; requeueing at once would spin. */
@@ -80,7 +80,7 @@ export class Settler {
     const nameOf = (delivery: Delivery): string => this.nameOf(delivery);
     this.log = new FailureLog(this.logger, { consumer, nameOf }, policy.attempts, report);
     this.waiting = new HeldDeliveries(clock);
-    this.departures = new Departures(clock, () => consumer.onHeld());
+    this.departures = new Departures(clock, () => consumer.onHeldChange());
     this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
   }
 

@@ -40,7 +40,7 @@ export class ConsumerFactory {
       timeout: timeoutOf(plan),
       redeliver: (delivery) => supervised.redeliver(delivery),
       stop: (cause) => void supervised.giveUp(cause),
-      onHeld: () => supervised.onHeld(),
+      onHeldChange: () => supervised.onHeldChange(),
     });
     const { clock } = connection.environment;
     const sink = this.sinkOf(plan, { clock, settler, position });

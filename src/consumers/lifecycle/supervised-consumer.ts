@@ -260,9 +260,9 @@ export class SupervisedConsumer implements Surveyed {
     else await this.detach();
   }
 
-  /** Called when one more message cannot leave its queue and is held unacknowledged. */
-  onHeld(): void {
-    void this.window.onHeld();
+  /** Called when the number of messages changes that cannot leave their queue and are held unacknowledged. */
+  onHeldChange(): void {
+    void this.window.onHeldChange();
   }
 
   private async registerAnew(): Promise<void> {
@@ -301,9 +301,12 @@ export class SupervisedConsumer implements Surveyed {
     const channel = await this.openChannel();
     // A stop does not wait longer than its grace period, and nothing may start after it.
     if (this.stopped) return;
-    const { prefetch: _, ...options } = this.options;
+    const { prefetch: own, ...options } = this.options;
+    const { prefetch } = this.window;
     const registering = channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
       ...options,
+      // A larger window lets no more handlers run.
+      ...(prefetch > own ? { prefetch, concurrency: Math.min(own, options.concurrency ?? Infinity) } : {}),
       ...SINKS_TRACE,
       // Read at each registration, also after a reconnect, so that a stream continues at its position.
       get arguments() {
@@ -342,6 +345,8 @@ export class SupervisedConsumer implements Surveyed {
     const connection = await untilAborted(this.host.connect(), this.ended.signal);
     const channel = this.channel.use(await connection.openChannel({ prefetch: this.options.prefetch }));
     channel.on('lost', (error) => this.sink.abandon(error));
+    // The client restores the consumer with the window that the lost messages needed.
+    channel.on('consumerRestored', () => this.onHeldChange());
     void channel.closed.then((error) => {
       this.sink.abandon(
         error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')),

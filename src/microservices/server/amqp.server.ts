@@ -139,7 +139,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
     const settler = serverSettler(source, queue, (failure) => this.failures.next(failure), {
       redeliver: (delivery) => consumer.redeliver(delivery),
       stop: (cause) => void consumer.giveUp(cause),
-      onHeld: () => consumer.onHeld(),
+      onHeldChange: () => consumer.onHeldChange(),
     });
     const sink = new ServerSink(clock, settler, replies, {
       handle: (delivery, route) => this.handleDelivery(delivery, route),

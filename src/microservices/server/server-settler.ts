@@ -16,7 +16,7 @@ export function serverSettler(
   source: ConnectionSource,
   server: Pick<ServerQueue, 'queue' | 'options'>,
   report: (failure: ConsumerFailure) => void,
-  calls: Pick<SettledConsumer, 'redeliver' | 'stop' | 'onHeld'>,
+  calls: Pick<SettledConsumer, 'redeliver' | 'stop' | 'onHeldChange'>,
 ): Settler {
   const { options } = server;
   const { clock, random } = source.environment;
