@@ -47,7 +47,10 @@ export function migrateGolevelup(workspace: Workspace): void {
     const home = single ? usable[0] : usable.find((one) => nameOf(one) === (name ?? 'default'));
     const queue = handler.options?.get('queue')?.getText();
     if (handler.kind === 'RabbitRPC' && queue !== undefined && sharedRpcQueues.has(queue)) {
-      handler.draft.refuse(handler.decorator, `several @RabbitRPC share queue ${queue}: give each a queue of its own`);
+      handler.draft.refuse(
+        handler.decorator,
+        `several @RabbitRPC share queue ${queue}: give each @AmqpRpc its routingKey`,
+      );
     }
     if (!home) handler.draft.refuse(handler.decorator, `its RabbitMQModule${name ? ` '${name}'` : ''} is left`);
     else if (!handler.draft.isRefused) draftHandler(handler, home, single || name === 'default' ? undefined : name);
