@@ -44,6 +44,8 @@ export class Director {
         return app?.isLive ? app.listParked(step) : undefined;
       case 'letGo':
         return scene.letGo();
+      case 'tenant':
+        return app?.isLive ? app.addTenant(step) : undefined;
       case 'serve':
         return this.serve(step.app);
       case 'closeServer':

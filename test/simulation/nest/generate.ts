@@ -5,7 +5,7 @@ import { USERS } from './steps.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
 /** Kinds of steps that are drawn singly. Some seeds have one of the others by `drawSituation`. */
-type Drawn = Exclude<StepKind, 'usurp'>;
+type Drawn = Exclude<StepKind, 'usurp' | 'tenant'>;
 
 /** The weight of each kind, before a seed favours some kinds and leaves others out. */
 const WEIGHTS: Readonly<Record<Drawn, number>> = {
@@ -30,6 +30,7 @@ export function generate(seed: number): NestScenario {
   const settings = { ...drawn, taken: taking.chance(0.15) };
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
+  steps.push(...drawTenants(random.split('tenants'), settings));
   return { seed, settings, steps: steps.sort((one, other) => one.at - other.at) };
 }
 
@@ -44,6 +45,17 @@ function drawTaken(random: Prng, { calm, duration }: NestSettings): Step[] {
     { at, kind: 'usurp', queue, ms },
     { at: at + ms / 2, kind: 'emit', app: 0, what: drawPublish(random, 'micro') },
   ];
+}
+
+/** Queues and consumers that come and go at run time. */
+function drawTenants(random: Prng, { duration }: NestSettings): Step[] {
+  if (random.chance(0.6)) return [];
+  return Array.from({ length: random.int(1, 6) }, () => ({
+    at: Math.round(200 + random.next() * duration * 0.8),
+    kind: 'tenant' as const,
+    app: random.chance(0.8) ? 0 : 1,
+    ...(random.chance(0.7) ? { ms: random.pick([0, 1, 50, 1_000, 5_000]) } : {}),
+  }));
 }
 
 /** An application that starts in the background publishes before its topology is declared. */

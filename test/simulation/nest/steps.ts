@@ -75,6 +75,8 @@ export type Step = TimedStep &
     | { readonly kind: 'redrive'; readonly app: number; readonly queue: Target; readonly limit?: number }
     | { readonly kind: 'listParked'; readonly app: number; readonly queue: Target }
     | { readonly kind: 'letGo' }
+    /** A queue and its consumer come at run time, and go after `ms`; without `ms` they stay. */
+    | { readonly kind: 'tenant'; readonly app: number; readonly ms?: number }
     | { readonly kind: 'serve'; readonly app: number }
     | { readonly kind: 'closeServer'; readonly app: number }
     | { readonly kind: 'emit'; readonly app: number; readonly what: PublishSettings }
@@ -103,7 +105,7 @@ export type StepKind = Step['kind'];
 
 /** Steps of users. All others break something. */
 export const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
-  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
+  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'tenant', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
 ]); // prettier-ignore
 
 export type Of<K extends StepKind> = Extract<Step, { readonly kind: K }>;

@@ -21,6 +21,7 @@ import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
 import { letterOf, NO_JSON } from './messages.js';
 import type { Scene } from './scene.js';
+import { Tenant, TENANT } from './tenant.js';
 import { DEAD, EXCHANGE, ODD, type NestSettings, type Of, type PublishSettings } from './steps.js';
 
 /** Time limit of steps without a deadline, ms. */
@@ -78,6 +79,7 @@ export class UserApp {
   /** The number of publishes that are not settled, and the bytes of their bodies. */
   private readonly underWay = { count: 0, bytes: 0 };
   private largest = 0;
+  private tenants = 0;
 
   constructor(
     private readonly scene: Scene,
@@ -177,6 +179,11 @@ export class UserApp {
     scene.promises.watch(`listParked ${this.name} ${queue}`, () => context.get(ParkingLot, { strict: false }).list(queue), { within: LONG }); // prettier-ignore
   }
 
+  addTenant({ ms }: Of<'tenant'>): void {
+    const queue = `${TENANT}${this.name}.${this.tenants++}`;
+    new Tenant(this.scene, this, queue, ms).come();
+  }
+
   private queuesOf(queue: string | undefined): string[] {
     const mine = `mine.${this.name}`;
     if (queue === undefined || queue === 'micro') return ['work', 'hand', 'batch', 'price', mine];
@@ -208,7 +215,11 @@ export class UserApp {
           // This provider subscribes before the first message, which comes before the application has started.
           provide: 'failures',
           inject: [AmqpConsumerRegistry],
-          useFactory: ({ failures$ }: AmqpConsumerRegistry) => failures$.subscribe((failure) => ledger.onFailure(name, failure)), // prettier-ignore
+          useFactory: ({ failures$ }: AmqpConsumerRegistry) =>
+            failures$.subscribe((failure) => {
+              // Their handlers return: a failure is a loss of the channel, after which the message comes again.
+              if (!failure.queue.startsWith(TENANT)) ledger.onFailure(name, failure);
+            }),
         },
         {
           provide: 'cancels',
@@ -276,17 +287,27 @@ export class UserApp {
     const { underWay } = this;
     const before = { ...underWay };
     const bytes = Buffer.isBuffer(payload) ? payload.length : JSON.stringify(payload).length;
-    underWay.count++;
-    underWay.bytes += bytes;
+    const settled = this.begin(bytes);
     scene.promises.watch(`publish ${this.name} ${sent.n} to '${exchange}' '${key}'`, () => context.get(ConfirmingPublisher, { strict: false }).publish(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error) => {
-      underWay.count--;
-      underWay.bytes -= bytes;
+      settled();
       if (error instanceof MessageReturnedError) this.due.returned++;
       if (error instanceof PublishRefusedError) this.checkRefusal(error, before.count, before.bytes + bytes);
       scene.ledger.tell(sent, toldBy(error));
       then?.(error);
     }); // prettier-ignore
     this.checkBytes(bytes);
+  }
+
+  /** Counts a publish with a body of that size. @returns the function to call when it is settled */
+  begin(bytes: number): () => void {
+    const { underWay } = this;
+    underWay.count++;
+    underWay.bytes += bytes;
+    this.largest = Math.max(this.largest, bytes);
+    return () => {
+      underWay.count--;
+      underWay.bytes -= bytes;
+    };
   }
 
   /** Checks that the publisher says "N publishes wait already" only if this many publishes or bytes wait. */
