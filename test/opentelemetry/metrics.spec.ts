@@ -34,6 +34,22 @@ describe('metrics of the client', () => {
     ]);
   });
 
+  it('count and time basicGet(), and its messages', async () => {
+    const connection = await harness.connect();
+    const channel = await connection.openChannel({ confirm: true });
+    const name = harness.name();
+    await channel.queueDeclare(name, { exclusive: true });
+    await channel.publish('', name, 'x');
+    for (let n = 0; n < 2; n++) await channel.basicGet(name, { noAck: true });
+    await errorOf(channel.basicGet(`${name}.missing`));
+    const all = await metrics.read();
+    const get = { 'messaging.operation.name': 'get', 'messaging.operation.type': 'receive' };
+    const from = { ...get, 'messaging.destination.name': name };
+    expect(sum(all.get('messaging.client.consumed.messages'), get)).toBe(1);
+    expect(sum(all.get('messaging.client.operation.duration'), from)).toBe(2);
+    expect(sum(all.get('messaging.client.operation.duration'), { ...get, 'error.type': 'NotFoundError' })).toBe(1);
+  });
+
   it('tell of a lost connection and its way back', async () => {
     const { connection, proxy } = await harness.connectThroughProxy({ connectionName: 'shaky' });
     const back = eventOf(connection, 'reconnected');

@@ -44,6 +44,49 @@ describe('AmqpMetrics', () => {
     });
     expect(JSON.stringify(collected)).not.toMatch(/key \d|amq\.gen-/);
   });
+
+  it('keeps brokers, operations and names apart', async () => {
+    metrics.enable();
+    const [one, two] = [
+      { host: 'one', port: 1 },
+      { host: 'two', port: 2 },
+    ];
+    for (const peer of [one, two, undefined]) {
+      for (const copyOf of [undefined, { kind: 'retry' }]) operation('publish', { exchange: 'apart', peer, copyOf });
+      operation('process', { queue: 'a', handler: 'b c', peer });
+      operation('process', { queue: 'a b', handler: 'c', peer });
+      operation('process', { queue: 'a', handler: 'b c', peer, error: new TypeError('no') });
+    }
+    const { resourceMetrics } = await reader.collect();
+    const pointsOf = (name: string, destinations: readonly string[]): unknown[] =>
+      resourceMetrics.scopeMetrics
+        .flatMap((scope) => scope.metrics)
+        .find(({ descriptor }) => descriptor.name === name)!
+        .dataPoints.map(({ attributes }) => attributes)
+        .filter((attributes) => destinations.includes(attributes['messaging.destination.name'] as string))
+        .map((attributes) =>
+          [
+            'server.address',
+            'messaging.operation.name',
+            'messaging.destination.name',
+            'nest_amqp.handler',
+            'error.type',
+          ]
+            .map((key) => attributes[key])
+            .filter((value) => value !== undefined)
+            .join(', '),
+        );
+    expect(pointsOf('messaging.client.sent.messages', ['apart'])).toEqual(
+      ['one, ', 'two, ', ''].flatMap((host) => [`${host}publish, apart`, `${host}retry, apart`]),
+    );
+    expect(pointsOf('messaging.process.duration', ['a', 'a b'])).toEqual(
+      ['one, ', 'two, ', ''].flatMap((host) => [
+        `${host}process, a, b c`,
+        `${host}process, a b, c`,
+        `${host}process, a, b c, TypeError`,
+      ]),
+    );
+  });
 });
 
 function operation(name: string, message: object): void {

@@ -80,12 +80,7 @@ export class OperationMetrics {
   readonly publish: Timed<PublishTrace> = this.timed((message, took) => {
     const { exchange, peer, copyOf, error } = message;
     const { attributes } = this;
-    const common = {
-      ...attributes.operation(copyOf?.kind ?? 'publish', 'send'),
-      ...attributes.exchange(exchange),
-      ...attributes.peer(peer),
-      ...attributes.error(error),
-    };
+    const common = attributes.withError(attributes.sent(copyOf?.kind ?? 'publish', exchange, peer), error);
     this.operationDuration.record(took, common);
     if (!isUnsent(error)) this.sent.add(1, common);
     if (error !== undefined && errorWords(error).name === 'MessageReturnedError') {
@@ -95,26 +90,20 @@ export class OperationMetrics {
 
   readonly request: Timed<RequestTrace> = this.timed(({ exchange, error }, took) => {
     const { attributes } = this;
-    const common = { ...attributes.operation('request', 'send'), ...attributes.exchange(exchange) };
-    this.operationDuration.record(took, { ...common, ...attributes.error(error) });
+    const common = attributes.sent('request', exchange, undefined);
+    this.operationDuration.record(took, attributes.withError(common, error));
   });
 
   readonly receive: Timed<ReceiveTrace> = this.timed(({ queue, peer, delivery, error }, took) => {
     const { attributes } = this;
-    const common = { ...attributes.operation('get', 'receive'), ...attributes.queue(queue), ...attributes.peer(peer) };
-    this.operationDuration.record(took, { ...common, ...attributes.error(error) });
+    const common = attributes.received('get', queue, peer);
+    this.operationDuration.record(took, attributes.withError(common, error));
     if (delivery) this.consumed.add(1, common);
   });
 
   readonly process: Timed<ProcessTrace> = this.timed(({ queue, handler, peer, error }, took) => {
     const { attributes } = this;
-    this.processDuration.record(took, {
-      ...attributes.operation('process', 'process'),
-      ...attributes.queue(queue),
-      ...attributes.handler(handler),
-      ...attributes.peer(peer),
-      ...attributes.error(error),
-    });
+    this.processDuration.record(took, attributes.withError(attributes.processed(queue, handler, peer), error));
   });
 
   readonly restore: Timed<RestoreTrace> = this.timed(({ kind, peer, error }, took) => {
@@ -133,12 +122,7 @@ export class OperationMetrics {
     // A message that waits for its retry in the process is delivered once, and given to its handler several times.
     if (this.consumedOnce.has(delivery)) return;
     this.consumedOnce.add(delivery);
-    const { attributes } = this;
-    this.consumed.add(1, {
-      ...attributes.operation('deliver', 'receive'),
-      ...attributes.queue(queue),
-      ...attributes.peer(delivery.peer),
-    });
+    this.consumed.add(1, this.attributes.received('deliver', queue, delivery.peer));
   };
 
   readonly failure = ({ queue, consumer, cause, decision }: ConsumerFailure): void => {

@@ -35,6 +35,8 @@ export class Metrics {
 
   /** Collects the points of each metric by its name. */
   async read(): Promise<ReadonlyMap<string, readonly Point[]>> {
+    // It would keep everything that was read before.
+    this.exporter?.reset();
     await this.provider?.forceFlush();
     const all =
       this.exporter
