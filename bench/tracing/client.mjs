@@ -1,6 +1,7 @@
 /**
  * One measurement in a process of its own: CPU time per message that is published with a confirm, consumed and acknowledged.
- * Arguments: client (`nest-amqp`, `amqplib`), `plain` or `traced` (every span sampled and exported to nowhere), URL, messages.
+ * Arguments: client (`nest-amqp`, `amqplib`); `plain`, `traced` (every span sampled and exported to nowhere) or `measured`
+ * (metrics, exported to nowhere once a second); URL; messages.
  */
 import { createRequire } from 'node:module';
 
@@ -12,6 +13,7 @@ const WARM_UP = 4_000;
 const require = createRequire(import.meta.url);
 
 if (mode === 'traced') await trace();
+if (mode === 'measured') await measure();
 const { publish, received, close } = client === 'amqplib' ? await openAmqplib() : await openOurs();
 await pass(WARM_UP);
 const before = process.cpuUsage();
@@ -29,6 +31,15 @@ async function trace() {
   const tracerProvider = new NodeTracerProvider({ spanProcessors });
   tracerProvider.register();
   registerInstrumentations({ tracerProvider, instrumentations: [await instrumentation()] });
+}
+
+async function measure() {
+  const { MeterProvider, PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics');
+  const { registerInstrumentations } = require('@opentelemetry/instrumentation');
+  const nowhere = { export: (_, done) => done({ code: 0 }), forceFlush: async () => {}, shutdown: async () => {} };
+  const reader = new PeriodicExportingMetricReader({ exporter: nowhere, exportIntervalMillis: 1_000 });
+  const meterProvider = new MeterProvider({ readers: [reader] });
+  registerInstrumentations({ meterProvider, instrumentations: [await instrumentation()] });
 }
 
 async function instrumentation() {

@@ -1,6 +1,7 @@
 /**
- * What a trace of every message costs, beside instrumentation-amqplib on amqplib: `npm run bench:tracing`. Each round measures
- * both clients, plain and traced, on the embedded broker; the overhead is the difference within a round.
+ * What a trace of every message costs, beside instrumentation-amqplib on amqplib, and what our metrics cost: `npm run
+ * bench:tracing`. Each round measures both clients, plain and traced, on the embedded broker; the overhead is the difference
+ * within a round.
  */
 import { execFile } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { EmbeddedBroker } from '../../dist/broker.mjs';
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const MESSAGES = 20_000;
 const program = fileURLToPath(new URL('client.mjs', import.meta.url));
 const broker = await EmbeddedBroker.start();
@@ -26,14 +27,18 @@ const shown = (values) =>
 const clients = ['nest-amqp', 'amqplib'];
 const plain = { 'nest-amqp': [], amqplib: [] };
 const overhead = { 'nest-amqp': [], amqplib: [] };
+const metrics = [];
 for (let round = 0; round < ROUNDS; round++) {
   for (const client of clients) {
     const without = await measure(client, 'plain');
     plain[client].push(without);
     overhead[client].push((await measure(client, 'traced')) - without);
+    // instrumentation-amqplib has no metrics.
+    if (client === 'nest-amqp') metrics.push((await measure(client, 'measured')) - without);
   }
 }
 await broker.close();
 console.log(`CPU µs per message, median (least–most) of ${ROUNDS} rounds; load ${loadavg()[0].toFixed(1)}`);
 for (const client of clients)
   console.log(`${client}: plain ${shown(plain[client])}, tracing adds ${shown(overhead[client])}`);
+console.log(`nest-amqp: metrics add ${shown(metrics)}`);
