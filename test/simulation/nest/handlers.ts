@@ -136,6 +136,8 @@ export class Handlers {
           ledger.end(run, 'refuse');
           if (queue === 'batch')
             this.refusedOfBatch = [...this.refusedOfBatch.filter(({ ended }) => ended === run.ended), run];
+          // The pipes of a batch may also run just after the loss.
+          if (queue === 'batch' && run.ended === this.lostAt) run.lostInPipes = true;
           throw new BadRequestException(`refused ${letter.n}`);
         }
         this.arrivals.set(letter, this.scene.clock.now);

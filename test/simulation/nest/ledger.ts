@@ -208,7 +208,10 @@ export class Ledger {
       return oracle.check(decision === due || this.mayBePostponed(decision), 'table', () => `${what}; it cannot be decoded: ${due}`); // prettier-ignore
     }
     const late = cause instanceof HandlerTimeoutError;
-    const run = this.runs.get(n)?.find((run) => {
+    // What was lost in its pipes comes again, and that run is the one that is told.
+    const known = this.runs.get(n) ?? [];
+    const runs = [...known.filter((run) => !run.lostInPipes), ...known.filter((run) => run.lostInPipes)];
+    const run = runs.find((run) => {
       // A handler that has run too long may notice it after this.
       const failed = late ? run.outcome === undefined || run.error?.startsWith(cause.name) : run.fate && run.fate !== 'done'; // prettier-ignore
       return run.app === app && run.attempt === attempt && failed && !run.announced;
@@ -221,8 +224,8 @@ export class Ledger {
     oracle.check(decision === due || settled || this.mayBePostponed(decision), 'table', () => `${what}; due is ${due}`);
     if (decision !== 'retry') return;
     const asked = run.outcome === 'retry';
-    const known = asked || delaysAfter(attempt, this.settings).includes(delay ?? -1);
-    oracle.check(known, 'table', () => `${what} in ${String(delay)} ms`);
+    const isDue = asked || delaysAfter(attempt, this.settings).includes(delay ?? -1);
+    oracle.check(isDue, 'table', () => `${what} in ${String(delay)} ms`);
   }
 
   /** Handles the loss of a message's channel during its handler: the message comes again, whatever the outcome. */

@@ -192,4 +192,10 @@ export const mutants: readonly Mutant[] = [
     replace: "if (context.exchange !== '') return context.delivery.routingKey;",
     why: 'a shared consumer selects by the key of the delivery, not of the publish',
   },
+  {
+    file: `${settlement}/consumer-window.ts`,
+    search: 'const GROWTH = 4;',
+    replace: 'const GROWTH = 1;',
+    why: 'a consumer is registered anew for each half prefetch of held messages',
+  },
 ];

@@ -2,7 +2,7 @@ import type { EmbeddedBroker, JournalEntry } from '../../../lib/broker/index.js'
 import { simulatedBroker } from '../simulated-broker.js';
 import { connect, type Connection, type ConnectionOptions } from '../../../lib/client/index.js';
 import { Network } from '../engine/network.js';
-import type { Oracle } from '../engine/oracle.js';
+import { Rate, type Oracle } from '../engine/oracle.js';
 import type { Prng } from '../engine/prng.js';
 import type { Trace } from '../engine/trace.js';
 import type { VirtualClock } from '../engine/virtual-clock.js';
@@ -14,12 +14,20 @@ import { FAIR_WEATHER, type NestSettings } from './steps.js';
 /** Reply codes for clients that violate the protocol. */
 const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 530, 540, 541]);
 
+/**
+ * Registrations of consumers on one channel within a minute, at most. A consumer that was cancelled stays in the state of
+ * a quorum queue until its messages are settled, and RabbitMQ before 3.13 may lose the messages of more than 32.
+ */
+const MAX_REGISTRATIONS = 12;
+
 /** The broker and the network before it. Reports the events of both to the ledger. */
 export class Site {
   readonly network: Network;
   readonly broker: EmbeddedBroker;
   /** The queue of the services was deleted while nobody consumed it. */
   deletedUnwatched = false;
+  /** By channel. */
+  private readonly registrations = new Map<string, Rate>();
 
   constructor(
     private readonly clock: VirtualClock,
@@ -72,6 +80,13 @@ export class Site {
     if (queue === 'micro' && there?.consumers === 0) this.deletedUnwatched = true;
   }
 
+  private onConsume(channel: string): void {
+    let rate = this.registrations.get(channel);
+    if (!rate) this.registrations.set(channel, (rate = new Rate(MAX_REGISTRATIONS, 60_000)));
+    const count = rate.hit(this.clock.now);
+    if (count !== undefined) this.oracle.fail('storm', `${count} consumers are registered on ${channel} within a minute`);
+  }
+
   private onEntry(entry: JournalEntry): void {
     if (this.trace.wanted) this.trace.add('broker', lineOf(entry));
     switch (entry.kind) {
@@ -79,6 +94,7 @@ export class Site {
         return this.oracle.count('connected');
       case 'method':
         if (entry.name === 'queue.delete') this.onDeletion((entry.args as { queue: string }).queue);
+        if (entry.name === 'basic.consume') this.onConsume(`${entry.connection}/${entry.channel}`);
         return;
       case 'published': {
         const { outcome, exchange, routingKey } = entry;
