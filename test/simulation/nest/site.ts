@@ -84,7 +84,8 @@ export class Site {
     let rate = this.registrations.get(channel);
     if (!rate) this.registrations.set(channel, (rate = new Rate(MAX_REGISTRATIONS, 60_000)));
     const count = rate.hit(this.clock.now);
-    if (count !== undefined) this.oracle.fail('storm', `${count} consumers are registered on ${channel} within a minute`);
+    if (count !== undefined)
+      this.oracle.fail('storm', `${count} consumers are registered on ${channel} within a minute`);
   }
 
   private onEntry(entry: JournalEntry): void {
