@@ -13,8 +13,11 @@ import { EmbeddedBroker } from 'nest-amqp/broker';
 export const HOSTILE = '<img src=x onerror="window.hacked = true"><script>window.hacked = true</script>';
 export const HOSTILE_QUEUE = `mail ${HOSTILE}/%&#?`;
 
-/** @param more number of further consumers, each with its own queue */
-export async function startBoardApp({ more = 0, prefix = '' } = {}) {
+/**
+ * @param more number of further consumers, each with its own queue
+ * @param url of another broker
+ */
+export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
   const state = { failing: true };
   const log = [];
 
@@ -41,12 +44,12 @@ export async function startBoardApp({ more = 0, prefix = '' } = {}) {
     consumes(name, {}, Many, `on${n}`);
   }
 
-  const broker = await EmbeddedBroker.start();
+  const broker = url === undefined ? await EmbeddedBroker.start() : undefined;
   const queues = [quorumQueue('orders'), classicQueue(HOSTILE_QUEUE), ...names.map((name) => classicQueue(name))];
   class AppModule {}
   Module({
     imports: [
-      AmqpModule.forRoot({ url: broker.url, topology: { queues } }),
+      AmqpModule.forRoot({ url: url ?? broker.url, topology: { queues } }),
       AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice' }),
     ],
     providers: [Orders, Mail, Many],
@@ -66,7 +69,7 @@ export async function startBoardApp({ more = 0, prefix = '' } = {}) {
     mail: (text) => publisher.sendToQueue(HOSTILE_QUEUE, text, { messageId: HOSTILE, headers: { [HOSTILE]: HOSTILE } }),
     async close() {
       await app.close();
-      await broker.close();
+      await broker?.close();
     },
   };
 }

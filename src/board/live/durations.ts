@@ -58,7 +58,7 @@ export class Durations {
   private spread(measured: readonly (Quantiles | undefined)[]): Spread | undefined {
     const known = measured.filter((quantiles) => quantiles !== undefined);
     const [p50, p95] = Quantiles.of(known, FRACTIONS, this.clock.now()) ?? [];
-    return p50 === undefined || p95 === undefined ? undefined : { p50, p95 };
+    return p50 === undefined || p95 === undefined ? undefined : { p50: rounded(p50), p95: rounded(p95) };
   }
 
   private record(all: Map<string, Quantiles>, key: string, ms: number): void {
@@ -86,5 +86,8 @@ export class Durations {
     };
   }
 }
+
+/** Three digits, which are more than the quantiles are exact. */
+const rounded = (ms: number): number => Number(ms.toPrecision(3));
 
 const keyOf = (queue: string, handler: string): string => `${handler}\n${queue}`;

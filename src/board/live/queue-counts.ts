@@ -99,16 +99,20 @@ export class QueueCounts {
       .filter(({ connection }) => connection === of)
       .flatMap(({ name, parks }) => (parks ? [name, parkedQueueName(name)] : [name]));
     const due = [...new Set(names)].filter((name) => this.isDue(keyOf(of, name)));
+    const count = (channel: Channel, name: string): Promise<boolean> =>
+      this.count(channel, keyOf(of, name), connections.serverNames.resolve(name));
+    // A queue that is refused ends the channel, so only those that were counted before are asked for together.
+    const there = due.filter((name) => this.counts.has(keyOf(of, name)));
+    const others = due.filter((name) => !there.includes(name));
     try {
       const { consuming } = await connections.open();
-      while (due.length > 0 && turn === this.turn && consuming.state === 'open') {
+      if (there.length > 0) {
+        await consuming.withScratchChannel((channel) => Promise.all(there.map((name) => count(channel, name))));
+      }
+      while (others.length > 0 && turn === this.turn && consuming.state === 'open') {
         await consuming.withScratchChannel(async (channel) => {
-          // A queue that is refused ends the channel.
           let counted = true;
-          while (due.length > 0 && counted && turn === this.turn) {
-            const name = due.shift()!;
-            counted = await this.count(channel, keyOf(of, name), connections.serverNames.resolve(name));
-          }
+          while (others.length > 0 && counted && turn === this.turn) counted = await count(channel, others.shift()!);
         });
       }
     } catch {
@@ -124,9 +128,10 @@ export class QueueCounts {
       this.counts.set(key, { ready, consumers });
       return true;
     } catch (error) {
-      this.counts.delete(key);
       const isRefusal = error instanceof ChannelError && !(error instanceof ChannelClosedError);
-      if (isRefusal) this.refused.set(key, { error, until: this.clock.now() + ASK_AGAIN });
+      if (!isRefusal) return false;
+      this.counts.delete(key);
+      this.refused.set(key, { error, until: this.clock.now() + ASK_AGAIN });
       return false;
     }
   }

@@ -95,13 +95,13 @@ export class Snapshots {
   private readonly since: number;
 
   constructor(private readonly sources: SnapshotSources) {
-    const { clock, connections } = sources;
+    const { clock, connections, consumers } = sources;
     this.since = clock.wallTime();
     this.durations = new Durations(clock);
     this.counts = new QueueCounts(
       clock,
       () => connections.all(),
-      () => this.queues(),
+      () => this.queues(consumers.list()),
     );
   }
 
@@ -123,14 +123,15 @@ export class Snapshots {
   take(): Snapshot {
     const { clock, connections, consumers, redrives } = this.sources;
     const reports = reportsByName();
+    const statuses = consumers.list();
     return {
       at: clock.wallTime(),
       app: { host: hostname(), pid: process.pid, since: this.since, version: PRODUCT_VERSION },
       connections: connections
         .all()
         .flatMap((named) => PURPOSES.map((purpose) => this.connection(named, purpose, reports))),
-      consumers: consumers.list().map((status) => this.consumer(status)),
-      queues: this.queues().map((queue) => this.queue(queue)),
+      consumers: statuses.map((status) => this.consumer(status)),
+      queues: this.queues(statuses).map((queue) => this.queue(queue)),
       redrives: redrives(),
     };
   }
@@ -196,14 +197,14 @@ export class Snapshots {
   }
 
   /** Returns the queues that are consumed or declared here, in the order of their names. */
-  private queues(): readonly KnownQueue[] {
-    const { connections, consumers } = this.sources;
+  private queues(statuses: readonly ConsumerStatus[]): readonly KnownQueue[] {
+    const { connections } = this.sources;
     const found = new Map<string, KnownQueue>();
     for (const { name: connection, connections: pair } of connections.all()) {
       const declared = pair.topology.options.queues ?? [];
-      const consumed = consumers.list().filter((consumer) => consumer.connection === connection);
+      const consumed = statuses.filter((consumer) => consumer.connection === connection);
       for (const name of [...declared.map((queue) => queue.name), ...consumed.map(({ queue }) => queue)]) {
-        const parks = declared.find((queue) => queue.name === name)?.exclusive !== true;
+        const parks = pair.topology.queue(name)?.exclusive !== true;
         found.set(`${name}\n${connection}`, { connection, name, parks });
       }
     }

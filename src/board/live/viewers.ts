@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '../../../lib/environment/index.js';
 import { FieldLogger } from '../../common/field-logger.js';
@@ -98,10 +99,12 @@ export class Viewers {
     for (const viewer of reading) {
       const failures = this.show.failuresAfter(viewer.lastFailure);
       viewer.lastFailure = failures.at(-1)?.number ?? viewer.lastFailure;
-      viewer.response.write(failures.length > 0 ? snapshot + eventOf('failures', failures) : snapshot);
+      viewer.response.write(snapshot);
+      if (failures.length > 0) viewer.response.write(eventOf('failures', failures));
     }
   }
 }
 
-/** JSON has no line breaks, so it fits into one `data` line. */
-const eventOf = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+/** Returns an event as bytes. JSON has no line breaks, so it fits into one `data` line. */
+const eventOf = (name: string, data: unknown): Buffer =>
+  Buffer.from(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -1,9 +1,10 @@
 import { change, read } from './api.js';
 import { ask } from './confirm.js';
-import { attribute, h, keyed, say, show } from './dom.js';
-import { ago, counted, number, size, time } from './format.js';
+import { h, keyed, say, show } from './dom.js';
+import { counted, number, time } from './format.js';
 import { showMessage } from './message.js';
 import { during, tell } from './notices.js';
+import { groupEntry, messageRow } from './parked-entries.js';
 import { redrivesSection } from './redrives.js';
 
 const PAGE = 50;
@@ -146,8 +147,18 @@ export function parkedView({ connection, queue }) {
         ? 'Nothing is parked here.'
         : `${counted(look.total, 'message')}, looked at ${time(look.at)}.${part}`,
     );
-    keyed(groups, look.groups, ({ id }) => id, makeGroup);
-    keyed(rows, look.messages, ({ key }) => key, makeRow);
+    keyed(
+      groups,
+      look.groups,
+      ({ id }) => id,
+      (each) => groupEntry(each, view),
+    );
+    keyed(
+      rows,
+      look.messages,
+      ({ key }) => key,
+      (each) => messageRow(each, view),
+    );
     show(table, look.messages.length > 0);
     show(nothing, look.messages.length === 0);
     say(
@@ -183,86 +194,9 @@ export function parkedView({ connection, queue }) {
     draw();
   }
 
-  function makeGroup({ id, type, text, handler }) {
-    const count = h('span', { class: 'count' });
-    const when = h('span', { class: 'quiet' });
-    const open = h(
-      'button',
-      { class: 'plain', on: { click: () => choose(id) } },
-      h('span', { class: 'row' }, h('b', { text: type === '' ? 'No error' : type }), count),
-      h('span', { class: 'reason', text }),
-      h('span', { class: 'quiet mono', text: handler ?? '' }),
-      when,
-    );
-    const label = `Send group back: ${type} ${text}`;
-    const send = h('button', {
-      class: 'small',
-      text: 'Send group back',
-      'aria-label': label,
-      on: { click: () => during(send, () => sendBack({ choice: 'group', group: id }, `this group: ${type} ${text}`)) },
-    });
-    return {
-      element: h('li', {}, open, id !== 'rest' && send),
-      update(each) {
-        say(count, number(each.count));
-        say(when, each.last === undefined ? '' : `last ${ago(each.last, look.at)}`);
-        attribute(open, 'aria-pressed', String(group === id));
-      },
-    };
-  }
-
   function choose(id) {
     [group, offset] = [group === id ? undefined : id, 0];
     return reload(false);
-  }
-
-  function makeRow({ key, messageId, routingKey, exchange, reason, failedAt, size: bytes }) {
-    const name = messageId ?? 'without an id';
-    const box = h('input', {
-      type: 'checkbox',
-      'aria-label': `Select ${name}`,
-      on: { change: () => (choice(key, box.checked), drawSelection()) },
-    });
-    const open = h('button', {
-      class: 'link mono',
-      text: name,
-      on: {
-        click: () =>
-          during(open, () =>
-            showMessage({
-              connection,
-              queue,
-              key,
-              sendBack: () => sendBack({ choice: 'messages', keys: [key] }, `the message ${name}`),
-            }),
-          ),
-      },
-    });
-    const when = h('time', { title: time(failedAt) });
-    return {
-      element: h(
-        'tr',
-        {},
-        h('td', { class: 'check' }, box),
-        h(
-          'td',
-          { 'data-title': 'Message' },
-          h(
-            'div',
-            { class: 'stack' },
-            open,
-            h('span', { class: 'quiet mono', text: exchange === '' ? routingKey : `${exchange} · ${routingKey}` }),
-          ),
-        ),
-        h('td', { 'data-title': 'Error', class: 'reason', text: reason ?? 'parked by another client' }),
-        h('td', { 'data-title': 'Failed' }, when),
-        h('td', { 'data-title': 'Size', class: 'number', text: size(bytes) }),
-      ),
-      update() {
-        box.checked = selected.has(key);
-        say(when, ago(failedAt, look.at));
-      },
-    };
   }
 
   const sendSelection = () =>
@@ -297,6 +231,25 @@ export function parkedView({ connection, queue }) {
     tell(`${counted(deleted, 'message')} deleted.`);
     await restart(true);
   }
+
+  const view = {
+    now: () => look.at,
+    isOpen: (id) => group === id,
+    open: choose,
+    isSelected: (key) => selected.has(key),
+    select(key, chosen) {
+      choice(key, chosen);
+      drawSelection();
+    },
+    sendBack,
+    show: (key, name) =>
+      showMessage({
+        connection,
+        queue,
+        key,
+        sendBack: () => sendBack({ choice: 'messages', keys: [key] }, `the message ${name}`),
+      }),
+  };
 
   void reload(false);
   return {
