@@ -1,3 +1,4 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import {
   AmqpConsumerRegistry,
   AmqpTopology,
@@ -9,7 +10,6 @@ import {
 } from '../../../src/index.js';
 import type { Scene } from './scene.js';
 import { EXCHANGE } from './steps.js';
-import type { UserApp } from './user-app.js';
 
 /** The beginning of the names of tenants' queues. */
 export const TENANT = 'tenant.';
@@ -19,6 +19,15 @@ const LONG = 100_000;
 const AGAIN = 1_000;
 const MESSAGES = 3;
 
+/** The application of a tenant. */
+export interface TenantHost {
+  readonly isLive: boolean;
+  readonly context: INestApplicationContext | undefined;
+  readonly due: { returned: number };
+  /** Counts a publish with a body of that size. @returns the function to call when it is settled */
+  begin(bytes: number): () => void;
+}
+
 /** A queue with its binding and its consumer that come while an application runs, and go. */
 export class Tenant {
   private handle: AmqpConsumerHandle | undefined;
@@ -27,7 +36,7 @@ export class Tenant {
   /** @param ms time until it goes; undefined if it stays as long as the application */
   constructor(
     private readonly scene: Scene,
-    private readonly app: UserApp,
+    private readonly app: TenantHost,
     private readonly queue: string,
     private readonly ms: number | undefined,
   ) {}
