@@ -7,6 +7,7 @@ export { AmqpStartupError } from './connection/startup.errors.js';
 
 export { AmqpConsumer } from './consumers/decorators/amqp-consumer.decorator.js';
 export { AmqpRpc, type RpcOptions } from './consumers/decorators/amqp-rpc.decorator.js';
+export { AmqpEvent, type EventDecorator, type EventOptions } from './consumers/decorators/amqp-event.decorator.js';
 export { AmqpBatchConsumer } from './consumers/decorators/amqp-batch-consumer.decorator.js';
 export type { BatchOptions } from './consumers/options/batch-options.js';
 export { AmqpBatchContext, AmqpBatchItem } from './consumers/sinks/batch/batch-item.js';
@@ -76,6 +77,19 @@ export type { PublishReceipt } from './connection/publish-receipt.js';
 
 export type { RequestOptions } from './publishers/request-options.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
+
+export { defineEvents, EventContract, type ContractOptions } from './contracts/event-contract.js';
+export type {
+  ContractSchema,
+  EventSchemas,
+  EventsOf,
+  HandledOf,
+  InputOf,
+  OutputOf,
+  PayloadClass,
+} from './contracts/contract-types.js';
+export { ContractError, type ContractIssue } from './contracts/contract.errors.js';
+export type { SchemaIssue, SchemaResult, StandardSchema } from './contracts/standard-schema.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';
 export {

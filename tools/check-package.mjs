@@ -86,7 +86,7 @@ try {
   // Entry points that need an optional peer come last, so that the others are tested without it.
   for (const entry of Object.keys(entries)) if (!(entry in optional)) loads(entry);
   const compilers = installCompilers(join(folder, 'compilers'), npm);
-  checkTypes({ compilers, folder, nest: 12, program: 'main' }).forEach(ok);
+  for (const program of ['main', 'contracts']) checkTypes({ compilers, folder, nest: 12, program }).forEach(ok);
   for (const [entry, peers] of Object.entries(optional)) {
     install(...peers);
     loads(entry);
@@ -114,7 +114,8 @@ try {
   writeFileSync(join(eleven, 'package.json'), '{ "private": true }');
   const peers = ['common', 'core', 'microservices'].map((name) => `@nestjs/${name}@11`);
   npm(eleven, tarball, ...peers, 'reflect-metadata', 'rxjs', '@types/node@20');
-  for (const program of ['main', 'transport']) checkTypes({ compilers, folder: eleven, nest: 11, program }).forEach(ok);
+  for (const program of ['main', 'contracts', 'transport'])
+    checkTypes({ compilers, folder: eleven, nest: 11, program }).forEach(ok);
   console.log(`${passed} passed, 0 failed`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

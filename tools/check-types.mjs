@@ -33,12 +33,12 @@ export function installCompilers(folder, npm) {
 
 /**
  * @param folder where the package and this version of Nest are installed
- * @param program `main`, compiled in all settings, or `transport`, in the first
+ * @param program `main` and `contracts`, compiled in all settings, or `transport`, in the first
  * @returns one line per setting that was compiled
  * @throws Error with the compiler's output
  */
 export function checkTypes({ compilers, folder, nest, program }) {
-  const settings = program === 'main' ? SETTINGS[nest] : SETTINGS[nest].slice(0, 1);
+  const settings = program === 'transport' ? SETTINGS[nest].slice(0, 1) : SETTINGS[nest];
   return settings.map(({ compiler, type = 'module', ...options }) => {
     const name = Object.values({ compiler: COMPILERS[compiler], type, ...options }).join(', ');
     const place = join(folder, `types-${compiler}-${type}-${options.module}-${program}`);

@@ -14,7 +14,7 @@ export const staircases = {
     ['publishers'],
     ['rpc'],
     ['connection'],
-    ['topology', 'serialization'],
+    ['topology', 'serialization', 'contracts'],
     ['common'],
   ],
   'lib/client': [['connection'], ['recovery'], ['channel'], ['consuming'], ['publishing'], ['link'], ['timing']],

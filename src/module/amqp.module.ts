@@ -2,13 +2,14 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
-import { checkValues, NAME } from '../common/option-values.js';
+import { checkValues, expectValue, NAME, TEXT } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
+import { EventContract } from '../contracts/event-contract.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
 import {
   checkDefaults,
@@ -136,10 +137,8 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
     provide: providePublisher(publisher),
     useFactory: (connections: ConnectionRegistry | undefined) => {
       refuseUnknown(asker, definition, DEFINITION);
-      for (const [name, given] of Object.entries({ publisher, exchange } as Record<string, unknown>)) {
-        if (typeof given === 'string') continue;
-        throw new ConfigurationError(`${asker}: ${name} must be a string; it is ${describeValue(given)}`);
-      }
+      expectValue(`${asker}: publisher`, publisher, TEXT);
+      if (!(exchange instanceof EventContract)) expectValue(`${asker}: exchange`, exchange, TEXT);
       checkDefaults(`${asker}: defaults`, defaults);
       if (!connections) {
         throw new ConfigurationError(

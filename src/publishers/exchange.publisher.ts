@@ -4,6 +4,8 @@ import type { ConfirmingPublisher } from './confirming.publisher.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { PublisherDefinition } from './publisher-options.js';
+import { isThenable } from '../common/thenable.js';
+import { EventContract } from '../contracts/event-contract.js';
 
 /** The routing keys of a map from routing key to payload type. */
 type RoutingKey<Events> = keyof Events & string;
@@ -13,7 +15,9 @@ type RoutingKey<Events> = keyof Events & string;
  * {@link InjectPublisher}.
  *
  * `Events` maps each routing key to the type of its payload; another key or payload does not compile. Keys may be
- * patterns: `` [key: `order.${string}`]: Order ``. Without `Events`, any key and payload is accepted.
+ * patterns: `` [key: `order.${string}`]: Order ``. Without `Events`, any key and payload is accepted. A publisher that is
+ * registered with a contract ({@link defineEvents}) validates each payload before it is sent; its type is
+ * `ExchangePublisher<EventsOf<typeof contract>>`.
  *
  * @example
  * ```ts
@@ -31,37 +35,59 @@ type RoutingKey<Events> = keyof Events & string;
  */
 export class ExchangePublisher<Events extends object = Record<string, unknown>> {
   private opened: ConfirmingPublisher | undefined;
+  private readonly exchange: string;
+  private readonly contract: EventContract | undefined;
 
   /** The module creates it; inject it. */
   constructor(
     private readonly definition: Pick<PublisherDefinition, 'exchange' | 'defaults'>,
     private readonly open: () => ConfirmingPublisher,
-  ) {}
+  ) {
+    const { exchange } = definition;
+    this.contract = exchange instanceof EventContract ? exchange : undefined;
+    this.exchange = typeof exchange === 'string' ? exchange : exchange.exchange;
+  }
 
   /** @internal Output of `console.log`. */
   get shown(): object {
-    return { exchange: this.definition.exchange };
+    return { exchange: this.exchange };
   }
 
   /**
-   * Publishes and resolves when the broker has confirmed the message. @throws the errors of {@link
-   * ConfirmingPublisher.publish}
+   * Publishes and resolves when the broker has confirmed the message.
+   *
+   * @throws ContractError if the payload does not match the contract of this publisher; nothing was sent
+   * @throws the errors of {@link ConfirmingPublisher.publish}
    */
   async publish<Key extends RoutingKey<Events>>(
     routingKey: Key,
     payload: Events[Key],
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    return this.publisher.publish(this.definition.exchange, routingKey, payload, this.complete(options));
+    const sent = this.sent(routingKey, payload);
+    const validated = isThenable(sent) ? await sent : sent;
+    return this.publisher.publish(this.exchange, routingKey, validated, this.complete(options));
   }
 
-  /** Sends a request and resolves with its reply. @throws the errors of {@link ConfirmingPublisher.request} */
+  /**
+   * Sends a request and resolves with its reply.
+   *
+   * @throws ContractError if the payload does not match the contract of this publisher; nothing was sent
+   * @throws the errors of {@link ConfirmingPublisher.request}
+   */
   async request<Reply = unknown, Key extends RoutingKey<Events> = RoutingKey<Events>>(
     routingKey: Key,
     payload: Events[Key],
     options?: RequestOptions,
   ): Promise<Reply> {
-    return this.publisher.request<Reply>(this.definition.exchange, routingKey, payload, this.complete(options));
+    const sent = this.sent(routingKey, payload);
+    const validated = isThenable(sent) ? await sent : sent;
+    return this.publisher.request<Reply>(this.exchange, routingKey, validated, this.complete(options));
+  }
+
+  /** Returns the validated payload, or a promise of it. @throws ContractError */
+  private sent(routingKey: string, payload: unknown): unknown {
+    return this.contract ? this.contract.outgoing(routingKey, payload) : payload;
   }
 
   private get publisher(): ConfirmingPublisher {

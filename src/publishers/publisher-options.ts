@@ -3,6 +3,7 @@ import { timeLimit, type Duration } from '../common/duration.js';
 import { checkValues, FLAG, OBJECT, oneOf } from '../common/option-values.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
+import type { EventContract } from '../contracts/event-contract.js';
 import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 
 /**
@@ -51,8 +52,11 @@ export interface PublisherOptions {
 export interface PublisherDefinition extends PublisherOptions {
   /** Name for injection: `@InjectPublisher('orders')`. */
   readonly publisher: string;
-  /** The exchange to publish to. `''` is the default exchange, whose routing keys are names of queues. */
-  readonly exchange: string;
+  /**
+   * The exchange to publish to, or the contract of its events ({@link defineEvents}), which validates each payload. `''` is
+   * the default exchange, whose routing keys are names of queues.
+   */
+  readonly exchange: string | EventContract;
   /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
   /** Default options of every message; headers are merged with those of the publish. Default: none. */

@@ -6,7 +6,8 @@ import { namesOf } from '../../../lib/option-names/index.js';
 import { AmqpContext } from '../../settlement/amqp-context.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import { RpcArgument } from '../options/consumers.constants.js';
-import { requireSchemaSupport, type PayloadSchema } from './payload-schema.js';
+import { requireSchemaSupport } from './payload-schema.js';
+import type { StandardSchema } from '../../contracts/standard-schema.js';
 import { addRouteArgument, type Pipe } from './route-arguments.js';
 
 /**
@@ -19,7 +20,7 @@ export interface PayloadOptions {
    * Schema for Nest 12's `StandardSchemaValidationPipe`, which must be bound here or to the method, class or
    * application.
    */
-  readonly schema?: PayloadSchema;
+  readonly schema?: StandardSchema;
   readonly pipes?: readonly Pipe[];
 }
 
@@ -128,7 +129,7 @@ function argumentFrom(
   source: number,
   data: string | undefined,
   pipes: readonly Pipe[],
-  schema: PayloadSchema | undefined,
+  schema: StandardSchema | undefined,
 ): ParameterDecorator {
   return (target, method, index) => {
     // Without a method name it is a parameter of the constructor, which messages do not reach.

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '../options/consumers.constants.js';
-import type { PayloadSchema } from './payload-schema.js';
+import type { StandardSchema } from '../../contracts/standard-schema.js';
 
 /** A pipe, or the class of one. */
 export type Pipe = PipeTransform | Type<PipeTransform>;
@@ -12,7 +12,7 @@ interface RouteArgument {
   readonly data: string | undefined;
   readonly pipes: readonly Pipe[];
   /** For Nest 12's `StandardSchemaValidationPipe`. */
-  readonly schema?: PayloadSchema;
+  readonly schema?: StandardSchema;
 }
 
 /** The source of each argument of a handler, by `<source>:<index>`, in Nest's form. */
@@ -38,4 +38,12 @@ export function addRouteArgument(
   const known = Object.fromEntries(others);
   const all = { ...known, [`${source}:${index}`]: argument };
   Reflect.defineMetadata(ROUTE_ARGS_METADATA, all, target.constructor, method);
+}
+
+/** Removes the declarations of the argument at `index`; returns them, with their sources as keys. */
+export function takeRouteArgument(target: object, method: string | symbol, index: number): RouteArguments {
+  const all = Object.entries(readRouteArguments(target, method) ?? {});
+  const others = all.filter(([, argument]) => argument.index !== index);
+  Reflect.defineMetadata(ROUTE_ARGS_METADATA, Object.fromEntries(others), target.constructor, method);
+  return Object.fromEntries(all.filter(([, argument]) => argument.index === index));
 }

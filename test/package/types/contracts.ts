@@ -1,0 +1,130 @@
+/** What a contract makes of mistakes: the lines below a `@ts-expect-error` must not compile, all others must. */
+import { Injectable, Module } from '@nestjs/common';
+import {
+  AmqpContext,
+  AmqpEvent,
+  AmqpHeader,
+  AmqpModule,
+  Ctx,
+  defineEvents,
+  ExchangePublisher,
+  InjectPublisher,
+  Payload,
+  type EventsOf,
+  type HandledOf,
+  type StandardSchema,
+} from 'nest-amqp';
+
+declare function schemaOf<Input, Output = Input>(): StandardSchema<Input, Output>;
+
+export class OrderPaid {
+  id!: string;
+  amount!: number;
+}
+
+interface OrderCreated {
+  id: string;
+  note?: string;
+}
+
+export const orders = defineEvents('orders', {
+  'order.created': schemaOf<OrderCreated, { id: string; note: string }>(),
+  'order.paid': OrderPaid,
+});
+
+/** What is sent would be a Date's text, or a number, where the consumer expects what the publisher was given. */
+// @ts-expect-error the output is no input: the contract has to keep the payload as it is given
+export const changing = defineEvents('orders', { 'order.moved': schemaOf<string, Date>() });
+export const moved = defineEvents('orders', { 'order.moved': schemaOf<string, Date>() }, { unknownFields: 'keep' });
+// @ts-expect-error no schema
+export const wrong = defineEvents('orders', { 'order.created': 7 });
+// @ts-expect-error no such option
+export const misspelt = defineEvents('orders', {}, { unknownField: 'keep' });
+
+@Injectable()
+export class Shop {
+  constructor(@InjectPublisher('orders') private readonly publisher: ExchangePublisher<EventsOf<typeof orders>>) {}
+
+  async sell(): Promise<void> {
+    await this.publisher.publish('order.created', { id: 'o-1' });
+    await this.publisher.publish('order.paid', { id: 'o-1', amount: 3 });
+    // @ts-expect-error no such event
+    await this.publisher.publish('order.deleted', { id: 'o-1' });
+    // @ts-expect-error the payload of another event
+    await this.publisher.publish('order.paid', { id: 'o-1' });
+    // @ts-expect-error a wrong type
+    await this.publisher.publish('order.created', { id: 1 });
+    // @ts-expect-error an unknown field
+    await this.publisher.publish('order.created', { id: 'o-1', secret: 1 });
+    // @ts-expect-error no payload
+    await this.publisher.publish('order.created');
+  }
+}
+
+@Injectable()
+export class Billing {
+  @AmqpEvent(orders, 'order.created', 'billing', { prefetch: 5, bind: orders.exchange })
+  onCreated(order: { id: string; note: string }, context: AmqpContext): string {
+    return order.note + context.queue;
+  }
+
+  @AmqpEvent(orders, ['order.created', 'order.paid'], 'audit')
+  async onAny(
+    @Payload() order: OrderPaid | { id: string },
+    @AmqpHeader('tenant') tenant: string,
+    @Ctx() context: AmqpContext,
+  ): Promise<string> {
+    return Promise.resolve(order.id + tenant + context.queue);
+  }
+
+  @AmqpEvent(moved, 'order.moved', { useFactory: () => 'tracking' }, { useFactory: () => ({ prefetch: 1 }) })
+  onMoved(at: Date): number {
+    return at.getTime();
+  }
+
+  // @ts-expect-error no such event
+  @AmqpEvent(orders, 'order.deleted', 'billing')
+  onDeleted(order: OrderPaid): string {
+    return order.id;
+  }
+
+  // @ts-expect-error the payload of another event
+  @AmqpEvent(orders, 'order.created', 'billing')
+  onWrong(order: OrderPaid): string {
+    return order.id;
+  }
+
+  // @ts-expect-error the other event has no amount
+  @AmqpEvent(orders, ['order.created', 'order.paid'], 'billing')
+  onBoth(order: OrderPaid): string {
+    return order.id;
+  }
+
+  // @ts-expect-error the payload is not taken
+  @AmqpEvent(orders, 'order.created', 'billing')
+  onNothing(): void {}
+
+  // @ts-expect-error the context comes second
+  @AmqpEvent(orders, 'order.created', 'billing')
+  onContext(context: AmqpContext): string {
+    return context.queue;
+  }
+
+  // @ts-expect-error the contract gives the routing key
+  @AmqpEvent(orders, 'order.created', 'billing', { routingKey: 'order.paid' })
+  onOther(order: { id: string }): string {
+    return order.id;
+  }
+}
+
+@Module({
+  imports: [AmqpModule.forRoot('amqp://localhost'), AmqpModule.forFeature([{ publisher: 'orders', exchange: orders }])],
+  providers: [Shop, Billing],
+})
+export class AppModule {}
+
+const handled: HandledOf<typeof orders>['order.created'] = { id: 'o-1', note: '' };
+const published: EventsOf<typeof orders>['order.created'] = { id: 'o-1' };
+// @ts-expect-error a handler gets what the schema returns
+const input: HandledOf<typeof orders>['order.created'] = published;
+console.log(handled, input);
