@@ -6,8 +6,9 @@ export type { AmqpConnectionState } from './connection/connection-status.js';
 export { AmqpStartupError } from './connection/startup.errors.js';
 
 export { AmqpConsumer } from './consumers/decorators/amqp-consumer.decorator.js';
-export { AmqpRpc, type RpcOptions } from './consumers/decorators/amqp-rpc.decorator.js';
 export { AmqpEvent, type EventDecorator, type EventOptions } from './consumers/decorators/amqp-event.decorator.js';
+export { AmqpRpc } from './consumers/decorators/amqp-rpc.decorator.js';
+export type { RpcOptions } from './consumers/options/rpc-options.js';
 export { AmqpBatchConsumer } from './consumers/decorators/amqp-batch-consumer.decorator.js';
 export type { BatchOptions } from './consumers/options/batch-options.js';
 export { AmqpBatchContext, AmqpBatchItem } from './consumers/sinks/batch/batch-item.js';
@@ -76,6 +77,8 @@ export type { PublishOptions } from './publishers/publish-options.js';
 export type { PublishReceipt } from './connection/publish-receipt.js';
 
 export type { RequestOptions } from './publishers/request-options.js';
+export type { RpcErrorMapper, RpcErrorReply, RpcErrors } from './rpc/told-error.js';
+export { RpcRemoteErrorFilter } from './rpc/rpc-remote-error.filter.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { defineEvents, EventContract, type ContractOptions } from './contracts/event-contract.js';

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { checkValues, listOf, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
+import { RPC_ERRORS } from '../rpc/told-error.js';
 import { checkTopology } from '../topology/check-topology.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { provideConfirmingPublisher } from '../publishers/publisher.tokens.js';
@@ -91,6 +92,7 @@ const KNOWN = namesOf({
   prefetch: 0,
   gracePeriod: 0,
   publishing: 0,
+  rpcErrors: 0,
   serializers: 0,
   defaultContentType: 0,
 } satisfies Record<keyof AmqpModuleOptions, 0>);
@@ -105,6 +107,7 @@ const VALUES: ValueChecks<AmqpModuleOptions> = {
   connection: OBJECT,
   startup: oneOf('wait', 'background'),
   publishing: OBJECT,
+  rpcErrors: RPC_ERRORS,
   serializers: listOf('serializers', 'accepts', 'serialize', 'deserialize'),
   defaultContentType: NAME,
 };

@@ -1,6 +1,7 @@
 import type { Duration } from '../common/duration.js';
 import type { ConnectionSettings } from '../connection/connection-settings.js';
 import type { PublisherOptions } from '../publishers/publisher-options.js';
+import type { RpcErrors } from '../rpc/told-error.js';
 import type { SerializationOptions } from '../serialization/message-serializers.js';
 
 /**
@@ -22,6 +23,11 @@ export interface AmqpModuleOptions extends ConnectionSettings, SerializationOpti
   readonly gracePeriod?: Duration;
   /** Timeout and limits of publishes, for publishers that set none themselves. */
   readonly publishing?: PublisherOptions;
+  /**
+   * What requesters learn of an error of an {@link AmqpRpc} handler that sets no `errors` itself. Default `'exceptions'`:
+   * what an `HttpException` or `RpcException` says; of any other error `internal error` and an id that the log has, too.
+   */
+  readonly rpcErrors?: RpcErrors;
 }
 
 /** The name of a connection. It is given outside of the options factory, since it names the providers. */

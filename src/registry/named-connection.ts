@@ -7,6 +7,7 @@ import { AmqpConnections } from '../connection/amqp-connections.js';
 import { mayPass } from '../connection/may-pass.js';
 import { FAREWELL, isDoneWithin } from '../common/waiting.js';
 import { LastReason, retrying } from '../common/retrying.js';
+import type { RpcErrors } from '../rpc/told-error.js';
 import type { AmqpModuleOptions } from './amqp-module.options.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
 import { checkedPublisherOptions, type CheckedPublisherOptions } from '../publishers/publisher-options.js';
@@ -32,6 +33,8 @@ export class NamedConnection {
   readonly publishing: CheckedPublisherOptions;
   /** Default prefetch of consumers. */
   readonly prefetch: number;
+  /** Default of `errors` of RPC handlers. */
+  readonly rpcErrors: RpcErrors;
   /** ms. */
   readonly gracePeriod: number;
   private readonly logger = new FieldLogger('AmqpConnection');
@@ -50,6 +53,7 @@ export class NamedConnection {
     this.gracePeriod = timeLimit(gracePeriod, 'AmqpModule.forRoot(): gracePeriod');
     this.stopTime = this.gracePeriod + FAREWELL;
     this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
+    this.rpcErrors = options.rpcErrors ?? 'exceptions';
     this.connections = new AmqpConnections(name, options);
     this.serializers = new MessageSerializers(options);
     this.publisher = this.createPublisher();

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '../../lib/client/index.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
@@ -21,20 +20,6 @@ function failureOf(reply: EncodedReply): RpcRemoteError {
   throw new Error('the reply is no failure');
 }
 
-/** As `RpcException` of `@nestjs/microservices`. */
-class FakeRpcException extends Error {
-  constructor(
-    message: string,
-    private readonly error: unknown,
-  ) {
-    super(message);
-  }
-
-  getError(): unknown {
-    return this.error;
-  }
-}
-
 describe('replies', () => {
   it.each([
     ['an object', { id: 1 }],
@@ -49,37 +34,46 @@ describe('replies', () => {
     expect(decodeReply(serializers, arrived(encodeReply(serializers, value)))).toEqual(value);
   });
 
-  it('carry failures with name and message, and never a stack', () => {
-    const error = new TypeError('no such order');
-    const reply = encodeErrorReply(error);
-    expect(JSON.parse(Buffer.from(reply.body).toString())).toEqual({
-      status: 'error',
-      message: 'no such order',
-      name: 'TypeError',
+  it('carry a failure as JSON, marked by a header', () => {
+    const reply = encodeErrorReply({
+      name: 'NotFoundException',
+      message: 'no order',
+      data: { id: 7 },
+      statusCode: 404,
     });
+    expect(reply.properties.headers).toEqual({ 'x-rpc-error': true });
+    const body = { status: 'error', message: 'no order', name: 'NotFoundException', data: { id: 7 }, statusCode: 404 };
+    expect(JSON.parse(Buffer.from(reply.body).toString())).toEqual(body);
     const failure = failureOf(reply);
     expect(failure).toBeInstanceOf(RpcRemoteError);
-    expect(failure).toMatchObject({ message: 'no such order', remoteName: 'TypeError', data: undefined });
+    expect(failure).toMatchObject({
+      message: 'no order',
+      remoteName: 'NotFoundException',
+      data: { id: 7 },
+      statusCode: 404,
+      errorId: undefined,
+    });
   });
 
-  it('carry what Nest’s exceptions say beyond that', () => {
-    expect(failureOf(encodeErrorReply(new FakeRpcException('seven', { code: 7 }))).data).toEqual({ code: 7 });
-    expect(failureOf(encodeErrorReply(new NotFoundException('no order')))).toMatchObject({
-      remoteName: 'NotFoundException',
-      data: { statusCode: 404, message: 'no order' },
+  it('carry the id of a failure that they hide', () => {
+    const failure = failureOf(encodeErrorReply({ message: 'internal error 7', name: 'Error', id: '7' }));
+    expect(failure).toMatchObject({
+      message: 'internal error 7',
+      data: undefined,
+      statusCode: undefined,
+      errorId: '7',
     });
+  });
+
+  it('have no status and no id where a foreign service has sent other values for them', () => {
+    const body = JSON.stringify({ message: 'no', statusCode: '404', id: { $ne: 1 } });
+    const reply = { body: Buffer.from(body), properties: { headers: { 'x-rpc-error': true } } };
+    expect(failureOf(reply)).toMatchObject({ message: 'no', statusCode: undefined, errorId: undefined });
   });
 
   it('leave out what JSON has no form for', () => {
-    expect(failureOf(encodeErrorReply(new FakeRpcException('big', { code: 7n })))).toMatchObject({
-      message: 'big',
-      data: undefined,
-    });
-  });
-
-  it('tell nothing of what was thrown and is no error: it may be the payload', () => {
-    const failure = failureOf(encodeErrorReply({ card: '4111' }));
-    expect(failure).toMatchObject({ message: 'the handler has failed', remoteName: 'Error', data: undefined });
+    const reply = encodeErrorReply({ message: 'big', name: 'Error', data: { code: 7n } });
+    expect(failureOf(reply)).toMatchObject({ message: 'big', data: undefined });
   });
 
   it('that are marked as failures and are none are undecodable, not a value', () => {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
-import { isError } from '../common/reason.js';
+import type { ToldError } from './told-error.js';
 import { RpcRemoteError } from './rpc.errors.js';
 
 /*
@@ -12,7 +12,7 @@ import { RpcRemoteError } from './rpc.errors.js';
  * payload is; a result of undefined is an empty body without a content type. Spring AMQP and golevelup use the same
  * format for values.
  *
- * A failure is a reply with the header `x-rpc-error: true` and the JSON body { status: 'error', message, name, data? }.
+ * A failure is a reply with the header `x-rpc-error: true` and the JSON body { status: 'error', message, name, data?, statusCode?, id? }.
  * Only the header marks a failure, so a value is never mistaken for one. The body has the form of golevelup's
  * replyErrorCallback and of Nest's RPC exceptions, so other clients can read it.
  */
@@ -33,14 +33,9 @@ export function encodeReply(serializers: MessageSerializers, value: unknown): En
   return { body, properties: { contentType } };
 }
 
-/**
- * Encodes the handler's error: its name, its message and the data of an `RpcException` or `HttpException`. The reply
- * never contains the stack, and nothing of a thrown value that is not an error.
- */
-export function encodeErrorReply(error: unknown): EncodedReply {
-  const { name, message } = isError(error) ? error : { name: 'Error', message: 'the handler has failed' };
-  const data = dataOf(error);
-  const reply = { status: 'error', message, name, ...(data === undefined ? {} : { data }) };
+/** Encodes what the requester learns of the handler's error. */
+export function encodeErrorReply({ message, name, data, statusCode, id }: ToldError): EncodedReply {
+  const reply = { status: 'error', message, name, data, statusCode, id };
   const properties = { contentType: 'application/json', headers: { [ERROR_HEADER]: true } };
   return { body: Buffer.from(stringify(reply) ?? stringify({ ...reply, data: undefined })!), properties };
 }
@@ -60,18 +55,9 @@ export function decodeReply(serializers: MessageSerializers, { body, properties 
     return body.length === 0 && properties.contentType === undefined ? undefined : serializers.decode(body, properties);
   }
   const reply = serializers.decode(body, { contentType: 'application/json' }) as Record<string, unknown> | null;
-  throw new RpcRemoteError(String(reply?.['message']), String(reply?.['name'] ?? 'Error'), reply?.['data']);
-}
-
-/** Recognises `RpcException` by its methods, because its package is optional. */
-function dataOf(error: unknown): unknown {
-  try {
-    const { getError, getResponse } = (error ?? {}) as { getError?: unknown; getResponse?: unknown };
-    const data: unknown = typeof getError === 'function' ? getError.call(error) : undefined;
-    if (data !== undefined) return data;
-    return typeof getResponse === 'function' ? (getResponse.call(error) as unknown) : undefined;
-  } catch {
-    // The methods are the user's, and the reply matters more than its data.
-    return undefined;
-  }
+  const { message, name = 'Error', data, statusCode, id } = reply ?? {};
+  throw new RpcRemoteError(String(message), String(name), data, {
+    statusCode: typeof statusCode === 'number' ? statusCode : undefined,
+    errorId: typeof id === 'string' ? id : undefined,
+  });
 }

@@ -17,15 +17,23 @@ import { AmqpError, TimeoutError } from '../../lib/client/index.js';
  * @publicApi
  */
 export class RpcRemoteError extends AmqpError {
+  /** The status of the handler's `HttpException`. Undefined for any other error. */
+  readonly statusCode: number | undefined;
+  /** The id of an error that the handler's service hides: its log has the same id. Undefined for an error that it tells. */
+  readonly errorId: string | undefined;
+
   constructor(
-    /** The message of the handler's error. */
+    /** The message of the handler's error, or `internal error` with an id for an error that is hidden. */
     message: string,
-    /** The name of the handler's error, such as `NotFoundException`. */
+    /** The name of the handler's error, such as `NotFoundException`. `Error` for an error that is hidden. */
     readonly remoteName: string,
     /** The data of an `RpcException` or `HttpException`. */
     readonly data: unknown,
+    more: { readonly statusCode?: number | undefined; readonly errorId?: string | undefined } = {},
   ) {
     super(message);
+    this.statusCode = more.statusCode;
+    this.errorId = more.errorId;
   }
 }
 

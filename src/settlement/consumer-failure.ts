@@ -21,4 +21,6 @@ export interface ConsumerFailure {
   readonly decision: Decision['kind'];
   /** Delay until the retry, in ms; for `retry` only. */
   readonly delay: number | undefined;
+  /** The id that the requester got in place of the error, see {@link RpcErrors}; for requests only. */
+  readonly errorId: string | undefined;
 }

@@ -28,6 +28,10 @@ export interface FailureReport {
   readonly decision: Decision;
 }
 
+/** The part of an event that its delivery does not say. */
+type Told = Pick<ConsumerFailure, 'attempt' | 'cause' | 'reason' | 'decision'> &
+  Partial<Pick<ConsumerFailure, 'delay' | 'errorId'>>;
+
 /** Reports the failures of one consumer: a line in the log for each, and an event. */
 export class FailureLog {
   constructor(
@@ -48,11 +52,12 @@ export class FailureLog {
     const delay = decision.kind === 'retry' ? decision.delay : undefined;
     const level = decision.kind === 'retry' || isAsked(cause) ? 'warn' : 'error';
     this.logger[level](
-      `${this.describe(report)}: ${inLog(reason)}; ${consequence}`,
-      { ...this.fieldsOf(report), delay },
+      `${this.describe(report)}: ${inLog(reason)}; ${consequence}${toldAs(outcome)}`,
+      { ...this.fieldsOf(report), delay, errorId: outcome.errorId },
       this.stackOf(report),
     );
-    this.tell(report.delivery, report.attempt, cause, reason, decision.kind, delay);
+    const { delivery, attempt } = report;
+    this.tell(delivery, { attempt, cause, reason, decision: decision.kind, delay, errorId: outcome.errorId });
   }
 
   /** Reports a message that cannot leave its queue yet. */
@@ -74,7 +79,7 @@ export class FailureLog {
       { queue, handler: name },
     );
     for (const { delivery, attempt } of contexts) {
-      this.tell(delivery, attempt, error, describeError(error), 'requeue', undefined);
+      this.tell(delivery, { attempt, cause: error, reason: describeError(error), decision: 'requeue' });
     }
   }
 
@@ -121,14 +126,7 @@ export class FailureLog {
     return framesOf(error)?.slice(0, MAX_STACK);
   }
 
-  private tell(
-    delivery: Delivery,
-    attempt: number,
-    cause: unknown,
-    reason: string,
-    decision: Decision['kind'],
-    delay: number | undefined,
-  ): void {
+  private tell(delivery: Delivery, { attempt, cause, reason, decision, delay, errorId }: Told): void {
     const failure = {
       consumer: this.of.nameOf(delivery),
       queue: this.of.consumer.queue,
@@ -138,6 +136,7 @@ export class FailureLog {
       reason,
       decision,
       delay,
+      errorId,
     };
     if (failures.hasSubscribers) failures.publish(failure);
     this.report(failure);
@@ -147,6 +146,10 @@ export class FailureLog {
 /** Returns true for an error by which the handler chooses the settlement of its message. */
 function isAsked(error: unknown): boolean {
   return error instanceof RejectMessage || error instanceof RequeueMessage || error instanceof RetryMessage;
+}
+
+function toldAs({ errorId }: Failure): string {
+  return errorId === undefined ? '' : ` (told as internal error ${errorId})`;
 }
 
 function named(contexts: readonly AmqpContext[]): string {

@@ -10,6 +10,8 @@ export interface Failure {
   readonly refused: boolean;
   /** True if the error was sent as the reply to the request. */
   readonly answered?: true;
+  /** The id that the reply has in place of the error, if the reply hides the error. */
+  readonly errorId?: string | undefined;
   /** The handler that failed, where a consumer has several: `pattern 'order.created'`. For the log. */
   readonly handler?: string;
 }

@@ -9,7 +9,9 @@ import {
   RejectMessage,
   RetryMessage,
   RpcRemoteError,
+  type AmqpModuleOptions,
   type ConsumerFailure,
+  type RpcOptions,
 } from 'nest-amqp';
 import { EMPTY, firstValueFrom, of, Subject, throwError, type Observable } from 'rxjs';
 import { publisherOf, useNest } from './support/nest-harness.js';
@@ -79,31 +81,44 @@ describe('@AmqpRpc()', () => {
     expect(nest.lines.with('ERROR')).toEqual([]);
   });
 
-  it.each<[string, () => unknown, string, string]>([
+  it.each<[string, () => unknown, string, string | undefined]>([
     [
       'throws',
       () => {
         throw new TypeError('no such item');
       },
       'TypeError',
-      'no such item',
+      undefined,
     ],
     ['rejects', () => Promise.reject(new NotFoundException('nothing here')), 'NotFoundException', 'nothing here'],
     [
       'fails as an Observable',
       (): Observable<never> => throwError(() => new RangeError('too far')),
       'RangeError',
-      'too far',
+      undefined,
     ],
-    ['returns what cannot be sent', () => 1n, 'SerializationError', 'BigInt'],
+    ['returns what cannot be sent', () => 1n, 'SerializationError', undefined],
   ])(
     'answers once with the error when the handler %s, and acknowledges the request',
     async (_, answer, name, message) => {
       const { ask, queue, app, handled, failures } = await start(answer);
       const asking = ask('how much');
       await expect(asking).rejects.toThrow(RpcRemoteError);
-      await expect(asking).rejects.toMatchObject({ remoteName: name, message: expect.stringContaining(message) });
-      expect(await failures.next()).toMatchObject({ queue, attempt: 1, decision: 'answer', cause: { name } });
+      const error = await asking.catch((caught: unknown) => caught as RpcRemoteError);
+      const failure = await failures.next();
+      expect(failure).toMatchObject({ queue, attempt: 1, decision: 'answer', cause: { name } });
+      if (message === undefined) {
+        expect(error).toMatchObject({
+          remoteName: 'Error',
+          message: `internal error ${failure.errorId}`,
+          data: undefined,
+        });
+        expect(error).toMatchObject({ errorId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+        expect(nest.lines.with(`told as internal error ${failure.errorId}`)).toHaveLength(1);
+      } else {
+        expect(error).toMatchObject({ remoteName: name, message, data: { message }, statusCode: 404 });
+        expect(failure.errorId).toBeUndefined();
+      }
       expect(nest.lines.with('answered with the error')).toHaveLength(1);
       await nest.close(app);
       expect(handled.all).toHaveLength(1);
@@ -142,6 +157,87 @@ describe('@AmqpRpc()', () => {
     });
   });
 
+  it('tells what the handler or else the module chooses', async () => {
+    const [told, hidden, mapped] = [nest.name('told'), nest.name('hidden'), nest.name('mapped')];
+    const failing = (): never => {
+      throw new RangeError('too far');
+    };
+
+    @Injectable()
+    class Prices {
+      @AmqpRpc(told)
+      told(): never {
+        return failing();
+      }
+
+      @AmqpRpc(hidden, { errors: 'none' })
+      hidden(): never {
+        throw new NotFoundException('nothing here');
+      }
+
+      @AmqpRpc(mapped, {
+        errors: (error) => ({
+          name: 'Far',
+          message: 'choose less',
+          data: { max: 7 },
+          statusCode: error instanceof RangeError ? 422 : 500,
+        }),
+      })
+      mapped(): never {
+        return failing();
+      }
+    }
+
+    const topology = { queues: [told, hidden, mapped].map((queue) => classicQueue(queue)) };
+    const publisher = publisherOf(await nest.start({ providers: [Prices] }, { topology, rpcErrors: 'message' }));
+    const errorFrom = (queue: string) => publisher.request('', queue, 1).catch((error: unknown) => error);
+    expect(await errorFrom(told)).toMatchObject({ remoteName: 'RangeError', message: 'too far' });
+    expect(await errorFrom(hidden)).toMatchObject({
+      remoteName: 'Error',
+      message: expect.stringMatching(/^internal error/),
+      data: undefined,
+      statusCode: undefined,
+    });
+    expect(await errorFrom(mapped)).toMatchObject({
+      remoteName: 'Far',
+      message: 'choose less',
+      data: { max: 7 },
+      statusCode: 422,
+    });
+  });
+
+  it('tells what each of several handlers of one queue chooses', async () => {
+    const queue = nest.name('rpc');
+
+    @Injectable()
+    class Prices {
+      @AmqpRpc(queue, { type: 'net', errors: 'message' })
+      net(): never {
+        throw new RangeError('too far');
+      }
+
+      @AmqpRpc(queue, { type: 'gross' })
+      gross(): never {
+        throw new RangeError('too far');
+      }
+    }
+
+    const topology = { queues: [classicQueue(queue)] };
+    const publisher = publisherOf(await nest.start({ providers: [Prices] }, { topology }));
+    const asking = (type: string) => publisher.request('', queue, 1, { type });
+    await expect(asking('net')).rejects.toMatchObject({ message: 'too far' });
+    await expect(asking('gross')).rejects.toMatchObject({ message: expect.stringContaining('internal error') });
+  });
+
+  it.each(['all', 7, null])('refuses %p for `errors` at the start', async (errors) => {
+    const wrong = { errors } as unknown as RpcOptions;
+    await expect(start(() => 1, wrong)).rejects.toThrow(
+      /Prices\.price: errors must be 'exceptions', 'message', 'none' or a/,
+    );
+    const options = { rpcErrors: errors } as unknown as Partial<AmqpModuleOptions>;
+    await expect(nest.start({}, options)).rejects.toThrow(/AmqpModule\.forRoot\(\): rpcErrors must be/);
+  });
+
   it('answers an undecodable request with an error', async () => {
     const { publisher, queue, handled } = await start(() => 1);
     const asking = publisher.request('', queue, Buffer.from('{'), { contentType: 'application/json' });
@@ -165,8 +261,11 @@ describe('@AmqpRpc()', () => {
     const { ask, failures } = await start(() => {
       throw new RejectMessage('not that');
     });
-    await expect(ask('x')).rejects.toMatchObject({ remoteName: 'RejectMessage', message: 'not that' });
-    expect(await failures.next()).toMatchObject({ decision: 'dead-letter' });
+    await expect(ask('x')).rejects.toMatchObject({
+      remoteName: 'Error',
+      message: expect.stringContaining('internal error'),
+    });
+    expect(await failures.next()).toMatchObject({ decision: 'dead-letter', errorId: expect.any(String) });
   });
 
   it('handles a request without reply-to like any message: acknowledges it, or applies its retry policy', async () => {

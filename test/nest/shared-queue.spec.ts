@@ -495,8 +495,12 @@ describe('@AmqpRpc() with a routing key', () => {
     const failures = failuresOf(app);
     const error = await errorOf(publisher.request(exchange, 'price.none', 1));
     expect(error).toBeInstanceOf(RpcRemoteError);
-    expect(error.message).toContain(`no handler of queue '${queue}' takes routing key 'price.none'`);
-    expect(await failures.next()).toMatchObject({ decision: 'answer' });
+    expect(error.message).toContain('internal error');
+    expect(await failures.next()).toMatchObject({
+      decision: 'answer',
+      reason: expect.stringContaining(`no handler of queue '${queue}' takes routing key 'price.none'`),
+      errorId: error['errorId'],
+    });
   });
 
   it('may share its queue with events, which are not answered', async () => {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, tracingChannel, unsubscribe, type TracingChannelSubscribers } from 'node:diagnostics_channel';
-import { Injectable } from '@nestjs/common';
+import { Injectable, NotFoundException } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   AmqpBatchConsumer,
@@ -108,7 +108,7 @@ describe('tracing channels of the Nest layer', () => {
 
       @AmqpRpc(prices, { retry: false })
       price(payload: unknown): unknown {
-        if (payload === 'bad') throw new Error('unknown article');
+        if (payload === 'bad') throw new NotFoundException('unknown article');
         return 42;
       }
     }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { AmqpModule, quorumQueue } from 'nest-amqp';
+import { APP_FILTER } from '@nestjs/core';
+import { AmqpModule, quorumQueue, RpcRemoteErrorFilter } from 'nest-amqp';
 import { PriceService } from './price.service.js';
 import { PricesController } from './prices.controller.js';
 
@@ -15,6 +16,7 @@ import { PricesController } from './prices.controller.js';
   ],
   controllers: [PricesController],
   // PriceService may also run in another process: any consumer of the queue answers.
-  providers: [PriceService],
+  // The filter answers with the status of the answering side.
+  providers: [PriceService, { provide: APP_FILTER, useClass: RpcRemoteErrorFilter }],
 })
 export class AppModule {}

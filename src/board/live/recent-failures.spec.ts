@@ -11,6 +11,7 @@ const failure = (more: Partial<ConsumerFailure> = {}): ConsumerFailure => ({
   reason: 'Error: no',
   decision: 'retry',
   delay: 1_000,
+  errorId: undefined,
   ...more,
 });
 

@@ -2,7 +2,8 @@ import type { BindingDefinition } from '../../topology/bindings.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import type { BatchOptions } from '../options/batch-options.js';
-import type { ConsumerOptions } from '../options/consumer-options.js';
+import type { SingleOptions } from '../options/rpc-options.js';
+import type { RpcErrors } from '../../rpc/told-error.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
 import type { AmqpBatchContext } from '../sinks/batch/batch-item.js';
 
@@ -12,6 +13,8 @@ export interface Sharing {
   readonly nameOf: (context: AmqpContext) => string | undefined;
   /** Returns true for a message that is answered if it is a request. */
   readonly answers: (context: AmqpContext) => boolean;
+  /** Returns the option `errors` of the handler of one message. */
+  readonly errorsOf: (context: AmqpContext) => RpcErrors | undefined;
 }
 
 /** One consumer of a queue, with its handler or with the handlers that share it. */
@@ -27,7 +30,7 @@ export type ConsumerPlan = {
 } & (
   | {
       readonly kind: 'message' | 'rpc';
-      readonly options: ConsumerOptions;
+      readonly options: SingleOptions;
       readonly handler: MessageHandler;
       readonly sharing?: Sharing;
     }

@@ -106,7 +106,12 @@ export class ConsumerPlanner {
     const { queue } = singles[0]!;
     const { selection, targets, fallback } = targetsOf(
       queue,
-      singles.map(({ host, ...found }) => ({ ...found, host: host.wrapper, handler: this.handlers.create(host) })),
+      singles.map(({ host, ...found }) => ({
+        ...found,
+        host: host.wrapper,
+        handler: this.handlers.create(host),
+        errors: found.options.errors,
+      })),
     );
     const dispatcher = new Dispatcher(queue, selection, targets, fallback);
     const handlers = [...new Set(singles.map(({ name }) => name))];

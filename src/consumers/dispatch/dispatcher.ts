@@ -1,4 +1,5 @@
 import type { AmqpContext } from '../../settlement/amqp-context.js';
+import type { RpcErrors } from '../../rpc/told-error.js';
 import { NoHandlerError } from '../consumer.errors.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
 import { markRefused } from '../pipeline/refusals.js';
@@ -12,6 +13,8 @@ export interface Target {
   readonly kind: 'message' | 'rpc';
   /** The handler within its own guards, pipes, interceptors and filters. */
   readonly handler: MessageHandler;
+  /** The option of an RPC handler. */
+  readonly errors?: RpcErrors | undefined;
 }
 
 /** Passes each message of a shared consumer to the handler with the most specific pattern that fits. */
@@ -52,6 +55,9 @@ export class Dispatcher {
 
   /** Returns true for a message that is answered if it is a request: its handler answers requests, or it has none. */
   readonly answers = (context: AmqpContext): boolean => (this.find(context)?.kind ?? 'rpc') === 'rpc';
+
+  /** Returns the option `errors` of the handler that gets the message. */
+  readonly errorsOf = (context: AmqpContext): RpcErrors | undefined => this.find(context)?.errors;
 
   private find(context: AmqpContext): Target | undefined {
     const key = this.selection.read(context);

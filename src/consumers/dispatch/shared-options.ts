@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeValue } from '../../common/described-value.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { ConsumerOptions } from '../options/consumer-options.js';
+import type { RpcOptions } from '../options/rpc-options.js';
 import type { SelectionOptions } from '../options/selection-options.js';
 
 /** A handler with its options. */
@@ -12,7 +13,9 @@ interface Sharer {
 }
 
 /** The options that each handler has for itself. */
-const OWN: readonly string[] = ['routingKey', 'type', 'header'] satisfies (keyof SelectionOptions)[];
+const OWN: readonly string[] = ['routingKey', 'type', 'header', 'errors'] satisfies (
+  keyof SelectionOptions | keyof RpcOptions
+)[];
 
 /**
  * Returns the options of a consumer that several handlers share: each option is given by one of them, or with the same

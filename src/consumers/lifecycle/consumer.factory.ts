@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { uniqueIds } from '../../common/unique-id.js';
 import { count, PREFETCH } from '../../common/count.js';
 import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
 import { timeLimit } from '../../common/duration.js';
@@ -84,7 +85,16 @@ export class ConsumerFactory {
     const messageParts = { ...parts, serializers, handler: plan.handler };
     if (plan.kind === 'message') return new MessageSink(messageParts);
     const replies = new PublisherChannel(connection.connections, connection.publishing);
-    return new RpcSink({ ...messageParts, name, queue, replies, answers: plan.sharing?.answers });
+    const { sharing, options } = plan;
+    return new RpcSink({
+      ...messageParts,
+      name,
+      queue,
+      replies,
+      answers: sharing?.answers,
+      errorsOf: (context) => (sharing ? sharing.errorsOf(context) : options.errors) ?? connection.rpcErrors,
+      newErrorId: uniqueIds(connection.environment.random),
+    });
   }
 }
 

@@ -11,10 +11,12 @@ import {
   WHOLE_NUMBER,
   type ValueCheck,
 } from '../../common/option-values.js';
+import { RPC_ERRORS } from '../../rpc/told-error.js';
 import type { TrackOffsetOptions } from '../stream/stream-options.js';
 import type { BatchOptions } from './batch-options.js';
 import type { KindOptions } from './consumer-metadata.js';
 import type { ConsumerOptions } from './consumer-options.js';
+import type { RpcOptions } from './rpc-options.js';
 import type { SelectionOptions } from './selection-options.js';
 
 const OFFSET: ValueCheck = {
@@ -44,7 +46,7 @@ const HEADER: ValueCheck = {
 };
 
 /** Checks the values of options that neither `count` nor `timeLimit` checks. */
-const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions, ValueCheck>>> = {
+const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions | keyof RpcOptions, ValueCheck>>> = {
   enabled: FLAG,
   connection: TEXT,
   consumerTag: NAME,
@@ -57,6 +59,7 @@ const VALUES: Readonly<Partial<Record<keyof ConsumerOptions | keyof BatchOptions
   type: NAMES,
   header: HEADER,
   bind: NAMES,
+  errors: RPC_ERRORS,
   itemPipes: listOf('instances of pipes', 'transform'),
 };
 
@@ -84,10 +87,7 @@ const SELECTING = { routingKey: 0, type: 0, header: 0, bind: 0 } satisfies Recor
 
 const KNOWN: Readonly<Record<KindOptions['kind'], readonly string[]>> = {
   message: namesOf({ ...STREAMING, ...SELECTING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
-  rpc: namesOf({ ...SHARED, ...SELECTING } satisfies Record<
-    keyof Omit<ConsumerOptions, 'ack' | 'offset' | 'trackOffset'>,
-    0
-  >),
+  rpc: namesOf({ ...SHARED, ...SELECTING, errors: 0 } satisfies Record<keyof RpcOptions, 0>),
   batch: namesOf({ ...STREAMING, size: 0, maxWait: 0, itemPipes: 0 } satisfies Record<keyof BatchOptions, 0>),
 };
 
@@ -100,7 +100,7 @@ const KNOWN: Readonly<Record<KindOptions['kind'], readonly string[]>> = {
  */
 export function checkConsumerOptions(name: string, { kind, options }: KindOptions): void {
   refuseUnknown(name, options, KNOWN[kind]);
-  checkValues<ConsumerOptions | BatchOptions>(name, options, VALUES);
+  checkValues<ConsumerOptions | BatchOptions | RpcOptions>(name, options, VALUES);
   if (options.trackOffset === undefined) return;
   const place = `${name}: trackOffset`;
   refuseUnknown(place, options.trackOffset, TRACKING);

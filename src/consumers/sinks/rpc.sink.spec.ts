@@ -9,6 +9,8 @@ import {
   type Delivery,
   type ReturnedMessage,
 } from '../../../lib/client/index.js';
+import type { RpcErrors } from '../../rpc/told-error.js';
+import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { MessageSerializers } from '../../serialization/message-serializers.js';
 import { settlerWithoutBroker } from '../../settlement/settler.fixture.js';
@@ -23,9 +25,13 @@ describe('RpcSink', () => {
   const sinks: RpcSink[] = [];
   const settlements: string[] = [];
   let replies: unknown[];
+  let failures: ConsumerFailure[];
+  let errors: RpcErrors;
 
   beforeEach(() => {
     replies = [];
+    failures = [];
+    errors = 'exceptions';
     settlements.length = 0;
     for (const level of ['error', 'warn'] as const) jest.spyOn(Logger.prototype, level).mockReturnValue(undefined);
   });
@@ -55,10 +61,12 @@ describe('RpcSink', () => {
       ack: () => settlements.push('ack'),
       reject: () => settlements.push('reject'),
     };
-    const settler = settlerWithoutBroker('Prices.price');
+    const settler = settlerWithoutBroker('Prices.price', (failure) => failures.push(failure));
     const serializers = new MessageSerializers({});
     const names = { name: 'Prices.price', queue: 'prices' };
-    const sink = new RpcSink({ ...names, serializers, handler, settler, clock: systemClock, replies: channel });
+    const telling = { errorsOf: () => errors, newErrorId: () => 'id-1' };
+    const parts = { ...names, ...telling, serializers, handler, settler, clock: systemClock, replies: channel };
+    const sink = new RpcSink(parts);
     sinks.push(sink);
     await sink.handle(delivery as unknown as Delivery);
   };
@@ -67,8 +75,9 @@ describe('RpcSink', () => {
     await run(() => Promise.resolve({ cents: 1 }), tooLarge);
     expect(replies).toEqual([
       { cents: 1 },
-      { status: 'error', name: 'PreconditionFailedError', message: expect.stringContaining('406 PRECONDITION_FAILED') },
+      { status: 'error', name: 'Error', message: 'internal error id-1', id: 'id-1' },
     ]);
+    expect(failures).toMatchObject([{ cause: tooLarge, errorId: 'id-1' }]);
     expect(settlements).toEqual(['ack']);
   });
 
@@ -89,7 +98,38 @@ describe('RpcSink', () => {
       },
     });
     await run(() => Promise.reject(hostile));
-    expect(replies).toEqual([{ status: 'error', name: 'RangeError', message: 'far' }]);
+    expect(replies).toEqual([{ status: 'error', name: 'Error', message: 'internal error id-1', id: 'id-1' }]);
     expect(settlements).toEqual(['ack']);
+  });
+
+  it('puts the id of an error that the reply hides into the log line and the event', async () => {
+    await run(() => Promise.reject(new RangeError('row 7 of table cards')));
+    expect(JSON.stringify(replies)).not.toContain('cards');
+    expect(failures).toMatchObject([
+      { decision: 'answer', cause: { message: 'row 7 of table cards' }, errorId: 'id-1' },
+    ]);
+    const [[line] = []] = jest.mocked(Logger.prototype.error).mock.calls;
+    expect(line).toMatch(/row 7 of table cards; answered with the error \(told as internal error id-1\)/);
+  });
+
+  it('has no id where the reply tells the error', async () => {
+    errors = 'message';
+    await run(() => Promise.reject(new RangeError('too far')));
+    expect(replies).toEqual([{ status: 'error', name: 'RangeError', message: 'too far' }]);
+    expect(failures).toMatchObject([{ errorId: undefined }]);
+    expect(jest.mocked(Logger.prototype.error).mock.calls[0]?.[0]).not.toContain('told as');
+  });
+
+  it('logs the error of a function that maps errors, and tells of an internal error', async () => {
+    errors = () => {
+      throw new TypeError('the mapper is wrong');
+    };
+    await run(() => Promise.reject(new RangeError('too far')));
+    expect(replies).toEqual([{ status: 'error', name: 'Error', message: 'internal error id-1', id: 'id-1' }]);
+    const lines = jest.mocked(Logger.prototype.error).mock.calls.map(([line]) => line as string);
+    expect(lines).toEqual([
+      expect.stringContaining('TypeError: the mapper is wrong'),
+      expect.stringContaining('too far'),
+    ]);
   });
 });

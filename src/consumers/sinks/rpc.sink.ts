@@ -2,18 +2,20 @@ import { FieldLogger } from '../../common/field-logger.js';
 import { ChannelClosedError, ChannelError, MessageReturnedError, type Delivery } from '../../../lib/client/index.js';
 import type { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { tellsUndelivered } from '../../rpc/direct-reply-to.js';
+import { toldError, type RpcErrors, type Telling } from '../../rpc/told-error.js';
 import { encodeErrorReply, encodeReply, type EncodedReply } from '../../rpc/rpc-wire.js';
 import type { Result } from './delivery.sink.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { MessageSink, type Handled, type MessageParts } from './message.sink.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
-import { failureOf, type Outcome } from '../../settlement/outcome.js';
+import { failureOf, type Failure, type Outcome } from '../../settlement/outcome.js';
 import { RejectMessage, RequeueMessage, RetryMessage } from '../../settlement/settlement.errors.js';
 
 /** A request, whose sender waits for the reply. */
 interface Request {
   readonly replyTo: string;
   readonly correlationId: string | undefined;
+  readonly errors: RpcErrors;
 }
 
 /** The parts of an RPC consumer. */
@@ -24,6 +26,10 @@ export interface RpcParts extends MessageParts {
   readonly replies: PublisherChannel;
   /** Returns false for a message whose handler sends no reply, where handlers of both kinds share the consumer. */
   readonly answers?: ((context: AmqpContext) => boolean) | undefined;
+  /** Returns what the requester learns of an error of the handler that gets the message. */
+  readonly errorsOf: (context: AmqpContext) => RpcErrors;
+  /** Creates the id of an error that the reply hides. */
+  readonly newErrorId: () => string;
 }
 
 /** Handles each request alone, and sends the reply before the request is settled. */
@@ -48,7 +54,7 @@ export class RpcSink extends MessageSink {
       const context = this.settler.contextOf(delivery);
       const { replyTo, correlationId } = context.properties;
       if (replyTo === undefined || replyTo === '' || this.rpc.answers?.(context) === false) return undefined;
-      return { replyTo, correlationId };
+      return { replyTo, correlationId, errors: this.rpc.errorsOf(context) };
     } catch {
       // The properties are malformed, so the address of the reply is unknown.
       return undefined;
@@ -57,22 +63,35 @@ export class RpcSink extends MessageSink {
 
   /** Never rejects. Resolves with the outcome that settles the request. */
   private async answer(request: Request, handled: Handled, delivery: Delivery): Promise<Outcome> {
-    let outcome = handled;
+    if (!handled.ok) return this.answerFailure(request, handled, delivery);
     let reply: EncodedReply;
     try {
-      reply = handled.ok ? encodeReply(this.rpc.serializers, handled.value) : encodeErrorReply(handled.error);
+      reply = encodeReply(this.rpc.serializers, handled.value);
     } catch (error) {
       // The value cannot be encoded, so the reply is this error.
-      outcome = failureOf(error);
-      reply = encodeErrorReply(error);
+      return this.answerFailure(request, failureOf(error), delivery);
     }
     const refusal = await this.send(request, reply, delivery);
-    if (refusal && outcome.ok) {
-      // The requester would wait in vain: an error is small enough.
-      outcome = failureOf(refusal);
-      await this.send(request, encodeErrorReply(refusal), delivery);
-    }
-    return outcome.ok || outcome.error instanceof RejectMessage ? outcome : { ...outcome, answered: true };
+    // The requester would wait in vain: an error is small enough.
+    return refusal ? this.answerFailure(request, failureOf(refusal), delivery) : handled;
+  }
+
+  private async answerFailure(request: Request, failure: Failure, delivery: Delivery): Promise<Failure> {
+    const told = toldError(failure.error, this.telling(request, delivery));
+    await this.send(request, encodeErrorReply(told), delivery);
+    const settled = { ...failure, errorId: told.id };
+    return failure.error instanceof RejectMessage ? settled : { ...settled, answered: true };
+  }
+
+  private telling({ errors, correlationId }: Request, delivery: Delivery): Telling {
+    const { queue, name, newErrorId } = this.rpc;
+    const onMapperError = (error: unknown): void =>
+      this.logger.error(
+        `The function that maps errors for the reply to ${describeMessage(delivery)} of queue '${queue}' has failed: ` +
+          `${describeError(error)}; the requester learns of an internal error`,
+        { queue, handler: name, messageId: messageIdOf(delivery), correlationId },
+      );
+    return { errors, newId: newErrorId, onMapperError };
   }
 
   /** Never rejects. Resolves with the broker's error if it refuses this reply, for example for its size. */
