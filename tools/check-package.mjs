@@ -37,16 +37,17 @@ function runProgram(name, what) {
   ok(what);
 }
 
-/** Checks the package in an application that bundles and minifies it. */
-async function minified() {
-  copyFileSync('test/package/minified.mjs', join(folder, 'minified.mjs'));
+/** Runs a program of `test/package` bundled and minified. */
+async function runBundled(name, format, what) {
+  copyFileSync(join('test/package', `${name}.mjs`), join(folder, `${name}.mjs`));
+  const bundle = `${name}.bundled.${format === 'esm' ? 'mjs' : 'cjs'}`;
   await build({
-    input: join(folder, 'minified.mjs'),
+    input: join(folder, `${name}.mjs`),
     platform: 'node',
-    output: { file: join(folder, 'bundled.mjs'), format: 'esm', minify: true },
+    output: { file: join(folder, bundle), format, minify: true },
   });
-  run('node', ['bundled.mjs'], { cwd: folder, timeout: 60_000 });
-  ok('errors keep their names in a minified bundle');
+  run('node', [bundle], { cwd: folder, timeout: 60_000 });
+  ok(what);
 }
 
 function loads(entry) {
@@ -107,7 +108,9 @@ try {
   runProgram('testing', 'a message parked after an hour of virtual time, in a test of @nestjs/testing');
   install('@nestjs/platform-express@12');
   runProgram('board', 'the page of the board');
-  await minified();
+  await runBundled('minified', 'esm', 'errors keep their names in a minified bundle');
+  runProgram('traced', 'spans of a message, by the instrumentation');
+  for (const format of ['esm', 'cjs']) await runBundled('traced', format, `spans of a message in a bundle (${format})`);
 
   const eleven = join(folder, 'eleven');
   mkdirSync(eleven);
