@@ -41,6 +41,7 @@ export default withMermaid({
           page('Topology', '/topology'),
           page('Start and shutdown', '/shutdown'),
           page('Health', '/health'),
+          page('The board', '/board'),
           page('Observability', '/observability'),
           page('Deployment', '/deployment'),
           page('Glossary', '/glossary'),
