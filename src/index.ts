@@ -9,6 +9,11 @@ export { AmqpConsumer } from './consumers/decorators/amqp-consumer.decorator.js'
 export { AmqpEvent, type EventDecorator, type EventOptions } from './consumers/decorators/amqp-event.decorator.js';
 export { AmqpRpc } from './consumers/decorators/amqp-rpc.decorator.js';
 export type { RpcOptions } from './consumers/options/rpc-options.js';
+export {
+  AmqpRequest,
+  type RequestDecorator,
+  type RequestHandlerOptions,
+} from './consumers/decorators/amqp-request.decorator.js';
 export { AmqpBatchConsumer } from './consumers/decorators/amqp-batch-consumer.decorator.js';
 export type { BatchOptions } from './consumers/options/batch-options.js';
 export { AmqpBatchContext, AmqpBatchItem } from './consumers/sinks/batch/batch-item.js';
@@ -81,8 +86,12 @@ export type { RpcErrorMapper, RpcErrorReply, RpcErrors } from './rpc/told-error.
 export { RpcRemoteErrorFilter } from './rpc/rpc-remote-error.filter.js';
 export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
-export { defineEvents, EventContract, type ContractOptions } from './contracts/event-contract.js';
+export { defineEvents, EventContract } from './contracts/event-contract.js';
+export { defineRpc, RpcContract } from './contracts/rpc-contract.js';
+export type { ContractOptions } from './contracts/contract-options.js';
 export type {
+  AnsweredOf,
+  Call,
   ContractSchema,
   EventSchemas,
   EventsOf,
@@ -90,8 +99,13 @@ export type {
   InputOf,
   OutputOf,
   PayloadClass,
+  ReplyIn,
+  RequestIn,
+  RequestsOf,
+  RpcSchema,
+  RpcSchemas,
 } from './contracts/contract-types.js';
-export { ContractError, type ContractIssue } from './contracts/contract.errors.js';
+export { ContractError, type ContractIssue, type ContractPart } from './contracts/contract.errors.js';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './contracts/standard-schema.js';
 
 export { bindExchange, bindQueue, type BindingDefinition, type BindingOptions } from './topology/bindings.js';

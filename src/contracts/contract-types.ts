@@ -1,3 +1,4 @@
+import type { ContractOptions } from './contract-options.js';
 import type { StandardSchema } from './standard-schema.js';
 
 /**
@@ -67,3 +68,91 @@ export type EventsOf<Contract> = Contract extends { readonly schemas: infer Sche
 export type HandledOf<Contract> = Contract extends { readonly schemas: infer Schemas extends EventSchemas }
   ? { [Event in keyof Schemas & string]: OutputOf<Schemas[Event]> }
   : never;
+
+/**
+ * Refuses a schema whose output it does not accept as input: the output would be sent, and refused by the other side. With
+ * `unknownFields: 'keep'` the input is sent.
+ */
+type Sendable<Schema, Options extends ContractOptions> = Options extends { readonly unknownFields: 'keep' }
+  ? unknown
+  : OutputOf<Schema> extends InputOf<Schema>
+    ? unknown
+    : { readonly "a schema that changes types needs unknownFields: 'keep'": never };
+
+/** See {@link Sendable}. */
+export type SendableEvents<Schemas extends EventSchemas, Options extends ContractOptions> = {
+  readonly [Event in keyof Schemas]: Sendable<Schemas[Event], Options>;
+};
+
+/**
+ * The schemas of a request and its reply.
+ *
+ * @publicApi
+ */
+export interface RpcSchema {
+  readonly request: ContractSchema;
+  readonly reply: ContractSchema;
+}
+
+/**
+ * The schemas of a contract of requests, by their routing keys.
+ *
+ * @publicApi
+ */
+export type RpcSchemas = Readonly<Record<string, RpcSchema>>;
+
+/** See {@link Sendable}. */
+export type SendableRpc<Schemas extends RpcSchemas, Options extends ContractOptions> = {
+  readonly [Key in keyof Schemas]: {
+    readonly request: Sendable<Schemas[Key]['request'], Options>;
+    readonly reply: Sendable<Schemas[Key]['reply'], Options>;
+  };
+};
+
+declare const CALL: unique symbol;
+
+/**
+ * The types of a request and its reply. No value has this type, so such a key can be requested and not published.
+ *
+ * @publicApi
+ */
+export interface Call<Request = unknown, Reply = unknown> {
+  readonly [CALL]: readonly [request: Request, reply: Reply];
+}
+
+/**
+ * The requests of a contract with the types that a caller sends and gets, for {@link ExchangePublisher}.
+ *
+ * @example
+ * ```ts
+ * constructor(@InjectPublisher('prices') private readonly caller: ExchangePublisher<RequestsOf<typeof prices>>) {}
+ * ```
+ *
+ * @publicApi
+ */
+export type RequestsOf<Contract> = Contract extends { readonly schemas: infer Schemas extends RpcSchemas }
+  ? { [Key in keyof Schemas & string]: Call<InputOf<Schemas[Key]['request']>, OutputOf<Schemas[Key]['reply']>> }
+  : never;
+
+/**
+ * The requests of a contract with the types that a handler gets and returns.
+ *
+ * @publicApi
+ */
+export type AnsweredOf<Contract> = Contract extends { readonly schemas: infer Schemas extends RpcSchemas }
+  ? { [Key in keyof Schemas & string]: Call<OutputOf<Schemas[Key]['request']>, InputOf<Schemas[Key]['reply']>> }
+  : never;
+
+/**
+ * The request of a {@link Call}.
+ *
+ * @publicApi
+ */
+export type RequestIn<Called> = Called extends Call<infer Request> ? Request : never;
+
+/**
+ * The reply of a {@link Call}.
+ *
+ * @publicApi
+ */
+export type ReplyIn<Called> = Called extends Call<unknown, infer Reply> ? Reply : never;

@@ -19,8 +19,15 @@ export interface ContractIssue {
 }
 
 /**
+ * What does not match its contract.
+ *
+ * @publicApi
+ */
+export type ContractPart = 'event' | 'request' | 'reply';
+
+/**
  * A payload does not match its contract, or the contract has no such event. A publish rejects with it before anything is
- * sent. A message that does not match is refused and parked.
+ * sent. A message that does not match is refused: an event is parked, a request is answered with this error.
  *
  * @example
  * ```ts
@@ -36,14 +43,16 @@ export class ContractError extends AmqpError {
   constructor(
     /** The exchange of the contract. */
     readonly exchange: string,
+    /** The routing key of the event or request. */
     readonly event: string,
     readonly issues: readonly ContractIssue[],
+    readonly part: ContractPart = 'event',
   ) {
     const listed = issues
       .slice(0, MAX_ISSUES)
       .map(({ path, message }) => (path === '' ? shortened(message) : `${shortened(path)}: ${shortened(message)}`));
     if (issues.length > MAX_ISSUES) listed.push(`${issues.length - MAX_ISSUES} more`);
-    super(`event '${shortened(event)}' of exchange '${exchange}' does not match its contract: ${listed.join('; ')}`);
+    super(`${part} '${shortened(event)}' of exchange '${exchange}' does not match its contract: ${listed.join('; ')}`);
   }
 }
 

@@ -1,30 +1,10 @@
-import { ConfigurationError } from '../../lib/client/index.js';
-import { namesOf } from '../../lib/option-names/index.js';
 import { showAs } from '../../lib/shown/index.js';
-import { describeValue } from '../common/described-value.js';
-import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, expectValue, NAME, OBJECT, oneOf } from '../common/option-values.js';
-import { hasWildcards } from '../common/topic-pattern.js';
-import { classValidator } from './class-validator.js';
+import { expectValue, NAME, OBJECT } from '../common/option-values.js';
 import { ContractError } from './contract.errors.js';
-import type { ContractSchema, EventSchemas, InputOf, OutputOf, PayloadClass } from './contract-types.js';
-import { schemaValidator } from './schema-validator.js';
-import { isStandardSchema } from './standard-schema.js';
+import { checkedContractOptions, type ContractOptions } from './contract-options.js';
+import type { ContractSchema, EventSchemas, SendableEvents } from './contract-types.js';
+import { createValidator, expectKey, expectSchema } from './create-validator.js';
 import type { Validator } from './validator.js';
-
-/**
- * Options of a contract.
- *
- * @publicApi
- */
-export interface ContractOptions {
-  /**
-   * Controls fields that the schema does not name. `'strip'` sends, and gives to handlers, what the validator returns, which
-   * by default are the known fields. `'keep'` sends the payload as it is given, and adds the unknown fields of a message to
-   * what the validator returns. A schema that refuses unknown fields refuses them in both cases. Default `'strip'`.
-   */
-  readonly unknownFields?: 'strip' | 'keep';
-}
 
 /**
  * The events of one exchange: each routing key with the schema of its payload. Made by {@link defineEvents}.
@@ -41,11 +21,7 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
     { unknownFields = 'strip' }: ContractOptions,
   ) {
     for (const [event, schema] of Object.entries(schemas)) {
-      const refuse = (issues: ContractError['issues']) => new ContractError(exchange, event, issues);
-      const validator = isStandardSchema(schema)
-        ? schemaValidator(schema, unknownFields, refuse)
-        : classValidator(schema as PayloadClass, unknownFields, refuse);
-      this.validators.set(event, validator);
+      this.validators.set(event, createValidator(exchange, event, 'event', schema, unknownFields));
     }
   }
 
@@ -77,17 +53,6 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
   }
 }
 
-/** A schema whose output it does not accept as input: the output would be sent, and refused by the consumer. */
-type Sendable<Schemas extends EventSchemas, Options extends ContractOptions> = Options extends {
-  readonly unknownFields: 'keep';
-}
-  ? unknown
-  : {
-      readonly [Event in keyof Schemas]: OutputOf<Schemas[Event]> extends InputOf<Schemas[Event]>
-        ? unknown
-        : { readonly "a schema that changes types needs unknownFields: 'keep'": never };
-    };
-
 /**
  * Defines the events of an exchange: one object, which publishers and handlers of several services import.
  *
@@ -110,33 +75,17 @@ type Sendable<Schemas extends EventSchemas, Options extends ContractOptions> = O
  */
 export function defineEvents<const Schemas extends EventSchemas, const Options extends ContractOptions = object>(
   exchange: string,
-  schemas: Schemas & Sendable<Schemas, Options>,
+  schemas: Schemas & SendableEvents<Schemas, Options>,
   options?: Options,
 ): EventContract<Schemas> {
   const what = 'defineEvents()';
   expectValue(`${what}: the name of the exchange`, exchange, NAME);
   expectValue(`${what}: the events of '${exchange}'`, schemas, OBJECT);
-  const given: ContractOptions = options ?? {};
-  refuseUnknown(what, given, OPTIONS);
-  checkValues(what, given, { unknownFields: oneOf('strip', 'keep') });
-  for (const [event, schema] of Object.entries(schemas)) expectEvent(`${what}: '${event}'`, event, schema);
-  return new EventContract<Schemas>(exchange, schemas, given);
-}
-
-const OPTIONS = namesOf({ unknownFields: 0 } satisfies Record<keyof ContractOptions, 0>);
-
-/** Nest's ValidationPipe does not validate these. */
-const NO_SCHEMAS: ReadonlySet<unknown> = new Set([String, Number, Boolean, Array, Object, Date]);
-
-function expectEvent(what: string, event: string, schema: ContractSchema): void {
-  if (event === '' || hasWildcards(event)) {
-    throw new ConfigurationError(`${what} must be a routing key without wildcards, since events are published with it`);
+  for (const [event, schema] of Object.entries<ContractSchema>(schemas)) {
+    expectKey(`${what}: '${event}'`, event);
+    expectSchema(`${what}: '${event}'`, schema);
   }
-  if (isStandardSchema(schema) || (typeof schema === 'function' && !NO_SCHEMAS.has(schema))) return;
-  throw new ConfigurationError(
-    `${what} must be a Standard Schema (https://standardschema.dev) or a class with decorators of class-validator; it is ` +
-      (typeof schema === 'function' ? `the class ${schema.name}` : describeValue(schema)),
-  );
+  return new EventContract<Schemas>(exchange, schemas, checkedContractOptions(what, options));
 }
 
 showAs(EventContract, (contract) => contract.shown);

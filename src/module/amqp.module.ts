@@ -10,6 +10,7 @@ import { AmqpCoreModule } from './amqp-core.module.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { EventContract } from '../contracts/event-contract.js';
+import { RpcContract } from '../contracts/rpc-contract.js';
 import { ExchangePublisher } from '../publishers/exchange.publisher.js';
 import {
   checkDefaults,
@@ -138,7 +139,8 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
     useFactory: (connections: ConnectionRegistry | undefined) => {
       refuseUnknown(asker, definition, DEFINITION);
       expectValue(`${asker}: publisher`, publisher, TEXT);
-      if (!(exchange instanceof EventContract)) expectValue(`${asker}: exchange`, exchange, TEXT);
+      if (!(exchange instanceof EventContract || exchange instanceof RpcContract))
+        expectValue(`${asker}: exchange`, exchange, TEXT);
       checkDefaults(`${asker}: defaults`, defaults);
       if (!connections) {
         throw new ConfigurationError(

@@ -5,10 +5,17 @@ import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { PublisherDefinition } from './publisher-options.js';
 import { isThenable } from '../common/thenable.js';
-import { EventContract } from '../contracts/event-contract.js';
+import type { Call, ReplyIn, RequestIn } from '../contracts/contract-types.js';
+import type { EventContract } from '../contracts/event-contract.js';
+import { RpcContract } from '../contracts/rpc-contract.js';
 
 /** The routing keys of a map from routing key to payload type. */
 type RoutingKey<Events> = keyof Events & string;
+
+/** The routing keys of the requests of a contract. */
+type CallKey<Events> = {
+  [Key in keyof Events & string]: Events[Key] extends Call ? Key : never;
+}[keyof Events & string];
 
 /**
  * Publishes to one exchange, on its own channel. Register it with {@link AmqpModule.forFeature} and inject it with
@@ -16,8 +23,8 @@ type RoutingKey<Events> = keyof Events & string;
  *
  * `Events` maps each routing key to the type of its payload; another key or payload does not compile. Keys may be
  * patterns: `` [key: `order.${string}`]: Order ``. Without `Events`, any key and payload is accepted. A publisher that is
- * registered with a contract ({@link defineEvents}) validates each payload before it is sent; its type is
- * `ExchangePublisher<EventsOf<typeof contract>>`.
+ * registered with a contract ({@link defineEvents}, {@link defineRpc}) validates each payload before it is sent; its type is
+ * `ExchangePublisher<EventsOf<typeof contract>>` or `ExchangePublisher<RequestsOf<typeof contract>>`.
  *
  * @example
  * ```ts
@@ -36,7 +43,7 @@ type RoutingKey<Events> = keyof Events & string;
 export class ExchangePublisher<Events extends object = Record<string, unknown>> {
   private opened: ConfirmingPublisher | undefined;
   private readonly exchange: string;
-  private readonly contract: EventContract | undefined;
+  private readonly contract: EventContract | RpcContract | undefined;
 
   /** The module creates it; inject it. */
   constructor(
@@ -44,7 +51,7 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     private readonly open: () => ConfirmingPublisher,
   ) {
     const { exchange } = definition;
-    this.contract = exchange instanceof EventContract ? exchange : undefined;
+    this.contract = typeof exchange === 'string' ? undefined : exchange;
     this.exchange = typeof exchange === 'string' ? exchange : exchange.exchange;
   }
 
@@ -72,17 +79,25 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   /**
    * Sends a request and resolves with its reply.
    *
-   * @throws ContractError if the payload does not match the contract of this publisher; nothing was sent
+   * @throws ContractError if the payload does not match the contract of this publisher, and nothing was sent; or if the
+   * reply does not match it
    * @throws the errors of {@link ConfirmingPublisher.request}
    */
+  async request<Key extends CallKey<Events>>(
+    routingKey: Key,
+    payload: RequestIn<Events[Key]>,
+    options?: RequestOptions,
+  ): Promise<ReplyIn<Events[Key]>>;
   async request<Reply = unknown, Key extends RoutingKey<Events> = RoutingKey<Events>>(
     routingKey: Key,
     payload: Events[Key],
     options?: RequestOptions,
-  ): Promise<Reply> {
+  ): Promise<Reply>;
+  async request(routingKey: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
     const sent = this.sent(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
-    return this.publisher.request<Reply>(this.exchange, routingKey, validated, this.complete(options));
+    const reply = await this.publisher.request(this.exchange, routingKey, validated, this.complete(options));
+    return this.contract instanceof RpcContract ? this.contract.incomingReply(routingKey, reply) : reply;
   }
 
   /** Returns the validated payload, or a promise of it. @throws ContractError */

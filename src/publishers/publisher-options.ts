@@ -4,6 +4,7 @@ import { checkValues, FLAG, OBJECT, oneOf } from '../common/option-values.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
 import type { EventContract } from '../contracts/event-contract.js';
+import type { RpcContract } from '../contracts/rpc-contract.js';
 import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 
 /**
@@ -53,10 +54,10 @@ export interface PublisherDefinition extends PublisherOptions {
   /** Name for injection: `@InjectPublisher('orders')`. */
   readonly publisher: string;
   /**
-   * The exchange to publish to, or the contract of its events ({@link defineEvents}), which validates each payload. `''` is
-   * the default exchange, whose routing keys are names of queues.
+   * The exchange to publish to, or the contract of its messages ({@link defineEvents}, {@link defineRpc}), which validates
+   * each payload. `''` is the default exchange, whose routing keys are names of queues.
    */
-  readonly exchange: string | EventContract;
+  readonly exchange: string | EventContract | RpcContract;
   /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
   /** Default options of every message; headers are merged with those of the publish. Default: none. */

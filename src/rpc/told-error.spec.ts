@@ -1,6 +1,7 @@
 import { ConflictException, HttpException, NotFoundException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
+import { ContractError } from '../contracts/contract.errors.js';
 import { UndecodableMessageError } from '../serialization/serialization.errors.js';
 import { toldError, type RpcErrors, type ToldError } from './told-error.js';
 
@@ -55,6 +56,15 @@ describe('what a requester learns', () => {
   it('by default: that the request cannot be decoded', () => {
     const error = new UndecodableMessageError('its 1 bytes are not valid', { cause: new Error('secret') });
     expect(told(error)).toEqual({ name: 'UndecodableMessageError', message: 'its 1 bytes are not valid' });
+  });
+
+  it('by default: the paths of a request that breaks its contract, and nothing of such a reply', () => {
+    const issues = [{ path: 'item', message: 'expected a string' }];
+    expect(told(new ContractError('prices', 'price.quote', issues, 'request'))).toEqual({
+      name: 'ContractError',
+      message: "request 'price.quote' of exchange 'prices' does not match its contract: item: expected a string",
+    });
+    expect(told(new ContractError('prices', 'price.quote', issues, 'reply'))).toEqual(HIDDEN);
   });
 
   it("'message': name and message of every error, and nothing of what is no error", () => {

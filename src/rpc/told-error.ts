@@ -1,5 +1,6 @@
 import type { ValueCheck } from '../common/option-values.js';
 import { isError } from '../common/reason.js';
+import { ContractError } from '../contracts/contract.errors.js';
 import { UndecodableMessageError } from '../serialization/serialization.errors.js';
 
 /**
@@ -28,8 +29,8 @@ export type RpcErrorMapper = (error: unknown) => RpcErrorReply | undefined;
 /**
  * Chooses what a requester learns of an error of the handler. A stack never leaves the process.
  *
- * - `exceptions` (the default): name, message and data of an `HttpException` or `RpcException`, and that the request cannot
- *   be decoded. Of any other error the requester learns `internal error` and an id, which the log line of the failure and
+ * - `exceptions` (the default): name, message and data of an `HttpException` or `RpcException`, and why the request cannot
+ *   be decoded or breaks its contract. Of any other error the requester learns `internal error` and an id, which the log line of the failure and
  *   {@link ConsumerFailure.errorId} have, too.
  * - `message`: name and message of every error.
  * - `none`: `internal error` and an id, for every error.
@@ -74,9 +75,14 @@ export function toldError(error: unknown, { errors, newId, onMapperError }: Tell
   } else rule = errors;
   const exception = rule === 'none' ? undefined : exceptionIn(error);
   if (exception) return exception;
-  if (rule === 'message' || (rule === 'exceptions' && error instanceof UndecodableMessageError)) return named(error);
+  if (rule === 'message' || (rule === 'exceptions' && blamesRequest(error))) return named(error);
   const id = newId();
   return { name: 'Error', message: `internal error ${id}`, id };
+}
+
+/** The requester has caused it. A reply that breaks its contract is the handler's own error. */
+function blamesRequest(error: unknown): boolean {
+  return error instanceof UndecodableMessageError || (error instanceof ContractError && error.part === 'request');
 }
 
 /** @throws TypeError */

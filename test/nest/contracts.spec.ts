@@ -349,6 +349,6 @@ describe('a contract refuses what cannot work', () => {
       }
       return Billing;
     };
-    expect(define).toThrow('A method takes one @AmqpEvent(), which can name several events.');
+    expect(define).toThrow('A method takes one contract; @AmqpEvent() can name several events.');
   });
 });

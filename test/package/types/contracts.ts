@@ -5,13 +5,16 @@ import {
   AmqpEvent,
   AmqpHeader,
   AmqpModule,
+  AmqpRequest,
   Ctx,
   defineEvents,
+  defineRpc,
   ExchangePublisher,
   InjectPublisher,
   Payload,
   type EventsOf,
   type HandledOf,
+  type RequestsOf,
   type StandardSchema,
 } from 'nest-amqp';
 
@@ -117,9 +120,74 @@ export class Billing {
   }
 }
 
+export const prices = defineRpc('prices', {
+  'price.quote': { request: schemaOf<{ item: string }>(), reply: schemaOf<{ cents: number; note?: string }>() },
+  'price.paid': { request: OrderPaid, reply: OrderPaid },
+});
+// @ts-expect-error no reply
+export const oneWay = defineRpc('prices', { 'price.quote': { request: OrderPaid } });
+// @ts-expect-error the output of the reply is no input
+export const asDate = defineRpc('prices', { now: { request: OrderPaid, reply: schemaOf<string, Date>() } });
+
+@Injectable()
+export class Customer {
+  constructor(@InjectPublisher('prices') private readonly caller: ExchangePublisher<RequestsOf<typeof prices>>) {}
+
+  async ask(): Promise<number> {
+    const price = await this.caller.request('price.quote', { item: 'Lamp' }, { timeout: 100 });
+    // @ts-expect-error no such field in the reply
+    console.log(price.amount);
+    // @ts-expect-error no such request
+    await this.caller.request('price.ask', { item: 'Lamp' });
+    // @ts-expect-error the payload of another request
+    await this.caller.request('price.paid', { item: 'Lamp' });
+    // @ts-expect-error a request is no event
+    await this.caller.publish('price.quote', { item: 'Lamp' });
+    return price.cents;
+  }
+}
+
+@Injectable()
+export class Prices {
+  @AmqpRequest(prices, 'price.quote', 'quotes')
+  async quote(request: { item: string }): Promise<{ cents: number }> {
+    return Promise.resolve({ cents: request.item.length });
+  }
+
+  // @ts-expect-error no such request
+  @AmqpRequest(prices, 'price.ask', 'quotes')
+  ask(request: { item: string }): { cents: number } {
+    return { cents: request.item.length };
+  }
+
+  // @ts-expect-error the request of another key
+  @AmqpRequest(prices, 'price.quote', 'quotes')
+  paid(request: OrderPaid): { cents: number } {
+    return { cents: request.amount };
+  }
+
+  // @ts-expect-error a wrong reply
+  @AmqpRequest(prices, 'price.quote', 'quotes')
+  wrong(request: { item: string }): { cents: string } {
+    return { cents: request.item };
+  }
+
+  // @ts-expect-error no reply
+  @AmqpRequest(prices, 'price.quote', 'quotes')
+  silent(request: { item: string }): void {
+    console.log(request);
+  }
+
+  // @ts-expect-error the request is not taken
+  @AmqpRequest(prices, 'price.quote', 'quotes')
+  careless(): { cents: number } {
+    return { cents: 0 };
+  }
+}
+
 @Module({
   imports: [AmqpModule.forRoot('amqp://localhost'), AmqpModule.forFeature([{ publisher: 'orders', exchange: orders }])],
-  providers: [Shop, Billing],
+  providers: [Shop, Billing, Customer, Prices],
 })
 export class AppModule {}
 
