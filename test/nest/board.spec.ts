@@ -180,6 +180,13 @@ describe.each(Object.keys(ADAPTERS) as Adapter[])('the board on %s', (adapter) =
     await nest.lines.until('bob resumed the consumer');
   });
 
+  it('logs the address of the client if the application names no users', async () => {
+    const queue = nest.name();
+    const board = await startWith(queue);
+    expect((await board.change('pause', { handler: 'Billing.onOrder', queue })).status).toBe(200);
+    await nest.lines.until('somebody at 127.0.0.1 paused the consumer');
+  });
+
   it('refuses changes of foreign pages, of nobody, of unknown consumers, and wrong ones', async () => {
     const queue = nest.name();
     const user = (asked: unknown): string => {

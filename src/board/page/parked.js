@@ -203,7 +203,10 @@ export function parkedView({ connection, queue }) {
     sendBack({ choice: 'messages', keys: [...selected] }, counted(selected.size, 'selected message'));
 
   async function sendBack(which, words) {
-    const text = 'They go to the end of their queue as they were published, each with a full number of attempts.';
+    const isWider = which.choice !== 'messages' && search.value.trim() !== '';
+    const text =
+      'They go to the end of their queue as they were published, each with a full number of attempts.' +
+      (isWider ? ' The search does not limit which ones.' : '');
     const given = await ask({
       title: `Send ${words} back to ${queue}?`,
       text,
