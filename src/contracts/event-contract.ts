@@ -1,10 +1,21 @@
+import { ConfigurationError } from '../../lib/client/index.js';
 import { showAs } from '../../lib/shown/index.js';
-import { expectValue, NAME, OBJECT } from '../common/option-values.js';
+import { expectValue, FUNCTION, NAME, OBJECT } from '../common/option-values.js';
 import { ContractError } from './contract.errors.js';
 import { checkedContractOptions, type ContractOptions } from './contract-options.js';
-import type { ContractSchema, EventSchemas, SendableEvents } from './contract-types.js';
+import type { ContractSchema, EventSchemas, InputOf, OutputOf, SendableEvents } from './contract-types.js';
+import { isThenable } from '../common/thenable.js';
 import { createValidator, expectKey, expectSchema } from './create-validator.js';
 import type { Validator } from './validator.js';
+
+/** Characters of an unknown event that an error repeats. */
+const MAX_NAME = 60;
+
+/** Makes the payload of a newer event from that of an older one. */
+interface Upcaster {
+  readonly to: string;
+  readonly convert: (old: unknown) => unknown;
+}
 
 /**
  * The events of one exchange: each routing key with the schema of its payload. Made by {@link defineEvents}.
@@ -18,8 +29,10 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
   constructor(
     readonly exchange: string,
     readonly schemas: Schemas,
-    { unknownFields = 'strip' }: ContractOptions,
+    private readonly options: ContractOptions,
+    private readonly upcasters: ReadonlyMap<string, Upcaster> = new Map(),
   ) {
+    const { unknownFields = 'strip' } = options;
     for (const [event, schema] of Object.entries(schemas)) {
       this.validators.set(event, createValidator(exchange, event, 'event', schema, unknownFields));
     }
@@ -28,6 +41,50 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
   /** The routing keys of the events. */
   get events(): readonly string[] {
     return [...this.validators.keys()];
+  }
+
+  /**
+   * Returns a contract in which handlers of the newer event get the older one, too, as the newer one. The older payload is
+   * validated by its own schema, converted, and validated by the schema of the newer event. Several versions make a chain:
+   * each has an upcaster to the next.
+   *
+   * An error that `convert` throws is an error of the handler, so the message is retried.
+   *
+   * @example
+   * ```ts
+   * export const orders = defineEvents('orders', { 'order.created.v1': V1, 'order.created.v2': V2 }).upcast(
+   *   'order.created.v1',
+   *   'order.created.v2',
+   *   ({ euros, ...rest }) => ({ ...rest, cents: euros * 100 }),
+   * );
+   * ```
+   *
+   * @throws ConfigurationError for an event that the contract does not have, a second upcaster of one event, or a circle
+   */
+  upcast<From extends keyof Schemas & string, To extends Exclude<keyof Schemas & string, From>>(
+    from: From,
+    to: To,
+    convert: (old: OutputOf<Schemas[From]>) => InputOf<Schemas[To]>,
+  ): EventContract<Schemas> {
+    const what = `upcast('${from}', '${to}') of '${this.exchange}'`;
+    for (const event of [from, to]) {
+      if (!this.validators.has(event)) throw new ConfigurationError(`${what}: ${this.hasNo(event)}`);
+    }
+    expectValue(`${what}: the converter`, convert, FUNCTION);
+    const other = this.upcasters.get(from);
+    if (other) throw new ConfigurationError(`${what}: '${from}' is converted to '${other.to}' already`);
+    if (from === (to as string) || this.newerThan(to).includes(from)) {
+      throw new ConfigurationError(`${what}: the upcasters make a circle`);
+    }
+    const upcaster: Upcaster = { to, convert: convert as Upcaster['convert'] };
+    return new EventContract(this.exchange, this.schemas, this.options, new Map([...this.upcasters, [from, upcaster]]));
+  }
+
+  /** @internal Returns the events that upcasters convert to one of these. */
+  olderThan(wanted: readonly string[]): readonly string[] {
+    return this.events.filter(
+      (event) => !wanted.includes(event) && this.newerThan(event).some((newer) => wanted.includes(newer)),
+    );
   }
 
   /** @internal Output of `console.log`. */
@@ -40,16 +97,44 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
     return this.validatorOf(event).outgoing(payload);
   }
 
-  /** @internal Validates a payload and returns what the handler gets, or a promise of it. @throws ContractError */
-  incoming(event: string, payload: unknown): unknown {
-    return this.validatorOf(event).incoming(payload);
+  /**
+   * @internal Validates a payload and returns what the handler gets, or a promise of it.
+   *
+   * @param wanted the events that the handler takes; any other is converted to the next of them
+   * @throws ContractError
+   */
+  incoming(event: string, payload: unknown, wanted: readonly string[] = [event]): unknown {
+    const validated = this.validatorOf(event).incoming(payload);
+    return wanted.includes(event) ? validated : this.upcasted(event, validated, wanted);
+  }
+
+  private upcasted(event: string, payload: unknown, wanted: readonly string[]): unknown {
+    if (isThenable(payload)) return Promise.resolve(payload).then((value) => this.upcasted(event, value, wanted));
+    const upcaster = this.upcasters.get(event);
+    if (!upcaster) {
+      throw new ContractError(this.exchange, event, [
+        { path: '', message: `it does not become ${wanted.join(' or ')}` },
+      ]);
+    }
+    return this.incoming(upcaster.to, upcaster.convert(payload), wanted);
+  }
+
+  /** Returns the events that an event is converted to, from the next to the newest. */
+  private newerThan(event: string): readonly string[] {
+    const newer: string[] = [];
+    let next = this.upcasters.get(event);
+    for (; next; next = this.upcasters.get(next.to)) newer.push(next.to);
+    return newer;
   }
 
   private validatorOf(event: string): Validator {
     const validator = this.validators.get(event);
     if (validator) return validator;
-    const known = this.events.map((name) => `'${name}'`).join(', ');
-    throw new ContractError(this.exchange, event, [{ path: '', message: `it has the events ${known}` }]);
+    throw new ContractError(this.exchange, event, [{ path: '', message: this.hasNo(event) }]);
+  }
+
+  private hasNo(event: string): string {
+    return `it has no '${event.slice(0, MAX_NAME)}', but ${this.events.map((name) => `'${name}'`).join(', ')}`;
   }
 }
 

@@ -33,6 +33,7 @@ export type EventDecorator<Payload> = <Method extends (payload: Payload, ...othe
  *   as `@Ctx()` and `@AmqpHeader()`.
  * - A message that does not match the contract is refused with {@link ContractError}: it is parked at its first attempt,
  *   with the paths in the reason. Guards run before the validation, exception filters see the error.
+ * - It gets older versions of its events, too, if the contract has upcasters ({@link EventContract.upcast}).
  * - A global `ValidationPipe` leaves the validated payload alone.
  *
  * @example
@@ -52,11 +53,7 @@ export function AmqpEvent<Contract extends EventContract, Event extends keyof Ha
   queue: QueueSource,
   options: OptionsSource<EventOptions> = {},
 ): EventDecorator<HandledOf<Contract>[Event]> {
-  return contractHandler(
-    'message',
-    { contract, known: contract.events },
-    typeof event === 'string' ? [event] : event,
-    queue,
-    options,
-  );
+  const events = typeof event === 'string' ? [event] : event;
+  const known = { contract, known: contract.events, older: contract.olderThan(events) };
+  return contractHandler('message', known, events, queue, options);
 }

@@ -21,9 +21,11 @@ interface Known {
   readonly contract: {
     readonly exchange: string;
     /** @throws ContractError */
-    incoming(key: string, payload: unknown): unknown;
+    incoming(key: string, payload: unknown, wanted: readonly string[]): unknown;
   };
   readonly known: readonly string[];
+  /** Further keys, whose payloads become those of the keys that the handler names. Default: none. */
+  readonly older?: readonly string[];
 }
 
 /** The keys of a contract that one handler takes. */
@@ -43,7 +45,8 @@ export function contractHandler(
   queue: QueueSource,
   options: OptionsSource<ConsumerOptions>,
 ): MethodDecorator {
-  const consume = consumerDecorator({ kind, source: queue, options: withKeys(options, keys) });
+  const all = [...keys, ...(contract.older ?? [])];
+  const consume = consumerDecorator({ kind, source: queue, options: withKeys(options, all) });
   return (target, method, descriptor) => {
     expectKnown(target, method, { ...contract, keys });
     takePayload(target, method, { ...contract, keys });
@@ -51,7 +54,7 @@ export function contractHandler(
   };
 }
 
-const Validated = createParamDecorator(({ contract, keys }: Handled, execution: ExecutionContext) => {
+const Validated = createParamDecorator(({ contract, keys, older = [] }: Handled, execution: ExecutionContext) => {
   const rpc = execution.switchToRpc();
   const context = rpc.getContext<AmqpContext>();
   const refused = (error: unknown): never => {
@@ -59,7 +62,8 @@ const Validated = createParamDecorator(({ contract, keys }: Handled, execution: 
     throw error;
   };
   try {
-    const payload = contract.incoming(keys.length === 1 ? keys[0]! : arrivalKey(context), rpc.getData());
+    const key = keys.length + older.length === 1 ? keys[0]! : arrivalKey(context);
+    const payload = contract.incoming(key, rpc.getData(), keys);
     return isThenable(payload) ? Promise.resolve(payload).catch(refused) : payload;
   } catch (error) {
     return refused(error);

@@ -44,6 +44,15 @@ export const wrong = defineEvents('orders', { 'order.created': 7 });
 // @ts-expect-error no such option
 export const misspelt = defineEvents('orders', {}, { unknownField: 'keep' });
 
+export const versions = orders
+  .upcast('order.created', 'order.paid', ({ id, note }) => ({ id, amount: note.length }))
+  // @ts-expect-error no such event
+  .upcast('order.deleted', 'order.paid', () => ({ id: '', amount: 1 }));
+// @ts-expect-error not the payload of the newer event
+export const unlike = orders.upcast('order.created', 'order.paid', ({ id }) => ({ id }));
+// @ts-expect-error no such field in the older event
+export const other = orders.upcast('order.created', 'order.paid', ({ id, amount }) => ({ id, amount }));
+
 @Injectable()
 export class Shop {
   constructor(@InjectPublisher('orders') private readonly publisher: ExchangePublisher<EventsOf<typeof orders>>) {}
