@@ -366,6 +366,31 @@ describe('K2 the end of a consumer', () => {
     expect(order).toEqual(['handled', 'closed']);
   });
 
+  it('K4.1 close() also waits for a handler that begins while channel.close is under way after a block', async () => {
+    const { release, handler, inbox } = heldHandler();
+    const order: string[] = [];
+    const handled = async (delivery: Delivery): Promise<void> => {
+      await handler(delivery);
+      order.push('handled');
+    };
+    const { peer, connection, channel, number } = await consuming(handled, { noAck: true });
+    await block(peer, connection);
+    const published = channel.publish('', 'q', 'waits');
+    const closed = channel.close().then(() => order.push('closed'));
+    peer.send(0, 'connection.unblocked', {});
+    await published;
+    await peer.expect('channel.close');
+    deliver(peer, number, 1);
+    peer.send(number, 'channel.closeOk', {});
+    await inbox.take(1);
+    // The client reads this after closeOk.
+    await block(peer, connection);
+    release.resolve();
+    await closed;
+    expect(order).toEqual(['handled', 'closed']);
+    peer.agreeToClose();
+  });
+
   it.each([false, true])(
     'K2.8 an aborted consumer keeps its deliveries until its late cancel-ok, noAck %s',
     async (noAck) => {

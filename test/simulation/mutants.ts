@@ -148,8 +148,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/publishing/blame.ts`,
-    search: 'if (unconfirmed.length === 1) return { notThereFrom: 0, guilty: () => true };',
-    replace: 'return { notThereFrom: 0, guilty: () => true };',
+    search: 'return { notThereFrom, guilty: fault.refused };',
+    replace: 'return { notThereFrom, guilty: () => true };',
     why: 'all publishes of a channel are told to be the culprit',
   },
   {
@@ -245,7 +245,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel-closing.ts`,
-    search: 'await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);',
+    search: 'await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.channel.closed]);',
     replace: '',
     why: 'close() does not wait for running handlers: their acks are lost',
   },

@@ -1,4 +1,5 @@
 import type { Clock } from '../../environment/index.js';
+import type { Consumer } from '../consuming/consumer.js';
 import type { ConsumerSet } from '../consuming/consumer-set.js';
 import type { ClientLogger } from '../link/client-logger.js';
 import type { Publisher } from '../publishing/publisher.js';
@@ -58,6 +59,10 @@ export class ChannelClosing {
     channel.finish(undefined);
   }
 
+  private async handlersDone(consumers: readonly Consumer[]): Promise<void> {
+    await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), this.channel.closed]);
+  }
+
   /** No deadline of its own: every wait here ends with the channel. */
   private async drain(): Promise<void> {
     const { channel } = this;
@@ -70,12 +75,14 @@ export class ChannelClosing {
     const cancelled = consumers.filter(({ heldBack }) => !unheard && !heldBack);
     await Promise.all(cancelled.map((consumer) => consumer.cancel({ timeout: Infinity })));
     do {
-      await Promise.race([Promise.all(consumers.map((consumer) => consumer.idle())), channel.closed]);
+      await this.handlersDone(consumers);
       await this.publishesSettled(unheard ? BLOCKED_GRACE : Infinity);
       // Consumers that the broker still has may have started other handlers meanwhile.
     } while (unheard && channel.isOpen && consumers.some(({ busy }) => busy));
     // The deadline may have passed meanwhile. Then the channel number is free or used by another channel.
     if (channel.isOpen) await channel.sayGoodbye();
+    // The broker delivers to them until it reads the goodbye.
+    if (unheard) await this.handlersDone(consumers);
   }
 
   private async publishesSettled(timeout: number): Promise<void> {
