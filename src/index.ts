@@ -78,6 +78,9 @@ export {
 } from './publishers/publisher.tokens.js';
 export { ExchangePublisher } from './publishers/exchange.publisher.js';
 export type { PublisherDefinition, PublisherOptions } from './publishers/publisher-options.js';
+export type { ByteSize } from './common/byte-size.js';
+export type { Compress, CompressOptions } from './serialization/compression.js';
+export type { ContentEncoding } from './serialization/content-encoding.js';
 export type { PublishOptions } from './publishers/publish-options.js';
 export type { PublishReceipt } from './connection/publish-receipt.js';
 

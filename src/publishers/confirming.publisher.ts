@@ -13,7 +13,8 @@ import { RpcRequester } from '../rpc/rpc.requester.js';
 import type { RequestOptions } from './request-options.js';
 import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
-import type { MessageSerializers } from '../serialization/message-serializers.js';
+import { checkedCompression, compressed, type Compression } from '../serialization/compression.js';
+import type { EncodedPayload, MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
@@ -58,6 +59,7 @@ export class ConfirmingPublisher {
   private readonly environment: Environment;
   private readonly channel: PublisherChannel;
   private readonly requester: RpcRequester;
+  private readonly compression: Compression | undefined;
 
   /** The module creates it; inject it. */
   constructor(
@@ -65,6 +67,7 @@ export class ConfirmingPublisher {
     options: CheckedPublisherOptions = {},
   ) {
     const { connections, events, serializers } = connection;
+    this.compression = options.compression;
     this.environment = connections.environment;
     this.confirms$ = events.confirms.asObservable();
     this.returns$ = events.returns.asObservable();
@@ -113,8 +116,9 @@ export class ConfirmingPublisher {
     expectOptions(options);
     const { environment, connection } = this;
     const start = environment.clock.now();
-    const { body, contentType } = connection.serializers.encode(payload, options.contentType);
-    const properties = completed(options, contentType, PERSISTENT, environment.uniqueId, start);
+    const encoded = this.encode(payload, options);
+    const { body } = encoded;
+    const properties = completed(options, encoded, PERSISTENT, environment.uniqueId, start);
     const { messageId } = properties;
     try {
       const deliveryTag = await this.channel.publish(exchange, routingKey, body, properties);
@@ -156,9 +160,10 @@ export class ConfirmingPublisher {
     options: RequestOptions = {},
   ): Promise<Reply> {
     expectOptions(options);
-    const { environment, connection } = this;
-    const { body, contentType } = connection.serializers.encode(payload, options.contentType);
-    const properties = completed(options, contentType, TRANSIENT, environment.uniqueId, environment.clock.now());
+    const { environment } = this;
+    const encoded = this.encode(payload, options);
+    const { body } = encoded;
+    const properties = completed(options, encoded, TRANSIENT, environment.uniqueId, environment.clock.now());
     try {
       return (await this.requester.request(exchange, routingKey, body, properties)) as Reply;
     } catch (error) {
@@ -169,6 +174,14 @@ export class ConfirmingPublisher {
   /** @internal Waits for outstanding confirms and fails unanswered requests. */
   async close(): Promise<void> {
     await Promise.all([this.channel.close(), this.requester.close()]);
+  }
+
+  /** At once, so that messages leave in the order of their publishes. @throws SerializationError, ConfigurationError */
+  private encode(payload: unknown, { contentType, contentEncoding, compress }: PublishOptions): EncodedPayload {
+    const plain = this.connection.serializers.encode(payload, contentType);
+    if (contentEncoding === undefined && compress === undefined && this.compression === undefined) return plain;
+    const compression = compress === undefined ? this.compression : checkedCompression('publish: compress', compress);
+    return compressed(payload, plain, { contentEncoding, compression });
   }
 
   private failed(error: unknown): unknown {
@@ -187,6 +200,7 @@ function expectOptions(options: unknown): void {
 interface CompletedOptions extends BasicPublishOptions {
   readonly [CHECKED_AT]: number;
   messageId: string;
+  contentEncoding?: string | undefined;
   timeout?: number | undefined;
 }
 
@@ -196,7 +210,7 @@ interface CompletedOptions extends BasicPublishOptions {
  */
 function completed(
   options: PublishOptions,
-  contentType: string,
+  { contentType, contentEncoding }: EncodedPayload,
   deliveryModeByDefault: number,
   uniqueId: () => string,
   calledAt: number,
@@ -213,8 +227,9 @@ function completed(
   for (const name in options) {
     if (!KNOWN.has(name)) refuseUnknown('publish', { [name]: 0 }, PUBLISH_OPTIONS);
     const value = options[name as keyof PublishOptions];
-    if (value !== undefined && name !== 'persistent') all[name] = value;
+    if (value !== undefined && name !== 'persistent' && name !== 'compress') all[name] = value;
   }
+  if (contentEncoding !== undefined) all.contentEncoding = contentEncoding;
   if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');
   if (options.signal !== undefined) checkValues('publish', options, { signal: SIGNAL });
   return all;

@@ -1,5 +1,6 @@
 import { namesOf } from '../../lib/option-names/index.js';
 import { MESSAGE_PROPERTIES, type OutgoingProperties } from '../../lib/client/index.js';
+import type { Compress } from '../serialization/compression.js';
 import type { Duration } from '../common/duration.js';
 
 /**
@@ -18,6 +19,16 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
    * bytes, `application/json` for any other payload. Bytes are always sent unchanged.
    */
   readonly contentType?: string | undefined;
+  /**
+   * The content encoding. A payload that is not bytes is compressed with `gzip`, `deflate`, `br` or `zstd`, if that is the
+   * encoding. Bytes are sent unchanged, since they are encoded already. Default: as `compress` says.
+   */
+  readonly contentEncoding?: string | undefined;
+  /**
+   * Compresses the body and sets `contentEncoding`, unless that is given. Bodies that would not become smaller stay as they
+   * are. Default: the publisher's `compress`.
+   */
+  readonly compress?: Compress | undefined;
   /** The message survives a restart of the broker, in a durable queue. Default true. */
   readonly persistent?: boolean | undefined;
   /** Reject with `MessageReturnedError` if no queue is bound for the message. Default true. */
@@ -36,6 +47,7 @@ const { deliveryMode: _, ...PROPERTIES } = MESSAGE_PROPERTIES;
 /** Names of the options. */
 export const PUBLISH_OPTIONS = namesOf({
   persistent: 0,
+  compress: 0,
   mandatory: 0,
   timeout: 0,
   signal: 0,

@@ -5,6 +5,7 @@ import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
 import type { EventContract } from '../contracts/event-contract.js';
 import type { RpcContract } from '../contracts/rpc-contract.js';
+import { checkedCompression, type Compress, type Compression } from '../serialization/compression.js';
 import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 
 /**
@@ -43,6 +44,8 @@ export interface PublisherOptions {
    * with `ConnectionLostError` and `outcome: 'unknown'`, and the caller decides. Default false.
    */
   readonly republishUnconfirmed?: boolean;
+  /** Compresses bodies, for publishes without their own `compress`. Default: none. */
+  readonly compress?: Compress;
 }
 
 /**
@@ -75,8 +78,12 @@ export function checkedPublisherOptions(what: string, options: PublisherOptions)
     const limit = options[name];
     if (limit !== undefined) count(limit, `${what}: ${name}`, { min });
   }
-  const { timeout, ...others } = options;
-  return timeout === undefined ? others : { ...others, timeout: timeLimit(timeout, `${what}: timeout`) };
+  const { timeout, compress, ...others } = options;
+  return {
+    ...others,
+    ...(timeout === undefined ? {} : { timeout: timeLimit(timeout, `${what}: timeout`) }),
+    ...(compress === undefined ? {} : { compression: checkedCompression(`${what}: compress`, compress) }),
+  };
 }
 
 const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'timeout'].includes(name));
@@ -84,13 +91,16 @@ const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'time
 /** Checks the defaults of a publisher's messages. @param what owner of the options, for errors @throws ConfigurationError */
 export function checkDefaults(what: string, defaults: NonNullable<PublisherDefinition['defaults']>): void {
   refuseUnknown(what, defaults, DEFAULTS);
+  checkedCompression(`${what}: compress`, defaults.compress);
   checkValues(what, defaults, { persistent: FLAG, mandatory: FLAG, headers: OBJECT });
 }
 
 /** Checked {@link PublisherOptions}. */
-export interface CheckedPublisherOptions extends Omit<PublisherOptions, 'timeout'> {
+export interface CheckedPublisherOptions extends Omit<PublisherOptions, 'timeout' | 'compress'> {
   /** ms. */
   readonly timeout?: number;
+  /** Undefined for none. */
+  readonly compression?: Compression | undefined;
 }
 
 /** Names of the options. */
@@ -102,6 +112,7 @@ export const PUBLISHER_OPTIONS = namesOf({
   maxWaitingBytes: 0,
   whenUnavailable: 0,
   republishUnconfirmed: 0,
+  compress: 0,
 } satisfies Record<keyof PublisherOptions, 0>);
 
 const LIMITS = [

@@ -55,7 +55,7 @@ export class NamedConnection {
     this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
     this.rpcErrors = options.rpcErrors ?? 'exceptions';
     this.connections = new AmqpConnections(name, options);
-    this.serializers = new MessageSerializers(options);
+    this.serializers = new MessageSerializers(options, options.connection?.maxMessageSize);
     this.publisher = this.createPublisher();
   }
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
+import { isThenable } from '../common/thenable.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import type { ToldError } from './told-error.js';
 import { RpcRemoteError } from './rpc.errors.js';
@@ -49,13 +50,23 @@ function stringify(reply: object): string | undefined {
   }
 }
 
-/** Decodes the value of a reply. @throws RpcRemoteError if the reply is a failure @throws UndecodableMessageError */
+/**
+ * Decodes the value of a reply, see {@link MessageSerializers.decode}.
+ *
+ * @throws RpcRemoteError if the reply is a failure
+ * @throws UndecodableMessageError
+ */
 export function decodeReply(serializers: MessageSerializers, { body, properties }: Delivery): unknown {
   if (properties.headers?.[ERROR_HEADER] !== true) {
     return body.length === 0 && properties.contentType === undefined ? undefined : serializers.decode(body, properties);
   }
-  const reply = serializers.decode(body, { contentType: 'application/json' }) as Record<string, unknown> | null;
-  const { message, name = 'Error', data, statusCode, id } = reply ?? {};
+  const reply = serializers.decode(body, { contentType: 'application/json' });
+  if (isThenable(reply)) return reply.then(throwRemoteError);
+  return throwRemoteError(reply);
+}
+
+function throwRemoteError(reply: unknown): never {
+  const { message, name = 'Error', data, statusCode, id } = (reply ?? {}) as Record<string, unknown>;
   throw new RpcRemoteError(String(message), String(name), data, {
     statusCode: typeof statusCode === 'number' ? statusCode : undefined,
     errorId: typeof id === 'string' ? id : undefined,

@@ -6,14 +6,18 @@ import {
 } from '../../lib/client/index.js';
 import { LONGEST_TTL } from '../common/duration.js';
 import type { Environment } from '../common/environment.js';
+import { isThenable } from '../common/thenable.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { DIRECT_REPLY_TO } from './direct-reply-to.js';
+import type { ReplyPacket } from './pending-requests.js';
 import { noReply, Requester, type RequestChannel } from './requester.js';
 import { decodeReply } from './rpc-wire.js';
 import { RpcTimeoutError } from './rpc.errors.js';
 
 /** ms. */
 const TIMEOUT = 30_000;
+
+const answer = (response: unknown): ReplyPacket => ({ response, isDisposed: true });
 
 /** The requests of a publisher, on their own channel. */
 export class RpcRequester {
@@ -33,10 +37,10 @@ export class RpcRequester {
     serializers: MessageSerializers,
     private readonly timeout: number = TIMEOUT,
   ) {
-    this.requester = new Requester(environment.clock, DIRECT_REPLY_TO, (reply) => ({
-      response: decodeReply(serializers, reply),
-      isDisposed: true,
-    }));
+    this.requester = new Requester(environment.clock, DIRECT_REPLY_TO, (reply) => {
+      const value = decodeReply(serializers, reply);
+      return isThenable(value) ? value.then(answer) : answer(value);
+    });
     this.channel = open((channel) => this.listen(channel));
   }
 

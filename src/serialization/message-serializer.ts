@@ -26,6 +26,11 @@ export interface MessageSerializer {
    * SerializationError}.
    */
   serialize(payload: unknown, contentType: ContentType): Uint8Array;
-  /** Returns the payload of the message. An error makes the message undecodable: it is parked without retries. */
-  deserialize(body: Buffer, contentType: ContentType): unknown;
+  /**
+   * Returns the payload of the message, or a promise of it. An error makes the message undecodable: it is parked without
+   * retries.
+   *
+   * @param contentEncoding the property of the message; the body is decoded from gzip, deflate, br and zstd already
+   */
+  deserialize(body: Buffer, contentType: ContentType, contentEncoding?: string): unknown;
 }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import type { MessageProperties } from '../../lib/client/index.js';
 import type { AmqpModuleOptions } from '../registry/amqp-module.options.js';
@@ -96,9 +97,8 @@ describe('MessageSerializers', () => {
     expect(decode(body, {})).toEqual(body);
   });
 
-  it('N4.1 leaves JSON as bytes when it is encoded, or when the module says that it is bytes', () => {
+  it('N4.1 leaves JSON as bytes when the module says that it is bytes', () => {
     const body = Buffer.from('{"a":1}');
-    expect(decode(body, { contentEncoding: 'gzip' })).toEqual(body);
     expect(decode(body, {}, { defaultContentType: 'application/octet-stream' })).toEqual(body);
   });
 
@@ -118,10 +118,45 @@ describe('MessageSerializers', () => {
     expect(() => decode(body, { contentType })).toThrow(UndecodableMessageError);
   });
 
-  it('says what could not be decoded, and keeps the payload out of it', () => {
-    const attempt = (): unknown => decode('{"secret', { contentType: 'application/json', contentEncoding: 'gzip' });
-    expect(attempt).toThrow("its 8 bytes are not valid 'application/json' with content encoding 'gzip'");
-    expect(attempt).not.toThrow(/secret/);
+  it('says what could not be decoded, and keeps the payload out of it', async () => {
+    const properties = { contentType: 'application/json', contentEncoding: 'gzip' };
+    const attempt = decode(gzipSync('{"secret'), properties) as Promise<unknown>;
+    await expect(attempt).rejects.toThrow("its 8 bytes are not valid 'application/json' with content encoding 'gzip'");
+    await expect(attempt).rejects.not.toThrow(/secret/);
+    expect(() => serializersWith().decodeNow(gzipSync('{"secret'), properties)).toThrow(UndecodableMessageError);
+  });
+
+  it('decodes a body with a content encoding, and any other at once', async () => {
+    const json = { contentType: 'application/json', contentEncoding: 'gzip' };
+    expect(await decode(gzipSync('{"a":1}'), json)).toEqual({ a: 1 });
+    expect(await decode(gzipSync('{"a":1}'), { contentEncoding: 'gzip' })).toEqual({ a: 1 });
+    expect(decode('{"a":1}', { contentType: 'application/json', contentEncoding: 'utf-8' })).toEqual({ a: 1 });
+    expect(serializersWith().decodeNow(gzipSync('{"a":1}'), json)).toEqual({ a: 1 });
+    expect(() => decode('{"a":1}', { ...json, contentEncoding: 'lz4' })).toThrow(UndecodableMessageError);
+  });
+
+  it('tells serializers the content encoding, and waits for asynchronous ones', async () => {
+    const told: unknown[] = [];
+    const later: MessageSerializer = {
+      accepts: ({ mediaType }) => mediaType === 'text/x-later',
+      serialize: () => Buffer.alloc(0),
+      deserialize: async (body, _, contentEncoding) => {
+        told.push(contentEncoding);
+        if (body.length === 0) throw new Error('secret');
+        return body.toString();
+      },
+    };
+    const options = { serializers: [later] };
+    const contentType = 'text/x-later';
+    expect(await decode('a', { contentType }, options)).toBe('a');
+    expect(await decode(gzipSync('b'), { contentType, contentEncoding: 'gzip' }, options)).toBe('b');
+    expect(await decode('c', { contentType, contentEncoding: 'latin1' }, options)).toBe('c');
+    expect(told).toEqual([undefined, 'gzip', 'latin1']);
+    const failing = decode('', { contentType }, options) as Promise<unknown>;
+    await expect(failing).rejects.toThrow(UndecodableMessageError);
+    await expect(failing).rejects.not.toThrow(/secret/);
+    expect(() => serializersWith(options).decodeNow(Buffer.from('a'), { contentType })).toThrow(/is asynchronous/);
+    expect(() => serializersWith(options).decodeNow(Buffer.alloc(0), { contentType })).toThrow(/is asynchronous/);
   });
 
   it('asks the serializers of the module first', () => {

@@ -1,6 +1,8 @@
 import type { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import type { MessageProperties } from '../../lib/client/index.js';
+import { isThenable } from '../common/thenable.js';
+import { BodyDecoder, contentEncodingOf } from './content-encoding.js';
 import { bytesSerializer } from './bytes.serializer.js';
 import { parseContentType, type ContentType } from './content-type.js';
 import { jsonSerializer } from './json.serializer.js';
@@ -24,6 +26,8 @@ export interface SerializationOptions {
 export interface EncodedPayload {
   readonly body: Uint8Array;
   readonly contentType: string;
+  /** Set if the body was compressed. */
+  readonly contentEncoding?: string | undefined;
 }
 
 /** A content type and its serializer. */
@@ -50,6 +54,21 @@ function jsonOrBytes(body: Buffer): unknown {
   }
 }
 
+function notOf(
+  contentType: string,
+  contentEncoding: string | undefined,
+  body: Buffer,
+  cause: unknown,
+): UndecodableMessageError {
+  const encoding = contentEncoding === undefined ? '' : ` with content encoding '${contentEncoding}'`;
+  return new UndecodableMessageError(`its ${body.length} bytes are not valid '${contentType}'${encoding}`, { cause });
+}
+
+/** The client's default of `maxMessageSize`, bytes. */
+const MAX_MESSAGE_SIZE = 128 * 1024 * 1024;
+/** Maximum size of a body that is decoded at once, bytes. */
+const MOST_AT_ONCE = 16 * 1024 * 1024;
+
 /** Limit of cached content types. Senders choose content types, so their number has no limit. */
 const MAX_CHOICES = 100;
 
@@ -60,12 +79,15 @@ const MAX_CHOICES = 100;
 export class MessageSerializers {
   readonly #serializers: readonly MessageSerializer[];
   readonly #defaultContentType: string | undefined;
+  readonly #decoder: BodyDecoder;
   /** Caches choices: parsing a content type and asking each serializer took as long as writing the JSON. */
   readonly #choices = new Map<string, Choice>();
 
-  constructor(options: SerializationOptions) {
+  /** @param maxMessageSize maximum size of a decoded body in bytes. Default: the client's */
+  constructor(options: SerializationOptions, maxMessageSize = MAX_MESSAGE_SIZE) {
     this.#serializers = [...(options.serializers ?? []), jsonSerializer, textSerializer, bytesSerializer];
     this.#defaultContentType = options.defaultContentType;
+    this.#decoder = new BodyDecoder(maxMessageSize);
   }
 
   /** @throws SerializationError */
@@ -82,17 +104,45 @@ export class MessageSerializers {
     }
   }
 
-  /** @throws UndecodableMessageError */
-  decode(body: Buffer, { contentType = this.#defaultContentType, contentEncoding }: MessageProperties): unknown {
-    if (contentType === undefined) return contentEncoding === undefined ? jsonOrBytes(body) : body;
+  /**
+   * Returns the payload. Returns a promise only for a body with a content encoding, or of an asynchronous serializer.
+   *
+   * @throws UndecodableMessageError
+   */
+  decode(body: Buffer, properties: MessageProperties): unknown {
+    const { contentEncoding } = properties;
+    const encoding = contentEncoding === undefined ? undefined : contentEncodingOf(contentEncoding);
+    if (encoding === undefined) return this.#deserialize(body, properties);
+    return this.#decoder.decode(body, encoding).then((plain) => this.#deserialize(plain, properties));
+  }
+
+  /**
+   * Returns the payload at once, for people who look at it.
+   *
+   * @throws UndecodableMessageError also if the decoded body exceeds 16 MB, or the serializer is asynchronous
+   */
+  decodeNow(body: Buffer, properties: MessageProperties): unknown {
+    const { contentEncoding } = properties;
+    const encoding = contentEncoding === undefined ? undefined : contentEncodingOf(contentEncoding);
+    const plain = encoding === undefined ? body : this.#decoder.decodeNow(body, encoding, MOST_AT_ONCE);
+    const payload = this.#deserialize(plain, properties);
+    if (!isThenable(payload)) return payload;
+    // Nobody waits for it.
+    payload.then(undefined, () => {});
+    throw new UndecodableMessageError('its serializer is asynchronous');
+  }
+
+  #deserialize(body: Buffer, { contentType = this.#defaultContentType, contentEncoding }: MessageProperties): unknown {
+    if (contentType === undefined) return jsonOrBytes(body);
     try {
       const { serializer, parsed } = this.#choose(contentType);
-      return serializer.deserialize(body, parsed);
-    } catch (cause) {
-      const encoding = contentEncoding === undefined ? '' : ` with content encoding '${contentEncoding}'`;
-      throw new UndecodableMessageError(`its ${body.length} bytes are not valid '${contentType}'${encoding}`, {
-        cause,
+      const payload = serializer.deserialize(body, parsed, contentEncoding);
+      if (!isThenable(payload)) return payload;
+      return payload.then(undefined, (cause: unknown) => {
+        throw notOf(contentType, contentEncoding, body, cause);
       });
+    } catch (cause) {
+      throw notOf(contentType, contentEncoding, body, cause);
     }
   }
 

@@ -6,6 +6,7 @@ import { systemEnvironment, type Environment } from '../common/environment.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { checkValues, OBJECT, oneOf } from '../common/option-values.js';
 import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
+import { compressed } from '../serialization/compression.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
 import { MessageTrail } from './message-trail.js';
@@ -263,10 +264,12 @@ export class AmqpHarness implements AsyncDisposable {
     refuseUnknown('AmqpHarness', options, PUBLISH_OPTIONS);
     const { connection, ...properties } = options;
     const vhost = this.apps.vhostOf(connection);
-    const { body, contentType } = this.apps.serializersOf(vhost).encode(payload, properties.contentType);
+    const { contentEncoding } = properties;
+    const plain = this.apps.serializersOf(vhost).encode(payload, properties.contentType);
+    const { body, ...told } = compressed(payload, plain, { contentEncoding });
     const identified =
       'messageId' in properties ? properties : { ...properties, messageId: this.environment.uniqueId() };
-    const message = { vhost, exchange, routingKey, body, properties: { deliveryMode: 2, ...identified, contentType } };
+    const message = { vhost, exchange, routingKey, body, properties: { deliveryMode: 2, ...identified, ...told } };
     let put: PutIn;
     try {
       put = this.broker.publish(message);

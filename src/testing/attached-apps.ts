@@ -66,7 +66,7 @@ export class AttachedApps implements ConnectionTarget {
   /** Returns the payload, or the bytes if they cannot be decoded. */
   decode(vhost: string, body: Buffer, properties: MessageProperties): unknown {
     try {
-      return this.serializersOf(vhost).decode(body, properties);
+      return this.serializersOf(vhost).decodeNow(body, properties);
     } catch {
       return body;
     }

@@ -187,6 +187,20 @@ describe('AmqpTestingModule', () => {
     expect(module.get(AmqpHarness).published()).toMatchObject([{ payload: 'BYE!' }]);
   });
 
+  it('compresses a payload as its content encoding says, waits while it is decoded, and shows what was published', async () => {
+    const amqp = AmqpModule.forRoot({ url: nowhere, topology, publishing: { compress: { encoding: 'br', from: 0 } } });
+    const module = await start({ imports: [amqp], providers: [Worker] });
+    const harness = module.get(AmqpHarness);
+    const order = 'tea '.repeat(1_000);
+    expect(await harness.deliver('work', order, { contentEncoding: 'gzip' })).toMatchObject({ result: 'acked' });
+    expect(module.get(Worker).done).toEqual([order]);
+    expect(await harness.deliver('work', Buffer.from('no gzip'), { contentEncoding: 'gzip' })).toMatchObject({
+      result: 'parked',
+    });
+    await module.get(ConfirmingPublisher).sendToQueue('work', order);
+    expect(harness.published()).toMatchObject([{ payload: order, properties: { contentEncoding: 'br' } }]);
+  });
+
   it('without it an application connects as its options say', async () => {
     const amqp = AmqpModule.forRoot({ url: nowhere, startupTimeout: 50 });
     const module = await Test.createTestingModule({ imports: [amqp] }).compile();

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { gzipSync } from 'node:zlib';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { systemClock } from '../../../lib/environment/index.js';
@@ -95,6 +96,22 @@ describe('MessageSink', () => {
         "UndecodableMessageError: its 13 bytes are not valid 'application/json' ← SyntaxError: Unterminated string in " +
         'JSON at position 13; rejected',
     ]);
+  });
+
+  it.each([
+    ['is decoded', gzipSync('{}')],
+    ['cannot be decoded', Buffer.from('{}')],
+  ])('leaves a message alone whose channel was lost before it %s', async (_, body) => {
+    const delivery = new FakeDelivery('', { contentType: 'application/json', contentEncoding: 'gzip' });
+    Object.assign(delivery, { body });
+    const handler = jest.fn<MessageHandler>();
+    const handling = run(delivery, handler);
+    sinks[0]!.abandon(new Error('the connection was lost'));
+    await handling;
+    expect(handler).not.toHaveBeenCalled();
+    expect(delivery.settlements).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(sinks[0]!.inFlight).toBe(0);
   });
 
   it('rejects a message with malformed properties', async () => {

@@ -1,8 +1,10 @@
 import type { Delivery, TracedProcess } from '../../../lib/client/index.js';
+import { isThenable } from '../../common/thenable.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
 import { failureOf, type Failure } from '../../settlement/outcome.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { MessageHandler } from '../pipeline/handler.factory.js';
+import { StaleDeliveryError } from '../../settlement/settlement.errors.js';
 import { wasRefused } from '../pipeline/refusals.js';
 import { DeliverySink, type Result, type SinkParts } from './delivery.sink.js';
 
@@ -14,6 +16,8 @@ export interface MessageParts extends SinkParts {
   readonly serializers: MessageSerializers;
   readonly handler: MessageHandler;
 }
+
+const LOST = 'its channel was lost while it was decoded';
 
 /** Handles each message alone. Every error on the way is the outcome of this message. */
 export class MessageSink extends DeliverySink {
@@ -32,16 +36,24 @@ export class MessageSink extends DeliverySink {
     let result: Result = 'abandoned';
     try {
       const { settler } = this;
+      const { losses } = settler;
       let handled: Handled | undefined = settler.refusalOf(delivery);
       if (!handled) {
         let context: AmqpContext | undefined;
         try {
-          const payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+          let payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+          if (isThenable(payload)) {
+            payload = await payload;
+            // The broker delivers the message again.
+            if (losses !== settler.losses) throw new StaleDeliveryError(LOST);
+          }
           context = settler.contextOf(delivery, trace);
           settler.handlings.begin(context);
           const value = await settler.handlings.inTime(context, this.parts.handler(payload, context));
           handled = { ok: true, value };
         } catch (error) {
+          // The channel was lost while the payload was decoded, which nobody else knows of.
+          if (!context && losses !== settler.losses) return trace?.fail(error);
           // Without a context the message cannot be decoded.
           handled = failureOf(error, { refused: !context || wasRefused(context) });
         }

@@ -21,7 +21,10 @@ export interface ParkedMessage {
   readonly properties: MessageProperties;
   readonly headers: NonNullable<MessageProperties['headers']>;
   readonly body: Buffer;
-  /** The body as the serializers of the connection decode it; undefined if they cannot. */
+  /**
+   * The body as the serializers of the connection decode it; undefined if they cannot, for an asynchronous serializer, and for
+   * a compressed body of more than 16 MB.
+   */
   readonly payload: unknown;
   /** Number of failed attempts; 0 for a message that no consumer parked. */
   readonly attempts: number;
@@ -61,7 +64,7 @@ export function parkedMessage(delivery: Delivery, queue: string, serializers: Me
 
 function decoded(body: Buffer, properties: MessageProperties, serializers: MessageSerializers): unknown {
   try {
-    return serializers.decode(body, properties);
+    return serializers.decodeNow(body, properties);
   } catch {
     return undefined;
   }

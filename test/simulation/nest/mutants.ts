@@ -128,8 +128,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${consumers}/sinks/rpc.sink.ts`,
-    search: '{ ...outcome, answered: true }',
-    replace: 'outcome',
+    search: '{ ...settled, answered: true }',
+    replace: 'settled',
     why: 'a request that was answered with its error is retried as well',
   },
   {

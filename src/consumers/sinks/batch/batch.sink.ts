@@ -1,5 +1,6 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { Delivery } from '../../../../lib/client/index.js';
+import { isThenable } from '../../../common/thenable.js';
 import type { MessageSerializers } from '../../../serialization/message-serializers.js';
 import { DeliverySink, type Result, type SinkParts } from '../delivery.sink.js';
 import type { MessageHandler } from '../../pipeline/handler.factory.js';
@@ -81,6 +82,7 @@ export class BatchSink extends DeliverySink {
     let payload: unknown;
     try {
       payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+      if (isThenable(payload)) payload = await payload;
     } catch (error) {
       throw failureOf(error, { refused: true });
     }
