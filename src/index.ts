@@ -91,7 +91,7 @@ export { RpcRemoteError, RpcTimeoutError } from './rpc/rpc.errors.js';
 
 export { defineEvents, EventContract } from './contracts/event-contract.js';
 export { defineRpc, RpcContract } from './contracts/rpc-contract.js';
-export type { ContractOptions } from './contracts/contract-options.js';
+export type { ContractOptions, EventContractOptions } from './contracts/contract-options.js';
 export type {
   AnsweredOf,
   Call,

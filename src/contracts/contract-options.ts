@@ -1,6 +1,6 @@
 import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, oneOf } from '../common/option-values.js';
+import { checkValues, NAME, oneOf } from '../common/option-values.js';
 
 /**
  * Options of a contract.
@@ -14,6 +14,29 @@ export interface ContractOptions {
    * what the validator returns. A schema that refuses unknown fields refuses them in both cases. Default `'strip'`.
    */
   readonly unknownFields?: 'strip' | 'keep';
+}
+
+/**
+ * Options of a contract of events.
+ *
+ * @publicApi
+ */
+export interface EventContractOptions extends ContractOptions {
+  /**
+   * Name of a header that has the version of an event. An event such as `order.paid.v2` is then published with the routing
+   * key `order.paid` and this header with the number 2; a message without the header is the event `order.paid`. Default:
+   * the version is a part of the routing key.
+   */
+  readonly versionHeader?: string;
+}
+
+const EVENT_OPTIONS = namesOf({ unknownFields: 0, versionHeader: 0 } satisfies Record<keyof EventContractOptions, 0>);
+
+/** @param what the function that takes them, for errors @throws ConfigurationError */
+export function checkedEventOptions(what: string, options: EventContractOptions = {}): EventContractOptions {
+  refuseUnknown(what, options, EVENT_OPTIONS);
+  checkValues(what, options, { unknownFields: oneOf('strip', 'keep'), versionHeader: NAME });
+  return options;
 }
 
 const OPTIONS = namesOf({ unknownFields: 0 } satisfies Record<keyof ContractOptions, 0>);

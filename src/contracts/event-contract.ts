@@ -2,11 +2,12 @@ import { ConfigurationError } from '../../lib/client/index.js';
 import { showAs } from '../../lib/shown/index.js';
 import { expectValue, FUNCTION, NAME, OBJECT } from '../common/option-values.js';
 import { ContractError } from './contract.errors.js';
-import { checkedContractOptions, type ContractOptions } from './contract-options.js';
+import { checkedEventOptions, type EventContractOptions } from './contract-options.js';
 import type { ContractSchema, EventSchemas, InputOf, OutputOf, SendableEvents } from './contract-types.js';
 import { isThenable } from '../common/thenable.js';
 import { createValidator, expectKey, expectSchema } from './create-validator.js';
 import type { Validator } from './validator.js';
+import { eventAt, routeOf, type Route, type WithHeaders } from './version-header.js';
 
 /** Characters of an unknown event that an error repeats. */
 const MAX_NAME = 60;
@@ -24,21 +25,23 @@ interface Upcaster {
  */
 export class EventContract<Schemas extends EventSchemas = EventSchemas> {
   private readonly validators = new Map<string, Validator>();
+  private readonly routes = new Map<string, Route>();
 
   /** Use {@link defineEvents}. */
   constructor(
     readonly exchange: string,
     readonly schemas: Schemas,
-    private readonly options: ContractOptions,
+    private readonly options: EventContractOptions,
     private readonly upcasters: ReadonlyMap<string, Upcaster> = new Map(),
   ) {
-    const { unknownFields = 'strip' } = options;
+    const { unknownFields = 'strip', versionHeader } = options;
     for (const [event, schema] of Object.entries(schemas)) {
+      this.routes.set(event, routeOf(event, versionHeader));
       this.validators.set(event, createValidator(exchange, event, 'event', schema, unknownFields));
     }
   }
 
-  /** The routing keys of the events. */
+  /** The names of the events: their routing keys, with the version also if it is in a header. */
   get events(): readonly string[] {
     return [...this.validators.keys()];
   }
@@ -78,6 +81,16 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
     }
     const upcaster: Upcaster = { to, convert: convert as Upcaster['convert'] };
     return new EventContract(this.exchange, this.schemas, this.options, new Map([...this.upcasters, [from, upcaster]]));
+  }
+
+  /** @internal Returns where the messages of an event go. @throws ContractError */
+  routeOf(event: string): Route {
+    return this.routes.get(event) ?? this.refuseUnknown(event);
+  }
+
+  /** @internal Returns the event of a message. */
+  eventOf(routingKey: string, message: WithHeaders): string {
+    return eventAt(routingKey, message, this.options.versionHeader);
   }
 
   /** @internal Returns the events that upcasters convert to one of these. */
@@ -128,8 +141,10 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
   }
 
   private validatorOf(event: string): Validator {
-    const validator = this.validators.get(event);
-    if (validator) return validator;
+    return this.validators.get(event) ?? this.refuseUnknown(event);
+  }
+
+  private refuseUnknown(event: string): never {
     throw new ContractError(this.exchange, event, [{ path: '', message: this.hasNo(event) }]);
   }
 
@@ -158,7 +173,7 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
  * @throws ConfigurationError for a key with wildcards, a value that is no schema, or a wrong option
  * @publicApi
  */
-export function defineEvents<const Schemas extends EventSchemas, const Options extends ContractOptions = object>(
+export function defineEvents<const Schemas extends EventSchemas, const Options extends EventContractOptions = object>(
   exchange: string,
   schemas: Schemas & SendableEvents<Schemas, Options>,
   options?: Options,
@@ -170,7 +185,7 @@ export function defineEvents<const Schemas extends EventSchemas, const Options e
     expectKey(`${what}: '${event}'`, event);
     expectSchema(`${what}: '${event}'`, schema);
   }
-  return new EventContract<Schemas>(exchange, schemas, checkedContractOptions(what, options));
+  return new EventContract<Schemas>(exchange, schemas, checkedEventOptions(what, options));
 }
 
 showAs(EventContract, (contract) => contract.shown);

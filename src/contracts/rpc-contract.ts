@@ -5,6 +5,7 @@ import { ContractError } from './contract.errors.js';
 import type { RpcSchema, RpcSchemas, SendableRpc } from './contract-types.js';
 import { createValidator, expectKey, expectSchema } from './create-validator.js';
 import type { Validator } from './validator.js';
+import type { Route } from './version-header.js';
 
 /** The validators of one kind of request. */
 interface Validators {
@@ -42,6 +43,11 @@ export class RpcContract<Schemas extends RpcSchemas = RpcSchemas> {
   /** @internal Output of `console.log`. */
   get shown(): object {
     return { exchange: this.exchange, requests: this.requests };
+  }
+
+  /** @internal Returns where a request goes. */
+  routeOf(routingKey: string): Route {
+    return { routingKey };
   }
 
   /** @internal Validates a request and returns what is sent, or a promise of it. @throws ContractError */

@@ -8,6 +8,7 @@ import { isThenable } from '../common/thenable.js';
 import type { Call, ReplyIn, RequestIn } from '../contracts/contract-types.js';
 import type { EventContract } from '../contracts/event-contract.js';
 import { RpcContract } from '../contracts/rpc-contract.js';
+import type { Route } from '../contracts/version-header.js';
 
 /** The routing keys of a map from routing key to payload type. */
 type RoutingKey<Events> = keyof Events & string;
@@ -73,7 +74,8 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   ): Promise<PublishReceipt> {
     const sent = this.sent(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
-    return this.publisher.publish(this.exchange, routingKey, validated, this.complete(options));
+    const route = this.contract?.routeOf(routingKey) ?? { routingKey };
+    return this.publisher.publish(this.exchange, route.routingKey, validated, this.complete(options, route.headers));
   }
 
   /**
@@ -96,7 +98,9 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   async request(routingKey: string, payload: unknown, options?: RequestOptions): Promise<unknown> {
     const sent = this.sent(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
-    const reply = await this.publisher.request(this.exchange, routingKey, validated, this.complete(options));
+    const route = this.contract?.routeOf(routingKey) ?? { routingKey };
+    const completed = this.complete(options, route.headers);
+    const reply = await this.publisher.request(this.exchange, route.routingKey, validated, completed);
     return this.contract instanceof RpcContract ? this.contract.incomingReply(routingKey, reply) : reply;
   }
 
@@ -110,11 +114,11 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   }
 
   /** Uses `Object.assign`, which takes V8 a twentieth of the time of spread. */
-  private complete<O extends PublishOptions>(options?: O): O {
+  private complete<O extends PublishOptions>(options: O | undefined, headers: Route['headers']): O {
     const { defaults = {} } = this.definition;
     const completed = Object.assign({}, defaults, options);
-    if (!defaults.headers) return completed;
-    return Object.assign(completed, { headers: Object.assign({}, defaults.headers, options?.headers) });
+    if (!defaults.headers && !headers) return completed;
+    return Object.assign(completed, { headers: Object.assign({}, defaults.headers, options?.headers, headers) });
   }
 }
 

@@ -4,13 +4,17 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AmqpConsumerRegistry,
   AmqpEvent,
+  AmqpModule,
   ConfigurationError,
   ContractError,
   defineEvents,
   fixed,
+  getPublisherToken,
   quorumQueue,
   topicExchange,
   type ConsumerFailure,
+  type EventsOf,
+  type ExchangePublisher,
 } from 'nest-amqp';
 import { z } from 'zod';
 import { Inbox } from '../support/inbox.js';
@@ -158,6 +162,88 @@ describe('a handler of an event', () => {
     await publisherOf(app).publish(at.exchange, 'sent.v1', { id: 'o', cents: 5 });
     expect(await got.next()).toBe(5);
     expect(attempts).toBe(2);
+  });
+});
+
+describe('a version in a header', () => {
+  function headerPlace() {
+    const { exchange, queue, topology } = place();
+    const schemas = { 'paid.v1': V1, 'paid.v2': V2, 'paid.v3': V3, shipped: V2 };
+    const contract = defineEvents(exchange, schemas, { versionHeader: 'x-version' }).upcast(
+      'paid.v1',
+      'paid.v2',
+      ({ id, euros }) => ({ id, cents: euros * 100 }),
+    );
+    return { exchange, queue, topology, contract };
+  }
+
+  async function start({ exchange, queue, topology, contract }: ReturnType<typeof headerPlace>) {
+    const got = new Inbox<unknown>();
+
+    @Injectable()
+    class Billing {
+      @AmqpEvent(contract, 'paid.v2', queue, { bind: exchange })
+      onPaid(paid: z.infer<typeof V2>): void {
+        got.add(paid);
+      }
+
+      @AmqpEvent(contract, 'shipped', queue)
+      onShipped(shipped: z.infer<typeof V2>): void {
+        got.add({ shipped: shipped.cents });
+      }
+    }
+    const app = await nest.start({
+      imports: [
+        AmqpModule.forRoot({ url: nest.rabbit.url, topology }),
+        AmqpModule.forFeature([
+          { publisher: 'orders', exchange: contract, defaults: { headers: { tenant: 'eu', 'x-version': 9 } } },
+        ]),
+      ],
+      providers: [Billing],
+    });
+    const token = getPublisherToken('orders');
+    return { app, got, publisher: app.get<ExchangePublisher<EventsOf<typeof contract>>>(token, { strict: false }) };
+  }
+
+  it('is set by the publisher beside its other headers, and leaves the routing key as it is', async () => {
+    const at = headerPlace();
+    await nest.channel.exchangeDeclare(at.exchange, 'topic', { durable: true });
+    const { queue: seen } = await nest.channel.queueDeclare('', { exclusive: true });
+    await nest.channel.queueBind(seen, at.exchange, '#');
+    const { publisher } = await start(at);
+    const receipt = await publisher.publish('paid.v1', { id: 'o', euros: 5 }, { headers: { trace: 't' } });
+    expect(receipt.routingKey).toBe('paid');
+    const delivery = await nest.channel.basicGet(seen, { noAck: true });
+    expect(delivery).toMatchObject({ routingKey: 'paid' });
+    expect(delivery!.properties.headers).toMatchObject({ 'x-version': 1, tenant: 'eu', trace: 't' });
+  });
+
+  it('selects the schema: older versions are converted, others are parked', async () => {
+    const at = headerPlace();
+    const { app, got, publisher } = await start(at);
+    const failures = failuresOf(app);
+    await publisher.publish('paid.v1', { id: 'o', euros: 5 });
+    expect(await got.next()).toEqual({ id: 'o', cents: 500 });
+    await publisher.publish('paid.v2', { id: 'o', cents: 7 });
+    expect(await got.next()).toEqual({ id: 'o', cents: 7 });
+    const foreign = publisherOf(app);
+    await foreign.publish(at.exchange, 'paid', { id: 'o', cents: 8 }, { headers: { 'x-version': '2' } });
+    expect(await got.next()).toEqual({ id: 'o', cents: 8 });
+    await foreign.publish(at.exchange, 'shipped', { id: 'o', cents: 9 });
+    expect(await got.next()).toEqual({ shipped: 9 });
+    for (const [headers, event, message] of [
+      [{ 'x-version': 3 }, 'paid.v3', 'it does not become paid.v2'],
+      [{ 'x-version': 4 }, 'paid.v4', "it has no 'paid.v4', but 'paid.v1', 'paid.v2', 'paid.v3', 'shipped'"],
+      [{}, 'paid', "it has no 'paid', but 'paid.v1', 'paid.v2', 'paid.v3', 'shipped'"],
+    ] as const) {
+      await foreign.publish(at.exchange, 'paid', { id: 'o', price: { cents: 5, currency: 'EUR' } }, { headers });
+      expect(await failures.next()).toMatchObject({
+        attempt: 1,
+        decision: 'park',
+        cause: { name: 'ContractError', event, issues: [{ message }] },
+      });
+    }
+    expect(got.all).toHaveLength(4);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { HandledOf } from '../../contracts/contract-types.js';
 import type { EventContract } from '../../contracts/event-contract.js';
+import type { AmqpContext } from '../../settlement/amqp-context.js';
 import type { ConsumerOptions } from '../options/consumer-options.js';
 import type { OptionsSource } from '../options/options-source.js';
 import type { QueueSource } from '../options/queue-source.js';
@@ -54,6 +55,12 @@ export function AmqpEvent<Contract extends EventContract, Event extends keyof Ha
   options: OptionsSource<EventOptions> = {},
 ): EventDecorator<HandledOf<Contract>[Event]> {
   const events = typeof event === 'string' ? [event] : event;
-  const known = { contract, known: contract.events, older: contract.olderThan(events) };
-  return contractHandler('message', known, events, queue, options);
+  const versions = {
+    contract,
+    known: contract.events,
+    older: contract.olderThan(events),
+    routingKeyOf: (one: string) => contract.routeOf(one).routingKey,
+    keyOf: (routingKey: string, context: AmqpContext) => contract.eventOf(routingKey, context),
+  };
+  return contractHandler('message', versions, events, queue, options);
 }

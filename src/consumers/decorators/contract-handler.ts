@@ -26,6 +26,10 @@ interface Known {
   readonly known: readonly string[];
   /** Further keys, whose payloads become those of the keys that the handler names. Default: none. */
   readonly older?: readonly string[];
+  /** Returns the routing key of a key. Default: the key itself. */
+  readonly routingKeyOf?: (key: string) => string;
+  /** Returns the key of a message. Default: its routing key. */
+  readonly keyOf?: (routingKey: string, context: AmqpContext) => string;
 }
 
 /** The keys of a contract that one handler takes. */
@@ -45,8 +49,9 @@ export function contractHandler(
   queue: QueueSource,
   options: OptionsSource<ConsumerOptions>,
 ): MethodDecorator {
-  const all = [...keys, ...(contract.older ?? [])];
-  const consume = consumerDecorator({ kind, source: queue, options: withKeys(options, all) });
+  const { known, older = [], routingKeyOf = (key) => key } = contract;
+  const all = [...keys, ...older].filter((key) => known.includes(key)).map((key) => routingKeyOf(key));
+  const consume = consumerDecorator({ kind, source: queue, options: withKeys(options, [...new Set(all)]) });
   return (target, method, descriptor) => {
     expectKnown(target, method, { ...contract, keys });
     takePayload(target, method, { ...contract, keys });
@@ -54,7 +59,9 @@ export function contractHandler(
   };
 }
 
-const Validated = createParamDecorator(({ contract, keys, older = [] }: Handled, execution: ExecutionContext) => {
+const onlyKey = (routingKey: string): string => routingKey;
+
+const Validated = createParamDecorator(({ contract, keys, keyOf = onlyKey }: Handled, execution: ExecutionContext) => {
   const rpc = execution.switchToRpc();
   const context = rpc.getContext<AmqpContext>();
   const refused = (error: unknown): never => {
@@ -62,8 +69,7 @@ const Validated = createParamDecorator(({ contract, keys, older = [] }: Handled,
     throw error;
   };
   try {
-    const key = keys.length + older.length === 1 ? keys[0]! : arrivalKey(context);
-    const payload = contract.incoming(key, rpc.getData(), keys);
+    const payload = contract.incoming(keyOf(arrivalKey(context), context), rpc.getData(), keys);
     return isThenable(payload) ? Promise.resolve(payload).catch(refused) : payload;
   } catch (error) {
     return refused(error);
