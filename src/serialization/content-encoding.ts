@@ -1,6 +1,7 @@
 import { Buffer, constants as bufferConstants } from 'node:buffer';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { hasWholeFrames } from './zstd-frames.js';
 import { UndecodableMessageError } from './serialization.errors.js';
 
 /**
@@ -19,8 +20,8 @@ interface Limit {
 interface Codec {
   readonly encode: (body: Uint8Array) => Buffer;
   /** Decodes outside of the event loop. Rejects with `ERR_BUFFER_TOO_LARGE` beyond the limit. */
-  readonly decode: (body: Uint8Array, limit: Limit) => Promise<Buffer>;
-  readonly decodeNow: (body: Uint8Array, limit: Limit) => Buffer;
+  readonly decode: (body: Buffer, limit: Limit) => Promise<Buffer>;
+  readonly decodeNow: (body: Buffer, limit: Limit) => Buffer;
 }
 
 /** The functions that Node.js has from 22.15 on. */
@@ -44,11 +45,18 @@ function hasHeader([first = 8]: Uint8Array): boolean {
 function zstdCodec(): Codec | undefined {
   const { zstdCompressSync, zstdDecompressSync, zstdDecompress } = zlib as unknown as Partial<Zstd>;
   if (!zstdCompressSync || !zstdDecompressSync || !zstdDecompress) return undefined;
+  const decode = promisify<Uint8Array, Limit, Buffer>(zstdDecompress);
   return {
     encode: (body) => zstdCompressSync(body),
-    decode: promisify<Uint8Array, Limit, Buffer>(zstdDecompress),
-    decodeNow: zstdDecompressSync,
+    decode: async (body, limit) => decode(whole(body), limit),
+    decodeNow: (body, limit) => zstdDecompressSync(whole(body), limit),
   };
+}
+
+/** @throws RangeError */
+function whole(body: Buffer): Buffer {
+  if (hasWholeFrames(body)) return body;
+  throw new RangeError('the frames of zstd are not whole');
 }
 
 /** Undefined for an encoding that this Node.js does not have. */
