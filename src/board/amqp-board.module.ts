@@ -9,7 +9,7 @@ import { boardController } from './board.controller.js';
 
 /**
  * A page that shows the connections, consumers, queues and failures of the application, and sends parked messages back. Needs
- * {@link AmqpModule}, and an HTTP server of Express or Fastify.
+ * `AmqpModule`, and an HTTP server of Express or Fastify.
  *
  * @example
  * ```ts
