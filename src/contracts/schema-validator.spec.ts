@@ -66,6 +66,18 @@ describe('schemaValidator', () => {
     );
   });
 
+  it('names paths that are lists of a class, as those of ArkType', () => {
+    class Path extends Array<PropertyKey> {
+      constructor(...steps: PropertyKey[]) {
+        super();
+        this.push(...steps);
+      }
+    }
+    const schema = refusing({ message: 'a', path: new Path() }, { message: 'b', path: new Path('lines', 0) });
+    const { issues } = errorOf(() => schemaValidator(schema, 'strip', refuse).incoming({}));
+    expect(issues.map(({ path }) => path)).toEqual(['', 'lines.0']);
+  });
+
   it('lists ten issues of many, and shortens long texts', () => {
     const issues = Array.from({ length: 12 }, (_, index) => ({ message: 'x'.repeat(300), path: [index] }));
     const { message, issues: all } = errorOf(() => schemaValidator(refusing(...issues), 'strip', refuse).incoming({}));

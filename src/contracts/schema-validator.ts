@@ -31,7 +31,8 @@ export function schemaValidator(
 }
 
 function issueOf(issue: SchemaIssue): ContractIssue {
-  return { path: (issue.path ?? []).map(stepOf).join('.'), message: withoutValue(issue) };
+  // `map` would create a list of the same class, whose constructor may take steps and no length.
+  return { path: Array.from(issue.path ?? [], stepOf).join('.'), message: withoutValue(issue) };
 }
 
 function stepOf(step: PropertyKey | { readonly key: PropertyKey }): string {
