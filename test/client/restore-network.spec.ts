@@ -176,9 +176,9 @@ describe('B restore after faults of the network', () => {
       for (let bytes = 1; bytes < 1_500; bytes += 53) {
         await cutWithin(proxy, bytes, direction, 60);
       }
-      await eventually(() => connection.state === 'open' && application.channel.isOpen && application.sibling.isOpen);
+      await eventually(() => application.isBack);
       disarm(proxy, direction);
-      await eventually(() => connection.state === 'open' && application.channel.isOpen && application.sibling.isOpen);
+      await eventually(() => application.isBack);
       await application.verify();
     }
     // Cuts occurred in the handshake and after it.
@@ -237,7 +237,7 @@ describe('B restore after faults of the network', () => {
       await failing;
       await back;
       disarm(proxy, 'toClient');
-      await eventually(() => application.channel.isOpen && application.sibling.isOpen);
+      await eventually(() => application.isBack);
     }
     await application.verify();
   });

@@ -105,6 +105,15 @@ export class Application {
     };
   }
 
+  /**
+   * True if connection, channels and consumers are back. After a loss an exclusive queue may be locked for a moment, and its
+   * consumer comes back later than its channel.
+   */
+  get isBack(): boolean {
+    const { connection, channel, sibling, consumers } = this;
+    return connection.state === 'open' && channel.isOpen && sibling.isOpen && consumers.every(({ active }) => active);
+  }
+
   /** Asserts that every part works as set up, and exists once. */
   async verify(): Promise<void> {
     const { channel, sibling, queue, exclusive, exchange, consumers, news, work } = this;
