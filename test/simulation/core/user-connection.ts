@@ -122,7 +122,9 @@ export class UserConnection implements ChannelOwner {
     if (!connection) return;
     const id = ++this.count;
     this.controlCalls.set(id, scene.clock.now);
-    scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within: scene.settings.rpcTimeout }, () => {
+    // The default deadline begins anew with each answer on the channel.
+    const within = this.controlCalls.size * scene.settings.rpcTimeout;
+    scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within }, () => {
       this.controlCalls.delete(id);
     }); // prettier-ignore
   }
