@@ -6,6 +6,8 @@ describe('Settlements', () => {
   let notes: string[];
   let planned: (() => void)[];
   let settlements: Settlements;
+  /** Called by each write of an ack. */
+  let onAck: () => void;
 
   /** The connection's flush. */
   const flush = (): void => {
@@ -19,9 +21,12 @@ describe('Settlements', () => {
   };
 
   beforeEach(() => {
-    [written, notes, planned] = [[], [], []];
+    [written, notes, planned, onAck] = [[], [], [], () => {}];
     settlements = new Settlements({
-      ack: (tag, multiple) => written.push(`ack ${tag}${multiple ? ' multiple' : ''}`),
+      ack: (tag, multiple) => {
+        written.push(`ack ${tag}${multiple ? ' multiple' : ''}`);
+        onAck();
+      },
       nack: (tag, multiple, requeue) => written.push(`nack ${tag}${multiple ? ' multiple' : ''} ${requeue}`),
       atFlush: (task) => void planned.push(task),
       logger: { warn: () => {}, debug: (line) => void notes.push(line) },
@@ -38,6 +43,19 @@ describe('Settlements', () => {
     flush();
     expect(written.at(-1)).toBe('ack 4');
   });
+
+  it.each(['gathered acks', 'an ack with multiple', 'a nack with multiple'])(
+    'writes nothing more when the answer to the first ack of a flush ends the generation: %s',
+    (what) => {
+      onAck = () => settlements.end();
+      deliver(1, 2, 3, 4, 5);
+      ack(1, 3, 4);
+      if (what === 'an ack with multiple') settlements.ack(5, true);
+      if (what === 'a nack with multiple') settlements.nack(5, true, true);
+      flush();
+      expect(written).toEqual(['ack 1']);
+    },
+  );
 
   it('writes a single ack without multiple, and plans one flush a tick', () => {
     deliver(1, 2);

@@ -65,7 +65,7 @@ export class Settlements {
     if (multiple) {
       this.flush();
       this.finishUpTo(position);
-      this.sink.ack(deliveryTag, true);
+      this.writeAck(deliveryTag, true);
       return;
     }
     this.mark(position, ACKED);
@@ -79,7 +79,8 @@ export class Settlements {
       this.flush();
       this.finishUpTo(position);
     } else this.mark(position, DONE);
-    this.sink.nack(deliveryTag, multiple, requeue);
+    // The flush may have ended the generation.
+    if (!this.stale) this.sink.nack(deliveryTag, multiple, requeue);
   }
 
   /** Writes the gathered acks. */
@@ -95,12 +96,17 @@ export class Settlements {
       last = this.tag(this.lowest);
       covered++;
     }
-    if (covered > 0) this.sink.ack(last, covered > 1);
+    if (covered > 0) this.writeAck(last, covered > 1);
     for (const tag of acked) {
       if (tag <= last) continue;
       this.mark(this.positionOf(tag), DONE);
-      this.sink.ack(tag, false);
+      this.writeAck(tag, false);
     }
+  }
+
+  /** A socket may answer from within a write, so an earlier ack of a flush may have ended the generation. */
+  private writeAck(deliveryTag: number, multiple: boolean): void {
+    if (!this.stale) this.sink.ack(deliveryTag, multiple);
   }
 
   /** Called when basic.recover has requeued all unsettled deliveries. Their tags are void. */
