@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: '      this.sink.ack(tag, false);',
+    search: '      this.writeAck(tag, false);',
     replace: '',
     why: 'acks behind a gap are never written',
   },
@@ -43,8 +43,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'if (covered > 0) this.sink.ack(last, covered > 1);',
-    replace: 'if (covered > 0) this.sink.ack(last, false);',
+    search: 'if (covered > 0) this.writeAck(last, covered > 1);',
+    replace: 'if (covered > 0) this.writeAck(last, false);',
     why: 'of several acks only the last is written',
   },
   // Consumers.
