@@ -168,6 +168,9 @@ const user: readonly Step[] = [
     else if (arg % 3 === 1) connection.sendHeartbeat();
     else void world.call('updateSecret', () => connection.updateSecret('s', 'r', { timeout }));
   },
+  function trace(world, arg) {
+    world.trace(bit(arg, 0));
+  },
 ];
 
 /** Returns a step that calls a method of one of the channels. */

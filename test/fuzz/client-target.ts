@@ -86,6 +86,7 @@ export function clientTarget(): FuzzTarget {
         await play(world, bytes.subarray(1));
         await world.settle();
       } finally {
+        world.trace(false);
         process.off('unhandledRejection', onUnhandled).off('uncaughtException', onUnhandled);
       }
     },

@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import type { Duplex } from 'node:stream';
 import {
   AmqpError,
@@ -60,6 +61,11 @@ export class FuzzClock implements Clock {
   }
 }
 
+/** The operations that a user may trace. */
+const TRACED = ['connect', 'publish', 'process', 'settle', 'receive', 'restore', 'block'].map((operation) =>
+  tracingChannel(`nest-amqp:${operation}`),
+);
+
 /** Resolves in the next turn of the event loop. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -78,6 +84,13 @@ export class ClientWorld {
   session: ScriptedSession | undefined;
   private readonly pending = new Map<number, string>();
   private calls = 0;
+  private readonly tracer = {
+    start: (): void => {},
+    end: (): void => {},
+    asyncStart: (): void => {},
+    asyncEnd: (): void => {},
+    error: (): void => {},
+  };
 
   constructor(readonly behaviour: Behaviour) {}
 
@@ -105,6 +118,14 @@ export class ClientWorld {
       if (this.pending.size > 0) this.clock.advance(1_000);
     }
     await Promise.race([connecting, turn()]);
+  }
+
+  /** Subscribes to all operations, or to none any more. A trace must not change what the client does. */
+  trace(on: boolean): void {
+    for (const channel of TRACED) {
+      channel.unsubscribe(this.tracer);
+      if (on) channel.subscribe(this.tracer);
+    }
   }
 
   /** Lets the event loop turn until nothing more goes over the wire. */
