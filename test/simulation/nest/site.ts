@@ -28,6 +28,12 @@ export class Site {
   deletedUnwatched = false;
   /** By channel. */
   private readonly registrations = new Map<string, Rate>();
+  /** The name of each connection. */
+  private readonly names = new Map<number, string | undefined>();
+  /** The newest connection of each name. The client has given up an older one, even if the broker has not noticed. */
+  private readonly newest = new Map<string | undefined, number>();
+  /** Connections that have consumed the queue of the services. */
+  private readonly watchers = new Set<number>();
 
   constructor(
     private readonly clock: VirtualClock,
@@ -77,10 +83,13 @@ export class Site {
   private onDeletion(queue: string): void {
     this.ledger.onDeleted(queue);
     const there = this.broker.queues.find(({ name }) => name === queue);
-    if (queue === 'micro' && there?.consumers === 0) this.deletedUnwatched = true;
+    const watched = [...this.watchers].some((watcher) => this.newest.get(this.names.get(watcher)) === watcher);
+    if (queue === 'micro' && (there?.consumers === 0 || !watched)) this.deletedUnwatched = true;
   }
 
-  private onConsume(channel: string): void {
+  private onConsume(connection: number, number: number, args: object): void {
+    if ((args as { queue: string }).queue === 'micro') this.watchers.add(connection);
+    const channel = `${connection}/${number}`;
     let rate = this.registrations.get(channel);
     if (!rate) this.registrations.set(channel, (rate = new Rate(MAX_REGISTRATIONS, 60_000)));
     const count = rate.hit(this.clock.now);
@@ -92,10 +101,12 @@ export class Site {
     if (this.trace.wanted) this.trace.add('broker', lineOf(entry));
     switch (entry.kind) {
       case 'connected':
+        this.names.set(entry.connection, entry.name);
+        this.newest.set(entry.name, entry.connection);
         return this.oracle.count('connected');
       case 'method':
         if (entry.name === 'queue.delete') this.onDeletion((entry.args as { queue: string }).queue);
-        if (entry.name === 'basic.consume') this.onConsume(`${entry.connection}/${entry.channel}`);
+        if (entry.name === 'basic.consume') this.onConsume(entry.connection, entry.channel, entry.args);
         return;
       case 'published': {
         const { outcome, exchange, routingKey } = entry;
@@ -111,6 +122,7 @@ export class Site {
         return this.oracle.check(!blamed, 'protocol', () => `the broker closes ${connection}/${channel}: ${replyCode} ${replyText}`); // prettier-ignore
       }
       case 'disconnected':
+        this.watchers.delete(entry.connection);
         this.ledger.disturbed = true;
     }
   }
