@@ -71,9 +71,9 @@ const MAX_LISTED = 20;
 export class NoHandlerError extends AmqpError {
   constructor(
     readonly queue: string,
-    /** What the patterns are compared with: `routing key`, `type` or `header 'ce-type'`. */
+    /** The property that the patterns are compared with: `routing key`, `type` or `header 'ce-type'`. */
     readonly by: string,
-    /** What the message has there; undefined if it has nothing. */
+    /** The value of that property in the message; undefined if it has none. */
     readonly value: string | undefined,
     /** The patterns of the handlers. */
     readonly patterns: readonly string[],

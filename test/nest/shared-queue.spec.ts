@@ -92,6 +92,26 @@ async function untilDecided(failures: Inbox<ConsumerFailure>, decision: Consumer
   }
 }
 
+/** Starts two handlers of a queue and parks a message of `onCreated`, which handles it from then on. */
+async function parkOne() {
+  const { queue, exchange, topology } = place();
+  const got = new Inbox<Got>();
+  let broken = true;
+  const fail: Work = () => {
+    if (broken) throw new Error('not yet');
+  };
+  const entries: Entry[] = [
+    ['onCreated', { routingKey: 'order.created', ...once }],
+    ['onRest', {}],
+  ];
+  const app = await nest.start({ providers: [classOf(queue, entries, got, fail)] }, { topology });
+  const failures = failuresOf(app);
+  await publisherOf(app).publish(exchange, 'order.created', 1);
+  await untilDecided(failures, 'park');
+  broken = false;
+  return { app, queue, got };
+}
+
 const byMethod = (all: readonly Got[]): string[] => all.map(({ by, key }) => `${by} ${key}`);
 
 describe('handlers of one queue that name a routing key', () => {
@@ -307,41 +327,13 @@ describe('a message that comes back', () => {
   });
 
   it('after a redrive reaches the same handler', async () => {
-    const { queue, exchange, topology } = place();
-    const got = new Inbox<Got>();
-    let broken = true;
-    const fail: Work = () => {
-      if (broken) throw new Error('not yet');
-    };
-    const entries: Entry[] = [
-      ['onCreated', { routingKey: 'order.created', ...once }],
-      ['onRest', {}],
-    ];
-    const app = await nest.start({ providers: [classOf(queue, entries, got, fail)] }, { topology });
-    const failures = failuresOf(app);
-    await publisherOf(app).publish(exchange, 'order.created', 1);
-    await untilDecided(failures, 'park');
-    broken = false;
+    const { app, queue, got } = await parkOne();
     await app.get(ParkingLot, { strict: false }).redrive(queue);
     expect(byMethod(await got.take(2))).toEqual(['onCreated order.created', 'onCreated order.created']);
   });
 
   it('moved from the parked queue by hand reaches the same handler, and its context has the key it arrived with', async () => {
-    const { queue, exchange, topology } = place();
-    const got = new Inbox<Got>();
-    let broken = true;
-    const fail: Work = () => {
-      if (broken) throw new Error('not yet');
-    };
-    const entries: Entry[] = [
-      ['onCreated', { routingKey: 'order.created', ...once }],
-      ['onRest', {}],
-    ];
-    const app = await nest.start({ providers: [classOf(queue, entries, got, fail)] }, { topology });
-    const failures = failuresOf(app);
-    await publisherOf(app).publish(exchange, 'order.created', 1);
-    await untilDecided(failures, 'park');
-    broken = false;
+    const { queue, got } = await parkOne();
     // As a shovel does it: the headers stay, and nobody vouches for them.
     await eventually(async () => (await nest.ready(`${queue}.parked`)) > 0);
     const parked = (await nest.channel.basicGet(`${queue}.parked`))!;

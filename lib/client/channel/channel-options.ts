@@ -1,3 +1,4 @@
+import { namesOf } from '../../option-names/index.js';
 import { atLeast, checkCount, checkedPrefetch, refuseUnknown } from '../option-checks.js';
 import type { PublisherSettings } from '../publishing/publisher-host.js';
 
@@ -86,9 +87,11 @@ export const CHANNEL_OPTIONS = {
   openAfter: 0,
 } satisfies Record<keyof ChannelOptions, 0>;
 
+const KNOWN = namesOf(CHANNEL_OPTIONS);
+
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
-  refuseUnknown('channel', options, Object.keys(CHANNEL_OPTIONS));
+  refuseUnknown('channel', options, KNOWN);
   const resolved: ResolvedChannelOptions = {
     confirm: options.confirm ?? false,
     prefetch: checkedPrefetch(options.prefetch ?? 0),

@@ -125,7 +125,7 @@ export class Settlements {
     this.recovers--;
   }
 
-  /** True after the end of the generation. */
+  /** Ends the generation. Nothing is settled any more. */
   end(): void {
     this.stale = true;
   }
@@ -134,7 +134,7 @@ export class Settlements {
     return this.sink.peer;
   }
 
-  /** Ends the generation. Nothing is settled any more. */
+  /** True after the end of the generation. */
   get ended(): boolean {
     return this.stale;
   }

@@ -1,5 +1,6 @@
 import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
+import { namesOf } from '../../option-names/index.js';
 import { onAbort, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
 import { checkDuration, refuseAborted, refuseUnknown } from '../option-checks.js';
@@ -18,9 +19,11 @@ export interface CallOptions {
 /** The options of each call, for `namesOf`. */
 export const CALL_OPTIONS = { timeout: 0, signal: 0 } satisfies Record<keyof CallOptions, 0>;
 
+const KNOWN = namesOf(CALL_OPTIONS);
+
 /** Checks the options of a method that has no others. @throws ConfigurationError */
 export function checkCall(what: string, options: CallOptions): void {
-  refuseUnknown(what, options, Object.keys(CALL_OPTIONS));
+  refuseUnknown(what, options, KNOWN);
 }
 
 /** The answer to `N`: its name and arguments. */

@@ -2,7 +2,7 @@ import { refuseUnknown } from '../../common/known-options.js';
 import { checkValues, expectValue, FUNCTION, NAME } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
-import { checkConsumerOptions } from './check-consumer-options.js';
+import { checkConsumerOptions, STREAMING } from './check-consumer-options.js';
 import type { ConsumerOptions } from './consumer-options.js';
 import type { SelectionOptions } from './selection-options.js';
 
@@ -22,21 +22,7 @@ export interface AddedConsumerOptions extends Omit<ConsumerOptions, 'enabled' | 
  */
 export type AddedHandler<Payload = never> = (payload: Payload, context: AmqpContext) => unknown;
 
-const KNOWN = namesOf({
-  name: 0,
-  connection: 0,
-  prefetch: 0,
-  concurrency: 0,
-  consumerTag: 0,
-  exclusive: 0,
-  priority: 0,
-  offset: 0,
-  trackOffset: 0,
-  arguments: 0,
-  retry: 0,
-  timeout: 0,
-  ack: 0,
-} satisfies Record<keyof AddedConsumerOptions, 0>);
+const KNOWN = namesOf({ ...STREAMING, name: 0, ack: 0 } satisfies Record<keyof AddedConsumerOptions, 0>);
 
 /** @returns the name of the consumer and the options without it @throws ConfigurationError */
 export function checkAdded(queue: string, handler: AddedHandler, given: AddedConsumerOptions) {

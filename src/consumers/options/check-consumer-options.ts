@@ -76,19 +76,24 @@ const SHARED = {
   arguments: 0,
   retry: 0,
   timeout: 0,
-  enabled: 0,
 } as const;
 
-/** The options of consumers that may read a stream. */
-const STREAMING = { ...SHARED, offset: 0, trackOffset: 0 } as const;
+/** The options of consumers that may read a stream, for `namesOf`. */
+export const STREAMING = { ...SHARED, offset: 0, trackOffset: 0 } as const;
+
+/** The options of handlers that may be switched off. */
+const DECORATED = { enabled: 0 } as const;
 
 /** The options of handlers that may share a consumer. */
 const SELECTING = { routingKey: 0, type: 0, header: 0, bind: 0 } satisfies Record<keyof SelectionOptions, 0>;
 
 const KNOWN: Readonly<Record<KindOptions['kind'], readonly string[]>> = {
-  message: namesOf({ ...STREAMING, ...SELECTING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
-  rpc: namesOf({ ...SHARED, ...SELECTING, errors: 0 } satisfies Record<keyof RpcOptions, 0>),
-  batch: namesOf({ ...STREAMING, size: 0, maxWait: 0, itemPipes: 0 } satisfies Record<keyof BatchOptions, 0>),
+  message: namesOf({ ...STREAMING, ...DECORATED, ...SELECTING, ack: 0 } satisfies Record<keyof ConsumerOptions, 0>),
+  rpc: namesOf({ ...SHARED, ...DECORATED, ...SELECTING, errors: 0 } satisfies Record<keyof RpcOptions, 0>),
+  batch: namesOf({ ...STREAMING, ...DECORATED, size: 0, maxWait: 0, itemPipes: 0 } satisfies Record<
+    keyof BatchOptions,
+    0
+  >),
 };
 
 /**
