@@ -18,7 +18,14 @@ const SETTINGS = {
     { compiler: 'seven', module: 'esnext', moduleResolution: 'bundler' },
   ],
   11: [
-    { compiler: 'oldest', module: 'commonjs', moduleResolution: 'node10', type: 'commonjs', esModuleInterop: false },
+    {
+      compiler: 'oldest',
+      target: 'es2021',
+      module: 'commonjs',
+      moduleResolution: 'node10',
+      type: 'commonjs',
+      esModuleInterop: false,
+    },
     { compiler: 'seven', module: 'nodenext', type: 'commonjs', exactOptionalPropertyTypes: true },
   ],
 };

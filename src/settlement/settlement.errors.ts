@@ -47,7 +47,7 @@ export class RetryMessage extends Error {
     /** Milliseconds, or a text such as `'10m'`; at most 49 days. Default: the consumer's backoff for this attempt. */
     readonly delay?: Duration,
     message = 'the handler asked for a retry',
-    options?: ErrorOptions,
+    options?: { readonly cause?: unknown },
   ) {
     super(message, options);
     if (delay !== undefined) milliseconds(delay, 'RetryMessage');
