@@ -11,7 +11,9 @@ import {
   TimeoutError,
   type Connection,
   type ConnectionOptions,
+  type Delivery,
 } from '../../lib/client/index.js';
+import { Inbox } from '../support/inbox.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 
@@ -267,6 +269,25 @@ describe('A channel that checks exchanges', () => {
       message: expect.stringContaining("whether exchange 'amq.fanout' is there"),
     });
     proxy.resume();
+  });
+
+  it('sends the publishes behind an aborted one without waiting for its exchange', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true, findExchanges: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue);
+    const inbox = new Inbox<Delivery>();
+    await (await (await harness.connect()).openChannel()).basicConsume(queue, inbox.add, { noAck: true });
+    proxy.stall('toClient');
+    const abort = new AbortController();
+    const aborted = errorOf(channel.publish('amq.fanout', '', 'x', { signal: abort.signal }));
+    const next = channel.publish('', queue, 'next');
+    abort.abort(new Error('enough'));
+    expect((await aborted).message).toBe('enough');
+    // Before the broker has said whether the exchange is there.
+    expect((await inbox.next()).text()).toBe('next');
+    proxy.resume();
+    expect(await next).toBe(1);
   });
 });
 

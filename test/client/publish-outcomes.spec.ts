@@ -396,6 +396,36 @@ describe('K6.2 the memory of a channel is bounded', () => {
     expect(await large).toBe(8);
   });
 
+  it('K6.2 a publish behind a large one that waits times out with the reason why that one waits', async () => {
+    const { channel, confirm } = await silent({ maxUnconfirmedBytes: 100 });
+    const sent = channel.publish('', 'sent', Buffer.alloc(20));
+    const large = errorOf(channel.publish('', 'large', Buffer.alloc(4_000), { timeout: 30 }));
+    const early = errorOf(channel.publish('', 'early', Buffer.alloc(20), { timeout: 10 }));
+    const late = errorOf(channel.publish('', 'late', Buffer.alloc(20), { timeout: 30 }));
+    for (const timedOut of [early, large, late]) {
+      const message = 'not published within the deadline: 1 messages of 20 bytes are unconfirmed';
+      expect(await timedOut).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent', message });
+    }
+    confirm(1);
+    expect(await sent).toBe(1);
+  });
+
+  it('K6.2 when a large publish that waits is aborted, those behind it are sent at once', async () => {
+    const { channel, seen, confirm } = await silent({ maxUnconfirmedBytes: 100 });
+    const sent = channel.publish('', 'sent', Buffer.alloc(20));
+    const abort = new AbortController();
+    const large = errorOf(channel.publish('', 'large', Buffer.alloc(4_000), { signal: abort.signal }));
+    const small = channel.publish('', 'small', Buffer.alloc(20));
+    expect(await seen.take(1)).toEqual(['sent']);
+    abort.abort(new Error('enough'));
+    const smaller = channel.publish('', 'smaller', Buffer.alloc(10));
+    expect((await large).message).toBe('enough');
+    // Before any confirm.
+    expect(await seen.take(2)).toEqual(['small', 'smaller']);
+    for (const tag of [1, 2, 3]) confirm(tag);
+    expect(await Promise.all([sent, small, smaller])).toEqual([1, 2, 3]);
+  });
+
   it('K6.2 maxUnconfirmedBytes is a number of at least 1', async () => {
     const connection = await harness.connect();
     for (const maxUnconfirmedBytes of [0, -1, Number.NaN]) {

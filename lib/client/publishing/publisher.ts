@@ -377,7 +377,7 @@ export class Publisher {
     const unwatch = onAbort(signal, () => {
       fail(publish, signal.reason);
       // Called once for all publishes that one signal ends.
-      if (!this.dropPlanned) queueMicrotask(() => this.dropSettled());
+      if (!this.dropPlanned) queueMicrotask(() => this.makeRoom());
       this.dropPlanned = true;
     });
     const { resolve, reject } = publish;
@@ -394,6 +394,7 @@ export class Publisher {
   /** Rejects late publishes. Returns the earliest remaining deadline. */
   private sweep(now: number): number {
     let earliest = Infinity;
+    const reason = this.reasonToWait();
     const check = (publish: Publish, outcome: 'unknown' | 'not-sent'): void => {
       if (publish.settled) return;
       if (publish.deadline > now) {
@@ -403,19 +404,28 @@ export class Publisher {
       const message =
         outcome === 'unknown'
           ? 'no confirm within the deadline: whether the broker has the message is unknown'
-          : `not published within the deadline: ${this.reasonToWait(publish)}`;
+          : `not published within the deadline: ${reason}`;
       fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
     for (const publish of this.refused) check(publish, 'unknown');
     for (const publish of this.waiting) check(publish, earlierOutcome(publish) ?? 'not-sent');
-    this.dropSettled();
-    this.pump();
+    this.makeRoom();
     return earliest;
   }
 
-  private reasonToWait({ exchange, body }: Publish): string {
-    return this.obstacle(this.exchanges.sought ?? exchange, body.length)?.reason ?? 'others were before it';
+  /** Returns the reason why the first publish waits. The others wait because of it. */
+  private reasonToWait(): string {
+    for (const { settled, exchange, body } of this.waiting) {
+      if (!settled) return this.obstacle(exchange, body.length)?.reason ?? 'its turn had not come';
+    }
+    return BEHIND_OTHERS.reason;
+  }
+
+  /** Removes the publishes that ended while they waited. Those behind them may have no obstacle of their own. */
+  private makeRoom(): void {
+    this.dropSettled();
+    this.pump();
   }
 
   private dropSettled(): void {

@@ -143,7 +143,7 @@ export class Cluster {
     if (!this.broker.queues.some(({ name }) => name === queue)) return;
     for (let index = 0; index < count; index++) {
       const id = this.ledger.newId();
-      this.ledger.add({ id, channel: 'flood', index: id, exchange: '', key: queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, twin: false, rolledBack: false, promise: 'handed', outcomes: [] }); // prettier-ignore
+      this.ledger.add({ id, channel: 'flood', index: id, exchange: '', key: queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, twin: false, rolledBack: false, promise: 'handed', writings: 0, outcomes: [] }); // prettier-ignore
       const properties = propertiesOf(id, { exchange: '', key: queue, count: 1, size: 20 });
       this.broker.publish({ routingKey: queue, body: bodyOf(id, 20, true), properties });
     }

@@ -1,6 +1,6 @@
 import { Rate, type Oracle } from '../engine/oracle.js';
 import type { PublishMessage } from '../../../lib/client/diagnostics.js';
-import type { MessageProperties } from '../../../lib/client/index.js';
+import type { BasicPublishOptions, MessageProperties } from '../../../lib/client/index.js';
 import { SAFE_QUEUES } from './steps.js';
 import type { ConfirmWindow } from './window.js';
 
@@ -25,8 +25,8 @@ export interface Published {
   readonly outcomes: string[];
   /** The opening of the channel on which the message came last. */
   opening?: string;
-  /** The client has written the message. */
-  written?: boolean;
+  /** How often the client has written the message. */
+  writings: number;
   /** The user ended the publish before the client wrote it. */
   over?: boolean;
 }
@@ -187,9 +187,11 @@ export class Ledger {
 
   /** Notes that the client has written a publish. */
   onWritten({ properties }: PublishMessage): void {
-    const message = this.find(Number((properties as MessageProperties).headers?.['n'] ?? -1));
-    if (!message || message.twin) return;
-    message.written = true;
+    // These are the options of the publish: `mandatory` tells twins apart.
+    const { headers, mandatory = false } = properties as MessageProperties & BasicPublishOptions;
+    const message = this.messages.get(nameOf(Number(headers?.['n'] ?? -1), mandatory));
+    if (!message) return;
+    message.writings++;
     this.oracle.check(!message.over, 'not-sent', () => `${say(message)} was ended by its user before it was sent, and then sent`); // prettier-ignore
   }
 

@@ -23,7 +23,7 @@ export function runTransaction(scene: Scene, owner: ChannelOwner | undefined, st
       await channel.txSelect();
       for (let index = 0; index < step.count; index++) {
         const id = scene.ledger.newId();
-        const message: Published = { id, channel: `tx${id}`, index, exchange: '', key: step.queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, twin: false, rolledBack: true, promise: 'pending', outcomes: [] }; // prettier-ignore
+        const message: Published = { id, channel: `tx${id}`, index, exchange: '', key: step.queue, mandatory: false, persistent: true, size: 20, mayRepeat: false, twin: false, rolledBack: true, promise: 'pending', writings: 0, outcomes: [] }; // prettier-ignore
         scene.ledger.add(message);
         messages.push(message);
         const properties = propertiesOf(id, { exchange: '', key: step.queue, count: 1, size: 20 });

@@ -18,7 +18,7 @@ import type { PublishSettings } from './steps.js';
 import { ConfirmWindow } from './window.js';
 
 /** The client's text for a deadline that passed though the publish could have been sent. */
-const NOTHING_IN_THE_WAY = 'others were before it';
+const NOTHING_IN_THE_WAY = 'its turn had not come';
 
 /** Returns whether the error says that the publish was never on the wire. */
 function wasNotSent(error: unknown): boolean {
@@ -33,8 +33,6 @@ export class UserPublisher {
   private waitingBytes = 0;
   /** Pending publishes that were made without confirms. */
   private handing = 0;
-  /** The time at which a publish last failed, by the virtual clock. */
-  private lastFailure = -Infinity;
   private culprit: { readonly at: number; index: number; readonly behind: Published[] } = {
     at: -1,
     index: 0,
@@ -63,7 +61,7 @@ export class UserPublisher {
   abortWaiting(): void {
     for (const [controller, message] of this.abortable) {
       controller.abort(new Aborted('aborted by a listener'));
-      if (!message.written) message.over = true;
+      if (message.writings === 0) message.over = true;
     }
     this.abortable.clear();
   }
@@ -102,6 +100,7 @@ export class UserPublisher {
       twin: what.twins === true,
       rolledBack: false,
       promise: 'pending',
+      writings: 0,
       outcomes: [],
     };
     ledger.add(message);
@@ -135,7 +134,6 @@ export class UserPublisher {
       }
       this.checkSiblings(message, error);
       this.checkEnd(message, error);
-      this.lastFailure = scene.clock.now;
       if (error instanceof MessageReturnedError) return ledger.onReturned(message);
       if (error instanceof PublishNackedError) return ledger.onNacked(message);
       if (error instanceof PublishRefusedError) this.checkRefusal(error, waiting, waitingBytes + body.length);
@@ -168,8 +166,7 @@ export class UserPublisher {
       oracle.check(missing === message.exchange, 'culprit', () => `${say(message)} was told: ${error.message}`);
     }
     if (error instanceof PublishTimeoutError && error.outcome === 'not-sent') {
-      // One whose deadline was in the same instant has just left the room that it took.
-      const stuck = error.message.endsWith(NOTHING_IN_THE_WAY) && this.lastFailure !== scene.clock.now;
+      const stuck = error.message.endsWith(NOTHING_IN_THE_WAY);
       oracle.check(!stuck, 'stuck', () => `${say(message)} has waited until its deadline, and nothing was in its way`);
     }
     if (error instanceof ConnectionLostError && settings.republishUnconfirmed && settings.confirm) {
@@ -187,15 +184,16 @@ export class UserPublisher {
   }
 
   /**
-   * A publish to a missing exchange closes the channel, so the publishes sent after it have certainly no effect. The client did
-   * not know that yet for a publish whose deadline passed in the same moment.
+   * A publish to a missing exchange closes the channel, so the publishes sent after it have certainly no effect. Exceptions: the
+   * client did not know that yet for a publish whose deadline passed in the same moment; and with `republishUnconfirmed` the
+   * outcome of an earlier sending may be unknown.
    */
   private checkSiblings(message: Published, error: unknown): void {
     const { now } = this.on.scene.clock;
     if (this.culprit.at !== now) this.culprit = { at: now, index: Infinity, behind: [] };
     const { culprit } = this;
     if (error instanceof NotFoundError) culprit.index = Math.min(culprit.index, message.index);
-    else if (error instanceof PublishTimeoutError) return;
+    else if (error instanceof PublishTimeoutError || (message.mayRepeat && message.writings > 1)) return;
     else if ((error as { outcome?: unknown }).outcome === 'unknown') culprit.behind.push(message);
     const wronged = culprit.behind.find(({ index }) => index > culprit.index);
     if (wronged) this.on.scene.oracle.fail('siblings', `${say(wronged)} was told as 'unknown', though publish ${culprit.index} before it had closed the channel`); // prettier-ignore
