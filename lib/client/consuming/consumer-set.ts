@@ -1,5 +1,5 @@
 import { EncodingError } from '../../protocol/errors.js';
-import { Backoff, pause } from '../../environment/index.js';
+import { pause } from '../../environment/index.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
 import {
@@ -9,7 +9,6 @@ import {
   ConnectionLostError,
   ConsumerCancelledError,
   NotAllowedError,
-  NotFoundError,
   TimeoutError,
   type AmqpError,
 } from '../errors.js';
@@ -18,21 +17,7 @@ import { textOf } from '../text-of.js';
 import type { CallOptions } from '../link/pending-calls.js';
 import type { Survey } from '../survey.js';
 import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
-
-/** Assumed time in seconds in which the broker notices a dead connection, if there is no heartbeat. */
-const ASSUMED_HEARTBEAT = 20;
-
-/** Wait in ms between attempts to register a consumer that is locked out. It doubles, with full jitter. */
-const [FIRST_DELAY, MAX_DELAY] = [50, 5_000];
-
-/** A consumer that cannot be registered for now. */
-interface Waiting {
-  readonly backoff: Backoff;
-  /** Clock time, ms. */
-  since: number;
-  /** Clock time of the next attempt, ms. A channel that opens anew before makes no attempt. */
-  nextAt: number;
-}
+import { WaitingConsumers } from './waiting-consumers.js';
 
 /** The consumers of one channel: registered, cancelled, suspended with the channel and resumed with it. */
 export class ConsumerSet implements ConsumerHost {
@@ -43,8 +28,7 @@ export class ConsumerSet implements ConsumerHost {
    * its channel.
    */
   private readonly starting = new Set<Consumer>();
-  /** Consumers that cannot be registered for now. They survive losses of the channel. */
-  private readonly waiting = new Map<Consumer, Waiting>();
+  private readonly waiting: WaitingConsumers;
   /** Consumers that are restored independently of their channel, in its present generation. */
   private readonly returning = new Set<Consumer>();
   private generation = new AbortController();
@@ -54,7 +38,9 @@ export class ConsumerSet implements ConsumerHost {
   constructor(
     private readonly channel: ConsumingChannel,
     private readonly connection: ConsumingConnection,
-  ) {}
+  ) {
+    this.waiting = new WaitingConsumers(channel, connection);
+  }
 
   get(consumerTag: string): Consumer | undefined {
     return this.byTag.get(consumerTag);
@@ -167,14 +153,10 @@ export class ConsumerSet implements ConsumerHost {
     void this.comeBack(consumer, reason);
   }
 
-  /**
-   * Called when the channel is lost, alone or with its connection. A locked queue may be free for the next connection,
-   * or locked by the lost one.
-   */
+  /** Called when the channel is lost, alone or with its connection. */
   suspend(lost: 'channel' | 'connection'): void {
     this.endGeneration();
-    const now = this.connection.options.clock.now();
-    if (lost === 'connection') for (const waiting of this.waiting.values()) waiting.since = waiting.nextAt = now;
+    if (lost === 'connection') this.waiting.connectionLost();
     const here = new Set([...this.all, ...this.byTag.values()]);
     this.byTag.clear();
     for (const consumer of here) {
@@ -332,7 +314,7 @@ export class ConsumerSet implements ConsumerHost {
     returning.add(consumer);
     const over = (): boolean => signal.aborted || consumer.ended || consumer.active || this.starting.has(consumer);
     for (;;) {
-      const wait = (this.waiting.get(consumer)?.nextAt ?? 0) - this.connection.options.clock.now();
+      const wait = this.waiting.delayOf(consumer);
       if (wait > 0) await pause(this.connection.options.clock, wait, signal);
       if (over()) break;
       try {
@@ -360,16 +342,11 @@ export class ConsumerSet implements ConsumerHost {
   /** Keeps a refused consumer if the refusal may pass, else ends it. @returns true if the consumer waits */
   private refused(consumer: Consumer, reason: string, error: AmqpError): boolean {
     if (consumer.ended) return false;
-    const known = this.waiting.get(consumer);
-    const { clock, random } = this.connection.options;
-    const now = clock.now();
-    const waiting = known ?? { backoff: new Backoff(FIRST_DELAY, MAX_DELAY, random), since: now, nextAt: now };
-    if (!this.mayPass(consumer, error, now - waiting.since)) {
+    const known = this.waiting.has(consumer);
+    if (!this.waiting.keep(consumer, error)) {
       this.cancelled(consumer, reason, error);
       return false;
     }
-    waiting.nextAt = now + waiting.backoff.next();
-    this.waiting.set(consumer, waiting);
     if (!known) {
       this.warn(`the consumer of queue '${consumer.queue}' has to wait: ${error.message}`);
       this.channel.report('consumerWaiting', consumer, error);
@@ -384,23 +361,6 @@ export class ConsumerSet implements ConsumerHost {
     this.warn(message);
     this.remove(consumer, error);
     this.channel.report('consumerCancelled', error);
-  }
-
-  /**
-   * Another connection may own an exclusive queue for any time, and a silent broker may answer later. All other
-   * refusals last until the broker has noticed that this client's old connection is dead: the old connection owns
-   * exclusive queues and consumers, and a queue that was locked during its declaration may be missing when it is
-   * consumed.
-   *
-   * @param waited ms
-   */
-  private mayPass({ options, queue }: Consumer, error: AmqpError, waited: number): boolean {
-    if (error instanceof TimeoutError) return true;
-    if (!(error instanceof ChannelError)) return false;
-    if (error.recoverable) return true;
-    if (waited > 3_000 * (this.channel.heartbeat || ASSUMED_HEARTBEAT)) return false;
-    if (error instanceof NotFoundError) return this.channel.topology.hasQueue(queue);
-    return options.exclusive === true && error instanceof AccessRefusedError;
   }
 
   private remove(consumer: Consumer, error: AmqpError | undefined): void {
