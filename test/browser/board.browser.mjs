@@ -213,6 +213,56 @@ try {
     );
   });
 
+  await check('a key press directly after a dialog is closed counts', async () => {
+    const opened = await page.evaluate(async () => {
+      const pause = document.querySelector('[aria-label="Pause Orders.onOrder"]');
+      const dialogs = [];
+      for (let count = 0; count < 3; count++) {
+        pause.click();
+        const dialog = document.querySelector('dialog[open]');
+        dialogs.push(dialog?.textContent.includes('Pause Orders.onOrder?'));
+        dialog?.querySelector('button[type="button"]').click();
+        // The next key press is a task, which runs after all microtasks of this one.
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      }
+      return dialogs;
+    });
+    expect(opened.every(Boolean), `the dialog was there: ${opened}`);
+  });
+
+  await check(
+    'the focus stays on an entry that keeps its place or moves, and is on a heading when it vanishes',
+    async () => {
+      const wrong = await page.evaluate(async () => {
+        const { h, keyed } = await import(`${location.pathname.replace(/\/*$/, '/')}dom.js`);
+        const heading = h('h2', { text: 'Section' });
+        const list = h('ul');
+        const section = h('section', {}, heading, list);
+        document.querySelector('main').append(section);
+        const draw = (names) =>
+          keyed(list, [...names], String, (name) => ({ element: h('li', {}, h('button', { text: name })) }));
+        const found = [];
+        const orders = ['ABCD', 'BCD', 'DCBA', 'XAYBZ', 'B', 'CAXB', 'ACDX', ''];
+        for (const before of orders) {
+          for (const focused of before) {
+            for (const after of orders) {
+              draw(before);
+              [...list.querySelectorAll('button')].find((each) => each.textContent === focused).focus();
+              draw(after);
+              const on = document.activeElement.textContent;
+              if (list.textContent !== after) found.push(`${before} to ${after} shows ${list.textContent}`);
+              if (on !== (after.includes(focused) ? focused : 'Section'))
+                found.push(`${before} to ${after}: from ${focused} to ${on.slice(0, 20)}`);
+            }
+          }
+        }
+        section.remove();
+        return found;
+      });
+      expect(wrong.length === 0, wrong.slice(0, 5).join('\n  '));
+    },
+  );
+
   await check('light and dark, from 360 to 1920 px: axe finds nothing, and nothing is cut off', async () => {
     for (const colorScheme of ['light', 'dark']) {
       const view = await open(app.url, { colorScheme });

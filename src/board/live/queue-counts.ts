@@ -9,7 +9,7 @@ const EVERY = 5_000;
 /** Ms until a queue that does not exist is asked for again: RabbitMQ logs an error each time. */
 const ASK_AGAIN = 60_000;
 
-/** What a passive declare tells about a queue. */
+/** The numbers of a queue in the answer to a passive declare. */
 export interface QueueCount {
   readonly ready: number;
   readonly consumers: number;

@@ -78,7 +78,7 @@ export interface Snapshot {
   readonly redrives: readonly ShownRedrive[];
 }
 
-/** What a snapshot is made of. */
+/** The sources of a snapshot. */
 export interface SnapshotSources {
   readonly clock: Clock;
   readonly connections: ConnectionRegistry;

@@ -57,11 +57,11 @@ describe('Viewers', () => {
     expect(timers).toHaveLength(1);
   });
 
-  it('tells each viewer each failure once', () => {
+  it('tells each viewer each failure once, before the snapshot that counts it', () => {
     const { written } = join();
     second();
     const failures = 'event: failures\ndata: [{"number":1}]\n\n';
-    expect(written).toEqual([expect.stringContaining('snapshot'), failures, expect.stringContaining('snapshot')]);
+    expect(written).toEqual([failures, expect.stringContaining('snapshot'), expect.stringContaining('snapshot')]);
   });
 
   it('writes nothing to a viewer that does not read, and goes on with the others', () => {

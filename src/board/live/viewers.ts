@@ -10,7 +10,7 @@ import type { ShownFailure } from './recent-failures.js';
 const EVERY = 1_000;
 const MAX_VIEWERS = 100;
 
-/** What viewers are shown. */
+/** The source of the events for viewers. */
 export interface Show {
   /** The first viewer came. */
   begin(): void;
@@ -99,8 +99,9 @@ export class Viewers {
     for (const viewer of reading) {
       const failures = this.show.failuresAfter(viewer.lastFailure);
       viewer.lastFailure = failures.at(-1)?.number ?? viewer.lastFailure;
-      viewer.response.write(snapshot);
+      // The page draws at a snapshot: its counters and its list of failures must tell the same.
       if (failures.length > 0) viewer.response.write(eventOf('failures', failures));
+      viewer.response.write(snapshot);
     }
   }
 }

@@ -5,9 +5,9 @@ import { parkedLink } from './links.js';
 const MANY = 5;
 
 /**
- * What an operator should look at, worst first.
+ * Lists the things that an operator should look at, worst first.
  *
- * @returns a list of `{ key, tone, text, detail, href }`
+ * @returns entries `{ key, tone, text, detail, href }`
  */
 export function attention({ connections, consumers, queues }) {
   const lost = connections

@@ -1,6 +1,6 @@
 import { change } from './api.js';
 import { ask } from './confirm.js';
-import { h, say } from './dom.js';
+import { attribute, h, say, show } from './dom.js';
 import { duration, NOTHING, number, rate } from './format.js';
 import { during, tell } from './notices.js';
 import { sparkline } from './sparkline.js';
@@ -78,22 +78,24 @@ function switchCell({ handler, queue }) {
   let paused = false;
   const button = h('button', { class: 'small', on: { click: () => during(button, press) } });
   async function press() {
-    const what = paused ? 'resume' : 'pause';
-    const text = paused
+    // A snapshot may come before the answer.
+    const resumes = paused;
+    const what = resumes ? 'resume' : 'pause';
+    const text = resumes
       ? `The broker delivers messages of ${queue} to this process again.`
       : `This process takes no more messages of ${queue}. Running handlers finish. Other instances go on.`;
-    const action = paused ? 'Resume' : 'Pause';
+    const action = resumes ? 'Resume' : 'Pause';
     if (!(await ask({ title: `${action} ${handler}?`, text, action }))) return;
     await change(what, { handler, queue });
-    tell(`${handler} is ${paused ? 'resumed' : 'paused'} in this process.`);
+    tell(`${handler} is ${resumes ? 'resumed' : 'paused'} in this process.`);
   }
   return {
     element: button,
     update({ state }) {
       paused = state === 'paused';
       say(button, paused ? 'Resume' : 'Pause');
-      button.setAttribute('aria-label', `${paused ? 'Resume' : 'Pause'} ${handler}`);
-      button.hidden = state === 'stopped';
+      attribute(button, 'aria-label', `${paused ? 'Resume' : 'Pause'} ${handler}`);
+      show(button, state !== 'stopped');
     },
   };
 }

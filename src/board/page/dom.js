@@ -40,30 +40,58 @@ export function say(element, text) {
 
 /** Shows or hides an element. */
 export function show(element, visible) {
+  if (!visible) leave(element);
   element.hidden = !visible;
+}
+
+/** Switches a button on or off. */
+export function enable(button, enabled) {
+  if (!enabled) leave(button);
+  button.disabled = !enabled;
+}
+
+/**
+ * Moves the focus from an element that is about to vanish to the heading of its section: a reader stays where it was, and a
+ * key press that was meant for the element does nothing.
+ */
+function leave(element) {
+  if (!element.contains(document.activeElement)) return;
+  const section = element.closest('dialog, section, .headline') ?? document.querySelector('main');
+  // A heading that vanishes with the element cannot have the focus.
+  const headings = [...section.querySelectorAll('h1, h2'), ...document.querySelectorAll('main h1')];
+  const heading = headings.find((each) => !element.contains(each));
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 /**
  * Makes the children of `parent` those of `items`, in their order. An element is made once for each key and updated
- * afterwards, so focus and selection stay.
+ * afterwards. The focus stays: an element loses it when it is moved, so the others are moved around the focused one.
  *
  * @param make returns `{ element, update }`
  */
 export function keyed(parent, items, keyOf, make) {
   const known = (parent.known ??= new Map());
-  const gone = new Set(known.keys());
+  const wanted = new Map(items.map((item) => [keyOf(item), item]));
+  for (const [key, { element }] of known) {
+    if (wanted.has(key)) continue;
+    leave(element);
+    element.remove();
+    known.delete(key);
+  }
   let place = parent.firstElementChild;
-  for (const item of items) {
-    const key = keyOf(item);
-    gone.delete(key);
+  for (const [key, item] of wanted) {
     let entry = known.get(key);
     if (!entry) known.set(key, (entry = make(item)));
     entry.update?.(item);
-    if (entry.element === place) place = place.nextElementSibling;
-    else parent.insertBefore(entry.element, place);
-  }
-  for (const key of gone) {
-    known.get(key).element.remove();
-    known.delete(key);
+    const { element } = entry;
+    while (element !== place && element.contains(document.activeElement)) {
+      const later = place;
+      place = later.nextElementSibling;
+      parent.append(later);
+    }
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
   }
 }

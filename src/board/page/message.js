@@ -1,7 +1,8 @@
 import { read } from './api.js';
+import { openDialog } from './dialog.js';
 import { h } from './dom.js';
 import { counted, size, time } from './format.js';
-import { tell } from './notices.js';
+import { during, tell } from './notices.js';
 
 /** Shows one parked message in full. @param sendBack called to send it back; resolves with true if it was started */
 export async function showMessage({ connection, queue, key, sendBack }) {
@@ -14,6 +15,11 @@ export async function showMessage({ connection, queue, key, sendBack }) {
   const { message, payload } = whole;
   const { messageId, exchange, routingKey, attempts, firstFailure, lastFailure, properties = {} } = message;
   const { headers = {}, ...others } = properties;
+  const send = h('button', {
+    class: 'main',
+    text: `Send it back to ${queue}`,
+    on: { click: () => during(send, async () => (await sendBack()) && close()) },
+  });
   const dialog = h(
     'dialog',
     { class: 'message', 'aria-labelledby': 'message-title' },
@@ -21,7 +27,7 @@ export async function showMessage({ connection, queue, key, sendBack }) {
       'header',
       {},
       h('h2', { id: 'message-title', class: 'mono', text: messageId ?? 'A message without an id' }),
-      h('button', { class: 'small', text: 'Close', on: { click: () => dialog.close() } }),
+      h('button', { class: 'small', text: 'Close', on: { click: () => close() } }),
     ),
     h(
       'div',
@@ -56,19 +62,9 @@ export async function showMessage({ connection, queue, key, sendBack }) {
       h('h3', { text: 'Properties' }),
       facts(Object.entries(others), 'It has no properties.'),
     ),
-    h(
-      'footer',
-      { class: 'row end' },
-      h('button', {
-        class: 'main',
-        text: `Send it back to ${queue}`,
-        on: { click: async () => (await sendBack()) && dialog.close() },
-      }),
-    ),
+    h('footer', { class: 'row end' }, send),
   );
-  document.body.append(dialog);
-  dialog.addEventListener('close', () => dialog.remove());
-  dialog.showModal();
+  const close = openDialog(dialog);
 }
 
 function facts(entries, otherwise = '') {

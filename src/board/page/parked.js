@@ -1,6 +1,6 @@
 import { change, read } from './api.js';
 import { ask } from './confirm.js';
-import { h, keyed, say, show } from './dom.js';
+import { enable, h, keyed, say, show } from './dom.js';
 import { counted, number, time } from './format.js';
 import { showMessage } from './message.js';
 import { during, tell } from './notices.js';
@@ -171,8 +171,8 @@ export function parkedView({ connection, queue }) {
         ? ''
         : `${number(offset + 1)} to ${number(offset + look.messages.length)} of ${number(look.count)}`,
     );
-    back.disabled = offset === 0;
-    next.disabled = offset + look.messages.length >= look.count;
+    enable(back, offset > 0);
+    enable(next, offset + look.messages.length < look.count);
     say(which, group === undefined ? 'All messages' : 'Messages of this group');
     drawSelection();
   }
@@ -181,7 +181,7 @@ export function parkedView({ connection, queue }) {
     say(sendSelected, `Send ${counted(selected.size, 'selected message')} back`);
     show(sendSelected, selected.size > 0);
     all.checked = look.messages.length > 0 && look.messages.every(({ key }) => selected.has(key));
-    for (const button of [sendAll, purge]) button.disabled = look.total === 0 || running;
+    for (const button of [sendAll, purge]) enable(button, look.total > 0 && !running);
   }
 
   function choice(key, chosen) {

@@ -1,4 +1,4 @@
-import { h, say, show } from './dom.js';
+import { attribute, h, say, show } from './dom.js';
 import { number } from './format.js';
 import { parkedLink } from './links.js';
 import { tableSection } from './table.js';
@@ -39,7 +39,7 @@ function parkedCell({ connection, name }) {
     element: h('span', {}, link, none),
     update({ parked }) {
       say(link, number(parked));
-      link.setAttribute('aria-label', `Parked messages of ${name}: ${parked}`);
+      attribute(link, 'aria-label', `Parked messages of ${name}: ${parked}`);
       say(none, number(parked));
       show(link, parked > 0);
       show(none, !(parked > 0));

@@ -5,7 +5,7 @@ import type { ParkedMessage } from '../../settlement/parking/parked-message.js';
 const MAX_FOLDED = 2_000;
 const MAX_TEXT = 300;
 
-/** What the messages of one group have in common. */
+/** The error that the messages of one group have in common. */
 export interface FailureGroup {
   /** A hash of the rest. */
   readonly id: string;
