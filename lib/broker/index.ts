@@ -6,7 +6,7 @@
  */
 export type { Clock, Random } from '../environment/index.js';
 export { EmbeddedBroker, type QueueInfo } from './server.js';
-export type { BrokerOptions } from './options.js';
+export type { BrokerOptions, CheckLogin, LoginVerdict } from './options.js';
 export type { BrokerFaults, ConnectionFilter, ConsumerFilter, DropKind, PublishFilter } from './control/faults.js';
 export type { Journal, JournalEntries, JournalEntry, JournalKind, JournalMessage, EntryOf } from './control/journal.js';
 export type { MessageToPutIn, PutIn } from './control/put-in.js';

@@ -2,13 +2,35 @@ import { systemClock, systemRandom, type Clock, type Random } from '../environme
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 import { checkType, checkWhole, refuseUnknown } from './checks.js';
 
+/** The answer to a login: whether it is accepted, and for how long. */
+export type LoginVerdict =
+  | boolean
+  | {
+      /** Time in ms since 1970 at which the broker closes the connection (403), unless the client has renewed the secret. */
+      readonly expiresAt: number;
+    };
+
+/**
+ * Decides about each login, and about each new secret (connection.update-secret) of a user who has logged in. An error
+ * that it throws refuses the login.
+ */
+export type CheckLogin = (user: string, password: string) => LoginVerdict;
+
 export interface BrokerOptions {
   /** TCP port; 0 for a free port. Default 0. */
   readonly port?: number;
   /** Address to listen on. Default 127.0.0.1: other machines cannot connect. */
   readonly host?: string;
-  /** Users and their passwords. Default `{ guest: 'guest' }`. */
-  readonly users?: Readonly<Record<string, string>>;
+  /**
+   * Users and their passwords, or a function that decides about each login, for passwords that expire. Default
+   * `{ guest: 'guest' }`.
+   *
+   * @example
+   * ```ts
+   * const broker = await EmbeddedBroker.start({ users: (user, token) => ({ expiresAt: expiryOf(token) }) });
+   * ```
+   */
+  readonly users?: Readonly<Record<string, string>> | CheckLogin;
   /** Virtual hosts. Default `['/']`. */
   readonly vhosts?: readonly string[];
   /** Largest frame that the broker proposes and accepts, in bytes. Default 131,072. */
@@ -66,11 +88,14 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
   checkType('EmbeddedBroker: log', resolved.log, 'function');
   const { users, vhosts } = resolved;
   if (
-    Object(users) !== users ||
-    Array.isArray(users) ||
-    !Object.values(users).every((password) => typeof password === 'string')
+    typeof users !== 'function' &&
+    (Object(users) !== users ||
+      Array.isArray(users) ||
+      !Object.values(users).every((password) => typeof password === 'string'))
   ) {
-    throw new RangeError('EmbeddedBroker: users must be an object of names with their passwords');
+    throw new RangeError(
+      'EmbeddedBroker: users must be an object of names with their passwords, or a function (user, password) => verdict',
+    );
   }
   if (!Array.isArray(vhosts) || !vhosts.every((vhost) => typeof vhost === 'string')) {
     throw new RangeError('EmbeddedBroker: vhosts must be a list of names');

@@ -109,14 +109,14 @@ export class EmbeddedBroker implements AsyncDisposable {
     return (this.server?.address() as AddressInfo | null | undefined)?.port ?? 0;
   }
 
-  /** The URL for clients, with the first user and the first virtual host. It has no port when the broker does not listen. */
+  /** The URL for clients, with the first user, if `users` lists any, and the first virtual host. It has no port when the broker does not listen. */
   get url(): string {
     const { host, users, vhosts } = this.options;
-    const [[user, password] = ['', '']] = Object.entries(users);
+    const [[user, password] = ['', '']] = typeof users === 'function' ? [] : Object.entries(users);
     const [vhost = '/'] = vhosts;
-    const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+    const login = user === '' ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password)}@`;
     const address = `${host.includes(':') ? `[${host}]` : host}${this.server ? `:${this.port}` : ''}`;
-    return `amqp://${login}@${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
+    return `amqp://${login}${address}${vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`}`;
   }
 
   /** Creates a virtual host. An existing one stays unchanged. */

@@ -57,15 +57,17 @@ export interface CloseArguments {
  * connection or the channel was closed.
  *
  * @param where start of the message: the connection and its host
+ * @param recoverable default: as the error's class says
  */
 export function closeError(
   scope: 'connection' | 'channel',
   close: CloseArguments,
   where?: string,
+  recoverable?: boolean,
 ): ConnectionError | ChannelError {
   const { replyCode, replyText } = close;
   const method = methodName(close.classId, close.methodId);
-  const details = { replyCode, replyText, method, scope };
+  const details = { replyCode, replyText, method, scope, recoverable };
   const told = `${replyCode} ${replyText}${method ? ` (caused by ${method})` : ''}`;
   const message = where === undefined ? told : `${where}: ${told}`;
   for (const [name, { code }] of Object.entries(replyCodes)) {

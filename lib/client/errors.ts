@@ -140,6 +140,12 @@ export class ConnectionClosedError extends ConnectionError {
   }
 }
 
+/**
+ * The function that returns the credentials has failed, has not answered in time, or has returned expired credentials. The
+ * client asks it again.
+ */
+export class CredentialsError extends ConnectionError {}
+
 /** The channel is closed, or the broker has closed it during this call; `cause` is then the broker's error. */
 export class ChannelClosedError extends ChannelError {
   constructor(
@@ -267,6 +273,7 @@ nameErrors({
   UnexpectedPeerError,
   ConnectionLostError,
   ConnectionClosedError,
+  CredentialsError,
   ChannelClosedError,
   TimeoutError,
   PublishTimeoutError,

@@ -97,7 +97,8 @@ export { COPY_OF } from './publishing/publish-trace.js';
 /** @internal For the Nest layer, whose handlers get several attempts, and batches. */
 export { TracedProcess, TRACES_ITSELF } from './consuming/process-trace.js';
 export { Delivery, type DeliverMessage, type SettleMessage, type SettleTrace } from './consuming/delivery.js';
-export { amqplain, external, plain, type Credentials, type SaslMechanism } from './link/sasl.js';
+export type { Credentials, CredentialsProvider, ExpiringCredentials } from './link/credentials.js';
+export { amqplain, external, plain, type SaslMechanism } from './link/sasl.js';
 export { parseUri, type Endpoint } from './link/uri.js';
 export * from './errors.js';
 export {

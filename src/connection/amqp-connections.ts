@@ -239,6 +239,8 @@ export class AmqpConnections {
         this.onWorking(purpose, connection);
         log(`reconnected to ${describeBroker(connection)}`);
       })
+      .on('renewalFailed', () => this.onWorking(purpose, connection))
+      .on('credentialsRenewed', () => this.onWorking(purpose, connection))
       .on('blocked', () => this.onWorking(purpose, connection))
       .on('unblocked', () => {
         this.onWorking(purpose, connection);
@@ -267,9 +269,9 @@ export class AmqpConnections {
     return { ...this.options.connection, connectionName, logger, signal: this.stop.signal, urls: this.addresses.find };
   }
 
-  private onWorking(purpose: keyof ConnectionPair, { state, blocked }: Connection): void {
+  private onWorking(purpose: keyof ConnectionPair, { state, blocked, renewalError }: Connection): void {
     if (!this.ready || state !== 'open') return;
-    if (blocked === undefined) this[purpose].set('open');
+    if (blocked === undefined) this[purpose].set('open', renewalError?.message);
     else this[purpose].set('blocked', `the broker has blocked it: ${blocked}`);
   }
 

@@ -11,7 +11,7 @@ export type AmqpConnectionState = 'connecting' | 'open' | 'blocked' | 'reconnect
 
 /** The state of one of the two connections of a name. */
 export class ConnectionStatus {
-  /** The reason why it is not open, as text. */
+  /** The reason why it is not open, or will be lost when its credentials expire, as text. */
   reason: string | undefined;
   private readonly changes = new BehaviorSubject<AmqpConnectionState>('connecting');
   /** Emits the current state, then each change. */

@@ -1,4 +1,4 @@
-import { AmqpError, Connection, TimeoutError } from '../../lib/client/index.js';
+import { AccessRefusedError, AmqpError, Connection, TimeoutError } from '../../lib/client/index.js';
 
 /** Errors of the program itself, which waiting does not solve. */
 const PROGRAMMING_ERRORS = [TypeError, ReferenceError, RangeError, SyntaxError] as const;
@@ -17,6 +17,8 @@ const PASSING = [
 export function mayPass(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof AmqpError || isMistake(cause)) return mayPass(cause);
+  // A refused login is recoverable if the next one has other credentials.
+  if (error instanceof AccessRefusedError) return error.recoverable;
   return PASSING.some((kind) => error instanceof kind);
 }
 

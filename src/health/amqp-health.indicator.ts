@@ -10,7 +10,10 @@ import type { AmqpConnectionState, ConnectionStatus } from '../connection/connec
 export interface ConnectionHealth {
   readonly publishing: AmqpConnectionState;
   readonly consuming: AmqpConnectionState;
-  /** The reason why one of them is not open, without credentials. */
+  /**
+   * The reason why one of them is not open, or why its credentials, which expire, are not renewed. The text contains no
+   * credentials.
+   */
   readonly reason?: string;
 }
 

@@ -1,11 +1,34 @@
 import { ByteReader } from '../../protocol/bytes.js';
 import { WireError } from '../../protocol/errors.js';
 import { readTable } from '../../protocol/field-table.js';
+import type { LoginVerdict, ResolvedBrokerOptions } from '../options.js';
 
 /** The login of a client. */
 export interface Login {
   readonly user: string;
   readonly password: string;
+}
+
+/**
+ * Returns the time in ms since 1970 until which the login is valid; Infinity for no end; undefined if it is refused. A
+ * list of users has no opinion about new secrets, as RabbitMQ's internal users: it accepts them.
+ */
+export function validUntil(
+  { users, clock }: Pick<ResolvedBrokerOptions, 'users' | 'clock'>,
+  { user, password }: Login,
+  what: 'login' | 'new secret',
+): number | undefined {
+  if (typeof users !== 'function') {
+    return what === 'new secret' || (Object.hasOwn(users, user) && users[user] === password) ? Infinity : undefined;
+  }
+  let verdict: LoginVerdict;
+  try {
+    verdict = users(user, password);
+  } catch {
+    return undefined;
+  }
+  const end = verdict === true ? Infinity : verdict === false ? -Infinity : verdict.expiresAt;
+  return end > clock.wallTime() ? end : undefined;
 }
 
 /** The mechanisms that the broker offers (section 4.2.2; AMQPLAIN is RabbitMQ's own). */

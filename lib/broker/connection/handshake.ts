@@ -2,7 +2,7 @@ import type { FieldTable } from '../../protocol/field-table.js';
 import { PRODUCT_VERSION } from '../../protocol/product.js';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
-import { mechanisms, readLogin } from './credentials.js';
+import { mechanisms, readLogin, validUntil } from './credentials.js';
 import { accessRefused, BrokerError } from '../errors.js';
 import type { BrokerFaults } from '../control/faults.js';
 import type { Journal } from '../control/journal.js';
@@ -12,6 +12,8 @@ import type { Vhost } from '../routing/vhost.js';
 /** The result of a handshake. */
 export interface Opened {
   readonly user: string;
+  /** Time in ms since 1970 at which the login expires; Infinity for never. */
+  readonly expiresAt: number;
   readonly vhost: Vhost;
   /** The name that the client gave the connection (`connection_name`), or ''. */
   readonly name: string;
@@ -61,6 +63,7 @@ const serverProperties: FieldTable = {
 export class Handshake {
   private awaited: 'connection.startOk' | 'connection.tuneOk' | 'connection.open' = 'connection.startOk';
   private user = '';
+  private expiresAt = Infinity;
   private clientProperties: FieldTable = {};
   private tuned: MethodArguments<'connection.tuneOk'> | undefined;
 
@@ -96,8 +99,8 @@ export class Handshake {
       return this.host.giveUp(`unknown authentication mechanism '${mechanism}'`);
     }
     const login = readLogin(mechanism, response);
-    const known = login && Object.hasOwn(options.users, login.user) && options.users[login.user] === login.password;
-    if (!known || faults.refusesLogin()) {
+    const expiresAt = login && validUntil(options, login, 'login');
+    if (expiresAt === undefined || faults.refusesLogin()) {
       journal.add('refused', { connection: id, user: login?.user ?? '' });
       const capabilities = clientProperties['capabilities'] as FieldTable | undefined;
       if (capabilities?.['authentication_failure_close'] !== true) return this.host.giveUp('the login was refused');
@@ -105,7 +108,8 @@ export class Handshake {
         `Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
       );
     }
-    this.user = login.user;
+    this.user = login!.user;
+    this.expiresAt = expiresAt;
     this.awaited = 'connection.tuneOk';
     const { channelMax, frameMax, heartbeat } = options;
     this.host.send('connection.tune', { channelMax, frameMax, heartbeat });
@@ -134,9 +138,16 @@ export class Handshake {
   private open(virtualHost: string): void {
     const vhost = this.host.vhosts.get(virtualHost);
     if (!vhost) throw new BrokerError('NOT_ALLOWED', `vhost ${virtualHost} not found`);
-    const { user, clientProperties } = this;
+    const { user, expiresAt, clientProperties } = this;
     const name = clientProperties['connection_name'];
     this.host.send('connection.openOk', {});
-    this.host.onOpened({ user, vhost, name: typeof name === 'string' ? name : '', clientProperties, ...this.tuned! });
+    this.host.onOpened({
+      user,
+      expiresAt,
+      vhost,
+      name: typeof name === 'string' ? name : '',
+      clientProperties,
+      ...this.tuned!,
+    });
   }
 }

@@ -9,7 +9,8 @@ import type { Method, MethodArguments, MethodName } from '../../protocol/types.j
 import { Channel, type ChannelOwner } from '../channel/channel.js';
 import type { ChannelHost } from '../channel/channel-host.js';
 import type { Consumer } from '../queue/consumer.js';
-import { BrokerError } from '../errors.js';
+import { accessRefused, BrokerError } from '../errors.js';
+import { validUntil } from './credentials.js';
 import type { BrokerFaults, DropKind, FaultTarget } from '../control/faults.js';
 import { Handshake, type Opened } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
@@ -52,7 +53,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
   readonly transport: Transport;
   private readonly channels = new Map<number, Channel>();
   private readonly reader = new ByteReader(Buffer.alloc(0));
-  /** Cancels the present deadline: that of the handshake, or that of the answer to the broker's close. */
+  /** Cancels the present deadline: that of the handshake, of the login, or of the answer to the broker's close. */
   private cancelDeadline: () => void;
   private handshake: Handshake | undefined;
   private opened: Opened | undefined;
@@ -235,6 +236,7 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
         this.transport.destroy(`no heartbeat for ${2 * opened.heartbeat} s`),
       );
     }
+    this.expireAt(opened.expiresAt);
     const { user, name, vhost } = opened;
     this.host.journal.add('connected', { connection: this.id, user, vhost: vhost.name, name });
     const called = name && `, called '${name}'`;
@@ -253,12 +255,31 @@ export class Session implements TransportHandler, ChannelOwner, FaultTarget {
     if (this.closing) return;
     try {
       if (this.handshake) this.handshake.onMethod(method);
-      else if (method.name === 'connection.updateSecret') this.send(0, 'connection.updateSecretOk', {});
+      else if (method.name === 'connection.updateSecret') this.updateSecret(method.args);
       else throw notNow('connection state running');
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.close(error, error.replyName === 'ACCESS_REFUSED' ? undefined : method.name);
     }
+  }
+
+  private updateSecret({ newSecret }: MethodArguments<'connection.updateSecret'>): void {
+    const login = { user: this.user, password: Buffer.from(newSecret).toString('utf8') };
+    const expiresAt = validUntil(this.host.options, login, 'new secret');
+    if (expiresAt === undefined) throw new BrokerError('NOT_ALLOWED', 'New secret was refused by one of the backends');
+    this.send(0, 'connection.updateSecretOk', {});
+    this.expireAt(expiresAt);
+  }
+
+  /** @param time ms since 1970, when the login expires */
+  private expireAt(time: number): void {
+    this.cancelDeadline();
+    const { clock } = this.host.options;
+    this.cancelDeadline = clock.after(
+      Math.max(0, time - clock.wallTime()),
+      () => this.close(accessRefused('the credentials have expired')),
+      { keepAlive: false },
+    );
   }
 
   private openChannel(id: number, opened: Opened): void {

@@ -24,6 +24,7 @@ import { textOf } from '../text-of.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import { Channels } from './channels.js';
+import { CredentialRenewal } from './credential-renewal.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 import { EventWaiters } from './event-waiters.js';
 
@@ -44,6 +45,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly outages = new Outages('connection', this);
   private readonly restorer: TopologyRestorer;
+  private readonly renewal: CredentialRenewal;
   private readonly stop = new AbortController();
   private readonly pace: ReconnectPace | undefined;
   private readonly deadline: EarliestDeadline;
@@ -86,6 +88,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
       },
       this.stop.signal,
     );
+    this.renewal = new CredentialRenewal(this, report);
     respondents.add(this);
   }
 
@@ -110,6 +113,11 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   /** The values that were negotiated on the live or last link. */
   get lastLink(): Link | undefined {
     return this.latestLink;
+  }
+
+  /** The error because of which the credentials are not renewed. */
+  get renewalError(): AmqpError | undefined {
+    return this.link && this.renewal.failure;
   }
 
   get blocked(): string | undefined {
@@ -225,6 +233,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
       diagnostics.connect.publish(message);
     }
     link.attach(this);
+    this.renewal.begin(link);
   }
 
   /**
@@ -375,7 +384,9 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
       if (this.link) await Promise.all([...this.channels].map((channel) => channel.close(timeout)));
       await this.deadline.race(this.queuesDiscarded()).catch(() => {});
       this.current = 'closing';
-      this.stop.abort(new ConnectionClosedError('the connection was closed'));
+      const reason = new ConnectionClosedError('the connection was closed');
+      this.stop.abort(reason);
+      this.renewal.end(reason);
       await this.sayGoodbye();
       this.finish(undefined);
     }

@@ -10,6 +10,13 @@ export type ConnectionEvents = {
   reconnectFailed: [error: AmqpError, delay: number];
   /** The connection is open again: channels, topology and consumers are restored. */
   reconnected: [];
+  /** The credentials of the function `credentials` were renewed before they expired (connection.update-secret). */
+  credentialsRenewed: [];
+  /**
+   * The credentials could not be renewed. The client tries again after `delay` ms. If they expire first, the connection
+   * is lost.
+   */
+  renewalFailed: [error: AmqpError, delay: number];
   /** The broker accepts no publishes for now (https://www.rabbitmq.com/docs/connection-blocked). */
   blocked: [reason: string];
   unblocked: [];

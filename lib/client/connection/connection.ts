@@ -72,6 +72,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
   }
 
   /**
+   * The error because of which the credentials could not be renewed; undefined if they do not expire, or their last
+   * renewal has succeeded.
+   */
+  get renewalError(): AmqpError | undefined {
+    return this.#endpoint.renewalError;
+  }
+
+  /**
    * Returns the current name of a server-named queue. A loss may have changed the name that `queueDeclare` returned.
    *
    * @param queue the name that `queueDeclare` returned; other names are returned unchanged
@@ -190,7 +198,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
 
   /**
    * Sends a new secret for a login whose token expires (connection.update-secret, RabbitMQ's OAuth 2 plugin). PLAIN and
-   * AMQPLAIN use it for later logins.
+   * AMQPLAIN use it for later logins, unless the option `credentials` is a function, which renews them by itself.
    *
    * @param reason for the broker's log
    */

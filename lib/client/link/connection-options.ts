@@ -1,13 +1,20 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import { ConfigurationError } from '../errors.js';
 import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import { namesOf } from '../../option-names/index.js';
 import { atLeast, checkCount, checkDuration, checkSignal, inRange, refuseUnknown } from '../option-checks.js';
 import { harmless, type ClientLogger } from './client-logger.js';
-import type { Credentials, SaslMechanism } from './sasl.js';
+import {
+  checkCredentials,
+  type Credentials,
+  type CredentialsProvider,
+  type ProvidedCredentials,
+} from './credentials.js';
+import type { SaslMechanism } from './sasl.js';
 import type { Endpoint } from './uri.js';
 
 /** One URI, several URIs (tried in random order), or a function that returns them before each round of attempts. */
@@ -42,8 +49,23 @@ export interface ConnectionOptions {
   readonly urls?: Urls;
   /** Name of the connection in RabbitMQ's management pages and log. */
   readonly connectionName?: string;
-  /** Login, for URIs without one. */
-  readonly credentials?: Credentials;
+  /**
+   * Login; replaces the URI's. A function is called for each round of attempts to connect. If the credentials that it
+   * returns have an `expiresAt`, it is called again when 70 to 80 % of their lifetime have passed, and the client sends the
+   * new password to the broker (connection.update-secret). A failed renewal is tried again until the credentials expire.
+   * Then the connection counts as lost. Each call may take `connectTimeout`.
+   *
+   * @example
+   * ```ts
+   * credentials: async ({ signal }) => {
+   *   const { token, exp } = await fetchToken({ signal });
+   *   return { username: 'billing', password: token, expiresAt: exp * 1_000 };
+   * }
+   * ```
+   *
+   * @see https://www.rabbitmq.com/docs/oauth2
+   */
+  readonly credentials?: Credentials | CredentialsProvider;
   /** SASL mechanisms in the order of preference. Default: PLAIN, then AMQPLAIN, with the credentials. */
   readonly mechanisms?: readonly SaslMechanism[];
   /** Virtual host; replaces the URI's. */
@@ -109,7 +131,7 @@ export interface ConnectionOptions {
 export interface ResolvedOptions {
   readonly urls: Urls;
   readonly connectionName: string | undefined;
-  readonly credentials: Credentials | undefined;
+  readonly credentials: Credentials | CredentialsProvider | undefined;
   /** The password of the last `updateSecret()`; the original one has expired. */
   readonly renewed: { password?: string };
   readonly mechanisms: readonly SaslMechanism[] | undefined;
@@ -132,6 +154,19 @@ export interface ResolvedOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** The options of one round of attempts, with the credentials that the provider has returned. */
+export interface RoundOptions extends Omit<ResolvedOptions, 'credentials'> {
+  readonly credentials: Credentials | undefined;
+  /** Takes precedence over all other credentials; undefined without a provider. */
+  readonly provided: ProvidedCredentials | undefined;
+}
+
+/**
+ * Default deadline in ms for finding the brokers, for the function that returns credentials, and for DNS, TCP, TLS and
+ * handshake of each broker.
+ */
+export const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
 /** The longest heartbeat interval in seconds: tune-ok has two octets for it. */
 const LONGEST_HEARTBEAT = 0xffff;
@@ -216,6 +251,7 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   }
   checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
   checkSignal(given.signal);
+  checkLogin(given);
   inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
   atLeast('connectTimeout', resolved.connectTimeout, 1);
   checkCount('frameMax', resolved.frameMax, { min: FRAME_MIN_SIZE, max: 0xffff_ffff });
@@ -225,4 +261,18 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   checkCount('maxHeldBytes', resolved.maxHeldBytes, { min: 1, unlimited: true });
   checkCount('writeBufferSize', resolved.writeBufferSize, { min: 1, unlimited: true });
   return resolved;
+}
+
+function checkLogin({ credentials, mechanisms }: ConnectionOptions): void {
+  if (credentials === undefined) return;
+  if (typeof credentials === 'function') {
+    if (mechanisms === undefined) return;
+    throw new ConfigurationError(
+      'credentials as a function need PLAIN or AMQPLAIN: leave mechanisms out (auth_mechanism of the URI chooses one)',
+    );
+  }
+  if (typeof credentials !== 'object' || credentials === null) {
+    throw new ConfigurationError('credentials must be { username, password }, or a function that returns them');
+  }
+  checkCredentials('credentials:', credentials);
 }

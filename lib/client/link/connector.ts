@@ -4,11 +4,9 @@ import { resolveEndpoints } from './endpoints.js';
 import { trace, tracing, type ConnectTrace } from '../tracing.js';
 import { Deferred, within } from '../timing/deferred.js';
 import { Link } from './link.js';
-import type { ResolvedOptions } from './connection-options.js';
+import { DEFAULT_CONNECT_TIMEOUT, type ResolvedOptions, type RoundOptions } from './connection-options.js';
+import { fetchCredentials } from './credentials.js';
 import { addressOf, type Endpoint } from './uri.js';
-
-/** Deadline in ms for finding the brokers, and for DNS, TCP, TLS and handshake of each. */
-const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
 /** Time in ms for a host to complete its handshake alone. After it, the next host is tried in parallel. */
 const HEAD_START = 1_000;
@@ -40,8 +38,10 @@ export function connectToAny(options: ResolvedOptions, stop: AbortSignal, former
   );
 }
 
-async function oneRound(options: ResolvedOptions, stop: AbortSignal, former: Former | undefined): Promise<Link> {
-  const endpoints = inOrder(await findEndpoints(options, stop), former);
+async function oneRound(resolved: ResolvedOptions, stop: AbortSignal, former: Former | undefined): Promise<Link> {
+  const endpoints = inOrder(await findEndpoints(resolved, stop), former);
+  stop.throwIfAborted();
+  const options = await findCredentials(resolved, stop);
   stop.throwIfAborted();
   const over = new AbortController();
   const unwatch = onAbort(stop, () => over.abort(stop.reason));
@@ -88,6 +88,14 @@ function findEndpoints(options: ResolvedOptions, stop: AbortSignal): Promise<End
   return within(resolveEndpoints(urls, random), clock, { timeout, signal: stop }, late);
 }
 
+/** All hosts of a round get the same credentials. */
+async function findCredentials(options: ResolvedOptions, signal: AbortSignal): Promise<RoundOptions> {
+  const { clock, credentials, connectTimeout: timeout = DEFAULT_CONNECT_TIMEOUT } = options;
+  if (typeof credentials !== 'function') return { ...options, credentials, provided: undefined };
+  const provided = await fetchCredentials(credentials, clock, { timeout, signal });
+  return { ...options, credentials: undefined, provided };
+}
+
 function inOrder(endpoints: readonly Endpoint[], former: Former | undefined): readonly Endpoint[] {
   if (!former) return endpoints;
   const isFormer = (endpoint: Endpoint): boolean => addressOf(endpoint) === addressOf(former.endpoint);
@@ -95,7 +103,7 @@ function inOrder(endpoints: readonly Endpoint[], former: Former | undefined): re
   return former.turn === 'first' ? [...same, ...others] : [...others, ...same];
 }
 
-async function connectTo(endpoint: Endpoint, options: ResolvedOptions, stop: AbortSignal): Promise<Link> {
+async function connectTo(endpoint: Endpoint, options: RoundOptions, stop: AbortSignal): Promise<Link> {
   stop.throwIfAborted();
   const timeout = options.connectTimeout ?? endpoint.query.connectionTimeout ?? DEFAULT_CONNECT_TIMEOUT;
   const deadline = new AbortController();

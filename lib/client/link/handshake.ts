@@ -9,8 +9,9 @@ import {
   ConnectionLostError,
   NotAllowedError,
 } from '../errors.js';
-import type { ResolvedOptions } from './connection-options.js';
-import { amqplain, plain, type Credentials, type SaslMechanism } from './sasl.js';
+import type { RoundOptions } from './connection-options.js';
+import type { Credentials } from './credentials.js';
+import { amqplain, plain, type SaslMechanism } from './sasl.js';
 import type { FrameWriter } from '../../protocol/frame-writer.js';
 import { addressOf, type Endpoint } from './uri.js';
 
@@ -46,11 +47,7 @@ const DEFAULT_HEARTBEAT = 20;
  *
  * @throws ConnectionError, or AccessRefusedError and NotAllowedError with scope 'connection'
  */
-export async function handshake(
-  link: HandshakeLink,
-  endpoint: Endpoint,
-  options: ResolvedOptions,
-): Promise<Negotiated> {
+export async function handshake(link: HandshakeLink, endpoint: Endpoint, options: RoundOptions): Promise<Negotiated> {
   link.transport.writer.raw(PROTOCOL_HEADER);
   const start = await greeting(link, endpoint);
   const { mechanism, user } = chooseMechanism(text(start.args.mechanisms), endpoint, options);
@@ -60,7 +57,7 @@ export async function handshake(
     response: mechanism.initialResponse(),
     locale: text(start.args.locales).split(' ')[0] || 'en_US',
   });
-  const tune = await authenticate(link, mechanism, describeLogin(endpoint, options));
+  const tune = await authenticate(link, mechanism, endpoint, options);
   const limits = negotiate(tune, endpoint, options);
   const negotiated = { ...limits, serverProperties: start.args.serverProperties, user };
   link.send(0, 'connection.tuneOk', limits);
@@ -80,7 +77,7 @@ export async function handshake(
 }
 
 /** Returns a text such as `connection 'billing' to 10.0.0.7:5672 as user 'app', vhost '/'`. */
-export function describeLogin(endpoint: Endpoint, options: ResolvedOptions): string {
+export function describeLogin(endpoint: Endpoint, options: RoundOptions): string {
   const { connectionName, mechanisms } = options;
   const name = connectionName === undefined ? '' : ` '${connectionName}'`;
   // The client does not know the user of a custom mechanism.
@@ -106,7 +103,8 @@ async function greeting(
 async function authenticate(
   link: HandshakeLink,
   mechanism: SaslMechanism,
-  login: string,
+  endpoint: Endpoint,
+  options: RoundOptions,
 ): Promise<MethodArguments<'connection.tune'>> {
   for (;;) {
     let method: Method;
@@ -115,14 +113,14 @@ async function authenticate(
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       throw new AccessRefusedError(
-        `${login}: the broker closed the socket after a ${mechanism.name} login: check name and password`,
-        { cause: error, scope: 'connection' },
+        `${describeLogin(endpoint, options)}: the broker closed the socket after a ${mechanism.name} login: check name and password`,
+        { cause: error, scope: 'connection', recoverable: mayPass(options) },
       );
     }
     if (method.name === 'connection.tune') return method.args;
     if (!mechanism.respond) {
       throw new AccessRefusedError(
-        `${login}: the broker sent a challenge, which the mechanism ${mechanism.name} cannot answer`,
+        `${describeLogin(endpoint, options)}: the broker sent a challenge, which the mechanism ${mechanism.name} cannot answer`,
         { scope: 'connection' },
       );
     }
@@ -143,7 +141,7 @@ async function expect<N extends MethodName>(
 function chooseMechanism(
   offered: string,
   endpoint: Endpoint,
-  options: ResolvedOptions,
+  options: RoundOptions,
 ): { readonly mechanism: SaslMechanism; readonly user: string | undefined } {
   const credentials = credentialsOf(endpoint, options);
   const wanted = endpoint.query.authMechanism;
@@ -158,11 +156,17 @@ function chooseMechanism(
   );
 }
 
+/** Returns true if a refused login may succeed in the next round, for which a provider returns other credentials. */
+export function mayPass({ provided }: RoundOptions): boolean {
+  return provided !== undefined;
+}
+
 /**
- * Returns the credentials: those of the options, then of the URI, then RabbitMQ's `guest`. A renewed secret replaces
- * the password.
+ * Returns the credentials: those of the provider, of the options, of the URI, then RabbitMQ's `guest`. A renewed secret
+ * replaces the password.
  */
-function credentialsOf(endpoint: Endpoint, { credentials, renewed }: ResolvedOptions): Credentials {
+function credentialsOf(endpoint: Endpoint, { credentials, provided, renewed }: RoundOptions): Credentials {
+  if (provided) return provided;
   const given = credentials ?? {
     username: endpoint.username ?? 'guest',
     password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
@@ -173,7 +177,7 @@ function credentialsOf(endpoint: Endpoint, { credentials, renewed }: ResolvedOpt
 function negotiate(
   tune: MethodArguments<'connection.tune'>,
   { query }: Endpoint,
-  options: ResolvedOptions,
+  options: RoundOptions,
 ): Pick<Negotiated, 'frameMax' | 'channelMax' | 'heartbeat'> {
   const frameMax = smaller(options.frameMax ?? query.frameMax ?? DEFAULT_FRAME_MAX, tune.frameMax);
   if (frameMax < FRAME_MIN_SIZE) {
@@ -193,7 +197,7 @@ function smaller(ours: number, theirs: number): number {
   return Math.min(ours, theirs);
 }
 
-function clientProperties({ connectionName, clientProperties: own }: ResolvedOptions): FieldTable {
+function clientProperties({ connectionName, clientProperties: own }: RoundOptions): FieldTable {
   return {
     product: 'nest-amqp',
     version: PRODUCT_VERSION,

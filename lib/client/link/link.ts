@@ -18,9 +18,10 @@ import { diagnostics, type HeartbeatMessage } from '../diagnostics.js';
 import { foreignError } from '../foreign-error.js';
 import type { BrokerPeer } from '../tracing.js';
 import { Deferred } from '../timing/deferred.js';
-import { describeLogin, handshake, type Negotiated } from './handshake.js';
+import { describeLogin, handshake, mayPass, type Negotiated } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
-import type { ResolvedOptions } from './connection-options.js';
+import type { RoundOptions } from './connection-options.js';
+import type { ProvidedCredentials } from './credentials.js';
 import type { InflowOwner } from './inflow.js';
 import { openTransport, type Transport, type TransportHandler } from './transport.js';
 import { addressOf, type Endpoint } from './uri.js';
@@ -75,7 +76,7 @@ export class Link implements TransportHandler {
 
   private constructor(
     readonly endpoint: Endpoint,
-    private readonly options: ResolvedOptions,
+    private readonly options: RoundOptions,
   ) {
     const { host, port, vhost } = endpoint;
     this.peer = { host, port, vhost, connectionName: options.connectionName };
@@ -87,7 +88,7 @@ export class Link implements TransportHandler {
    * @param signal the deadline of all steps
    * @throws ConnectionError or a subclass, with the socket's error as its cause
    */
-  static async open(endpoint: Endpoint, options: ResolvedOptions, signal: AbortSignal): Promise<Link> {
+  static async open(endpoint: Endpoint, options: RoundOptions, signal: AbortSignal): Promise<Link> {
     const link = new Link(endpoint, options);
     let unwatch: (() => void) | undefined;
     try {
@@ -112,6 +113,11 @@ export class Link implements TransportHandler {
 
   get transport(): Transport {
     return this.transportOrNone!;
+  }
+
+  /** The credentials of the login, if a provider has returned them. */
+  get provided(): ProvidedCredentials | undefined {
+    return this.options.provided;
   }
 
   get alive(): boolean {
@@ -175,10 +181,10 @@ export class Link implements TransportHandler {
     this.transport.finish();
   }
 
-  /** Ends an unused link with connection.close. @param why for the broker's log */
-  leave(why: string): void {
+  /** Ends the link with connection.close. @param why for the broker's log */
+  leave(why: string, error: ConnectionError = new ConnectionClosedError(why)): void {
     this.send(0, 'connection.close', { replyCode: 200, replyText: why, classId: 0, methodId: 0 });
-    this.finish(new ConnectionClosedError(why));
+    this.finish(error);
   }
 
   /** Ends the link at once. @param socket how the socket ends */
@@ -279,12 +285,17 @@ export class Link implements TransportHandler {
   private onClosedByBroker(args: MethodArguments<'connection.close'>): void {
     this.send(0, 'connection.closeOk', {});
     // Before the connection is open, the broker refuses the login or the vhost.
-    const where = this.owner ? this.describe() : describeLogin(this.endpoint, this.options);
-    this.refusal = closeError('connection', args, where);
+    if (this.owner) this.refusal = closeError('connection', args, this.describe());
+    else {
+      const login = describeLogin(this.endpoint, this.options);
+      const refused = args.replyCode === replyCodes.ACCESS_REFUSED.code;
+      this.refusal = closeError('connection', args, login, refused && mayPass(this.options) ? true : undefined);
+    }
     this.finish(asLost(this.refusal));
   }
 
-  private describe(): string {
+  /** Returns a text such as `connection to 10.0.0.7:5672`. */
+  describe(): string {
     return `connection to ${addressOf(this.endpoint)}`;
   }
 

@@ -1,5 +1,6 @@
 import { ByteWriter } from '../../protocol/bytes.js';
 import { writeTable } from '../../protocol/field-table.js';
+import type { Credentials } from './credentials.js';
 
 /** One way to log in (section 4.4.1 of the specification; RFC 4422). */
 export interface SaslMechanism {
@@ -9,11 +10,6 @@ export interface SaslMechanism {
   initialResponse(): Uint8Array;
   /** Answers a challenge of `connection.secure`. Without it a challenge fails the login. */
   respond?(challenge: Uint8Array): Uint8Array | Promise<Uint8Array>;
-}
-
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
 }
 
 /** RFC 4616. */

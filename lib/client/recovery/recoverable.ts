@@ -2,6 +2,7 @@ import {
   ChannelClosedError,
   ConnectionForcedError,
   ConnectionLostError,
+  CredentialsError,
   InternalError,
   ResourceError,
   ResourceLockedError,
@@ -14,6 +15,7 @@ export const recoverableConnectionErrors = [
   ConnectionForcedError,
   ResourceError,
   InternalError,
+  CredentialsError,
 ] as const;
 
 /** Errors after which the same call on the restored channel may succeed. */

@@ -3,14 +3,20 @@ import type { Clock } from '../../../lib/environment/clock.js';
 /** A clock whose time passes only on `advance()`. */
 export class ManualClock implements Clock {
   #now = 0;
+  readonly #epoch: number;
   #timers = new Set<{ readonly at: number; readonly run: () => void }>();
+
+  /** @param epoch wall-clock time at its start, ms since 1970 */
+  constructor(epoch = 0) {
+    this.#epoch = epoch;
+  }
 
   now(): number {
     return this.#now;
   }
 
   wallTime(): number {
-    return this.#now;
+    return this.#epoch + this.#now;
   }
 
   after(delay: number, run: () => void): () => void {
