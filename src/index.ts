@@ -82,6 +82,7 @@ export type { ByteSize } from './common/byte-size.js';
 export type { Compress, CompressOptions } from './serialization/compression.js';
 export type { ContentEncoding } from './serialization/content-encoding.js';
 export type { PublishOptions } from './publishers/publish-options.js';
+export type { DelayOptions } from './delay/delay-time.js';
 export type { PublishReceipt } from './connection/publish-receipt.js';
 
 export type { RequestOptions } from './publishers/request-options.js';

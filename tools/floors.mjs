@@ -12,7 +12,7 @@ export const staircases = {
     ['settlement'],
     ['registry'],
     ['publishers'],
-    ['rpc'],
+    ['rpc', 'delay'],
     ['connection'],
     ['topology', 'serialization', 'contracts'],
     ['common'],

@@ -187,7 +187,7 @@ export class EmbeddedBroker implements AsyncDisposable {
    * clock alone.
    */
   advance(ms: number): void {
-    this.clock.advance(ms);
+    this.clock.advance(ms, () => this.turns.finish());
   }
 
   /** Closes every connection (320 CONNECTION_FORCED) and the port, if there is one. May be called again. */

@@ -30,6 +30,13 @@ export function timeLimit(duration: Duration, what: string): number {
   );
 }
 
+/** Converts a time without a longest value to ms. @throws ConfigurationError */
+export function finiteTime(duration: Duration, what: string): number {
+  const ms = parse(duration);
+  if (ms < Infinity) return ms;
+  throw new ConfigurationError(`${what} must be ${ALLOWED}; it is ${describeValue(duration)}`);
+}
+
 /** Returns ms, or NaN if the value is not a duration. */
 function parse(duration: unknown): number {
   if (typeof duration === 'number') return duration >= 0 ? duration : NaN;

@@ -2,6 +2,7 @@ import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
 import {
   CHECKED_AT,
+  ConfigurationError,
   MessageReturnedError,
   type BasicPublishOptions,
   type ReturnedMessage,
@@ -21,6 +22,9 @@ import type { Environment } from '../common/environment.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { checkValues, SIGNAL } from '../common/option-values.js';
 import { timeLimit } from '../common/duration.js';
+import type { DeclaredStaircase } from '../delay/declared-staircase.js';
+import { delayOf } from '../delay/delay-time.js';
+import { DelayedPublisher } from '../delay/delayed-publisher.js';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
@@ -30,6 +34,8 @@ export interface PublishingConnection {
   readonly connections: AmqpConnections;
   readonly serializers: MessageSerializers;
   readonly events: ConnectionEvents;
+  /** What the publishers of the connection have declared for delayed messages. */
+  readonly staircase: DeclaredStaircase;
 }
 
 /**
@@ -60,6 +66,7 @@ export class ConfirmingPublisher {
   private readonly channel: PublisherChannel;
   private readonly requester: RpcRequester;
   private readonly compression: Compression | undefined;
+  private readonly delayed: DelayedPublisher;
 
   /** The module creates it; inject it. */
   constructor(
@@ -74,6 +81,13 @@ export class ConfirmingPublisher {
     this.cancels$ = events.cancels.asObservable();
     this.state$ = connections.publishing.changes$;
     this.channel = new PublisherChannel(connections, options);
+    this.delayed = new DelayedPublisher(connection.staircase, {
+      clock: this.environment.clock,
+      timeout: options.timeout,
+      whenUnavailable: options.whenUnavailable,
+      isAvailable: () => connections.publishing.state === 'open',
+      publish: (...message) => this.channel.publish(...message),
+    });
     // A request that is sent again could be handled twice, and its first reply is lost with the channel.
     const asking = { ...options, republishUnconfirmed: false };
     this.requester = new RpcRequester(
@@ -91,7 +105,8 @@ export class ConfirmingPublisher {
   }
 
   /**
-   * Publishes to an exchange and resolves when the broker has confirmed the message.
+   * Publishes to an exchange and resolves when the broker has confirmed the message. With `delay` or `at` the broker
+   * keeps the message and sends it to the exchange later: the promise resolves when the broker has it.
    *
    * @param payload any JSON value, a string or bytes; see {@link PublishOptions.contentType}
    * @throws MessageReturnedError if no queue is bound for the exchange and key (312 NO_ROUTE), unless `mandatory:
@@ -116,12 +131,15 @@ export class ConfirmingPublisher {
     expectOptions(options);
     const { environment, connection } = this;
     const start = environment.clock.now();
+    const delay = delayOf('publish', options, environment.clock);
     const encoded = this.encode(payload, options);
     const { body } = encoded;
     const properties = completed(options, encoded, PERSISTENT, environment.uniqueId, start);
     const { messageId } = properties;
     try {
-      const deliveryTag = await this.channel.publish(exchange, routingKey, body, properties);
+      const deliveryTag = await (delay === 0
+        ? this.channel.publish(exchange, routingKey, body, properties)
+        : this.delayed.publish({ exchange, routingKey, body, properties, delay }));
       const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: environment.clock.now() - start };
       const { confirms } = connection.events;
       if (confirms.observed) confirms.next(receipt);
@@ -160,6 +178,7 @@ export class ConfirmingPublisher {
     options: RequestOptions = {},
   ): Promise<Reply> {
     expectOptions(options);
+    refuseDelay(options);
     const { environment } = this;
     const encoded = this.encode(payload, options);
     const { body } = encoded;
@@ -191,10 +210,19 @@ export class ConfirmingPublisher {
 }
 
 const KNOWN: ReadonlySet<string> = new Set(PUBLISH_OPTIONS);
+/** Options that the client core does not have. */
+const OWN: ReadonlySet<string> = new Set(['persistent', 'compress', 'delay', 'at'] satisfies (keyof PublishOptions)[]);
 
 /** @throws ConfigurationError for `null` and other values that are no object */
 function expectOptions(options: unknown): void {
   if (Object(options) !== options) refuseUnknown('publish', options as object, PUBLISH_OPTIONS);
+}
+
+/** A request has its time limit, which a delay would use up. @throws ConfigurationError */
+function refuseDelay({ delay, at }: PublishOptions): void {
+  if (delay !== undefined || at !== undefined) {
+    throw new ConfigurationError('request: delay and at are for messages without a reply; use publish()');
+  }
 }
 
 interface CompletedOptions extends BasicPublishOptions {
@@ -227,7 +255,7 @@ function completed(
   for (const name in options) {
     if (!KNOWN.has(name)) refuseUnknown('publish', { [name]: 0 }, PUBLISH_OPTIONS);
     const value = options[name as keyof PublishOptions];
-    if (value !== undefined && name !== 'persistent' && name !== 'compress') all[name] = value;
+    if (value !== undefined && !OWN.has(name)) all[name] = value;
   }
   if (contentEncoding !== undefined) all.contentEncoding = contentEncoding;
   if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');

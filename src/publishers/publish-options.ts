@@ -2,13 +2,14 @@ import { namesOf } from '../../lib/option-names/index.js';
 import { MESSAGE_PROPERTIES, type OutgoingProperties } from '../../lib/client/index.js';
 import type { Compress } from '../serialization/compression.js';
 import type { Duration } from '../common/duration.js';
+import type { DelayOptions } from '../delay/delay-time.js';
 
 /**
  * Options and properties of one message.
  *
  * @publicApi
  */
-export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'> {
+export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>, DelayOptions {
   /**
    * The message id, which names the message in logs and receipts and lets consumers recognise duplicates. Default: a
    * random UUID.
@@ -51,5 +52,7 @@ export const PUBLISH_OPTIONS = namesOf({
   mandatory: 0,
   timeout: 0,
   signal: 0,
+  delay: 0,
+  at: 0,
   ...PROPERTIES,
 } satisfies Record<keyof PublishOptions, 0>);

@@ -64,7 +64,7 @@ export interface PublisherDefinition extends PublisherOptions {
   /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
   /** Default options of every message; headers are merged with those of the publish. Default: none. */
-  readonly defaults?: Omit<PublishOptions, 'messageId' | 'signal' | 'timeout'>;
+  readonly defaults?: Omit<PublishOptions, 'messageId' | 'signal' | 'timeout' | 'delay' | 'at'>;
 }
 
 /**
@@ -86,7 +86,7 @@ export function checkedPublisherOptions(what: string, options: PublisherOptions)
   };
 }
 
-const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'timeout'].includes(name));
+const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'timeout', 'delay', 'at'].includes(name));
 
 /** Checks the defaults of a publisher's messages. @param what owner of the options, for errors @throws ConfigurationError */
 export function checkDefaults(what: string, defaults: NonNullable<PublisherDefinition['defaults']>): void {

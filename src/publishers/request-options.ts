@@ -6,7 +6,7 @@ import type { PublishOptions } from './publish-options.js';
  *
  * @publicApi
  */
-export interface RequestOptions extends Omit<PublishOptions, 'replyTo' | 'mandatory' | 'timeout'> {
+export interface RequestOptions extends Omit<PublishOptions, 'replyTo' | 'mandatory' | 'timeout' | 'delay' | 'at'> {
   /**
    * Time until the reply must arrive: ms, or a text such as `'10s'`; Infinity for no limit. Default: the publisher's
    * `timeout`, which is 30 s by default.

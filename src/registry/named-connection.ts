@@ -5,6 +5,7 @@ import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import { mayPass } from '../connection/may-pass.js';
+import { DeclaredStaircase } from '../delay/declared-staircase.js';
 import { FAREWELL, isDoneWithin } from '../common/waiting.js';
 import { LastReason, retrying } from '../common/retrying.js';
 import type { RpcErrors } from '../rpc/told-error.js';
@@ -28,6 +29,7 @@ export class NamedConnection {
   readonly connections: AmqpConnections;
   readonly serializers: MessageSerializers;
   readonly events = new ConnectionEvents();
+  readonly staircase: DeclaredStaircase;
   readonly publisher: ConfirmingPublisher;
   /** Defaults of publishers. */
   readonly publishing: CheckedPublisherOptions;
@@ -55,6 +57,7 @@ export class NamedConnection {
     this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
     this.rpcErrors = options.rpcErrors ?? 'exceptions';
     this.connections = new AmqpConnections(name, options);
+    this.staircase = new DeclaredStaircase(this.connections, () => this.connections.topology.declare === 'assert');
     this.serializers = new MessageSerializers(options, options.connection?.maxMessageSize);
     this.publisher = this.createPublisher();
   }

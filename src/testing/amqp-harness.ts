@@ -5,7 +5,7 @@ import { namesOf } from '../../lib/option-names/index.js';
 import { systemEnvironment, type Environment } from '../common/environment.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { checkValues, OBJECT, oneOf } from '../common/option-values.js';
-import { milliseconds, timeLimit, type Duration } from '../common/duration.js';
+import { finiteTime, timeLimit, type Duration } from '../common/duration.js';
 import { compressed } from '../serialization/compression.js';
 import { AttachedApps } from './attached-apps.js';
 import type { DeliveryOutcome } from './delivery-outcome.js';
@@ -223,14 +223,15 @@ export class AmqpHarness implements AsyncDisposable {
   }
 
   /**
-   * Moves the broker's clock forward, and resolves when everything that became due is handled: retries, TTLs, expiries.
+   * Moves the broker's clock forward, and resolves when everything that became due is handled: retries,
+   * delayed messages, TTLs, expiries.
    *
    * @param time ms, or a text such as `'1m'`
    * @throws HarnessTimeoutError if that takes too long
    * @throws ConfigurationError for an invalid duration
    */
   async advance(time: Duration, options?: WaitOptions): Promise<void> {
-    this.broker.advance(milliseconds(time, 'AmqpHarness.advance'));
+    this.broker.advance(finiteTime(time, 'AmqpHarness.advance'));
     await this.idle(options);
   }
 

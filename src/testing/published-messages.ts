@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Clock } from '../../lib/environment/index.js';
 import type { EmbeddedBroker, EntryOf } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
+import { beforeDelay } from '../delay/without-delay.js';
 import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
 import { RETRY_HEADER } from '../settlement/retry/retry-state.js';
 import type { AttachedApps } from './attached-apps.js';
@@ -23,6 +24,8 @@ export interface PublishedMessage {
   readonly headers: NonNullable<MessageProperties['headers']>;
   readonly properties: MessageProperties;
   readonly mandatory: boolean;
+  /** Time from the publish until the broker sends it to its exchange, in ms; 0 for none. A multiple of 125. */
+  readonly delay: number;
   /** Virtual host of the connection. */
   readonly vhost: string;
   /** The queues that got the message. */
@@ -48,6 +51,7 @@ const MATCHED = Object.keys({
   headers: 0,
   properties: 0,
   mandatory: 0,
+  delay: 0,
   vhost: 0,
   queues: 0,
   outcome: 0,
@@ -106,8 +110,9 @@ export class PublishedMessages {
   }
 
   private messageOf(entry: EntryOf<'published'>): PublishedMessage {
-    const { exchange, routingKey, message, mandatory, queues, outcome, connection } = entry;
-    const { body, properties } = message;
+    const { routingKey, message, mandatory, queues, outcome, connection } = entry;
+    const { body } = message;
+    const { exchange, properties, delay } = beforeDelay(entry.exchange, message.properties);
     const vhost = this.vhosts.get(connection) ?? '/';
     return {
       exchange,
@@ -117,6 +122,7 @@ export class PublishedMessages {
       headers: properties.headers ?? {},
       properties,
       mandatory,
+      delay,
       vhost,
       queues,
       outcome,

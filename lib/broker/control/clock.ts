@@ -44,8 +44,12 @@ export class BrokerClock {
     return () => this.remove(task);
   }
 
-  /** Moves time forward by `ms` and runs the tasks that become due, in the order of their due times. */
-  advance(ms: number): void {
+  /**
+   * Moves time forward by `ms` and runs the tasks that become due, in the order of their due times.
+   *
+   * @param afterEach called after each task: what follows from it happens at the time of the task
+   */
+  advance(ms: number, afterEach: () => void = () => {}): void {
     checkTime('advance: ms', ms);
     const end = this.offset + ms;
     for (;;) {
@@ -53,6 +57,7 @@ export class BrokerClock {
       if (!next || next.due > this.base.now() + end) break;
       this.offset = Math.max(this.offset, next.due - this.base.now());
       this.fire(next);
+      afterEach();
     }
     this.offset = Math.max(this.offset, end);
     for (const task of this.scheduled) this.arm(task);

@@ -1,7 +1,7 @@
 import { showAs } from '../../shown/index.js';
 import type { Buffer } from 'node:buffer';
 import type { Content } from '../../protocol/content.js';
-import type { EncodedField } from '../../protocol/field-table.js';
+import type { EncodedField, FieldTable } from '../../protocol/field-table.js';
 import { readEncodedHeaders, readProperties } from '../../protocol/properties.js';
 import type { MessageProperties } from '../../protocol/types.js';
 import { diagnostics } from '../diagnostics.js';
@@ -71,6 +71,8 @@ export class Delivery {
   readonly messageCount: number | undefined;
   private isSettled: boolean;
   private decoded: MessageProperties | undefined;
+  /** Headers that {@link encodedHeaders} leaves out. */
+  private hidden: readonly string[] = [];
 
   constructor(
     info: DeliveryInfo,
@@ -100,7 +102,9 @@ export class Delivery {
    * a plain number. Read anew at each call. @throws WireError if they are malformed
    */
   get encodedHeaders(): Record<string, EncodedField> {
-    return readEncodedHeaders(this.content.propertiesReader());
+    const headers = readEncodedHeaders(this.content.propertiesReader());
+    for (const name of this.hidden) delete headers[name];
+    return headers;
   }
 
   /** True if this delivery was settled by a call of its own, or needs no settlement. The `multiple` of a later one does not count. */
@@ -149,6 +153,15 @@ export class Delivery {
   reject(options: { readonly requeue?: boolean } = {}): void {
     refuseUnknown('reject', options, ['requeue']);
     this.settle('reject', options.requeue === true, false);
+  }
+
+  /**
+   * @internal Replaces the headers. Those that are missing or changed are left out of {@link encodedHeaders}.
+   */
+  showHeaders(headers: FieldTable | undefined): void {
+    const { headers: before = {}, ...others } = this.properties;
+    this.hidden = Object.keys(before).filter((name) => headers?.[name] !== before[name]);
+    this.decoded = headers === undefined ? others : { ...others, headers };
   }
 
   /** @internal The broker that it came from. */

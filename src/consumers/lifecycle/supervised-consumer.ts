@@ -23,6 +23,7 @@ import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import { describeError } from '../../common/log-text.js';
+import { withoutTheWay } from '../../delay/without-delay.js';
 
 /** Waits between attempts to bring a consumer back, ms. The first attempt is immediate. */
 const RESTORE = { first: 500, max: 15_000 } as const;
@@ -303,21 +304,25 @@ export class SupervisedConsumer implements Surveyed {
     if (this.stopped) return;
     const { prefetch: own, ...options } = this.options;
     const { prefetch } = this.window;
-    const registering = channel.basicConsume(this.host.queueName(), (delivery) => this.sink.handle(delivery), {
-      ...options,
-      // A larger window lets no more handlers run.
-      ...(prefetch > own ? { prefetch, concurrency: Math.min(own, options.concurrency ?? Infinity) } : {}),
-      ...SINKS_TRACE,
-      // Read at each registration, also after a reconnect, so that a stream continues at its position.
-      get arguments() {
-        return options.arguments();
+    const registering = channel.basicConsume(
+      this.host.queueName(),
+      (delivery) => this.sink.handle(withoutTheWay(delivery)),
+      {
+        ...options,
+        // A larger window lets no more handlers run.
+        ...(prefetch > own ? { prefetch, concurrency: Math.min(own, options.concurrency ?? Infinity) } : {}),
+        ...SINKS_TRACE,
+        // Read at each registration, also after a reconnect, so that a stream continues at its position.
+        get arguments() {
+          return options.arguments();
+        },
+        // The consumer is restored here. The client would restore it without a log line, and only once.
+        onCancel: () => {},
+        onTooLarge: (delivery, size, limit) => {
+          void this.sink.handleTooLarge(withoutTheWay(delivery), size, limit);
+        },
       },
-      // The consumer is restored here. The client would restore it without a log line, and only once.
-      onCancel: () => {},
-      onTooLarge: (delivery, size, limit) => {
-        void this.sink.handleTooLarge(delivery, size, limit);
-      },
-    });
+    );
     const consumer = this.registered.use(await registering);
     this.started = true;
     this.error = undefined;

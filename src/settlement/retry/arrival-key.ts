@@ -1,6 +1,6 @@
 import type { FieldTable, FieldValue } from '../../../lib/client/index.js';
 import type { AmqpContext } from '../amqp-context.js';
-import { isTable } from './failure-record.js';
+import { isTable } from '../../common/is-table.js';
 import { historyOf } from './retry-state.js';
 
 /**

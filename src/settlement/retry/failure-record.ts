@@ -1,4 +1,5 @@
 import type { FieldTable, FieldValue } from '../../../lib/client/index.js';
+import { isTable } from '../../common/is-table.js';
 import { framesOf } from '../../common/reason.js';
 
 /** A failure, as it is stored in the header of its message. */
@@ -33,10 +34,6 @@ export function fromTable(value: FieldValue): FailureRecord | undefined {
   const { message, stack, time } = value;
   if (typeof message !== 'string' || !(time instanceof Date)) return undefined;
   return typeof stack === 'string' ? { message, stack, time } : { message, time };
-}
-
-export function isTable(value: FieldValue): value is FieldTable {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** Shortens a text to at most `bytes` bytes of UTF-8, at a character boundary. */

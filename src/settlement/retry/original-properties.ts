@@ -1,6 +1,6 @@
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
+import { isDeathHeader } from '../../common/death-headers.js';
 import { TRACE_HEADER } from '../../common/trace-header.js';
-import { isDeathHeader } from './death-headers.js';
 import { RETRY_HEADER, type RetryState } from './retry-state.js';
 
 /**

@@ -7,7 +7,7 @@ import {
   type MessageProperties,
 } from '../../../lib/client/index.js';
 import { forwardedProperties } from './forwarded-properties.js';
-import { headerSize } from './header-size.js';
+import { headerSize } from '../../common/header-size.js';
 import { CannotRetryError } from './retry.errors.js';
 import type { RetryState } from './retry-state.js';
 

@@ -1,6 +1,7 @@
 import type { Delivery, FieldTable, FieldValue, MessageProperties } from '../../../lib/client/index.js';
+import { isTable } from '../../common/is-table.js';
 import { deathsOf, wasInDelayQueue } from './death-headers.js';
-import { fromTable, isTable, toTable, type FailureRecord } from './failure-record.js';
+import { fromTable, toTable, type FailureRecord } from './failure-record.js';
 
 /** The header in which a message carries its history, as one table. Only on messages that were retried or parked. */
 export const RETRY_HEADER = 'x-nest-amqp-retry';

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { FieldTable, FieldValue } from '../../../lib/client/index.js';
+import type { FieldTable, FieldValue } from '../../lib/client/index.js';
 
 /** Returns the approximate size of headers on the wire, in bytes. Encoded values count with their own size. */
 export function headerSize(headers: FieldTable): number {
