@@ -241,6 +241,7 @@ export class AmqpConnections {
       })
       .on('renewalFailed', () => this.onWorking(purpose, connection))
       .on('credentialsRenewed', () => this.onWorking(purpose, connection))
+      .on('queueRenamed', (first, present) => this.serverNames.renamed(first, present))
       .on('blocked', () => this.onWorking(purpose, connection))
       .on('unblocked', () => {
         this.onWorking(purpose, connection);

@@ -137,6 +137,7 @@ export class AmqpHarness implements AsyncDisposable {
    * Puts a message into a queue and resolves with its outcome after all attempts: acked, parked, … Delays in the broker
    * are skipped. Retries of exclusive queues wait in the application and use the real clock.
    *
+   * @param queue its name in the application, also of a server-named queue
    * @param payload any JSON value, a string or bytes; encoded as a publisher does
    * @throws HarnessPublishError if the queue does not exist or is full
    * @throws HarnessTimeoutError if the message is not settled in time; it says where the message is
@@ -159,8 +160,9 @@ export class AmqpHarness implements AsyncDisposable {
       };
       const seen = (this.meanwhile = []);
       try {
-        const { message } = this.put('', queue, payload, publish);
-        trail = new MessageTrail(queue, message, onWaiting, end);
+        const placed = this.apps.queueAtBroker(queue, publish.connection);
+        const { message } = this.put('', placed, payload, publish);
+        trail = new MessageTrail(queue, placed, message, onWaiting, end);
       } finally {
         this.meanwhile = undefined;
       }

@@ -63,6 +63,16 @@ export class AttachedApps implements ConnectionTarget {
     return named?.serializers ?? this.builtIn;
   }
 
+  /**
+   * Returns the broker's name of a queue. It differs for a server-named queue; with several applications, the one that
+   * was attached first answers.
+   */
+  queueAtBroker(queue: string, connection: string = DEFAULT_CONNECTION): string {
+    const names = this.named().filter(({ name }) => name === connection);
+    const named = names.find(({ connections }) => connections.serverNames.has(queue));
+    return named?.connections.serverNames.atBroker(queue) ?? queue;
+  }
+
   /** Returns the payload, or the bytes if they cannot be decoded. */
   decode(vhost: string, body: Buffer, properties: MessageProperties): unknown {
     try {

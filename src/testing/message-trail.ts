@@ -29,6 +29,8 @@ export class MessageTrail {
   private movedTo: readonly string[] = [];
 
   /**
+   * @param queue the application's name of the queue
+   * @param placed the broker's name of the queue; it differs for a server-named queue
    * @param current the message now; each retry is another message
    * @param onWaiting called when it waits for a retry, with the end of the wait (broker clock, ms); undefined if the
    * application's clock decides
@@ -36,6 +38,7 @@ export class MessageTrail {
    */
   constructor(
     private readonly queue: string,
+    private readonly placed: string,
     private current: JournalMessage,
     private readonly onWaiting: (due: number | undefined) => void,
     private readonly onEnd: (result: DeliveryResult) => void,
@@ -110,7 +113,7 @@ export class MessageTrail {
   }
 
   private onDelivered({ message, queue, noAck }: EntryOf<'delivered'>): boolean {
-    if (queue !== this.queue || !message.is(this.current)) return false;
+    if (queue !== this.placed || !message.is(this.current)) return false;
     this.deliveries++;
     this.out = true;
     // The message was requeued and delivered again: the same attempt, which has not ended yet.
@@ -155,7 +158,7 @@ export class MessageTrail {
 
   private onDied({ message, queue, reason, deadLetter, queues }: EntryOf<'died'>): boolean {
     if (!message.is(this.current)) return false;
-    if (queue !== this.queue && deadLetter && queues.includes(this.queue)) {
+    if (queue !== this.placed && deadLetter && queues.includes(this.placed)) {
       // The delay is over.
       this.current = deadLetter;
       return true;

@@ -11,10 +11,12 @@ import {
   fixed,
   quorumQueue,
   RequeueMessage,
+  serverNamedQueue,
   type AmqpBatchItem,
 } from 'nest-amqp';
 import { connect } from 'nest-amqp/client';
 import { AmqpHarness, AmqpTestingModule } from 'nest-amqp/testing';
+import { eventually } from '../client/support/client-harness.js';
 
 @Injectable()
 class Consumers {
@@ -28,6 +30,11 @@ class Consumers {
   @AmqpConsumer('mine', { retry: { attempts: 2, backoff: fixed(20) } })
   onMine(payload: string): void {
     if (payload === 'bad') throw new Error('not here');
+  }
+
+  @AmqpConsumer('updates', { retry: { attempts: 2, backoff: fixed(20) } })
+  onUpdate(payload: string): void {
+    this.onMine(payload);
   }
 
   @AmqpConsumer('hot', { prefetch: 1 })
@@ -46,6 +53,7 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
     const queues = [
       classicQueue('batches'),
       classicQueue('mine', { exclusive: true }),
+      serverNamedQueue('updates'),
       quorumQueue('hot', { deliveryLimit: 1 }),
       quorumQueue('foreign', { deliveryLimit: 1 }),
     ];
@@ -80,6 +88,23 @@ describe('AmqpHarness, other kinds of consumers and queues', () => {
       errors: [{ message: 'not here' }, { message: 'not here' }],
     });
     expect(await harness.deliver('mine', 'bad', { delays: 'stop' })).toMatchObject({ result: 'waiting', delays: [20] });
+  });
+
+  it('of a server-named queue, by its name in the application', async () => {
+    expect(await harness.deliver('updates', 'good')).toMatchObject({
+      result: 'acked',
+      queue: 'updates',
+      deliveries: 1,
+    });
+    const twice = { result: 'rejected', attempts: 2, delays: [20], consumer: 'Consumers.onUpdate' };
+    expect(await harness.deliver('updates', 'bad')).toMatchObject(twice);
+    // A loss of the connection gives the queue another name.
+    const consumed = () =>
+      harness.broker.queues.find(({ name, consumers }) => name.startsWith('amq.gen') && consumers > 0);
+    const before = consumed()?.name;
+    harness.broker.faults.drop('reset');
+    await eventually(() => ![before, undefined].includes(consumed()?.name));
+    expect(await harness.deliver('updates', 'good')).toMatchObject({ result: 'acked' });
   });
 
   it('parked before the delivery limit of its queue would drop it', async () => {
