@@ -28,6 +28,7 @@ const shared = {
     '^nest-amqp/testing$': '<rootDir>/src/testing/index.ts',
     '^nest-amqp/opentelemetry$': '<rootDir>/src/opentelemetry/index.ts',
     '^nest-amqp/board$': '<rootDir>/src/board/index.ts',
+    '^nest-amqp/asyncapi$': '<rootDir>/src/asyncapi/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',
@@ -46,16 +47,21 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{cluster,simulation}/*.spec.ts'],
+      testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{asyncapi,cluster,simulation}/*.spec.ts'],
     },
     {
       ...shared,
       displayName: 'rabbitmq',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       // Specs of the project `embedded`, which needs no RabbitMQ.
-      testPathIgnorePatterns: ['embedded-broker', 'testing/(?!on-rabbitmq)', 'cluster', 'simulation', 'migrate'].map(
-        (path) => `<rootDir>/test/${path}`,
-      ),
+      testPathIgnorePatterns: [
+        'embedded-broker',
+        'testing/(?!on-rabbitmq)',
+        'asyncapi',
+        'cluster',
+        'simulation',
+        'migrate',
+      ].map((path) => `<rootDir>/test/${path}`),
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },

@@ -66,6 +66,7 @@ writeFileSync(
         'nest-amqp/testing': ['../../src/testing/index.ts'],
         'nest-amqp/opentelemetry': ['../../src/opentelemetry/index.ts'],
         'nest-amqp/board': ['../../src/board/index.ts'],
+        'nest-amqp/asyncapi': ['../../src/asyncapi/index.ts'],
       },
       // A snippet declares values for the reader's own code, which does not use them here.
       noUnusedLocals: false,

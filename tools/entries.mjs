@@ -10,6 +10,7 @@ export const entries = {
   testing: 'src/testing/index',
   opentelemetry: 'src/opentelemetry/index',
   board: 'src/board/index',
+  asyncapi: 'src/asyncapi/index',
 };
 
 /** Returns the specifier with which an application imports an entry. */

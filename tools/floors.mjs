@@ -5,7 +5,7 @@
  */
 export const staircases = {
   src: [
-    ['testing', 'microservices', 'opentelemetry', 'board'],
+    ['testing', 'microservices', 'opentelemetry', 'board', 'asyncapi'],
     ['module'],
     ['health'],
     ['consumers'],

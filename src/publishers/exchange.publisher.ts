@@ -48,7 +48,8 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
 
   /** The module creates it; inject it. */
   constructor(
-    private readonly definition: Pick<PublisherDefinition, 'exchange' | 'defaults'>,
+    /** @internal */
+    readonly definition: Pick<PublisherDefinition, 'exchange' | 'defaults' | 'connection'>,
     private readonly open: () => ConfirmingPublisher,
   ) {
     const { exchange } = definition;

@@ -40,7 +40,11 @@ export class SettlerFactory implements OnApplicationShutdown {
   }
 }
 
-function placeOf({ connections }: NamedConnection, consumer: SettlementOptions): RetryPlace {
+/** Returns the place in which the messages of a consumer wait for their retries. */
+export function placeOf(
+  { connections }: Pick<NamedConnection, 'connections'>,
+  consumer: Pick<SettlementOptions, 'queue' | 'arguments'>,
+): RetryPlace {
   const declared = connections.topology.queue(consumer.queue);
   if (declared?.arguments['x-queue-type'] === 'stream' || consumer.arguments?.['x-stream-offset'] !== undefined) {
     return 'stream';

@@ -14,4 +14,5 @@ export {
 export type { DeliveryOutcome, DeliveryResult } from './delivery-outcome.js';
 export type { PublishedMatch, PublishedMessage } from './published-messages.js';
 export { HarnessPublishError, HarnessTimeoutError } from './testing.errors.js';
-export { contractBreaks, type ContractBreak } from './contracts/contract-changes.js';
+export { contractBreaks } from './contract-changes.js';
+export type { ContractBreak } from '../contracts/changes/contract-breaks.js';

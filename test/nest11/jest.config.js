@@ -8,10 +8,14 @@ import nest12 from '../../jest.config.js';
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 const there = '<rootDir>/test/nest11/node_modules';
 const onNest11 = {
-  '^(@nestjs/.+|rxjs|rxjs/.+|reflect-metadata|class-validator|class-transformer|nestjs-pino|amqplib|amqp-connection-manager)$': `${there}/$1`,
+  '^(@nestjs/.+|rxjs|rxjs/.+|reflect-metadata|class-validator|class-transformer|class-transformer/.+|nestjs-pino|amqplib|amqp-connection-manager)$': `${there}/$1`,
 };
 const suites = {
-  unit: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/nest11/*.test.ts'],
+  unit: [
+    '<rootDir>/src/**/*.spec.ts',
+    '<rootDir>/test/asyncapi/!(parser|payload-schema)*.spec.ts',
+    '<rootDir>/test/nest11/*.test.ts',
+  ],
   rabbitmq: [
     '<rootDir>/test/nest/**/*.spec.ts',
     '<rootDir>/test/nest-module.spec.ts',

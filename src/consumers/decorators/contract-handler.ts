@@ -1,6 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { isThenable } from '../../common/thenable.js';
 import { ContractError } from '../../contracts/contract.errors.js';
+import type { EventContract } from '../../contracts/event-contract.js';
+import type { RpcContract } from '../../contracts/rpc-contract.js';
 import type { AmqpContext } from '../../settlement/amqp-context.js';
 import { arrivalKey } from '../../settlement/retry/arrival-key.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
@@ -18,8 +20,7 @@ export type TakesPayload<Method extends (...given: never[]) => unknown> =
 
 /** A contract with the routing keys that it has. */
 interface Known {
-  readonly contract: {
-    readonly exchange: string;
+  readonly contract: (EventContract | RpcContract) & {
     /** @throws ContractError */
     incoming(key: string, payload: unknown, wanted: readonly string[]): unknown;
   };
@@ -50,8 +51,14 @@ export function contractHandler(
   options: OptionsSource<ConsumerOptions>,
 ): MethodDecorator {
   const { known, older = [], routingKeyOf = (key) => key } = contract;
-  const all = [...keys, ...older].filter((key) => known.includes(key)).map((key) => routingKeyOf(key));
-  const consume = consumerDecorator({ kind, source: queue, options: withKeys(options, [...new Set(all)]) });
+  const names = [...keys, ...older].filter((key) => known.includes(key));
+  const all = names.map((key) => routingKeyOf(key));
+  const consume = consumerDecorator({
+    kind,
+    source: queue,
+    options: withKeys(options, [...new Set(all)]),
+    contracted: { contract: contract.contract, names },
+  });
   return (target, method, descriptor) => {
     expectKnown(target, method, { ...contract, keys });
     takePayload(target, method, { ...contract, keys });

@@ -21,13 +21,15 @@ export class ConsumerSettings {
   /** @throws InvalidConsumerError, ConfigurationError */
   async resolve(found: FoundConsumer): Promise<DiscoveredConsumer> {
     const { host, source } = found;
+    const contracted = found.kind === 'batch' ? undefined : found.contracted;
     const { name } = host;
     const chosen = await this.optionsOf(found);
     checkConsumerOptions(name, chosen);
     const queue = this.queues.resolve(source, host);
     // The setting of a queue that is not consumed may be missing.
-    if (chosen.options.enabled === false) return { ...chosen, host, name, queue: await queue.catch(() => '') };
-    return { ...chosen, host, name, queue: await queue };
+    if (chosen.options.enabled === false)
+      return { ...chosen, host, contracted, name, queue: await queue.catch(() => '') };
+    return { ...chosen, host, contracted, name, queue: await queue };
   }
 
   private async optionsOf({ kind, options, host }: FoundConsumer): Promise<KindOptions> {

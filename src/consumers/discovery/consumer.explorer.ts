@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, LazyModuleLoader, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { FieldLogger } from '../../common/field-logger.js';
 import { ConsumerMetadataAccessor } from './consumer-metadata.accessor.js';
-import type { ConsumerMetadata, KindOptions } from '../options/consumer-metadata.js';
+import type { ConsumerMetadata, Contracted, KindOptions } from '../options/consumer-metadata.js';
 import { isShared, type HandlerHost, type Wrapper } from '../pipeline/handler-host.js';
 import type { ListenerMetadata } from '../options/consumer-metadata.js';
 import { markFound } from '../decorators/found-hosts.js';
@@ -13,6 +13,7 @@ export type FoundConsumer = ConsumerMetadata & { readonly host: HandlerHost };
 /** A method that consumes from a queue, with its options. */
 export type DiscoveredConsumer = KindOptions & {
   readonly host: HandlerHost;
+  readonly contracted?: Contracted | undefined;
   /** Its name in logs and errors: `BillingConsumer.onOrder`. */
   readonly name: string;
   /** Empty for a consumer that is off and has no queue. */
@@ -54,9 +55,7 @@ export class ConsumerExplorer implements OnModuleInit {
   }
 
   consumers(): FoundConsumer[] {
-    const methods = this.methods();
-    this.warnOfDoubles(methods);
-    return methods.flatMap(({ method, host }) =>
+    return this.methods().flatMap(({ method, host }) =>
       this.metadata.getConsumers(method).map((consumer) => ({ ...consumer, host })),
     );
   }
@@ -68,10 +67,9 @@ export class ConsumerExplorer implements OnModuleInit {
   }
 
   /** A class that two modules provide has two instances, and each consumes. */
-  private warnOfDoubles(methods: readonly FoundMethod[]): void {
+  warnOfDoubles(consumers: readonly FoundConsumer[]): void {
     const modulesOf = new Map<unknown, Set<string>>();
-    for (const { method, host } of methods) {
-      if (this.metadata.getConsumers(method).length === 0) continue;
+    for (const { host } of consumers) {
       const modules = modulesOf.get(host.wrapper.metatype) ?? new Set();
       modulesOf.set(host.wrapper.metatype, modules.add(host.wrapper.host?.name ?? ''));
     }

@@ -22,6 +22,7 @@ export class ConsumerRegistrar implements OnApplicationBootstrap, OnModuleDestro
   async onApplicationBootstrap(): Promise<void> {
     try {
       const found = this.explorer.consumers();
+      this.explorer.warnOfDoubles(found);
       const discovered = await Promise.all(found.map((consumer) => this.settings.resolve(consumer)));
       // All consumers are created before the first one starts.
       const starts = this.planner.plan(discovered).map((plan) => {

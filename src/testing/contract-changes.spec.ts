@@ -1,8 +1,14 @@
+import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import { toStandardJsonSchema } from '@valibot/to-json-schema';
+import { type } from 'arktype';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
+import * as v from 'valibot';
 import { z } from 'zod';
-import { ConfigurationError } from '../../../lib/client/index.js';
-import type { StandardSchema } from '../../contracts/standard-schema.js';
-import { defineEvents } from '../../contracts/event-contract.js';
+import { ConfigurationError } from '../../lib/client/index.js';
+import type { StandardSchema } from '../contracts/standard-schema.js';
+import { defineEvents } from '../contracts/event-contract.js';
+import { defineRpc, type RpcContract } from '../contracts/rpc-contract.js';
 import { contractBreaks } from './contract-changes.js';
 
 const contractOf = (schema: z.ZodType<object>) =>
@@ -50,7 +56,7 @@ describe('contractBreaks()', () => {
   it('tells of a removed event, and not of a new one', () => {
     const before = defineEvents('orders', { 'order.paid': o({ id }) });
     const after = defineEvents('orders', { 'order.paid.v2': o({ id }) });
-    const removed = { event: 'order.paid', path: '', message: 'the event is removed' };
+    const removed = { event: 'order.paid', part: 'event', path: '', message: 'the event is removed' };
     expect(contractBreaks(before, after)).toEqual([
       { breaks: 'publishers', ...removed },
       { breaks: 'consumers', ...removed },
@@ -84,10 +90,81 @@ describe('contractBreaks()', () => {
     }
   });
 
+  it('compares what references lead to', () => {
+    const tree = (name: z.ZodType) => {
+      const Tree = z.object({
+        name,
+        get parts() {
+          return z.array(Tree);
+        },
+      });
+      return Tree;
+    };
+    const list = (items: z.ZodType<object>) => z.object({ first: items, second: items });
+    expect(breaks(tree(id), tree(id))).toEqual([]);
+    expect(breaks(tree(id), tree(id.max(5)))).toEqual(['publishers name: maxLength becomes 5']);
+    expect(breaks(list(tree(id)), list(tree(id.max(5))))).toEqual([
+      'publishers first.name: maxLength becomes 5',
+      'publishers second.name: maxLength becomes 5',
+    ]);
+    expect(breaks(list(tree(id)), list(tree(id)))).toEqual([]);
+  });
+
+  it('tells callers and handlers of changed requests and replies', () => {
+    const rpcOf = (request: z.ZodType<object>, reply: z.ZodType<object>) =>
+      defineRpc('prices', { 'price.quote': { request, reply } }, { unknownFields: 'keep' });
+    const before = rpcOf(o({ id }), o({ id }));
+    const whom = (after: RpcContract) =>
+      contractBreaks(before, after).map(({ breaks: one, part, path, message }) => `${one} ${part} ${path}: ${message}`);
+    expect(whom(rpcOf(o({ id: id.max(5) }), o({ id })))).toEqual(['callers request id: maxLength becomes 5']);
+    expect(whom(rpcOf(o({}), o({ id })))).toEqual(['handlers request id: it is required, and may be missing']);
+    expect(whom(rpcOf(o({ id }), o({ id: id.max(5) })))).toEqual(['handlers reply id: maxLength becomes 5']);
+    expect(whom(rpcOf(o({ id }), o({})))).toEqual(['callers reply id: it is required, and may be missing']);
+    expect(whom(defineRpc('prices', {}))).toEqual([
+      'callers request : the request is removed',
+      'handlers request : the request is removed',
+      'handlers reply : the reply is removed',
+      'callers reply : the reply is removed',
+    ]);
+  });
+
+  it('compares classes by their decorators', () => {
+    class Before {
+      @IsString()
+      id!: string;
+    }
+    class After {
+      @IsString()
+      @MaxLength(5)
+      id!: string;
+
+      @IsString()
+      @IsOptional()
+      note?: string;
+    }
+    const contractWith = (type: new () => object) => defineEvents('orders', { 'order.paid': type });
+    expect(contractBreaks(contractWith(Before), contractWith(After))).toEqual([
+      { breaks: 'publishers', event: 'order.paid', part: 'event', path: 'id', message: 'maxLength becomes 5' },
+    ]);
+  });
+
+  it('compares schemas of Valibot and ArkType', () => {
+    const valibot = (max: number) => toStandardJsonSchema(v.object({ id: v.pipe(v.string(), v.maxLength(max)) }));
+    const arktype = (max: number) => type({ id: `string <= ${max}` as 'string' });
+    for (const schemaOf of [valibot, arktype]) {
+      const [before, after] = [9, 5].map((max) => defineEvents('orders', { 'order.paid': schemaOf(max) }));
+      expect(contractBreaks(before!, after!)).toEqual([
+        { breaks: 'publishers', event: 'order.paid', part: 'event', path: 'id', message: 'maxLength becomes 5' },
+      ]);
+    }
+  });
+
   it('refuses a schema without a JSON Schema', () => {
     class OrderPaid {}
     const contract = defineEvents('orders', { 'order.paid': OrderPaid });
     expect(() => contractBreaks(contract, contract)).toThrow(ConfigurationError);
-    expect(() => contractBreaks(contract, contract)).toThrow("The schema of 'order.paid' has no JSON Schema");
+    expect(() => contractBreaks(contract, contract)).toThrow(
+      "The event 'order.paid' has no JSON Schema: the class OrderPaid has no decorators",
+    );
   });
 });

@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-
-/** A JSON Schema, draft 2020-12. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+import type { JsonSchema } from '../json-schema/draft-07.js';
 
 /** Why a value that one schema accepts may be refused by another. */
 export interface Gap {
@@ -11,7 +9,7 @@ export interface Gap {
 
 /** Keywords that refuse no value. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
-  '$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly',
+  '$schema', '$id', '$comment', '$defs', 'definitions', 'title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly',
 ]); // prettier-ignore
 const LOWER = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'];
 const UPPER = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'];
@@ -20,22 +18,74 @@ const COMPARED: ReadonlySet<string> = new Set([
   ...LOWER, ...UPPER, 'type', 'enum', 'const', 'anyOf', 'oneOf', 'required', 'properties', 'additionalProperties', 'items',
 ]); // prettier-ignore
 
+/** The documents in which the references of two schemas are looked up, and the pairs of schemas that are compared already. */
+interface Comparison {
+  readonly from: JsonSchema;
+  readonly to: JsonSchema;
+  readonly begun: Set<string>;
+  readonly numbers: Map<JsonSchema, number>;
+}
+
 /**
  * Returns why a value that `from` accepts may be refused by `to`; nothing if `to` accepts all of them. A keyword that cannot
  * be compared counts as a gap if it differs. A field that `from` does not name is ignored.
+ *
+ * @param within the documents in which `$ref` of each is looked up. Default: the schemas themselves
  */
-export function gapsOf(from: JsonSchema, to: JsonSchema, path = ''): readonly Gap[] {
-  if (isDeepStrictEqual(from, to)) return [];
+export function gapsOf(from: JsonSchema, to: JsonSchema, within: readonly [JsonSchema, JsonSchema]): readonly Gap[] {
+  return compared(from, to, '', { from: within[0], to: within[1], begun: new Set(), numbers: new Map() });
+}
+
+function compared(given: JsonSchema, wanted: JsonSchema, path: string, comparison: Comparison): readonly Gap[] {
+  const pair = pairOf(given, wanted, comparison);
+  if (pair === undefined) return gapsBetween(given, wanted, path, comparison);
+  // Schemas that refer to themselves fit, unless a gap is found on the way.
+  if (comparison.begun.has(pair)) return [];
+  comparison.begun.add(pair);
+  const gaps = gapsBetween(given, wanted, path, comparison);
+  comparison.begun.delete(pair);
+  return gaps;
+}
+
+type Deeper = (from: JsonSchema, to: JsonSchema, path: string) => readonly Gap[];
+
+function gapsBetween(given: JsonSchema, wanted: JsonSchema, path: string, comparison: Comparison): readonly Gap[] {
+  const [from, to] = [resolved(given, comparison.from), resolved(wanted, comparison.to)];
+  if (Object.keys(to).every((keyword) => ANNOTATIONS.has(keyword))) return [];
+  const deeper: Deeper = (one, other, at) => compared(one, other, at, comparison);
   const choices = alternatives(from);
-  if (choices) return choices.flatMap((choice) => gapsOf(choice, to, path));
-  const wanted = alternatives(to);
-  if (wanted) {
-    const fits = wanted.some((choice) => gapsOf(from, choice, path).length === 0);
+  if (choices) return choices.flatMap((choice) => deeper(choice, to, path));
+  const accepted = alternatives(to);
+  if (accepted) {
+    const fits = accepted.some((choice) => deeper(from, choice, path).length === 0);
     return fits ? [] : [{ path, message: 'none of the alternatives accepts every value' }];
   }
-  return [...valueGaps(from, to), ...limitGaps(from, to), ...otherGaps(from, to)]
+  return [...valueGaps(from, to), ...limitGaps(from, to), ...otherGaps(from, to, comparison)]
     .map((message) => ({ path, message }))
-    .concat(fieldGaps(from, to, path), itemGaps(from, to, path));
+    .concat(fieldGaps(from, to, path, deeper), itemGaps(from, to, path, deeper));
+}
+
+/** Names two schemas of which at least one is a reference. */
+function pairOf(from: JsonSchema, to: JsonSchema, { numbers }: Comparison): string | undefined {
+  if (from['$ref'] === undefined && to['$ref'] === undefined) return undefined;
+  const nameOf = (schema: JsonSchema): unknown => {
+    if (!numbers.has(schema)) numbers.set(schema, numbers.size);
+    return schema['$ref'] ?? numbers.get(schema);
+  };
+  return JSON.stringify([nameOf(from), nameOf(to)]);
+}
+
+/** Replaces a reference into the document (https://www.rfc-editor.org/rfc/rfc6901) by what it refers to. */
+function resolved(schema: JsonSchema, document: JsonSchema): JsonSchema {
+  const { $ref: reference, ...rest } = schema;
+  if (typeof reference !== 'string' || !reference.startsWith('#')) return schema;
+  let found: unknown = document;
+  for (const step of reference.slice(1).split('/').slice(1)) {
+    const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    found = Object.hasOwn(Object(found) as object, name) ? (found as JsonSchema)[name] : undefined;
+  }
+  if (found === undefined) return schema;
+  return resolved(both(rest, asSchema(found)), document);
 }
 
 /** Returns the alternatives of a schema, with the keywords beside them. */
@@ -50,6 +100,7 @@ function alternatives(schema: JsonSchema): readonly JsonSchema[] | undefined {
 
 /** `allOf` is compared as a whole. */
 function both(one: JsonSchema, other: JsonSchema): JsonSchema {
+  if (Object.keys(one).length === 0) return other;
   const collide = Object.keys(other).some((name) => Object.hasOwn(one, name) && !ANNOTATIONS.has(name));
   return collide ? { allOf: [one, other] } : { ...one, ...other };
 }
@@ -86,13 +137,27 @@ function limitGaps(from: JsonSchema, to: JsonSchema): string[] {
   );
 }
 
-function otherGaps(from: JsonSchema, to: JsonSchema): string[] {
+function otherGaps(from: JsonSchema, to: JsonSchema, comparison: Comparison): string[] {
+  const same = (name: string): boolean =>
+    isDeepStrictEqual(expanded(from[name], comparison.from, []), expanded(to[name], comparison.to, []));
   return Object.keys(to)
-    .filter((name) => !ANNOTATIONS.has(name) && !COMPARED.has(name) && !isDeepStrictEqual(from[name], to[name]))
+    .filter((name) => !ANNOTATIONS.has(name) && !COMPARED.has(name) && !same(name))
     .map((name) => `${name} differs`);
 }
 
-function fieldGaps(from: JsonSchema, to: JsonSchema, path: string): Gap[] {
+/** Replaces the references in a value, except those to what contains it. */
+function expanded(value: unknown, document: JsonSchema, within: readonly unknown[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => expanded(item, document, within));
+  const { $ref: reference } = value as JsonSchema;
+  if (reference !== undefined) {
+    const target = within.includes(reference) ? value : resolved(value as JsonSchema, document);
+    return target === value ? value : expanded(target, document, [...within, reference]);
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, expanded(one, document, within)]));
+}
+
+function fieldGaps(from: JsonSchema, to: JsonSchema, path: string, deeper: Deeper): Gap[] {
   const [given, wanted] = [asSchema(from['properties']), asSchema(to['properties'])];
   const [surely, required] = [listOf(from['required']), listOf(to['required'])];
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
@@ -102,19 +167,19 @@ function fieldGaps(from: JsonSchema, to: JsonSchema, path: string): Gap[] {
   for (const [name, schema] of Object.entries(given)) {
     const other = Object.hasOwn(wanted, name) ? wanted[name] : (rest ?? true);
     if (other === false) gaps.push({ path: at(name), message: 'it is not accepted' });
-    else gaps.push(...gapsOf(asSchema(schema), asSchema(other), at(name)));
+    else gaps.push(...deeper(asSchema(schema), asSchema(other), at(name)));
   }
   const others = from['additionalProperties'];
   if (others !== undefined && others !== false && rest !== undefined && !isDeepStrictEqual(others, rest)) {
     if (rest === false) gaps.push({ path: at('*'), message: 'it is not accepted' });
-    else gaps.push(...gapsOf(asSchema(others), asSchema(rest), at('*')));
+    else gaps.push(...deeper(asSchema(others), asSchema(rest), at('*')));
   }
   return gaps;
 }
 
-function itemGaps(from: JsonSchema, to: JsonSchema, path: string): readonly Gap[] {
+function itemGaps(from: JsonSchema, to: JsonSchema, path: string, deeper: Deeper): readonly Gap[] {
   if (to['items'] === undefined || from['type'] !== 'array') return [];
-  return gapsOf(asSchema(from['items']), asSchema(to['items']), path === '' ? '*' : `${path}.*`);
+  return deeper(asSchema(from['items']), asSchema(to['items']), path === '' ? '*' : `${path}.*`);
 }
 
 /** `true` and what is missing accept everything; `false`, nothing. */

@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ContractPart } from '../contract.errors.js';
+import type { JsonSchema } from '../json-schema/draft-07.js';
+import { gapsOf } from './schema-gaps.js';
+
+/**
+ * One way in which a change of a contract breaks a service that still has the contract of before.
+ *
+ * @publicApi
+ */
+export interface ContractBreak {
+  /**
+   * Whom it breaks. Of events: `publishers`, whose messages consumers of after refuse; `consumers`, which refuse what
+   * publishers of after publish. Of requests: `callers` and `handlers`, which send or get what the other side refuses.
+   */
+  readonly breaks: 'publishers' | 'consumers' | 'callers' | 'handlers';
+  /** The routing key of the event or request. */
+  readonly event: string;
+  readonly part: ContractPart;
+  /** Path of the value, such as `lines.*.price`, with `*` for items of lists and for fields without a name. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** One kind of message that two sides agree on. */
+export interface Agreement {
+  /** The same before and after a change. */
+  readonly id: string;
+  readonly event: string;
+  readonly part: ContractPart;
+  /** Where its messages go: exchange, routing key and headers. */
+  readonly place: unknown;
+  /** A reference to its schema in the document. */
+  readonly schema: JsonSchema;
+  readonly document: JsonSchema;
+}
+
+/** Whom it breaks if a value of before is refused after the change, and the reverse. */
+const PARTIES: Readonly<
+  Record<ContractPart, readonly [sender: ContractBreak['breaks'], receiver: ContractBreak['breaks']]>
+> = { event: ['publishers', 'consumers'], request: ['callers', 'handlers'], reply: ['handlers', 'callers'] };
+
+/** Returns what breaks services that still have the agreements of before. New agreements break nobody. */
+export function breaksOf(before: readonly Agreement[], after: readonly Agreement[]): readonly ContractBreak[] {
+  const changed = new Map(after.map((agreement) => [agreement.id, agreement]));
+  return before.flatMap((old) => {
+    const now = changed.get(old.id);
+    if (!now) return forBoth(old, `the ${old.part} is removed`);
+    const moved = isDeepStrictEqual(old.place, now.place)
+      ? []
+      : forBoth(old, 'its exchange, routing key or version header is another');
+    const { event, part } = old;
+    const [sender, receiver] = PARTIES[part];
+    const narrower = gapsOf(old.schema, now.schema, [old.document, now.document]);
+    const wider = gapsOf(now.schema, old.schema, [now.document, old.document]);
+    return [
+      ...moved,
+      ...narrower.map((gap): ContractBreak => ({ breaks: sender, event, part, ...gap })),
+      ...wider.map((gap): ContractBreak => ({ breaks: receiver, event, part, ...gap })),
+    ];
+  });
+}
+
+function forBoth({ event, part }: Agreement, message: string): readonly ContractBreak[] {
+  return PARTIES[part].map((breaks) => ({ breaks, event, part, path: '', message }));
+}
