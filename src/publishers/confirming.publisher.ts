@@ -5,6 +5,7 @@ import {
   ConfigurationError,
   MessageReturnedError,
   type BasicPublishOptions,
+  type FieldTable,
   type ReturnedMessage,
 } from '../../lib/client/index.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
@@ -24,6 +25,7 @@ import { checkValues, SIGNAL } from '../common/option-values.js';
 import { timeLimit } from '../common/duration.js';
 import type { DeclaredStaircase } from '../delay/declared-staircase.js';
 import { delayOf } from '../delay/delay-time.js';
+import { isForDelayedExchange } from '../delay/delayed-exchange.js';
 import { DelayedPublisher } from '../delay/delayed-publisher.js';
 
 const TRANSIENT = 1;
@@ -250,7 +252,7 @@ function completed(
     contentType,
     deliveryMode,
     messageId,
-    mandatory: true,
+    mandatory: !isForDelayedExchange(options.headers as FieldTable | undefined),
   };
   for (const name in options) {
     if (!KNOWN.has(name)) refuseUnknown('publish', { [name]: 0 }, PUBLISH_OPTIONS);

@@ -32,7 +32,11 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
   readonly compress?: Compress | undefined;
   /** The message survives a restart of the broker, in a durable queue. Default true. */
   readonly persistent?: boolean | undefined;
-  /** Reject with `MessageReturnedError` if no queue is bound for the message. Default true. */
+  /**
+   * Reject with `MessageReturnedError` if no queue is bound for the message. Default true; false for a message with the
+   * header `x-delay`, which an exchange of type `x-delayed-message` returns although it delivers the message later. Without
+   * effect with `delay` and `at`.
+   */
   readonly mandatory?: boolean | undefined;
   /**
    * Time until the message must be confirmed: ms, or a text such as `'10s'`; Infinity for no limit. Default: the

@@ -15,9 +15,16 @@ export interface Topology {
  * Returns the queues of a message, each once. They are found through its exchange, the exchanges that are bound to it,
  * and the alternate exchange of each exchange without a match.
  *
+ * @param delays called for each exchange on the way; returns true if the exchange keeps the message for later
+ * @param from the exchange that routes the message first. Default: its own
  * @throws BrokerError (NOT_FOUND) if the exchange does not exist
  */
-export function route(topology: Topology, message: Message): Set<Queue> {
+export function route(
+  topology: Topology,
+  message: Message,
+  delays: (exchange: Exchange) => boolean,
+  from?: Exchange,
+): Set<Queue> {
   const queues = new Set<Queue>();
   if (message.exchange === '') {
     // Every queue is bound to the default exchange with its name as the key.
@@ -27,7 +34,7 @@ export function route(topology: Topology, message: Message): Set<Queue> {
     }
     return queues;
   }
-  const seen = new Set([topology.exchange(message.exchange)]);
+  const seen = new Set([from ?? topology.exchange(message.exchange)]);
   const found = (destination: Destination): void => {
     if (destination.kind === 'queue') queues.add(destination);
     else seen.add(destination);
@@ -35,10 +42,12 @@ export function route(topology: Topology, message: Message): Set<Queue> {
   // Iterating over a Set includes items that are added meanwhile.
   for (const exchange of seen) {
     let any = false;
-    exchange.route(message, (destination) => {
-      any = true;
-      found(destination);
-    });
+    if (!delays(exchange)) {
+      exchange.route(message, (destination) => {
+        any = true;
+        found(destination);
+      });
+    }
     const alternate = any || exchange.alternate === undefined ? undefined : topology.exchanges.get(exchange.alternate);
     if (alternate) seen.add(alternate);
   }

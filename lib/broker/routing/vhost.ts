@@ -3,6 +3,7 @@ import type { FieldTable } from '../../protocol/field-table.js';
 import { bindingKey, type Binding, type Destination } from './binding.js';
 import { deadLetter, isCycle, type Death } from '../queue/dead-letter.js';
 import { accessRefused, BrokerError, inequivalent, notFound, preconditionFailed } from '../errors.js';
+import { DelayedMessages, delayOf, routingType } from './delayed-exchange.js';
 import { Exchange, type ExchangeProperties } from './exchange.js';
 import { Fifo } from '../queue/fifo.js';
 import { difference, sameValue } from './field-values.js';
@@ -60,6 +61,7 @@ export class Vhost {
   /** Bindings by destination, then by key. A destination without bindings has no entry. */
   private readonly inbound = new Map<Destination, Map<string, Binding>>();
   private readonly queueHost: QueueHost;
+  private readonly delayed: DelayedMessages;
   private readonly dying = new Fifo<Dying>();
   private burying = false;
 
@@ -68,6 +70,7 @@ export class Vhost {
     private readonly host: VhostHost,
   ) {
     this.predeclare();
+    this.delayed = new DelayedMessages(host.clock, (bytes) => host.kept(bytes));
     this.queueHost = {
       clock: host.clock,
       turns: host.turns,
@@ -104,8 +107,9 @@ export class Vhost {
 
   /** Declares an exchange, or finds an equal one. RabbitMQ checks the type before the name. @throws BrokerError */
   declareExchange(name: string, properties: ExchangeProperties): void {
-    const router = createRouter(properties.type);
-    if (!router) throw new BrokerError('COMMAND_INVALID', `invalid exchange type '${properties.type}'`);
+    const type = routingType(properties);
+    const router = createRouter(type);
+    if (!router) throw new BrokerError('COMMAND_INVALID', `invalid exchange type '${type}'`);
     refuseDefault(name);
     const there = this.exchanges.get(name);
     if (there) return there.assertEquivalent(properties);
@@ -225,7 +229,7 @@ export class Vhost {
 
   /** Returns the queues of a message. @throws BrokerError if the exchange does not exist */
   route(message: Message): Set<Queue> {
-    return route(this, message);
+    return this.routeFrom(undefined, message);
   }
 
   /** @throws BrokerError (RESOURCE_LOCKED) */
@@ -251,6 +255,27 @@ export class Vhost {
     }
   }
 
+  /** An exchange of type x-delayed-message keeps a message, and routes it when its delay is over. */
+  private routeFrom(from: Exchange | undefined, message: Message): Set<Queue> {
+    const delays = (exchange: Exchange): boolean => {
+      const delay = delayOf(exchange, message);
+      if (delay === undefined) return false;
+      this.delayed.keep(exchange, message, delay, (due) => this.host.turns.run(this.deliver(exchange, due)));
+      return true;
+    };
+    return route(this, message, delays, from);
+  }
+
+  private *deliver(exchange: Exchange, message: Message): Work {
+    const { expiration, priority = 0 } = message.properties;
+    const options = { expiration: expiration === undefined ? undefined : Number(expiration), priority };
+    for (const queue of this.routeFrom(exchange, message)) {
+      queue.publish(message, options);
+      this.host.turns.spend(1);
+      yield;
+    }
+  }
+
   private locked(queue: Queue): BrokerError {
     return new BrokerError(
       'RESOURCE_LOCKED',
@@ -270,6 +295,7 @@ export class Vhost {
   private removeExchange(exchange: Exchange): void {
     this.host.turns.spend(exchange.outbound.size);
     this.exchanges.delete(exchange.name);
+    this.delayed.drop(exchange);
     this.dropBindings(this.inbound.get(exchange));
     this.dropBindings(exchange.outbound);
   }

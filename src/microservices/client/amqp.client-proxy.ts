@@ -14,6 +14,7 @@ import {
 import type { Clock } from '../../../lib/environment/index.js';
 import { timeLimit } from '../../common/duration.js';
 import { FieldLogger } from '../../common/field-logger.js';
+import { delayOf } from '../../delay/delay-time.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from '../packets/amqp.record.js';
 import { OwnConnection, type ConnectionSource } from '../connection-source.js';
@@ -264,7 +265,14 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       const { body, options } = isThenable(made) ? await made : made;
       const properties = this.properties(options, { persistent: true });
       properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
-      await session.publishEvent(this.target.exchange, this.routingKeyOf(packet), body, properties);
+      const delay = delayOf('emit', options, this.source.environment.clock);
+      await session.publishEvent({
+        exchange: this.target.exchange,
+        routingKey: this.routingKeyOf(packet),
+        body,
+        properties,
+        delay,
+      });
     } catch (error) {
       // The error of the connection, or the one that closed the channel, explains better why it was not sent.
       const { failure } = this.source;
@@ -306,6 +314,9 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     request: Request,
   ): undefined {
     if (request.left) return;
+    if (options.delay !== undefined || options.at !== undefined) {
+      throw new ConfigurationError('send: delay and at are for events, which have no reply; use emit()');
+    }
     const { connected } = session;
     if (!connected) throw new ConnectionClosedError('the client was closed; the request was not sent');
     const { connection, requests } = connected;
@@ -345,7 +356,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   }
 
   private properties(options: AmqpRecordOptions, { persistent }: { persistent: boolean }): MutableProperties {
-    const { headers, mandatory = true } = this.options;
+    const { headers, mandatory } = this.options;
     return messageProperties(options, { headers, mandatory, persistent: this.options.persistent ?? persistent });
   }
 

@@ -1,7 +1,9 @@
 import type { AsyncResource } from 'node:async_hooks';
-import { type BasicPublishOptions, type Channel, type Connection } from '../../../lib/client/index.js';
+import { type Channel, type Connection } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import type { FieldLogger } from '../../common/field-logger.js';
+import { DeclaredStaircase } from '../../delay/declared-staircase.js';
+import { DelayedPublisher, type DelayedMessage } from '../../delay/delayed-publisher.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import { noReply, type Requester } from '../../rpc/requester.js';
@@ -37,6 +39,7 @@ export class ClientSession {
   private readonly source: SessionSource;
   /** Events wait in it for the connection. It is separate from the requests, so that a failed event fails no request. */
   private readonly events: PublisherChannel;
+  private readonly delayed: DelayedPublisher;
   private pendingRequests: Requester | undefined;
   private opening: Promise<Connected> | undefined;
   private declaring: Promise<void> | undefined;
@@ -55,6 +58,7 @@ export class ClientSession {
       },
       {},
     );
+    this.delayed = this.delayedPublisher();
   }
 
   /** Nothing begins on it any more. */
@@ -88,15 +92,11 @@ export class ClientSession {
     return (this.opening = opening);
   }
 
-  /** Resolves when the broker has the event. @throws as `Channel.publish` */
-  publishEvent(
-    exchange: string,
-    routingKey: string,
-    body: Uint8Array,
-    properties: BasicPublishOptions,
-  ): Promise<number> {
+  /** Resolves when the broker has the event. @throws as `Channel.publish` and `DelayedPublisher.publish` */
+  publishEvent(event: DelayedMessage): Promise<number> {
     this.hasEvents = true;
-    return this.events.publish(exchange, routingKey, body, properties);
+    if (event.delay > 0) return this.delayed.publish(event);
+    return this.events.publish(event.exchange, event.routingKey, event.body, event.properties);
   }
 
   /** Withdraws a request whose subscriber has left. */
@@ -114,6 +114,23 @@ export class ClientSession {
     this.pendingRequests?.failAll(reason);
     await Promise.all([present?.requests.close(), this.events.close()]);
     if (this.hasEvents) await new Promise<void>((told) => this.source.environment.clock.afterPendingEvents(told));
+  }
+
+  private delayedPublisher(): DelayedPublisher {
+    const { source, events, host } = this;
+    const open = async () => {
+      // It waits for a lost connection, as events do.
+      await events.open();
+      return source.open();
+    };
+    const staircase = new DeclaredStaircase({ open }, () => !isTakenAsItIs(host.options, source.topology));
+    return new DelayedPublisher(staircase, {
+      get clock() {
+        return source.environment.clock;
+      },
+      isAvailable: () => true,
+      publish: (...message) => events.publish(...message),
+    });
   }
 
   private end(): void {

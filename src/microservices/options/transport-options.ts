@@ -121,7 +121,9 @@ export interface AmqpTransportOptions {
   /** Headers of every message; headers of a record take precedence. */
   readonly headers?: object;
   /**
-   * A message that is routed to no queue is an error. Default true (`Transport.RMQ`: such a message is lost silently).
+   * A message that is routed to no queue is an error. Default true (`Transport.RMQ`: such a message is lost silently); false
+   * for a message with the header `x-delay`, which an exchange of type `x-delayed-message` returns although it delivers the
+   * message later.
    */
   readonly mandatory?: boolean;
   /**

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservices';
 import type { FieldTable, BasicPublishOptions } from '../../../lib/client/index.js';
+import { isForDelayedExchange } from '../../delay/delayed-exchange.js';
 import { isThenable } from '../../common/thenable.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
@@ -50,7 +51,8 @@ function hasOptions(serialized: unknown): serialized is Serialized {
 /** Defaults of a client's messages. */
 export interface MessageDefaults {
   readonly persistent: boolean;
-  readonly mandatory: boolean;
+  /** Default true, except for messages to exchanges that keep them for later. */
+  readonly mandatory: boolean | undefined;
   readonly headers?: object | undefined;
 }
 
@@ -68,6 +70,8 @@ const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
   'mandatory',
   'headers',
   'timeout',
+  'delay',
+  'at',
 ]);
 
 /** Converts properties with amqplib's names, which records use, to those of the core. */
@@ -76,14 +80,13 @@ export function messageProperties(options: AmqpRecordOptions, defaults: MessageD
     // Always present, as in amqplib, since handlers of the other side read it without a check.
     headers: defaults.headers ?? NO_HEADERS,
     deliveryMode: modeOf(defaults.persistent),
-    mandatory: defaults.mandatory,
+    mandatory: defaults.mandatory ?? !isForDelayedExchange(defaults.headers as FieldTable | undefined),
   };
   if (options === NO_OPTIONS) return properties;
   const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers } = options;
   for (const name in options) {
     if (!TRANSLATED.has(name)) properties[name] = options[name as keyof AmqpRecordOptions];
   }
-  properties.mandatory = mandatory ?? defaults.mandatory;
   properties.deliveryMode = modeOf(persistent ?? deliveryMode ?? defaults.persistent);
   properties.headers = {
     ...defaults.headers,
@@ -91,6 +94,7 @@ export function messageProperties(options: AmqpRecordOptions, defaults: MessageD
     ...(CC === undefined ? {} : { CC: [CC].flat() }),
     ...(BCC === undefined ? {} : { BCC: [BCC].flat() }),
   };
+  properties.mandatory = mandatory ?? defaults.mandatory ?? !isForDelayedExchange(properties.headers as FieldTable);
   if (expiration !== undefined) properties.expiration = String(expiration);
   if (timestamp !== undefined) properties.timestamp = toDate(timestamp);
   return properties;
