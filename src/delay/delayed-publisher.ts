@@ -32,7 +32,7 @@ export interface DelayedMessage {
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: BasicPublishOptions & { readonly [CHECKED_AT]?: number };
-  /** ms, more than 0. */
+  /** ms. */
   readonly delay: number;
 }
 

@@ -1,12 +1,14 @@
 import { RmqRecord, type RmqRecordOptions } from '@nestjs/microservices';
 import type { Duration } from '../../common/duration.js';
+import type { DelayOptions } from '../../delay/delay-time.js';
 
 /**
- * Options of one message: those of `RmqRecord`, and more.
+ * Options of one message: those of `RmqRecord`, and more. `delay` and `at` are for events: `emit()` completes when the broker
+ * has the event, and the service gets it later.
  *
  * @publicApi
  */
-export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'> {
+export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'>, DelayOptions {
   readonly headers?: object;
   /** Seconds since 1970, or the date. */
   readonly timestamp?: number | Date;
@@ -41,6 +43,9 @@ export class AmqpRecord<TData = unknown> extends RmqRecord<TData> {
  *   .setOptions({ priority: 3, headers: { 'x-tenant': 'acme' }, timeout: 2_000 })
  *   .build();
  * client.send('orders.get', record);
+ *
+ * const reminder = new AmqpRecordBuilder({ id: 7 }).setOptions({ delay: '1h' }).build();
+ * client.emit('order.unpaid', reminder);
  * ```
  *
  * @publicApi
