@@ -1,7 +1,7 @@
 /**
  * Proves that the package works when published: packs it, checks the tarball with publint and arethetypeswrong, installs it in
  * an empty folder next to Nest 12, imports and requires every entry point, and runs the programs of `test/package` there:
- * publish, consume, request and reply, and the page of the board. Needs a broker at AMQP_URL.
+ * publish, consume, request and reply, the page of the board, and the document of an application. Needs a broker at AMQP_URL.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -108,6 +108,7 @@ try {
   runProgram('testing', 'a message parked after an hour of virtual time, in a test of @nestjs/testing');
   install('@nestjs/platform-express@12');
   runProgram('board', 'the page of the board');
+  runProgram('asyncapi', 'the document of an application');
   await runBundled('minified', 'esm', 'errors keep their names in a minified bundle');
   runProgram('traced', 'spans of a message, by the instrumentation');
   for (const format of ['esm', 'cjs']) await runBundled('traced', format, `spans of a message in a bundle (${format})`);

@@ -1,7 +1,7 @@
 import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
-import { describeValue } from '../common/described-value.js';
+import { pagePath } from '../common/http/page-path.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { checkValues, FLAG, FUNCTION, TEXT } from '../common/option-values.js';
 import { UnguardedBoardError } from './board.errors.js';
@@ -54,10 +54,7 @@ export function checkedBoardOptions(options: AmqpBoardOptions, environment: stri
   refuseUnknown(WHERE, options, KNOWN);
   checkValues(WHERE, options, { path: TEXT, guardedElsewhere: FLAG, user: FUNCTION });
   const { path: given = DEFAULT_PATH, guards = [], guardedElsewhere = false } = options;
-  const path = given.replaceAll(/^\/+|\/+$/g, '');
-  if (!/^[\w.~-]+(\/[\w.~-]+)*$/.test(path)) {
-    throw new ConfigurationError(`${WHERE}: path must be a path such as '/amqp'; it is ${describeValue(given)}`);
-  }
+  const path = pagePath(WHERE, given);
   if (!Array.isArray(guards) || !guards.every(isGuard)) {
     throw new ConfigurationError(`${WHERE}: guards must be an array of guards, as for @UseGuards()`);
   }

@@ -14,13 +14,15 @@ import {
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
+import { rawResponse } from '../common/http/raw-response.js';
+import { SAFE_HEADERS } from '../common/http/safe-headers.js';
+import { sendFile } from '../common/http/sent-file.js';
 import type { CheckedBoardOptions } from './board-options.js';
 import { BoardRequestError } from './board.errors.js';
 import { Board } from './board.js';
 import { userOf } from './changes/users.js';
-import { answer, expectOwnPage, SAFE_HEADERS } from './http/answers.js';
-import { pageFile, sendFile } from './http/files.js';
-import { rawResponse } from './http/raw-response.js';
+import { answer, expectOwnPage } from './http/answers.js';
+import { pageFile } from './http/files.js';
 import { RequestValues } from './http/request-values.js';
 
 /**

@@ -1,7 +1,7 @@
 import { describeError, inLog } from '../../common/log-text.js';
 import { BoardRequestError } from '../board.errors.js';
 import type { AmqpBoardOptions } from '../board-options.js';
-import { addressOf } from '../http/raw-response.js';
+import { addressOf } from '../../common/http/raw-response.js';
 
 /** Returns who sent a request, for the log. @throws BoardRequestError if the hook fails, so that no change is anonymous */
 export async function userOf(request: unknown, hook: AmqpBoardOptions['user']): Promise<string> {

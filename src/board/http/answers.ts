@@ -1,24 +1,10 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { AmqpError, ConfigurationError, NotFoundError } from '../../../lib/client/index.js';
 import { FieldLogger } from '../../common/field-logger.js';
+import { SAFE_HEADERS } from '../../common/http/safe-headers.js';
 import { describeError } from '../../common/log-text.js';
 import { UnknownConsumerError } from '../../consumers/consumer.errors.js';
 import { BoardRequestError } from '../board.errors.js';
-
-/**
- * The headers of every response. The page loads nothing from elsewhere, runs no inline script, and cannot be framed
- * (https://www.w3.org/TR/CSP3/).
- */
-export const SAFE_HEADERS: Readonly<Record<string, string>> = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
-    "form-action 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  // Compression would hold events back.
-  'Cache-Control': 'no-store, no-transform',
-};
 
 /** A page of another origin cannot send this header without the permission of CORS. */
 export const CHANGE_HEADER = 'x-nest-amqp-board';

@@ -7,8 +7,8 @@ interface FastifyReply {
 }
 
 /**
- * Returns Node's response of a request, for Express and Fastify. The board writes to it directly, so that interceptors which
- * wrap results do not change what its page gets.
+ * Returns Node's response of a request, for Express and Fastify. A page writes to it directly, so that interceptors which
+ * wrap results do not change what it gets.
  */
 export function rawResponse(response: unknown): ServerResponse {
   const { raw, hijack } = response as Partial<FastifyReply>;
