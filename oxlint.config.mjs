@@ -59,8 +59,15 @@ const importRules = [
     [
       ...rules.parts('cli'),
       {
-        group: ['**/src/**', 'nest-amqp', 'nest-amqp/*'],
-        message: 'cli/ is a tool beside the package: it must not know src/.',
+        group: [
+          '**/src/*',
+          '!**/src/asyncapi',
+          '**/src/asyncapi/*',
+          '!**/src/asyncapi/command-line.js',
+          'nest-amqp',
+          'nest-amqp/*',
+        ],
+        message: 'cli/ is a tool beside the package: of src/ it knows src/asyncapi/command-line.ts alone.',
       },
     ],
   ),

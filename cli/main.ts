@@ -6,20 +6,34 @@ import { broker, brokerFailure } from './broker/command.js';
 const EXIT_USAGE = 2;
 
 async function run(args: readonly string[]): Promise<void> {
-  if (args[0] !== 'migrate') {
-    await broker(args).catch((error: Error) => {
-      process.stderr.write(brokerFailure(error));
-      process.exitCode = 1;
-    });
-    return;
+  switch (args[0]) {
+    case 'migrate': {
+      const { migrate, UsageError } = await import('./migrate/command.js');
+      await migrate(args.slice(1)).catch((error: Error) => fail('migrate', error, error instanceof UsageError));
+      return;
+    }
+    case 'asyncapi': {
+      const { asyncapi, UsageError } = await import('./asyncapi/command.js');
+      const print = (text: string): void => void process.stdout.write(text);
+      process.exitCode = await asyncapi(args.slice(1), print).catch((error: Error) =>
+        fail('asyncapi', error, error instanceof UsageError),
+      );
+      // What the providers of the application have begun would keep the process alive.
+      process.stdout.write('', () => process.exit());
+      return;
+    }
+    default:
+      await broker(args).catch((error: Error) => {
+        process.stderr.write(brokerFailure(error));
+        process.exitCode = 1;
+      });
   }
-  const { migrate, UsageError } = await import('./migrate/command.js');
-  try {
-    await migrate(args.slice(1));
-  } catch (error) {
-    process.stderr.write(`nest-amqp migrate: ${(error as Error).message}\n`);
-    process.exitCode = error instanceof UsageError ? EXIT_USAGE : 1;
-  }
+}
+
+/** @returns the exit code, which becomes that of the process */
+function fail(command: string, error: Error, isUsage: boolean): number {
+  process.stderr.write(`nest-amqp ${command}: ${error.message}\n`);
+  return (process.exitCode = isUsage ? EXIT_USAGE : 1);
 }
 
 await run(process.argv.slice(2));

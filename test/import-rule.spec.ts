@@ -92,6 +92,8 @@ const probes: Probe[] = [
   refused('src/consumers', '@nestjs/microservices'),
   refused('src/consumers', '@nestjs/testing'),
   refused('cli/migrate', '../../src/index.js'),
+  refused('cli/asyncapi', '../../src/asyncapi/index.js'),
+  refused('cli/asyncapi', '../../src/contracts/event-contract.js'),
   refused('cli/broker', '../../lib/client/index.js'),
   // Imports past another part's index.ts.
   refused('cli/broker', '../../lib/broker/server.js'),
@@ -104,6 +106,7 @@ const probes: Probe[] = [
   refused('lib/broker/queue', '../../environment/clock.js'),
   // Allowed imports.
   allowed('cli/broker', '../../lib/broker/index.js'),
+  allowed('cli/asyncapi', '../../src/asyncapi/command-line.js'),
   allowed('lib/client', '../protocol/spec.js'),
   allowed('lib/client/link', '../../environment/index.js'),
   allowed('lib/client/link', '../../shown/index.js'),

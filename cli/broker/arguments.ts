@@ -14,6 +14,7 @@ Runs the embedded AMQP 0-9-1 broker, for development: it keeps everything in mem
 User and password are guest and guest.
 
 nest-amqp migrate --help tells how to move an application from other packages.
+nest-amqp asyncapi --help tells how to document an application.
 `;
 
 const DEFAULT_PORT = 5672;

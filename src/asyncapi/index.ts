@@ -10,5 +10,6 @@
  * @packageDocumentation
  */
 export { AmqpAsyncApi } from './amqp-async-api.js';
+export { asyncApiBreaks } from './changes/document-breaks.js';
 export type { AsyncApiInfo } from './document/build-document.js';
 export type { AsyncApiDocument } from './document/document.js';

@@ -1,0 +1,147 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+export const USAGE = `usage: nest-amqp asyncapi MODULE [--out FILE] [--check OLD.json] [--title TEXT] [--app-version TEXT]
+
+Makes the AsyncAPI document of an application, without a broker: the providers of the application are created, but it does not
+start. Prints the document as JSON, unless one of these options says otherwise.
+
+  MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several classes, name one:
+                      dist/app.module.js#AppModule
+  --out FILE          writes the document to a file: as YAML if its name ends with .yaml or .yml, else as JSON
+  --check OLD.json    compares it with a document of before, prints what breaks other services, and ends with 1 if anything does
+  --title TEXT        default: the name in the nearest package.json
+  --app-version TEXT  default: the version in the nearest package.json
+  --help              this text
+`;
+
+/** The command line makes no sense. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+
+  constructor(message: string) {
+    super(`${message}\n\n${USAGE}`);
+  }
+}
+
+interface Arguments {
+  readonly file: string;
+  /** The name of the class that the file exports. */
+  readonly name: string | undefined;
+  readonly out: string | undefined;
+  readonly old: string | undefined;
+  readonly title: string | undefined;
+  readonly version: string | undefined;
+}
+
+/**
+ * `npx nest-amqp asyncapi …`.
+ *
+ * @returns the exit code: 1 if the change breaks other services
+ * @throws UsageError, the errors of the file system and of an application that cannot be created
+ */
+export async function asyncapi(args: readonly string[], print: (text: string) => void): Promise<0 | 1> {
+  const given = parse(args);
+  if (given === 'help') {
+    print(USAGE);
+    return 0;
+  }
+  // Before the application is created: that may take a while.
+  const old = given.old === undefined ? undefined : readJson(given.old);
+  const module = await moduleOf(given);
+  // Its imports, and those of the application, are of no use to the other commands.
+  const { asyncApiBreaks, documentOf, toYaml } = await import('../../src/asyncapi/command-line.js');
+  const { name, version } = manifestOf(given.file);
+  const document = await documentOf(module, {
+    title: given.title ?? name ?? module.name,
+    version: given.version ?? version ?? '1.0.0',
+  });
+  const json = `${JSON.stringify(document, null, 2)}\n`;
+  if (given.out !== undefined) writeFileSync(given.out, /\.ya?ml$/.test(given.out) ? toYaml(document) : json);
+  if (old === undefined) {
+    if (given.out === undefined) print(json);
+    return 0;
+  }
+  const breaks = asyncApiBreaks(old as typeof document, document);
+  for (const { breaks: whom, part, event, path, message } of breaks) {
+    print(`breaks ${whom} of the ${part} '${event}': ${path === '' ? '' : `${path}: `}${message}\n`);
+  }
+  print(breaks.length === 0 ? `nothing breaks a service of before\n` : `${breaks.length} breaking changes\n`);
+  return breaks.length === 0 ? 0 : 1;
+}
+
+function parse(args: readonly string[]): Arguments | 'help' {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        out: { type: 'string' },
+        check: { type: 'string' },
+        title: { type: 'string' },
+        'app-version': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return 'help';
+  const [module, ...more] = positionals;
+  if (module === undefined) throw new UsageError('MODULE is missing');
+  if (more.length > 0) throw new UsageError(`unexpected argument '${more[0]}'`);
+  const [, file = module, name] = /^(.*)#([^#]+)$/.exec(module) ?? [];
+  if (!existsSync(file)) throw new UsageError(`there is no file '${file}'`);
+  return { file, name, out: values.out, old: values.check, title: values.title, version: values['app-version'] };
+}
+
+type ModuleClass = new (...given: never[]) => object;
+
+/** @throws UsageError if the file does not export one class, or not the named one */
+async function moduleOf({ file, name }: Arguments): Promise<ModuleClass> {
+  const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  // The default export of a CommonJS file is the object of all.
+  const all = new Map(
+    Object.entries({ ...(Object(exported['default']) as object), ...exported }).filter(([, one]) => isClass(one)),
+  );
+  const names = [...all.keys()].join(', ') || 'none';
+  if (name !== undefined && !all.has(name)) {
+    throw new UsageError(`'${file}' exports no class '${name}'; it exports ${names}`);
+  }
+  const classes = new Set(all.values());
+  if (name === undefined && classes.size !== 1) {
+    throw new UsageError(
+      `'${file}' must export one class, the root module, or name it as in '${file}#AppModule'; it exports ${names}`,
+    );
+  }
+  return (name === undefined ? [...classes][0] : all.get(name)) as ModuleClass;
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** @throws UsageError */
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--check '${file}': ${(error as Error).message}`);
+  }
+}
+
+/** Returns name and version of the nearest package.json. */
+function manifestOf(file: string): { readonly name?: string; readonly version?: string } {
+  for (let folder = dirname(resolve(file)); ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json');
+    if (existsSync(path)) {
+      const manifest = JSON.parse(readFileSync(path, 'utf8')) as { readonly name?: string; readonly version?: string };
+      if (manifest.name !== undefined || folder === dirname(folder)) return manifest;
+    }
+    if (folder === dirname(folder)) return {};
+  }
+}
