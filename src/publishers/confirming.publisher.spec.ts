@@ -99,6 +99,16 @@ describe('ConfirmingPublisher', () => {
     expect(channel).not.toHaveBeenCalled();
   });
 
+  it('refuses options that a request sets itself, or that contradict its time limit', async () => {
+    const { publisher, channel } = publisherOn([]);
+    const given: object[] = [{ replyTo: 'mine' }, { mandatory: false }, { delay: 5 }, { at: new Date() }];
+    for (const options of given) {
+      const [name] = Object.keys(options);
+      await expect(publisher.request('e', 'a', 1, options)).rejects.toThrow(`request: unknown option '${name}'; known`);
+    }
+    expect(channel).not.toHaveBeenCalled();
+  });
+
   it('tells of what is confirmed, until the connection has no more to tell', async () => {
     const { publisher, events } = publisherOn([fakeChannel()]);
     const confirms = lastValueFrom(publisher.confirms$.pipe(toArray()));

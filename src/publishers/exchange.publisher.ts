@@ -1,5 +1,5 @@
 import { showAs } from '../../lib/shown/index.js';
-import type { RequestOptions } from './request-options.js';
+import { requestDefaults, type RequestOptions } from './request-options.js';
 import type { ConfirmingPublisher } from './confirming.publisher.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
@@ -45,6 +45,8 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   private opened: ConfirmingPublisher | undefined;
   private readonly exchange: string;
   private readonly contract: EventContract | RpcContract | undefined;
+  private readonly defaults: PublishOptions;
+  private readonly requestDefaults: RequestOptions;
 
   /** The module creates it; inject it. */
   constructor(
@@ -52,7 +54,9 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     readonly definition: Pick<PublisherDefinition, 'exchange' | 'defaults' | 'connection'>,
     private readonly open: () => ConfirmingPublisher,
   ) {
-    const { exchange } = definition;
+    const { exchange, defaults = {} } = definition;
+    this.defaults = defaults;
+    this.requestDefaults = requestDefaults(defaults);
     this.contract = typeof exchange === 'string' ? undefined : exchange;
     this.exchange = typeof exchange === 'string' ? exchange : exchange.exchange;
   }
@@ -76,7 +80,12 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     const sent = this.sent(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
     const route = this.contract?.routeOf(routingKey) ?? { routingKey };
-    return this.publisher.publish(this.exchange, route.routingKey, validated, this.complete(options, route.headers));
+    return this.publisher.publish(
+      this.exchange,
+      route.routingKey,
+      validated,
+      this.complete(this.defaults, options, route.headers),
+    );
   }
 
   /**
@@ -100,7 +109,7 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
     const sent = this.sent(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
     const route = this.contract?.routeOf(routingKey) ?? { routingKey };
-    const completed = this.complete(options, route.headers);
+    const completed = this.complete(this.requestDefaults, options, route.headers);
     const reply = await this.publisher.request(this.exchange, route.routingKey, validated, completed);
     return this.contract instanceof RpcContract ? this.contract.incomingReply(routingKey, reply) : reply;
   }
@@ -115,8 +124,7 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   }
 
   /** Uses `Object.assign`, which takes V8 a twentieth of the time of spread. */
-  private complete<O extends PublishOptions>(options: O | undefined, headers: Route['headers']): O {
-    const { defaults = {} } = this.definition;
+  private complete<O extends PublishOptions>(defaults: O, options: O | undefined, headers: Route['headers']): O {
     const completed = Object.assign({}, defaults, options);
     if (!defaults.headers && !headers) return completed;
     return Object.assign(completed, { headers: Object.assign({}, defaults.headers, options?.headers, headers) });

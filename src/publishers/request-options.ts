@@ -1,5 +1,24 @@
 import type { Duration } from '../common/duration.js';
-import type { PublishOptions } from './publish-options.js';
+import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
+
+/** A request sets the first two itself. A delay would use up its time limit. */
+const NOT_OF_REQUESTS: readonly string[] = ['replyTo', 'mandatory', 'delay', 'at'] satisfies Exclude<
+  keyof PublishOptions,
+  keyof RequestOptions
+>[];
+
+/** Names of the options. */
+export const REQUEST_OPTIONS = without(PUBLISH_OPTIONS);
+
+/** Returns a publisher's defaults as far as they apply to its requests. */
+export function requestDefaults(defaults: Partial<PublishOptions>): Partial<RequestOptions> {
+  const names = without(Object.keys(defaults));
+  return Object.fromEntries(names.map((name) => [name, defaults[name as keyof PublishOptions]]));
+}
+
+function without(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !NOT_OF_REQUESTS.includes(name));
+}
 
 /**
  * Options and properties of one request.

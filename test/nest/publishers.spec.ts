@@ -432,6 +432,16 @@ describe('request()', () => {
     expect(await third).toBe('in time');
   });
 
+  it("is returned when no queue is bound for it, also where the publisher's defaults are not mandatory", async () => {
+    const exchange = nest.name('events');
+    const publishers = [{ publisher: 'orders', exchange, defaults: { mandatory: false, replyTo: 'nobody' } }];
+    const root = AmqpModule.forRoot({ url: nest.rabbit.url, topology: { exchanges: [topicExchange(exchange)] } });
+    const app = await nest.start({ imports: [root, AmqpModule.forFeature(publishers)] });
+    const orders = app.get<ExchangePublisher>(getPublisherToken('orders'), { strict: false });
+    await orders.publish('order.created', 1);
+    expect(await failureOf(orders.request('order.find', 1))).toBeInstanceOf(MessageReturnedError);
+  });
+
   it('rejects at once when no queue is bound for it', async () => {
     const publisher = publisherOf(await nest.start({}));
     const told = firstValueFrom(publisher.returns$);
