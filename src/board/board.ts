@@ -8,6 +8,7 @@ import { Changes } from './changes/changes.js';
 import { RecentFailures } from './live/recent-failures.js';
 import { Reconnects } from './live/reconnects.js';
 import { Snapshots } from './live/snapshots.js';
+import { Topologies } from './live/topologies.js';
 import { Viewers } from './live/viewers.js';
 import { ParkedQueues } from './parked/parked-queues.js';
 import { Redrives } from './parked/redrives.js';
@@ -45,10 +46,12 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
       redrives: () => redrives.list(),
     });
     this.snapshots = snapshots;
+    const topologies = new Topologies(connections);
     this.viewers = new Viewers(clock, {
       begin: () => snapshots.begin(),
       end: () => snapshots.end(),
       snapshot: () => snapshots.take(),
+      topology: () => topologies.current,
       failuresAfter: (number) => failures.after(number),
     });
   }

@@ -28,6 +28,24 @@ describe('KnownTopology', () => {
     expect(topology.isGiven(topology.queue('nobody'))).toBe(false);
   });
 
+  it('has a version that grows with each change', () => {
+    const topology = new KnownTopology(given);
+    const changes: (() => unknown)[] = [
+      () => topology.add({ queues: [classicQueue('tenant')] }),
+      () => topology.removeBinding(bindExchange('audit', 'orders', '#')),
+      () => topology.removeQueue('tenant'),
+      () => topology.removeExchange('audit'),
+    ];
+    for (const change of changes) {
+      const before = topology.version;
+      change();
+      expect(topology.version).toBeGreaterThan(before);
+    }
+    const { version } = topology;
+    expect(topology.options.queues).toHaveLength(1);
+    expect(topology.version).toBe(version);
+  });
+
   it('keeps a binding once, and distinguishes bindings by their arguments', () => {
     const topology = new KnownTopology();
     const byTenant = (tenant: string) => bindQueue('billing', 'headers', '', { arguments: { tenant, count: 1n } });

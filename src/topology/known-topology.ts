@@ -12,11 +12,17 @@ export class KnownTopology {
   /** By the name of the queue or exchange that they lead to. */
   private readonly bindings = new Map<string, BindingDefinition[]>();
   private readonly given: ReadonlySet<object>;
+  private changes = 0;
 
   constructor(given: TopologyOptions = {}) {
     this.declare = given.declare ?? 'assert';
     this.given = new Set([...(given.queues ?? []), ...(given.exchanges ?? [])]);
     this.add(given);
+  }
+
+  /** Grows with each change. */
+  get version(): number {
+    return this.changes;
   }
 
   get options(): TopologyOptions {
@@ -46,6 +52,7 @@ export class KnownTopology {
   }
 
   add({ exchanges = [], queues = [], bindings = [] }: TopologyOptions): void {
+    this.changes++;
     for (const exchange of exchanges) this.exchanges.set(exchange.name, exchange);
     for (const queue of queues) this.queues.set(queue.name, queue);
     for (const binding of bindings) {
@@ -69,6 +76,7 @@ export class KnownTopology {
     const queue = this.queues.get(name);
     const bindings = this.bindingsOf(name);
     this.queues.delete(name);
+    this.changes++;
     this.keepBindings(name, ({ destinationKind }) => destinationKind !== 'queue');
     return { queues: queue ? [queue] : [], bindings };
   }
@@ -80,11 +88,13 @@ export class KnownTopology {
       source === name || (destinationKind === 'exchange' && destination === name);
     const bindings = [...this.bindings.values()].flat().filter(concerns);
     this.exchanges.delete(name);
+    this.changes++;
     for (const { destination } of bindings) this.keepBindings(destination, (one) => !concerns(one));
     return { exchanges: exchange ? [exchange] : [], bindings };
   }
 
   private keepBindings(destination: string, fits: (binding: BindingDefinition) => boolean): void {
+    this.changes++;
     const kept = (this.bindings.get(destination) ?? []).filter(fits);
     if (kept.length > 0) this.bindings.set(destination, kept);
     else this.bindings.delete(destination);

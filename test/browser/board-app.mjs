@@ -5,7 +5,19 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AmqpConsumer, AmqpModule, ConfirmingPublisher, fixed, quorumQueue, classicQueue } from 'nest-amqp';
+import {
+  AmqpConsumer,
+  AmqpModule,
+  AmqpTopology,
+  bindExchange,
+  bindQueue,
+  classicQueue,
+  ConfirmingPublisher,
+  fanoutExchange,
+  fixed,
+  quorumQueue,
+  topicExchange,
+} from 'nest-amqp';
 import { AmqpBoardModule } from 'nest-amqp/board';
 import { EmbeddedBroker } from 'nest-amqp/broker';
 
@@ -45,11 +57,25 @@ export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
   }
 
   const broker = url === undefined ? await EmbeddedBroker.start() : undefined;
-  const queues = [quorumQueue('orders'), classicQueue(HOSTILE_QUEUE), ...names.map((name) => classicQueue(name))];
+  const topology = {
+    exchanges: [topicExchange('shop', { alternateExchange: 'lost' }), topicExchange(HOSTILE), fanoutExchange('lost')],
+    queues: [
+      quorumQueue('orders', { deadLetterExchange: 'lost' }),
+      classicQueue(HOSTILE_QUEUE),
+      ...names.map((name) => classicQueue(name)),
+    ],
+    bindings: [
+      bindQueue('orders', 'shop', 'order.created'),
+      bindQueue('orders', 'shop', 'order.paid'),
+      bindExchange(HOSTILE, 'shop', '#'),
+      bindQueue(HOSTILE_QUEUE, HOSTILE, HOSTILE),
+      ...names.map((name) => bindQueue(name, 'shop', name)),
+    ],
+  };
   class AppModule {}
   Module({
     imports: [
-      AmqpModule.forRoot({ url: url ?? broker.url, topology: { queues } }),
+      AmqpModule.forRoot({ url: url ?? broker.url, topology }),
       AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice' }),
     ],
     providers: [Orders, Mail, Many],
@@ -67,6 +93,10 @@ export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
     order: (id, more = {}) =>
       publisher.sendToQueue('orders', { id, customer: 'c-17', total: 20, ...more }, { messageId: `order-${id}` }),
     mail: (text) => publisher.sendToQueue(HOSTILE_QUEUE, text, { messageId: HOSTILE, headers: { [HOSTILE]: HOSTILE } }),
+    declareQueue: (queue, exchange, key) =>
+      app
+        .get(AmqpTopology, { strict: false })
+        .declare({ queues: [classicQueue(queue)], bindings: [bindQueue(queue, exchange, key)] }),
     async close() {
       await app.close();
       await broker?.close();

@@ -263,6 +263,31 @@ try {
     },
   );
 
+  await check('the topology is a graph that the keyboard walks through, and that tells itself in words', async () => {
+    const graph = page.getByRole('group', { name: /^Topology/ });
+    const told = page.locator('.told');
+    await graph.getByRole('img', { name: 'Exchange shop, topic' }).focus();
+    await told.getByText('Goes to queue orders with order.created, order.paid; exchange <img').waitFor();
+    await told.getByText('What it cannot route goes to exchange lost').waitFor();
+    await page.keyboard.press('End');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowRight');
+    await graph.getByRole('img', { name: 'Queue orders' }).and(page.locator(':focus')).waitFor();
+    await told.getByText('Gets messages of exchange shop with order.created, order.paid').waitFor();
+    await told.getByText('Dead letters go to exchange lost').waitFor();
+    await picture(page, 'topology');
+    await page.keyboard.press('ArrowRight');
+    await told.getByText('Orders.onOrder handles messages of queue orders, consuming').waitFor();
+    expect((await graph.locator('[tabindex="0"]').count()) === 1, 'the graph is more than one stop of the Tab key');
+    await graph.getByRole('link', { name: `1 parked message of ${HOSTILE_QUEUE}` }).click();
+    await heading(page, `Parked messages of ${HOSTILE_QUEUE}`).waitFor();
+    await page.goBack();
+    await app.declareQueue('added-later', 'shop', 'later.#');
+    await graph
+      .getByRole('img', { name: 'Queue added-later, 0 ready. Gets messages of exchange shop with later.#' })
+      .waitFor();
+  });
+
   await check('light and dark, from 360 to 1920 px: axe finds nothing, and nothing is cut off', async () => {
     for (const colorScheme of ['light', 'dark']) {
       const view = await open(app.url, { colorScheme });
@@ -317,12 +342,19 @@ try {
     expect(complaints.length === 0, complaints.join('; '));
   });
 
+  let large;
   await check('500 consumers below a global prefix: all are there, live, and can be filtered', async () => {
-    const large = await startBoardApp({ more: 500, prefix: 'api/v1' });
+    large = await startBoardApp({ more: 500, prefix: 'api/v1' });
     const view = await open(large.url);
     await view.locator('#consumers tbody tr').nth(501).waitFor();
     await view.getByLabel('Filter Consumers').fill('queue-499');
     await view.getByText('1 of 502').waitFor();
+    const graph = view.getByRole('group', { name: /^Topology/ });
+    await button(view, 'Draw all 502 queues').click();
+    await graph.locator('.queue').nth(501).waitFor();
+    await view.getByLabel('Filter Topology').fill('queue-123');
+    await view.getByText('1 of 502 queues').waitFor();
+    expect((await graph.locator('.node').count()) === 3, 'the filter leaves more than exchange, queue and handler');
     await large.order(1);
     await view.getByLabel('Filter Consumers').fill('Orders');
     await view
@@ -330,8 +362,8 @@ try {
       .locator('.alarm')
       .waitFor();
     await view.close();
-    await large.close();
   });
+  await large?.close();
 } finally {
   await browser.close();
   await proxy.close();

@@ -17,6 +17,7 @@ class FakeResponse extends EventEmitter {
 describe('Viewers', () => {
   let log: string[];
   let timers: (() => void)[];
+  let topology: object;
   let viewers: Viewers;
   const join = (): FakeResponse => {
     const response = new FakeResponse();
@@ -27,6 +28,7 @@ describe('Viewers', () => {
 
   beforeEach(() => {
     [log, timers] = [[], []];
+    topology = [];
     const clock = {
       after: (_: number, run: () => void) => {
         timers.push(run);
@@ -37,6 +39,7 @@ describe('Viewers', () => {
       begin: () => log.push('begin'),
       end: () => log.push('end'),
       snapshot: () => log.push('snapshot'),
+      topology: () => topology,
       failuresAfter: (number) => (number < 1 ? [{ number: 1 } as never] : []),
     });
   });
@@ -61,7 +64,23 @@ describe('Viewers', () => {
     const { written } = join();
     second();
     const failures = 'event: failures\ndata: [{"number":1}]\n\n';
-    expect(written).toEqual([failures, expect.stringContaining('snapshot'), expect.stringContaining('snapshot')]);
+    expect(written.slice(1)).toEqual([
+      failures,
+      expect.stringContaining('snapshot'),
+      expect.stringContaining('snapshot'),
+    ]);
+  });
+
+  it('tells each viewer the topology once, and again when it has changed', () => {
+    const { written } = join();
+    const told = () => written.filter((event) => event.startsWith('event: topology')).length;
+    second();
+    expect(told()).toBe(1);
+    expect(written[0]).toBe('event: topology\ndata: []\n\n');
+    topology = [];
+    second();
+    second();
+    expect(told()).toBe(2);
   });
 
   it('writes nothing to a viewer that does not read, and goes on with the others', () => {
@@ -69,11 +88,11 @@ describe('Viewers', () => {
     stuck.writableNeedDrain = true;
     second();
     second();
-    expect(stuck.written).toHaveLength(2);
-    expect(fine.written).toHaveLength(4);
+    expect(stuck.written).toHaveLength(3);
+    expect(fine.written).toHaveLength(5);
     stuck.writableNeedDrain = false;
     second();
-    expect(stuck.written).toHaveLength(3);
+    expect(stuck.written).toHaveLength(4);
   });
 
   it('refuses the 101st viewer, and everybody after its end', () => {

@@ -17,6 +17,8 @@ export interface Show {
   /** The last viewer left. */
   end(): void;
   snapshot(): unknown;
+  /** The same object until it changes. */
+  topology(): object;
   /** Returns the failures after that number. */
   failuresAfter(number: number): readonly ShownFailure[];
 }
@@ -26,6 +28,8 @@ interface Viewer {
   readonly response: ServerResponse;
   /** Number of the last failure that it got. */
   lastFailure: number;
+  /** The topology that it has. */
+  topology: object | undefined;
 }
 
 /**
@@ -52,7 +56,7 @@ export class Viewers {
     if (this.ended) throw new BoardRequestError(503, 'The application is shutting down.');
     if (this.viewers.size >= MAX_VIEWERS) throw new BoardRequestError(503, `${MAX_VIEWERS} pages are open already.`);
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform' });
-    const viewer = { response, lastFailure: 0 };
+    const viewer: Viewer = { response, lastFailure: 0, topology: undefined };
     this.viewers.add(viewer);
     response.once('close', () => this.remove(viewer));
     if (this.viewers.size === 1) this.show.begin();
@@ -96,9 +100,14 @@ export class Viewers {
     const reading = viewers.filter(({ response }) => !response.writableNeedDrain);
     if (reading.length === 0) return;
     const snapshot = eventOf('snapshot', this.show.snapshot());
+    const topology = this.show.topology();
+    const isKnown = reading.every((viewer) => viewer.topology === topology);
+    const drawing = isKnown ? undefined : eventOf('topology', topology);
     for (const viewer of reading) {
       const failures = this.show.failuresAfter(viewer.lastFailure);
       viewer.lastFailure = failures.at(-1)?.number ?? viewer.lastFailure;
+      if (drawing && viewer.topology !== topology) viewer.response.write(drawing);
+      viewer.topology = topology;
       // The page draws at a snapshot: its counters and its list of failures must tell the same.
       if (failures.length > 0) viewer.response.write(eventOf('failures', failures));
       viewer.response.write(snapshot);

@@ -30,7 +30,7 @@ export const change = async (what, body) =>
 /**
  * Follows the event stream. A hidden page leaves it, since a browser has few connections for one server.
  *
- * @param on listeners: `snapshot`, `failures`, and `live` with true or false
+ * @param on listeners: `snapshot`, `failures`, `topology`, and `live` with true or false
  */
 export function follow(on) {
   let stream;
@@ -45,7 +45,8 @@ export function follow(on) {
       on.live(true);
       on.snapshot(JSON.parse(event.data));
     });
-    stream.addEventListener('failures', (event) => on.failures(JSON.parse(event.data)));
+    for (const name of ['failures', 'topology'])
+      stream.addEventListener(name, (event) => on[name](JSON.parse(event.data)));
     stream.addEventListener('error', () => {
       on.live(false);
       // The browser gives up after an answer that is no stream, such as that of a proxy while the application restarts.

@@ -30,6 +30,7 @@ follow({
     attribute(live, 'data-tone', is ? 'good' : 'bad');
   },
   failures: (failures) => start.failed(failures),
+  topology: (topology) => start.declared(topology),
   snapshot(snapshot) {
     const { host, pid, since } = snapshot.app;
     if (last && last.app.since !== since) start.restarted();

@@ -6,6 +6,7 @@ import { counted } from './format.js';
 import { failuresSection } from './failures.js';
 import { queuesSection } from './queues.js';
 import { redrivesSection } from './redrives.js';
+import { topologySection } from './topology.js';
 
 /** The start page: first what needs somebody, then everything. */
 export function overview() {
@@ -13,8 +14,9 @@ export function overview() {
   const calm = h('p', { class: 'lead' });
   const list = h('ul', { class: 'attention' });
   const failures = failuresSection();
+  const topology = topologySection();
   const sections = [redrivesSection(), consumersSection(), queuesSection(), connectionsSection()];
-  const jumps = ['consumers', 'queues', 'failures', 'connections'].map((id) =>
+  const jumps = ['consumers', 'queues', 'topology', 'failures', 'connections'].map((id) =>
     h('a', { href: `#${id}`, text: id[0].toUpperCase() + id.slice(1), on: { click: (event) => jump(event, id) } }),
   );
   const [redrives, consumers, queues, connections] = sections;
@@ -23,13 +25,14 @@ export function overview() {
     { class: 'overview' },
     h('div', { class: 'headline' }, title, calm, list),
     h('nav', { 'aria-label': 'Sections' }, jumps),
-    ...[redrives, consumers, queues, failures, connections].map((section) => section.element),
+    ...[redrives, consumers, queues, topology, failures, connections].map((section) => section.element),
   );
   return {
     element,
     title,
     failed: (next) => failures.add(next),
     restarted: () => failures.clear(),
+    declared: (next) => topology.declared(next),
     update(snapshot) {
       const things = attention(snapshot);
       say(
@@ -42,6 +45,7 @@ export function overview() {
       keyed(list, things, ({ key }) => key, makeThing);
       for (const [section, part] of [
         [redrives, snapshot],
+        [topology, snapshot],
         [consumers, snapshot.consumers],
         [queues, snapshot.queues],
         [connections, snapshot.connections],
