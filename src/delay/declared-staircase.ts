@@ -4,9 +4,6 @@ import type { TopologyOptions } from '../topology/topology.js';
 import { DUE, levelName } from './delay-names.js';
 import { exchanges, landing, landingOf, level, type Destination } from './staircase.js';
 
-/** A part of the staircase, by its name. */
-type Part = readonly [name: string, topology: TopologyOptions];
-
 /** The connections on which the staircase is declared. */
 export interface DelayConnections {
   open(): Promise<{ readonly consuming: Connection }>;
@@ -20,6 +17,7 @@ export class DeclaredStaircase {
   /** By name. */
   private readonly declared = new Map<string, Promise<void>>();
   private connection: Connection | undefined;
+  private opening: ReturnType<DelayConnections['open']> | undefined;
 
   /** @param mayDeclare false if everything has to exist already */
   constructor(
@@ -32,18 +30,14 @@ export class DeclaredStaircase {
    *
    * @returns the largest size of its headers, in bytes
    * @throws NotFoundError if the destination does not exist
-   * @throws TopologyError if the broker refuses a declaration
+   * @throws TopologyError if the broker refuses a declaration, or if something is missing that may not be declared
    */
   async provide(destination: Destination, levels: readonly number[]): Promise<number> {
-    const { consuming } = await this.connections.open();
+    const { consuming } = await this.open();
     this.watch(consuming);
-    const to = landingOf(destination);
-    const all: Part[] = [[to, landing(destination)]];
-    for (const one of levels) all.push([levelName(one), level(one)]);
-    all.push([DUE, exchanges()]);
-    const needed = all.filter(([name]) => !this.declared.has(name));
-    if (needed.length > 0) this.remember(needed, this.declare(consuming, needed, destination));
-    for (const [name] of all) await this.declared.get(name);
+    await this.once(DUE, () => this.declare(consuming, exchanges()));
+    const waits = levels.map((one) => this.once(levelName(one), () => this.declare(consuming, level(one))));
+    await Promise.all([...waits, this.once(landingOf(destination), () => this.reach(consuming, destination))]);
     return consuming.frameMax || Infinity;
   }
 
@@ -52,27 +46,32 @@ export class DeclaredStaircase {
     this.declared.clear();
   }
 
-  private remember(parts: readonly Part[], declaring: Promise<void>): void {
-    for (const [name] of parts) this.declared.set(name, declaring);
-    declaring.catch(() => {
-      for (const [name] of parts) if (this.declared.get(name) === declaring) this.declared.delete(name);
-    });
+  /** One call at a time, however many publishes wait. */
+  private open(): ReturnType<DelayConnections['open']> {
+    return (this.opening ??= this.connections.open().finally(() => (this.opening = undefined)));
   }
 
-  private async declare(connection: Connection, parts: readonly Part[], destination: Destination): Promise<void> {
-    // On a channel of its own, which a missing destination closes.
-    if (parts.some(([name]) => name === landingOf(destination))) {
-      await connection.withScratchChannel((channel) => find(channel, destination));
-    }
-    if (!this.mayDeclare()) return;
-    const topologies = parts.map(([, topology]) => topology);
-    await connection.withScratchChannel((channel) =>
-      declareTopology(channel, {
-        exchanges: topologies.flatMap(({ exchanges: some = [] }) => some),
-        queues: topologies.flatMap(({ queues = [] }) => queues),
-        bindings: topologies.flatMap(({ bindings = [] }) => bindings),
-      }),
-    );
+  /** Each part by itself: publishes to other destinations do not fail with it. */
+  private once(name: string, declare: () => Promise<void>): Promise<void> {
+    const known = this.declared.get(name);
+    if (known) return known;
+    const declaring = declare();
+    this.declared.set(name, declaring);
+    declaring.catch(() => {
+      if (this.declared.get(name) === declaring) this.declared.delete(name);
+    });
+    return declaring;
+  }
+
+  private async declare(connection: Connection, topology: TopologyOptions): Promise<void> {
+    const declare = this.mayDeclare() ? 'assert' : 'verify';
+    await connection.withScratchChannel((channel) => declareTopology(channel, { ...topology, declare }));
+  }
+
+  /** @throws NotFoundError if the destination does not exist */
+  private async reach(connection: Connection, destination: Destination): Promise<void> {
+    await connection.withScratchChannel((channel) => find(channel, destination));
+    await this.declare(connection, landing(destination));
   }
 
   /** A broker that was away may have lost everything. */

@@ -1,6 +1,9 @@
 import {
+  ChannelClosedError,
   CHECKED_AT,
   ConfigurationError,
+  ConnectionClosedError,
+  ConnectionLostError,
   EncodingError,
   MessageReturnedError,
   NotFoundError,
@@ -25,6 +28,10 @@ const NOT_READY = 250;
 const DEATH = 250;
 /** ms. */
 const DEFAULT_TIMEOUT = 30_000;
+/** Limits of the publishes whose queues are not declared yet. */
+const DEFAULT_WAITING = { count: 100_000, bytes: 67_108_864 } as const;
+/** This many may wait whatever the limit is, since the first publish always waits for the declarations. */
+const ALWAYS = 100;
 
 /** A message whose options are checked. */
 export interface DelayedMessage {
@@ -36,11 +43,23 @@ export interface DelayedMessage {
   readonly delay: number;
 }
 
+/** How long a publish may take. */
+interface Terms {
+  /** ms. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  /** Clock time, ms. */
+  readonly end: number;
+}
+
 /** The publisher that sends the messages. */
 export interface DelaySender {
   readonly clock: Clock;
   /** ms. Default 30 s. */
   readonly timeout?: number | undefined;
+  /** Limits of waiting publishes, by number and by bytes of their bodies. Default: those of the client core. */
+  readonly maxWaiting?: number | undefined;
+  readonly maxWaitingBytes?: number | undefined;
   /** With `'fail'`, a publish is refused while {@link isAvailable} returns false. Default `'wait'`. */
   readonly whenUnavailable?: 'wait' | 'fail' | undefined;
   isAvailable(): boolean;
@@ -49,6 +68,9 @@ export interface DelaySender {
 
 /** Publishes messages to the staircase, which carries them to their destination when their delay is over. */
 export class DelayedPublisher {
+  private readonly stop = new AbortController();
+  private readonly waiting = { count: 0, bytes: 0 };
+
   constructor(
     private readonly staircase: DeclaredStaircase,
     private readonly sender: DelaySender,
@@ -72,41 +94,86 @@ export class DelayedPublisher {
     const levels = levelsOf(delay);
     const headers = addressed(given, destination, levels);
     const first = levelName(levels[0]!);
-    for (let attempt = 1; ; attempt++) {
-      const room = await this.provide(destination, levels, properties, start);
+    const { timeout = sender.timeout ?? DEFAULT_TIMEOUT } = properties;
+    const signal = properties.signal ? AbortSignal.any([properties.signal, this.stop.signal]) : this.stop.signal;
+    const terms = { timeout, signal, end: start + timeout };
+    let failure: unknown;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const room = await this.whileWaiting(body, () => this.provide(destination, levels, terms)).catch(
+        (error: unknown) => {
+          throw failure ?? error;
+        },
+      );
       const size = headerSize(headers) + (levels.length + 1) * (DEATH + routingKey.length);
-      if (size > room) throw new EncodingError(tooLarge(size, room));
+      if (size > room) throw new EncodingError(outgrown(size, room));
       try {
         return await sender.publish(first, routingKey, body, { ...properties, headers, mandatory: true });
       } catch (error) {
-        if (attempt === ATTEMPTS || !isWorthAnother(error)) throw error;
+        failure = error;
+        if (!isWorthAnother(error) || sender.clock.now() + NOT_READY >= terms.end) break;
         this.staircase.forget();
-        if (error instanceof PublishNackedError) await pause(sender.clock, NOT_READY, properties.signal ?? NEVER);
+        if (error instanceof PublishNackedError) await pause(sender.clock, NOT_READY, signal);
       }
     }
+    throw failure;
+  }
+
+  /** @throws PublishRefusedError if too many publishes wait already */
+  private async whileWaiting<T>(body: Uint8Array, work: () => Promise<T>): Promise<T> {
+    const { waiting, sender } = this;
+    const { maxWaiting = DEFAULT_WAITING.count, maxWaitingBytes = DEFAULT_WAITING.bytes } = sender;
+    const tooLarge = waiting.count > 0 && waiting.bytes + body.length > maxWaitingBytes;
+    if (waiting.count >= Math.max(maxWaiting, ALWAYS) || tooLarge) {
+      throw new PublishRefusedError(`not published: ${waiting.count} delayed publishes wait already for their queues`);
+    }
+    waiting.count++;
+    waiting.bytes += body.length;
+    try {
+      return await work();
+    } finally {
+      waiting.count--;
+      waiting.bytes -= body.length;
+    }
+  }
+
+  /** Rejects the publishes whose queues are not declared yet. Those that were sent go on. */
+  close(): void {
+    this.stop.abort(new ConnectionClosedError('not published: the publisher was closed'));
   }
 
   private async provide(
     destination: Destination,
     levels: readonly number[],
-    { timeout = this.sender.timeout ?? DEFAULT_TIMEOUT, signal }: BasicPublishOptions,
-    start: number,
+    { timeout, signal, end }: Terms,
   ): Promise<number> {
     const { clock, whenUnavailable } = this.sender;
-    if (whenUnavailable === 'fail' && !this.sender.isAvailable()) {
-      throw new PublishRefusedError("not published: the connection is not open (whenUnavailable is 'fail')");
+    for (;;) {
+      if (whenUnavailable === 'fail' && !this.sender.isAvailable()) {
+        throw new PublishRefusedError("not published: the connection is not open (whenUnavailable is 'fail')");
+      }
+      const limits = { clock, timeout: Math.max(0, end - clock.now()), signal };
+      const providing = within(this.staircase.provide(destination, levels), limits, () => {
+        throw new PublishTimeoutError(
+          `not published: the queues of the delay were not declared within ${timeout} ms`,
+          'not-sent',
+        );
+      });
+      try {
+        return await providing;
+      } catch (error) {
+        // Nothing was sent, so the publish waits for the connection as others do.
+        if (!isLoss(error)) throw error;
+        await pause(clock, Math.min(NOT_READY, Math.max(0, end - clock.now())), signal);
+      }
     }
-    const limits = { clock, timeout: Math.max(0, start + timeout - clock.now()), signal };
-    return within(this.staircase.provide(destination, levels), limits, () => {
-      throw new PublishTimeoutError(
-        `not published: the queues of the delay were not declared within ${timeout} ms`,
-        'not-sent',
-      );
-    });
   }
 }
 
-const NEVER = new AbortController().signal;
+/** True if the connection or channel was lost, also as the reason of a failed declaration. */
+function isLoss(error: unknown): boolean {
+  if (error instanceof ConnectionLostError || error instanceof ChannelClosedError) return true;
+  return error instanceof Error && error.cause !== undefined && isLoss(error.cause);
+}
 
 /** What was declared before may have been deleted, and a quorum queue may take a moment until it accepts messages. */
 function isWorthAnother(error: unknown): boolean {
@@ -129,5 +196,5 @@ function refuseUnfit(expiration: unknown, headers: FieldTable = {}): void {
   );
 }
 
-const tooLarge = (size: number, room: number): string =>
+const outgrown = (size: number, room: number): string =>
   `the headers of the message may grow to ${size} bytes until its delay is over, and a frame has ${room}`;

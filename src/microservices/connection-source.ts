@@ -128,11 +128,16 @@ export class OwnConnection implements ConnectionSource {
   async open(): Promise<TransportConnections> {
     const connection = this.begin();
     const failed = new AbortController();
+    const abort = (error: Error): void => failed.abort(error);
     if (this.side === 'client') {
       if (this.failure && connection.state !== 'open') throw this.failure;
-      connection.once('reconnectFailed', (error) => failed.abort(error));
+      connection.once('reconnectFailed', abort);
     }
-    await connection.whenOpen({ timeout: Infinity, signal: failed.signal });
+    try {
+      await connection.whenOpen({ timeout: Infinity, signal: failed.signal });
+    } finally {
+      connection.off('reconnectFailed', abort);
+    }
     return { consuming: connection, publishing: connection };
   }
 

@@ -95,6 +95,8 @@ export class ConfirmingPublisher {
     this.delayed = new DelayedPublisher(connection.staircase, {
       clock: this.environment.clock,
       timeout: options.timeout,
+      maxWaiting: options.maxWaiting,
+      maxWaitingBytes: options.maxWaitingBytes,
       whenUnavailable: options.whenUnavailable,
       isAvailable: () => connections.publishing.state === 'open',
       publish: (...message) => this.channel.publish(...message),
@@ -202,6 +204,7 @@ export class ConfirmingPublisher {
 
   /** @internal Waits for outstanding confirms and fails unanswered requests. */
   async close(): Promise<void> {
+    this.delayed.close();
     await Promise.all([this.channel.close(), this.requester.close()]);
   }
 

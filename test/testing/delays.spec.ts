@@ -11,9 +11,10 @@ import {
   ConfirmingPublisher,
   Payload,
   topicExchange,
+  TopologyError,
   type AmqpModuleOptions,
 } from 'nest-amqp';
-import { connect, NotFoundError, type Channel } from 'nest-amqp/client';
+import { connect, type Channel } from 'nest-amqp/client';
 import { AmqpHarness, AmqpTestingModule } from 'nest-amqp/testing';
 
 const MINUTE = 60_000;
@@ -133,7 +134,7 @@ describe('delayed messages on the harness', () => {
   it('need their queues where nothing may be declared', async () => {
     await start('none');
     const failure = publisher.publish('amq.topic', 'k', 1, { delay: '1s' });
-    await expect(failure).rejects.toThrow(NotFoundError);
-    await expect(failure).rejects.toThrow(/nest-amqp\.delay\.level-3/);
+    await expect(failure).rejects.toThrow(TopologyError);
+    await expect(failure).rejects.toThrow(/exchange 'nest-amqp\.delay\.level-0'/);
   });
 });

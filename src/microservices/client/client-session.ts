@@ -112,6 +112,7 @@ export class ClientSession {
     const { present } = this;
     this.end();
     this.pendingRequests?.failAll(reason);
+    this.delayed.close();
     await Promise.all([present?.requests.close(), this.events.close()]);
     if (this.hasEvents) await new Promise<void>((told) => this.source.environment.clock.afterPendingEvents(told));
   }
