@@ -31,7 +31,8 @@ export function generate(seed: number): NestScenario {
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   steps.push(...drawTenants(random.split('tenants'), settings));
-  return { seed, settings, steps: steps.sort((one, other) => one.at - other.at) };
+  const delayed = drawDelays(random.split('delays'), steps);
+  return { seed, settings, steps: delayed.sort((one, other) => one.at - other.at) };
 }
 
 /** An operator declares the services' queue otherwise, while they consume it, or before they do. */
@@ -63,6 +64,15 @@ function drawEarly(random: Prng): Step[] {
   if (random.chance(0.6)) return [];
   const to = random.pick(['work', 'hand', 'batch'] as const);
   return [{ at: random.int(1, 12), kind: 'publish', app: 0, what: drawPublish(random, to) }];
+}
+
+/** Delays of messages. */
+function drawDelays(random: Prng, steps: readonly Step[]): Step[] {
+  const share = random.pick([0, 0, 0.2, 0.7]);
+  return steps.map((step) => {
+    if ((step.kind !== 'publish' && step.kind !== 'emit') || !random.chance(share)) return step;
+    return { ...step, what: { ...step.what, delay: random.pick([1, 125, 600, 2_000, 7_777]) } };
+  });
 }
 
 function drawSettings(random: Prng): NestSettings {

@@ -21,6 +21,8 @@ export interface Sent {
   readonly asked: boolean;
   /** The body is no JSON. */
   readonly bad: boolean;
+  /** The broker keeps it for `ms` from the publish at `from`. */
+  readonly delay?: { readonly ms: number; readonly from: number };
   /** The outcome that the publisher received. */
   told: 'confirmed' | 'not-sent' | 'returned' | 'nacked' | undefined;
 }
@@ -54,6 +56,9 @@ export interface Seen {
 
 /** Time by which a retry may seem early, ms: the network has latency, and the broker's clock counts whole ms. */
 const EARLY = 50;
+
+/** Time by which a message may be late at the end of its delay, ms: it is rounded up to eighths of a second. */
+const LATE = 130;
 
 /** Queues of the topology that stay as long as nobody deletes them. */
 const OF_TOPOLOGY: ReadonlySet<Target> = new Set(['work', 'hand', 'batch', 'price']);
@@ -128,6 +133,18 @@ export class Ledger {
     this.oracle.check(this.deletedQueues.has(queue), 'outcome', () => `message ${n} is published to queue '${queue}' of the topology, and the broker has no such queue or binding`); // prettier-ignore
   }
 
+  /** Notes that a delayed message leaves the staircase. Its copies have arrived there at different times. */
+  onDue(n: number): void {
+    const sent = this.sent.get(n);
+    if (!sent?.delay) return this.oracle.fail('delay', `message ${n} was not delayed, and leaves the staircase`);
+    const { ms, from } = sent.delay;
+    const now = this.now();
+    this.oracle.count('delayed messages');
+    this.oracle.check(now >= from + ms - EARLY, 'early', () => `message ${n} is due ${now - from} ms after its publish, and not after ${ms} ms`); // prettier-ignore
+    const latest = this.arrivals.get(n)! + ms + LATE;
+    this.oracle.check(now <= latest, 'late', () => `message ${n} is due ${now - latest} ms too late after its delay of ${ms} ms`); // prettier-ignore
+  }
+
   /** Returns whether the message has reached the broker after that time, ms. */
   arrivedAfter(n: number, time: number): boolean {
     return (this.arrivals.get(n) ?? -1) > time;
@@ -166,6 +183,8 @@ export class Ledger {
     }
     const routed = this.atBroker.get(n)?.has('routed') === true;
     oracle.check(routed, 'delivery', () => `a handler gets message ${n}; the broker has ${say(this.atBroker.get(n))}`);
+    const { delay } = sent;
+    oracle.check(!delay || run.began >= delay.from + delay.ms - EARLY, 'early', () => `message ${n} comes ${run.began - delay!.from} ms after its publish, and not after ${delay!.ms} ms`); // prettier-ignore
     this.checkOriginal(sent, seen);
     this.checkAttempt(run, seen, before);
     return run;
@@ -290,7 +309,9 @@ export class Ledger {
       const away = [...fates].some(
         (fate) => fate && isFinal(fate) && fate !== 'park' && (fate !== 'dead-letter' || to === 'micro'),
       );
-      const kept = given === 'discard' || away || parked + dead > 0 || this.deleted.has(n);
+      // The embedded broker drops a dead letter without a queue.
+      const homeless = sent.delay !== undefined && (this.deletedQueues.has(queue) || sent.key === 'nowhere');
+      const kept = given === 'discard' || away || parked + dead > 0 || this.deleted.has(n) || homeless;
       oracle.check(kept, 'lost', () => `confirmed and lost: ${story()}`);
     }
   }

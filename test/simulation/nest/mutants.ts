@@ -198,4 +198,23 @@ export const mutants: readonly Mutant[] = [
     replace: 'const GROWTH = 1;',
     why: 'a consumer is registered anew for each half prefetch of held messages',
   },
+  {
+    file: 'src/delay/staircase.ts',
+    search: 'Math.ceil(delay / UNIT)',
+    replace: 'Math.floor(delay / UNIT)',
+    why: 'a delay is rounded down',
+  },
+  {
+    file: 'src/delay/declared-staircase.ts',
+    search: 'const waits = levels.map(',
+    replace: 'const waits = levels.slice(0, 1).map(',
+    why: 'a delayed message waits in its highest level only',
+  },
+  {
+    file: 'src/delay/delayed-publisher.ts',
+    search: 'return await sender.publish(first, routingKey, body, { ...properties, headers, mandatory: true });',
+    replace:
+      'void sender.publish(first, routingKey, body, { ...properties, headers, mandatory: true }).catch(() => {});\n        return 1;',
+    why: 'a delayed publish resolves before the broker has the message',
+  },
 ];

@@ -254,13 +254,15 @@ export class ServiceClient {
     const { ledger } = this.scene;
     const n = ledger.newNumber();
     const messageId = what.noId ? undefined : `m${n}`;
+    const delay = asked ? undefined : what.delay;
     const [exchange, key] = this.scene.settings.taken ? [EXCHANGE, asked ? 'ask' : 'event'] : ['', QUEUE];
-    const sent = ledger.add({ n, to: 'micro', queue: QUEUE, exchange, key, messageId, asked, bad: false, told: undefined }); // prettier-ignore
+    const sent = ledger.add({ n, to: 'micro', queue: QUEUE, exchange, key, messageId, asked, bad: false, told: undefined, ...(delay === undefined ? {} : { delay: { ms: delay, from: this.scene.clock.now } }) }); // prettier-ignore
     const record = new AmqpRecordBuilder(letterOf(n, what))
       .setOptions({
         headers: { n },
         ...(messageId === undefined ? {} : { messageId }),
         ...(what.timeout === undefined ? {} : { timeout: what.timeout }),
+        ...(delay === undefined ? {} : { delay }),
       })
       .build();
     return { sent, record };

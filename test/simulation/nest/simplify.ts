@@ -55,7 +55,17 @@ export function simplify(step: Step): readonly Step[] {
 function lessOf(what: PublishSettings): PublishSettings[] {
   const less: PublishSettings[] = [];
   if (what.count > 1) less.push({ ...what, count: 1 }, { ...what, count: Math.ceil(what.count / 2) });
-  for (const name of ['exchange', 'bad', 'size', 'timeout', 'abortAfter', 'nowhere', 'transient', 'noId'] as const) {
+  for (const name of [
+    'exchange',
+    'bad',
+    'size',
+    'timeout',
+    'abortAfter',
+    'nowhere',
+    'transient',
+    'noId',
+    'delay',
+  ] as const) {
     if (what[name] === undefined) continue;
     const { [name]: _, ...rest } = what;
     less.push(rest);

@@ -20,6 +20,9 @@ const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 5
  */
 const MAX_REGISTRATIONS = 12;
 
+/** The beginning of the names of queues from which delayed messages go to their destination. */
+const LANDING = 'nest-amqp.delay.to.';
+
 /** The broker and the network before it. Reports the events of both to the ledger. */
 export class Site {
   readonly network: Network;
@@ -121,6 +124,9 @@ export class Site {
         const blamed = PROTOCOL_ERRORS.has(replyCode) || replyText.includes('unknown delivery tag');
         return this.oracle.check(!blamed, 'protocol', () => `the broker closes ${connection}/${channel}: ${replyCode} ${replyText}`); // prettier-ignore
       }
+      case 'died':
+        if (entry.queue.startsWith(LANDING)) this.ledger.onDue(numberIn(entry.message.properties));
+        return;
       case 'disconnected':
         this.watchers.delete(entry.connection);
         this.ledger.disturbed = true;

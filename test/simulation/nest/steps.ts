@@ -55,6 +55,8 @@ export interface PublishSettings {
   readonly transient?: boolean;
   /** The publisher makes the `messageId`. */
   readonly noId?: boolean;
+  /** The broker keeps the message for that time, ms. */
+  readonly delay?: number;
 }
 
 /** Selects a connection of an application: the n-th open one of each pair. */

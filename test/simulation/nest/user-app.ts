@@ -142,6 +142,7 @@ export class UserApp {
       this.scene.oracle.check(error === undefined, 'peace-publish', () => `${this.name}: ${what} in peace: ${String(error)}`); // prettier-ignore
     const plan = [{ do: 'ok', after: 0 }] as const;
     this.publishOne({ to: 'work', count: 1, plan }, due('a publish'));
+    this.publishOne({ to: 'work', count: 1, plan, delay: 1_000 }, due('a delayed publish'));
     this.requestOne({ to: 'price', count: 1, plan }, due('a request'));
   }
 
@@ -262,17 +263,19 @@ export class UserApp {
       asked,
       bad: what.bad === true,
       told: undefined,
+      ...(what.delay === undefined || asked ? {} : { delay: { ms: what.delay, from: this.scene.clock.now } }),
     });
     return { sent, exchange, key };
   }
 
-  private optionsOf({ timeout, abortAfter, bad }: PublishSettings, { n, messageId }: Sent) {
+  private optionsOf({ timeout, abortAfter, bad }: PublishSettings, { n, messageId, delay }: Sent) {
     const signal = this.scene.signalAfter(abortAfter);
     return {
       headers: { n },
       ...(messageId === undefined ? {} : { messageId }),
       ...(timeout === undefined ? {} : { timeout }),
       ...(signal ? { signal } : {}),
+      ...(delay ? { delay: delay.ms } : {}),
       ...(bad ? { contentType: 'application/json' } : {}),
     };
   }
@@ -291,7 +294,8 @@ export class UserApp {
     scene.promises.watch(`publish ${this.name} ${sent.n} to '${exchange}' '${key}'`, () => context.get(ConfirmingPublisher, { strict: false }).publish(exchange, key, payload, options), { within: Math.min(timeout, what.abortAfter ?? Infinity) }, (error) => {
       settled();
       if (error instanceof MessageReturnedError) this.due.returned++;
-      if (error instanceof PublishRefusedError) this.checkRefusal(error, before.count, before.bytes + bytes);
+      // A delayed publish may be refused later than at its call.
+      if (error instanceof PublishRefusedError && !sent.delay) this.checkRefusal(error, before.count, before.bytes + bytes);
       scene.ledger.tell(sent, toldBy(error));
       then?.(error);
     }); // prettier-ignore
@@ -324,7 +328,8 @@ export class UserApp {
     this.largest = Math.max(this.largest, own);
     clock.in(0, () => {
       const { bytes } = this.underWay;
-      const most = Math.max(settings.maxInFlightBytes, this.largest) + settings.maxWaitingBytes;
+      // Delayed publishes wait for their queues beside the others.
+      const most = Math.max(settings.maxInFlightBytes, this.largest) + 2 * settings.maxWaitingBytes + this.largest;
       oracle.check(bytes <= most, 'bounds', () => `${this.name}: ${bytes} bytes are under way, ${most} may be`);
     });
   }
