@@ -37,6 +37,7 @@ export default withMermaid({
           page('Getting started', '/getting-started'),
           page('Consumers', '/consumers'),
           page('Publishers', '/publishers'),
+          page('Delayed messages', '/delayed-messages'),
           page('Retry and parking', '/retry-and-parking'),
           page('Topology', '/topology'),
           page('Start and shutdown', '/shutdown'),
