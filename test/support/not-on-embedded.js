@@ -8,6 +8,7 @@ export const notOnEmbedded = {
   'client/a21-tls.spec.ts': 'a RabbitMQ of its own, with certificates',
   'client/b05-blocked.spec.ts': 'a RabbitMQ of its own, with alarms raised by rabbitmqctl',
   'client/b13-queue-arguments.spec.ts': 'reads streams',
+  'client/b17-oauth2.spec.ts': 'a RabbitMQ of its own, with the OAuth 2 plugin',
   'client/k6-large-headers.spec.ts': 'headers over the frame-max, which this broker does not send',
   'client/restore-broker.spec.ts': 'kills a RabbitMQ of its own',
   'microservices/broker-kill.spec.ts': 'kills a RabbitMQ of its own',
