@@ -398,4 +398,24 @@ export const mutants: readonly Mutant[] = [
     replace: 'method',
     why: 'a transaction that a loss has broken is committed in part',
   },
+  // Credentials that expire.
+  {
+    file: `${client}/connection/credential-renewal.ts`,
+    search: '() => this.expire(link)',
+    replace: '() => {}',
+    why: 'a connection whose credentials have expired is used on',
+  },
+  {
+    file: `${client}/connection/credential-renewal.ts`,
+    search: '{ least: 0.7, most: 0.8 }',
+    replace: '{ least: 1.7, most: 1.8 }',
+    why: 'credentials are renewed after they have expired: the connection is lost each time',
+  },
+  {
+    file: `${client}/link/connector.ts`,
+    search: '  const provided = await fetchCredentials(credentials, clock, { timeout, signal });',
+    replace:
+      "  const provided = ((options as never)['kept'] ??= (await fetchCredentials(credentials, clock, { timeout, signal })) as never);",
+    why: 'a reconnect logs in with the credentials of the first login, which have expired',
+  },
 ];

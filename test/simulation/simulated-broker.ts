@@ -1,4 +1,4 @@
-import { EmbeddedBroker } from '../../lib/broker/index.js';
+import { EmbeddedBroker, type BrokerOptions } from '../../lib/broker/index.js';
 import type { Oracle } from './engine/oracle.js';
 import type { Prng } from './engine/prng.js';
 import type { Trace } from './engine/trace.js';
@@ -11,12 +11,14 @@ export function simulatedBroker(
   oracle: Oracle,
   trace: Trace,
   own: OwnedClock = clock.for('broker'),
+  users: BrokerOptions['users'] = { guest: 'guest' },
 ): EmbeddedBroker {
   return EmbeddedBroker.create({
     clock: own,
     random: random.split('broker'),
     journalSize: 0,
     heartbeat: 60,
+    users,
     log: (line) => {
       trace.add('broker', line);
       oracle.check(!line.includes('internal error'), 'broker', () => line);

@@ -14,6 +14,7 @@ import { Leaders, type FaultyChannel } from './leaders.js';
 import { keyOf, type Ledger } from './ledger.js';
 import { PromptClock } from './prompt-clock.js';
 import { FAIR_WEATHER, type CoreSettings, type StepOf } from './steps.js';
+import { Tokens } from './tokens.js';
 
 type RefuseStep = Pick<StepOf<'nackNext'> | StepOf<'returnNext'>, 'kind' | 'count' | 'after'>;
 
@@ -76,6 +77,7 @@ export class Cluster {
   channelMaxLowered = false;
   readonly leaders: Leaders;
   readonly ghosts = new Ghosts();
+  readonly tokens: Tokens;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -86,8 +88,9 @@ export class Cluster {
     private readonly trace: Trace,
   ) {
     this.leaders = new Leaders(clock, oracle);
+    this.tokens = new Tokens(clock, oracle, settings.tokens);
     const prompt = new PromptClock(clock.for('broker'));
-    this.broker = simulatedBroker(clock, random, oracle, trace, settings.answersWithinWrite ? prompt : undefined);
+    this.broker = simulatedBroker(clock, random, oracle, trace, settings.answersWithinWrite ? prompt : undefined, settings.tokens && this.tokens.check); // prettier-ignore
     this.network = new Network(clock, random.split('network'), FAIR_WEATHER, settings.nodes, (node, socket, wire) =>
       this.accept(node, socket, wire),
     );
@@ -257,7 +260,8 @@ export class Cluster {
         this.trace.add('broker', `${this.wireId(entry.connection)}/${entry.channel} fails: ${entry.replyCode} ${entry.replyText}`); // prettier-ignore
         this.oracle.count(`failed: ${entry.replyCode}`);
         const blamed = PROTOCOL_ERRORS.has(entry.replyCode) || entry.replyText.includes('unknown delivery tag');
-        const excused = this.bytesBroken || (entry.replyCode === 530 && this.channelMaxLowered);
+        const secret = entry.replyText.includes('New secret was refused');
+        const excused = secret || this.bytesBroken || (entry.replyCode === 530 && this.channelMaxLowered);
         if (blamed && !excused) this.oracle.fail('protocol', `the broker closes wire ${this.wireId(entry.connection)}, channel ${entry.channel}: ${entry.replyCode} ${entry.replyText}`); // prettier-ignore
         return;
       }

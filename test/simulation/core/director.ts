@@ -10,7 +10,7 @@ import { UserConnection } from './user-connection.js';
 /** Steps of the world that break something. */
 const FAULTS: ReadonlySet<Step['kind']> = new Set([
   'halfOpen', 'reset', 'fin', 'blackHole', 'truncate', 'freeze', 'nodeDown', 'crash', 'shutDown', 'smaller', 'block', 'cancelConsumers', 'drop',
-  'stall', 'lag', 'loseLeader', 'corruptFrame', 'refuseLogins', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
+  'stall', 'lag', 'loseLeader', 'corruptFrame', 'refuseLogins', 'tokens', 'closeAtOnce', 'channelError', 'brokerClosesChannel',
 ] as const); // prettier-ignore
 
 /** Rounding error of sums of times, ms. */
@@ -27,6 +27,7 @@ export class Director {
 
   constructor(private readonly scene: Scene) {
     this.traps = new MethodTraps(scene, this);
+    scene.cluster.tokens.onExpired = (name) => this.mustHaveLeft(name);
     scene.cluster.leaders.excuses = (wire, id) => !scene.cluster.fair || !this.comesBack(wire, id);
   }
 
@@ -64,6 +65,8 @@ export class Director {
         return this.traps.add(step);
       case 'putIn':
         return scene.cluster.putIn(step.queue, step.count);
+      case 'tokens':
+        return scene.cluster.tokens.breakDown(step.fault, step.ms);
       case 'loseLeader':
         return scene.cluster.leaders.lose(step.ms);
       case 'halfOpen':
@@ -239,6 +242,13 @@ export class Director {
     look();
   }
 
+  /** Checks that the client has left a connection whose last token has expired. */
+  private mustHaveLeft(name: string): void {
+    const user = this.allConnections.find((connection) => connection.name === name);
+    const open = user?.connection?.socket !== undefined && !user.closeAsked;
+    this.scene.oracle.check(!open, 'expired', () => `${name} is used though its token has expired`);
+  }
+
   private down(ms: number): void {
     const { clock, cluster } = this.scene;
     const { nodes } = cluster.network;
@@ -263,10 +273,11 @@ export class Director {
   makePeace(): void {
     const { scene } = this;
     const { network } = scene.cluster;
-    scene.peace = true;
+    scene.peaceSince = scene.clock.now;
     scene.trace.add('step', 'peace');
     this.traps.clear();
     scene.cluster.forgetFaults();
+    scene.cluster.tokens.recover();
     scene.cluster.closeRightAfterHandshake(0, 'end');
     network.nodes.fill('up');
     network.setWeather(FAIR_WEATHER);

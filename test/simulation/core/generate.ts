@@ -16,7 +16,7 @@ import {
 } from './steps.js';
 
 /** Kinds of steps that are drawn singly. The others occur in situations only. */
-type DrawnKind = Exclude<StepKind, 'putIn' | 'trap' | 'loseLeader'>;
+type DrawnKind = Exclude<StepKind, 'putIn' | 'trap' | 'loseLeader' | 'tokens'>;
 
 /** The weight of each kind, before a seed favours some kinds and leaves others out. */
 const WEIGHTS: Readonly<Record<DrawnKind, number>> = {
@@ -55,10 +55,24 @@ export function generate(seed: number): CoreScenario {
   const { situations, calm } = drawSituations(new Prng(seed, 'situations'), steps, settings.duration);
   const beside = steps.filter(({ at, kind }) => (mayFlood || kind !== 'flood') && (!calm || at < BEGINNING));
   const rarity = drawRarity(new Prng(seed, 'rarities'), steps, settings.duration);
-  const all = [...beside, ...situations, ...rarity.steps].sort((one, other) => one.at - other.at);
+  const tokens = drawTokens(new Prng(seed, 'tokens'), settings.duration);
+  const all = [...beside, ...situations, ...rarity.steps, ...tokens.steps].sort((one, other) => one.at - other.at);
   // This setting has its own generator, too.
   const pipe = new Prng(seed, 'within write').chance(1 / 24) ? { answersWithinWrite: true as const } : {};
-  return { seed, settings: { ...settings, ...rarity.settings, ...pipe }, steps: all };
+  return { seed, settings: { ...settings, ...rarity.settings, ...pipe, ...tokens.settings }, steps: all };
+}
+
+/** In one seed of eight, users log in with tokens that expire. Their own generator leaves the other seeds as they were. */
+function drawTokens(random: Prng, duration: number): { settings: Partial<CoreSettings>; steps: readonly Step[] } {
+  if (!random.chance(1 / 8)) return { settings: {}, steps: [] };
+  const tokens = { lifetime: random.pick([2_000, 5_000, 20_000]), closes: random.chance(0.5) };
+  const steps = Array.from({ length: random.int(0, 5) }, (): Step => {
+    const fault = random.pick(['throws', 'hangs', 'slow', 'expired', 'refused'] as const);
+    // Now and then a first connection gets no token, which fails: `connect()` makes one attempt.
+    const at = random.chance(0.1) ? 0 : random.int(60, duration);
+    return { at, kind: 'tokens', fault, ms: random.pick([50, 1_000, 3_000, 10_000]) };
+  });
+  return { settings: { tokens }, steps };
 }
 
 function drawSettings(random: Prng): CoreSettings {

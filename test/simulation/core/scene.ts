@@ -12,8 +12,8 @@ import type { CoreSettings } from './steps.js';
 
 /** The objects that all users share. */
 export class Scene {
-  /** Nothing breaks any more, and all users behave well. */
-  peace = false;
+  /** The time from which nothing breaks any more, and all users behave well. */
+  peaceSince: number | undefined;
   /** The number of faults so far. */
   faults = 0;
   /** Signals that users have handed in. */
@@ -42,6 +42,10 @@ export class Scene {
       () => clock.now,
       settings.reconnect === false ? 1_000 : settings.reconnect.maxDelay,
     );
+  }
+
+  get peace(): boolean {
+    return this.peaceSince !== undefined;
   }
 
   /** Called when a client's method has reached the broker. */

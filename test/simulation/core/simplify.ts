@@ -5,6 +5,7 @@ export const plainSettings = {
   logger: undefined,
   maxHeldBytes: undefined,
   answersWithinWrite: undefined,
+  tokens: undefined,
   nodes: 1,
   heartbeat: 10,
   rpcTimeout: 5_000,

@@ -74,6 +74,9 @@ export interface PublishSettings {
   readonly twins?: boolean;
 }
 
+/** The behaviour of a function `credentials` that is out of order. */
+export type TokenFault = 'throws' | 'hangs' | 'slow' | 'expired' | 'refused';
+
 export type TrapAct = 'stall' | 'reset' | 'freeze' | 'brokerClosesChannel';
 
 /** `conn`, `ch` and `slot` select an object that exists at that time. A step for a missing object does nothing. */
@@ -253,6 +256,8 @@ export type Step = TimedStep &
     | { readonly kind: 'lag'; readonly by: number; readonly ms: number }
     | { readonly kind: 'corruptFrame' }
     | { readonly kind: 'refuseLogins'; readonly count: number }
+    /** All functions `credentials` misbehave for `ms`. */
+    | { readonly kind: 'tokens'; readonly fault: TokenFault; readonly ms: number }
     | { readonly kind: 'closeAtOnce'; readonly count: number; readonly how: 'close' | 'end' }
   );
 
@@ -276,6 +281,11 @@ export interface CoreSettings extends Readonly<Record<string, unknown>> {
   readonly maxHeldBytes?: number;
   /** The socket is a pipe in the process: the broker answers within the client's write. */
   readonly answersWithinWrite?: true;
+  /**
+   * Users log in with tokens that live for `lifetime` ms. The broker closes the connection when its token expires, or goes
+   * on.
+   */
+  readonly tokens?: { readonly lifetime: number; readonly closes: boolean };
   /** The logger throws now and then. */
   readonly logger?: 'throws';
   /** Time until peace, ms. */

@@ -13,6 +13,9 @@ import { UserChannel } from './user-channel.js';
 /** Attempts to connect that one connection may make within a minute, to each node. */
 const OPENINGS_A_MINUTE = 250;
 
+/** Time of peace after which no connection is lost, ms. */
+const PEACEFUL = 45_000;
+
 /** Time that a socket may take to close after its connection, ms. */
 const LINGER = 2_100;
 
@@ -78,6 +81,7 @@ export class UserConnection implements ChannelOwner {
     const options = {
       urls: step.resolver === undefined ? urls : resolve,
       connectionName: name,
+      ...(settings.tokens ? { credentials: scene.cluster.tokens.provider(name) } : {}),
       clock: scene.clock.for('client'),
       random: scene.random.split(name),
       heartbeat: settings.heartbeat,
@@ -95,7 +99,8 @@ export class UserConnection implements ChannelOwner {
     // Each host has its own deadline, and one second before the client tries the next one in parallel.
     const { connectTimeout, nodes } = settings;
     const hosts = connectTimeout + (nodes - 1) * Math.min(1_000, connectTimeout);
-    const within = Math.min(hosts + (step.resolver === undefined ? 0 : connectTimeout), abortAfter);
+    const functions = (step.resolver === undefined ? 0 : 1) + (settings.tokens ? 1 : 0);
+    const within = Math.min(hosts + functions * connectTimeout, abortAfter);
     scene.promises.watch(`connect ${name}`, () => connect(options), { within }, (error, connection) => {
       if (connection) this.adopt(connection);
       else this.ended = { error: error as AmqpError };
@@ -124,7 +129,8 @@ export class UserConnection implements ChannelOwner {
     this.controlCalls.set(id, scene.clock.now);
     // The default deadline begins anew with each answer on the channel.
     const within = this.controlCalls.size * scene.settings.rpcTimeout;
-    scene.promises.watch('updateSecret', () => connection.updateSecret('guest', 'renewed'), { within }, () => {
+    const secret = scene.settings.tokens ? scene.cluster.tokens.issue(this.name).password : 'guest';
+    scene.promises.watch('updateSecret', () => connection.updateSecret(secret, 'renewed'), { within }, () => {
       this.controlCalls.delete(id);
     }); // prettier-ignore
   }
@@ -153,8 +159,17 @@ export class UserConnection implements ChannelOwner {
     return wire.client;
   }
 
+  /** In peace each token is renewed in time. One of before may expire at its beginning. */
+  private onExpired(message: string): void {
+    const { peaceSince, clock, oracle, settings } = this.scene;
+    oracle.count('credentials expired');
+    const inPeace = peaceSince !== undefined && clock.now > peaceSince + PEACEFUL + (settings.tokens?.lifetime ?? 0);
+    oracle.check(!inPeace, 'renewal', () => `${this.name}: ${message}, in peace`);
+  }
+
   private log(message: string): void {
     this.scene.trace.add('log', `${this.name}: ${message}`);
+    this.scene.cluster.tokens.onLogged(this.name, message);
     if (this.scene.settings.logger === 'throws' && !this.scene.peace) throw new UserError('logger');
   }
 
@@ -173,6 +188,7 @@ export class UserConnection implements ChannelOwner {
         const waits = lost.some((id) => this.controlCalls.has(id));
         oracle.check(!waits, 'settles', () => `${name}: a call on channel 0 waits on though the connection was lost`);
       });
+      if (error.message.includes('credentials have expired')) this.onExpired(error.message);
       const { replyCode } = error;
       const confused = replyCode !== undefined && replyCode >= 501 && replyCode <= 505 && error.message.includes('not AMQP'); // prettier-ignore
       if (confused && !scene.cluster.bytesBroken) oracle.fail('protocol', `${name} does not understand the broker: ${error.message}`); // prettier-ignore
@@ -180,6 +196,11 @@ export class UserConnection implements ChannelOwner {
     connection.on('reconnected', () => {
       oracle.count('reconnected');
       trace.add('client', `${name} reconnected`);
+    });
+    connection.on('credentialsRenewed', () => oracle.count('credentials renewed'));
+    connection.on('renewalFailed', (error) => {
+      oracle.count('renewal failed');
+      oracle.check(scene.isTyped(error), 'typed', () => `${name}: renewalFailed with ${String(error)}`);
     });
     connection.on('reconnectFailed', (error) => trace.add('client', `${name} reconnectFailed: ${error.message}`));
     connection.on('restoreFailed', (entity, error) => {
