@@ -26,7 +26,8 @@ describe("B17 RabbitMQ's OAuth 2 plugin", () => {
     await Promise.all([issuer?.end(), stranger?.end()]);
   });
 
-  const connect = (credentials: NonNullable<ConnectionOptions['credentials']>) => harness.connect({ urls: rabbit.url, credentials });
+  const connect = (credentials: NonNullable<ConnectionOptions['credentials']>) =>
+    harness.connect({ urls: rabbit.url, credentials });
 
   /** A new channel, since RabbitMQ caches permissions for each channel. */
   const work = (connection: Awaited<ReturnType<typeof connect>>): Promise<unknown> =>
