@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Deferred } from '../../lib/client/timing/deferred.js';
 import type { Delivery } from '../../lib/client/index.js';
-import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 describe('B8 prefetch per consumer, concurrency', () => {
@@ -77,6 +77,56 @@ describe('B8 prefetch per consumer, concurrency', () => {
     await back;
     await settled(channel, own);
     expect(inboxes.map(({ all }) => all.length)).toEqual([5 + 5, 2 + 2]);
+  });
+
+  it.each([
+    [1, 50],
+    [50, 1],
+    [1, 0],
+  ])(
+    'B8 attack 2 consumers from between prefetch(%i) and prefetch(%i) keep theirs after a loss',
+    async (first, second) => {
+      const { connection, proxy } = await harness.connectThroughProxy();
+      const channel = await connection.openChannel({ confirm: true });
+      const queues = [harness.name(), harness.name()] as const;
+      const inboxes = [new Inbox<Delivery>(), new Inbox<Delivery>()] as const;
+      for (const queue of queues) {
+        await channel.queueDeclare(queue);
+        await Promise.all(Array.from({ length: 60 }, (_, n) => channel.publish('', queue, `${n}`)));
+      }
+      await channel.basicQos(first);
+      await channel.basicConsume(queues[0], inboxes[0].add);
+      await channel.basicQos(second);
+      await channel.basicConsume(queues[1], inboxes[1].add);
+      await inboxes[1].take(second || 60);
+      await settled(channel, queues[0]);
+      const held = [first, second || 60];
+      expect(inboxes.map(({ all }) => all.length)).toEqual(held);
+
+      const back = eventOf(connection, 'reconnected');
+      proxy.cut();
+      await back;
+      await settled(channel, queues[0]);
+      await inboxes[1].take(second || 60);
+      expect(inboxes.map(({ all }) => all.length)).toEqual(held.map((count) => 2 * count));
+    },
+  );
+
+  it('B8 attack 2 a consumer that comes back by itself keeps its prefetch', async () => {
+    const { connection } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const queue = harness.name();
+    const inbox = new Inbox<Delivery>();
+    await channel.queueDeclare(queue);
+    await channel.basicQos(2);
+    await channel.basicConsume(queue, inbox.add);
+    await channel.basicQos(9);
+    const other = await (await harness.connect()).openChannel();
+    await other.queueDelete(queue);
+    await eventually(async () => (await channel.queueDeclare(queue)).consumerCount === 1);
+    for (let n = 0; n < 12; n++) await channel.publish('', queue, `${n}`);
+    await settled(channel, queue);
+    expect(inbox.all).toHaveLength(2);
   });
 
   it('B8 a prefetch that the broker refuses is discarded: the restored channel has the previous one', async () => {

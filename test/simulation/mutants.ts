@@ -92,9 +92,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer-set.ts`,
-    search: '    const back = qos && this.setPrefetch(this.defaultPrefetch(), limits);',
+    search: '    const back = qos && this.setPrefetch(ofConsumers, limits);',
     replace: '    const back = undefined;',
     why: "a consumer's own prefetch holds for those that follow",
+  },
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: 'const prefetch = (consumer.prefetch ??= ofConsumers);',
+    replace: 'const prefetch = consumer.options.prefetch ?? ofConsumers;',
+    why: "a restored consumer gets its channel's latest prefetch",
   },
   {
     file: `${client}/consuming/consumer-set.ts`,

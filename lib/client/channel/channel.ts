@@ -178,7 +178,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    *
    * @param prefetchCount 0 to 65,535; 0 or Infinity for no limit
    * @param options.global true applies the limit to the whole channel; RabbitMQ 4 refuses that. Default: it applies to
-   * each later consumer
+   * each later consumer. Earlier consumers keep theirs, also after a loss
    */
   async basicQos(prefetchCount: number, options: QosOptions = {}): Promise<void> {
     refuseUnknown('basicQos', options, KNOWN.basicQos);

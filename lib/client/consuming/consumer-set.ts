@@ -62,7 +62,7 @@ export class ConsumerSet implements ConsumerHost {
     return [...this.all];
   }
 
-  /** Sends basic.consume, and basic.qos before it if the consumer has a prefetch of its own. */
+  /** Sends basic.consume, and basic.qos before it if the consumer's prefetch differs from the channel's. */
   async add(queue: string, handler: DeliveryHandler, options: ConsumeOptions): Promise<Consumer> {
     const consumer = this.newConsumer(queue, handler, options);
     try {
@@ -121,10 +121,6 @@ export class ConsumerSet implements ConsumerHost {
   /** A handler that calls this waits for the end itself. */
   excuseCaller(): void {
     for (const consumer of this.all) consumer.excuseCaller();
-  }
-
-  defaultPrefetch(): number {
-    return this.channel.prefetches.ofConsumers;
   }
 
   onHandlerError(error: unknown, delivery: Delivery): void {
@@ -228,10 +224,11 @@ export class ConsumerSet implements ConsumerHost {
     const { queue, options } = consumer;
     const { timeout, signal } = wait;
     const limits = { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
-    const { prefetch } = options;
+    const { ofConsumers } = this.channel.prefetches;
+    const prefetch = (consumer.prefetch ??= ofConsumers);
     // RabbitMQ applies a prefetch to later consumers, so basic.qos, basic.consume and the basic.qos that restores the
     // prefetch are sent together.
-    const qos = prefetch === undefined ? undefined : this.setPrefetch(prefetch, limits);
+    const qos = prefetch === ofConsumers ? undefined : this.setPrefetch(prefetch, limits);
     const consume = this.channel.rpc.call(
       'basic.consume',
       {
@@ -249,7 +246,7 @@ export class ConsumerSet implements ConsumerHost {
         return reply;
       },
     );
-    const back = qos && this.setPrefetch(this.defaultPrefetch(), limits);
+    const back = qos && this.setPrefetch(ofConsumers, limits);
     this.starting.add(consumer);
     const [consumed] = await Promise.allSettled([consume, qos, back]);
     if (consumed.status === 'rejected') {

@@ -62,8 +62,6 @@ export interface ConsumerHost {
   /** Sends basic.cancel and resolves on cancel-ok. */
   cancelConsumer(consumer: Consumer, options: CallOptions): Promise<void>;
   onHandlerError(error: unknown, delivery: Delivery): void;
-  /** The channel's prefetch, for a consumer without one of its own. */
-  defaultPrefetch(): number;
 }
 
 /**
@@ -83,6 +81,11 @@ export class Consumer {
   readonly closed: Promise<AmqpError | undefined>;
   /** The consumer tag at the broker. A tag that the broker chooses is known once `basicConsume` has resolved. */
   consumerTag: string;
+  /**
+   * @internal The prefetch of every registration, 0 for no limit: its own, or the channel's at the first basic.consume.
+   * undefined before that.
+   */
+  prefetch: number | undefined;
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly concurrency: number;
   private readonly noAck: boolean;
@@ -121,6 +124,7 @@ export class Consumer {
   ) {
     this.closed = this.end.promise;
     this.consumerTag = options.consumerTag ?? '';
+    this.prefetch = options.prefetch;
     this.concurrency = options.concurrency ?? Infinity;
     this.noAck = options.noAck === true;
   }
@@ -268,7 +272,7 @@ export class Consumer {
     this.consumerTag = consumerTag;
     this.state = 'active';
     this.registered = true;
-    this.unbounded = this.options.noAck === true || (this.options.prefetch ?? this.host.defaultPrefetch()) === 0;
+    this.unbounded = this.options.noAck === true || this.prefetch === 0;
   }
 
   /** @internal Called when the channel is lost or the broker has cancelled the consumer. It may be registered again. */

@@ -112,10 +112,11 @@ export function auditChannels({ oracle, cluster, topology }: Scene, director: Di
 export function auditPrefetch({ oracle, cluster }: Scene, director: Director): void {
   for (const { owner, user } of openChannels(director)) {
     const there = owner.wire && cluster.channelsOn(owner.wire).find(({ id }) => id === user.channel!.id);
-    for (const { consumer, name, settings, looping, prefetchesOver } of user.allConsumers) {
+    for (const { consumer, name, settings, looping, prefetchesOver, prefetchesAsked } of user.allConsumers) {
       const prefetch = there?.prefetches.get(looping ? name : (consumer?.consumerTag ?? ''));
       if (prefetch === undefined) continue;
-      const allowed = settings.prefetch === undefined ? user.prefetchesSince(prefetchesOver) : [settings.prefetch];
+      const allowed =
+        settings.prefetch === undefined ? user.prefetchesBetween(prefetchesOver, prefetchesAsked) : [settings.prefetch];
       const fits = allowed.includes(prefetch) || (looping && settings.prefetch === undefined);
       oracle.check(fits, 'prefetch', () => `${name} has a prefetch of ${prefetch} at the broker; asked for was ${allowed.join(' or ')}`); // prettier-ignore
     }

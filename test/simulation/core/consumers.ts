@@ -21,8 +21,10 @@ export class UserConsumer {
   looping = false;
   /** The client has reported the end of the consumer. */
   closed = false;
-  /** The channel's `prefetchesOver` at the call of consume: see `UserChannel.prefetchesSince`. */
+  /** The channel's `prefetchesOver` at the call of consume: see `UserChannel.prefetchesBetween`. */
   readonly prefetchesOver: number;
+  /** The channel's `prefetchesAsked` when the consumer was registered for the first time. */
+  prefetchesAsked: number | undefined;
   private running = 0;
   private cancelling = 0;
   private count = 0;
@@ -46,6 +48,7 @@ export class UserConsumer {
   /** Notes that the consumer is registered. */
   adopt(registered: Consumer): void {
     this.consumer = registered;
+    this.prefetchesAsked = this.channel.prefetchesAsked;
     this.scene.topology.onConsuming(this.channel.owner.name, this.queue);
     void registered.closed.then((reason) => {
       this.scene.trace.add('client', `${this.name} ended: ${reason?.message ?? 'by the user'}`);

@@ -19,6 +19,8 @@ export interface DeliveryOwner {
   readonly prefetchAtMost: number;
   /** The number of the channel's prefetches that no longer apply. */
   readonly prefetchesOver: number;
+  /** The number of prefetches that the user has asked for. */
+  readonly prefetchesAsked: number;
   /** Notes a delivery that has come. */
   receive(delivery: Delivery, queue: string, who: string): Held;
   /** Holds a delivery until a step or the end settles it. */

@@ -42,14 +42,22 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     return this.prefetches.findLastIndex(({ answered }) => answered);
   }
 
-  /** Returns the possible prefetches of a consumer without its own. @param over `prefetchesOver` at the call of consume */
-  prefetchesSince(over: number): readonly number[] {
-    return this.prefetches.slice(over).map(({ count }) => count);
+  /** The number of prefetches that the user has asked for. */
+  get prefetchesAsked(): number {
+    return this.prefetches.length;
+  }
+
+  /**
+   * Returns the possible prefetches of a consumer without its own. @param over `prefetchesOver` at the call of consume
+   * @param asked `prefetchesAsked` when the consumer was registered for the first time
+   */
+  prefetchesBetween(over: number, asked?: number): readonly number[] {
+    return this.prefetches.slice(over, asked).map(({ count }) => count);
   }
 
   /** The largest prefetch that a consumer without its own may have; 0 for none. */
   get prefetchAtMost(): number {
-    const counts = this.prefetchesSince(0);
+    const counts = this.prefetchesBetween(0);
     return counts.includes(0) ? 0 : Math.max(...counts);
   }
 
