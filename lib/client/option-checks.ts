@@ -1,4 +1,11 @@
-import { unknownOption } from '../option-names/index.js';
+import {
+  DURATION,
+  count,
+  unknownOption,
+  wrongOption,
+  type OptionChecks,
+  type ValueCheck,
+} from '../option-names/index.js';
 import { ConfigurationError } from './errors.js';
 
 /** Refuses unknown options, since a misspelt option would silently have its default. @throws ConfigurationError */
@@ -6,6 +13,31 @@ export function refuseUnknown(what: string, given: object, known: readonly strin
   const unknown = unknownOption(given, known);
   if (unknown !== undefined) throw new ConfigurationError(`${what}: ${unknown}`);
 }
+
+/**
+ * Checks the names and the values of options before anything is done with them, since options from JavaScript, a variable
+ * or the environment bypass the types.
+ *
+ * @param what owner of the options, for the error: `queueDeclare`
+ * @param path precedes the names of nested options in errors: `reconnect.`
+ * @throws ConfigurationError that names the option
+ */
+export function checkOptions(
+  what: string,
+  given: object,
+  checks: Readonly<Record<string, ValueCheck>>,
+  path?: string,
+): void {
+  const wrong = wrongOption(what, given, checks, path);
+  if (wrong !== undefined) throw new ConfigurationError(wrong);
+}
+
+/** Checks one value. @param what its name, for the error @throws ConfigurationError */
+export function checkValue(what: string, value: unknown, { fits, expected }: ValueCheck): void {
+  if (!fits(value)) throw new ConfigurationError(`${what} must be ${expected}`);
+}
+
+const CLOSE = { timeout: DURATION } satisfies OptionChecks<{ readonly timeout?: number }>;
 
 /** @throws ConfigurationError if the option is given and not a number of at least `min` */
 export function atLeast(name: string, value: number | undefined, min: number): void {
@@ -27,8 +59,7 @@ export function checkDuration(name: string, value: number | undefined): void {
 
 /** Returns the timeout of a `close()` in ms. @throws ConfigurationError */
 export function closeTimeout(options: { readonly timeout?: number }): number {
-  refuseUnknown('close', options, ['timeout']);
-  checkDuration('timeout', options.timeout);
+  checkOptions('close', options, CLOSE);
   return options.timeout ?? 10_000;
 }
 
@@ -74,10 +105,9 @@ export function checkCount(
  * The largest prefetch: basic.qos has two octets for it, and 0 means no limit
  * (https://www.rabbitmq.com/docs/consumer-prefetch).
  */
-const PREFETCH_MAX = 0xffff;
+export const PREFETCH = count({ min: 0, max: 0xffff, unlimited: true });
 
-/** Returns a prefetch as basic.qos encodes it. @throws ConfigurationError, as `checkCount` does */
-export function checkedPrefetch(value: number): number {
-  checkCount('prefetch', value, { min: 0, max: PREFETCH_MAX, unlimited: true });
+/** Returns a prefetch as basic.qos encodes it: 0 means no limit. */
+export function encodedPrefetch(value: number): number {
   return value === Infinity ? 0 : value;
 }

@@ -1,3 +1,17 @@
-/** The names of options, and the error text of client, broker and Nest layer for unknown ones. */
+/** The names and values of options, and the error texts of client, broker and Nest layer for wrong ones. */
 export { namesOf } from './names-of.js';
 export { unknownOption } from './unknown-option.js';
+export {
+  DURATION,
+  FLAG,
+  FUNCTION,
+  OBJECT,
+  SIGNAL,
+  TEXT,
+  count,
+  numberFrom,
+  oneOf,
+  wrongOption,
+  type OptionChecks,
+  type ValueCheck,
+} from './value-check.js';

@@ -167,7 +167,7 @@ export function putAscii(buffer: Buffer, at: number, value: string): boolean {
 }
 
 /** The bytes of `value` as a short string. @throws EncodingError when there are over 255, or it is not Unicode */
-function shortstrSize(value: string, what: string): number {
+export function shortstrSize(value: string, what: string): number {
   if (typeof value !== 'string') throw new EncodingError(`${what} must be a string, not ${describe(value)}`);
   if (!value.isWellFormed()) throw loneSurrogate(what);
   return checkedSize(Buffer.byteLength(value), what);

@@ -1,5 +1,5 @@
-import { namesOf } from '../../option-names/index.js';
-import { atLeast, checkCount, checkedPrefetch, refuseUnknown } from '../option-checks.js';
+import { FLAG, FUNCTION, count, numberFrom, oneOf, type OptionChecks } from '../../option-names/index.js';
+import { PREFETCH, checkOptions, encodedPrefetch } from '../option-checks.js';
 import type { PublisherSettings } from '../publishing/publisher-host.js';
 
 export interface ChannelOptions {
@@ -70,31 +70,32 @@ export interface ChannelOptions {
 export type ResolvedChannelOptions = Required<Omit<ChannelOptions, keyof PublisherSettings | 'openAfter'>> &
   PublisherSettings & { readonly openAfter: ChannelOptions['openAfter'] };
 
-/** The names of the options, for `namesOf`. */
-export const CHANNEL_OPTIONS = {
-  confirm: 0,
-  prefetch: 0,
-  restore: 0,
-  restoreAttempts: 0,
-  publishTimeout: 0,
-  maxUnconfirmed: 0,
-  maxUnconfirmedBytes: 0,
-  maxWaiting: 0,
-  maxWaitingBytes: 0,
-  whenUnavailable: 0,
-  republishUnconfirmed: 0,
-  findExchanges: 0,
-  openAfter: 0,
-} satisfies Record<keyof ChannelOptions, 0>;
+const LIMIT = count({ min: 1, unlimited: true });
+const WAITING = count({ min: 0, unlimited: true });
 
-const KNOWN = namesOf(CHANNEL_OPTIONS);
+/** The checks of the options. */
+export const CHANNEL_CHECKS = {
+  confirm: FLAG,
+  prefetch: PREFETCH,
+  restore: FLAG,
+  restoreAttempts: LIMIT,
+  publishTimeout: numberFrom(1),
+  maxUnconfirmed: LIMIT,
+  maxUnconfirmedBytes: LIMIT,
+  maxWaiting: WAITING,
+  maxWaitingBytes: WAITING,
+  whenUnavailable: oneOf('wait', 'fail'),
+  republishUnconfirmed: FLAG,
+  findExchanges: FLAG,
+  openAfter: FUNCTION,
+} satisfies OptionChecks<ChannelOptions>;
 
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
-  refuseUnknown('channel', options, KNOWN);
-  const resolved: ResolvedChannelOptions = {
+  checkOptions('channel', options, CHANNEL_CHECKS);
+  return {
     confirm: options.confirm ?? false,
-    prefetch: checkedPrefetch(options.prefetch ?? 0),
+    prefetch: encodedPrefetch(options.prefetch ?? 0),
     restore: options.restore ?? true,
     restoreAttempts: options.restoreAttempts ?? 5,
     publishTimeout: options.publishTimeout ?? 30_000,
@@ -107,11 +108,4 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     findExchanges: options.findExchanges ?? false,
     openAfter: options.openAfter,
   };
-  checkCount('restoreAttempts', resolved.restoreAttempts, { min: 1, unlimited: true });
-  atLeast('publishTimeout', resolved.publishTimeout, 1);
-  checkCount('maxUnconfirmed', resolved.maxUnconfirmed, { min: 1, unlimited: true });
-  checkCount('maxUnconfirmedBytes', resolved.maxUnconfirmedBytes, { min: 1, unlimited: true });
-  checkCount('maxWaiting', resolved.maxWaiting, { min: 0, unlimited: true });
-  checkCount('maxWaitingBytes', resolved.maxWaitingBytes, { min: 0, unlimited: true });
-  return resolved;
 }

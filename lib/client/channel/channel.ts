@@ -15,11 +15,12 @@ import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterato
 import { ContentTooLargeError, type AmqpError } from '../errors.js';
 import { isRefusalOf } from '../refusal.js';
 import { SafeEmitter } from '../safe-emitter.js';
-import { checkCount, checkSignal, checkedPrefetch, closeTimeout, refuseUnknown } from '../option-checks.js';
+import { FLAG, FUNCTION } from '../../option-names/index.js';
+import { checkOptions, checkValue, closeTimeout, encodedPrefetch } from '../option-checks.js';
 import { notOptions, type BasicPublishOptions } from '../publishing/publish-options.js';
 import { checkCall, type CallOptions, type Reply } from '../link/pending-calls.js';
 import {
-  KNOWN,
+  CHECKS,
   type BindOptions,
   type ExchangeDeclareOptions,
   type ExchangeDeleteOptions,
@@ -29,6 +30,7 @@ import {
   type QueueDeleteOptions,
   type RecoverOptions,
 } from './method-options.js';
+import { checkNames } from './check-names.js';
 import { AskedPrefetch } from './prefetches.js';
 import { traceReceive } from './receive-trace.js';
 import { tracing } from '../tracing.js';
@@ -109,25 +111,25 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     type: string,
     options: ExchangeDeclareOptions & CallOptions = {},
   ): Promise<void> {
-    refuseUnknown('exchangeDeclare', options, KNOWN.exchangeDeclare);
+    checkOptions('exchangeDeclare', options, CHECKS.exchangeDeclare);
     await this.#declarations.declareExchange(exchange, type, options);
   }
 
   /** Deletes an exchange (exchange.delete). @throws PreconditionFailedError if it has bindings, with `ifUnused` */
   async exchangeDelete(exchange: string, options: ExchangeDeleteOptions = {}): Promise<void> {
-    refuseUnknown('exchangeDelete', options, KNOWN.exchangeDelete);
+    checkOptions('exchangeDelete', options, CHECKS.exchangeDelete);
     await this.#declarations.deleteExchange(exchange, options);
   }
 
   /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
   async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('exchangeBind', options, KNOWN.bind);
+    checkOptions('exchangeBind', options, CHECKS.bind);
     await this.#declarations.bind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
   /** Removes a binding of exchanges (exchange.unbind). Routing key and arguments must equal those of the binding. */
   async exchangeUnbind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('exchangeUnbind', options, KNOWN.bind);
+    checkOptions('exchangeUnbind', options, CHECKS.bind);
     await this.#declarations.unbind({ kind: 'exchange', destination, source, routingKey }, options);
   }
 
@@ -139,7 +141,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * it
    */
   async queueDeclare(queue: string, options: QueueDeclareOptions & CallOptions = {}): Promise<QueueDeclared> {
-    refuseUnknown('queueDeclare', options, KNOWN.queueDeclare);
+    checkOptions('queueDeclare', options, CHECKS.queueDeclare);
     return this.#declarations.declareQueue(queue, options);
   }
 
@@ -148,13 +150,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * (403).
    */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('queueBind', options, KNOWN.bind);
+    checkOptions('queueBind', options, CHECKS.bind);
     await this.#declarations.bind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
   /** Removes a binding of a queue (queue.unbind). Routing key and arguments must equal those of the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
-    refuseUnknown('queueUnbind', options, KNOWN.bind);
+    checkOptions('queueUnbind', options, CHECKS.bind);
     await this.#declarations.unbind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
@@ -169,7 +171,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * RabbitMQ.
    */
   async queueDelete(queue: string, options: QueueDeleteOptions = {}): Promise<number> {
-    refuseUnknown('queueDelete', options, KNOWN.queueDelete);
+    checkOptions('queueDelete', options, CHECKS.queueDelete);
     return this.#declarations.deleteQueue(queue, options);
   }
 
@@ -181,7 +183,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * each later consumer. Earlier consumers keep theirs, also after a loss
    */
   async basicQos(prefetchCount: number, options: QosOptions = {}): Promise<void> {
-    refuseUnknown('basicQos', options, KNOWN.basicQos);
+    checkOptions('basicQos', options, CHECKS.basicQos);
     const global = options.global === true;
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
     const ask = new AskedPrefetch(limit, global);
@@ -193,10 +195,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, NotAllowedError (the tag is in use), … */
   async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
-    refuseUnknown('basicConsume', options, KNOWN.basicConsume);
-    checkCount('concurrency', options.concurrency, { min: 1, unlimited: true });
+    checkOptions('basicConsume', options, CHECKS.basicConsume);
+    checkValue('basicConsume: the handler', handler, FUNCTION);
+    checkNames('basic.consume', { queue, consumerTag: options.consumerTag ?? '' });
     const { prefetch } = options;
-    const checked = prefetch === undefined ? options : { ...options, prefetch: checkedPrefetch(prefetch) };
+    const checked = prefetch === undefined ? options : { ...options, prefetch: encodedPrefetch(prefetch) };
     const { consumers, current } = this.#endpoint;
     // Calls of one tick are sent in their order, so this does not wait for a turn while the channel is open.
     if (this.isOpen) return consumers.add(this.#declarations.queueMeant(queue), handler, checked);
@@ -219,9 +222,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     options: Omit<ConsumeOptions, 'concurrency' | 'onCancel'> = {},
   ): AsyncIterableIterator<Delivery> {
     return new DeliveryIterator(async (handler, stop) => {
-      refuseUnknown('consume', options, KNOWN.consume);
+      checkOptions('consume', options, CHECKS.consume);
       const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
-      checkSignal(bounded.signal);
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });
     });
@@ -236,6 +238,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   /** Ends a consumer by its tag; see `Consumer.cancel`. An unknown tag has no effect. */
   async basicCancel(consumerTag: string, options: CallOptions = {}): Promise<void> {
     checkCall('basicCancel', options);
+    checkNames('basic.cancel', { consumerTag });
     await this.#endpoint.consumers.get(consumerTag)?.cancel(options);
   }
 
@@ -244,7 +247,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * `maxMessageSize`
    */
   async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
-    refuseUnknown('basicGet', options, KNOWN.basicGet);
+    checkOptions('basicGet', options, CHECKS.basicGet);
+    checkNames('basic.get', { queue });
     if (!tracing.receive.hasSubscribers) return this.get(queue, options);
     const { peer } = this.#endpoint;
     return traceReceive({ queue, noAck: options.noAck === true, peer }, () => this.get(queue, options));
@@ -272,7 +276,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * `requeue`.
    */
   async basicRecover(options: RecoverOptions & CallOptions = {}): Promise<void> {
-    refuseUnknown('basicRecover', options, KNOWN.basicRecover);
+    checkOptions('basicRecover', options, CHECKS.basicRecover);
     await this.recover(options);
   }
 
@@ -282,7 +286,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * one.
    */
   async basicRecoverAsync(options: RecoverOptions = {}): Promise<void> {
-    refuseUnknown('basicRecoverAsync', options, KNOWN.basicRecoverAsync);
+    checkOptions('basicRecoverAsync', options, CHECKS.basicRecoverAsync);
     if (!this.isOpen) await this.#endpoint.calls.whenOpen('basic.recover', {});
     // A loss of the channel requeues everything, too.
     this.recover(options).catch(() => {});
@@ -291,6 +295,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
     checkCall('channelFlow', options);
+    checkValue('channelFlow: active', active, FLAG);
     return (await this.#endpoint.calls.call('channel.flow', { active }, options)).args.active;
   }
 

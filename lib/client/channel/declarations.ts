@@ -1,6 +1,7 @@
 import { copyTable } from '../../protocol/field-table.js';
 import type { CallOptions, Reply } from '../link/pending-calls.js';
 import type { Binding } from './bindings.js';
+import { checkNames } from './check-names.js';
 import type { ChannelEndpoint } from './channel-endpoint.js';
 import { exchangeOf, queueOf } from './entity.js';
 import type {
@@ -29,6 +30,7 @@ export class Declarations {
   constructor(private readonly channel: Pick<ChannelEndpoint, 'calls' | 'rpc' | 'topology'>) {}
 
   async declareExchange(exchange: string, type: string, options: ExchangeDeclareOptions & CallOptions): Promise<void> {
+    checkNames('exchange.declare', { exchange, type });
     const { passive = false, durable = true, autoDelete = false, internal = false } = options;
     // The record has no deadline and signal, which belong to this call.
     const declared = { durable, autoDelete, internal, arguments: copyTable(options.arguments ?? {}) };
@@ -44,6 +46,7 @@ export class Declarations {
   }
 
   async deleteExchange(exchange: string, options: ExchangeDeleteOptions): Promise<void> {
+    checkNames('exchange.delete', { exchange });
     const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
     await this.channel.calls.call('exchange.delete', args, options, () =>
       this.channel.topology.removeExchange(exchange),
@@ -51,6 +54,7 @@ export class Declarations {
   }
 
   async declareQueue(queue: string, options: QueueDeclareOptions & CallOptions): Promise<QueueDeclared> {
+    checkNames('queue.declare', { queue });
     const { passive = false, exclusive = false, autoDelete = false } = options;
     const durable = options.durable ?? !exclusive;
     const declared = { durable, exclusive, autoDelete, arguments: copyTable(options.arguments ?? {}) };
@@ -69,11 +73,13 @@ export class Declarations {
   }
 
   async purgeQueue(queue: string, options: CallOptions): Promise<number> {
+    checkNames('queue.purge', { queue });
     const args = { queue: this.currentName(queue), noWait: false };
     return (await this.channel.calls.call('queue.purge', args, options)).args.messageCount;
   }
 
   async deleteQueue(queue: string, options: QueueDeleteOptions): Promise<number> {
+    checkNames('queue.delete', { queue });
     const { ifUnused = false, ifEmpty = false } = options;
     const { rpc, topology } = this.channel;
     return this.channel.calls.followed('queue.delete', options, (unlimited) => {
@@ -90,12 +96,12 @@ export class Declarations {
 
   /** @param binding the binding of a queue, with the name that the user gave */
   async bind(binding: Omit<Binding, 'arguments'>, options: BindOptions): Promise<void> {
-    const bound = this.meant(binding, options);
+    const bound = this.meant('bind', binding, options);
     await this.ask('bind', bound, options, () => this.channel.topology.addBinding(bound));
   }
 
   async unbind(binding: Omit<Binding, 'arguments'>, options: BindOptions): Promise<void> {
-    const bound = this.meant(binding, options);
+    const bound = this.meant('unbind', binding, options);
     await this.ask('unbind', bound, options, () => this.channel.topology.removeBinding(bound));
   }
 
@@ -111,12 +117,15 @@ export class Declarations {
     return this.channel.topology.resolve(this.queueMeant(queue));
   }
 
-  private meant(binding: Omit<Binding, 'arguments'>, options: BindOptions): Binding {
+  private meant(what: 'bind' | 'unbind', binding: Omit<Binding, 'arguments'>, options: BindOptions): Binding {
+    const { kind, destination: to, source, routingKey } = binding;
+    const ends = kind === 'exchange' ? { destination: to, source } : { queue: to, exchange: source };
+    checkNames(`${kind}.${what}`, { ...ends, routingKey });
     const whole = { ...binding, arguments: copyTable(options.arguments ?? {}) };
-    if (binding.kind === 'exchange') return whole;
-    const destination = this.queueMeant(binding.destination);
+    if (kind === 'exchange') return whole;
+    const destination = this.queueMeant(to);
     // Without queue and routing key, the name of the queue is also the routing key.
-    const nameless = binding.destination === '' && binding.routingKey === '';
+    const nameless = to === '' && routingKey === '';
     return { ...whole, destination, ...(nameless && { routingKey: this.channel.topology.resolve(destination) }) };
   }
 

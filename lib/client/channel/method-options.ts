@@ -1,7 +1,8 @@
 import type { FieldTable } from '../../protocol/field-table.js';
-import { namesOf } from '../../option-names/index.js';
+import { FLAG, FUNCTION, OBJECT, TEXT, count, type OptionChecks } from '../../option-names/index.js';
+import { PREFETCH } from '../option-checks.js';
 import type { ConsumeOptions } from '../consuming/consumer.js';
-import { CALL_OPTIONS, type CallOptions } from '../link/pending-calls.js';
+import { CALL_CHECKS, type CallOptions } from '../link/pending-calls.js';
 
 export interface ExchangeDeclareOptions {
   /** Only check that the exchange exists. Default false. */
@@ -67,43 +68,47 @@ export interface RecoverOptions {
   readonly requeue?: boolean;
 }
 
-/** The names of the options of `consume()`. */
+/** The checks of the options of `consume()`. */
 const CONSUME = {
-  consumerTag: 0,
-  noAck: 0,
-  exclusive: 0,
-  noLocal: 0,
-  arguments: 0,
-  prefetch: 0,
-  onTooLarge: 0,
-  ...CALL_OPTIONS,
-} satisfies Record<keyof Omit<ConsumeOptions, 'concurrency' | 'onCancel'>, 0>;
+  consumerTag: TEXT,
+  noAck: FLAG,
+  exclusive: FLAG,
+  noLocal: FLAG,
+  arguments: OBJECT,
+  prefetch: PREFETCH,
+  onTooLarge: FUNCTION,
+  ...CALL_CHECKS,
+} satisfies OptionChecks<Omit<ConsumeOptions, 'concurrency' | 'onCancel'>>;
 
-/** The names of the options of each method. */
-export const KNOWN = {
-  exchangeDeclare: namesOf({
-    passive: 0,
-    durable: 0,
-    autoDelete: 0,
-    internal: 0,
-    arguments: 0,
-    ...CALL_OPTIONS,
-  } satisfies Record<keyof (ExchangeDeclareOptions & CallOptions), 0>),
-  exchangeDelete: namesOf({ ifUnused: 0, ...CALL_OPTIONS } satisfies Record<keyof ExchangeDeleteOptions, 0>),
-  bind: namesOf({ arguments: 0, ...CALL_OPTIONS } satisfies Record<keyof BindOptions, 0>),
-  queueDeclare: namesOf({
-    passive: 0,
-    durable: 0,
-    exclusive: 0,
-    autoDelete: 0,
-    arguments: 0,
-    ...CALL_OPTIONS,
-  } satisfies Record<keyof (QueueDeclareOptions & CallOptions), 0>),
-  queueDelete: namesOf({ ifUnused: 0, ifEmpty: 0, ...CALL_OPTIONS } satisfies Record<keyof QueueDeleteOptions, 0>),
-  basicQos: namesOf({ global: 0, ...CALL_OPTIONS } satisfies Record<keyof QosOptions, 0>),
-  basicConsume: namesOf({ ...CONSUME, concurrency: 0, onCancel: 0 } satisfies Record<keyof ConsumeOptions, 0>),
-  consume: namesOf(CONSUME),
-  basicGet: namesOf({ noAck: 0, ...CALL_OPTIONS } satisfies Record<keyof GetOptions, 0>),
-  basicRecover: namesOf({ requeue: 0, ...CALL_OPTIONS } satisfies Record<keyof (RecoverOptions & CallOptions), 0>),
-  basicRecoverAsync: namesOf({ requeue: 0 } satisfies Record<keyof RecoverOptions, 0>),
+/** The checks of the options of each method. */
+export const CHECKS = {
+  exchangeDeclare: {
+    passive: FLAG,
+    durable: FLAG,
+    autoDelete: FLAG,
+    internal: FLAG,
+    arguments: OBJECT,
+    ...CALL_CHECKS,
+  } satisfies OptionChecks<ExchangeDeclareOptions & CallOptions>,
+  exchangeDelete: { ifUnused: FLAG, ...CALL_CHECKS } satisfies OptionChecks<ExchangeDeleteOptions>,
+  bind: { arguments: OBJECT, ...CALL_CHECKS } satisfies OptionChecks<BindOptions>,
+  queueDeclare: {
+    passive: FLAG,
+    durable: FLAG,
+    exclusive: FLAG,
+    autoDelete: FLAG,
+    arguments: OBJECT,
+    ...CALL_CHECKS,
+  } satisfies OptionChecks<QueueDeclareOptions & CallOptions>,
+  queueDelete: { ifUnused: FLAG, ifEmpty: FLAG, ...CALL_CHECKS } satisfies OptionChecks<QueueDeleteOptions>,
+  basicQos: { global: FLAG, ...CALL_CHECKS } satisfies OptionChecks<QosOptions>,
+  basicConsume: {
+    ...CONSUME,
+    concurrency: count({ min: 1, unlimited: true }),
+    onCancel: FUNCTION,
+  } satisfies OptionChecks<ConsumeOptions>,
+  consume: CONSUME,
+  basicGet: { noAck: FLAG, ...CALL_CHECKS } satisfies OptionChecks<GetOptions>,
+  basicRecover: { requeue: FLAG, ...CALL_CHECKS } satisfies OptionChecks<RecoverOptions & CallOptions>,
+  basicRecoverAsync: { requeue: FLAG } satisfies OptionChecks<RecoverOptions>,
 } as const;

@@ -1,20 +1,20 @@
 import type { Duplex } from 'node:stream';
 import { Buffer } from 'node:buffer';
 import type { FieldTable } from '../../protocol/field-table.js';
-import { namesOf } from '../../option-names/index.js';
+import type { OptionChecks } from '../../option-names/index.js';
 import { showAs } from '../../shown/index.js';
 import { endpointOf, type Channel } from '../channel/channel.js';
-import { CHANNEL_OPTIONS, resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
+import { CHANNEL_CHECKS, resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
-import { CALL_OPTIONS, checkCall, type CallOptions } from '../link/pending-calls.js';
-import { checkDuration, closeTimeout, inRange, refuseAborted, refuseUnknown } from '../option-checks.js';
+import { CALL_CHECKS, checkCall, type CallOptions } from '../link/pending-calls.js';
+import { checkOptions, closeTimeout, inRange, refuseAborted } from '../option-checks.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 
-const OPEN_CHANNEL = namesOf({ ...CHANNEL_OPTIONS, ...CALL_OPTIONS });
+const OPEN_CHANNEL = { ...CHANNEL_CHECKS, ...CALL_CHECKS } satisfies OptionChecks<ChannelOptions & CallOptions>;
 
 /** Creates a connection that is not open yet. `connect()` and `createConnection()` open it through its endpoint. */
 export let newConnection: (options: ResolvedOptions) => Connection;
@@ -154,9 +154,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * ConfigurationError, TimeoutError
    */
   async openChannel(options: ChannelOptions & CallOptions = {}): Promise<Channel> {
-    refuseUnknown('openChannel', options, OPEN_CHANNEL);
+    checkOptions('openChannel', options, OPEN_CHANNEL);
     const { timeout, signal, ...rest } = options;
-    checkDuration('timeout', timeout);
     refuseAborted(signal);
     const channel = this.channel(rest);
     const endpoint = endpointOf(channel);
@@ -187,7 +186,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     work: (channel: Channel) => Promise<T>,
     options: ChannelOptions & CallOptions = {},
   ): Promise<T> {
-    refuseUnknown('withScratchChannel', options, OPEN_CHANNEL);
+    checkOptions('withScratchChannel', options, OPEN_CHANNEL);
     const channel = await this.openChannel({ ...options, restore: false });
     try {
       return await work(channel);

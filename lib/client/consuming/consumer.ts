@@ -7,7 +7,7 @@ import { Fifo } from '../fifo.js';
 import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import { checkCall, type CallOptions } from '../link/pending-calls.js';
-import { checkDuration, refuseAborted } from '../option-checks.js';
+import { refuseAborted } from '../option-checks.js';
 import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
 import { tracesProcesses } from '../tracing.js';
@@ -181,7 +181,6 @@ export class Consumer {
    */
   async cancel(options: CallOptions = {}): Promise<void> {
     checkCall('cancel', options);
-    checkDuration('timeout', options.timeout);
     if (this.ended) return;
     refuseAborted(options.signal);
     this.askedToEnd = true;

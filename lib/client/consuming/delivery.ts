@@ -6,7 +6,8 @@ import { readEncodedHeaders, readProperties } from '../../protocol/properties.js
 import type { MessageProperties } from '../../protocol/types.js';
 import { diagnostics } from '../diagnostics.js';
 import { AlreadySettledError } from '../errors.js';
-import { refuseUnknown } from '../option-checks.js';
+import { FLAG } from '../../option-names/index.js';
+import { checkOptions } from '../option-checks.js';
 import { traceCall, tracesSettlements, tracing, type BrokerPeer } from '../tracing.js';
 import type { Settlements } from './settlements.js';
 
@@ -53,6 +54,11 @@ export interface SettleTrace {
 const OVERHEAD = 512;
 
 const SINGLE: { readonly multiple?: boolean } = {};
+
+/** The checks of the options of each settlement. */
+const ACK = { multiple: FLAG };
+const REJECT = { requeue: FLAG };
+const NACK = { ...ACK, ...REJECT };
 
 /**
  * A message that was delivered, or fetched with basic.get. Settle it once, unless it needs no acknowledgement
@@ -127,7 +133,7 @@ export class Delivery {
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   ack(options: { readonly multiple?: boolean } = SINGLE): void {
-    if (options !== SINGLE) refuseUnknown('ack', options, ['multiple']);
+    if (options !== SINGLE) checkOptions('ack', options, ACK);
     this.settle('ack', false, options.multiple === true);
   }
 
@@ -140,7 +146,7 @@ export class Delivery {
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   nack(options: { readonly requeue?: boolean; readonly multiple?: boolean } = {}): void {
-    refuseUnknown('nack', options, ['requeue', 'multiple']);
+    checkOptions('nack', options, NACK);
     this.settle('nack', options.requeue !== false, options.multiple === true);
   }
 
@@ -151,7 +157,7 @@ export class Delivery {
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
-    refuseUnknown('reject', options, ['requeue']);
+    checkOptions('reject', options, REJECT);
     this.settle('reject', options.requeue === true, false);
   }
 

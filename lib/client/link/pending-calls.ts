@@ -1,9 +1,9 @@
 import { methods } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName, ReplyOf, SynchronousMethod } from '../../protocol/types.js';
-import { namesOf } from '../../option-names/index.js';
+import { DURATION, SIGNAL, type OptionChecks } from '../../option-names/index.js';
 import { onAbort, type Clock } from '../../environment/index.js';
 import { TimeoutError } from '../errors.js';
-import { checkDuration, refuseAborted, refuseUnknown } from '../option-checks.js';
+import { checkDuration, checkOptions, refuseAborted } from '../option-checks.js';
 
 /** Deadline and cancellation of one call. */
 export interface CallOptions {
@@ -16,14 +16,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The options of each call, for `namesOf`. */
-export const CALL_OPTIONS = { timeout: 0, signal: 0 } satisfies Record<keyof CallOptions, 0>;
-
-const KNOWN = namesOf(CALL_OPTIONS);
+/** The checks of the options of each call. */
+export const CALL_CHECKS = { timeout: DURATION, signal: SIGNAL } satisfies OptionChecks<CallOptions>;
 
 /** Checks the options of a method that has no others. @throws ConfigurationError */
 export function checkCall(what: string, options: CallOptions): void {
-  refuseUnknown(what, options, KNOWN);
+  checkOptions(what, options, CALL_CHECKS);
 }
 
 /** The answer to `N`: its name and arguments. */
