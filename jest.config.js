@@ -29,6 +29,7 @@ const shared = {
     '^nest-amqp/opentelemetry$': '<rootDir>/src/opentelemetry/index.ts',
     '^nest-amqp/board$': '<rootDir>/src/board/index.ts',
     '^nest-amqp/asyncapi$': '<rootDir>/src/asyncapi/index.ts',
+    '^sample-09-agreements$': '<rootDir>/sample/09-contracts/agreements/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testEnvironment: 'node',

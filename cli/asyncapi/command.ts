@@ -68,7 +68,11 @@ export async function asyncapi(args: readonly string[], print: (text: string) =>
   for (const { breaks: whom, part, event, path, message } of breaks) {
     print(`breaks ${whom} of the ${part} '${event}': ${path === '' ? '' : `${path}: `}${message}\n`);
   }
-  print(breaks.length === 0 ? `nothing breaks a service of before\n` : `${breaks.length} breaking changes\n`);
+  print(
+    breaks.length === 0
+      ? `nothing breaks a service of before\n`
+      : `${breaks.length} breaking ${breaks.length === 1 ? 'change' : 'changes'}\n`,
+  );
   return breaks.length === 0 ? 0 : 1;
 }
 

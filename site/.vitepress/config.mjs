@@ -38,6 +38,8 @@ export default withMermaid({
           page('Consumers', '/consumers'),
           page('Publishers', '/publishers'),
           page('Delayed messages', '/delayed-messages'),
+          page('Contracts', '/contracts'),
+          page('AsyncAPI', '/asyncapi'),
           page('Retry and parking', '/retry-and-parking'),
           page('Topology', '/topology'),
           page('Start and shutdown', '/shutdown'),

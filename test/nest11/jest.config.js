@@ -13,7 +13,7 @@ const onNest11 = {
 const suites = {
   unit: [
     '<rootDir>/src/**/*.spec.ts',
-    '<rootDir>/test/asyncapi/!(parser|payload-schema)*.spec.ts',
+    '<rootDir>/test/asyncapi/{command,document,serving}.spec.ts',
     '<rootDir>/test/nest11/*.test.ts',
   ],
   rabbitmq: [
