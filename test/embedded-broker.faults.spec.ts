@@ -361,6 +361,30 @@ describe('EmbeddedBroker: journal and time', () => {
     await expect(EmbeddedBroker.start({ port: broker.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
+  it('users may be a function: it decides about logins and new secrets, and ends connections', async () => {
+    await using own = await EmbeddedBroker.start({
+      users: (user, password) => {
+        if (password === 'bug') throw new Error('a bug of the test');
+        if (password === 'ends') return { expiresAt: Date.now() + 200 };
+        return user === 'me' && (password !== 'late' || { expiresAt: 5 });
+      },
+    });
+    expect(own.url).toBe(`amqp://127.0.0.1:${own.port}`);
+    const login = (username: string, password: string) =>
+      connect(own.url, { credentials: { username, password }, reconnect: false });
+    for (const [user, password] of [
+      ['you', 'any'],
+      ['me', 'bug'],
+      ['me', 'late'],
+    ] as const) {
+      await expect(login(user, password)).rejects.toMatchObject({ replyCode: 403 });
+    }
+    const [renewed, wrong] = [await login('me', 'any'), await login('me', 'any')];
+    await expect(wrong.updateSecret('late', 'a test')).rejects.toMatchObject({ replyCode: 530 });
+    await renewed.updateSecret('ends', 'a test');
+    expect((await renewed.closed)?.message).toContain('403 ACCESS_REFUSED - the credentials have expired');
+  });
+
   it('configured users and vhosts; the URL has the first of each', async () => {
     await using own = await EmbeddedBroker.start({ users: { 'me@home': 'p:ss/w' }, vhosts: ['a/b', '/'] });
     expect(own.url).toMatch(/^amqp:\/\/me%40home:p%3Ass%2Fw@127\.0\.0\.1:\d+\/a%2Fb$/);
