@@ -1,4 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import { EmbeddedBroker } from '../../lib/broker/index.js';
+import {
+  AccessRefusedError,
+  amqplain,
+  ConnectionClosedError,
+  createConnection,
+  plain,
+  type ConnectionOptions,
+} from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -55,5 +64,82 @@ describe('B6 update-secret', () => {
     server.peers[0]!.socket.destroy();
     await back;
     expect(passwords).toEqual(['old', 'new']);
+  });
+
+  /** A broker that takes one password, which is another one from time to time. */
+  async function issuing() {
+    const issuer = { valid: 'first' };
+    const broker = await EmbeddedBroker.start({ users: (_, password) => password === issuer.valid });
+    harness.cleanup(() => broker.close());
+    const { port } = broker;
+    const url = `amqp://billing:first@127.0.0.1:${port}`;
+    const open = (options: ConnectionOptions) =>
+      harness.watch(createConnection({ reconnect: { initialDelay: 10, maxDelay: 20 }, ...options }));
+    const expire = (valid: string): void => {
+      issuer.valid = valid;
+      broker.faults.drop('reset');
+    };
+    return { issuer, url, address: `amqp://127.0.0.1:${port}`, open, expire };
+  }
+
+  it('B6 a secret that comes while the connection is lost is the password of the next login', async () => {
+    const { url, open, expire } = await issuing();
+    const connection = open({ urls: url });
+    await connection.whenOpen();
+    const refused = eventOf(connection, 'reconnectFailed');
+    expire('second');
+    expect((await refused)[0]).toBeInstanceOf(AccessRefusedError);
+    await connection.updateSecret('second', 'the first has expired');
+    expect(connection.state).toBe('open');
+  });
+
+  it('B6 a secret that comes before the first login is its password', async () => {
+    const { issuer, url, open } = await issuing();
+    issuer.valid = 'second';
+    const connection = open({ urls: url });
+    await eventOf(connection, 'reconnectFailed');
+    await connection.updateSecret('second', 'the first has expired');
+    expect(connection.state).toBe('open');
+  });
+
+  it('B6 the last of several secrets is the password, until the function `urls` returns another one than before', async () => {
+    const { issuer, url, open, expire } = await issuing();
+    let given = url;
+    const connection = open({ urls: () => Promise.resolve(given) });
+    await connection.whenOpen();
+    for (const secret of ['second', 'third']) {
+      issuer.valid = secret;
+      await connection.updateSecret(secret, 'the one before expires');
+    }
+    const again = eventOf(connection, 'reconnected');
+    expire('third');
+    await again;
+    given = url.replace('first', 'fourth');
+    const fresh = eventOf(connection, 'reconnected');
+    expire('fourth');
+    await fresh;
+  });
+
+  it.each([plain, amqplain])('B6 the mechanism of %p uses it as well', async (mechanism) => {
+    const { issuer, address, open, expire } = await issuing();
+    const mechanisms = [mechanism({ username: 'billing', password: 'first' })];
+    const connection = open({ urls: address, mechanisms });
+    await connection.whenOpen();
+    issuer.valid = 'second';
+    await connection.updateSecret('second', 'the first expires');
+    const back = eventOf(connection, 'reconnected');
+    expire('second');
+    await back;
+  });
+
+  it('B6 a secret that the broker refuses is not used', async () => {
+    const { url, open } = await issuing();
+    const connection = open({ urls: url });
+    await connection.whenOpen();
+    const back = eventOf(connection, 'reconnected');
+    expect(await errorOf(connection.updateSecret('wrong', 'why'))).toMatchObject({ method: 'connection.updateSecret' });
+    await back;
+    await connection.close();
+    expect(await errorOf(connection.updateSecret('late', 'why'))).toBeInstanceOf(ConnectionClosedError);
   });
 });

@@ -13,7 +13,7 @@ import type { ResolvedOptions } from '../link/connection-options.js';
 import { foreignError } from '../foreign-error.js';
 import { connectToAny } from '../link/connector.js';
 import { asLost, type Link, type LinkOwner } from '../link/link.js';
-import { PendingCalls } from '../link/pending-calls.js';
+import { PendingCalls, type CallOptions } from '../link/pending-calls.js';
 import { reconnect, type Loss } from '../recovery/reconnect.js';
 import { ReconnectPace } from '../recovery/reconnect-pace.js';
 import { restore } from '../recovery/restore.js';
@@ -172,6 +172,24 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
       await within(back.promise, this.options.clock, wait, `the connection was not open within ${wait.timeout} ms`);
     } finally {
       this.opening.delete(back);
+    }
+  }
+
+  /** Sends a new secret, which later logins use, too. While the connection is lost, the next login brings it. */
+  async updateSecret(newSecret: string, reason: string, wait: CallOptions): Promise<void> {
+    if (this.isOver) throw new ConnectionClosedError('updateSecret: the connection is closed');
+    const { secret, rpcTimeout } = this.options;
+    if (!this.link) {
+      secret.use(newSecret);
+      return this.whenOpen({ timeout: rpcTimeout, ...wait });
+    }
+    const args = { newSecret: Buffer.from(newSecret), reason };
+    try {
+      await this.control.call('connection.updateSecret', args, wait, () => secret.use(newSecret));
+    } catch (error) {
+      const refused = (error as ConnectionLostError).method === 'connection.updateSecret';
+      if (error instanceof ConnectionLostError && !refused) secret.use(newSecret);
+      throw error;
     }
   }
 

@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { Buffer } from 'node:buffer';
 import type { FieldTable } from '../../protocol/field-table.js';
 import type { OptionChecks } from '../../option-names/index.js';
 import { showAs } from '../../shown/index.js';
@@ -197,18 +196,19 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
 
   /**
    * Sends a new secret for a login whose token expires (connection.update-secret, RabbitMQ's OAuth 2 plugin). PLAIN and
-   * AMQPLAIN use it for later logins, unless the option `credentials` is a function, which renews them by itself.
+   * AMQPLAIN use it for later logins, unless the option `credentials` is a function, which renews them by itself, or the
+   * function `urls` returns another password than before. While the connection is lost, the next login uses the secret,
+   * and the promise resolves when the connection is open.
    *
    * @param reason for the broker's log
+   * @throws ConnectionLostError if the connection is lost before the answer; the next login uses the secret
+   * @throws TimeoutError if there was no answer, or no login, within the timeout
+   * @throws the broker's error if it refuses the secret and closes the connection; later logins use the former one
+   * @throws ConnectionClosedError
    */
   async updateSecret(newSecret: string, reason: string, options: CallOptions = {}): Promise<void> {
     checkCall('updateSecret', options);
-    await this.#endpoint.control.call(
-      'connection.updateSecret',
-      { newSecret: Buffer.from(newSecret), reason },
-      options,
-    );
-    this.#endpoint.options.renewed.password = newSecret;
+    await this.#endpoint.updateSecret(newSecret, reason, options);
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   type ProvidedCredentials,
 } from './credentials.js';
 import type { SaslMechanism } from './sasl.js';
+import { UpdatedSecret } from './updated-secret.js';
 import type { Endpoint } from './uri.js';
 
 /** One URI, several URIs (tried in random order), or a function that returns them before each round of attempts. */
@@ -132,8 +133,7 @@ export interface ResolvedOptions {
   readonly urls: Urls;
   readonly connectionName: string | undefined;
   readonly credentials: Credentials | CredentialsProvider | undefined;
-  /** The password of the last `updateSecret()`; the original one has expired. */
-  readonly renewed: { password?: string };
+  readonly secret: UpdatedSecret;
   readonly mechanisms: readonly SaslMechanism[] | undefined;
   readonly vhost: string | undefined;
   readonly tls: TlsOptions;
@@ -186,7 +186,7 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
     urls: options.urls ?? 'amqp://localhost',
     connectionName: options.connectionName,
     credentials: options.credentials,
-    renewed: {},
+    secret: new UpdatedSecret(),
     mechanisms: options.mechanisms,
     vhost: options.vhost,
     tls: options.tls ?? {},

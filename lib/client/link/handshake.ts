@@ -54,7 +54,8 @@ export async function handshake(link: HandshakeLink, endpoint: Endpoint, options
   link.send(0, 'connection.startOk', {
     clientProperties: clientProperties(options),
     mechanism: mechanism.name,
-    response: mechanism.initialResponse(),
+    // Our own mechanisms have it already.
+    response: mechanism.initialResponse(options.mechanisms && options.secret.password),
     locale: text(start.args.locales).split(' ')[0] || 'en_US',
   });
   const tune = await authenticate(link, mechanism, endpoint, options);
@@ -73,6 +74,7 @@ export async function handshake(link: HandshakeLink, endpoint: Endpoint, options
       { cause: error, scope: 'connection' },
     );
   }
+  options.secret.loggedIn(givenCredentials(endpoint, options));
   return negotiated;
 }
 
@@ -161,17 +163,16 @@ export function mayPass({ provided }: RoundOptions): boolean {
   return provided !== undefined;
 }
 
-/**
- * Returns the credentials: those of the provider, of the options, of the URI, then RabbitMQ's `guest`. A renewed secret
- * replaces the password.
- */
-function credentialsOf(endpoint: Endpoint, { credentials, provided, renewed }: RoundOptions): Credentials {
-  if (provided) return provided;
-  const given = credentials ?? {
-    username: endpoint.username ?? 'guest',
-    password: endpoint.password ?? (endpoint.username === undefined ? 'guest' : ''),
-  };
-  return { ...given, ...renewed };
+/** Returns the credentials: those of the provider, else the given ones with the password of `updateSecret()`. */
+function credentialsOf(endpoint: Endpoint, options: RoundOptions): Credentials {
+  return options.provided ?? options.secret.applyTo(givenCredentials(endpoint, options));
+}
+
+/** Returns the credentials of the options, else of the URI, else RabbitMQ's `guest`. */
+function givenCredentials(endpoint: Endpoint, { credentials }: RoundOptions): Credentials {
+  if (credentials) return credentials;
+  const { username, password = username === undefined ? 'guest' : '' } = endpoint;
+  return { username: username ?? 'guest', password };
 }
 
 function negotiate(

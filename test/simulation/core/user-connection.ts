@@ -41,8 +41,10 @@ export class UserConnection implements ChannelOwner {
   readonly queueNames = new Map<string, Set<string>>();
   ended: { readonly error: AmqpError | undefined } | undefined;
   private readonly sockets: Rate;
-  /** Calls on channel 0 that are under way, with their times. */
-  private readonly controlCalls = new Map<number, number>();
+  /** Calls of `updateSecret()` that are under way. */
+  private readonly controlCalls = new Set<number>();
+  /** Those that were sent. */
+  private readonly onLink = new Set<number>();
   /** The socket of each failure to declare again. */
   private readonly failures = new Map<string, unknown>();
   private count = 0;
@@ -126,12 +128,15 @@ export class UserConnection implements ChannelOwner {
     const { connection, scene } = this;
     if (!connection) return;
     const id = ++this.count;
-    this.controlCalls.set(id, scene.clock.now);
+    this.controlCalls.add(id);
+    // While the connection is lost, the next login brings the secret.
+    if (connection.state === 'open') this.onLink.add(id);
     // The default deadline begins anew with each answer on the channel.
     const within = this.controlCalls.size * scene.settings.rpcTimeout;
     const secret = scene.settings.tokens ? scene.cluster.tokens.issue(this.name).password : 'guest';
     scene.promises.watch('updateSecret', () => connection.updateSecret(secret, 'renewed'), { within }, () => {
       this.controlCalls.delete(id);
+      this.onLink.delete(id);
     }); // prettier-ignore
   }
 
@@ -182,10 +187,10 @@ export class UserConnection implements ChannelOwner {
       oracle.count('disconnected');
       this.blocked = false;
       trace.add('client', `${name} disconnected: ${error.message}`);
-      const lost = [...this.controlCalls.keys()];
+      const lost = [...this.onLink];
       // The calls end with the loss, not with their deadlines.
       scene.clock.in(0, () => {
-        const waits = lost.some((id) => this.controlCalls.has(id));
+        const waits = lost.some((id) => this.onLink.has(id));
         oracle.check(!waits, 'settles', () => `${name}: a call on channel 0 waits on though the connection was lost`);
       });
       if (error.message.includes('credentials have expired')) this.onExpired(error.message);
