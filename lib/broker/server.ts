@@ -182,12 +182,17 @@ export class EmbeddedBroker implements AsyncDisposable {
     return this.clock.wallTime();
   }
 
+  /** @internal True while work waits for a later turn, for example after `advance`. */
+  get isWorking(): boolean {
+    return this.turns.isWorking || this.clock.isLate;
+  }
+
   /**
    * Moves the broker's time forward by `ms`. Messages and queues whose time has come expire now. Heartbeats use the
    * clock alone.
    */
   advance(ms: number): void {
-    this.clock.advance(ms, () => this.turns.finish());
+    this.clock.advance(ms);
   }
 
   /** Closes every connection (320 CONNECTION_FORCED) and the port, if there is one. May be called again. */

@@ -37,12 +37,13 @@ export class Quiet {
     const work = async (): Promise<void> => {
       let others: number;
       do {
+        while (!late && this.broker.isWorking) await new Promise<void>((next) => this.clock.afterPendingEvents(next));
         while (this.busy.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
         const before = this.steps;
         const own = await this.apps.roundTrip();
         // An application that opens a channel may be about to publish.
         others = this.steps - before - own;
-      } while (!late && (others !== 0 || this.busy.length > 0));
+      } while (!late && (others !== 0 || this.busy.length > 0 || this.broker.isWorking));
     };
     try {
       await Promise.race([work(), deadline]);

@@ -44,12 +44,8 @@ export class BrokerClock {
     return () => this.remove(task);
   }
 
-  /**
-   * Moves time forward by `ms` and runs the tasks that become due, in the order of their due times.
-   *
-   * @param afterEach called after each task: what follows from it happens at the time of the task
-   */
-  advance(ms: number, afterEach: () => void = () => {}): void {
+  /** Moves time forward by `ms` and runs the tasks that become due, in the order of their due times. */
+  advance(ms: number): void {
     checkTime('advance: ms', ms);
     const end = this.offset + ms;
     for (;;) {
@@ -57,10 +53,14 @@ export class BrokerClock {
       if (!next || next.due > this.base.now() + end) break;
       this.offset = Math.max(this.offset, next.due - this.base.now());
       this.fire(next);
-      afterEach();
     }
     this.offset = Math.max(this.offset, end);
     for (const task of this.scheduled) this.arm(task);
+  }
+
+  /** True while a task is due that has not run yet. */
+  get isLate(): boolean {
+    return (this.earliest()?.due ?? Infinity) <= this.now();
   }
 
   /** Cancels all tasks. */

@@ -39,6 +39,11 @@ export class Turns {
     this.plan();
   }
 
+  /** True while work waits for a later turn. */
+  get isWorking(): boolean {
+    return this.waiting.length > 0;
+  }
+
   /** True if this turn, or the running task, has done its part and the rest has to wait. */
   get over(): boolean {
     return this.done >= this.limit && !this.finishing;

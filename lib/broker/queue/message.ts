@@ -55,6 +55,8 @@ export interface QueueEntry {
   readonly priority: number;
   /** Broker clock, ms; Infinity for never. */
   readonly expiresAt: number;
+  /** True for a dead letter that had to wait for its turn: it may have expired before it came. */
+  readonly isLate?: boolean;
   /** True if the message was delivered before. */
   redelivered: boolean;
   /** Number of returned deliveries (counted by quorum queues). */

@@ -22,7 +22,8 @@ export interface QueueHost {
   readonly clock: BrokerClock;
   readonly turns: Turns;
   /** Dead-letters a message, or drops it if the queue has no dead-letter exchange. */
-  died(queue: Queue, message: Message, reason: DeathReason): void;
+  /** @param time broker clock, ms; default: now */
+  died(queue: Queue, message: Message, reason: DeathReason, time?: number): void;
   /** Deletes the queue: it was unused for its x-expires, or an auto-delete queue has lost its last consumer. */
   unneeded(queue: Queue): void;
   /** Reports a change of the bytes that the queue keeps, unacknowledged messages included. Negative for fewer bytes. */
@@ -33,6 +34,8 @@ export interface QueueHost {
 export interface Arrival {
   readonly expiration: number | undefined;
   readonly priority: number;
+  /** Broker clock, ms; earlier than now for a dead letter that had to wait for its turn. Default: now. */
+  readonly time?: number;
 }
 
 /** The delivery mode of messages that survive a restart (basic.delivery-mode). */
@@ -59,6 +62,9 @@ export class Queue {
   private nextPosition = 0;
   private cancelExpiry: (() => void) | undefined;
   private expiryDue = Infinity;
+  private lastExpiry = 0;
+  /** The time of the first expiry, while more messages have expired than a turn has room for; broker clock, ms. */
+  private expiringSince: number | undefined;
   private cancelIdle: (() => void) | undefined;
   private delivering = false;
   private resuming = false;
@@ -92,7 +98,8 @@ export class Queue {
       message,
       position: this.nextPosition++,
       priority: Math.min(arrival.priority, maxPriority),
-      expiresAt: ttl === Infinity ? Infinity : this.host.clock.now() + ttl,
+      expiresAt: ttl === Infinity ? Infinity : (arrival.time ?? this.host.clock.now()) + ttl,
+      isLate: arrival.time !== undefined && arrival.time < this.host.clock.now(),
       redelivered: false,
       deliveryCount: 0,
     });
@@ -301,16 +308,21 @@ export class Queue {
   /** Returns false if more messages have expired than this turn has room for. The queue continues in a later turn. */
   private dropExpired(): boolean {
     const { clock, turns } = this.host;
+    // The rest of these messages expires in later turns, for which the clock may be moved far ahead.
+    const start = this.expiringSince ?? clock.now();
     while (this.ready.nextExpiry <= clock.now()) {
       if (turns.over) {
+        this.expiringSince = start;
         this.resume();
         return false;
       }
       const entry = this.ready.shiftExpired(clock.now())!;
       turns.spend(1);
       this.keep(entry, -1);
-      this.host.died(this, entry.message, 'expired');
+      this.lastExpiry = Math.max(entry.isLate ? 0 : start, entry.expiresAt, this.lastExpiry);
+      this.host.died(this, entry.message, 'expired', this.lastExpiry);
     }
+    this.expiringSince = undefined;
     return true;
   }
 

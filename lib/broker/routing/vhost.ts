@@ -52,6 +52,8 @@ export interface BindingRequest {
 
 interface Dying extends Death {
   readonly from: Queue;
+  /** Broker clock, ms. */
+  readonly at: number;
 }
 
 /** A virtual host: exchanges, queues and the bindings between them. */
@@ -74,8 +76,8 @@ export class Vhost {
     this.queueHost = {
       clock: host.clock,
       turns: host.turns,
-      died: (from, message, reason) =>
-        this.bury({ from, message, queue: from.name, reason, time: host.clock.wallTime() }),
+      died: (from, message, reason, at = host.clock.now()) =>
+        this.bury({ from, message, queue: from.name, reason, time: host.clock.wallTime(), at }),
       unneeded: (queue) => void this.removeQueue(queue),
       kept: (bytes) => host.kept(bytes),
     };
@@ -352,7 +354,7 @@ export class Vhost {
     const { priority = 0 } = letter.properties;
     for (const target of targets) {
       this.host.turns.spend(1);
-      target.publish(letter, { expiration: undefined, priority });
+      target.publish(letter, { expiration: undefined, priority, time: death.at });
       yield;
     }
   }
