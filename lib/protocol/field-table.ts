@@ -1,7 +1,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { ByteReader, describe, type ByteWriter } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
-import { readTimestamp, writeTimestamp } from './timestamp.js';
+import { DistantDate, readTimestamp, writeTimestamp } from './timestamp.js';
 
 /**
  * Field tables (section 4.2.5.5) with RabbitMQ's errata: `b` is signed and `B` unsigned, `s` is a 16-bit integer and
@@ -168,7 +168,7 @@ function writeObject(writer: ByteWriter, value: object | null, path: string, dep
 }
 
 /**
- * Copies a table with the tables, arrays and bytes in it, so that later changes to them do not matter. A table that cannot
+ * Copies a table with the tables, arrays, bytes and Dates in it, so that later changes to them do not matter. A table that cannot
  * be written is returned as it is: `writeTable` tells why.
  */
 export function copyTable(table: FieldTable): FieldTable {
@@ -182,6 +182,7 @@ export function copyTable(table: FieldTable): FieldTable {
 function copyValue(value: FieldValue, depth: number): FieldValue {
   if (depth > MAX_DEPTH) throw new EncodingError(`a table is nested deeper than ${MAX_DEPTH}`);
   if (value instanceof Uint8Array) return Buffer.from(value);
+  if (value instanceof Date && !(value instanceof DistantDate)) return new Date(value.getTime());
   if (Array.isArray(value)) return Array.from(value as FieldValue[], (item) => copyValue(item, depth + 1));
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(

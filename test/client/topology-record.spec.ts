@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { getEventListeners } from 'node:events';
-import { connect, NotFoundError } from '../../lib/client/index.js';
-import type { Channel, Delivery } from '../../lib/client/index.js';
+import { connect, NotFoundError, typed } from '../../lib/client/index.js';
+import type { Channel, Delivery, FieldTable } from '../../lib/client/index.js';
 import { sharedRabbit } from '../support/shared-broker.js';
 import { errorOf, eventOf, eventually, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -502,6 +502,32 @@ describe('K1 the record equals the state of the broker', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(warnings).toEqual([]);
+  });
+
+  it('K1 attack 4 an unbind whose arguments are equal on the wire is remembered over a loss', async () => {
+    const { channel, lose } = await setUp();
+    const [queue, exchange] = [harness.name(), harness.name('x')];
+    await channel.exchangeDeclare(exchange, 'headers');
+    await channel.queueDeclare(queue);
+    const pairs: readonly (readonly [FieldTable, FieldTable])[] = [
+      [{ a: 7 }, { a: typed('int32', 7) }],
+      [{ b: 1, none: undefined }, { b: 1 }],
+      [
+        { c: 1, d: 2 },
+        { d: 2, c: 1 },
+      ],
+      [{ e: new Date(1_000) }, { e: new Date(1_500) }],
+      [{ f: 2n ** 40n }, { f: 2 ** 40 }],
+    ];
+    for (const [bound, unbound] of pairs) {
+      await channel.queueBind(queue, exchange, '', { arguments: { 'x-match': 'all', ...bound } });
+      await channel.queueUnbind(queue, exchange, '', { arguments: { 'x-match': 'all', ...unbound } });
+    }
+    const headers = Object.assign({}, ...pairs.map(([, table]) => table)) as FieldTable;
+    const publish = () => errorOf(channel.publish(exchange, '', 'x', { mandatory: true, headers }));
+    expect((await publish()).name).toBe('MessageReturnedError');
+    await lose();
+    expect((await publish()).name).toBe('MessageReturnedError');
   });
 
   it('K1 two bindings that differ only in their arguments are both restored', async () => {

@@ -1,6 +1,8 @@
+import { EncodingError } from '../../protocol/errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
+import { tableKey } from '../../protocol/table-key.js';
+import { BrokerError } from '../errors.js';
 import type { Exchange } from './exchange.js';
-import { canonical } from './field-values.js';
 import type { Queue } from '../queue/queue.js';
 
 export type Destination = Queue | Exchange;
@@ -13,7 +15,16 @@ export interface Binding {
   readonly arguments: FieldTable;
 }
 
-/** Returns the same key for equal bindings: those with the same source, destination, routing key and arguments. */
+/**
+ * Returns the same key for equal bindings: those with the same source, destination, routing key and arguments.
+ *
+ * @throws BrokerError for arguments that RabbitMQ cannot read: a float that is not a number, or infinite
+ */
 export function bindingKey(source: string, destination: Destination, routingKey: string, args: FieldTable): string {
-  return JSON.stringify([source, destination.kind, destination.name, routingKey, canonical(args)]);
+  try {
+    return JSON.stringify([source, destination.kind, destination.name, routingKey, tableKey(args)]);
+  } catch (error) {
+    if (error instanceof EncodingError) throw new BrokerError('SYNTAX_ERROR', error.message);
+    throw error;
+  }
 }

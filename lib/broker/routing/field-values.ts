@@ -29,7 +29,7 @@ export function sameValue(left: FieldValue, right: FieldValue): boolean {
 /**
  * Returns a text that is the same for two values exactly if they are equal. The order of keys in tables does not count.
  */
-export function canonical(value: FieldValue): string {
+function canonical(value: FieldValue): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object') return JSON.stringify(value);

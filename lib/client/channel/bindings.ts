@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../protocol/field-table.js';
+import { tableKey } from '../../protocol/table-key.js';
 
 /** A binding from `source` to a queue or an exchange. */
 export interface Binding {
@@ -76,9 +77,7 @@ function endOf({ kind, destination }: Pick<Binding, 'kind' | 'destination'>): st
   return `${kind} ${destination}`;
 }
 
-/** The broker distinguishes bindings by all these values. The order of the arguments does not count. */
+/** The broker distinguishes bindings by all these values. Arguments are equal if they are equal on the wire. */
 function keyOf({ kind, destination, source, routingKey, arguments: args }: Binding): string {
-  const sorted = Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1));
-  const replacer = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value);
-  return JSON.stringify([kind, destination, source, routingKey, sorted], replacer);
+  return JSON.stringify([kind, destination, source, routingKey, tableKey(args)]);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { typed } from '../../protocol/field-table.js';
 import { ConnectionLostError, PreconditionFailedError, TimeoutError } from '../errors.js';
 import type { Binding } from './bindings.js';
 import { exchangeOf, queueOf, type Entity } from './entity.js';
@@ -123,6 +124,15 @@ describe('TopologyRecord', () => {
     expect(record.size).toBe(2);
     record.removeBinding(bindingOf('queue', 'q', 'x', { b: 2n, a: 1 }));
     expect(record.size).toBe(1);
+  });
+
+  it('K1 attack 4 an unbind whose arguments are equal on the wire leaves nothing to replay', async () => {
+    const record = new TopologyRecord();
+    record.addBinding(bindingOf('queue', 'q', 'x', { n: 7, big: 2n ** 40n, at: new Date(1_000), none: undefined }));
+    const same = { at: new Date(1_500), big: 2 ** 40, n: typed('int32', 7) };
+    record.removeBinding(bindingOf('queue', 'q', 'x', same));
+    expect(record.size).toBe(0);
+    expect(await replayed(record)).toEqual([]);
   });
 
   it('K1 replays one queue with the auto-delete exchanges that went with it, and nothing else', async () => {

@@ -195,20 +195,38 @@ export function auditBindings(scene: Scene, director: Director): void {
       () => `exchange '${exchange}' was declared and is not at the broker`,
     );
   }
+  const nameNow = (kind: 'queue' | 'exchange', name: string): string =>
+    kind === 'queue' ? currentName(owner.connection!, named.get(`${owner.name} ${name}`) ?? name) : name;
+  const atBroker = (source: string, kind: 'queue' | 'exchange', name: string, key: string, args: string): boolean =>
+    bindings.has(bindingName(source, kind, name, key, JSON.parse(args) as object));
+  for (const binding of owner.bindings.removedBindings) {
+    const { source, kind, name, key, args } = partsOf(binding);
+    const current = nameNow(kind, name);
+    oracle.check(
+      !atBroker(source, kind, current, key, args),
+      'peace-record',
+      () => `the binding of ${kind} '${current}' to '${source}' by '${key}' ${args} was removed and is at the broker`,
+    );
+  }
   for (const binding of owner.bindings.expectedBindings) {
-    const [source, destination, key, args] = JSON.parse(binding) as [string, string, string, string];
-    const [kind, name] = destination.split(':') as ['queue' | 'exchange', string];
-    const current = kind === 'queue' ? currentName(owner.connection, named.get(`${owner.name} ${name}`) ?? name) : name;
+    const { source, kind, name, key, args } = partsOf(binding);
+    const current = nameNow(kind, name);
     // An auto-delete exchange or queue takes its bindings along.
     if (`${source}${name}`.includes('auto') || !exchanges.has(source)) continue;
     if (!(kind === 'queue' ? queues : exchanges).has(current)) continue;
-    const there = bindings.has(bindingName(source, kind, current, key, JSON.parse(args) as object));
     oracle.check(
-      there,
+      atBroker(source, kind, current, key, args),
       'peace-record',
       () => `the binding of ${kind} '${current}' to '${source}' by '${key}' ${args} was made and is not at the broker`,
     );
   }
+}
+
+/** Takes the name of a binding apart, see `nameOf` in binding-book.ts. */
+function partsOf(binding: string) {
+  const [source, destination, key, args] = JSON.parse(binding) as [string, string, string, string];
+  const [kind, name] = destination.split(':') as ['queue' | 'exchange', string];
+  return { source, kind, name, key, args };
 }
 
 /** Publishes on each open channel with confirms, and checks that the publish is confirmed. */

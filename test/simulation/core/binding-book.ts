@@ -35,7 +35,16 @@ export class BindingBook {
 
   /** The names of the bindings, by `nameOf`. */
   get expectedBindings(): readonly string[] {
-    return [...this.bindings].filter(([, state]) => state === 'there').map(([name]) => name);
+    return this.bindingsIn('there');
+  }
+
+  /** The names of the bindings that the user has removed. */
+  get removedBindings(): readonly string[] {
+    return this.bindingsIn('gone');
+  }
+
+  private bindingsIn(wanted: State): readonly string[] {
+    return [...this.bindings].filter(([, state]) => state === wanted).map(([name]) => name);
   }
 
   private change(of: Map<string, State>, name: string, to: State): (error: unknown) => void {

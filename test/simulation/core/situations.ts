@@ -140,6 +140,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
     scene.channel().on(20, { kind: 'declareQueue', queue: 'mine0' });
     scene.on(25, { kind: 'declareExchange', exchange: to.exchange });
     scene.on(32, { kind: 'bind', ...to, args: 0 }).on(38, { kind: 'bind', ...to, args: 1 });
+    if (scene.random.chance(0.5)) scene.on(44, { kind: 'unbind', ...to, args: 0 });
     scene.at(READY, { kind: 'reset', conn: 0 });
   },
   lostWhileBlocked: (scene) => {

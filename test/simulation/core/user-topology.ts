@@ -1,6 +1,12 @@
+import { typed, type FieldTable } from '../../../lib/client/index.js';
 import { nameOf } from './binding-book.js';
 import type { ChannelBase } from './channel-base.js';
 import { exchangeType, queueOptions, type StepOf } from './steps.js';
+
+/** Returns the arguments of a binding as other values that are the same on the wire. */
+function sameOnWire(args: number): FieldTable {
+  return { n: typed('int32', args), none: undefined, 'x-match': 'all' };
+}
 
 /** The declarations, deletions and bindings of a user on one channel. Notes their outcomes in the books. */
 export class UserTopology {
@@ -55,7 +61,7 @@ export class UserTopology {
   bind({ queue, exchange, key, args, kind }: StepOf<'bind'> | StepOf<'unbind'>): void {
     const name = this.on.nameOnWire(queue);
     const given = args === undefined ? {} : { 'x-match': 'all', n: args };
-    const options = { arguments: given };
+    const options = { arguments: kind === 'bind' || args === undefined ? given : sameOnWire(args) };
     const told = this.on.owner.bindings.changing(
       nameOf(exchange, 'queue', queue, key, given),
       kind === 'bind' ? 'there' : 'gone',
