@@ -347,8 +347,8 @@ describe('K3.3 failover to a broker with smaller limits', () => {
         queues.push(args.queue);
         peer.send(channel, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
       };
-      await peer.acceptChannel();
       if (index === 0) {
+        await peer.acceptChannel();
         for (const _ of ['large', 'small']) await accept();
         await peer.acceptConsumer('small');
         await peer.acceptConsumer('large');
@@ -358,6 +358,7 @@ describe('K3.3 failover to a broker with smaller limits', () => {
       await peer.acceptChannel();
       await accept();
       declared = queues;
+      await peer.acceptChannel();
       await peer.acceptConsumer('small');
       return peer.closed;
     });

@@ -190,10 +190,10 @@ describe('B restore after faults of the network', () => {
     const close = { classId: 50, methodId: 10 };
     const server = await harness.server(async (peer, index) => {
       await peer.handshake();
-      const channel = await peer.acceptChannel();
       const declare = async (): Promise<number> => (await peer.expect('queue.declare')).channel;
       const declareOk = { queue: 'q', messageCount: 0, consumerCount: 0 };
       if (index === 0) {
+        await peer.acceptChannel();
         peer.send(await declare(), 'queue.declareOk', declareOk);
         await peer.acceptConsumer('tag');
         peer.socket.resetAndDestroy();
@@ -204,6 +204,7 @@ describe('B restore after faults of the network', () => {
       const scratch = await peer.acceptChannel();
       await declare();
       peer.send(scratch, 'channel.close', locked);
+      const channel = await peer.acceptChannel();
       await peer.expect('basic.consume');
       peer.send(channel, 'channel.close', gone);
       peer.agreeToClose();

@@ -438,8 +438,8 @@ describe('K1 the record equals the state of the broker', () => {
         declared.push(args.queue);
         peer.send(channel, 'queue.declareOk', { queue: args.queue, messageCount: 0, consumerCount: 0 });
       };
-      await peer.acceptChannel();
       if (index === 0) {
+        await peer.acceptChannel();
         await answer();
         await answer();
         return peer.socket.destroy();
@@ -452,6 +452,7 @@ describe('K1 the record equals the state of the broker', () => {
       peer.send(scratch, 'channel.close', close);
       await peer.acceptChannel();
       await answer();
+      await peer.acceptChannel();
       return peer.closed;
     });
     const connection = await harness.connect({ urls: server.url });
@@ -465,20 +466,47 @@ describe('K1 the record equals the state of the broker', () => {
     expect([declared, failed.all]).toEqual([['a', 'b', 'a', 'b'], []]);
   });
 
-  it('K6.5 with every channel in use, a topology that cannot be restored is reported, and a cancelled consumer ends', async () => {
-    const { connection, proxy } = await harness.connectThroughProxy({ channelMax: 1 });
+  it('K6.5 with every channel in use, the queue of a cancelled consumer cannot be restored: the consumer ends', async () => {
+    const { connection } = await harness.connectThroughProxy({ channelMax: 1 });
     const channel = await connection.openChannel({ confirm: true });
     const [queue, other] = [harness.name(), await (await harness.connect()).openChannel()];
     await channel.queueDeclare(queue);
     const failed = eventOf<[string, Error]>(connection, 'restoreFailed');
-    const back = eventOf(connection, 'reconnected');
-    proxy.cut();
-    await back;
-    expect((await failed)[1].name).toBe('NotAllowedError');
     const consumer = await channel.basicConsume(queue, () => {});
     await other.queueDelete(queue);
     expect(await consumer.closed).toMatchObject({ name: 'ConsumerCancelledError', cause: { name: 'NotAllowedError' } });
+    expect((await failed)[1].name).toBe('NotAllowedError');
     expect(channel.isOpen).toBe(true);
+  });
+
+  it('K6.5 attack 3 with every channel in use, a lost connection and a lost channel get their topology back', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy({ channelMax: 2 });
+    const [publishing, consuming] = [await connection.openChannel({ confirm: true }), await connection.openChannel()];
+    const failed = new Inbox<unknown>();
+    connection.on('restoreFailed', (entity) => failed.add(entity));
+    const exchange = harness.name('x');
+    const arrived = new Inbox<string>();
+    await publishing.exchangeDeclare(exchange, 'direct', { durable: false, autoDelete: true });
+    const { queue } = await publishing.queueDeclare('', { exclusive: true, autoDelete: true });
+    await publishing.queueBind(queue, exchange, 'k');
+    await consuming.basicConsume(queue, (delivery) => {
+      arrived.add(delivery.text());
+      delivery.ack();
+    });
+    for (const lost of ['connection', 'channel'] as const) {
+      const back = eventOf(consuming, 'restored');
+      if (lost === 'connection') proxy.cut();
+      else await errorOf(consuming.queueDeclare('missing', { passive: true }));
+      await back;
+      await publishing.publish(exchange, 'k', lost, { mandatory: true });
+      expect(await arrived.next()).toBe(lost);
+    }
+    expect(failed.all).toEqual([]);
+    // Every number is in use as before, and none twice.
+    expect((await errorOf(connection.openChannel())).name).toBe('NotAllowedError');
+    await publishing.close();
+    const next = await connection.openChannel();
+    expect(next.id).not.toBe(consuming.id);
   });
 
   it('K6.6 many calls that wait for the connection, or share a signal, keep no listener', async () => {

@@ -13,6 +13,8 @@ export class BrokerSide {
   /** The channel number, from 1; 0 until the channel was open once. */
   id = 0;
   private present: Link | undefined;
+  /** True while the frames of the number are for this channel. */
+  private attached = false;
   /** Consumers that have ended here and that the broker keeps until it closes the channel. */
   private readonly endings = new Set<Consumer>();
   /** Defined while settlements are held back. */
@@ -32,6 +34,7 @@ export class BrokerSide {
   /** Called when the channel opens on this link. @returns the settlements of its new generation */
   attach(link: Link | undefined): Settlements {
     this.present = link;
+    this.attached = true;
     this.heldSettlements = undefined;
     link?.register(this.id, this.receiver);
     return this.newSettlements();
@@ -39,7 +42,9 @@ export class BrokerSide {
 
   /** Called when nothing that the broker sends concerns the channel any more. */
   detach(): void {
-    this.present?.unregister(this.id);
+    // The number may be lent to another channel meanwhile.
+    if (this.attached) this.present?.unregister(this.id);
+    this.attached = false;
   }
 
   /**

@@ -162,9 +162,24 @@ export class ChannelEndpoint
 
   // Opening and restoring.
 
+  get idleId(): number | undefined {
+    return this.id > 0 && this.atBroker === 'closed' && !this.isClosed ? this.id : undefined;
+  }
+
+  /** Takes a number before the channel opens for the first time. Default: `attach()` allocates one. */
+  takeId(id: number): void {
+    this.broker.id = id;
+  }
+
+  /** Has the broker close the channel, if it is open on the connection's link. */
+  async vacate(): Promise<void> {
+    if (this.isClosed) throw this.closedError('channel.open');
+    const { link } = this.host;
+    if (this.broker.link !== undefined && this.broker.link === link && this.atBroker !== 'closed') await this.leave();
+  }
+
   /**
-   * Opens the channel on the connection's link, with its QoS and its confirm or transaction mode. A channel that is still
-   * open there is opened anew.
+   * Opens the channel on the connection's link, with its QoS and its confirm or transaction mode. It is not open there.
    *
    * @param wait.timeout ms for all steps. Default: `rpcTimeout`
    */
@@ -172,12 +187,22 @@ export class ChannelEndpoint
     // A listener may have closed the lost channel, and another channel may have its number.
     if (this.current === 'closed') throw this.closedError('channel.open');
     if (this.id === 0) this.broker.id = this.allocated();
-    const { link } = this.host;
-    if (this.broker.link !== undefined && this.broker.link === link && this.atBroker !== 'closed') await this.leave();
-    this.gate.lead(this.host.link, this.id);
-    this.settlements = this.broker.attach(this.host.link);
-    this.lastLoss = undefined;
     const deadline = new Deadline(this.clock, { ...wait, timeout });
+    // The broker may not have closed the channel that has borrowed the number, since it reads nothing while it blocks.
+    const { link } = this.host;
+    const borrower = this.host.farewellOf(this.id);
+    if (borrower) {
+      await within(
+        borrower,
+        this.clock,
+        { timeout, ...wait },
+        `channel.open: its number was not free within ${timeout} ms`,
+      );
+      if (this.isClosed || this.host.link !== link) throw this.closedError('channel.open');
+    }
+    this.gate.lead(link, this.id);
+    this.settlements = this.broker.attach(link);
+    this.lastLoss = undefined;
     await this.rpc.call('channel.open', {}, deadline.left);
     for (const { prefetchSize, prefetchCount, global } of this.prefetches.latest) {
       await this.rpc.call('basic.qos', { prefetchSize, prefetchCount, global }, deadline.left);

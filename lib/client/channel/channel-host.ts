@@ -12,6 +12,10 @@ export interface Restorable {
   readonly channelOptions: { readonly restoreAttempts: number };
   /** The consumers that are restored with the channel. */
   readonly consumers: { list(): readonly { readonly queue: string }[] };
+  /** The channel number, while the channel is not open at the broker and not closed for good. */
+  readonly idleId: number | undefined;
+  /** Has the broker close the channel, if it is still open there. */
+  vacate(): Promise<void>;
   /** Opens the channel anew, with its QoS and confirm mode. */
   attach(wait?: CallOptions): Promise<void>;
   /** Registers the consumers again. */
@@ -62,6 +66,11 @@ export interface ChannelHost {
    * use
    */
   allocateId(): number;
+  /**
+   * Resolves when a channel that has ended here, and had this number on loan, is closed at the broker. Undefined if there
+   * is none.
+   */
+  farewellOf(id: number): Promise<void> | undefined;
   /** Called when the channel is closed for good and its number is free. */
   release(channel: Leaving): void;
 }

@@ -1,5 +1,5 @@
 import type { ChannelEndpoint } from '../channel/channel-endpoint.js';
-import type { Leaving } from '../channel/channel-host.js';
+import type { Leaving, Restorable } from '../channel/channel-host.js';
 import { NotAllowedError } from '../errors.js';
 import type { Link } from '../link/link.js';
 import { ChannelIds } from './channel-ids.js';
@@ -11,7 +11,7 @@ export class Channels implements Iterable<ChannelEndpoint> {
   private readonly all = new Set<ChannelEndpoint>();
   private readonly ids = new ChannelIds();
   /** Farewells of channels that have ended here and that the broker has not closed yet. */
-  private readonly farewells = new Set<Promise<void>>();
+  private readonly farewells = new Map<Leaving, Promise<void>>();
 
   /** @param link the live link; undefined if there is none */
   constructor(private readonly link: () => Link | undefined) {}
@@ -26,11 +26,16 @@ export class Channels implements Iterable<ChannelEndpoint> {
   }
 
   /**
-   * Returns a number for a channel that opens for the first time. @throws NotAllowedError if channel-max numbers are in
-   * use
+   * Returns a number for a channel that opens for the first time.
+   *
+   * @param lenders channels that open anew only after this one has closed, so that it may have the number of one of them
+   * @throws NotAllowedError if channel-max numbers are in use
    */
-  allocateId(channelMax: number): number {
-    return this.ids.allocate(channelMax);
+  allocateId(channelMax: number, lenders: readonly Restorable[] = []): number {
+    return this.ids.allocate(
+      channelMax,
+      lenders.flatMap(({ idleId }) => idleId ?? []),
+    );
   }
 
   /**
@@ -40,10 +45,10 @@ export class Channels implements Iterable<ChannelEndpoint> {
   release(channel: Leaving, free: () => void): void {
     if (!(this.all as Set<Leaving>).delete(channel) || channel.id === 0) return;
     const left = new Deferred<void>();
-    this.farewells.add(left.promise);
+    this.farewells.set(channel, left.promise);
     sayFarewell(this.link(), channel, () => {
       this.ids.release(channel.id);
-      this.farewells.delete(left.promise);
+      this.farewells.delete(channel);
       left.resolve();
       free();
     });
@@ -51,7 +56,13 @@ export class Channels implements Iterable<ChannelEndpoint> {
 
   /** Resolves when the broker has closed the channels that have ended here. */
   async left(): Promise<void> {
-    await Promise.all(this.farewells);
+    await Promise.all(this.farewells.values());
+  }
+
+  /** Resolves when the broker has closed a channel that has ended here, by its number. Undefined if there is none. */
+  farewellOf(id: number): Promise<void> | undefined {
+    for (const [channel, left] of this.farewells) if (channel.id === id) return left;
+    return undefined;
   }
 
   /** Has the broker close a channel that is opened anew under the same number. */

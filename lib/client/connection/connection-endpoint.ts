@@ -77,7 +77,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     this.restorer = new TopologyRestorer(
       this.topology,
       this,
-      (needed) => this.scratchChannel(needed),
+      (needed, lenders) => this.scratchChannel(needed, lenders),
       {
         renamed: (queue, name) => this.report('queueRenamed', queue, name),
         restored: (entity) => this.report('restored', entity),
@@ -220,7 +220,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     const link = this.link;
     this.channels.dropOver(this.latestLink!.negotiated.channelMax);
     const channels = [...this.channels].filter(({ id, channelOptions }) => id > 0 || !channelOptions.openAfter);
-    await restore(channels, () => this.restorer.replayAll(), this);
+    await restore(channels, (lost) => this.restorer.replayAll(lost), this);
     // The link was lost again meanwhile, and that loss has started its own reconnect.
     if (!link || this.link !== link || this.closing) return;
     this.current = 'open';
@@ -261,7 +261,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   private begin(channel: ChannelEndpoint): void {
     const { openAfter } = channel.channelOptions;
     if (openAfter) void this.beginAfter(channel, openAfter);
-    else void restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
+    else void restore([channel], undefined, this, { timeout: Infinity });
   }
 
   private async beginAfter(channel: ChannelEndpoint, openAfter: () => Promise<unknown>): Promise<void> {
@@ -273,11 +273,17 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
       if (this.link === link) channel.finish(foreignError(error, 'openAfter'));
       return;
     }
-    if (this.link === link) await restore([channel], () => Promise.resolve(), this, { timeout: Infinity });
+    if (this.link === link) await restore([channel], undefined, this, { timeout: Infinity });
   }
 
-  /** Opens a channel for the restorer, which works on a link before the connection is open. */
-  private async scratchChannel(needed: 'while-open' | 'while-closing'): Promise<Channel> {
+  /**
+   * Opens a channel for the restorer, which works on a link before the connection is open. @param lenders channels that
+   * open anew after it is closed
+   */
+  private async scratchChannel(
+    needed: 'while-open' | 'while-closing',
+    lenders: readonly Restorable[],
+  ): Promise<Channel> {
     if (this.closing && !(needed === 'while-closing' && this.current !== 'closing'))
       throw new ConnectionClosedError('the connection is closed');
     // With a record of its own, since the connection's record already has the entities.
@@ -285,6 +291,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     const endpoint = endpointOf(channel);
     this.channels.add(endpoint);
     try {
+      endpoint.takeId(this.channels.allocateId(this.latestLink!.negotiated.channelMax, lenders));
       await endpoint.attach();
       await endpoint.resume();
       return channel;
@@ -320,6 +327,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   allocateId(): number {
     return this.channels.allocateId(this.latestLink!.negotiated.channelMax);
+  }
+
+  farewellOf(id: number): Promise<void> | undefined {
+    return this.channels.farewellOf(id);
   }
 
   release(channel: Leaving): void {

@@ -25,6 +25,12 @@ class FakeChannel implements Restorable {
 
   readonly consumers = { list: () => Array.from({ length: this.registered }, () => ({ queue: 'q' })) };
 
+  readonly idleId = 1;
+
+  vacate(): Promise<void> {
+    return Promise.resolve();
+  }
+
   attach(): Promise<void> {
     this.log.push('attach');
     return this.take('attach');

@@ -16,33 +16,50 @@ type Host = Pick<ChannelHost, 'link' | 'options'>;
  * The one path on which channels open: a new channel, a channel after its own error, and all channels after a lost
  * connection:
  *
- *     1. open anew, with QoS and confirm mode    2. topology    3. consumers; then what waited is published
+ *     1. topology    2. open anew, with QoS and confirm mode    3. consumers; then what waited is published
+ *
+ * The topology comes first, since it is declared on another channel, which may need the number of one of these: all
+ * channel-max numbers may be in use. A channel that the broker still has open is closed before, and its number is free.
  *
  * A new channel that the broker refuses closes. Any other channel that fails on the way starts again from step 1,
  * alone; a channel that keeps failing closes with the error. A consumer that is locked out delays no other: it waits by
  * itself (`ConsumerSet`). If the connection is lost meanwhile, the restore ends, and the next connection starts it
  * anew.
  *
+ * @param replay undefined for new channels, which need no step before they open
  * @param wait limits of the first attempt to open each channel. Default: the channel's own
  */
 export async function restore(
   channels: readonly Restorable[],
-  replay: Replay,
+  replay: Replay | undefined,
   host: Host,
   wait: CallOptions = {},
 ): Promise<void> {
   const { link } = host;
   if (!link) return;
-  const attached = await keepSuccessful(channels, (channel) => answered(link, channel.attach(wait)));
-  await replayed(attached, replay, host, link);
+  const ready = replay ? await prepared(channels, replay, host, link) : channels;
   // Nothing may be opened on a dead link. The next link restores its channels.
+  if (host.link !== link) return;
+  const attached = await keepSuccessful(ready, (channel) => answered(link, channel.attach(wait)));
   if (host.link !== link) return;
   const resumed = await keepSuccessful(attached, (channel) => answered(link, channel.resume()));
   const failed = channels.filter((channel) => channel.lost && !resumed.includes(channel));
   await Promise.all(failed.map((channel) => restoreAlone(channel, replay, host, link)));
 }
 
-async function restoreAlone(channel: Restorable, replay: Replay, host: Host, link: Link): Promise<void> {
+/** @returns the channels that are closed at the broker */
+async function prepared(
+  channels: readonly Restorable[],
+  replay: Replay,
+  host: Host,
+  link: Link,
+): Promise<readonly Restorable[]> {
+  const vacated = await keepSuccessful(channels, (channel) => answered(link, channel.vacate()));
+  await replayed(vacated, replay, host, link);
+  return vacated;
+}
+
+async function restoreAlone(channel: Restorable, replay: Replay | undefined, host: Host, link: Link): Promise<void> {
   const { clock, random } = host.options;
   const backoff = new Backoff(50, 2_000, random);
   let failure: unknown;
@@ -52,9 +69,10 @@ async function restoreAlone(channel: Restorable, replay: Replay, host: Host, lin
     if (host.link !== link || !channel.lost) return;
     const consumers = channel.consumers.list().length;
     try {
-      await answered(link, channel.attach());
-      await replayed([channel], replay, host, link);
+      await answered(link, channel.vacate());
+      if (replay) await replayed([channel], replay, host, link);
       if (host.link !== link) return;
+      await answered(link, channel.attach());
       await answered(link, channel.resume());
       return;
     } catch (error) {

@@ -117,7 +117,7 @@ describe('TopologyRestorer', () => {
   it('keeps a queue on record that gets a consumer while its deletion is under way', async () => {
     record.addQueue('q', { ...DURABLE, autoDelete: true });
     record.consumerStarted('q', log);
-    await restorer.replayAll();
+    await restorer.replayAll([]);
     record.consumerEnded('q', log);
     await tick();
     record.consumerStarted('q', record);
@@ -129,7 +129,7 @@ describe('TopologyRestorer', () => {
   it('lets a queue leave the record that others consume', async () => {
     record.addQueue('q', { ...DURABLE, autoDelete: true });
     record.consumerStarted('q', log);
-    await restorer.replayAll();
+    await restorer.replayAll([]);
     record.consumerEnded('q', log);
     deleted.reject(new PreconditionFailedError('406: in use'));
     await restorer.discarded();
@@ -167,10 +167,10 @@ describe('TopologyRestorer', () => {
     record.addQueue('q', DURABLE);
     restorer.discard(queueOf('left'));
     await restorer.discarded();
-    await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
+    await expect(restorer.replayAll([])).rejects.toThrow(NotAllowedError);
     expect(log).toEqual(['failed: the topology']);
     host.link = {};
-    await expect(restorer.replayAll()).rejects.toThrow(NotAllowedError);
+    await expect(restorer.replayAll([])).rejects.toThrow(NotAllowedError);
     expect(log).toEqual(['failed: the topology', 'failed: the topology']);
   });
 
@@ -178,7 +178,7 @@ describe('TopologyRestorer', () => {
     record.addQueue('q', { ...DURABLE, exclusive: true });
     record.addBinding({ kind: 'queue', destination: 'q', source: 'x', routingKey: 'k', arguments: {} });
     declare = () => Promise.reject(new ResourceLockedError('405'));
-    await restorer.replayAll();
+    await restorer.replayAll([]);
     expect(log).toEqual(['declare q', "failed: queue 'q'"]);
     declare = (queue) => Promise.resolve({ queue, messageCount: 0, consumerCount: 0 });
     while (!log.includes('bind q to x')) await tick();
@@ -189,7 +189,7 @@ describe('TopologyRestorer', () => {
   it('tells who waits for a locked queue that every channel is in use, and goes on trying', async () => {
     record.addQueue('q', { ...DURABLE, exclusive: true });
     declare = () => Promise.reject(new ResourceLockedError('405'));
-    await restorer.replayAll();
+    await restorer.replayAll([]);
     await expect(restorer.replayQueue('q')).rejects.toThrow(ResourceLockedError);
     const tried = new Deferred<void>();
     open = () => {

@@ -50,17 +50,23 @@ export class TopologyRestorer {
   constructor(
     private readonly record: TopologyRecord,
     private readonly host: Pick<ChannelHost, 'link' | 'options' | 'restoring'>,
-    /** @param needed returns true if the restore is needed, although the connection may be about to close */
-    private readonly openScratch: (needed: 'while-open' | 'while-closing') => Promise<Channel>,
+    /**
+     * @param needed returns true if the restore is needed, although the connection may be about to close
+     * @param lenders channels that open anew after the restore, one of which may lend its number
+     */
+    private readonly openScratch: (
+      needed: 'while-open' | 'while-closing',
+      lenders: readonly Restorable[],
+    ) => Promise<Channel>,
     private readonly tell: RestorerEvents,
     /** Called when the connection is closed. */
     private readonly stop: AbortSignal,
   ) {}
 
-  /** Declares everything again after a lost connection. */
-  async replayAll(): Promise<void> {
+  /** Declares everything again after a lost connection. @param channels those that open anew afterwards */
+  async replayAll(channels: readonly Restorable[]): Promise<void> {
     if (this.left.size > 0) this.discarding ??= this.discardAll();
-    await this.onScratch((actions) => this.record.replay(actions));
+    await this.onScratch((actions) => this.record.replay(actions), 'while-open', channels);
   }
 
   /**
@@ -71,9 +77,10 @@ export class TopologyRestorer {
     const queues = new Set(channels.flatMap((channel) => channel.consumers.list().map(({ queue }) => queue)));
     const recorded = [...queues].filter((queue) => this.record.hasQueue(queue));
     if (recorded.length === 0) return Promise.resolve();
-    return this.onScratch(async (actions) => {
+    const replay = async (actions: TopologyActions): Promise<void> => {
       for (const queue of recorded) await this.record.replayOne(actions, queueOf(queue));
-    });
+    };
+    return this.onScratch(replay, 'while-open', channels);
   }
 
   /**
@@ -156,11 +163,12 @@ export class TopologyRestorer {
   private async onScratch<R>(
     work: (actions: TopologyActions, ask: Ask) => Promise<R>,
     needed: 'while-open' | 'while-closing' = 'while-open',
+    lenders: readonly Restorable[] = [],
   ): Promise<R> {
     this.forgetOtherLinks();
     let scratch: Channel | undefined;
     const channel = async (): Promise<Channel> => {
-      if (!scratch?.isOpen) scratch = await this.openScratch(needed);
+      if (!scratch?.isOpen) scratch = await this.openScratch(needed, lenders);
       return scratch;
     };
     /** A channel that is closed meanwhile for another reason gives no answer. Then the call is repeated. */
