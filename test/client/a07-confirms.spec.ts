@@ -73,6 +73,34 @@ describe('A7 publisher confirms', () => {
     await Promise.all(publishes);
   });
 
+  it('A7 attack 7 waitForConfirms and close() do not wait for a publish that has its outcome', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    proxy.stall('toServer');
+    const stop = new AbortController();
+    const publishes = [
+      errorOf(channel.publish('', 'nowhere', 'late', { timeout: 40 })),
+      errorOf(channel.publish('', 'nowhere', 'aborted', { signal: stop.signal })),
+    ];
+    const early = channel.waitForConfirms({ timeout: Infinity });
+    expect(await publishes[0]).toMatchObject({ name: 'PublishTimeoutError', outcome: 'unknown' });
+    stop.abort(new Error('no longer'));
+    expect((await publishes[1])?.message).toBe('no longer');
+    await early;
+    await channel.waitForConfirms({ timeout: Infinity });
+
+    const closing = channel.close({ timeout: Infinity });
+    proxy.resume();
+    await closing;
+    await connection.close();
+  });
+
+  it('A7 attack 7 close() says goodbye though a publish that has its outcome is never confirmed', async () => {
+    const { channel } = await scripted();
+    expect((await errorOf(channel.publish('', 'nowhere', 'late', { timeout: 40 }))).name).toBe('PublishTimeoutError');
+    await channel.close({ timeout: 60_000 });
+  });
+
   it('A7 events ack and nack carry (deliveryTag, multiple)', async () => {
     const { channel, confirm } = await scripted();
     const events: Confirm[] = [];

@@ -23,20 +23,6 @@ export interface Publish extends Message {
   earlier: 'unknown' | 'not-there' | undefined;
 }
 
-/** Resolves the caller's promise once; later outcomes are ignored. */
-export function succeed(publish: Publish, deliveryTag: number): void {
-  if (publish.settled) return;
-  publish.settled = true;
-  publish.resolve(deliveryTag);
-}
-
-/** Rejects the caller once; later outcomes are ignored. */
-export function fail(publish: Publish, error: unknown): void {
-  if (publish.settled) return;
-  publish.settled = true;
-  publish.reject(error);
-}
-
 /** Returns `'unknown'` if the broker may have the message from an earlier sending, else undefined. */
 export function earlierOutcome({ earlier }: Publish): 'unknown' | undefined {
   return earlier === 'unknown' ? 'unknown' : undefined;

@@ -21,16 +21,7 @@ import { checkedAt, type BasicPublishOptions } from './publish-options.js';
 import { TracedPublish } from './publish-trace.js';
 import { PublishQueue } from './publish-queue.js';
 import type { Ending, PublisherHost, PublisherSettings } from './publisher-host.js';
-import {
-  earlierOutcome,
-  fail,
-  nacked,
-  reportConfirm,
-  reportPublish,
-  succeed,
-  type Message,
-  type Publish,
-} from './publish.js';
+import { earlierOutcome, nacked, reportConfirm, reportPublish, type Message, type Publish } from './publish.js';
 import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
@@ -62,6 +53,8 @@ export class Publisher {
   private readonly exchanges: Exchanges;
   private readonly untilSettled = new Waiters();
   private readonly untilConfirmed = new Waiters();
+  /** Number of publishes whose callers wait for the outcome. */
+  private unsettled = 0;
   /** The error for publishes that were sent before the last loss and wait to be sent again. */
   private loss: AmqpError | undefined;
   /**
@@ -139,8 +132,15 @@ export class Publisher {
         settled: false,
         earlier: undefined,
       };
-      if (waits) this.wait(publish, waits);
-      else this.send(publish);
+      // Before the write, since the outcome may come from within it.
+      this.unsettled++;
+      try {
+        if (waits) this.wait(publish, waits);
+        else this.send(publish);
+      } catch (error) {
+        this.unsettled--;
+        throw error;
+      }
       if (signal && !publish.settled) this.watch(publish, signal);
       this.deadlines.by(publish.deadline);
       return promise;
@@ -161,7 +161,7 @@ export class Publisher {
       try {
         this.send(publish);
       } catch (error) {
-        fail(publish, error);
+        this.fail(publish, error);
       }
     }
     this.pumping = false;
@@ -173,7 +173,7 @@ export class Publisher {
       this.exchanges.onConfirmed(publish.exchange);
       reportConfirm(publish, 'ack');
       this.refusals.accepted(publish);
-      succeed(publish, tag);
+      this.succeed(publish, tag);
     });
     this.pump();
   }
@@ -184,7 +184,7 @@ export class Publisher {
       const renewing = this.refusals.refused(publish);
       if (publish.settled) return;
       if (renewing && this.options.republishUnconfirmed) return this.refused.push(publish);
-      fail(publish, nacked(publish));
+      this.fail(publish, nacked(publish));
     });
     this.pump();
   }
@@ -198,7 +198,8 @@ export class Publisher {
     if (!publish) return false;
     reportConfirm(publish, 'return');
     const told = returnedMessage({ ...returned, body: returned.body, routingKey: publish.routingKey });
-    fail(publish, new MessageReturnedError(told, earlierOutcome(publish)));
+    this.fail(publish, new MessageReturnedError(told, earlierOutcome(publish)));
+    this.notifySettled();
     return true;
   }
 
@@ -223,21 +224,21 @@ export class Publisher {
     sent.forEach((publish, position) => {
       if (publish.settled) return;
       if (position < certainFrom) {
-        if (!goesOn || !mayRepeat || !this.options.republishUnconfirmed) return fail(publish, unknown);
+        if (!goesOn || !mayRepeat || !this.options.republishUnconfirmed) return this.fail(publish, unknown);
         publish.earlier = 'unknown';
       } else {
         // The outcome of an earlier sending stays unknown.
         const mayBeThere = publish.earlier === 'unknown';
         if (guilty(publish)) {
           told = true;
-          return fail(publish, mayBeThere ? unknown : (refusal?.error ?? unknown));
+          return this.fail(publish, mayBeThere ? unknown : (refusal?.error ?? unknown));
         }
-        if (!goesOn) return fail(publish, mayBeThere ? unknown : (refusal?.notThere ?? unknown));
+        if (!goesOn) return this.fail(publish, mayBeThere ? unknown : (refusal?.notThere ?? unknown));
         publish.earlier ??= 'not-there';
       }
       again.push(publish);
     });
-    for (const publish of this.refused.drain()) fail(publish, nacked(publish));
+    for (const publish of this.refused.drain()) this.fail(publish, nacked(publish));
     this.exchanges.forget();
     if (!goesOn) this.refuseWaiting(() => true, unknown.cause);
     // Sent publishes are not refused together with unsent ones.
@@ -259,7 +260,7 @@ export class Publisher {
     return this.waiting.count + this.refused.count;
   }
 
-  /** Resolves when no publish waits and none is unconfirmed. */
+  /** Resolves when every publish has its outcome, even if the broker has not confirmed it: its deadline may have passed. */
   whenSettled(): Promise<void> {
     const settled = this.untilSettled.wait();
     this.notifySettled();
@@ -301,7 +302,7 @@ export class Publisher {
   private onSought(exchange: string, missing: NotFoundError | undefined): void {
     if (missing) {
       for (const publish of this.waiting) {
-        if (publish.exchange === exchange) fail(publish, publish.earlier === 'unknown' ? this.loss : missing);
+        if (publish.exchange === exchange) this.fail(publish, publish.earlier === 'unknown' ? this.loss : missing);
       }
       this.dropSettled();
     }
@@ -322,11 +323,13 @@ export class Publisher {
 
   private sendUnconfirmed(publish: Publish): void {
     this.hand(publish);
-    if (publish.body.length < DIRECT_BODY_SIZE) return succeed(publish, 0);
-    this.whenTaken(publish.deadline - this.host.clock.now()).then(
-      () => succeed(publish, 0),
-      (error: unknown) => fail(publish, error),
-    );
+    if (publish.body.length < DIRECT_BODY_SIZE) return this.succeed(publish, 0);
+    this.whenTaken(publish.deadline - this.host.clock.now())
+      .then(
+        () => this.succeed(publish, 0),
+        (error: unknown) => this.fail(publish, error),
+      )
+      .finally(() => this.notifySettled());
   }
 
   /** A large body is written from the caller's buffer, so its publish lasts until the socket has taken it. */
@@ -368,14 +371,14 @@ export class Publisher {
     for (const publish of this.waiting) {
       if (!refused(publish)) continue;
       const mayBeThere = publish.earlier === 'unknown';
-      fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`, { cause }));
+      this.fail(publish, mayBeThere ? this.loss : new PublishRefusedError(`not published: ${reason}`, { cause }));
     }
     this.dropSettled();
   }
 
   private watch(publish: Publish, signal: AbortSignal): void {
     const unwatch = onAbort(signal, () => {
-      fail(publish, signal.reason);
+      this.fail(publish, signal.reason);
       // Called once for all publishes that one signal ends.
       if (!this.dropPlanned) queueMicrotask(() => this.makeRoom());
       this.dropPlanned = true;
@@ -405,7 +408,7 @@ export class Publisher {
         outcome === 'unknown'
           ? 'no confirm within the deadline: whether the broker has the message is unknown'
           : `not published within the deadline: ${reason}`;
-      fail(publish, new PublishTimeoutError(message, outcome));
+      this.fail(publish, new PublishTimeoutError(message, outcome));
     };
     this.confirms.forEach((publish) => check(publish, 'unknown'));
     for (const publish of this.refused) check(publish, 'unknown');
@@ -436,10 +439,24 @@ export class Publisher {
   }
 
   private notifySettled(): void {
-    if (this.confirms.count > 0) return;
-    this.untilConfirmed.release();
-    if (this.waiting.count > 0 || this.refused.count > 0) return;
-    this.untilSettled.release();
+    if (this.confirms.count === 0) this.untilConfirmed.release();
+    if (this.unsettled === 0) this.untilSettled.release();
+  }
+
+  /** Resolves the caller's promise once; later outcomes are ignored. */
+  private succeed(publish: Publish, deliveryTag: number): void {
+    if (publish.settled) return;
+    publish.settled = true;
+    this.unsettled--;
+    publish.resolve(deliveryTag);
+  }
+
+  /** Rejects the caller once; later outcomes are ignored. */
+  private fail(publish: Publish, error: unknown): void {
+    if (publish.settled) return;
+    publish.settled = true;
+    this.unsettled--;
+    publish.reject(error);
   }
 }
 
