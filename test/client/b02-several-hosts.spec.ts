@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type net from 'node:net';
 import { resolveEndpoints } from '../../lib/client/link/endpoints.js';
-import { ConfigurationError, TimeoutError } from '../../lib/client/index.js';
+import { ConfigurationError, createConnection, TimeoutError } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 
 describe('B2 several hosts', () => {
@@ -51,6 +51,33 @@ describe('B2 several hosts', () => {
 
   /** Keeps the hosts in the given order. */
   const unshuffled = { next: () => 0.999_999, bytes: (size: number) => Buffer.alloc(size) };
+
+  it('B2 attack 8 a broker that breaks the handshake is one host that fails: the next is tried, or the same later', async () => {
+    const small = await harness.server(async (peer, index) => {
+      const tuned = peer.handshake(index < 3 ? { frameMax: 2_048 } : {});
+      await tuned.catch(() => undefined);
+      await peer.closed;
+    });
+    const wrong = await harness.server(async (peer) => {
+      await peer.header();
+      peer.send(0, 'connection.tune', { channelMax: 0, frameMax: 0, heartbeat: 0 });
+      await peer.closed;
+    });
+    const good = await harness.proxy();
+    const proposed = `127.0.0.1:${small.port}: the broker proposes a frame-max of 2048 bytes`;
+    const sent = `127.0.0.1:${wrong.port}: the broker sent connection.tune where connection.start was expected`;
+    await harness.connect({ urls: [small.url, `amqp://127.0.0.1:${good.port}`], random: unshuffled });
+    for (const [url, text] of [
+      [small.url, proposed],
+      [wrong.url, sent],
+    ] as const) {
+      const error = await errorOf(harness.connect({ urls: url }));
+      expect(error).toMatchObject({ name: 'ConnectionError', message: expect.stringContaining(text) });
+    }
+    const later = createConnection(small.url, { reconnect: { initialDelay: 1, maxDelay: 5 } });
+    await later.whenOpen();
+    await later.close();
+  });
 
   it('B2 a host that accepts and never answers: the next is tried in parallel, and the slow one is dropped', async () => {
     const abandoned: Promise<unknown>[] = [];

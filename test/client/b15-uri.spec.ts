@@ -44,6 +44,7 @@ describe('B15 the URI of the AMQP specification', () => {
     ['amqp://u:p%40%2F%3A%23%3F%25@h', { username: 'u', password: 'p@/:#?%', host: 'h' }],
     ['amqp://h?heartbeat=7&connection_timeout=1500&channel_max=9&frame_max=8192&auth_mechanism=external',
       { host: 'h', query: { heartbeat: 7, connectionTimeout: 1500, channelMax: 9, frameMax: 8192, authMechanism: 'EXTERNAL' } }],
+    ['amqp://h?frame_max=4294967295', { host: 'h', query: { frameMax: 4_294_967_295 } }],
     ['amqp://h/v?heartbeat=0', { host: 'h', vhost: 'v', query: { heartbeat: 0 } }],
   ])('B15 %s', (uri, endpoint) => {
     expect(parseUri(uri)).toEqual({ ...defaults, ...endpoint });
@@ -58,6 +59,11 @@ describe('B15 the URI of the AMQP specification', () => {
     ['a % that begins nothing', 'amqp://host/100%', /vhost.*%25/],
     ['an unknown parameter', 'amqp://host?heartbeet=1', /heartbeet.*heartbeat/],
     ['a number that is none', 'amqp://host?heartbeat=soon', /heartbeat must be a whole number/],
+    ['attack 13 a heartbeat too long', 'amqp://host?heartbeat=70000', /URI's heartbeat .* from 0 to 65535/],
+    ['attack 13 a channel-max too high', 'amqp://host?channel_max=70000', /channel_max .* from 1 to 65535/],
+    ['attack 13 a frame-max too small', 'amqp://host?frame_max=4095', /frame_max .* from 4096 to 4294967295/],
+    ['attack 13 a frame-max too large', 'amqp://host?frameMax=4294967296', /frameMax .* from 4096 to 4294967295/],
+    ['attack 13 no time to connect', 'amqp://host?connection_timeout=0', /connection_timeout .* at least 1/],
     ['a question mark in the password', 'amqp://user:12?34@host', /%3F/],
     ['a slash in the password', 'amqp://user:12/34@host', /%2F/],
   ])('B15 %s is an error with a remedy', (_, uri, message) => {

@@ -2,7 +2,6 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { ConfigurationError } from '../errors.js';
-import { FRAME_MIN_SIZE } from '../../protocol/spec.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import { namesOf } from '../../option-names/index.js';
@@ -17,6 +16,7 @@ import {
 import type { SaslMechanism } from './sasl.js';
 import { UpdatedSecret } from './updated-secret.js';
 import type { Endpoint } from './uri.js';
+import { TUNING_CHECKS } from './tuning.js';
 
 /** One URI, several URIs (tried in random order), or a function that returns them before each round of attempts. */
 export type Urls =
@@ -168,9 +168,6 @@ export interface RoundOptions extends Omit<ResolvedOptions, 'credentials'> {
  */
 export const DEFAULT_CONNECT_TIMEOUT = 10_000;
 
-/** The longest heartbeat interval in seconds: tune-ok has two octets for it. */
-const LONGEST_HEARTBEAT = 0xffff;
-
 /** Default waits between attempts, ms. */
 export const reconnectDefaults = { initialDelay: 100, maxDelay: 30_000 } as const;
 
@@ -252,10 +249,10 @@ function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedO
   checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
   checkSignal(given.signal);
   checkLogin(given);
-  inRange('heartbeat', resolved.heartbeat, 0, LONGEST_HEARTBEAT);
-  atLeast('connectTimeout', resolved.connectTimeout, 1);
-  checkCount('frameMax', resolved.frameMax, { min: FRAME_MIN_SIZE, max: 0xffff_ffff });
-  checkCount('channelMax', resolved.channelMax, { min: 1, max: 0xffff });
+  TUNING_CHECKS.heartbeat('heartbeat', resolved.heartbeat);
+  TUNING_CHECKS.connectionTimeout('connectTimeout', resolved.connectTimeout);
+  TUNING_CHECKS.frameMax('frameMax', resolved.frameMax);
+  TUNING_CHECKS.channelMax('channelMax', resolved.channelMax);
   atLeast('rpcTimeout', resolved.rpcTimeout, 1);
   checkCount('maxMessageSize', resolved.maxMessageSize, { min: 0, unlimited: true });
   checkCount('maxHeldBytes', resolved.maxHeldBytes, { min: 1, unlimited: true });

@@ -2,13 +2,7 @@ import type { FieldTable } from '../../protocol/field-table.js';
 import { PRODUCT_VERSION } from '../../protocol/product.js';
 import { FRAME_MIN_SIZE, PROTOCOL_HEADER } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
-import {
-  AccessRefusedError,
-  ConfigurationError,
-  ConnectionError,
-  ConnectionLostError,
-  NotAllowedError,
-} from '../errors.js';
+import { AccessRefusedError, ConnectionError, ConnectionLostError, NotAllowedError } from '../errors.js';
 import type { RoundOptions } from './connection-options.js';
 import type { Credentials } from './credentials.js';
 import { amqplain, plain, type SaslMechanism } from './sasl.js';
@@ -65,7 +59,7 @@ export async function handshake(link: HandshakeLink, endpoint: Endpoint, options
   link.tune(negotiated.frameMax, tune.frameMax);
   link.send(0, 'connection.open', { virtualHost: options.vhost ?? endpoint.vhost });
   try {
-    await expect(link, 'connection.openOk');
+    await expect(link, endpoint, 'connection.openOk');
   } catch (error) {
     // RabbitMQ reports 530 for a vhost that is missing or not allowed, and closes the socket for some other errors.
     if (!(error instanceof ConnectionLostError)) throw error;
@@ -89,14 +83,14 @@ export function describeLogin(endpoint: Endpoint, options: RoundOptions): string
 
 async function greeting(
   link: HandshakeLink,
-  { tls }: Endpoint,
+  endpoint: Endpoint,
 ): Promise<Extract<Method, { readonly name: 'connection.start' }>> {
   try {
-    return await expect(link, 'connection.start');
+    return await expect(link, endpoint, 'connection.start');
   } catch (error) {
     // In TLS 1.3 the client finishes before the broker has checked the client's certificate, and the broker's alert may
     // not arrive.
-    if (!tls || !(error instanceof ConnectionLostError)) throw error;
+    if (!endpoint.tls || !(error instanceof ConnectionLostError)) throw error;
     const message = `${error.message}: it hung up after the TLS handshake, which it does for lack of a client certificate that it trusts`;
     throw new ConnectionError(message, { cause: error }, false);
   }
@@ -111,7 +105,7 @@ async function authenticate(
   for (;;) {
     let method: Method;
     try {
-      method = await expect(link, 'connection.tune', 'connection.secure');
+      method = await expect(link, endpoint, 'connection.tune', 'connection.secure');
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) throw error;
       throw new AccessRefusedError(
@@ -133,11 +127,14 @@ async function authenticate(
 
 async function expect<N extends MethodName>(
   link: HandshakeLink,
+  endpoint: Endpoint,
   ...names: N[]
 ): Promise<Extract<Method, { readonly name: N }>> {
   const method = await link.receive();
   if ((names as string[]).includes(method.name)) return method as Extract<Method, { readonly name: N }>;
-  throw new ConnectionError(`the broker sent ${method.name} where ${names.join(' or ')} was expected`);
+  throw new ConnectionError(
+    `${addressOf(endpoint)}: the broker sent ${method.name} where ${names.join(' or ')} was expected`,
+  );
 }
 
 function chooseMechanism(
@@ -177,12 +174,15 @@ function givenCredentials(endpoint: Endpoint, { credentials }: RoundOptions): Cr
 
 function negotiate(
   tune: MethodArguments<'connection.tune'>,
-  { query }: Endpoint,
+  endpoint: Endpoint,
   options: RoundOptions,
 ): Pick<Negotiated, 'frameMax' | 'channelMax' | 'heartbeat'> {
+  const { query } = endpoint;
   const frameMax = smaller(options.frameMax ?? query.frameMax ?? DEFAULT_FRAME_MAX, tune.frameMax);
   if (frameMax < FRAME_MIN_SIZE) {
-    throw new ConfigurationError(`frame-max is ${frameMax} bytes; AMQP requires at least ${FRAME_MIN_SIZE}`);
+    throw new ConnectionError(
+      `${addressOf(endpoint)}: the broker proposes a frame-max of ${frameMax} bytes; AMQP requires at least ${FRAME_MIN_SIZE}`,
+    );
   }
   const heartbeat = options.heartbeat ?? query.heartbeat ?? DEFAULT_HEARTBEAT;
   return {

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { TUNING_CHECKS } from './tuning.js';
 
 /** A broker's address and login, as in an AMQP URI (https://www.rabbitmq.com/docs/uri-spec). */
 export interface Endpoint {
@@ -112,7 +113,9 @@ function parseQuery(parameters: URLSearchParams): UriQuery {
     else if (Object.hasOwn(numbers, name)) {
       const option = numbers[name as keyof typeof numbers];
       const number = wholeNumber(name, value);
-      if (number > 0 || !limits.has(option)) query[option] = number;
+      if (number === 0 && limits.has(option)) continue;
+      TUNING_CHECKS[option](`the URI's ${name}`, number);
+      query[option] = number;
     } else if (!READ_ELSEWHERE.has(name)) {
       const known = [...Object.keys(numbers), 'auth_mechanism', 'vhost'].join(', ');
       throw new ConfigurationError(`the URI's query has '${name}', which is unknown; known are: ${known}`);
@@ -125,6 +128,6 @@ function parseQuery(parameters: URLSearchParams): UriQuery {
 const READ_ELSEWHERE: ReadonlySet<string> = new Set(['vhost', 'locale']);
 
 function wholeNumber(name: string, value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new ConfigurationError(`the URI's ${name} must be a whole number`);
+  if (!/^\d{1,10}$/.test(value)) throw new ConfigurationError(`the URI's ${name} must be a whole number`);
   return Number(value);
 }
