@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '../../lib/client/index.js';
+import type { Delivery, FieldTable } from '../../lib/client/index.js';
 import { eventOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
@@ -29,6 +29,24 @@ describe('A10 arguments to basic.consume', () => {
     };
     expect(await read('first')).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
     expect(await read(7)).toEqual(['7', '8', '9']);
+  });
+
+  it('A10 attack 13 options that the caller changes afterwards are restored as they were given', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    const table: FieldTable = { 'x-priority': 1 };
+    const options = { arguments: table, noAck: false };
+    const inbox = new Inbox<Delivery>();
+    await channel.basicConsume(queue, inbox.add, options);
+    table['x-priority'] = { not: () => 'encodable' } as unknown as FieldTable;
+    options.noAck = true;
+    const restored = eventOf(channel, 'restored');
+    await channel.queueDeclare('not.there', { passive: true }).catch(() => undefined);
+    await restored;
+    await channel.publish('', queue, 'x');
+    (await inbox.next()).ack();
+    expect(channel.noAckConsumers.size).toBe(0);
   });
 
   it('A10 x-priority: the consumer of the higher priority is served first, also after a restore', async () => {

@@ -1,5 +1,5 @@
 import { showAs } from '../../shown/index.js';
-import type { FieldTable } from '../../protocol/field-table.js';
+import { copyTable, type FieldTable } from '../../protocol/field-table.js';
 import { Deferred } from '../timing/deferred.js';
 import { Waiters } from '../timing/waiters.js';
 import type { DeliverMessage, Delivery } from './delivery.js';
@@ -114,14 +114,18 @@ export class Consumer {
   private askedToEnd = false;
   /** True once the broker has registered the consumer for the first time. */
   private registered = false;
+  /** A copy, since each restore uses them. */
+  readonly options: ConsumeOptions;
 
   constructor(
     /** The name that was given to `basicConsume`. */
     readonly queue: string,
     private readonly handler: DeliveryHandler,
-    readonly options: ConsumeOptions,
+    options: ConsumeOptions,
     private readonly host: ConsumerHost,
   ) {
+    const { arguments: table } = options;
+    this.options = { ...options, ...(table && { arguments: copyTable(table) }) };
     this.closed = this.end.promise;
     this.consumerTag = options.consumerTag ?? '';
     this.prefetch = options.prefetch;
