@@ -184,7 +184,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/publishing/publisher.ts`,
-    search: '      fail(publish, signal.reason);\n',
+    search: '      this.fail(publish, signal.reason);\n',
     replace: '',
     why: 'a signal does not end a publish',
   },
@@ -269,9 +269,15 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/bindings.ts`,
-    search: 'JSON.stringify([kind, destination, source, routingKey, sorted], replacer)',
+    search: 'JSON.stringify([kind, destination, source, routingKey, tableKey(args)])',
     replace: 'JSON.stringify([kind, destination, source, routingKey], replacer)',
     why: 'of two bindings that differ in arguments one is forgotten',
+  },
+  {
+    file: `${client}/channel/bindings.ts`,
+    search: 'routingKey, tableKey(args)]',
+    replace: 'routingKey, Object.keys(args), tableKey(args)]',
+    why: 'an unbind with other values of the same bytes leaves the binding on record',
   },
   // Connection.
   {

@@ -114,7 +114,7 @@ export class Consumer {
   private askedToEnd = false;
   /** True once the broker has registered the consumer for the first time. */
   private registered = false;
-  /** A copy, since each restore uses them. */
+  /** The options of `basicConsume`: a copy, since each restore uses them. */
   readonly options: ConsumeOptions;
 
   constructor(
