@@ -49,7 +49,7 @@ export let endpointOf: (channel: Channel) => ChannelEndpoint;
 
 /**
  * One channel of a connection. Its methods have the names of the specification, class and method in one word. A channel
- * survives channel errors and lost connections: pending calls fail with a typed error, and the same object opens anew
+ * survives channel errors and lost connections: calls that were sent fail with a typed error, and the same object opens anew
  * with its QoS, confirm mode and consumers.
  *
  * Every method rejects with `ChannelError` (the class of the broker's reply code), `ConnectionLostError`,
