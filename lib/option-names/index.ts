@@ -2,6 +2,7 @@
 export { namesOf } from './names-of.js';
 export { unknownOption } from './unknown-option.js';
 export {
+  CHECKED_ELSEWHERE,
   DURATION,
   FLAG,
   FUNCTION,
@@ -10,7 +11,9 @@ export {
   TEXT,
   count,
   numberFrom,
+  numberIn,
   oneOf,
+  withMethods,
   wrongOption,
   type OptionChecks,
   type ValueCheck,

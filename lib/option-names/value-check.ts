@@ -38,6 +38,17 @@ export const DURATION: ValueCheck = {
   expected: 'a number of milliseconds, 0 or more; Infinity for no limit',
 };
 
+/** For options that code elsewhere checks, with an error of its own. */
+export const CHECKED_ELSEWHERE: ValueCheck = { fits: () => true, expected: 'anything' };
+
+/** An object with these methods. */
+export function withMethods(what: string, ...methods: readonly string[]): ValueCheck {
+  return {
+    fits: (value) => hasMethods(value, ...methods),
+    expected: `${what} with the method${methods.length === 1 ? '' : 's'} ${methods.join(', ')}`,
+  };
+}
+
 /** One of some texts. */
 export function oneOf(...values: readonly string[]): ValueCheck {
   const expected = values.map((value) => `'${value}'`).join(' or ');
@@ -47,6 +58,14 @@ export function oneOf(...values: readonly string[]): ValueCheck {
 /** A number of at least `min`, also Infinity. */
 export function numberFrom(min: number): ValueCheck {
   return { fits: (value) => typeof value === 'number' && value >= min, expected: `a number of at least ${min}` };
+}
+
+/** A finite number from `min` to `max`. */
+export function numberIn(min: number, max: number): ValueCheck {
+  return {
+    fits: (value) => Number.isFinite(value) && (value as number) >= min && (value as number) <= max,
+    expected: `a number from ${min} to ${max}`,
+  };
 }
 
 /** A whole number from `min` to `max`, or Infinity if `unlimited`. */

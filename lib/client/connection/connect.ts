@@ -49,6 +49,9 @@ type Given = readonly [urls?: Urls | ConnectionOptions, options?: ConnectionOpti
 function mergedOptions(what: string, given: Given): ConnectionOptions {
   const [urls, options = {}] = given;
   const merged = isUrls(urls) ? { ...options, urls } : { ...urls, ...options };
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigurationError(`${what}: the options must be an object`);
+  }
   // A missing environment variable must not lead to a broker on this host.
   const missing = given.length > 0 && urls === undefined;
   if (missing || urls === null || ('urls' in merged && merged.urls === undefined)) {

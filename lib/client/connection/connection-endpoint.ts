@@ -8,7 +8,13 @@ import { TopologyRecord } from '../channel/topology-record.js';
 import { diagnostics, type ConnectMessage } from '../diagnostics.js';
 import { Outages } from '../outages.js';
 import type { BrokerPeer } from '../tracing.js';
-import { ConnectionClosedError, ConnectionLostError, type AmqpError, type ConnectionError } from '../errors.js';
+import {
+  ConfigurationError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  type AmqpError,
+  type ConnectionError,
+} from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import { foreignError } from '../foreign-error.js';
 import { connectToAny } from '../link/connector.js';
@@ -21,6 +27,7 @@ import { TopologyRestorer } from '../recovery/topology-restorer.js';
 import type { Report } from '../safe-emitter.js';
 import { respondents, type Survey, type Surveyed } from '../survey.js';
 import { textOf } from '../text-of.js';
+import { promiseOf } from '../thenable.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
 import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import { Channels } from './channels.js';
@@ -267,7 +274,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   private async beginAfter(channel: ChannelEndpoint, openAfter: () => Promise<unknown>): Promise<void> {
     const { link } = this;
     try {
-      await openAfter();
+      const work = promiseOf(openAfter());
+      // A forgotten `return` would open the channel too early.
+      if (!work) throw new ConfigurationError('openAfter must return a promise');
+      await work;
     } catch (error) {
       // Work that was lost with the connection runs again on the next.
       if (this.link === link) channel.finish(foreignError(error, 'openAfter'));

@@ -1,19 +1,21 @@
 import type { Duplex } from 'node:stream';
 import type { FieldTable } from '../../protocol/field-table.js';
-import type { OptionChecks } from '../../option-names/index.js';
+import { FUNCTION, TEXT, numberIn, type OptionChecks } from '../../option-names/index.js';
 import { showAs } from '../../shown/index.js';
 import { endpointOf, type Channel } from '../channel/channel.js';
 import { CHANNEL_CHECKS, resolveChannelOptions, type ChannelOptions } from '../channel/channel-options.js';
 import { ConnectionClosedError, type AmqpError } from '../errors.js';
 import type { ResolvedOptions } from '../link/connection-options.js';
 import { CALL_CHECKS, checkCall, type CallOptions } from '../link/pending-calls.js';
-import { checkOptions, closeTimeout, inRange, refuseAborted } from '../option-checks.js';
+import { checkOptions, checkValue, closeTimeout, refuseAborted } from '../option-checks.js';
 import { isRecoverable, recoverableChannelErrors, recoverableConnectionErrors } from '../recovery/recoverable.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { ConnectionEndpoint } from './connection-endpoint.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 
 const OPEN_CHANNEL = { ...CHANNEL_CHECKS, ...CALL_CHECKS } satisfies OptionChecks<ChannelOptions & CallOptions>;
+
+const RATE = numberIn(Number.MIN_VALUE, Number.MAX_VALUE);
 
 /** Creates a connection that is not open yet. `connect()` and `createConnection()` open it through its endpoint. */
 export let newConnection: (options: ResolvedOptions) => Connection;
@@ -179,13 +181,14 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * ```
    *
    * @param options the options of `openChannel`
-   * @throws the errors of `openChannel`, or the error of `work`
+   * @throws the errors of `openChannel`, ConfigurationError if `work` is no function, or the error of `work`
    */
   async withScratchChannel<T>(
     work: (channel: Channel) => Promise<T>,
     options: ChannelOptions & CallOptions = {},
   ): Promise<T> {
     checkOptions('withScratchChannel', options, OPEN_CHANNEL);
+    checkValue('withScratchChannel: work', work, FUNCTION);
     const channel = await this.openChannel({ ...options, restore: false });
     try {
       return await work(channel);
@@ -201,6 +204,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * and the promise resolves when the connection is open.
    *
    * @param reason for the broker's log
+   * @throws ConfigurationError for a secret or a reason that is no string
    * @throws ConnectionLostError if the connection is lost before the answer; the next login uses the secret
    * @throws TimeoutError if there was no answer, or no login, within the timeout
    * @throws the broker's error if it refuses the secret and closes the connection; later logins use the former one
@@ -208,6 +212,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    */
   async updateSecret(newSecret: string, reason: string, options: CallOptions = {}): Promise<void> {
     checkCall('updateSecret', options);
+    checkValue('updateSecret: newSecret', newSecret, TEXT);
+    checkValue('updateSecret: reason', reason, TEXT);
     await this.#endpoint.updateSecret(newSecret, reason, options);
   }
 
@@ -231,7 +237,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    * Sends and checks heartbeats, for `heartbeat: { mode: 'manual' }`. Call it `rate` times an interval or more often.
    */
   heartbeatTick(rate = 2): void {
-    inRange('rate', rate, Number.MIN_VALUE, Number.MAX_VALUE);
+    checkValue('rate', rate, RATE);
     this.#endpoint.link?.heartbeatTick(rate);
   }
 

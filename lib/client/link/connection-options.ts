@@ -4,8 +4,23 @@ import type { Socket } from 'node:net';
 import { ConfigurationError } from '../errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
-import { namesOf } from '../../option-names/index.js';
-import { atLeast, checkCount, checkDuration, checkSignal, inRange, refuseUnknown } from '../option-checks.js';
+import {
+  CHECKED_ELSEWHERE,
+  DURATION,
+  FUNCTION,
+  OBJECT,
+  SIGNAL,
+  TEXT,
+  count,
+  numberFrom,
+  numberIn,
+  oneOf,
+  withMethods,
+  type OptionChecks,
+  type ValueCheck,
+} from '../../option-names/index.js';
+import { checkOptions } from '../option-checks.js';
+import { checkClientProperties } from './client-properties.js';
 import { harmless, type ClientLogger } from './client-logger.js';
 import {
   checkCredentials,
@@ -176,10 +191,8 @@ const silent: ClientLogger = { warn() {} };
 /** @throws ConfigurationError that names the option */
 export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
   const { heartbeat, reconnect } = options;
-  refuseUnknown('connect', options, CONNECTION);
-  if (typeof heartbeat === 'object') refuseUnknown('heartbeat', heartbeat, HEARTBEAT);
-  if (reconnect !== undefined && reconnect !== false) refuseUnknown('reconnect', reconnect, RECONNECT);
-  return checked(options, {
+  checkConnectionOptions(options);
+  return {
     urls: options.urls ?? 'amqp://localhost',
     connectionName: options.connectionName,
     credentials: options.credentials,
@@ -210,54 +223,68 @@ export function resolveOptions(options: ConnectionOptions): ResolvedOptions {
     logger: harmless(options.logger ?? silent),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
-  });
+  };
 }
 
-const CONNECTION = namesOf({
-  urls: 0,
-  connectionName: 0,
-  credentials: 0,
-  mechanisms: 0,
-  vhost: 0,
-  tls: 0,
-  createSocket: 0,
-  connectTimeout: 0,
-  signal: 0,
-  heartbeat: 0,
-  frameMax: 0,
-  channelMax: 0,
-  rpcTimeout: 0,
-  reconnect: 0,
-  connectAttempts: 0,
-  maxMessageSize: 0,
-  maxHeldBytes: 0,
-  writeBufferSize: 0,
-  clientProperties: 0,
-  logger: 0,
-  clock: 0,
-  random: 0,
-} satisfies Record<keyof ConnectionOptions, 0>);
-const RECONNECT = namesOf({ initialDelay: 0, maxDelay: 0, attempts: 0 } satisfies Record<keyof ReconnectOptions, 0>);
-const HEARTBEAT = namesOf({ interval: 0, mode: 0 } satisfies Record<keyof HeartbeatOptions, 0>);
+const LIMIT = count({ min: 1, unlimited: true });
 
-function checked(given: ConnectionOptions, resolved: ResolvedOptions): ResolvedOptions {
-  if (given.reconnect) {
-    inRange('reconnect.initialDelay', given.reconnect.initialDelay, 0, Number.MAX_SAFE_INTEGER);
-    checkDuration('reconnect.maxDelay', given.reconnect.maxDelay);
-    checkCount('reconnect.attempts', given.reconnect.attempts, { min: 1, unlimited: true });
+const MECHANISMS: ValueCheck = {
+  fits: (value) => Array.isArray(value) && value.every(isMechanism),
+  expected: 'a list of SASL mechanisms, such as [plain({ username, password })]',
+};
+
+function isMechanism(value: unknown): boolean {
+  const { name, initialResponse } = Object(value) as Partial<SaslMechanism>;
+  return typeof name === 'string' && typeof initialResponse === 'function';
+}
+
+const CONNECTION = {
+  urls: CHECKED_ELSEWHERE,
+  connectionName: TEXT,
+  credentials: CHECKED_ELSEWHERE,
+  mechanisms: MECHANISMS,
+  vhost: TEXT,
+  tls: OBJECT,
+  createSocket: FUNCTION,
+  connectTimeout: TUNING_CHECKS.connectionTimeout,
+  signal: SIGNAL,
+  heartbeat: {
+    fits: (value) => TUNING_CHECKS.heartbeat.fits(value) || OBJECT.fits(value),
+    expected: `${TUNING_CHECKS.heartbeat.expected}, or { interval, mode }`,
+  },
+  frameMax: TUNING_CHECKS.frameMax,
+  channelMax: TUNING_CHECKS.channelMax,
+  rpcTimeout: numberFrom(1),
+  reconnect: CHECKED_ELSEWHERE,
+  connectAttempts: LIMIT,
+  maxMessageSize: count({ min: 0, unlimited: true }),
+  maxHeldBytes: LIMIT,
+  writeBufferSize: LIMIT,
+  clientProperties: OBJECT,
+  logger: withMethods('an object', 'warn'),
+  clock: withMethods('a clock', 'now', 'wallTime', 'after', 'afterPendingEvents'),
+  random: withMethods('an object', 'next'),
+} satisfies OptionChecks<ConnectionOptions>;
+const RECONNECT = {
+  initialDelay: numberIn(0, Number.MAX_SAFE_INTEGER),
+  maxDelay: DURATION,
+  attempts: LIMIT,
+} satisfies OptionChecks<ReconnectOptions>;
+const HEARTBEAT = {
+  interval: TUNING_CHECKS.heartbeat,
+  mode: oneOf('auto', 'manual'),
+} satisfies OptionChecks<HeartbeatOptions>;
+
+/** @throws ConfigurationError that names the option */
+function checkConnectionOptions(options: ConnectionOptions): void {
+  const { heartbeat, reconnect } = options;
+  checkOptions('connect', options, CONNECTION);
+  if (typeof heartbeat === 'object') checkOptions('heartbeat', heartbeat, HEARTBEAT, 'heartbeat.');
+  if (reconnect !== undefined && reconnect !== false) {
+    checkOptions('reconnect', reconnect, RECONNECT, 'reconnect.');
   }
-  checkCount('connectAttempts', given.connectAttempts, { min: 1, unlimited: true });
-  checkSignal(given.signal);
-  checkLogin(given);
-  TUNING_CHECKS.heartbeat('heartbeat', resolved.heartbeat);
-  TUNING_CHECKS.connectionTimeout('connectTimeout', resolved.connectTimeout);
-  TUNING_CHECKS.frameMax('frameMax', resolved.frameMax);
-  TUNING_CHECKS.channelMax('channelMax', resolved.channelMax);
-  atLeast('rpcTimeout', resolved.rpcTimeout, 1);
-  checkCount('maxMessageSize', resolved.maxMessageSize, { min: 0, unlimited: true });
-  checkCount('maxHeldBytes', resolved.maxHeldBytes, { min: 1, unlimited: true });
-  checkCount('writeBufferSize', resolved.writeBufferSize, { min: 1, unlimited: true });
-  return resolved;
+  checkLogin(options);
+  checkClientProperties(options);
 }
 
 function checkLogin({ credentials, mechanisms }: ConnectionOptions): void {

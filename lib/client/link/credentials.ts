@@ -82,7 +82,8 @@ async function ask(provider: CredentialsProvider, signal: AbortSignal): Promise<
 }
 
 /** @throws ConfigurationError, without the values */
-export function checkCredentials(what: string, { username, password }: Credentials): void {
+export function checkCredentials(what: string, credentials: Credentials): void {
+  const { username, password } = Object(credentials) as Partial<Credentials>;
   if (typeof username !== 'string') throw new ConfigurationError(`${what} username must be a string`);
   if (typeof password !== 'string') throw new ConfigurationError(`${what} password must be a string`);
 }

@@ -1,8 +1,8 @@
 import type { FieldTable } from '../../protocol/field-table.js';
-import { PRODUCT_VERSION } from '../../protocol/product.js';
 import { FRAME_MIN_SIZE, PROTOCOL_HEADER } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import { AccessRefusedError, ConnectionError, ConnectionLostError, NotAllowedError } from '../errors.js';
+import { clientProperties } from './client-properties.js';
 import type { RoundOptions } from './connection-options.js';
 import type { Credentials } from './credentials.js';
 import { amqplain, plain, type SaslMechanism } from './sasl.js';
@@ -196,24 +196,6 @@ function negotiate(
 function smaller(ours: number, theirs: number): number {
   if (ours === 0 || theirs === 0) return ours || theirs;
   return Math.min(ours, theirs);
-}
-
-function clientProperties({ connectionName, clientProperties: own }: RoundOptions): FieldTable {
-  return {
-    product: 'nest-amqp',
-    version: PRODUCT_VERSION,
-    platform: `Node.js ${process.version}`,
-    ...(connectionName === undefined ? {} : { connection_name: connectionName }),
-    ...own,
-    capabilities: {
-      publisher_confirms: true,
-      exchange_exchange_bindings: true,
-      'basic.nack': true,
-      consumer_cancel_notify: true,
-      'connection.blocked': true,
-      authentication_failure_close: true,
-    },
-  };
 }
 
 function text(bytes: Uint8Array): string {

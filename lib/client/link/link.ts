@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { onAbort } from '../../environment/index.js';
 import { ByteReader } from '../../protocol/bytes.js';
-import { WireError } from '../../protocol/errors.js';
+import { EncodingError, WireError } from '../../protocol/errors.js';
 import { readMethod } from '../../protocol/methods.js';
 import { replyCodes } from '../../protocol/spec.js';
 import type { Method, MethodArguments, MethodName } from '../../protocol/types.js';
 import {
+  ConfigurationError,
   AmqpError,
   ConnectionClosedError,
   ConnectionError,
@@ -100,7 +101,7 @@ export class Link implements TransportHandler {
       link.startHeartbeat();
       return link;
     } catch (thrown) {
-      const error = foreignError(thrown, 'the login');
+      const error = refusedEarly(foreignError(thrown, 'the login'));
       const noTls = endpoint.tls ? recogniseTlsFailure(error) : undefined;
       link.fail(noTls ? new UnexpectedPeerError(`${link.describe()}: ${noTls}`, { cause: error }) : error);
       // If a deadline or the caller ended the attempt, that is the reason, not the resulting error of the socket.
@@ -322,6 +323,11 @@ export class Link implements TransportHandler {
     this.heartbeat = new Heartbeat(this.transport, interval, this.options.clock, onDead, onTimer);
     if (!this.options.manualHeartbeat) this.heartbeat.start();
   }
+}
+
+/** A value of the options that cannot be encoded fails in every attempt, at every broker. */
+function refusedEarly(error: Error): Error {
+  return error instanceof EncodingError ? new ConfigurationError(`connect: ${error.message}`, { cause: error }) : error;
 }
 
 /** Creates the error for pending calls: the loss, with the broker's error as its cause. */

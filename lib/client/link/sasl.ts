@@ -1,6 +1,6 @@
 import { ByteWriter } from '../../protocol/bytes.js';
 import { writeTable } from '../../protocol/field-table.js';
-import type { Credentials } from './credentials.js';
+import { checkCredentials, type Credentials } from './credentials.js';
 
 /** One way to log in (section 4.4.1 of the specification; RFC 4422). */
 export interface SaslMechanism {
@@ -16,13 +16,20 @@ export interface SaslMechanism {
   respond?(challenge: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** RFC 4616. */
-export function plain({ username, password }: Credentials): SaslMechanism {
+/** RFC 4616. @throws ConfigurationError for a name or password that is no string */
+export function plain(credentials: Credentials): SaslMechanism {
+  checkCredentials('plain:', credentials);
+  const { username, password } = credentials;
   return { name: 'PLAIN', initialResponse: (secret = password) => Buffer.from(`\0${username}\0${secret}`) };
 }
 
-/** Name and password as a field table without its length: AMQP's own. */
-export function amqplain({ username, password }: Credentials): SaslMechanism {
+/**
+ * Name and password as a field table without its length: AMQP's own. @throws ConfigurationError for a name or password
+ * that is no string
+ */
+export function amqplain(credentials: Credentials): SaslMechanism {
+  checkCredentials('amqplain:', credentials);
+  const { username, password } = credentials;
   return {
     name: 'AMQPLAIN',
     initialResponse: (secret = password) => {

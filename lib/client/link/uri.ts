@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.js';
+import { checkValue } from '../option-checks.js';
 import { TUNING_CHECKS } from './tuning.js';
 
 /** A broker's address and login, as in an AMQP URI (https://www.rabbitmq.com/docs/uri-spec). */
@@ -114,7 +115,7 @@ function parseQuery(parameters: URLSearchParams): UriQuery {
       const option = numbers[name as keyof typeof numbers];
       const number = wholeNumber(name, value);
       if (number === 0 && limits.has(option)) continue;
-      TUNING_CHECKS[option](`the URI's ${name}`, number);
+      checkValue(`the URI's ${name}`, number, TUNING_CHECKS[option]);
       query[option] = number;
     } else if (!READ_ELSEWHERE.has(name)) {
       const known = [...Object.keys(numbers), 'auth_mechanism', 'vhost'].join(', ');
