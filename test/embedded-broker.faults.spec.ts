@@ -346,7 +346,7 @@ describe('EmbeddedBroker: journal and time', () => {
 
   it('invalid options are named', async () => {
     await expect(EmbeddedBroker.start({ frameMax: 100 })).rejects.toThrow(
-      /frameMax must be a whole number of at least 4096/,
+      /frameMax must be a whole number from 4096 to 4294967295/,
     );
     await expect(EmbeddedBroker.start({ prot: 1 } as object)).rejects.toThrow(
       /unknown option 'prot'; did you mean 'port'\? Known are: port/,

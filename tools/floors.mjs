@@ -28,7 +28,7 @@ export const parts = {
   src: ['lib/client', 'lib/environment', 'lib/option-names', 'lib/shown'],
   'src/testing': ['lib/client', 'lib/environment', 'lib/option-names', 'lib/shown', 'lib/broker'],
   'lib/client': ['lib/protocol', 'lib/environment', 'lib/option-names', 'lib/shown'],
-  'lib/broker': ['lib/protocol', 'lib/environment', 'lib/option-names'],
+  'lib/broker': ['lib/protocol', 'lib/environment', 'lib/option-names', 'lib/shown'],
   'lib/protocol': [],
   'lib/environment': [],
   'lib/option-names': [],

@@ -32,6 +32,11 @@ export function checkShortText(what: string, value: string): void {
   throw new RangeError(`${what} must be a text of at most ${SHORT_STRING_MAX} bytes`);
 }
 
+/** @throws RangeError unless the value is a function */
+export function checkFunction(what: string, value: unknown): void {
+  if (typeof value !== 'function') throw new RangeError(`${what} must be a function`);
+}
+
 /** @throws RangeError unless the value is undefined, or of this type */
 export function checkType(what: string, value: unknown, type: 'string' | 'number' | 'function'): void {
   if (value !== undefined && typeof value !== type) throw new RangeError(`${what} must be a ${type}`);

@@ -1,6 +1,15 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../environment/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
-import { checkType, checkWhole, refuseUnknown } from './checks.js';
+import {
+  FUNCTION,
+  OBJECT,
+  TEXT,
+  count,
+  withMethods,
+  wrongOption,
+  type OptionChecks,
+  type ValueCheck,
+} from '../option-names/index.js';
 
 /** The answer to a login: whether it is accepted, and for how long. */
 export type LoginVerdict =
@@ -50,7 +59,7 @@ export interface BrokerOptions {
   readonly journalSize?: number;
   /** Maximum bytes of the messages and arguments in these entries; older entries are dropped. Default 67,108,864. */
   readonly journalBytes?: number;
-  /** Called with a line for each connection that is opened, refused, failed or closed. Default: silent. */
+  /** Called with a line for each connection that is opened, refused, failed or closed. Its errors are ignored. Default: silent. */
   readonly log?: (line: string) => void;
   /** For tests: the clock of the broker. Default: the system's clock. */
   readonly clock?: Clock;
@@ -60,9 +69,45 @@ export interface BrokerOptions {
 
 export type ResolvedBrokerOptions = Required<BrokerOptions>;
 
+const BYTES = count({ min: 0 });
+
+const USERS: ValueCheck = {
+  fits: (value) => typeof value === 'function' || (OBJECT.fits(value) && Object.values(value as object).every(isText)),
+  expected: 'an object of names with their passwords, or a function (user, password) => verdict',
+};
+
+const VHOSTS: ValueCheck = {
+  fits: (value) => Array.isArray(value) && value.every(isText),
+  expected: 'a list of names',
+};
+
+/** The checks of the options: the numbers have the sizes that connection.tune has for them (section 1.4.2.5). */
+const CHECKS = {
+  port: count({ min: 0, max: 0xffff }),
+  host: TEXT,
+  users: USERS,
+  vhosts: VHOSTS,
+  frameMax: count({ min: FRAME_MIN_SIZE, max: 0xffff_ffff }),
+  channelMax: count({ min: 1, max: 0xffff }),
+  heartbeat: count({ min: 0, max: 0xffff }),
+  maxMessageSize: BYTES,
+  memoryLimit: BYTES,
+  journalSize: BYTES,
+  journalBytes: BYTES,
+  log: FUNCTION,
+  clock: withMethods('a clock', 'now', 'wallTime', 'after', 'afterPendingEvents'),
+  random: withMethods('an object', 'next', 'bytes'),
+} satisfies OptionChecks<BrokerOptions>;
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
 /** @throws RangeError that names the option */
 export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOptions {
-  const resolved: ResolvedBrokerOptions = {
+  const wrong = wrongOption('EmbeddedBroker', options, CHECKS, 'EmbeddedBroker: ');
+  if (wrong !== undefined) throw new RangeError(wrong);
+  return {
     port: options.port ?? 0,
     host: options.host ?? '127.0.0.1',
     users: options.users ?? { guest: 'guest' },
@@ -74,31 +119,20 @@ export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOpti
     memoryLimit: options.memoryLimit ?? 1024 * 1024 * 1024,
     journalSize: options.journalSize ?? 10_000,
     journalBytes: options.journalBytes ?? 64 * 1024 * 1024,
-    log: options.log ?? (() => {}),
+    log: harmless(options.log ?? (() => {})),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
-  refuseUnknown('EmbeddedBroker', options, Object.keys(resolved));
-  checkWhole('EmbeddedBroker: frameMax', resolved.frameMax, FRAME_MIN_SIZE);
-  checkWhole('EmbeddedBroker: channelMax', resolved.channelMax, 1);
-  for (const name of ['port', 'heartbeat', 'maxMessageSize', 'memoryLimit', 'journalSize', 'journalBytes'] as const) {
-    checkWhole(`EmbeddedBroker: ${name}`, resolved[name], 0);
-  }
-  checkType('EmbeddedBroker: host', resolved.host, 'string');
-  checkType('EmbeddedBroker: log', resolved.log, 'function');
-  const { users, vhosts } = resolved;
-  if (
-    typeof users !== 'function' &&
-    (Object(users) !== users ||
-      Array.isArray(users) ||
-      !Object.values(users).every((password) => typeof password === 'string'))
-  ) {
-    throw new RangeError(
-      'EmbeddedBroker: users must be an object of names with their passwords, or a function (user, password) => verdict',
-    );
-  }
-  if (!Array.isArray(vhosts) || !vhosts.every((vhost) => typeof vhost === 'string')) {
-    throw new RangeError('EmbeddedBroker: vhosts must be a list of names');
-  }
-  return resolved;
+}
+
+/** Wraps a log function so that its errors and rejections are ignored: a missing line is no reason to stop a connection. */
+function harmless(log: (line: string) => unknown): (line: string) => void {
+  return (line) => {
+    try {
+      const logged = log(line);
+      if (logged instanceof Promise) logged.catch(() => {});
+    } catch {
+      // Ignored, as above.
+    }
+  };
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { showAs } from '../shown/index.js';
 import { BrokerClock } from './control/clock.js';
 import { BrokerError } from './errors.js';
 import { BrokerFaults } from './control/faults.js';
@@ -54,7 +55,12 @@ export class EmbeddedBroker implements AsyncDisposable {
     const onError = (error: unknown): void => log(`internal error: ${(error as Error).stack}`);
     this.clock = new BrokerClock(clock, onError);
     const wallTime = (): number => this.clock.wallTime();
-    this.journal = new Journal({ wallTime, after: clock.after.bind(clock) }, options.journalSize, options.journalBytes);
+    this.journal = new Journal(
+      { wallTime, after: clock.after.bind(clock) },
+      options.journalSize,
+      options.journalBytes,
+      onError,
+    );
     this.faults = new BrokerFaults({ journal: this.journal, sessions: () => this.clients.all });
     this.memory = new MemoryAlarm(
       options.memoryLimit,
@@ -218,3 +224,5 @@ export class EmbeddedBroker implements AsyncDisposable {
     for (const session of this.clients.all) action(session);
   }
 }
+
+showAs(EmbeddedBroker, ({ port, now, connections, queues }) => ({ port, now, connections, queues }));

@@ -27,7 +27,7 @@ export function validUntil(
   } catch {
     return undefined;
   }
-  const end = verdict === true ? Infinity : verdict === false ? -Infinity : verdict.expiresAt;
+  const end = verdict === true ? Infinity : Number((Object(verdict) as { readonly expiresAt?: unknown }).expiresAt);
   return end > clock.wallTime() ? end : undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../environment/index.js';
 import type { MessageProperties, MethodName } from '../../protocol/types.js';
+import { checkFunction } from '../checks.js';
 import type { DeathReason } from '../queue/dead-letter.js';
 import { Fifo } from '../queue/fifo.js';
 import type { Message } from '../queue/message.js';
@@ -123,6 +124,18 @@ const NOTHING: Held = {};
 interface Waiter {
   readonly accepts: (entry: JournalEntry) => boolean;
   readonly resolve: (entry: JournalEntry) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Settles a waiter whose entry has come, or whose function has thrown. */
+function answers(waiter: Waiter, entry: JournalEntry): boolean {
+  try {
+    if (!waiter.accepts(entry)) return false;
+    waiter.resolve(entry);
+  } catch (error) {
+    waiter.reject(error);
+  }
+  return true;
 }
 
 /**
@@ -142,12 +155,14 @@ export class Journal {
 
   /**
    * @param limit number of entries to keep; with 0 none is kept, and `next` still works
+   * @param onError gets the errors of watchers, which must not stop the broker's work
    * @param byteLimit maximum bytes of the messages and arguments in the entries; the last entry is kept in any case
    */
   constructor(
     private readonly time: Pick<Clock, 'wallTime' | 'after'>,
     private readonly limit: number,
     private readonly byteLimit: number,
+    private readonly onError: (error: unknown) => void = () => {},
   ) {}
 
   /** All kept entries, oldest first. */
@@ -164,18 +179,20 @@ export class Journal {
    * Resolves with the first entry of this kind that fits: a kept one, else the next one.
    *
    * @param options.timeout maximum time of the wait, ms; default 5,000
-   * @throws Error that names the awaited entry and the entries that came instead
+   * @throws Error that names the awaited entry and the entries that came instead; the error of `fits`; RangeError for a
+   *   `fits` that is no function
    */
-  next<K extends JournalKind>(
+  async next<K extends JournalKind>(
     kind: K,
     fits: (entry: EntryOf<K>) => boolean = () => true,
     options: { readonly timeout?: number; readonly after?: number } = {},
   ): Promise<EntryOf<K>> {
+    checkFunction('next: fits', fits);
     const { timeout = 5_000, after = 0 } = options;
     const accepts = (entry: JournalEntry): boolean =>
       entry.kind === kind && entry.sequence > after && fits(entry as EntryOf<K>);
     const there = this.entries.find(accepts);
-    if (there) return Promise.resolve(there as EntryOf<K>);
+    if (there) return there as EntryOf<K>;
     return new Promise((resolve, reject) => {
       const stop = this.time.after(timeout, () => {
         this.waiters = this.waiters.filter((other) => other !== waiter);
@@ -190,6 +207,10 @@ export class Journal {
           stop();
           resolve(entry as EntryOf<K>);
         },
+        reject: (error) => {
+          stop();
+          reject(error as Error);
+        },
       };
       this.waiters.push(waiter);
     });
@@ -197,9 +218,13 @@ export class Journal {
 
   /**
    * Calls `watcher` with every later entry. Returns the function that ends this. `watcher` runs in the middle of the
-   * broker's work, so an action on the broker has to wait for the next turn (setImmediate).
+   * broker's work, so an action on the broker has to wait for the next turn (setImmediate). An error that it throws is
+   * written to the broker's log.
+   *
+   * @throws RangeError for anything but a function
    */
   watch(watcher: (entry: JournalEntry) => void): () => void {
+    checkFunction('watch: watcher', watcher);
     this.watchers.add(watcher);
     return () => void this.watchers.delete(watcher);
   }
@@ -213,11 +238,17 @@ export class Journal {
   add<K extends JournalKind>(kind: K, what: JournalEntries[K], holds: Held = NOTHING): void {
     const entry = { kind, sequence: ++this.sequence, time: this.time.wallTime(), ...what } as unknown as JournalEntry;
     if (this.limit > 0) this.keep(entry, holds);
-    for (const watcher of this.watchers) watcher(entry);
+    for (const watcher of this.watchers) this.tell(watcher, entry);
     if (this.waiters.length === 0) return;
-    const [fitting, others] = [true, false].map((wanted) => this.waiters.filter((w) => w.accepts(entry) === wanted));
-    this.waiters = others!;
-    for (const waiter of fitting!) waiter.resolve(entry);
+    this.waiters = this.waiters.filter((waiter) => !answers(waiter, entry));
+  }
+
+  private tell(watcher: (entry: JournalEntry) => void, entry: JournalEntry): void {
+    try {
+      watcher(entry);
+    } catch (error) {
+      this.onError(error);
+    }
   }
 
   private keep(entry: JournalEntry, holds: Held): void {
