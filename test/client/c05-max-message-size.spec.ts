@@ -43,7 +43,17 @@ describe('C5 a maximum inbound message size', () => {
     const { publisher, channel, queue } = await setup(10);
     await publisher.publish('', queue, 'eleven bytes');
     await publisher.publish('', queue, 'ten');
-    expect(await errorOf(channel.basicGet(queue))).toBeInstanceOf(ContentTooLargeError);
+    const returned = await errorOf(channel.basicGet(queue));
+    expect(returned).toBeInstanceOf(ContentTooLargeError);
+    expect(returned.message).toMatch(/was returned to its queue; raise maxMessageSize to get it$/);
+    // The other connection has a larger limit.
+    const whole = (await publisher.basicGet(queue))!;
+    expect([whole.text(), whole.redelivered]).toEqual(['eleven bytes', true]);
+    whole.nack({ requeue: true });
+    await publisher.queueDeclare(queue, { passive: true });
+    const lost = await errorOf(channel.basicGet(queue, { noAck: true }));
+    expect(lost).toBeInstanceOf(ContentTooLargeError);
+    expect(lost.message).toMatch(/is lost: with noAck/);
     expect((await channel.basicGet(queue, { noAck: true }))!.text()).toBe('ten');
   });
 

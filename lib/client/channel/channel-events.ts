@@ -30,6 +30,6 @@ export type ChannelEvents = {
   consumerCancelled: [error: ConsumerCancelledError];
   /** A delivery handler threw or rejected. The delivery is left unsettled. */
   handlerError: [error: unknown, delivery: Delivery];
-  /** A message over `maxMessageSize` was received, and rejected without being buffered. */
+  /** A message over `maxMessageSize` was received and not buffered: rejected, or returned to its queue by `basicGet()`. */
   tooLarge: [message: DeliveryInfo, size: number];
 };

@@ -117,7 +117,9 @@ export class ChannelReceiver implements FrameReceiver {
       case 'basic.return':
         return this.onReturn(args, header, size);
       case 'basic.getOk':
-        this.channel.rpc.settle(method, (noAck: boolean) => this.receive(args, content, size, noAck));
+        this.channel.rpc.settle(method, (noAck: boolean) =>
+          this.receive(args, content, size, { noAck, requeue: true }),
+        );
     }
   }
 
@@ -131,7 +133,7 @@ export class ChannelReceiver implements FrameReceiver {
       const delivery = new Delivery(info, header, noAck, settlements);
       return consumer.deliverTooLarge(delivery, size, this.options.maxMessageSize);
     }
-    const delivery = this.receive(info, content, size, noAck);
+    const delivery = this.receive(info, content, size, { noAck, requeue: false });
     if (!delivery) return;
     // The broker sent the message before it knew that nobody waits for it any more.
     if (consumer?.ended && noAck) return;
@@ -139,18 +141,25 @@ export class ChannelReceiver implements FrameReceiver {
     else if (!this.channel.consumers.leftUnheard) delivery.nack({ requeue: true });
   }
 
+  /**
+   * Returns the delivery; undefined for a message over `maxMessageSize`.
+   *
+   * @param how.requeue returns such a message to its queue. A consumer would get it again at once, and so on for ever; the
+   *   caller of basic.get decides
+   */
   private receive(
     info: DeliveryInfo,
     content: Content | undefined,
     size: number,
-    noAck: boolean,
+    { noAck, requeue }: { readonly noAck: boolean; readonly requeue: boolean },
   ): Delivery | undefined {
     const { id, report, settlements } = this.channel;
     settlements.delivered(info.deliveryTag, noAck);
     if (content) return new Delivery(info, content, noAck, settlements);
-    if (!noAck) settlements.nack(info.deliveryTag, false, false);
+    if (!noAck) settlements.nack(info.deliveryTag, false, requeue);
     const { logger, maxMessageSize } = this.options;
-    logger.warn(`channel ${id}: rejected a message of ${size} bytes; maxMessageSize is ${maxMessageSize}`);
+    const outcome = noAck ? 'dropped' : requeue ? 'requeued' : 'rejected';
+    logger.warn(`channel ${id}: ${outcome} a message of ${size} bytes; maxMessageSize is ${maxMessageSize}`);
     report('tooLarge', info, size);
     return undefined;
   }

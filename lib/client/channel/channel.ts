@@ -243,8 +243,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Fetches one message (basic.get). Resolves with undefined if the queue is empty. @throws ContentTooLargeError over
-   * `maxMessageSize`
+   * Fetches one message (basic.get). Resolves with undefined if the queue is empty.
+   *
+   * @throws ContentTooLargeError for a message over the connection's `maxMessageSize`. The message is returned to its
+   *   queue, at its place if possible; with `noAck` it is lost
    */
   async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
     checkOptions('basicGet', options, CHECKS.basicGet);
@@ -263,7 +265,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
       const delivery = reply(noAck);
       if (!delivery)
         throw new ContentTooLargeError(
-          'basic.get: the message exceeds maxMessageSize, so it was not read; raise maxMessageSize to get it',
+          `basic.get: the message exceeds maxMessageSize and ${noAck ? 'is lost: with noAck the broker keeps none that it has sent' : 'was returned to its queue; raise maxMessageSize to get it'}`,
         );
       if (abandoned && !noAck) delivery.nack({ requeue: true });
       return delivery;

@@ -118,8 +118,9 @@ export interface ConnectionOptions {
    */
   readonly connectAttempts?: number;
   /**
-   * Maximum size of a message in bytes. Larger messages are not buffered, and rejected without requeue. Default
-   * 134,217,728 (RabbitMQ's limit).
+   * Maximum size of a message in bytes. Larger messages are not buffered. A consumer rejects them without requeue (unless
+   * it has `onTooLarge`), and `basicGet()` returns them to their queue; with `noAck` they are lost. Default 134,217,728
+   * (RabbitMQ's limit).
    */
   readonly maxMessageSize?: number;
   /**
