@@ -31,6 +31,7 @@ export type { ConsumerOptions } from './consumers/options/consumer-options.js';
 export type { SelectionOptions } from './consumers/options/selection-options.js';
 export type { OptionsFactory, OptionsSource } from './consumers/options/options-source.js';
 export type { QueueFactory, QueueSource } from './consumers/options/queue-source.js';
+export type { ConsumerLimits } from './consumers/lifecycle/consumer-limits.js';
 export { AmqpConsumerRegistry, type ConsumerSelector } from './consumers/lifecycle/consumer.registry.js';
 export { AmqpConsumerHandle } from './consumers/lifecycle/consumer-handle.js';
 export type { AddedConsumerOptions, AddedHandler } from './consumers/options/added-options.js';

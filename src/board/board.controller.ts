@@ -96,6 +96,8 @@ export function boardController({ path, guards, user }: CheckedBoardOptions): Ty
           return changes.pause({ handler: values.text('handler'), queue: values.text('queue') }, by);
         case 'resume':
           return changes.resume({ handler: values.text('handler'), queue: values.text('queue') }, by);
+        case 'adjust':
+          return changes.adjust({ handler: values.text('handler'), queue: values.text('queue') }, values.limits, by);
         case 'redrive':
           return changes.redrive({ ...values.address, choice: values.choice, rate: values.rate, by });
         case 'stop':

@@ -213,6 +213,25 @@ try {
     );
   });
 
+  await check('prefetch and concurrency of a consumer are changed', async () => {
+    await button(page, 'Limits of Orders.onOrder').click();
+    const dialog = page.getByRole('dialog', { name: 'Limits of Orders.onOrder' });
+    expect(
+      (await dialog.getByLabel(/^Prefetch/).inputValue()) === '20',
+      'the dialog does not show the present prefetch',
+    );
+    await dialog.getByLabel(/^Prefetch/).fill('70');
+    await dialog.getByLabel(/^Concurrency/).fill('3');
+    await accessible(page);
+    await dialog.getByRole('button', { name: 'Change' }).click();
+    await page.getByText('Orders.onOrder has the new limits in this process.').waitFor();
+    await page.getByText('0 / 70', { exact: true }).waitFor();
+    expect(
+      app.log.some((line) => line.includes('alice limited') && line.includes('to prefetch 70 and concurrency 3')),
+      'the log does not tell the limits',
+    );
+  });
+
   await check('a key press directly after a dialog is closed counts', async () => {
     const opened = await page.evaluate(async () => {
       const pause = document.querySelector('[aria-label="Pause Orders.onOrder"]');

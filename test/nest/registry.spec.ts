@@ -15,7 +15,7 @@ import {
   type ConsumerState,
 } from 'nest-amqp';
 import type { INestApplicationContext } from '@nestjs/common';
-import type { ReturnedMessage } from 'nest-amqp/client';
+import { ConfigurationError, type ReturnedMessage } from 'nest-amqp/client';
 import { defer, filter, firstValueFrom, map, repeat, Subject, throwError } from 'rxjs';
 import { publisherOf, useNest } from './support/nest-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -65,6 +65,7 @@ describe('AmqpConsumerRegistry', () => {
       queue,
       connection: 'default',
       prefetch: 3,
+      concurrency: Infinity,
       state: 'consuming',
       error: undefined,
       consumerTag: expect.stringMatching(/./),
@@ -82,6 +83,55 @@ describe('AmqpConsumerRegistry', () => {
     expect(registryOf(app).list()).toMatchObject([
       { state: 'stopped', inFlight: 0, handled: 2, consumerTag: undefined },
     ]);
+  });
+
+  it('changes prefetch and concurrency while messages are handled, and loses and repeats none', async () => {
+    const queue = nest.name();
+    const got = new Inbox<number>();
+    const gate = new Subject<void>();
+    let running = 0;
+    const observed: number[] = [];
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { prefetch: 4 })
+      async onOrder(@Payload() order: number): Promise<void> {
+        observed.push(++running);
+        got.add(order);
+        await firstValueFrom(gate);
+        running--;
+      }
+    }
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    const registry = registryOf(app);
+    const orders = Array.from({ length: 60 }, (_, index) => index);
+    await Promise.all(orders.map((order) => publisherOf(app).sendToQueue(queue, order)));
+    await got.take(4);
+    await registry.adjust({ queue }, { prefetch: 20, concurrency: 8 });
+    expect(registry.list({ queue })).toMatchObject([{ prefetch: 20, concurrency: 8, state: 'consuming' }]);
+    // The four running handlers belong to the earlier registration.
+    await got.take(8);
+    expect(Math.max(...observed)).toBe(12);
+    await registry.adjust({ handler: 'Billing.onOrder' }, { concurrency: 1 });
+    await got.take(1);
+    expect(running).toBe(13);
+    gate.next();
+    await got.take(1);
+    observed.length = 0;
+    while (got.all.length < orders.length) {
+      gate.next();
+      await got.take(1);
+    }
+    gate.next();
+    expect(got.all.toSorted((one, other) => one - other)).toEqual(orders);
+    expect(Math.max(...observed)).toBe(1);
+    await registry.pause({ queue });
+    await registry.adjust({ queue }, { prefetch: 0 });
+    await registry.resume({ queue });
+    expect(registry.list({ queue })).toMatchObject([{ prefetch: 0, concurrency: 1, state: 'consuming' }]);
+    for (const wrong of [{}, { prefetch: -1 }, { concurrency: 0 }, { prefetch: 70_000 }, { other: 1 }])
+      await expect(registry.adjust({ queue }, wrong)).rejects.toBeInstanceOf(ConfigurationError);
+    await expect(registry.adjust({ queue: 'none' }, { prefetch: 1 })).rejects.toBeInstanceOf(UnknownConsumerError);
   });
 
   it('pauses and resumes: running handlers continue, no new message is delivered', async () => {

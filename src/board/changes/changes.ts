@@ -1,5 +1,6 @@
 import { FieldLogger } from '../../common/field-logger.js';
 import { describeError } from '../../common/log-text.js';
+import type { ConsumerLimits } from '../../consumers/lifecycle/consumer-limits.js';
 import type { AmqpConsumerRegistry } from '../../consumers/lifecycle/consumer.registry.js';
 import type { ParkingLot } from '../../settlement/parking/parking-lot.js';
 import { BoardRequestError } from '../board.errors.js';
@@ -24,6 +25,7 @@ interface Change {
 
 const PAUSE = ['pause', 'paused'] as const;
 const RESUME = ['resume', 'resumed'] as const;
+const LIMIT = ['limit', 'limited'] as const;
 const DELETE = ['delete', 'deleted'] as const;
 
 /** Everything on the board that changes something. Each change is a line in the log, with its user and its outcome. */
@@ -48,6 +50,13 @@ export class Changes {
   async resume({ handler, queue }: ConsumerChoice, by: string): Promise<void> {
     const change = { by, queue, verbs: RESUME, what: inThisProcess(handler, queue) };
     await this.logged(change, () => this.consumers.resume({ handler, queue }));
+  }
+
+  /** @throws UnknownConsumerError, ConfigurationError, ConsumerStartError */
+  async adjust({ handler, queue }: ConsumerChoice, limits: Required<ConsumerLimits>, by: string): Promise<void> {
+    const { prefetch, concurrency } = limits;
+    const what = `${inThisProcess(handler, queue)} to prefetch ${prefetch} and concurrency ${concurrency}`;
+    await this.logged({ by, queue, verbs: LIMIT, what }, () => this.consumers.adjust({ handler, queue }, limits));
   }
 
   /** Starts a redrive. @throws BoardRequestError */

@@ -1,3 +1,4 @@
+import { PREFETCH_MAX } from '../../common/count.js';
 import { BoardRequestError } from '../board.errors.js';
 import type { RedriveChoice } from '../parked/redrives.js';
 import type { QueueAddress } from '../parked/queue-address.js';
@@ -60,6 +61,12 @@ export class RequestValues {
       400,
       `choice must be 'all', 'group' with a group, or 'messages' with 1 to ${MAX_SELECTION} keys.`,
     );
+  }
+
+  /** New limits of a consumer; 0 is no limit. */
+  get limits() {
+    const value = (name: string, max: number) => this.number(name, { min: 0, max, otherwise: 0 }) || Infinity;
+    return { prefetch: value('prefetch', PREFETCH_MAX), concurrency: value('concurrency', Number.MAX_SAFE_INTEGER) };
   }
 
   /** Messages per second; undefined for no limit. */

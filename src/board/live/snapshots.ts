@@ -49,6 +49,8 @@ export interface ShownConsumer {
   readonly inFlight: number;
   /** 0: no limit. */
   readonly prefetch: number;
+  /** 0: no limit. Undefined if the limits cannot be changed. */
+  readonly concurrency: number | undefined;
   readonly held: number;
   readonly slow: SlowHandlers | undefined;
   /** Time in the handler, in ms. */
@@ -177,6 +179,7 @@ export class Snapshots {
       inFlight,
       // JSON has no Infinity.
       prefetch: prefetch === Infinity ? 0 : prefetch,
+      concurrency: status.concurrency === Infinity ? 0 : status.concurrency,
       held,
       slow,
       took: this.durations.ofHandlers(queue, names),

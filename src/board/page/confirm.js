@@ -5,11 +5,13 @@ import { h } from './dom.js';
  * Asks before a change. Resolves with undefined, or with the values of its fields.
  *
  * @param typed a text that the user has to type
- * @param rate true to ask for the number of messages per second
+ * @param numbers whole numbers to ask for: `{ name, label, value, min, max }`; an empty one is undefined in the result
  */
-export function ask({ title, text, action, danger = false, typed, rate = false }) {
+export function ask({ title, text, action, danger = false, typed, numbers = [] }) {
   const confirmed = typed === undefined ? null : h('input', { id: 'typed', autocomplete: 'off', spellcheck: 'false' });
-  const pace = rate ? h('input', { id: 'rate', type: 'number', min: '1', step: '1', placeholder: 'no limit' }) : null;
+  const fields = numbers.map(({ name, value, min = 1, max }) =>
+    h('input', { id: name, type: 'number', step: 1, placeholder: 'no limit', min, max, value }),
+  );
   const go = h('button', { class: danger ? 'danger' : 'main', text: action });
   const dialog = h(
     'dialog',
@@ -21,8 +23,7 @@ export function ask({ title, text, action, danger = false, typed, rate = false }
       h('p', { text }),
       confirmed && h('label', { for: 'typed' }, 'Type ', h('b', { class: 'mono', text: typed }), ' to confirm'),
       confirmed,
-      pace && h('label', { for: 'rate', text: 'Messages per second, at most' }),
-      pace,
+      numbers.map(({ name, label }, index) => [h('label', { for: name, text: label }), fields[index]]),
       h('div', { class: 'row end' }, h('button', { type: 'button', text: 'Cancel', on: { click: () => close() } }), go),
     ),
   );
@@ -33,7 +34,8 @@ export function ask({ title, text, action, danger = false, typed, rate = false }
   }
   function confirm(event) {
     event.preventDefault();
-    close({ typed: confirmed?.value, rate: pace?.value ? Number(pace.value) : undefined });
+    const values = fields.map(({ id, value }) => [id, value === '' ? undefined : Number(value)]);
+    close({ typed: confirmed?.value, ...Object.fromEntries(values) });
   }
   let close;
   const given = new Promise((resolve) => (close = openDialog(dialog, resolve)));

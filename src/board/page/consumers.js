@@ -33,7 +33,7 @@ export const consumersSection = () =>
       },
       { title: 'p50', number: true, cell: ({ took }) => duration(took?.p50) },
       { title: 'p95', number: true, cell: ({ took }) => duration(took?.p95) },
-      { title: 'Change', make: switchCell },
+      { title: 'Change', make: changeCell },
     ],
   });
 
@@ -74,7 +74,60 @@ export function alarmCell(valueOf) {
   };
 }
 
-function switchCell({ handler, queue }) {
+/** The buttons of a consumer. */
+function changeCell(consumer) {
+  const parts = [switchButton(consumer), limitsButton(consumer)];
+  return {
+    element: h(
+      'div',
+      { class: 'row' },
+      parts.map((part) => part.element),
+    ),
+    update: (each) => {
+      for (const part of parts) part.update(each);
+    },
+  };
+}
+
+function limitsButton({ handler, queue }) {
+  let limits;
+  const button = h('button', {
+    class: 'small',
+    text: 'Limits',
+    'aria-label': `Limits of ${handler}`,
+    on: { click: () => during(button, press) },
+  });
+  async function press() {
+    const value = (name) => limits[name] || undefined;
+    const given = await ask({
+      title: `Limits of ${handler}`,
+      text: 'In this process, until it ends. Messages that wait here go back to the queue first; running handlers finish.',
+      action: 'Change',
+      numbers: [
+        {
+          name: 'prefetch',
+          label: 'Prefetch: unacknowledged messages, at most',
+          value: value('prefetch'),
+          max: 65_535,
+        },
+        { name: 'concurrency', label: 'Concurrency: running handlers, at most', value: value('concurrency') },
+      ],
+    });
+    if (!given) return;
+    const { prefetch = 0, concurrency = 0 } = given;
+    await change('adjust', { handler, queue, prefetch, concurrency });
+    tell(`${handler} has the new limits in this process.`);
+  }
+  return {
+    element: button,
+    update({ prefetch, concurrency, state }) {
+      limits = { prefetch, concurrency };
+      show(button, concurrency !== undefined && state !== 'stopped');
+    },
+  };
+}
+
+function switchButton({ handler, queue }) {
   let paused = false;
   const button = h('button', { class: 'small', on: { click: () => during(button, press) } });
   async function press() {

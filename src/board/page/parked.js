@@ -211,7 +211,7 @@ export function parkedView({ connection, queue }) {
       title: `Send ${words} back to ${queue}?`,
       text,
       action: 'Send back',
-      rate: which.choice !== 'messages',
+      numbers: which.choice === 'messages' ? [] : [{ name: 'rate', label: 'Messages per second, at most' }],
     });
     if (!given) return false;
     await change('redrive', { connection, queue, rate: given.rate, ...which });

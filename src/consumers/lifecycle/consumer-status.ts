@@ -33,6 +33,11 @@ export interface ConsumerStatus {
   readonly consumerTag: string | undefined;
   /** Maximum number of unacknowledged messages that the broker delivers; 0 and Infinity mean no limit. */
   readonly prefetch: number;
+  /**
+   * Maximum number of handlers that run at once; Infinity means that only the prefetch limits them. Undefined for a batch
+   * consumer, whose limits cannot be changed.
+   */
+  readonly concurrency: number | undefined;
   /** Number of messages in the process: their handlers run, or have not begun yet. */
   readonly inFlight: number;
   /** Number of messages handled since the start, with or without success. */

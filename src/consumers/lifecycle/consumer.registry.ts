@@ -6,6 +6,7 @@ import type { ConsumerCancelledEvent } from '../../connection/connection-events.
 import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
 import { checkAdded, type AddedConsumerOptions, type AddedHandler } from '../options/added-options.js';
 import { lastValue } from '../pipeline/nest-contexts.js';
+import { checkedLimits, type ConsumerLimits } from './consumer-limits.js';
 import { AmqpConsumerHandle } from './consumer-handle.js';
 import { ConsumerFactory } from './consumer.factory.js';
 import { UnknownConsumerError } from '../consumer.errors.js';
@@ -114,6 +115,25 @@ export class AmqpConsumerRegistry {
    */
   async resume(selector?: ConsumerSelector): Promise<void> {
     await settleAll(this.known(selector).map((consumer) => consumer.resume()));
+  }
+
+  /**
+   * Changes the limits of consumers while the application runs, until it ends. Each is registered anew at the broker: messages
+   * that no handler has started with return to their queue, and running handlers continue, so more handlers than
+   * `concurrency` may run until these have ended. Paused consumers have the new limits when they resume.
+   *
+   * @example
+   * ```ts
+   * await this.consumers.adjust({ queue: 'billing' }, { prefetch: 50, concurrency: 5 });
+   * ```
+   *
+   * @throws UnknownConsumerError if the selector fits no consumer; ConfigurationError for an invalid selector, invalid limits and a
+   * batch consumer; ConsumerStartError if the broker refuses: that consumer keeps its limits and is restored with them
+   * @see https://www.rabbitmq.com/docs/consumer-prefetch
+   */
+  async adjust(selector: ConsumerSelector, limits: ConsumerLimits): Promise<void> {
+    const checked = checkedLimits(limits);
+    await settleAll(this.known(selector).map((consumer) => consumer.adjust(checked)));
   }
 
   /**

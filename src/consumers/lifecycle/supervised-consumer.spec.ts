@@ -1,8 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { ConnectionLostError, NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
+import {
+  ConnectionLostError,
+  NotFoundError,
+  PreconditionFailedError,
+  type Channel,
+  type Connection,
+} from '../../../lib/client/index.js';
 import { systemClock, type Random } from '../../../lib/environment/index.js';
 import type { ConsumeArguments } from './consume-arguments.js';
+import { ConsumerStartError } from '../consumer.errors.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.js';
 
@@ -45,7 +52,7 @@ describe('SupervisedConsumer', () => {
       isFinal: () => false,
       ...host,
     };
-    return new SupervisedConsumer(whole, { prefetch: 10 } as ConsumeArguments, sink);
+    return new SupervisedConsumer(whole, { prefetch: 10, concurrency: Infinity } as ConsumeArguments, sink);
   };
 
   beforeEach(() => {
@@ -90,6 +97,41 @@ describe('SupervisedConsumer', () => {
     await expect(given).resolves.toBeUndefined();
     expect(cancelled).toEqual(['cancel']);
     expect(log).toEqual(['flush', 'flush', 'abandon']);
+  });
+
+  it('is registered anew with new limits, and with the earlier ones if the broker refuses these', async () => {
+    jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    const asked: unknown[] = [];
+    let refusal: Error | undefined;
+    const noting = {
+      ...channel,
+      basicConsume: (_: string, __: unknown, { prefetch, concurrency }: ConsumeArguments) => {
+        asked.push({ prefetch, concurrency });
+        const error = refusal;
+        refusal = undefined;
+        return error ? Promise.reject(error) : Promise.resolve({ active: true, closed: never, cancel: async () => {} });
+      },
+    } as unknown as Channel;
+    let consuming: () => void = () => {};
+    const consumer = create({
+      connect: () => Promise.resolve({ openChannel: () => Promise.resolve(noting) } as unknown as Connection),
+      onConsuming: () => consuming(),
+    });
+    await consumer.start();
+    await consumer.adjust({ concurrency: 2 });
+    await consumer.adjust({ prefetch: 50 });
+    refusal = new PreconditionFailedError('406 PRECONDITION_FAILED');
+    const restored = new Promise<void>((resolve) => (consuming = resolve));
+    await expect(consumer.adjust({ prefetch: 0 })).rejects.toBeInstanceOf(ConsumerStartError);
+    await restored;
+    // Without a prefetch of its own it has that of its channel, which is 10.
+    expect(asked).toEqual([
+      { prefetch: undefined, concurrency: Infinity },
+      { prefetch: undefined, concurrency: 2 },
+      { prefetch: 50, concurrency: 2 },
+      { prefetch: 0, concurrency: 2 },
+      { prefetch: 50, concurrency: 2 },
+    ]);
   });
 
   it('restores a queue that was deleted between its declaration and the start', async () => {

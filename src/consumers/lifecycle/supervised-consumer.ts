@@ -1,6 +1,7 @@
 import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import {
   ChannelClosedError,
+  ConfigurationError,
   ConsumerCancelledError,
   NotFoundError,
   respondents,
@@ -14,10 +15,12 @@ import {
 } from '../../../lib/client/index.js';
 import { untilAborted } from '../../../lib/environment/index.js';
 import type { Environment } from '../../common/environment.js';
+import { mayPass } from '../../connection/may-pass.js';
 import { retrying } from '../../common/retrying.js';
 import { UntilClosed } from '../../common/until-closed.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
+import type { ConsumerLimits } from './consumer-limits.js';
 import { ConsumerStartError } from '../consumer.errors.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
@@ -79,6 +82,8 @@ export class SupervisedConsumer implements Surveyed {
   private wanted: 'consuming' | 'paused' | 'stopped' = 'consuming';
   private started = false;
   private error: Error | undefined;
+  /** They change by `adjust()` only. */
+  private limits: Pick<ConsumeArguments, 'prefetch' | 'concurrency'>;
   private readonly window: ConsumerWindow;
   private readonly channel = new UntilClosed<Channel>();
   private readonly registered = new UntilClosed<Consumer>();
@@ -91,8 +96,13 @@ export class SupervisedConsumer implements Surveyed {
     private readonly options: ConsumeArguments,
     private readonly sink: DeliverySink,
   ) {
+    const { prefetch, concurrency } = options;
+    this.limits = { prefetch, ...(concurrency === undefined ? {} : { concurrency }) };
+    const limits = () => this.limits;
     this.window = new ConsumerWindow({
-      prefetch: options.prefetch,
+      get prefetch() {
+        return limits().prefetch;
+      },
       held: () => sink.settler.held,
       isConsuming: () => this.wanted === 'consuming' && this.consumer?.active === true,
       registerAnew: () => this.registerAnew(),
@@ -123,7 +133,8 @@ export class SupervisedConsumer implements Surveyed {
       state: this.state,
       error: this.error,
       consumerTag: this.consumer?.active ? this.consumer.consumerTag : undefined,
-      prefetch: this.options.prefetch,
+      prefetch: this.limits.prefetch,
+      concurrency: this.limits.concurrency,
       inFlight: inFlight + (this.consumer?.waiting ?? 0),
       handled: handled.total,
       failed: failed.total,
@@ -173,7 +184,7 @@ export class SupervisedConsumer implements Surveyed {
       throw (this.error = this.startError(error));
     }
     if (!this.started) return;
-    this.logger.log(`Consuming ${this.described}, prefetch ${this.options.prefetch}`, this.fields);
+    this.logger.log(`Consuming ${this.described}, prefetch ${this.limits.prefetch}`, this.fields);
     this.host.onConsuming?.();
   }
 
@@ -257,7 +268,7 @@ export class SupervisedConsumer implements Surveyed {
    * closes. The broker then requeues all of them at their places before the next consumer gets a message.
    */
   private async leave(): Promise<void> {
-    if (this.options.concurrency === 1) this.consumer?.hold();
+    if (this.limits.concurrency === 1) this.consumer?.hold();
     else await this.detach();
   }
 
@@ -268,14 +279,51 @@ export class SupervisedConsumer implements Surveyed {
 
   private async registerAnew(): Promise<void> {
     try {
-      await this.inTurn(async () => {
-        if (this.wanted !== 'consuming' || !this.consumer?.active) return;
-        await this.detach();
-        await this.attach();
-      });
+      await this.inTurn(() => this.renew());
     } catch (error) {
       if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /**
+   * Registers the consumer anew with other limits. Messages that no handler has started with return to the queue; running
+   * handlers continue. A consumer that is paused or being restored has the limits from its next registration on.
+   *
+   * @throws ConfigurationError for a batch consumer; ConsumerStartError if the broker refuses: the earlier limits stay
+   */
+  async adjust(change: ConsumerLimits): Promise<void> {
+    if (this.limits.concurrency === undefined) {
+      throw new ConfigurationError(`${this.name} consumes batches: their size decides about its limits`);
+    }
+    try {
+      await this.inTurn(() => this.renewWith(change));
+    } catch (error) {
+      if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
+      // The consumer has the new limits when the connection is there again.
+      if (!mayPass(error)) throw this.startError(error);
+    }
+    const { prefetch, concurrency } = this.limits;
+    this.logger.log(
+      `Changed the limits of the consumer of ${this.described}: prefetch ${prefetch}, concurrency ${concurrency}`,
+      this.fields,
+    );
+  }
+
+  private async renewWith(change: ConsumerLimits): Promise<void> {
+    const before = this.limits;
+    this.limits = { ...before, ...change };
+    try {
+      await this.renew();
+    } catch (error) {
+      if (!mayPass(error)) this.limits = before;
+      throw error;
+    }
+  }
+
+  private async renew(): Promise<void> {
+    if (this.wanted !== 'consuming' || !this.consumer?.active) return;
+    await this.detach();
+    await this.attach();
   }
 
   /** Passes an unsettled delivery to the handler once more, in its turn. Returns false if there is no consumer now. */
@@ -302,15 +350,20 @@ export class SupervisedConsumer implements Surveyed {
     const channel = await this.openChannel();
     // A stop does not wait longer than its grace period, and nothing may start after it.
     if (this.stopped) return;
-    const { prefetch: own, ...options } = this.options;
+    const { prefetch: ofChannel, ...options } = this.options;
+    const { limits } = this;
     const { prefetch } = this.window;
     const registering = channel.basicConsume(
       this.host.queueName(),
       (delivery) => this.sink.handle(withoutTheWay(delivery)),
       {
         ...options,
+        ...(limits.concurrency === undefined ? {} : { concurrency: limits.concurrency }),
+        ...(prefetch === ofChannel ? {} : { prefetch }),
         // A larger window lets no more handlers run.
-        ...(prefetch > own ? { prefetch, concurrency: Math.min(own, options.concurrency ?? Infinity) } : {}),
+        ...(prefetch > limits.prefetch
+          ? { concurrency: Math.min(limits.prefetch, limits.concurrency ?? Infinity) }
+          : {}),
         ...SINKS_TRACE,
         // Read at each registration, also after a reconnect, so that a stream continues at its position.
         get arguments() {
