@@ -11,6 +11,7 @@ import {
   type ReturnedMessage,
 } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
+import { ManualClock } from './support/manual-clock.js';
 import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -344,7 +345,7 @@ describe('K6.2 the memory of a channel is bounded', () => {
   const harness = useClientHarness();
 
   /** Opens a connection to a broker that confirms only on demand. */
-  async function silent(options: object) {
+  async function silent(options: object, clock?: ManualClock) {
     const seen = new Inbox<string>();
     let confirm!: (deliveryTag: number) => void;
     const server = await harness.server(async (peer) => {
@@ -358,7 +359,7 @@ describe('K6.2 the memory of a channel is bounded', () => {
         seen.add((next as { args: { routingKey: string } }).args.routingKey);
       }
     });
-    const connection = await harness.connect({ urls: server.url });
+    const connection = await harness.connect({ urls: server.url, ...(clock && { clock }) });
     const channel = await connection.openChannel({ confirm: true, ...options });
     return { connection, channel, seen, confirm: (tag: number): void => confirm(tag) };
   }
@@ -397,11 +398,13 @@ describe('K6.2 the memory of a channel is bounded', () => {
   });
 
   it('K6.2 a publish behind a large one that waits times out with the reason why that one waits', async () => {
-    const { channel, confirm } = await silent({ maxUnconfirmedBytes: 100 });
+    const clock = new ManualClock();
+    const { channel, confirm } = await silent({ maxUnconfirmedBytes: 100 }, clock);
     const sent = channel.publish('', 'sent', Buffer.alloc(20));
     const large = errorOf(channel.publish('', 'large', Buffer.alloc(4_000), { timeout: 30 }));
     const early = errorOf(channel.publish('', 'early', Buffer.alloc(20), { timeout: 10 }));
     const late = errorOf(channel.publish('', 'late', Buffer.alloc(20), { timeout: 30 }));
+    clock.advance(30);
     for (const timedOut of [early, large, late]) {
       const message = 'not published within the deadline: 1 messages of 20 bytes are unconfirmed';
       expect(await timedOut).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent', message });
