@@ -59,14 +59,7 @@ const importRules = [
     [
       ...rules.parts('cli'),
       {
-        group: [
-          '**/src/*',
-          '!**/src/asyncapi',
-          '**/src/asyncapi/*',
-          '!**/src/asyncapi/command-line.js',
-          'nest-amqp',
-          'nest-amqp/*',
-        ],
+        group: ['**/src/**', '!**/src/asyncapi/command-line.js', 'nest-amqp', 'nest-amqp/*'],
         message: 'cli/ is a tool beside the package: of src/ it knows src/asyncapi/command-line.ts alone.',
       },
     ],

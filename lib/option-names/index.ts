@@ -10,6 +10,7 @@ export {
   SIGNAL,
   TEXT,
   count,
+  either,
   numberFrom,
   numberIn,
   oneOf,

@@ -41,6 +41,14 @@ export const DURATION: ValueCheck = {
 /** For options that code elsewhere checks, with an error of its own. */
 export const CHECKED_ELSEWHERE: ValueCheck = { fits: () => true, expected: 'anything' };
 
+/** A value that one of two checks accepts. */
+export function either(one: ValueCheck, other: ValueCheck): ValueCheck {
+  return {
+    fits: (value) => one.fits(value) || other.fits(value),
+    expected: `${one.expected} or ${other.expected}`,
+  };
+}
+
 /** An object with these methods. */
 export function withMethods(what: string, ...methods: readonly string[]): ValueCheck {
   return {

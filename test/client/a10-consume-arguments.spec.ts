@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery, FieldTable } from '../../lib/client/index.js';
-import { eventOf, useClientHarness } from './support/client-harness.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 describe('A10 arguments to basic.consume', () => {
@@ -47,6 +47,46 @@ describe('A10 arguments to basic.consume', () => {
     await channel.publish('', queue, 'x');
     (await inbox.next()).ack();
     expect(channel.noAckConsumers.size).toBe(0);
+  });
+
+  it('A10 a function is asked at each registration, so that a stream continues at its position', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const stream = harness.name('stream');
+    await channel.queueDeclare(stream, { arguments: { 'x-queue-type': 'stream' } });
+    for (const text of ['0', '1', '2']) await channel.publish('', stream, text);
+    let position = 0;
+    const inbox = new Inbox<string>();
+    const handle = (delivery: Delivery): void => {
+      position++;
+      delivery.ack();
+      inbox.add(delivery.text());
+    };
+    await channel.basicConsume(stream, handle, { prefetch: 1, arguments: () => ({ 'x-stream-offset': position }) });
+    expect(await inbox.take(3)).toEqual(['0', '1', '2']);
+    const restored = eventOf(channel, 'restored');
+    await channel.queueDeclare('not.there', { passive: true }).catch(() => undefined);
+    await restored;
+    await channel.publish('', stream, '3');
+    expect(await inbox.next()).toBe('3');
+  });
+
+  it('A10 a function that fails is a typed error, and ends the consumer if it fails at a restore', async () => {
+    const channel = await (await harness.connect()).openChannel();
+    const queue = harness.name();
+    await channel.queueDeclare(queue, { exclusive: true });
+    let fails = true;
+    const given = (): FieldTable => {
+      if (fails) throw new Error('no position');
+      return {};
+    };
+    const message = 'arguments: the function failed with no position';
+    const error = await errorOf(channel.basicConsume(queue, () => {}, { arguments: given }));
+    expect(error).toMatchObject({ name: 'EncodingError', message });
+    fails = false;
+    const consumer = await channel.basicConsume(queue, () => {}, { arguments: given });
+    fails = true;
+    await channel.queueDeclare('not.there', { passive: true }).catch(() => undefined);
+    expect(await consumer.closed).toMatchObject({ name: 'ConsumerCancelledError', cause: { message } });
   });
 
   it('A10 x-priority: the consumer of the higher priority is served first, also after a restore', async () => {

@@ -1,5 +1,5 @@
 import type { FieldTable } from '../../protocol/field-table.js';
-import { FLAG, FUNCTION, OBJECT, TEXT, count, type OptionChecks } from '../../option-names/index.js';
+import { FLAG, FUNCTION, OBJECT, TEXT, count, either, type OptionChecks } from '../../option-names/index.js';
 import { PREFETCH } from '../option-checks.js';
 import type { ConsumeOptions } from '../consuming/consumer.js';
 import { CALL_CHECKS, type CallOptions } from '../link/pending-calls.js';
@@ -74,7 +74,7 @@ const CONSUME = {
   noAck: FLAG,
   exclusive: FLAG,
   noLocal: FLAG,
-  arguments: OBJECT,
+  arguments: either(OBJECT, FUNCTION),
   prefetch: PREFETCH,
   onTooLarge: FUNCTION,
   ...CALL_CHECKS,

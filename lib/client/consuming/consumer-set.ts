@@ -1,4 +1,5 @@
 import { EncodingError } from '../../protocol/errors.js';
+import type { FieldTable } from '../../protocol/field-table.js';
 import { pause } from '../../environment/index.js';
 import { Consumer, type ConsumeOptions, type ConsumerHost, type DeliveryHandler } from './consumer.js';
 import type { Delivery } from './delivery.js';
@@ -238,7 +239,7 @@ export class ConsumerSet implements ConsumerHost {
         noAck: options.noAck === true,
         exclusive: options.exclusive === true,
         noWait: false,
-        arguments: options.arguments ?? {},
+        arguments: argumentsOf(options),
       },
       limits,
       (reply) => {
@@ -382,6 +383,16 @@ export class ConsumerSet implements ConsumerHost {
     if (this.byTag.get(consumer.consumerTag) === consumer) this.byTag.delete(consumer.consumerTag);
     this.all.delete(consumer);
     this.waiting.delete(consumer);
+  }
+}
+
+/** @throws EncodingError if the user's function fails, since no registration is possible then */
+function argumentsOf({ arguments: given = {} }: ConsumeOptions): FieldTable {
+  if (typeof given === 'object') return given;
+  try {
+    return given();
+  } catch (error) {
+    throw new EncodingError(`arguments: the function failed with ${textOf(error)}`);
   }
 }
 

@@ -31,8 +31,11 @@ export interface ConsumeOptions extends CallOptions {
   readonly exclusive?: boolean;
   /** Excludes messages that this connection has published; RabbitMQ ignores it. Default false. */
   readonly noLocal?: boolean;
-  /** `x-priority`, `x-stream-offset`, `x-cancel-on-ha-failover`, … */
-  readonly arguments?: FieldTable;
+  /**
+   * `x-priority`, `x-stream-offset`, `x-cancel-on-ha-failover`, … A function is called for each registration, also after
+   * a loss: so a consumer of a stream continues at its position.
+   */
+  readonly arguments?: FieldTable | (() => FieldTable);
   /**
    * Maximum number of unacknowledged deliveries of this consumer, up to 65,535; replaces the channel's. 0 or Infinity:
    * no limit.
@@ -125,7 +128,7 @@ export class Consumer {
     private readonly host: ConsumerHost,
   ) {
     const { arguments: table } = options;
-    this.options = { ...options, ...(table && { arguments: copyTable(table) }) };
+    this.options = { ...options, ...(typeof table === 'object' && { arguments: copyTable(table) }) };
     this.closed = this.end.promise;
     this.consumerTag = options.consumerTag ?? '';
     this.prefetch = options.prefetch;

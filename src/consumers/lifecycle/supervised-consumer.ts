@@ -365,10 +365,6 @@ export class SupervisedConsumer implements Surveyed {
           ? { concurrency: Math.min(limits.prefetch, limits.concurrency ?? Infinity) }
           : {}),
         ...SINKS_TRACE,
-        // Read at each registration, also after a reconnect, so that a stream continues at its position.
-        get arguments() {
-          return options.arguments();
-        },
         // The consumer is restored here. The client would restore it without a log line, and only once.
         onCancel: () => {},
         onTooLarge: (delivery, size, limit) => {
