@@ -79,7 +79,7 @@ describe('A10 arguments to basic.consume', () => {
       if (fails) throw new Error('no position');
       return {};
     };
-    const message = 'arguments: the function failed with no position';
+    const message = 'arguments: the function failed with Error: no position';
     const error = await errorOf(channel.basicConsume(queue, () => {}, { arguments: given }));
     expect(error).toMatchObject({ name: 'EncodingError', message });
     fails = false;
