@@ -12,7 +12,7 @@ const OTHERS: Readonly<Record<OperationObject['action'], readonly ContractBreak[
  * Compares the document of an application with the one of before: returns what breaks other services that have not been
  * deployed again. Narrower payloads of what it receives break publishers, wider payloads of what it sends break consumers, and
  * likewise for callers and handlers of requests. Both documents are those of {@link AmqpAsyncApi.createDocument}. It compares
- * as {@link contractBreaks} of `nest-amqp/testing` does.
+ * as `contractBreaks` of `nest-amqp/testing` does.
  *
  * @example
  * ```ts
