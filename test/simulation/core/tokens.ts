@@ -20,7 +20,7 @@ export class Tokens {
   private fault: TokenFault | undefined;
   private faultUntil = 0;
   private count = 0;
-  /** By connection: the end of the last token that the broker has accepted. */
+  /** By connection: the latest end of the tokens that the broker has accepted. */
   private readonly accepted = new Map<string, number>();
   private readonly calls = new Map<string, Rate>();
   /** Called when the last accepted token of a connection has expired. */
@@ -54,7 +54,8 @@ export class Tokens {
     const expiresAt = Number(end);
     if (secret !== SECRET || !(expiresAt > this.wallTime())) return false;
     this.oracle.count('token accepted');
-    this.accepted.set(user, expiresAt);
+    // A socket that the client has left may bring an older token late.
+    this.accepted.set(user, Math.max(expiresAt, this.accepted.get(user) ?? 0));
     this.clock.in(expiresAt - this.wallTime() + SLACK, () => {
       if (this.accepted.get(user) === expiresAt) this.onExpired(user);
     });
