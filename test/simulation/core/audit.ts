@@ -63,7 +63,9 @@ export function auditConsumers(scene: Scene, director: Director): void {
   const unclear = new Set<string>();
   for (const { owner, user, connection } of openChannels(director)) {
     for (const consumer of user.allConsumers) {
-      const queue = currentName(connection, scene.named.get(`${owner.name} ${consumer.queue}`) ?? consumer.queue);
+      // The user may have declared another server-named queue since.
+      const given = consumer.consumer?.queue ?? scene.named.get(`${owner.name} ${consumer.queue}`) ?? consumer.queue;
+      const queue = currentName(connection, given);
       if (consumer.cancelAsked && !consumer.over && !consumer.closed) unclear.add(queue);
       // Any of the declarers may have the exclusive queue.
       if (queue.startsWith('mine') && topology.declarers(queue).size > 1) unclear.add(queue);
