@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `npx nest-amqp`. Each command is loaded when it is called. */
 import { broker, brokerFailure } from './broker/command.js';
+import { UsageError } from './usage-error.js';
 
 /** Exit code for a command line that makes no sense, by the convention of shells. */
 const EXIT_USAGE = 2;
@@ -8,17 +9,15 @@ const EXIT_USAGE = 2;
 async function run(args: readonly string[]): Promise<void> {
   switch (args[0]) {
     case 'migrate': {
-      const { migrate, UsageError } = await import('./migrate/command.js');
-      await migrate(args.slice(1)).catch((error: Error) => fail('migrate', error, error instanceof UsageError));
+      const { migrate } = await import('./migrate/command.js');
+      await migrate(args.slice(1)).catch((error: Error) => fail('migrate', error));
       return;
     }
     case 'asyncapi': {
-      const { asyncapi, UsageError } = await import('./asyncapi/command.js');
+      const { asyncapi } = await import('./asyncapi/command.js');
       const print = (text: string): void => void process.stdout.write(text);
-      process.exitCode = await asyncapi(args.slice(1), print).catch((error: Error) =>
-        fail('asyncapi', error, error instanceof UsageError),
-      );
-      // What the providers of the application have begun would keep the process alive.
+      process.exitCode = await asyncapi(args.slice(1), print).catch((error: Error) => fail('asyncapi', error));
+      // Timers and sockets of the application's providers would keep the process alive.
       process.stdout.write('', () => process.exit());
       return;
     }
@@ -31,9 +30,9 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 /** @returns the exit code, which becomes that of the process */
-function fail(command: string, error: Error, isUsage: boolean): number {
+function fail(command: string, error: Error): number {
   process.stderr.write(`nest-amqp ${command}: ${error.message}\n`);
-  return (process.exitCode = isUsage ? EXIT_USAGE : 1);
+  return (process.exitCode = error instanceof UsageError ? EXIT_USAGE : 1);
 }
 
 await run(process.argv.slice(2));

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { UsageError } from '../usage-error.js';
 
 export const USAGE = `usage: nest-amqp asyncapi MODULE [--out FILE] [--check OLD.json] [--title TEXT] [--app-version TEXT]
 
@@ -16,15 +17,6 @@ start. Prints the document as JSON, unless one of these options says otherwise.
   --app-version TEXT  default: the version in the nearest package.json
   --help              this text
 `;
-
-/** The command line makes no sense. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-
-  constructor(message: string) {
-    super(`${message}\n\n${USAGE}`);
-  }
-}
 
 interface Arguments {
   readonly file: string;
@@ -91,15 +83,15 @@ function parse(args: readonly string[]): Arguments | 'help' {
       },
     });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError((error as Error).message, USAGE);
   }
   const { values, positionals } = parsed;
   if (values.help) return 'help';
   const [module, ...more] = positionals;
-  if (module === undefined) throw new UsageError('MODULE is missing');
-  if (more.length > 0) throw new UsageError(`unexpected argument '${more[0]}'`);
+  if (module === undefined) throw new UsageError('MODULE is missing', USAGE);
+  if (more.length > 0) throw new UsageError(`unexpected argument '${more[0]}'`, USAGE);
   const [, file = module, name] = /^(.*)#([^#]+)$/.exec(module) ?? [];
-  if (!existsSync(file)) throw new UsageError(`there is no file '${file}'`);
+  if (!existsSync(file)) throw new UsageError(`there is no file '${file}'`, USAGE);
   return { file, name, out: values.out, old: values.check, title: values.title, version: values['app-version'] };
 }
 
@@ -114,12 +106,13 @@ async function moduleOf({ file, name }: Arguments): Promise<ModuleClass> {
   );
   const names = [...all.keys()].join(', ') || 'none';
   if (name !== undefined && !all.has(name)) {
-    throw new UsageError(`'${file}' exports no class '${name}'; it exports ${names}`);
+    throw new UsageError(`'${file}' exports no class '${name}'; it exports ${names}`, USAGE);
   }
   const classes = new Set(all.values());
   if (name === undefined && classes.size !== 1) {
     throw new UsageError(
       `'${file}' must export one class, the root module, or name it as in '${file}#AppModule'; it exports ${names}`,
+      USAGE,
     );
   }
   return (name === undefined ? [...classes][0] : all.get(name)) as ModuleClass;
@@ -134,7 +127,7 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new UsageError(`--check '${file}': ${(error as Error).message}`);
+    throw new UsageError(`--check '${file}': ${(error as Error).message}`, USAGE);
   }
 }
 

@@ -7,6 +7,7 @@ import { kinds, type Kind } from './kinds.js';
 import { planMigration, type Migration } from './migration.js';
 import { useAstLibrary } from './source/ast.js';
 import type { Remark } from './source/report.js';
+import { UsageError } from '../usage-error.js';
 
 export const USAGE = `usage: nest-amqp migrate golevelup|transport-rmq|amqplib FOLDER... [--dry-run] [--fetch]
 
@@ -18,15 +19,6 @@ does not understand it leaves as it is. Commit before you run it.
   --fetch    fetch ts-morph by npm where it is not installed, without asking
   --help     this text
 `;
-
-/** The command line makes no sense. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-
-  constructor(message: string) {
-    super(`${message}\n\n${USAGE}`);
-  }
-}
 
 interface Arguments {
   readonly kind: Kind;
@@ -70,17 +62,18 @@ function parse(args: readonly string[]): Arguments | 'help' {
       },
     });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError((error as Error).message, USAGE);
   }
   const { values, positionals } = parsed;
   if (values.help) return 'help';
   const [name, ...folders] = positionals;
-  if (name === undefined) throw new UsageError('from what?');
+  if (name === undefined) throw new UsageError('from what?', USAGE);
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-  if (!kind) throw new UsageError(`'${name}' is none of ${Object.keys(kinds).join(', ')}`);
-  if (folders.length === 0) throw new UsageError('no folder');
+  if (!kind) throw new UsageError(`'${name}' is none of ${Object.keys(kinds).join(', ')}`, USAGE);
+  if (folders.length === 0) throw new UsageError('no folder', USAGE);
   for (const folder of folders) {
-    if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new UsageError(`there is no folder '${folder}'`);
+    if (!existsSync(folder) || !statSync(folder).isDirectory())
+      throw new UsageError(`there is no folder '${folder}'`, USAGE);
   }
   return { kind, folders, dryRun: values['dry-run'] === true, fetch: values.fetch === true };
 }

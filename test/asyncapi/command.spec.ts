@@ -6,7 +6,8 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AsyncApiDocument } from 'nest-amqp/asyncapi';
 import { parse } from 'yaml';
-import { asyncapi, UsageError } from '../../cli/asyncapi/command.js';
+import { asyncapi } from '../../cli/asyncapi/command.js';
+import { UsageError } from '../../cli/usage-error.js';
 
 const SHOP = 'test/asyncapi/support/shop.ts';
 const MODULE = `${SHOP}#ShopModule`;
