@@ -1,6 +1,7 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../environment/index.js';
 import { FRAME_MIN_SIZE } from '../protocol/spec.js';
 import {
+  CLOCK,
   FUNCTION,
   OBJECT,
   TEXT,
@@ -72,12 +73,13 @@ export type ResolvedBrokerOptions = Required<BrokerOptions>;
 const BYTES = count({ min: 0 });
 
 const USERS: ValueCheck = {
-  fits: (value) => typeof value === 'function' || (OBJECT.fits(value) && Object.values(value as object).every(isText)),
+  fits: (value) =>
+    typeof value === 'function' || (OBJECT.fits(value) && Object.values(value as object).every(TEXT.fits)),
   expected: 'an object of names with their passwords, or a function (user, password) => verdict',
 };
 
 const VHOSTS: ValueCheck = {
-  fits: (value) => Array.isArray(value) && value.every(isText),
+  fits: (value) => Array.isArray(value) && value.every(TEXT.fits),
   expected: 'a list of names',
 };
 
@@ -95,13 +97,9 @@ const CHECKS = {
   journalSize: BYTES,
   journalBytes: BYTES,
   log: FUNCTION,
-  clock: withMethods('a clock', 'now', 'wallTime', 'after', 'afterPendingEvents'),
+  clock: CLOCK,
   random: withMethods('an object', 'next', 'bytes'),
 } satisfies OptionChecks<BrokerOptions>;
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
 
 /** @throws RangeError that names the option */
 export function resolveBrokerOptions(options: BrokerOptions): ResolvedBrokerOptions {

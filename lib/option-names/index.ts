@@ -3,6 +3,7 @@ export { namesOf } from './names-of.js';
 export { unknownOption } from './unknown-option.js';
 export {
   CHECKED_ELSEWHERE,
+  CLOCK,
   DURATION,
   FLAG,
   FUNCTION,

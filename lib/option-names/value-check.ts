@@ -38,6 +38,9 @@ export const DURATION: ValueCheck = {
   expected: 'a number of milliseconds, 0 or more; Infinity for no limit',
 };
 
+/** For tests: a clock of one's own. */
+export const CLOCK = withMethods('a clock', 'now', 'wallTime', 'after', 'afterPendingEvents');
+
 /** For options that code elsewhere checks, with an error of its own. */
 export const CHECKED_ELSEWHERE: ValueCheck = { fits: () => true, expected: 'anything' };
 
@@ -109,11 +112,12 @@ export function wrongOption(
   checks: Readonly<Record<string, ValueCheck>>,
   path = '',
 ): string | undefined {
-  const unknown = unknownOption(given, Object.keys(checks));
-  if (unknown !== undefined) return `${what}: ${unknown}`;
-  for (const [name, check] of Object.entries(checks)) {
+  const allKnown = OBJECT.fits(given) && Object.keys(given).every((name) => Object.hasOwn(checks, name));
+  if (!allKnown) return `${what}: ${unknownOption(given, Object.keys(checks))}`;
+  for (const name in checks) {
+    const { fits, expected } = checks[name]!;
     const value = (given as Readonly<Record<string, unknown>>)[name];
-    if (value !== undefined && !check.fits(value)) return `${path}${name} must be ${check.expected}`;
+    if (value !== undefined && !fits(value)) return `${path}${name} must be ${expected}`;
   }
   return undefined;
 }

@@ -1,45 +1,18 @@
 import { ConfigurationError } from '../../lib/client/index.js';
+import type { ValueCheck } from '../../lib/option-names/index.js';
 import { describeValue } from './described-value.js';
 
-/** The values that an option may have, and their description for errors. */
-export interface ValueCheck {
-  readonly fits: (value: unknown) => boolean;
-  readonly expected: string;
-}
+export { FLAG, FUNCTION, OBJECT, oneOf, SIGNAL, TEXT, type ValueCheck } from '../../lib/option-names/index.js';
 
 /** One check for each option that takes no number and no duration: those have `count` and `timeLimit`. */
 export type ValueChecks<Options extends object> = { readonly [Name in keyof Options]?: ValueCheck };
-
-/** Truthiness must not decide: the `'false'` of an environment variable would be true. */
-export const FLAG: ValueCheck = { fits: (value) => typeof value === 'boolean', expected: 'true or false' };
-
-export const TEXT: ValueCheck = { fits: (value) => typeof value === 'string', expected: 'a string' };
 
 export const NAME: ValueCheck = {
   fits: (value) => typeof value === 'string' && value !== '',
   expected: 'a string that is not empty',
 };
 
-export const FUNCTION: ValueCheck = { fits: (value) => typeof value === 'function', expected: 'a function' };
-
-export const OBJECT: ValueCheck = {
-  fits: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  expected: 'an object',
-};
-
-/** Compares no class, since a test environment has an AbortSignal of its own. */
-export const SIGNAL: ValueCheck = {
-  fits: (value) => typeof (Object(value) as Partial<AbortSignal>).throwIfAborted === 'function',
-  expected: 'an AbortSignal',
-};
-
 export const WHOLE_NUMBER: ValueCheck = { fits: Number.isInteger, expected: 'a whole number' };
-
-/** One of some texts. */
-export function oneOf(...values: readonly string[]): ValueCheck {
-  const expected = values.map((value) => `'${value}'`).join(' or ');
-  return { fits: (value) => values.includes(value as string), expected };
-}
 
 /** An array of objects that have these methods. */
 export function listOf(what: string, ...methods: readonly string[]): ValueCheck {

@@ -5,6 +5,7 @@ import { ConfigurationError } from '../errors.js';
 import type { FieldTable } from '../../protocol/field-table.js';
 import { systemClock, systemRandom, type Clock, type Random } from '../../environment/index.js';
 import {
+  CLOCK,
   CHECKED_ELSEWHERE,
   DURATION,
   FUNCTION,
@@ -263,7 +264,7 @@ const CONNECTION = {
   writeBufferSize: LIMIT,
   clientProperties: OBJECT,
   logger: withMethods('an object', 'warn'),
-  clock: withMethods('a clock', 'now', 'wallTime', 'after', 'afterPendingEvents'),
+  clock: CLOCK,
   random: withMethods('an object', 'next'),
 } satisfies OptionChecks<ConnectionOptions>;
 const RECONNECT = {
