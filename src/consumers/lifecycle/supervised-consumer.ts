@@ -350,20 +350,13 @@ export class SupervisedConsumer implements Surveyed {
     const channel = await this.openChannel();
     // A stop does not wait longer than its grace period, and nothing may start after it.
     if (this.stopped) return;
-    const { prefetch: ofChannel, ...options } = this.options;
-    const { limits } = this;
-    const { prefetch } = this.window;
+    const { prefetch: _, concurrency: __, ...options } = this.options;
     const registering = channel.basicConsume(
       this.host.queueName(),
       (delivery) => this.sink.handle(withoutTheWay(delivery)),
       {
         ...options,
-        ...(limits.concurrency === undefined ? {} : { concurrency: limits.concurrency }),
-        ...(prefetch === ofChannel ? {} : { prefetch }),
-        // A larger window lets no more handlers run.
-        ...(prefetch > limits.prefetch
-          ? { concurrency: Math.min(limits.prefetch, limits.concurrency ?? Infinity) }
-          : {}),
+        ...this.limitsAtBroker(),
         ...SINKS_TRACE,
         // The consumer is restored here. The client would restore it without a log line, and only once.
         onCancel: () => {},
@@ -378,6 +371,18 @@ export class SupervisedConsumer implements Surveyed {
     void consumer.closed.then((error) => {
       if (error && this.wanted === 'consuming') void this.recover(error);
     });
+  }
+
+  /** Returns the limits of the next registration. A window that has grown for held messages lets no more handlers run. */
+  private limitsAtBroker(): ConsumerLimits {
+    const { prefetch } = this.window;
+    const { prefetch: own, concurrency: wanted } = this.limits;
+    const concurrency = prefetch > own ? Math.min(own, wanted ?? Infinity) : wanted;
+    return {
+      // The channel has the first one.
+      ...(prefetch === this.options.prefetch ? {} : { prefetch }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    };
   }
 
   /**
