@@ -34,6 +34,7 @@ class Issuer {
   /** The passwords that the broker was given. */
   readonly seen: string[] = [];
   lifetime = MINUTE;
+  isDown = false;
   private count = 0;
 
   readonly check: CheckLogin = (user, token) => {
@@ -49,6 +50,7 @@ class Issuer {
 
   readonly provide: CredentialsProvider = ({ signal }) => {
     this.signals.push(signal);
+    if (this.isDown) throw new Error('the issuer is down');
     return Promise.resolve(this.issue());
   };
 
@@ -184,13 +186,9 @@ describe('B17 credentials that expire', () => {
 
   it('B17 a failed renewal is told, and tried again until one succeeds', async () => {
     const issuer = new Issuer();
-    let broken = false;
-    const connection = await issuer.connection((context) => {
-      if (broken) throw new Error('the issuer is down');
-      return issuer.provide(context);
-    });
+    const connection = await issuer.connection(issuer.provide);
     await connection.whenOpen();
-    broken = true;
+    issuer.isDown = true;
     await issuer.untilRenewal();
     const failure = 'credentials: the function failed with Error: the issuer is down';
     expect(issuer.events).toEqual(['connected', `renewalFailed (50): ${failure}`]);
@@ -206,7 +204,7 @@ describe('B17 credentials that expire', () => {
       'renewing the credentials failed: next attempt in 100 ms',
       'renewing the credentials failed: next attempt in 200 ms, further failures are not logged',
     ]);
-    broken = false;
+    issuer.isDown = false;
     issuer.clock.advance(400);
     await turns();
     expect(issuer.events.at(-1)).toBe('credentialsRenewed');
@@ -215,15 +213,11 @@ describe('B17 credentials that expire', () => {
 
   it('B17 when they expire, the connection is lost with the reason, and back with others', async () => {
     const issuer = new Issuer();
-    let broken = false;
-    const connection = await issuer.connection((context) => {
-      if (broken) throw new Error('the issuer is down');
-      return issuer.provide(context);
-    });
+    const connection = await issuer.connection(issuer.provide);
     await connection.whenOpen();
     const channel = await connection.openChannel({ confirm: true });
     await channel.queueDeclare('invoices');
-    broken = true;
+    issuer.isDown = true;
     await issuer.untilRenewal();
     const lost = eventOf<[ConnectionLostError]>(connection, 'disconnected');
     for (let step = 0; step < 150; step++) {
@@ -237,7 +231,7 @@ describe('B17 credentials that expire', () => {
     expect(error.cause).toBeInstanceOf(CredentialsError);
     expect(connection.renewalError).toBeUndefined();
     const published = channel.publish('', 'invoices', 'waits for a token', { timeout: Infinity });
-    broken = false;
+    issuer.isDown = false;
     await issuer.clock.advanceUntil(published);
     expect(connection.state).toBe('open');
   });
