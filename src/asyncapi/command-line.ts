@@ -1,4 +1,4 @@
-/** What the command `nest-amqp asyncapi` uses. It loads it when it is called. */
+/** The functions that the command `nest-amqp asyncapi` loads when it is called. */
 import type { Type } from '@nestjs/common';
 import { AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { AmqpAsyncApi } from './amqp-async-api.js';

@@ -47,7 +47,7 @@ export interface MessageIdentity {
   readonly part: 'event' | 'request' | 'reply';
   /** The name of the event or request, or of the handler if there is no contract. */
   readonly event: string;
-  /** Where publishers send it. Undefined if only the queue is known. */
+  /** The exchange to which publishers send it. Undefined if only the queue is known. */
   readonly exchange?: string;
   readonly routingKey?: string;
   readonly headers?: Readonly<Record<string, number>>;

@@ -6,7 +6,7 @@ import { jsonSchemaOf } from '../../contracts/json-schema/json-schema.js';
 import type { MessageIdentity, MessageObject } from './document.js';
 import { Ids } from './ids.js';
 
-/** What is known of the payload of a message. */
+/** The known facts about the payload of a message. */
 export type Payload =
   /** The schema of a contract or an argument. */
   | { readonly schema: ContractSchema }

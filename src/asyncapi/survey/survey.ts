@@ -41,7 +41,7 @@ export interface SurveyedPublisher {
   readonly definition: ExchangePublisher['definition'];
 }
 
-/** What the application sends and receives. */
+/** The operations of the application: it sends some messages and receives others. */
 export interface Survey {
   readonly connections: readonly SurveyedConnection[];
   readonly consumers: readonly SurveyedConsumer[];

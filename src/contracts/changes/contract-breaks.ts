@@ -28,7 +28,7 @@ export interface Agreement {
   readonly id: string;
   readonly event: string;
   readonly part: ContractPart;
-  /** Where its messages go: exchange, routing key and headers. */
+  /** The exchange, routing key and headers of its messages. */
   readonly place: unknown;
   /** A reference to its schema in the document. */
   readonly schema: JsonSchema;

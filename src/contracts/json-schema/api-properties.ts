@@ -24,7 +24,7 @@ export interface ApiProperty {
   readonly keywords: JsonSchema;
 }
 
-/** What the decorator was given. */
+/** The options of the decorator. */
 type Given = Readonly<Record<string, unknown>>;
 
 /** Returns the properties with decorators of `@nestjs/swagger`, of the class and its base classes. */

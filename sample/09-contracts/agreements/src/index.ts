@@ -1,4 +1,4 @@
-/** What the two services agree on. Each of them depends on this package, and on nothing of the other. */
+/** The contracts of the two services. Each service depends on this package, and on nothing of the other. */
 import { defineEvents, defineRpc } from 'nest-amqp';
 import { z } from 'zod';
 
