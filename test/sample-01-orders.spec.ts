@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from 'nest-amqp/client';
@@ -170,6 +171,27 @@ describe('sample/01-orders', () => {
     let status = 0;
     while (status !== 201) ({ status } = await post(lamp));
   }, 60_000);
+
+  it('has its board at /amqp, for requests of this machine, whose changes may be longer than an order', async () => {
+    expect((await fetch(`${url}/amqp`)).status).toBe(200);
+    const { port } = new URL(url);
+    const outer = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+    const address = outer.find(({ internal, family }) => !internal && family === 'IPv4')!.address;
+    expect((await fetch(`http://${address}:${port}/amqp`)).status).toBe(403);
+    const keys = Array.from({ length: 1_000 }, (_, index) => String(index).padStart(24, '0'));
+    const stopped = await fetch(`${url}/amqp/api/stop`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-nest-amqp-board': '1' },
+      body: JSON.stringify({ id: 1, keys }),
+    });
+    expect(await stopped.json()).toEqual({ error: 'The redrive has ended already.' });
+  });
+
+  it('names its broker and the version', async () => {
+    const about = (await (await fetch(`${url}/demo`)).json()) as { broker: string; embedded: boolean };
+    expect(about.broker).toMatch(/^RabbitMQ \d+\.\d+\.\d+ at /);
+    expect(about.embedded).toBe(false);
+  });
 
   it('exits with 0 on SIGTERM, with a page open', async () => {
     const stop = new AbortController();

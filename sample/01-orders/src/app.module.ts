@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { AmqpModule, bindQueue, quorumQueue, topicExchange } from 'nest-amqp';
+import { AmqpBoardModule } from 'nest-amqp/board';
 import { DemoBroker } from './demo/demo-broker.js';
 import { DemoBrokerModule } from './demo/demo-broker.module.js';
+import { ThisMachineGuard } from './demo/this-machine.guard.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { PageController } from './page.controller.js';
 
@@ -24,6 +26,7 @@ import { PageController } from './page.controller.js';
         },
       }),
     }),
+    AmqpBoardModule.forRoot({ path: '/amqp', guards: [ThisMachineGuard] }),
     OrdersModule,
   ],
   controllers: [PageController],

@@ -40,8 +40,8 @@ export class DemoController {
   @HttpCode(200)
   outage(): { message: string } {
     if (!this.broker.isEmbedded) return { message: 'Stop your broker by hand: this works with the embedded one only.' };
-    this.broker.takeAway(OUTAGE);
-    return { message: `The broker is away for ${OUTAGE / 1_000} s. An order that you place now waits for it.` };
+    this.broker.kill(OUTAGE);
+    return { message: `The broker is dead for ${OUTAGE / 1_000} s. An order that you place now waits for it.` };
   }
 
   @Post('flood')
@@ -65,7 +65,7 @@ export class DemoController {
     const { redriven } = await this.parkingLot.redrive('sample-01.shipping', {
       filter: ({ messageId }) => ids.push(messageId) > 0,
     });
-    for (const id of ids) this.events.tell(id, 'redriven', 'sent back to sample-01.shipping');
+    for (const id of ids) this.events.tell(id, { step: 'redriven', detail: 'Sent back to sample-01.shipping' });
     return { message: redriven === 0 ? 'No order is parked.' : `Parked orders sent back: ${redriven}.` };
   }
 }

@@ -10,6 +10,8 @@ export interface OrderEvent {
     'published' | 'confirmed' | 'billed' | 'shipped' | 'retried' | 'parked' | 'redriven' | 'returned' | 'failed';
   /** Details of the step. */
   readonly detail?: string;
+  /** The number of the attempt that failed, from 1. */
+  readonly attempt?: number;
 }
 
 /** Orders that a page receives when it opens, or reconnects. */
@@ -37,9 +39,9 @@ export class OrderEvents implements BeforeApplicationShutdown {
   }
 
   /** Adds a step of the order with this id. */
-  tell(id: string | undefined, step: OrderEvent['step'], detail: string): void {
+  tell(id: string | undefined, event: Omit<OrderEvent, 'order'>): void {
     const order = id === undefined ? undefined : this.recent.get(id)?.order;
-    if (order) this.add({ order, step, detail });
+    if (order) this.add({ order, ...event });
   }
 
   /** Emits the recent steps, then all further ones. */

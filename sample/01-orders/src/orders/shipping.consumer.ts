@@ -25,12 +25,10 @@ export class ShippingConsumer implements OnModuleInit {
   onModuleInit(): void {
     this.registry.failures$.subscribe(({ queue, messageId, attempt, decision, delay, reason }) => {
       if (queue !== QUEUE) return;
-      const next = decision === 'retry' ? `tried again in ${delay} ms` : `moved to ${QUEUE}.parked`;
-      this.events.tell(
-        messageId,
-        decision === 'retry' ? 'retried' : 'parked',
-        `Attempt ${attempt}: ${reason}; ${next}`,
-      );
+      const isRetried = decision === 'retry';
+      const next = isRetried ? `tried again in ${delay} ms` : `moved to ${QUEUE}.parked`;
+      const detail = `Attempt ${attempt}: ${reason}; ${next}`;
+      this.events.tell(messageId, { step: isRetried ? 'retried' : 'parked', detail, attempt });
     });
   }
 }
