@@ -1,6 +1,7 @@
 import {
   Catch,
   Controller,
+  createParamDecorator,
   Inject,
   Injectable,
   Module,
@@ -128,6 +129,38 @@ describe('Guards, pipes, interceptors and filters', () => {
     const stranger = harness.client({ queue, headers: { 'x-tenant': 'other' } });
     expect(await errorOf(ask(stranger, 'recovered'))).toEqual({ status: 'error', message: 'not your tenant' });
     expect(new Set(types)).toEqual(new Set(['rpc']));
+  });
+});
+
+describe('Parameter decorators', () => {
+  it('may promise their value, and fail the message', async () => {
+    const Later = createParamDecorator((name: string, host: ExecutionContext) =>
+      Promise.resolve(`${name} of ${host.switchToRpc().getContext<AmqpRpcContext>().getPattern()}`),
+    );
+    const Refused = createParamDecorator(() => Promise.reject(new RpcException('refused')));
+    const Broken = createParamDecorator((): unknown => {
+      throw new RpcException('broken');
+    });
+
+    @Controller()
+    class Service {
+      @MessagePattern('both')
+      both(@Payload('n') n: number, @Later('tenant') tenant: string, @Ctx() context: AmqpRpcContext): unknown[] {
+        return [n, tenant, context.getPattern()];
+      }
+
+      @MessagePattern('refused')
+      refused(@Refused() _refused: unknown): void {}
+
+      @MessagePattern('broken')
+      broken(@Payload() _data: unknown, @Broken() _broken: unknown): void {}
+    }
+    const queue = harness.name();
+    await harness.serve({ controllers: [Service] }, { queue });
+    const client = harness.client({ queue });
+    expect(await ask(client, 'both', { n: 7 })).toEqual([[7, 'tenant of both', 'both']]);
+    expect(await errorOf(ask(client, 'refused'))).toEqual({ status: 'error', message: 'refused' });
+    expect(await errorOf(ask(client, 'broken'))).toEqual({ status: 'error', message: 'broken' });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ExternalContextCreator } from '@nestjs/core';
-import { isThenable } from '../../common/thenable.js';
 import { isRefusal } from '../../settlement/refusal.js';
+import { shortestPipesFn, type Param, type PipesFn } from './arguments.js';
 
 /** The contexts of messages that a guard or a pipe has refused. */
 const refused = new WeakSet<object>();
@@ -16,15 +16,7 @@ export function markRefused(context: object): void {
 }
 
 type GuardsFn = (args: readonly unknown[]) => Promise<void>;
-type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
 type Create<F> = (...args: unknown[]) => F | null;
-
-/** The source of one argument, in Nest's form. */
-interface Param {
-  readonly index: number;
-  readonly pipes: readonly unknown[];
-  extractValue(...params: unknown[]): unknown;
-}
 
 /**
  * Property descriptors for an `ExternalContextCreator` that record which messages guards and pipes refuse. The error
@@ -47,31 +39,10 @@ export function notingRefusals(contexts: ExternalContextCreator): PropertyDescri
       value(pipes: readonly unknown[], params: readonly Param[]): PipesFn | null {
         const transform = createPipesFn.call(this, pipes, params);
         if (!transform) return null;
-        const piped = pipes.length > 0 || params.some((param) => param.pipes.length > 0);
-        const supply = piped ? transform : withoutPipes(params);
+        const supply = shortestPipesFn(transform, pipes, params);
         return (args, ...given) => supply(args, ...given)?.catch((error: unknown) => note(given[1], error));
       },
     },
-  };
-}
-
-/**
- * Sets the arguments, and awaits those that a custom decorator promises. Returns undefined if there is nothing to
- * await.
- */
-function withoutPipes(params: readonly Param[]): PipesFn {
-  return (args, ...given) => {
-    let pending: Promise<unknown>[] | undefined;
-    for (const { index, extractValue } of params) {
-      try {
-        const value = extractValue(...given);
-        if (isThenable(value)) (pending ??= []).push(Promise.resolve(value).then((kept) => (args[index] = kept)));
-        else args[index] = value;
-      } catch (error) {
-        (pending ??= []).push(Promise.reject(error));
-      }
-    }
-    return pending && Promise.all(pending);
   };
 }
 

@@ -1,5 +1,6 @@
 import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
 import { RpcProxy } from '@nestjs/microservices/context/rpc-proxy.js';
+import { shortestPipesFn, type Param, type PipesFn } from '../../consumers/pipeline/arguments.js';
 import { isRefusal } from '../../settlement/refusal.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 
@@ -23,14 +24,15 @@ function note(context: unknown, failure: HandlerFailure): void {
   failures.set(context, failure);
 }
 
-type Step = (...args: unknown[]) => Promise<unknown>;
-type CreateStep = (this: unknown, ...how: unknown[]) => Step | null;
+type GuardsFn = (args: readonly unknown[]) => Promise<unknown>;
+type CreateGuards = (this: unknown, ...how: unknown[]) => GuardsFn | null;
+type CreatePipes = (this: unknown, pipes: readonly unknown[], params: readonly Param[]) => PipesFn | null;
 type HandleError = (this: unknown, handler: unknown, args: readonly unknown[], error: unknown, ...rest: unknown[]) => unknown; // prettier-ignore
 
 /** The methods of Nest that are wrapped: public in its types or in its sources, and pinned by tests. */
 interface Wrapped {
-  createGuardsFn: CreateStep;
-  createPipesFn: CreateStep;
+  createGuardsFn: CreateGuards;
+  createPipesFn: CreatePipes;
 }
 
 let watching = false;
@@ -38,15 +40,15 @@ let watching = false;
 /**
  * Has Nest's pipeline for message handlers tell what fails in it. Nest hands a transport "Internal server error" for
  * everything that is no RpcException, so that neither the reason nor a refusal can be seen from outside; see decision 20.
- * Messages of other transports are passed through as they are. Once in a process.
+ * It also shortens that pipeline for handlers without pipes. Messages of other transports are passed through as they are. Once
+ * in a process.
  */
 export function watchHandlerFailures(): void {
   if (watching) return;
   watching = true;
   const creator = RpcContextCreator.prototype as unknown as Wrapped;
-  // A guard is called with the arguments of the handler, a pipe with those to fill before them.
-  creator.createGuardsFn = noting(creator.createGuardsFn, ([args]) => (args as readonly unknown[])[1]);
-  creator.createPipesFn = noting(creator.createPipesFn, ([, , context]) => context);
+  creator.createGuardsFn = notingGuards(creator.createGuardsFn);
+  creator.createPipesFn = notingPipes(creator.createPipesFn);
   const proxy = RpcProxy.prototype as unknown as { handleError: HandleError };
   const { handleError } = proxy;
   proxy.handleError = function (handler, args, error, ...rest) {
@@ -55,17 +57,28 @@ export function watchHandlerFailures(): void {
   };
 }
 
-function noting(create: CreateStep, contextIn: (args: readonly unknown[]) => unknown): CreateStep {
+/** A guard gets the arguments of the handler: payload and context. */
+function notingGuards(create: CreateGuards): CreateGuards {
   return function (...how) {
-    const step = create.apply(this, how);
-    if (!step) return null;
-    return async (...args) => {
-      try {
-        return await step(...args);
-      } catch (error) {
-        note(contextIn(args), { error, refused: isRefusal(error) });
-        throw error;
-      }
+    const ask = create.apply(this, how);
+    return ask && ((args) => ask(args).catch((error: unknown) => refuse(args[1], error)));
+  };
+}
+
+/** A pipe gets the arguments to set, then payload and context. */
+function notingPipes(create: CreatePipes): CreatePipes {
+  return function (pipes, params) {
+    const transform = create.call(this, pipes, params);
+    if (!transform) return null;
+    const shortest = shortestPipesFn(transform, pipes, params);
+    return (args, ...given) => {
+      if (!(given[1] instanceof AmqpRpcContext)) return transform(args, ...given);
+      return shortest(args, ...given)?.catch((error: unknown) => refuse(given[1], error));
     };
   };
+}
+
+function refuse(context: unknown, error: unknown): never {
+  note(context, { error, refused: isRefusal(error) });
+  throw error;
 }

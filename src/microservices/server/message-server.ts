@@ -7,7 +7,7 @@ import {
   type WritePacket,
 } from '@nestjs/microservices';
 import { Logger } from '@nestjs/common';
-import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
+import { isObservable, throwError, type Observable } from 'rxjs';
 import {
   ChannelClosedError,
   ConnectionClosedError,
@@ -23,6 +23,7 @@ import { isError, reasonOf } from '../../common/reason.js';
 import type { HandlerTrace } from '../../settlement/handling.js';
 import { DONE, failureOf, type Failure, type Outcome } from '../../settlement/outcome.js';
 import { RequeueMessage } from '../../settlement/settlement.errors.js';
+import { lastValue } from '../../consumers/pipeline/nest-contexts.js';
 import { failureIn } from './handler-failures.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 import { parseBody, patternText } from '../packets/incoming-packet.js';
@@ -179,21 +180,24 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
       return this.fail(context.delivery, failureOf(unhandled(pattern), { refused: true }), context.route, trace);
     return this.process(context, async () => {
       let outcome: Outcome = DONE;
+      settler.handlings.begin(context.origin);
       try {
-        await settler.inTime(context.origin, async () => {
-          // If an event has several handlers, all must succeed.
-          const result: unknown = await handler(packet.data, context);
-          if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-        });
+        // If an event has several handlers, all must succeed: their Observable completes then.
+        const completed = Promise.resolve(handler(packet.data, context)).then(lastValue);
+        await settler.handlings.inTime(context.origin, completed);
       } catch (thrown) {
         const inPipeline = failureIn(context);
         // Nest replaces an error that no filter of the user has handled by an object with a text.
         const error = isError(thrown) ? thrown : (inPipeline?.error ?? eventFailed(pattern, thrown));
         outcome = failureOf(error, { refused: inPipeline?.refused ?? false, handler: `pattern '${pattern}'` });
+      } finally {
+        settler.handlings.end(context.origin);
       }
       if (outcome.ok) trace?.succeed();
       else trace?.fail(outcome.error);
-      await settler.settle(context.delivery, outcome);
+      const settled = settler.settle(context.delivery, outcome);
+      // A message that was handled is settled at once.
+      if (!outcome.ok) await settled;
     });
   }
 
@@ -206,12 +210,16 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     const handler = this.getHandlerByPattern(context.getPattern());
     if (!handler) return this.answerUnhandled(packet, context);
     return this.process(context, async () => {
+      const { handlings } = context.route.settler;
       let result: unknown;
+      handlings.begin(context.origin);
       try {
-        result = await context.route.settler.inTime(context.origin, () => handler(packet.data, context));
+        result = await handlings.inTime(context.origin, handler(packet.data, context));
       } catch (error) {
         context.origin.handling.trace?.fail(error);
         result = throwError(() => error);
+      } finally {
+        handlings.end(context.origin);
       }
       // The next handler of the request answers it.
       if (context.route.settler.isStale(context.delivery)) return;
@@ -289,7 +297,7 @@ export abstract class MessageServer extends Server<AmqpTransportEvents, AmqpStat
     let running: Promise<void> | undefined;
     let whenRunning: ((work: Promise<void>) => void) | undefined;
     const done = (): Promise<void> => {
-      running = this.runToEnd(context, run);
+      running = this.onProcessingEndHook === undefined ? run() : this.runToEnd(context, run);
       whenRunning?.(running);
       return running;
     };

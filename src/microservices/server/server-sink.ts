@@ -1,7 +1,7 @@
 import type { Delivery } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
-import { DeliverySink } from '../../consumers/sinks/delivery.sink.js';
+import { DeliverySink, type Result } from '../../consumers/sinks/delivery.sink.js';
 import type { Settler } from '../../settlement/settler.js';
 import type { ReplySender } from './reply-sender.js';
 
@@ -44,10 +44,14 @@ export class ServerSink extends DeliverySink implements Route {
     await isDoneWithin(this.clock, FAREWELL / 2, this.idle());
   }
 
-  handle(delivery: Delivery): Promise<void> {
-    return this.count(delivery, async () => {
+  async handle(delivery: Delivery): Promise<void> {
+    this.begin(delivery);
+    let result: Result = 'abandoned';
+    try {
       await this.server.handle(delivery, this);
-      return 'done';
-    });
+      result = 'done';
+    } finally {
+      this.end(delivery, result);
+    }
   }
 }

@@ -158,8 +158,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: 'src/microservices/server/message-server.ts',
-    search: '      await settler.settle(context.delivery, outcome);',
-    replace: '      if (!outcome.ok) await settler.settle(context.delivery, outcome);',
+    search: 'const settled = settler.settle(context.delivery, outcome);',
+    replace: 'const settled = outcome.ok ? undefined : settler.settle(context.delivery, outcome);',
     why: 'events are not acknowledged',
   },
   {
