@@ -1,3 +1,6 @@
+// Jest looks up each global through an interceptor.
+const { imul } = Math;
+
 /** The number of last lines that are kept, unless all are wanted. */
 const KEPT = 400;
 
@@ -22,14 +25,22 @@ export class Trace {
   add(who: string, what: string): void {
     if (!this.wanted) return;
     const line = `${this.now().toFixed(3).padStart(11)}  ${who.padEnd(8)} ${what}`;
-    for (let at = 0; at < line.length; at++) {
-      const code = line.charCodeAt(at);
-      this.high = Math.imul(this.high ^ code, 0x01000193);
-      this.low = Math.imul(this.low ^ code, 0x85ebca6b) + 1;
-    }
+    this.hashIn(line);
     this.count++;
     this.kept.push(line);
     if (this.kind === 'end' && this.kept.length > 2 * KEPT) this.kept.splice(0, KEPT);
+  }
+
+  /** Hashes with local variables: a field that is no small integer is an allocation for each character. */
+  private hashIn(line: string): void {
+    let { high, low } = this;
+    for (let at = 0; at < line.length; at++) {
+      const code = line.charCodeAt(at);
+      high = imul(high ^ code, 0x01000193);
+      low = imul(low ^ code, 0x85ebca6b) + 1;
+    }
+    this.high = high;
+    this.low = low;
   }
 
   get hash(): string {
