@@ -101,6 +101,25 @@ describe('A connection that is not open yet', () => {
     });
   });
 
+  it('gives a consumer the prefetch that was asked for before it, although nobody has waited', async () => {
+    const { connection, begin } = early();
+    const queue = harness.name();
+    await (await harness.connect()).withScratchChannel((scratch) => scratch.queueDeclare(queue));
+    const channel = connection.channel({ confirm: true });
+    const prefetches = [5, 2].map((count) => channel.basicQos(count));
+    const inbox = new Inbox<Delivery>();
+    const consuming = channel.basicConsume(queue, inbox.add);
+    const later = channel.basicQos(1);
+    const published = Array.from({ length: 4 }, () => channel.publish('', queue, 'x'));
+    begin();
+    await Promise.all([...prefetches, consuming, later, ...published]);
+    await inbox.take(2);
+    // The broker would have delivered the others before it answers.
+    await channel.queueDeclare(queue, { passive: true });
+    expect(inbox.waiting).toBe(0);
+    await channel.close();
+  });
+
   it('may be closed, and rejects all waiting calls', async () => {
     const { connection } = early();
     const channel = connection.channel();
@@ -124,6 +143,8 @@ describe('A connection that is not open yet', () => {
     stop.abort(reason);
     expect(await connection.closed).toBe(reason);
     expect(await errorOf(connection.whenOpen())).toBe(reason);
+    const late = early({ signal: stop.signal }).connection;
+    expect((await eventOf(late, 'closed'))[0]).toBe(reason);
   });
 
   it('gives up after its attempts, and at once for errors that no attempt can resolve', async () => {
@@ -222,6 +243,21 @@ describe('A consumer that is added before its channel is open', () => {
     expect((await consuming).active).toBe(true);
   });
 
+  it('that the broker refuses ends alone: the channel opens without it', async () => {
+    const connection = await harness.connect();
+    const [queue, missing] = [harness.name(), harness.name()];
+    await connection.withScratchChannel((scratch) => scratch.queueDeclare(queue));
+    const channel = connection.channel({ confirm: true });
+    const inbox = new Inbox<Delivery>();
+    const refused = [missing, missing].map((name) => errorOf(channel.basicConsume(name, () => {})));
+    const consumer = await channel.basicConsume(queue, inbox.add);
+    for (const error of await Promise.all(refused)) expect(error).toBeInstanceOf(NotFoundError);
+    await channel.publish('', queue, 'x');
+    expect((await inbox.next()).text()).toBe('x');
+    expect(consumer.active).toBe(true);
+    await channel.close();
+  });
+
   it('is removed when its caller aborts', async () => {
     const { connection, begin } = early();
     const channel = connection.channel();
@@ -306,8 +342,23 @@ describe('A channel that is not open yet', () => {
     const channel = connection.channel({ confirm: true });
     const published = errorOf(channel.publish('', 'q', 'x'));
     expect(await channel.closed).toBeInstanceOf(NotAllowedError);
-    expect(await published).toMatchObject({ name: 'ChannelClosedError', outcome: 'not-sent' });
+    expect(await published).toMatchObject({ name: 'PublishRefusedError', outcome: 'not-sent' });
     expect(await errorOf(connection.openChannel())).toBeInstanceOf(NotAllowedError);
+  });
+
+  it('takes publishes at once with whenUnavailable: fail, since it opens within a round trip', async () => {
+    const connection = await harness.connect();
+    const channel = connection.channel({ confirm: true, whenUnavailable: 'fail' });
+    expect(await channel.publish('', 'q', 'x')).toBe(1);
+  });
+
+  it('tells a listener that it has closed, though it found no channel number', async () => {
+    const connection = await harness.connect({ channelMax: 1 });
+    await connection.openChannel();
+    const channel = connection.channel();
+    const closed = eventOf(channel, 'closed');
+    expect(await errorOf(channel.publish('', 'q', 'x'))).toMatchObject({ outcome: 'not-sent' });
+    expect((await closed)[0]).toBeInstanceOf(NotAllowedError);
   });
 
   it('opens on the next connection after a loss, except a channel that openChannel() waits for', async () => {

@@ -430,4 +430,23 @@ export const mutants: readonly Mutant[] = [
       "  const provided = ((options as never)['kept'] ??= (await fetchCredentials(credentials, clock, { timeout, signal })) as never);",
     why: 'a reconnect logs in with the credentials of the first login, which have expired',
   },
+  // Connections and channels that are used before they are open.
+  {
+    file: `${client}/consuming/consumer-set.ts`,
+    search: 'consumer.prefetch ??= this.channel.prefetches.ofNewConsumers;',
+    replace: '',
+    why: 'a consumer that is added early does not have the prefetch that was asked for before it',
+  },
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: "refusal !== undefined && refusal.error.method !== 'basic.consume'",
+    replace: 'refusal !== undefined',
+    why: 'an early consumer that the broker refuses closes its channel for good',
+  },
+  {
+    file: `${client}/channel/channel-endpoint.ts`,
+    search: 'queueMicrotask(() => this.finish(error as AmqpError));',
+    replace: 'this.finish(error as AmqpError);',
+    why: 'an early channel without a number tells no listener that it has closed',
+  },
 ];

@@ -134,7 +134,7 @@ export class ChannelEndpoint
   }
 
   get lost(): boolean {
-    return this.current === 'restoring';
+    return this.current === 'restoring' || (this.current === 'opening' && this.lastLoss !== undefined);
   }
 
   /** True if no call may start on the channel any more. */
@@ -228,7 +228,8 @@ export class ChannelEndpoint
     try {
       return this.host.allocateId();
     } catch (error) {
-      this.finish(error as AmqpError);
+      // Later, since whoever creates the channel listens to it afterwards.
+      queueMicrotask(() => this.finish(error as AmqpError));
       throw error;
     }
   }
@@ -416,7 +417,7 @@ export class ChannelEndpoint
     if (this.current === 'open') this.calls.hold();
     if (goesOn && !wasOpening) this.current = 'restoring';
     // The loss of a connection is reported once, not by each of its channels.
-    if (this.lost && this.broker.link?.alive) this.outages.lost(error);
+    if (this.current === 'restoring' && this.broker.link?.alive) this.outages.lost(error);
     this.cancelPlan?.();
     this.lastLoss = error;
     this.transaction.onLost(error);
@@ -429,9 +430,11 @@ export class ChannelEndpoint
       : this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     if (wasOpening) {
-      // A new channel opens on the next connection. A channel that the broker has refused would be refused again.
+      // A new channel opens on the next connection, or without the consumer that the broker has refused. A channel that
+      // the broker itself has refused would be refused again.
+      const hopeless = refusal !== undefined && refusal.error.method !== 'basic.consume';
       const underWay = this.id !== 0;
-      if (refusal || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
+      if (hopeless || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
       return;
     }
     this.report('lost', error);

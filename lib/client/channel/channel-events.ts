@@ -10,8 +10,8 @@ export type ChannelEvents = {
   lost: [error: ConnectionError | ChannelError];
   /** The channel is open again, with its QoS, confirm mode and consumers. */
   restored: [];
-  /** The channel is closed for good: by `close()`, or with the reason. */
-  closed: [error: AmqpError | undefined];
+  /** The channel is closed for good: by `close()`, or with the reason, which is that of `channel.closed`. */
+  closed: [error: Error | undefined];
   /** basic.ack for publishes (https://www.rabbitmq.com/docs/confirms). */
   ack: [deliveryTag: number, multiple: boolean];
   /** basic.nack for publishes. */

@@ -12,7 +12,7 @@ import { Deadline } from '../timing/deadline.js';
 import { within } from '../timing/deferred.js';
 import type { Delivery } from '../consuming/delivery.js';
 import { DeliveryIterator, iteratorOptions } from '../consuming/delivery-iterator.js';
-import { ContentTooLargeError, type AmqpError } from '../errors.js';
+import { ContentTooLargeError } from '../errors.js';
 import { isRefusalOf } from '../refusal.js';
 import { SafeEmitter } from '../safe-emitter.js';
 import { FLAG, FUNCTION } from '../../option-names/index.js';
@@ -72,8 +72,12 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     this.#declarations = new Declarations(this.#endpoint);
   }
 
-  /** Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects. */
-  get closed(): Promise<AmqpError | undefined> {
+  /**
+   * Resolves when the channel is closed for good: with undefined by `close()`, else with the reason. Never rejects.
+   *
+   * The reason is an `AmqpError`, or the error with which `openAfter` has rejected.
+   */
+  get closed(): Promise<Error | undefined> {
     return this.#endpoint.closed;
   }
 
@@ -188,9 +192,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     const limit = prefetchCount === Infinity ? 0 : prefetchCount;
     const ask = new AskedPrefetch(limit, global);
     const { calls, prefetches, rpc } = this.#endpoint;
-    await calls.followed('basic.qos', options, (unlimited) =>
+    const call = calls.followed('basic.qos', options, (unlimited) =>
       prefetches.follow(ask, rpc.call('basic.qos', ask, unlimited)),
     );
+    await (this.isOpen ? call : prefetches.holdWhile(ask, call));
   }
 
   /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, NotAllowedError (the tag is in use), … */
@@ -223,7 +228,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   ): AsyncIterableIterator<Delivery> {
     return new DeliveryIterator(async (handler, stop) => {
       checkOptions('consume', options, CHECKS.consume);
-      const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofConsumers);
+      const bounded = iteratorOptions(options, this.#endpoint.prefetches.ofNewConsumers);
       const signal = bounded.signal ? AbortSignal.any([bounded.signal, stop]) : stop;
       return this.basicConsume(queue, handler, { ...bounded, signal });
     });

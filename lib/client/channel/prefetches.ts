@@ -21,10 +21,25 @@ export class AskedPrefetch implements MethodArguments<'basic.qos'> {
 export class Prefetches {
   /** Oldest first. */
   private asked: AskedPrefetch[] = [];
+  /** Those of calls that wait until the channel is open, oldest first. */
+  private readonly waiting = new Set<AskedPrefetch>();
 
   /** Records a prefetch that is being sent. */
   add(ask: AskedPrefetch): void {
     this.asked.push(ask);
+  }
+
+  /**
+   * Records a prefetch while its call waits until the channel is open. @param call ends when the wait ends @throws the
+   * error of the call
+   */
+  async holdWhile(ask: AskedPrefetch, call: Promise<void>): Promise<void> {
+    this.waiting.add(ask);
+    try {
+      await call;
+    } finally {
+      this.waiting.delete(ask);
+    }
   }
 
   /**
@@ -60,6 +75,11 @@ export class Prefetches {
   /** The prefetch of consumers without one of their own; 0 for no limit. */
   get ofConsumers(): number {
     return this.last(false)?.prefetchCount ?? 0;
+  }
+
+  /** The prefetch of consumers that are added while calls wait: that of the last call before them. */
+  get ofNewConsumers(): number {
+    return [...this.waiting].findLast((ask) => !ask.global)?.prefetchCount ?? this.ofConsumers;
   }
 
   /** Returns the last prefetch of each scope, for a channel that opens anew. */

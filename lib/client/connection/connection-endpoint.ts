@@ -161,7 +161,8 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   /** Connects in the background, in the way in which it later reconnects. */
   openInBackground(signal: AbortSignal | undefined): void {
-    if (signal?.aborted) return this.finish(signal.reason as AmqpError);
+    // Later, since whoever creates the connection listens to it afterwards.
+    if (signal?.aborted) return queueMicrotask(() => this.finish(signal.reason as AmqpError));
     const unwatch = signal && onAbort(signal, () => this.finish(signal.reason as AmqpError));
     void this.reconnect(undefined).finally(() => unwatch?.());
   }

@@ -18,8 +18,12 @@ export interface ConsumingChannel {
   readonly id: number;
   readonly rpc: Pick<PendingCalls, 'call' | 'unanswered'>;
   readonly topology: ConsumedQueues;
-  /** `ofConsumers`: of those without a prefetch of their own; 0 for no limit. */
-  readonly prefetches: { readonly ofConsumers: number };
+  readonly prefetches: {
+    /** What the broker gives a consumer without a prefetch of its own; 0 for no limit. */
+    readonly ofConsumers: number;
+    /** The same, with what is asked for by calls that wait until the channel is open. */
+    readonly ofNewConsumers: number;
+  };
   /** Of the connection, in seconds; 0 for none. */
   readonly heartbeat: number;
   report<K extends keyof ConsumerEvents>(event: K, ...args: ConsumerEvents[K]): void;

@@ -81,7 +81,7 @@ describe('ConsumerSet', () => {
         consumerStarted: (queue) => void told.push(`started ${queue}`),
         consumerEnded: (queue) => void told.push(`ended ${queue}`),
       },
-      prefetches: { ofConsumers: 7 },
+      prefetches: { ofConsumers: 7, ofNewConsumers: 7 },
       heartbeat: 0,
       report: (event, ...[about]) =>
         void told.push(`${event} ${about instanceof Consumer ? about.queue : String(about)}`),

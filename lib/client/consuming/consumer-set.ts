@@ -16,6 +16,7 @@ import {
 import { isRefusalOf } from '../refusal.js';
 import { textOf } from '../text-of.js';
 import type { CallOptions } from '../link/pending-calls.js';
+import { Deferred } from '../timing/deferred.js';
 import type { Survey } from '../survey.js';
 import type { ConsumingChannel, ConsumingConnection } from './consumer-set-host.js';
 import { WaitingConsumers } from './waiting-consumers.js';
@@ -29,6 +30,8 @@ export class ConsumerSet implements ConsumerHost {
    * its channel.
    */
   private readonly starting = new Set<Consumer>();
+  /** Consumers that were added before their channel was open, with their callers, who wait until it is. */
+  private readonly early = new Map<Consumer, Deferred<never>>();
   private readonly waiting: WaitingConsumers;
   /** Consumers that are restored independently of their channel, in its present generation. */
   private readonly returning = new Set<Consumer>();
@@ -86,12 +89,17 @@ export class ConsumerSet implements ConsumerHost {
     opened: Promise<unknown>,
   ): Promise<Consumer> {
     const consumer = this.newConsumer(queue, handler, options);
+    consumer.prefetch ??= this.channel.prefetches.ofNewConsumers;
+    const refusal = new Deferred<never>();
+    this.early.set(consumer, refusal);
     try {
-      await opened;
+      await Promise.race([opened, refusal.promise]);
       return consumer;
     } catch (error) {
       this.remove(consumer, undefined);
       throw error;
+    } finally {
+      this.early.delete(consumer);
     }
   }
 
@@ -200,12 +208,16 @@ export class ConsumerSet implements ConsumerHost {
       try {
         await this.start(consumer, {});
       } catch (error) {
-        // Nothing was written, so the channel is unchanged.
-        if (error instanceof EncodingError) this.cancelled(consumer, what, error);
-        else {
-          if (isRefusalOf('basic.consume', error)) this.refused(consumer, what, error);
-          throw error;
-        }
+        const atBroker = isRefusalOf('basic.consume', error);
+        // After an EncodingError nothing was written, so the channel is unchanged.
+        const here = error instanceof EncodingError;
+        const caller = this.early.get(consumer);
+        if (caller && (atBroker || here)) {
+          this.remove(consumer, undefined);
+          caller.reject(error);
+        } else if (here) this.cancelled(consumer, what, error);
+        else if (atBroker) this.refused(consumer, what, error);
+        if (!here) throw error;
       }
     }
   }

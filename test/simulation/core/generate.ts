@@ -59,7 +59,30 @@ export function generate(seed: number): CoreScenario {
   const all = [...beside, ...situations, ...rarity.steps, ...tokens.steps].sort((one, other) => one.at - other.at);
   // This setting has its own generator, too.
   const pipe = new Prng(seed, 'within write').chance(1 / 24) ? { answersWithinWrite: true as const } : {};
-  return { seed, settings: { ...settings, ...rarity.settings, ...pipe, ...tokens.settings }, steps: all };
+  const opened = drawEarly(new Prng(seed, 'early'), all);
+  return { seed, settings: { ...settings, ...rarity.settings, ...pipe, ...tokens.settings }, steps: opened };
+}
+
+/** In one seed of six, users use half of their connections and channels before these are open. */
+function drawEarly(random: Prng, steps: readonly Step[]): readonly Step[] {
+  if (!random.chance(1 / 6)) return steps;
+  return steps.flatMap((step): readonly Step[] => {
+    if (!random.chance(0.5)) return [step];
+    if (step.kind === 'connect') return [{ ...step, early: true }];
+    if (step.kind !== 'openChannel') return [step];
+    const channel = { ...step, settings: { ...step.settings, early: true } };
+    const { at, conn, ch } = step;
+    const consume = {
+      kind: 'consume',
+      slot: 0,
+      queue: 'safe0',
+      settings: {},
+      treatment: drawTreatment(random),
+    } as const;
+    // Nobody waits for the answer to basic.qos, since nothing is sent yet.
+    const calls = [{ at, conn, ch, kind: 'qos', count: random.int(1, 5) } as const, { at, conn, ch, ...consume }];
+    return random.chance(0.3) ? [channel, ...calls] : [channel];
+  });
 }
 
 /** In one seed of eight, users log in with tokens that expire. Their own generator leaves the other seeds as they were. */

@@ -56,6 +56,8 @@ export interface ChannelSettings {
   readonly listener?: 'abort' | 'publish' | 'throw' | 'close';
   readonly timeout?: number;
   readonly abortAfter?: number;
+  /** The user uses the channel before it is open: `connection.channel()` instead of `openChannel()`. */
+  readonly early?: boolean;
 }
 
 export interface PublishSettings {
@@ -88,6 +90,8 @@ export type Step = TimedStep &
         readonly resolver?: number;
         readonly timeout?: number;
         readonly abortAfter?: number;
+        /** The user uses the connection before it is open: `createConnection()` instead of `connect()`. */
+        readonly early?: boolean;
       }
     | { readonly kind: 'closeConnection'; readonly conn: number; readonly timeout?: number }
     | { readonly kind: 'openChannel'; readonly conn: number; readonly ch: number; readonly settings: ChannelSettings }

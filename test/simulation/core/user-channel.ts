@@ -1,4 +1,4 @@
-import { AlreadySettledError, type AmqpError, type Connection, type Delivery } from '../../../lib/client/index.js';
+import { AlreadySettledError, type Channel, type Connection, type Delivery } from '../../../lib/client/index.js';
 import type { SimSocket } from '../engine/sim-socket.js';
 import { ChannelBase, type ChannelOwner } from './channel-base.js';
 import { iterate, UserConsumer } from './consumers.js';
@@ -18,7 +18,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   readonly topology = new UserTopology(this);
   readonly consumers = new Map<number, UserConsumer>();
   readonly allConsumers: UserConsumer[] = [];
-  ended: { readonly error: AmqpError | undefined } | undefined;
+  ended: { readonly error: Error | undefined } | undefined;
   closeAsked = false;
   /** The number of losses of the channel. */
   private losses = 0;
@@ -27,7 +27,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   /** basic.recover was called: deliveries before it are void, and their number is not known. */
   private recovered = false;
   /** Every prefetch of the user, oldest first; 0 for no limit. */
-  private readonly prefetches: { readonly count: number; answered: boolean }[];
+  private readonly prefetches: { readonly count: number; answered: boolean; failed?: boolean }[];
   private held: Held[] = [];
   private closes = 0;
   private consumerCount = 0;
@@ -37,9 +37,13 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     this.prefetches = [{ count: settings.prefetch ?? 0, answered: true }];
   }
 
-  /** The number of prefetches that no longer apply, since a later one was answered. */
+  /**
+   * The number of prefetches that no longer apply, since a later one was answered, or was asked for before the channel
+   * was open.
+   */
   get prefetchesOver(): number {
-    return this.prefetches.findLastIndex(({ answered }) => answered);
+    const early = this.channel !== undefined && stateOf(this.channel) === 'opening';
+    return this.prefetches.findLastIndex(({ answered, failed }) => answered || (early && !failed));
   }
 
   /** The number of prefetches that the user has asked for. */
@@ -67,36 +71,49 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
 
   open(connection: Connection, onOpen: () => void): void {
     const { scene, name } = this;
-    const { abortAfter, timeout, listener, ...settings } = this.settings;
+    const { abortAfter, timeout, early, listener: _listener, ...settings } = this.settings;
     const { signal, abortAfter: aborted } = scene.signalAfter(abortAfter);
     const wait = timeout ?? scene.settings.rpcTimeout;
-    const options = { ...settings, ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
+    const limits = { ...(timeout === undefined ? {} : { timeout }), ...(signal ? { signal } : {}) };
     const within = Math.min(wait, aborted);
-    scene.promises.watch(`openChannel ${name}`, () => connection.openChannel(options), { within, asked: timeout }, (_, channel) => {
+    if (early) {
+      if (connection.state === 'closed' || connection.state === 'closing' || this.owner.closeAsked) return;
+      const channel = connection.channel(settings);
+      this.adopt(channel);
+      onOpen();
+      scene.promises.watch(`whenOpen ${name}`, () => channel.whenOpen({ timeout: wait, ...limits }), { within, asked: wait }); // prettier-ignore
+      return;
+    }
+    scene.promises.watch(`openChannel ${name}`, () => connection.openChannel({ ...settings, ...limits }), { within, asked: timeout }, (_, channel) => {
       if (!channel) return;
-      this.channel = channel;
-      this.publisher.adopt(channel);
-      channel.on('lost', (error) => {
-        this.losses++;
-        this.lostOpening = this.opening;
-        scene.trace.add('client', `${name} lost: ${error.message}`);
-      });
-      channel.on('restored', () => {
-        scene.oracle.count('channel restored');
-        scene.trace.add('client', `${name} restored`);
-        this.listen(listener);
-      });
-      channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`));
-      channel.on('nack', () => scene.cluster.leaders.onTold(this.owner.wire!.id, channel.id));
-      channel.on('tooLarge', (info) => {
-        const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
-        scene.ledger.intend(key, 'reject', false);
-      });
-      channel.on('closed', (error) => {
-        this.onClosed(error);
-      });
+      this.adopt(channel);
       onOpen();
     }); // prettier-ignore
+  }
+
+  private adopt(channel: Channel): void {
+    const { scene, name } = this;
+    this.channel = channel;
+    this.publisher.adopt(channel);
+    channel.on('lost', (error) => {
+      this.losses++;
+      this.lostOpening = this.opening;
+      scene.trace.add('client', `${name} lost: ${error.message}`);
+    });
+    channel.on('restored', () => {
+      scene.oracle.count('channel restored');
+      scene.trace.add('client', `${name} restored`);
+      this.listen(this.settings.listener);
+    });
+    channel.on('handlerError', (error) => scene.oracle.check(error instanceof UserError, 'typed', () => `${name}: handlerError ${String(error)}`)); // prettier-ignore
+    channel.on('nack', () => scene.cluster.leaders.onTold(this.owner.wire!.id, channel.id));
+    channel.on('tooLarge', (info) => {
+      const key = keyOf(this.owner.wire!.id, channel.id, this.generation, info.deliveryTag);
+      scene.ledger.intend(key, 'reject', false);
+    });
+    channel.on('closed', (error) => {
+      this.onClosed(error);
+    });
   }
 
   /** Called when the broker takes publishes again. */
@@ -104,7 +121,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
     if (this.channel && !this.ended) this.listen(this.settings.listener);
   }
 
-  private onClosed(error: AmqpError | undefined): void {
+  private onClosed(error: Error | undefined): void {
     this.scene.trace.add('client', `${this.name} closed: ${error?.message ?? 'by the user'}`);
     this.ended = { error };
     this.scene.ledger.onCutOff(this.opening);
@@ -346,7 +363,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
   // Other steps.
 
   qos({ count, global }: StepOf<'qos'>): void {
-    const asked = { count, answered: false };
+    const asked = { count, answered: false, failed: false };
     if (!global) this.prefetches.push(asked);
     this.call(
       `qos ${count}`,
@@ -354,6 +371,7 @@ export class UserChannel extends ChannelBase implements DeliveryOwner {
       undefined,
       (error) => {
         asked.answered = error === undefined;
+        asked.failed = !asked.answered;
       },
     );
   }

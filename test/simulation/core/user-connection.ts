@@ -1,4 +1,4 @@
-import { connect, type AmqpError, type Connection } from '../../../lib/client/index.js';
+import { connect, createConnection, type AmqpError, type Connection } from '../../../lib/client/index.js';
 import { Rate } from '../engine/oracle.js';
 import type { SimSocket } from '../engine/sim-socket.js';
 import type { Wire } from '../engine/wire.js';
@@ -103,6 +103,15 @@ export class UserConnection implements ChannelOwner {
     const hosts = connectTimeout + (nodes - 1) * Math.min(1_000, connectTimeout);
     const functions = (step.resolver === undefined ? 0 : 1) + (settings.tokens ? 1 : 0);
     const within = Math.min(hosts + functions * connectTimeout, abortAfter);
+    if (step.early) {
+      const connection = createConnection(options);
+      this.adopt(connection);
+      scene.promises.watch(`whenOpen ${name}`, () => connection.whenOpen({ timeout: within }), { within, asked: within }, (error) => {
+        // The signal closes a connection that was never open.
+        if (error !== undefined && signal) this.closeAsked = true;
+      }); // prettier-ignore
+      return;
+    }
     scene.promises.watch(`connect ${name}`, () => connect(options), { within }, (error, connection) => {
       if (connection) this.adopt(connection);
       else this.ended = { error: error as AmqpError };
