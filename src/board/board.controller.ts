@@ -93,11 +93,12 @@ export function boardController({ path, guards, user }: CheckedBoardOptions): Ty
       const { changes } = this.board;
       switch (change) {
         case 'pause':
-          return changes.pause({ handler: values.text('handler'), queue: values.text('queue') }, by);
         case 'resume':
-          return changes.resume({ handler: values.text('handler'), queue: values.text('queue') }, by);
-        case 'adjust':
-          return changes.adjust({ handler: values.text('handler'), queue: values.text('queue') }, values.limits, by);
+        case 'adjust': {
+          const command = values.command(change);
+          if (!values.everywhere) return changes.carryOut(command, by);
+          return changes.carryOutEverywhere(command, by).then((instances) => ({ instances }));
+        }
         case 'redrive':
           return changes.redrive({ ...values.address, choice: values.choice, rate: values.rate, by });
         case 'stop':

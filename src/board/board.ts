@@ -4,6 +4,7 @@ import { systemClock } from '../../lib/environment/index.js';
 import type { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
 import type { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { ParkingLot } from '../settlement/parking/parking-lot.js';
+import { Instances } from './instances/instances.js';
 import { Changes } from './changes/changes.js';
 import { RecentFailures } from './live/recent-failures.js';
 import { Reconnects } from './live/reconnects.js';
@@ -24,11 +25,13 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly snapshots: Snapshots;
   private readonly redrives: Redrives;
   private subscription: Subscription | undefined;
+  private instances: Instances | undefined;
 
   constructor(
     private readonly connections: ConnectionRegistry,
     private readonly consumers: AmqpConsumerRegistry,
     lot: ParkingLot,
+    private readonly application: string | undefined,
   ) {
     const { failures, reconnects } = this;
     const clock = systemClock;
@@ -36,7 +39,7 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     const redrives = new Redrives(clock, lot, consumers, turns);
     this.redrives = redrives;
     this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns);
-    this.changes = new Changes(consumers, lot, this.parked, redrives, turns);
+    this.changes = new Changes(consumers, lot, this.parked, redrives, turns, () => this.instances);
     const snapshots = new Snapshots({
       clock,
       connections,
@@ -44,12 +47,19 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
       failures,
       reconnects,
       redrives: () => redrives.list(),
+      instances: () => this.instances?.list(),
     });
     this.snapshots = snapshots;
     const topologies = new Topologies(connections);
     this.viewers = new Viewers(clock, {
-      begin: () => snapshots.begin(),
-      end: () => snapshots.end(),
+      begin: () => {
+        snapshots.begin();
+        this.instances?.watch();
+      },
+      end: () => {
+        snapshots.end();
+        this.instances?.unwatch();
+      },
       snapshot: () => snapshots.take(),
       topology: () => topologies.current,
       failuresAfter: (number) => failures.after(number),
@@ -57,6 +67,7 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
+    this.meetOthers();
     this.reconnects.watch(this.connections.all());
     this.subscription = this.consumers.failures$.subscribe((failure) => {
       this.failures.add(failure);
@@ -65,10 +76,21 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Nest closes the HTTP server after this hook, and waits for its open responses. */
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.viewers.end();
     this.redrives.end();
     this.subscription?.unsubscribe();
     this.reconnects.end();
+    await this.instances?.stop();
+  }
+
+  private meetOthers(): void {
+    const [first] = this.connections.all();
+    if (this.application === undefined || !first) return;
+    this.instances = new Instances(this.application, first.connections, {
+      list: () => this.consumers.list(),
+      carryOut: (command, by) => this.changes.carryOut(command, by),
+    });
+    this.instances.start();
   }
 }

@@ -28,8 +28,9 @@ export const HOSTILE_QUEUE = `mail ${HOSTILE}/%&#?`;
 /**
  * @param more number of further consumers, each with its own queue
  * @param url of another broker
+ * @param instances the name that all instances have in common
  */
-export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
+export async function startBoardApp({ more = 0, prefix = '', url, instances } = {}) {
   const state = { failing: true };
   const log = [];
 
@@ -76,7 +77,7 @@ export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
   Module({
     imports: [
       AmqpModule.forRoot({ url: url ?? broker.url, topology }),
-      AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice' }),
+      AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice', ...(instances && { instances }) }),
     ],
     providers: [Orders, Mail, Many],
   })(AppModule);
@@ -89,6 +90,7 @@ export async function startBoardApp({ more = 0, prefix = '', url } = {}) {
   return {
     state,
     log,
+    broker: url ?? broker.url,
     url: `${await app.getUrl()}${prefix && `/${prefix}`}/amqp`,
     order: (id, more = {}) =>
       publisher.sendToQueue('orders', { id, customer: 'c-17', total: 20, ...more }, { messageId: `order-${id}` }),

@@ -7,6 +7,7 @@ import axe from 'axe-core';
 import { HOSTILE, HOSTILE_QUEUE, startBoardApp } from './board-app.mjs';
 import { Checks, DEADLINE, launch } from './chromium.mjs';
 import { PathProxy } from './path-proxy.mjs';
+import { StallingProxy } from './stalling-proxy.mjs';
 
 const checks = new Checks();
 const { check } = checks;
@@ -40,6 +41,7 @@ async function open(url = app.url, options = {}) {
 }
 
 const heading = (page, name) => page.getByRole('heading', { level: 1, name });
+const heading2 = (page, name) => page.getByRole('heading', { level: 2, name });
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 const confirmed = (page, name) => page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
 const picture = (page, name) =>
@@ -341,6 +343,50 @@ try {
       }
     },
   );
+
+  await check('a consumer is paused in all instances, and the page shows who did not answer', async () => {
+    const instances = 'shop';
+    const one = await startBoardApp({ instances });
+    const way = await StallingProxy.start(one.broker);
+    const other = await startBoardApp({ instances, url: way.url });
+    try {
+      const view = await open(one.url);
+      await view.locator('#instances tbody tr').nth(1).waitFor();
+      await view.getByRole('row', { name: /this one/ }).waitFor();
+      await button(view, 'Pause Orders.onOrder').click();
+      await view.getByLabel(/^All instances: 2/).check();
+      await accessible(view);
+      await picture(view, 'all-instances');
+      await confirmed(view, 'Pause');
+      await heading2(view, 'Orders.onOrder is paused in 2 of 2 instances').waitFor();
+      await accessible(view);
+      await confirmed(view, 'Close');
+      await view
+        .getByRole('row', { name: /2 consuming|1 paused/ })
+        .first()
+        .waitFor();
+      expect(
+        other.log.some((line) => /alice \(on the board of \S+, process \d+\) paused/.test(line)),
+        'the other instance does not log who paused it',
+      );
+      way.stall();
+      await button(view, 'Resume Orders.onOrder').click();
+      await view.getByLabel(/^All instances: 2/).check();
+      await confirmed(view, 'Resume');
+      await heading2(view, 'Orders.onOrder is resumed in 1 of 2 instances').waitFor();
+      await view.getByRole('dialog').getByText('did not answer').waitFor();
+      await accessible(view);
+      await picture(view, 'who-did-not-answer');
+      await confirmed(view, 'Close');
+      await view.setViewportSize({ width: 360, height: 800 });
+      await fitsIn(view, 360);
+      await view.close();
+    } finally {
+      await way.close();
+      await other.close();
+      await one.close();
+    }
+  });
 
   await check('a hidden page leaves the event stream', async () => {
     const setHidden = (hidden) =>

@@ -1,18 +1,14 @@
 import { FieldLogger } from '../../common/field-logger.js';
-import { describeError } from '../../common/log-text.js';
-import type { ConsumerLimits } from '../../consumers/lifecycle/consumer-limits.js';
+import { describeError, inLog } from '../../common/log-text.js';
 import type { AmqpConsumerRegistry } from '../../consumers/lifecycle/consumer.registry.js';
 import type { ParkingLot } from '../../settlement/parking/parking-lot.js';
 import { BoardRequestError } from '../board.errors.js';
+import type { ConsumerCommand } from '../instances/instance-messages.js';
+import type { InstanceResult, Instances } from '../instances/instances.js';
 import type { ParkedQueues } from '../parked/parked-queues.js';
 import { keyOfQueue, type QueueAddress } from '../parked/queue-address.js';
 import type { RedriveRequest, Redrives, ShownRedrive } from '../parked/redrives.js';
 import type { Turns } from '../parked/turns.js';
-
-interface ConsumerChoice {
-  readonly queue: string;
-  readonly handler: string;
-}
 
 /** A change for the log. */
 interface Change {
@@ -23,9 +19,11 @@ interface Change {
   readonly what: string;
 }
 
-const PAUSE = ['pause', 'paused'] as const;
-const RESUME = ['resume', 'resumed'] as const;
-const LIMIT = ['limit', 'limited'] as const;
+const VERBS = {
+  pause: ['pause', 'paused'],
+  resume: ['resume', 'resumed'],
+  adjust: ['limit', 'limited'],
+} as const;
 const DELETE = ['delete', 'deleted'] as const;
 
 /** Everything on the board that changes something. Each change is a line in the log, with its user and its outcome. */
@@ -38,25 +36,39 @@ export class Changes {
     private readonly parked: ParkedQueues,
     private readonly redrives: Redrives,
     private readonly turns: Turns,
+    /** Returns undefined if the board does not know the other instances. */
+    private readonly instances: () => Instances | undefined,
   ) {}
 
-  /** @throws UnknownConsumerError */
-  async pause({ handler, queue }: ConsumerChoice, by: string): Promise<void> {
-    const change = { by, queue, verbs: PAUSE, what: inThisProcess(handler, queue) };
-    await this.logged(change, () => this.consumers.pause({ handler, queue }));
+  /**
+   * Changes a consumer of this process.
+   *
+   * @throws UnknownConsumerError, ConfigurationError, ConsumerStartError
+   */
+  async carryOut(command: ConsumerCommand, by: string): Promise<void> {
+    const { kind, handler, queue } = command;
+    const selector = { handler, queue };
+    const change = { by, queue, verbs: VERBS[kind], what: `${described(command)} in this process` };
+    await this.logged(change, () => {
+      if (command.kind === 'pause') return this.consumers.pause(selector);
+      if (command.kind === 'resume') return this.consumers.resume(selector);
+      const { prefetch, concurrency } = command;
+      return this.consumers.adjust(selector, { prefetch, concurrency: concurrency || Infinity });
+    });
   }
 
-  /** @throws UnknownConsumerError, ConsumerStartError */
-  async resume({ handler, queue }: ConsumerChoice, by: string): Promise<void> {
-    const change = { by, queue, verbs: RESUME, what: inThisProcess(handler, queue) };
-    await this.logged(change, () => this.consumers.resume({ handler, queue }));
-  }
-
-  /** @throws UnknownConsumerError, ConfigurationError, ConsumerStartError */
-  async adjust({ handler, queue }: ConsumerChoice, limits: Required<ConsumerLimits>, by: string): Promise<void> {
-    const { prefetch, concurrency } = limits;
-    const what = `${inThisProcess(handler, queue)} to prefetch ${prefetch} and concurrency ${concurrency}`;
-    await this.logged({ by, queue, verbs: LIMIT, what }, () => this.consumers.adjust({ handler, queue }, limits));
+  /**
+   * Changes a consumer of all instances. Each of them logs what it does.
+   *
+   * @throws BoardRequestError without the option `instances`; AmqpError if the broker does not take the command
+   */
+  async carryOutEverywhere(command: ConsumerCommand, by: string): Promise<readonly InstanceResult[]> {
+    const instances = this.instances();
+    if (!instances)
+      throw new BoardRequestError(409, 'This board knows no other instances: it has no option instances.');
+    const { queue, kind } = command;
+    const change = { by, queue, verbs: VERBS[kind], what: `${described(command)} in all instances` };
+    return this.logged(change, () => instances.command(command, by));
   }
 
   /** Starts a redrive. @throws BoardRequestError */
@@ -110,8 +122,7 @@ export class Changes {
   private async logged<T>({ by, queue, verbs, what }: Change, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      const number = typeof result === 'number' ? `: ${result}` : '';
-      this.logger.log(`${by} ${verbs[1]} ${what}${number}`, { queue, user: by });
+      this.logger.log(`${by} ${verbs[1]} ${what}${told(result)}`, { queue, user: by });
       return result;
     } catch (error) {
       this.logger.warn(`${by} could not ${verbs[0]} ${what}: ${describeError(error)}`, { queue, user: by });
@@ -120,5 +131,24 @@ export class Changes {
   }
 }
 
-const inThisProcess = (handler: string, queue: string): string =>
-  `the consumer ${handler} of queue '${queue}' in this process`;
+function described(command: ConsumerCommand): string {
+  const consumer = `the consumer ${command.handler} of queue '${command.queue}'`;
+  if (command.kind !== 'adjust') return consumer;
+  const { prefetch, concurrency } = command;
+  return `${consumer} to prefetch ${prefetch || Infinity} and concurrency ${concurrency || Infinity}`;
+}
+
+/** Returns the result of a change for the log: a number, or what became of a command at each instance. */
+function told(result: unknown): string {
+  if (typeof result === 'number') return `: ${result}`;
+  if (!Array.isArray(result)) return '';
+  const results = result as readonly InstanceResult[];
+  const counts = (['done', 'absent', 'failed', 'silent'] as const).map((outcome) => {
+    const these = results.filter((one) => one.outcome === outcome);
+    const names = outcome === 'failed' || outcome === 'silent' ? these.map(({ host, pid }) => `${host}/${pid}`) : [];
+    return these.length === 0
+      ? ''
+      : inLog(`${these.length} ${outcome}${names.length > 0 ? ` (${names.join(', ')})` : ''}`);
+  });
+  return `: ${counts.filter(Boolean).join(', ')}`;
+}

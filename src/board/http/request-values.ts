@@ -1,5 +1,6 @@
 import { PREFETCH_MAX } from '../../common/count.js';
 import { BoardRequestError } from '../board.errors.js';
+import type { ConsumerCommand } from '../instances/instance-messages.js';
 import type { RedriveChoice } from '../parked/redrives.js';
 import type { QueueAddress } from '../parked/queue-address.js';
 
@@ -63,10 +64,21 @@ export class RequestValues {
     );
   }
 
-  /** New limits of a consumer; 0 is no limit. */
-  get limits() {
-    const value = (name: string, max: number) => this.number(name, { min: 0, max, otherwise: 0 }) || Infinity;
-    return { prefetch: value('prefetch', PREFETCH_MAX), concurrency: value('concurrency', Number.MAX_SAFE_INTEGER) };
+  /** A change of a consumer. */
+  command(kind: ConsumerCommand['kind']): ConsumerCommand {
+    const consumer = { handler: this.text('handler'), queue: this.text('queue') };
+    if (kind !== 'adjust') return { kind, ...consumer };
+    const value = (name: string, max: number) => this.number(name, { min: 0, max, otherwise: 0 });
+    const limits = {
+      prefetch: value('prefetch', PREFETCH_MAX),
+      concurrency: value('concurrency', Number.MAX_SAFE_INTEGER),
+    };
+    return { kind, ...consumer, ...limits };
+  }
+
+  /** Returns true if the change concerns all instances. */
+  get everywhere(): boolean {
+    return this.values['everywhere'] === true;
   }
 
   /** Messages per second; undefined for no limit. */

@@ -9,6 +9,7 @@ import type { ConsumerState, ConsumerStatus } from '../../consumers/lifecycle/co
 import type { ConnectionRegistry } from '../../registry/connection-registry.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
 import type { SlowHandlers } from '../../settlement/handlings.js';
+import type { ShownInstance } from '../instances/instances.js';
 import type { ShownRedrive } from '../parked/redrives.js';
 import { Durations, type Spread } from './durations.js';
 import { QueueCounts, type KnownQueue } from './queue-counts.js';
@@ -78,6 +79,8 @@ export interface Snapshot {
   readonly consumers: readonly ShownConsumer[];
   readonly queues: readonly ShownQueue[];
   readonly redrives: readonly ShownRedrive[];
+  /** The instances of the application; undefined if the board does not know the others. */
+  readonly instances: readonly ShownInstance[] | undefined;
 }
 
 /** The sources of a snapshot. */
@@ -88,6 +91,7 @@ export interface SnapshotSources {
   readonly failures: RecentFailures;
   readonly reconnects: Reconnects;
   readonly redrives: () => readonly ShownRedrive[];
+  readonly instances: () => readonly ShownInstance[] | undefined;
 }
 
 /** Makes snapshots. It measures and counts from `begin()` to `end()`, and otherwise does nothing. */
@@ -123,7 +127,7 @@ export class Snapshots {
   }
 
   take(): Snapshot {
-    const { clock, connections, consumers, redrives } = this.sources;
+    const { clock, connections, consumers, redrives, instances } = this.sources;
     const reports = reportsByName();
     const statuses = consumers.list();
     return {
@@ -135,6 +139,7 @@ export class Snapshots {
       consumers: statuses.map((status) => this.consumer(status)),
       queues: this.queues(statuses).map((queue) => this.queue(queue)),
       redrives: redrives(),
+      instances: instances(),
     };
   }
 

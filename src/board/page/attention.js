@@ -9,7 +9,7 @@ const MANY = 5;
  *
  * @returns entries `{ key, tone, text, detail, href }`
  */
-export function attention({ connections, consumers, queues }) {
+export function attention({ connections, consumers, queues, instances = [] }) {
   const lost = connections
     .filter(({ state }) => state !== 'open')
     .map(({ name, purpose, state, reason }) => ({
@@ -60,12 +60,22 @@ export function attention({ connections, consumers, queues }) {
       detail: `${rate(failuresPerMinute)} times in the last minute`,
       href: '#failures',
     }));
+  const silent = instances
+    .filter(({ missed }) => missed > 1)
+    .map(({ id, host, pid }) => ({
+      key: `instance ${id}`,
+      tone: 'warn',
+      text: `${host} · process ${pid} does not answer`,
+      detail: 'another instance of the application',
+      href: '#instances',
+    }));
   return [
     ...lost,
     ...parked,
     ...idle.filter(({ tone }) => tone === 'bad'),
     ...stuck,
     ...failing,
+    ...silent,
     ...idle.filter(({ tone }) => tone === 'warn'),
   ];
 }

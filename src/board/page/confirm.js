@@ -6,11 +6,15 @@ import { h } from './dom.js';
  *
  * @param typed a text that the user has to type
  * @param numbers whole numbers to ask for: `{ name, label, value, min, max }`; an empty one is undefined in the result
+ * @param choice one of several: `{ name, legend, options: [[value, label], …] }`; the first is chosen
  */
-export function ask({ title, text, action, danger = false, typed, numbers = [] }) {
+export function ask({ title, text, action, danger = false, typed, numbers = [], choice }) {
   const confirmed = typed === undefined ? null : h('input', { id: 'typed', autocomplete: 'off', spellcheck: 'false' });
   const fields = numbers.map(({ name, value, min = 1, max }) =>
     h('input', { id: name, type: 'number', step: 1, placeholder: 'no limit', min, max, value }),
+  );
+  const radios = choice?.options.map(([value], index) =>
+    h('input', { type: 'radio', id: `${choice.name}-${index}`, name: choice.name, value, checked: index === 0 }),
   );
   const go = h('button', { class: danger ? 'danger' : 'main', text: action });
   const dialog = h(
@@ -24,6 +28,13 @@ export function ask({ title, text, action, danger = false, typed, numbers = [] }
       confirmed && h('label', { for: 'typed' }, 'Type ', h('b', { class: 'mono', text: typed }), ' to confirm'),
       confirmed,
       numbers.map(({ name, label }, index) => [h('label', { for: name, text: label }), fields[index]]),
+      choice &&
+        h(
+          'fieldset',
+          {},
+          h('legend', { text: choice.legend }),
+          radios.map((radio, index) => [radio, h('label', { for: radio.id, text: choice.options[index][1] })]),
+        ),
       h('div', { class: 'row end' }, h('button', { type: 'button', text: 'Cancel', on: { click: () => close() } }), go),
     ),
   );
@@ -35,7 +46,8 @@ export function ask({ title, text, action, danger = false, typed, numbers = [] }
   function confirm(event) {
     event.preventDefault();
     const values = fields.map(({ id, value }) => [id, value === '' ? undefined : Number(value)]);
-    close({ typed: confirmed?.value, ...Object.fromEntries(values) });
+    const chosen = radios && { [choice.name]: radios.find(({ checked }) => checked).value };
+    close({ typed: confirmed?.value, ...Object.fromEntries(values), ...chosen });
   }
   let close;
   const given = new Promise((resolve) => (close = openDialog(dialog, resolve)));

@@ -2,13 +2,16 @@ import { change } from './api.js';
 import { ask } from './confirm.js';
 import { attribute, h, say, show } from './dom.js';
 import { duration, NOTHING, number, rate } from './format.js';
+import { showResults } from './instances.js';
 import { during, tell } from './notices.js';
 import { sparkline } from './sparkline.js';
 import { stateCell } from './state.js';
 import { tableSection } from './table.js';
 
-export const consumersSection = () =>
-  tableSection({
+/** The consumers of this process. Their buttons change this process, or all instances. */
+export function consumersSection() {
+  let others = [];
+  const section = tableSection({
     id: 'consumers',
     title: 'Consumers',
     empty: 'This application has no consumers. A method with @AmqpConsumer() becomes one.',
@@ -33,9 +36,17 @@ export const consumersSection = () =>
       },
       { title: 'p50', number: true, cell: ({ took }) => duration(took?.p50) },
       { title: 'p95', number: true, cell: ({ took }) => duration(took?.p95) },
-      { title: 'Change', make: changeCell },
+      { title: 'Change', make: (consumer) => changeCell(consumer, () => others) },
     ],
   });
+  return {
+    element: section.element,
+    update({ consumers, instances }) {
+      others = instances;
+      section.update(consumers);
+    },
+  };
+}
 
 function nameCell() {
   const handler = h('b', { class: 'mono' });
@@ -74,9 +85,9 @@ export function alarmCell(valueOf) {
   };
 }
 
-/** The buttons of a consumer. */
-function changeCell(consumer) {
-  const parts = [switchButton(consumer), limitsButton(consumer)];
+/** The buttons of a consumer. @param instances returns those that the board knows; undefined if it knows none but its own */
+function changeCell(consumer, instances) {
+  const parts = [switchButton(consumer, instances), limitsButton(consumer, instances)];
   return {
     element: h(
       'div',
@@ -89,7 +100,29 @@ function changeCell(consumer) {
   };
 }
 
-function limitsButton({ handler, queue }) {
+const LATER = 'An instance that starts later begins with its configured limits, and not paused.';
+
+/** Asks, and changes a consumer here or everywhere. @param done what the consumer is then: `Orders.onOrder is paused` */
+async function changeConsumer({ what, handler, queue, done, question, instances }) {
+  const known = instances();
+  const places = [
+    ['here', 'This process'],
+    ['everywhere', `All instances: ${known?.length}. ${LATER}`],
+  ];
+  const choice = known && { name: 'where', legend: 'Where', options: places };
+  const given = await ask({ ...question, choice });
+  if (!given) return;
+  const { where, typed: _, ...limits } = given;
+  const body = { handler, queue, ...limits };
+  if (where !== 'everywhere') {
+    await change(what, body);
+    return tell(`${done} in this process.`);
+  }
+  const { instances: results } = await change(what, { ...body, everywhere: true });
+  showResults(done, results);
+}
+
+function limitsButton({ handler, queue }, instances) {
   let limits;
   const button = h('button', {
     class: 'small',
@@ -97,11 +130,11 @@ function limitsButton({ handler, queue }) {
     'aria-label': `Limits of ${handler}`,
     on: { click: () => during(button, press) },
   });
-  async function press() {
+  function press() {
     const value = (name) => limits[name] || undefined;
-    const given = await ask({
+    const question = {
       title: `Limits of ${handler}`,
-      text: 'In this process, until it ends. Messages that wait here go back to the queue first; running handlers finish.',
+      text: 'Until the process ends. Messages that wait in it go back to the queue first; running handlers finish.',
       action: 'Change',
       numbers: [
         {
@@ -112,11 +145,15 @@ function limitsButton({ handler, queue }) {
         },
         { name: 'concurrency', label: 'Concurrency: running handlers, at most', value: value('concurrency') },
       ],
+    };
+    return changeConsumer({
+      what: 'adjust',
+      handler,
+      queue,
+      done: `${handler} has the new limits`,
+      question,
+      instances,
     });
-    if (!given) return;
-    const { prefetch = 0, concurrency = 0 } = given;
-    await change('adjust', { handler, queue, prefetch, concurrency });
-    tell(`${handler} has the new limits in this process.`);
   }
   return {
     element: button,
@@ -127,20 +164,20 @@ function limitsButton({ handler, queue }) {
   };
 }
 
-function switchButton({ handler, queue }) {
+function switchButton({ handler, queue }, instances) {
   let paused = false;
   const button = h('button', { class: 'small', on: { click: () => during(button, press) } });
-  async function press() {
+  function press() {
     // A snapshot may come before the answer.
     const resumes = paused;
     const what = resumes ? 'resume' : 'pause';
     const text = resumes
-      ? `The broker delivers messages of ${queue} to this process again.`
-      : `This process takes no more messages of ${queue}. Running handlers finish. Other instances go on.`;
+      ? `The broker delivers messages of ${queue} again.`
+      : `No more messages of ${queue} are taken. Running handlers finish. Other instances go on, unless you choose all.`;
     const action = resumes ? 'Resume' : 'Pause';
-    if (!(await ask({ title: `${action} ${handler}?`, text, action }))) return;
-    await change(what, { handler, queue });
-    tell(`${handler} is ${resumes ? 'resumed' : 'paused'} in this process.`);
+    const question = { title: `${action} ${handler}?`, text, action };
+    const done = `${handler} is ${resumes ? 'resumed' : 'paused'}`;
+    return changeConsumer({ what, handler, queue, done, question, instances });
   }
   return {
     element: button,

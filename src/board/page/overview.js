@@ -3,6 +3,7 @@ import { connectionsSection } from './connections.js';
 import { consumersSection } from './consumers.js';
 import { attribute, h, keyed, say, show } from './dom.js';
 import { counted } from './format.js';
+import { instancesSection } from './instances.js';
 import { failuresSection } from './failures.js';
 import { queuesSection } from './queues.js';
 import { redrivesSection } from './redrives.js';
@@ -15,17 +16,18 @@ export function overview() {
   const list = h('ul', { class: 'attention' });
   const failures = failuresSection();
   const topology = topologySection();
-  const sections = [redrivesSection(), consumersSection(), queuesSection(), connectionsSection()];
-  const jumps = ['consumers', 'queues', 'topology', 'failures', 'connections'].map((id) =>
+  const sections = [redrivesSection(), consumersSection(), queuesSection(), connectionsSection(), instancesSection()];
+  const jumps = ['consumers', 'queues', 'topology', 'failures', 'connections', 'instances'].map((id) =>
     h('a', { href: `#${id}`, text: id[0].toUpperCase() + id.slice(1), on: { click: (event) => jump(event, id) } }),
   );
-  const [redrives, consumers, queues, connections] = sections;
+  const [redrives, consumers, queues, connections, instances] = sections;
+  const toInstances = jumps.at(-1);
   const element = h(
     'div',
     { class: 'overview' },
     h('div', { class: 'headline' }, title, calm, list),
     h('nav', { 'aria-label': 'Sections' }, jumps),
-    ...[redrives, consumers, queues, topology, failures, connections].map((section) => section.element),
+    ...[redrives, consumers, queues, topology, failures, connections, instances].map((section) => section.element),
   );
   return {
     element,
@@ -46,12 +48,14 @@ export function overview() {
       for (const [section, part] of [
         [redrives, snapshot],
         [topology, snapshot],
-        [consumers, snapshot.consumers],
+        [consumers, snapshot],
+        [instances, snapshot],
         [queues, snapshot.queues],
         [connections, snapshot.connections],
       ]) {
         section.update(part);
       }
+      show(toInstances, snapshot.instances !== undefined);
       failures.update(snapshot.at);
     },
   };

@@ -14,6 +14,11 @@ const TONES = {
   recovering: 'bad',
   broken: 'bad',
   closed: 'bad',
+  answers: 'good',
+  silent: 'bad',
+  failed: 'bad',
+  'did not answer': 'bad',
+  'has no such consumer': 'warn',
 };
 
 /** A word with a coloured dot. The word says the same as the colour. */
