@@ -59,8 +59,14 @@ const importRules = [
     [
       ...rules.parts('cli'),
       {
-        group: ['**/src/**', '!**/src/asyncapi/command-line.js', 'nest-amqp', 'nest-amqp/*'],
-        message: 'cli/ is a tool beside the package: of src/ it knows src/asyncapi/command-line.ts alone.',
+        group: [
+          '**/src/**',
+          '!**/src/asyncapi/command-line.js',
+          '!**/src/board/command-line.js',
+          'nest-amqp',
+          'nest-amqp/*',
+        ],
+        message: 'cli/ is a tool beside the package: of src/ it knows the files command-line.ts alone.',
       },
     ],
   ),

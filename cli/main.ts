@@ -21,11 +21,39 @@ async function run(args: readonly string[]): Promise<void> {
       process.stdout.write('', () => process.exit());
       return;
     }
+    case 'consumers':
+    case 'parked':
+    case 'redrive':
+    case 'topology': {
+      const print = (text: string): void => void process.stdout.write(text);
+      process.exitCode = await operate(args[0], args.slice(1), print).catch((error: Error) => fail(args[0]!, error));
+      // An application that was created to compare its topology may keep the process alive.
+      process.stdout.write('', () => process.exit());
+      return;
+    }
     default:
       await broker(args).catch((error: Error) => {
         process.stderr.write(brokerFailure(error));
         process.exitCode = 1;
       });
+  }
+}
+
+/** Runs a command for operators. @returns the exit code */
+async function operate(
+  command: 'consumers' | 'parked' | 'redrive' | 'topology',
+  args: readonly string[],
+  print: (text: string) => void,
+): Promise<number> {
+  switch (command) {
+    case 'consumers':
+      return (await import('./board/consumers.js')).consumers(args, print);
+    case 'parked':
+      return (await import('./board/parked.js')).parked(args, print);
+    case 'redrive':
+      return (await import('./board/redrive.js')).redrive(args, print);
+    case 'topology':
+      return (await import('./board/topology.js')).topology(args, print);
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { moduleFile, moduleOf, type ModuleFile } from '../module-class.js';
 import { UsageError } from '../usage-error.js';
 
 export const USAGE = `usage: nest-amqp asyncapi MODULE [--out FILE] [--check OLD.json] [--title TEXT] [--app-version TEXT]
@@ -18,10 +18,7 @@ start. Prints the document as JSON, unless one of these options says otherwise.
   --help              this text
 `;
 
-interface Arguments {
-  readonly file: string;
-  /** The name of the class that the file exports. */
-  readonly name: string | undefined;
+interface Arguments extends ModuleFile {
   readonly out: string | undefined;
   readonly old: string | undefined;
   readonly title: string | undefined;
@@ -42,7 +39,7 @@ export async function asyncapi(args: readonly string[], print: (text: string) =>
   }
   // Before the application is created: that may take a while.
   const old = given.old === undefined ? undefined : readJson(given.old);
-  const module = await moduleOf(given);
+  const module = await moduleOf(given, USAGE);
   // Its imports, and those of the application, are of no use to the other commands.
   const { asyncApiBreaks, documentOf, toYaml } = await import('../../src/asyncapi/command-line.js');
   const { name, version } = manifestOf(given.file);
@@ -90,36 +87,13 @@ function parse(args: readonly string[]): Arguments | 'help' {
   const [module, ...more] = positionals;
   if (module === undefined) throw new UsageError('MODULE is missing', USAGE);
   if (more.length > 0) throw new UsageError(`unexpected argument '${more[0]}'`, USAGE);
-  const [, file = module, name] = /^(.*)#([^#]+)$/.exec(module) ?? [];
-  if (!existsSync(file)) throw new UsageError(`there is no file '${file}'`, USAGE);
-  return { file, name, out: values.out, old: values.check, title: values.title, version: values['app-version'] };
-}
-
-type ModuleClass = new (...given: never[]) => object;
-
-/** @throws UsageError if the file does not export one class, or not the named one */
-async function moduleOf({ file, name }: Arguments): Promise<ModuleClass> {
-  const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-  // The default export of a CommonJS file is the object of all.
-  const all = new Map(
-    Object.entries({ ...(Object(exported['default']) as object), ...exported }).filter(([, one]) => isClass(one)),
-  );
-  const names = [...all.keys()].join(', ') || 'none';
-  if (name !== undefined && !all.has(name)) {
-    throw new UsageError(`'${file}' exports no class '${name}'; it exports ${names}`, USAGE);
-  }
-  const classes = new Set(all.values());
-  if (name === undefined && classes.size !== 1) {
-    throw new UsageError(
-      `'${file}' must export one class, the root module, or name it as in '${file}#AppModule'; it exports ${names}`,
-      USAGE,
-    );
-  }
-  return (name === undefined ? [...classes][0] : all.get(name)) as ModuleClass;
-}
-
-function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+  return {
+    ...moduleFile(module, USAGE),
+    out: values.out,
+    old: values.check,
+    title: values.title,
+    version: values['app-version'],
+  };
 }
 
 /** @throws UsageError */

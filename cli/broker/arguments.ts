@@ -15,6 +15,7 @@ User and password are guest and guest.
 
 nest-amqp migrate --help tells how to move an application from other packages.
 nest-amqp asyncapi --help tells how to document an application.
+nest-amqp consumers, parked, redrive and topology, each with --help, tell how to operate one.
 `;
 
 const DEFAULT_PORT = 5672;

@@ -44,7 +44,7 @@ export class ParkedQueues {
   constructor(
     private readonly clock: Pick<Clock, 'wallTime'>,
     private readonly lot: ParkingLot,
-    private readonly consumers: AmqpConsumerRegistry,
+    private readonly consumers: Pick<AmqpConsumerRegistry, 'list'>,
     private readonly redrives: Redrives,
     private readonly turns: Turns,
   ) {}

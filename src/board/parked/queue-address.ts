@@ -10,6 +10,6 @@ export interface QueueAddress {
 export const keyOfQueue = ({ connection, queue }: QueueAddress): string => `${connection}\n${queue}\n`;
 
 /** Returns the handlers of the queue in this process. */
-export function handlersOf(consumers: AmqpConsumerRegistry, queue: string): readonly string[] {
+export function handlersOf(consumers: Pick<AmqpConsumerRegistry, 'list'>, queue: string): readonly string[] {
   return consumers.list({ queue }).flatMap(({ handlers }) => handlers);
 }

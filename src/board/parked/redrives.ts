@@ -17,6 +17,7 @@ const SCAN = 100_000;
 export type RedriveChoice =
   | { readonly kind: 'all' }
   | { readonly kind: 'group'; readonly group: string }
+  /** Keys of messages, or their message ids. */
   | { readonly kind: 'messages'; readonly keys: readonly string[] };
 
 export interface RedriveRequest extends QueueAddress {
@@ -53,7 +54,7 @@ export class Redrives {
   constructor(
     private readonly clock: Pick<Clock, 'wallTime'>,
     private readonly lot: ParkingLot,
-    private readonly consumers: AmqpConsumerRegistry,
+    private readonly consumers: Pick<AmqpConsumerRegistry, 'list'>,
     private readonly turns: Turns,
   ) {}
 
@@ -144,7 +145,11 @@ export class Redrives {
       }
       case 'messages': {
         const left = new Set(choice.keys);
-        return { scan: SCAN, limit: left.size, filter: (message: ParkedMessage) => left.delete(keyOf(message)) };
+        return {
+          scan: SCAN,
+          limit: left.size,
+          filter: (message: ParkedMessage) => left.delete(keyOf(message)) || left.delete(message.messageId ?? ''),
+        };
       }
     }
   }
