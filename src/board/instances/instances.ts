@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import { PRODUCT_VERSION, type Channel } from '../../../lib/client/index.js';
+import { within } from '../../../lib/environment/index.js';
+import { BoardRequestError } from '../board.errors.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
 import type { ConsumerStatus } from '../../consumers/lifecycle/consumer-status.js';
 import { describeError, inLog } from '../../common/log-text.js';
@@ -62,6 +64,9 @@ export class Instances {
   readonly own: Instance;
   private readonly members = new Map<string, Member>();
   private readonly listener: InstanceListener;
+  private hears = (): void => {};
+  /** Resolves when this process hears commands: its exchange exists then. */
+  private readonly heard = new Promise<void>((resolve) => (this.hears = resolve));
   private asker: InstanceAsker | undefined;
   private channel: Channel | undefined;
   private lastRollCall = -Infinity;
@@ -90,7 +95,10 @@ export class Instances {
       {
         ask: (ask) => void this.onAsk(ask),
         note: (note) => this.onNote(note),
-        listening: () => void this.tell('hello'),
+        listening: () => {
+          this.hears();
+          void this.tell('hello');
+        },
       },
     );
   }
@@ -131,9 +139,13 @@ export class Instances {
    * Sends a command to all instances, and waits for their answers.
    *
    * @returns the result of each instance that is known or has answered
-   * @throws AmqpError if the broker did not take it
+   * @throws BoardRequestError while this process itself hears no commands; AmqpError if the broker did not take it
    */
   async command(command: ConsumerCommand, by: string): Promise<readonly InstanceResult[]> {
+    const { clock } = this.connections.environment;
+    await within(this.heard, { clock, timeout: ANSWER_WITHIN }, () => {
+      throw new BoardRequestError(503, 'The board cannot reach the instances yet. The log tells why.');
+    });
     if (this.now - this.lastRollCall > OUTDATED) await this.callRoll();
     await this.rollCall;
     const asker = await this.ready();
@@ -180,6 +192,7 @@ export class Instances {
 
   private async askWhoIsThere(): Promise<void> {
     try {
+      await this.heard;
       const asker = await this.ready();
       const ask = { from: this.own, by: 'the board', command: { kind: 'roll-call' } } as const;
       const before = [...this.members.values()];
