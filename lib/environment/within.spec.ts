@@ -44,6 +44,20 @@ describe('within', () => {
     await expect(thrown).rejects.toThrow('late');
   });
 
+  it.each(['succeed', 'fail'])('ends with what `late` throws, even if that makes the promise %s', async (end) => {
+    let work = (): void => {};
+    const promise = new Promise<void>((resolve, reject) => {
+      work = end === 'succeed' ? resolve : () => reject(new Error('aborted'));
+    });
+    const waiting = within(promise, limits, () => {
+      work();
+      throw new Error('late');
+    });
+    waiting.catch(() => {});
+    jest.advanceTimersByTime(100);
+    await expect(waiting).rejects.toThrow('late');
+  });
+
   it('ends with the reason of the signal, and listens no longer', async () => {
     const stop = new AbortController();
     const waiting = within(new Promise<number>(() => {}), { ...limits, signal: stop.signal }, () => 2);

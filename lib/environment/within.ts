@@ -23,11 +23,21 @@ export async function within<T>(
   late: () => T,
 ): Promise<T> {
   let cancel: (() => void) | undefined;
+  let outcome: Promise<T> | undefined;
   const end = new Promise<T>((resolve) => {
-    cancel = clock.after(timeout, () => resolve(new Promise((settle) => settle(late()))));
+    cancel = clock.after(timeout, () => {
+      outcome = new Promise((settle) => settle(late()));
+      resolve(outcome);
+    });
   });
+  // `late` may end the work, which then settles before `end` does.
+  const inTime = Promise.resolve(promise).then(
+    (value) => outcome ?? value,
+    (error: unknown) => outcome ?? Promise.reject(error as Error),
+  );
+  const first = Promise.race([inTime, end]);
   try {
-    return await (signal ? untilAborted(Promise.race([promise, end]), signal) : Promise.race([promise, end]));
+    return await (signal ? untilAborted(first, signal) : first);
   } finally {
     cancel?.();
   }
