@@ -51,6 +51,9 @@ export class TracedProcess implements ProcessTrace {
   pattern: string | undefined;
   error?: unknown;
   private over = false;
+  private starting = false;
+  /** Reports an outcome that was known before the call returned. */
+  private late: (() => void) | undefined;
   private around: Around = (work) => work();
 
   constructor(
@@ -74,20 +77,30 @@ export class TracedProcess implements ProcessTrace {
 
   /** Starts the call. {@link succeed} or {@link fail} report its outcome, before or after the work has ended. */
   run<T>(work: () => T): T {
-    return begin(tracing.process, this, () => this.around(work));
+    this.starting = true;
+    try {
+      return begin(tracing.process, this, () => this.around(work));
+    } finally {
+      this.starting = false;
+      this.late?.();
+    }
   }
 
   /** Reports that the handler is done. Only the first outcome counts. */
   succeed(): void {
-    if (this.over) return;
-    this.over = true;
-    succeed(tracing.process, this);
+    this.report(() => succeed(tracing.process, this));
   }
 
   /** Reports that the handler has failed. Only the first outcome counts. */
   fail(error: unknown): void {
+    this.report(() => fail(tracing.process, this, error));
+  }
+
+  /** `end`, which says that the call has returned, comes before the outcome. */
+  private report(outcome: () => void): void {
     if (this.over) return;
     this.over = true;
-    fail(tracing.process, this, error);
+    if (this.starting) this.late = outcome;
+    else outcome();
   }
 }

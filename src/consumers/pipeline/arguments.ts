@@ -10,20 +10,16 @@ export interface Param {
 /** Sets the arguments. Returns a promise if there is something to await. */
 export type PipesFn = (args: unknown[], ...given: unknown[]) => Promise<unknown> | undefined;
 
-/**
- * Returns Nest's step that sets the arguments of a handler, or a shorter one if no argument passes a pipe: Nest awaits each
- * argument, which creates six promises for each of them.
- *
- * @param transform Nest's step
- * @param pipes the pipes of all arguments
- */
-export function shortestPipesFn(transform: PipesFn, pipes: readonly unknown[], params: readonly Param[]): PipesFn {
-  const piped = pipes.length > 0 || params.some((param) => param.pipes.length > 0);
-  return piped ? transform : withoutPipes(params);
+/** Returns true if an argument passes a pipe. @param pipes the pipes of all arguments */
+export function hasPipes(pipes: readonly unknown[], params: readonly Param[]): boolean {
+  return pipes.length > 0 || params.some((param) => param.pipes.length > 0);
 }
 
-/** Awaits the arguments that a custom decorator promises. */
-function withoutPipes(params: readonly Param[]): PipesFn {
+/**
+ * Returns the step that sets the arguments of a handler without pipes. Nest's own step awaits each argument, which creates six
+ * promises for each of them. This one awaits only what a custom decorator promises.
+ */
+export function withoutPipes(params: readonly Param[]): PipesFn {
   return (args, ...given) => {
     let pending: Promise<unknown>[] | undefined;
     for (const { index, extractValue } of params) {

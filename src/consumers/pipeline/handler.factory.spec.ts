@@ -22,7 +22,7 @@ import {
   type PipeTransform,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, APP_PIPE, DiscoveryModule, Reflector } from '@nestjs/core';
+import { APP_GUARD, APP_PIPE, DiscoveryModule, ExternalContextCreator, Reflector } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { concat, EMPTY, map, of, throwError, type Observable } from 'rxjs';
@@ -46,8 +46,18 @@ interface Host {
   readonly controllers?: Type[];
 }
 
-/** The handlers of an application, by `Class.method`. */
-async function handlersOf(host: Host): Promise<(name: string) => MessageHandler> {
+type AsyncHandler = (payload: unknown, context: AmqpContext) => Promise<unknown>;
+
+/** The handlers of an application, by `Class.method`. Each one returns a promise, also where the handler does not. */
+async function handlersOf(host: Host): Promise<(name: string) => AsyncHandler> {
+  const handlers = await bareHandlersOf(host);
+  return (name) => {
+    const handler = handlers(name);
+    return async (...given) => handler(...given);
+  };
+}
+
+async function bareHandlersOf(host: Host): Promise<(name: string) => MessageHandler> {
   @Module(host as never)
   class HostModule {}
 
@@ -203,6 +213,28 @@ describe.each([
 });
 
 describe('HandlerFactory', () => {
+  it.each([Provider, Controlled])(
+    'calls a %p without guards, interceptors and pipes without a promise',
+    async (host) => {
+      const handler = await bareHandlersOf({ providers: [host] });
+      expect(handler(`${host.name}.plain`)({ id: 1 }, context)).toEqual([{ id: 1 }, context]);
+      for (const name of ['decorated', 'allowed', 'traced', 'doubled']) {
+        expect(handler(`${host.name}.${name}`)({ id: '12' }, context)).toBeInstanceOf(Promise);
+      }
+    },
+  );
+
+  it('knows all steps of the pipeline that a direct call goes without', () => {
+    const pipeline = ExternalContextCreator.prototype.create.toString();
+    const parts = new Set(Array.from(pipeline.matchAll(/this\.(\w+)/g), ([, name]) => name));
+    const known = new Set([
+      ...['contextUtils', 'getMetadata', 'modulesContainer', 'getContextModuleKey', 'getHostModuleKey'],
+      ...['pipesContextCreator', 'guardsContextCreator', 'filtersContextCreator', 'interceptorsContextCreator'],
+      ...['createGuardsFn', 'createPipesFn', 'interceptorsConsumer', 'transformToResult', 'externalErrorProxy'],
+    ]);
+    expect([...parts].filter((part) => !known.has(part!))).toEqual([]);
+  });
+
   @Injectable()
   class Streams {
     @AmqpConsumer('a')

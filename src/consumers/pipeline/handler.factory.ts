@@ -8,11 +8,11 @@ import { nestContexts } from './nest-contexts.js';
 import { ProcessingHooks } from './processing-hooks.js';
 
 /**
- * A handler within its guards, pipes, interceptors and filters.
+ * A handler within its guards, pipes, interceptors and filters. It returns a promise if there is something to await.
  *
  * @param context the value of `@Ctx()`, `REQUEST` and `host.switchToRpc().getContext()`
  */
-export type MessageHandler<C extends object = AmqpContext> = (payload: unknown, context: C) => Promise<unknown>;
+export type MessageHandler<C extends object = AmqpContext> = (payload: unknown, context: C) => unknown;
 
 type Method = (...args: unknown[]) => unknown;
 

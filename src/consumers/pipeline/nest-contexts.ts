@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
 import { defaultIfEmpty, isObservable, lastValueFrom } from 'rxjs';
+import { directHandler, HandlerSteps } from './direct-call.js';
 import { notingRefusals } from './refusals.js';
 
 interface ExceptionsHandler {
@@ -9,7 +10,11 @@ interface ExceptionsHandler {
 }
 
 interface ErrorProxy {
-  createProxy(target: unknown, handler: ExceptionsHandler, type: string): unknown;
+  createProxy(target: unknown, handler: ExceptionsHandler, type: string): (...given: readonly unknown[]) => unknown;
+}
+
+interface InterceptorsFinder {
+  create(...where: unknown[]): readonly unknown[];
 }
 
 type Next = () => Promise<unknown>;
@@ -29,6 +34,7 @@ interface InterceptorsConsumer {
 interface Internals {
   readonly externalErrorProxy?: ErrorProxy;
   readonly interceptorsConsumer?: InterceptorsConsumer;
+  readonly interceptorsContextCreator?: InterceptorsFinder;
 }
 
 /**
@@ -42,19 +48,38 @@ interface Internals {
  * - It records whether a guard or a pipe has refused the message (decision 9).
  * - It skips the steps of interceptors and pipes that do not exist. Each step is a promise for each message, and
  *   together they cost more than the rest of the pipeline.
+ * - A handler without guards, interceptors and pipes is called directly, within its exception filters: it returns its result
+ *   without a promise, unless the result has to be awaited.
  */
 export function nestContexts(contexts: ExternalContextCreator, moduleKey: string): ExternalContextCreator {
-  const { externalErrorProxy: proxy, interceptorsConsumer: interceptors } = contexts as unknown as Internals;
+  const internals = contexts as unknown as Internals;
+  const {
+    externalErrorProxy: proxy,
+    interceptorsConsumer: interceptors,
+    interceptorsContextCreator: finder,
+  } = internals;
+  const steps = new HandlerSteps();
   return Object.create(contexts, {
     getContextModuleKey: { value: () => moduleKey },
     transformToResult: { value: lastValue },
-    ...notingRefusals(contexts),
+    ...notingRefusals(contexts, steps),
     ...(interceptors && { interceptorsConsumer: { value: onlyWhereThereAre(interceptors) } }),
-    ...(proxy && { externalErrorProxy: { value: withoutLog(proxy) } }),
+    ...(finder && { interceptorsContextCreator: { value: noting(finder, steps) } }),
+    ...(proxy && { externalErrorProxy: { value: withoutLog(proxy, steps) } }),
   }) as ExternalContextCreator;
 }
 
-function withoutLog(proxy: ErrorProxy): ErrorProxy {
+function noting(finder: InterceptorsFinder, steps: HandlerSteps): InterceptorsFinder {
+  return {
+    create(...where) {
+      const interceptors = finder.create(...where);
+      steps.foundInterceptors(interceptors);
+      return interceptors;
+    },
+  };
+}
+
+function withoutLog(proxy: ErrorProxy, steps: HandlerSteps): ErrorProxy {
   return {
     createProxy(target, handler, type) {
       const quiet = Object.create(handler, {
@@ -68,7 +93,14 @@ function withoutLog(proxy: ErrorProxy): ErrorProxy {
           },
         },
       }) as ExceptionsHandler;
-      return proxy.createProxy(target, quiet, type);
+      const call = steps.takeCall();
+      if (!call) return proxy.createProxy(target, quiet, type);
+      return directHandler(call, (error, given) => {
+        const failing = (): never => {
+          throw error;
+        };
+        return proxy.createProxy(failing, quiet, type)(...given);
+      });
     },
   };
 }

@@ -5,7 +5,7 @@ import { ModulesContainer } from '@nestjs/core';
 const TRANSPORT = Symbol('amqp');
 
 type StartHook = (transport: symbol, context: object, done: () => Promise<unknown>) => unknown;
-type Handler<C> = (payload: unknown, context: C) => Promise<unknown>;
+type Handler<C> = (payload: unknown, context: C) => unknown;
 type EndHook = (transport: symbol, context: object) => void;
 
 /**
@@ -38,7 +38,7 @@ export class ProcessingHooks {
   }
 
   /** A hook need not return what `done` returns, so the handler's own promise counts. */
-  private hooked(handler: () => Promise<unknown>, context: object): Promise<unknown> {
+  private hooked(handler: () => unknown, context: object): Promise<unknown> {
     const { startHook = (_transport, _context, done) => done() } = this;
     return new Promise((resolve, reject) => {
       const done = (): Promise<unknown> => {
@@ -50,7 +50,7 @@ export class ProcessingHooks {
     });
   }
 
-  private async toEnd(handler: () => Promise<unknown>, context: object): Promise<unknown> {
+  private async toEnd(handler: () => unknown, context: object): Promise<unknown> {
     try {
       return await handler();
     } finally {

@@ -38,8 +38,8 @@ export abstract class DeliverySink {
     return this.running + this.settler.retrying;
   }
 
-  /** Takes a delivery; resolves once it is settled, and never rejects. */
-  abstract handle(delivery: Delivery): Promise<void>;
+  /** Takes a delivery. Returns undefined if it is settled already, else a promise that resolves then and never rejects. */
+  abstract handle(delivery: Delivery): Promise<void> | undefined;
 
   /** Takes a delivery whose body is too large and was not read. Resolves once it is settled, and never rejects. */
   handleTooLarge(delivery: Delivery, size: number, limit: number): Promise<void> {

@@ -53,11 +53,11 @@ describe('MessageSink', () => {
   });
 
   /** Rejects what fails, for there is no broker to park it. */
-  const run = (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
+  const run = async (delivery: FakeDelivery, handler: MessageHandler): Promise<void> => {
     const settler = settlerWithoutBroker('Billing.onOrder');
     const sink = new MessageSink({ serializers, handler, settler, clock: systemClock });
     sinks.push(sink);
-    return sink.handle(delivery as unknown as Delivery);
+    await sink.handle(delivery as unknown as Delivery);
   };
 
   it('hands over the payload and the context, and acknowledges when the handler is done, not before', async () => {
@@ -71,6 +71,17 @@ describe('MessageSink', () => {
     });
     expect(delivery.settlements).toEqual(['ack']);
     expect(errors).toEqual([]);
+  });
+
+  it('settles a message within the call if there is nothing to await', () => {
+    const delivery = new FakeDelivery('{"id":1}');
+    void run(delivery, () => 'done');
+    expect(delivery.settlements).toEqual(['ack']);
+    const failing = new FakeDelivery('{"id":2}');
+    void run(failing, () => {
+      throw new Error('no funds');
+    });
+    expect(failing.settlements).toEqual(['reject']);
   });
 
   it('rejects without requeue when the handler fails, and says which message and where', async () => {

@@ -1,6 +1,6 @@
 import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
 import { RpcProxy } from '@nestjs/microservices/context/rpc-proxy.js';
-import { shortestPipesFn, type Param, type PipesFn } from '../../consumers/pipeline/arguments.js';
+import { hasPipes, withoutPipes, type Param, type PipesFn } from '../../consumers/pipeline/arguments.js';
 import { isRefusal } from '../../settlement/refusal.js';
 import { AmqpRpcContext } from './amqp-rpc.context.js';
 
@@ -70,7 +70,7 @@ function notingPipes(create: CreatePipes): CreatePipes {
   return function (pipes, params) {
     const transform = create.call(this, pipes, params);
     if (!transform) return null;
-    const shortest = shortestPipesFn(transform, pipes, params);
+    const shortest = hasPipes(pipes, params) ? transform : withoutPipes(params);
     return (args, ...given) => {
       if (!(given[1] instanceof AmqpRpcContext)) return transform(args, ...given);
       return shortest(args, ...given)?.catch((error: unknown) => refuse(given[1], error));

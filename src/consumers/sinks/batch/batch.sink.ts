@@ -107,7 +107,7 @@ export class BatchSink extends DeliverySink {
     const { trace } = context.handling;
     for (const item of items) item.context.handling = context.handling;
     try {
-      await this.settler.inTime(context, () => this.parts.handler([...items], context));
+      await this.settler.inTime(context, async () => this.parts.handler([...items], context));
       trace?.succeed();
       for (const item of items) item.end(DONE);
     } catch (error) {
