@@ -1,4 +1,5 @@
 import { notOnEmbedded } from './test/support/not-on-embedded.js';
+import { bundledPackages } from './test/support/test-packages.js';
 
 /**
  * Three projects: unit specs beside their source need no broker; the specs in test/ share one RabbitMQ of the run; and those
@@ -48,6 +49,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
+      moduleNameMapper: { ...shared.moduleNameMapper, ...(await bundledPackages()) },
       testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{asyncapi,cluster,simulation}/*.spec.ts'],
     },
     {
