@@ -41,6 +41,7 @@ export default withMermaid({
           page('Contracts', '/contracts'),
           page('AsyncAPI', '/asyncapi'),
           page('Retry and parking', '/retry-and-parking'),
+          page('Outbox and inbox', '/outbox'),
           page('Topology', '/topology'),
           page('Start and shutdown', '/shutdown'),
           page('Health', '/health'),

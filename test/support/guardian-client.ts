@@ -9,6 +9,9 @@ export interface Program {
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
+  /** The user that runs it. Default: the guardian's. */
+  uid?: number | undefined;
+  gid?: number | undefined;
 }
 
 interface Commands {

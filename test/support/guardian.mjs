@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The guardian: a small process between a test run and its private RabbitMQ. It owns the broker's folder and
- * processes, and lives exactly as long as its stdin is open. A test runner that dies, by SIGKILL too, closes that pipe.
+ * The guardian: a small process between a test run and its private server, a RabbitMQ or a PostgreSQL. It owns the server's
+ * folder and processes, and lives exactly as long as its stdin is open. A test runner that dies, by SIGKILL too, closes that pipe.
  * The guardian then does what the dead runner cannot: it kills the broker, its epmd and their helpers, and removes the folder.
  *
  * The file is plain JavaScript because it is started by path, from TypeScript sources under Jest and from compiled files.
@@ -19,10 +19,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Milliseconds that processes may take to exit after SIGKILL. */
 const KILL_DEADLINE = 10_000;
 
-const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-rabbitmq-'));
+const folder = mkdtempSync(join(tmpdir(), 'nest-amqp-server-'));
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
-/** @typedef {{ command: string, args: string[], env: NodeJS.ProcessEnv }} Program */
+/** @typedef {{ command: string, args: string[], env: NodeJS.ProcessEnv, uid?: number | undefined, gid?: number | undefined }} Program */
 
 /** @type {ChildProcess | undefined} */ let server;
 /** @type {ChildProcess | undefined} */ let epmd;
@@ -33,10 +33,12 @@ const adopted = new Set();
 const report = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 /** @param {Program} program @param {string} role @param {string} output a file in the folder @returns {Promise<ChildProcess>} */
-function run({ command, args, env }, role, output) {
+function run({ command, args, env, uid, gid }, role, output) {
   const file = openSync(join(folder, output), 'w');
   const child = spawn(command, args, {
     cwd: folder,
+    uid,
+    gid,
     // The mark identifies every descendant, also one that left the process group.
     env: { ...env, NEST_AMQP_BROKER_MARK: mark(role) },
     stdio: ['ignore', file, file],

@@ -1,77 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { installPackage } from './install-package.js';
 
-/**
- * The installation as one shell script in a session of its own. A test run that is interrupted must leave neither a
- * half-configured package nor our policy-rc.d behind, so the script always runs to its end and cleans up.
- *
- * Debian asks policy-rc.d whether a package may start its services; 101 means no. Without it, RabbitMQ's postinst would
- * start a broker on the default port. The script ends what the package starts nevertheless: processes of the users that the
- * package creates, if they did not run before.
- */
-const SCRIPT = `
-set -eu
-command -v rabbitmq-server >/dev/null && exit 0   # another run was faster
-export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d
-services() {
-  for user in rabbitmq epmd; do find /proc -maxdepth 1 -user "$user" -printf '%f\\n' 2>/dev/null || true; done
-}
-before=$(services)
-exists() { [ -e "$1" ] || [ -L "$1" ]; }
-# One that is set aside already is the machine's: an earlier installation was killed.
-if exists "$policy" && ! exists "$policy.nest-amqp"; then mv "$policy" "$policy.nest-amqp"; fi
-restore() {
-  rm -f "$policy"
-  if exists "$policy.nest-amqp"; then mv "$policy.nest-amqp" "$policy"; fi
-}
-trap restore EXIT
-trap 'exit 1' HUP INT TERM
-printf '#!/bin/sh\\nexit 101\\n' > "$policy"
-chmod 755 "$policy"
-install() { apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends rabbitmq-server; }
-# A fresh container has no package lists, an old one has lists that point to packages that are gone.
-if ! apt-cache show rabbitmq-server >/dev/null 2>&1 || ! install; then
-  apt-get -o DPkg::Lock::Timeout=300 update
-  install
-fi
-if [ -d /run/systemd/system ]; then
-  systemctl disable --now rabbitmq-server.service epmd.socket epmd.service >/dev/null 2>&1 || true
-fi
-for pid in $(services); do
-  case " $(echo $before) " in *" $pid "*) ;; *) kill -9 "$pid" 2>/dev/null || true ;; esac
-done
-`;
-
-/** Returns why `installRabbitMq` cannot work here; undefined when it can. */
-export function cannotInstall(): string | undefined {
-  if (process.platform !== 'linux') return 'not a Linux machine';
-  if (process.getuid?.() !== 0) return 'not root';
-  try {
-    accessSync('/usr/bin/apt-get', constants.X_OK);
-    return undefined;
-  } catch {
-    return 'no apt-get, so not Debian or Ubuntu';
-  }
-}
-
-/**
- * Installs Debian's `rabbitmq-server` without leaving a system broker running. Takes about a minute; runs that start at
- * the same time wait for the first one.
- *
- * @throws Error with the end of apt's output
- */
-export async function installRabbitMq(): Promise<void> {
-  process.stderr.write("No RabbitMQ found: installing Debian's rabbitmq-server with apt-get, about a minute …\n");
-  const child = spawn('flock', ['/run/lock/nest-amqp-install-rabbitmq', 'sh', '-c', SCRIPT], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
+/** Installs Debian's `rabbitmq-server` without leaving a system broker running. @throws Error with the end of apt's output */
+export function installRabbitMq(): Promise<void> {
+  return installPackage({
+    name: 'rabbitmq-server',
+    installed: 'command -v rabbitmq-server >/dev/null',
+    users: ['rabbitmq', 'epmd'],
+    units: ['rabbitmq-server.service', 'epmd.socket', 'epmd.service'],
   });
-  let output = '';
-  const collect = (text: string): void => void (output = (output + text).slice(-4_000));
-  child.stdout.setEncoding('utf8').on('data', collect);
-  child.stderr.setEncoding('utf8').on('data', collect);
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`apt-get install rabbitmq-server failed (exit code ${code}):\n${output}`);
 }

@@ -1,6 +1,7 @@
 import { DockerRabbitMq, hasDocker } from './docker-rabbitmq.js';
 import { ExternalRabbitMq } from './external-rabbitmq.js';
-import { cannotInstall, installRabbitMq } from './install-rabbitmq.js';
+import { cannotInstall } from './install-package.js';
+import { installRabbitMq } from './install-rabbitmq.js';
 import { findLocalInstallation } from './local-installation.js';
 import { LocalRabbitMq } from './local-rabbitmq.js';
 import type { BrokerSource, RabbitMqOptions } from './rabbitmq-options.js';

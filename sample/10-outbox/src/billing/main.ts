@@ -1,0 +1,5 @@
+import 'reflect-metadata';
+import { runService } from '../service.js';
+import { BillingModule } from './billing.module.js';
+
+await runService(BillingModule);
