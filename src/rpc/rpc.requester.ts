@@ -44,13 +44,8 @@ export class RpcRequester {
     this.channel = open((channel) => this.listen(channel));
   }
 
-  /** @throws see {@link ConfirmingPublisher.request} */
-  async request(
-    exchange: string,
-    routingKey: string,
-    body: Uint8Array,
-    options: BasicPublishOptions,
-  ): Promise<unknown> {
+  /** Throws, or rejects: see {@link ConfirmingPublisher.request}. */
+  request(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<unknown> {
     const { timeout = this.timeout, correlationId = this.environment.uniqueId(), signal } = options;
     if (this.requester.has(correlationId)) {
       throw new ConfigurationError(`A request with the correlation id '${correlationId}' is already pending.`);

@@ -45,8 +45,10 @@ export class RpcSink extends MessageSink {
     if (this.settler.isStale(delivery)) return 'abandoned';
     const request = this.requestOf(delivery);
     const outcome = request && !comesAgain(handled) ? await this.answer(request, handled, delivery) : handled;
-    await this.settler.settle(delivery, outcome);
-    return outcome.ok ? 'done' : 'failed';
+    const settled = this.settler.settle(delivery, outcome);
+    if (outcome.ok) return 'done';
+    await settled;
+    return 'failed';
   }
 
   private requestOf(delivery: Delivery): Request | undefined {

@@ -233,10 +233,12 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   /** Sends the request of one subscriber. Returns a function that is called when the subscriber leaves or completes. */
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const { session } = this;
+    // Replies arrive in the connection's async context; the subscriber expects its own. `AsyncResource.bind` would define
+    // deprecated properties for each request.
+    const scope = new AsyncResource('AmqpRequest');
     const request: Request = {
       id: this.source.environment.uniqueId(),
-      // Replies arrive in the connection's async context; the subscriber expects its own.
-      callback: AsyncResource.bind(callback),
+      callback: (reply) => scope.runInAsyncScope(callback, undefined, reply),
       left: false,
       waiting: undefined,
     };
@@ -295,8 +297,13 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     return this.session;
   }
 
-  private async sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
-    return this.dispatchEvent<T>(this.packetOf(pattern, data));
+  /** Never throws, even if the application's `createPacket` does. */
+  private sendEvent<T>(pattern: unknown, data: unknown): Promise<T> {
+    try {
+      return this.dispatchEvent<T>(this.packetOf(pattern, data));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Sends the request, at once unless the serializer is asynchronous. */
