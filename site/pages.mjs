@@ -32,7 +32,8 @@ export function writePages(target, repository) {
     mkdirSync(dirname(at), { recursive: true });
     writeFileSync(at, withLinks(readFileSync(file, 'utf8'), file, place, places, repository));
   }
-  for (const picture of below('docs', '.svg')) cpSync(picture, join(target, relative('docs', picture)));
+  for (const picture of [...below('docs', '.svg'), ...below('docs', '.png')])
+    cpSync(picture, join(target, relative('docs', picture)));
 }
 
 /** Rewrites each relative link of a page for its place on the site. Code blocks stay unchanged. */
@@ -45,7 +46,7 @@ function withLinks(text, file, place, places, repository) {
     const page = [named, join(named, 'README.md')].find((candidate) => places.has(candidate));
     const end = anchor ? `#${anchor}` : '';
     if (page) return `](${relativeLink(place, places.get(page))}${end})`;
-    if (named.endsWith('.svg')) return `](./${relative(dirname(place), relative('docs', named))})`;
+    if (/\.(?:svg|png)$/.test(named)) return `](./${relative(dirname(place), relative('docs', named))})`;
     if (!existsSync(named)) throw new Error(`${file}: link to ${target}, which does not exist`);
     const kind = statSync(named).isDirectory() ? 'tree' : 'blob';
     return `](${repository}/${kind}/main/${named}${end})`;

@@ -56,9 +56,11 @@ export async function parked(args: readonly string[], print: (text: string) => v
       print(json(page));
       return 0;
     }
-    const { total, seen, groups, count, messages } = page;
-    print(`${total} parked, ${seen} looked at, ${count} fit\n`);
     const time = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
+    const { total, seen, groups, count, messages, oldest } = page;
+    print(
+      `${total} parked, ${seen} looked at, ${count} fit${oldest === undefined ? '' : `, the first failure at ${time(oldest)}`}\n`,
+    );
     const groupRows = groups.map((one) => [one.count, one.id, one.type, one.text, time(one.last)]);
     const rows = messages.map((one) => [
       one.messageId ?? one.key,

@@ -10,8 +10,9 @@ interface Parked {
   readonly total: number;
   readonly seen: number;
   readonly count: number;
+  readonly oldest?: number;
   readonly groups: readonly { id: string; type: string; text: string; handler?: string; count: number }[];
-  readonly messages: readonly { key: string; messageId?: string; reason?: string; group: string }[];
+  readonly messages: readonly { key: string; messageId?: string; reason?: string; group: string; failedAt?: number }[];
 }
 
 interface Whole {
@@ -77,9 +78,14 @@ describe('parked messages on the board', () => {
 
   it('groups them by error, without numbers and ids, and pages through a group', async () => {
     const { board, queue } = await start();
+    // The time of a failure is in whole seconds.
+    const began = Date.now() - 1_001;
     await park(board, queue, 5);
     const all = await look(board, queue);
     expect(all).toMatchObject({ total: 5, seen: 5, count: 5 });
+    const failedAt = all.messages.map((message) => message.failedAt!);
+    expect(all.oldest).toBeLessThanOrEqual(Math.min(...failedAt));
+    expect(all.oldest).toBeGreaterThan(began);
     expect(all.groups).toMatchObject([
       { type: 'RangeError', text: 'customer ‹id› is over the limit by #', handler: 'Orders.onOrder', count: 3 },
       { type: 'Error', text: 'the carrier does not answer for order #', handler: 'Orders.onOrder', count: 2 },

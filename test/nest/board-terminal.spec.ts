@@ -53,7 +53,7 @@ describe('the board in the terminal', () => {
     const queue = nest.name();
     await park(queue, 5);
     expect(await run('parked', nest.rabbit.url, queue)).toBe(0);
-    expect(printed).toMatch(/^5 parked, 5 looked at, 5 fit\n/);
+    expect(printed).toMatch(/^5 parked, 5 looked at, 5 fit, the first failure at 20\S+Z\n/);
     expect(printed).toMatch(/\n +3 +[0-9a-f]{24} +TypeError +no address for # /);
     expect(printed).toMatch(/\nm-5 +1 +20\S+Z +TypeError: no address for 5\n/);
     expect(await run('parked', queue, nest.rabbit.url, '--search', 'm-4', '--json')).toBe(0);

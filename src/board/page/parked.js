@@ -1,7 +1,7 @@
 import { change, read } from './api.js';
 import { ask } from './confirm.js';
 import { enable, h, keyed, say, show } from './dom.js';
-import { counted, number, time } from './format.js';
+import { ago, counted, number, time } from './format.js';
 import { showMessage } from './message.js';
 import { during, tell } from './notices.js';
 import { groupEntry, messageRow } from './parked-entries.js';
@@ -141,11 +141,12 @@ export function parkedView({ connection, queue }) {
   function draw() {
     const searched = search.value.trim() !== '';
     const part = look.seen < look.total ? ` The first ${number(look.seen)} were read.` : '';
+    const oldest = look.oldest === undefined ? '' : ` The first failure was ${ago(look.oldest, look.at)}.`;
     say(
       lead,
       look.total === 0
         ? 'Nothing is parked here.'
-        : `${counted(look.total, 'message')}, looked at ${time(look.at)}.${part}`,
+        : `${counted(look.total, 'message')}, looked at ${time(look.at)}.${oldest}${part}`,
     );
     keyed(
       groups,

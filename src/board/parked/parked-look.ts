@@ -80,6 +80,13 @@ export class ParkedLook {
     return [...this.byId.values()].sort((one, other) => other.count - one.count);
   }
 
+  /** Time of the first failure of all, ms since 1970; undefined if no message has one. */
+  get oldest(): number | undefined {
+    let oldest: number | undefined;
+    for (const { first } of this.byId.values()) oldest = earlier(oldest, first);
+    return oldest;
+  }
+
   /** Returns a page of the messages, the last failure first. @param group undefined for all */
   page(group: string | undefined, offset: number, limit: number): ParkedPage {
     const fitting = group === undefined ? [...this.summaries] : this.summaries.filter((one) => one.group === group);

@@ -35,6 +35,8 @@ export interface ShownParked extends ParkedPage {
   /** Number of messages that were looked at; less than `total` if there are too many. */
   readonly seen: number;
   readonly groups: readonly ShownGroup[];
+  /** Time of the first failure of the messages that fit, ms since 1970. */
+  readonly oldest: number | undefined;
 }
 
 /** Looks at parked queues. Pages come from the summaries of the last look, which cost the broker nothing. */
@@ -53,8 +55,8 @@ export class ParkedQueues {
   async page(request: PageRequest): Promise<ShownParked> {
     const { group, offset, limit } = request;
     const look = await this.look(request);
-    const { at, total, seen, groups } = look;
-    return { at, total, seen, groups, ...look.page(group, offset, limit) };
+    const { at, total, seen, groups, oldest } = look;
+    return { at, total, seen, groups, oldest, ...look.page(group, offset, limit) };
   }
 
   /** Reads one message in full. @throws BoardRequestError if it is not parked any more */
