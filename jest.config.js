@@ -38,6 +38,9 @@ const shared = {
   modulePathIgnorePatterns: ['<rootDir>/.build/migrate'],
 };
 
+// Not for RabbitMQ's: its suites load Nest as it is installed.
+const withBundles = { ...shared.moduleNameMapper, ...(await bundledPackages()) };
+
 export default {
   // Jest reads this option here only, not in a project. Milliseconds: brokers start slowly on a busy machine.
   testTimeout: 180_000,
@@ -49,7 +52,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      moduleNameMapper: { ...shared.moduleNameMapper, ...(await bundledPackages()) },
+      moduleNameMapper: withBundles,
       testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{asyncapi,cluster,simulation}/*.spec.ts'],
     },
     {
@@ -71,6 +74,7 @@ export default {
     {
       ...shared,
       displayName: 'embedded',
+      moduleNameMapper: withBundles,
       testMatch: [
         '<rootDir>/test/{client,conformance,microservices,nest}/**/*.spec.ts',
         '<rootDir>/test/nest-module.spec.ts',
