@@ -258,6 +258,21 @@ describe('A consumer that is added before its channel is open', () => {
     await channel.close();
   });
 
+  it('leaves the broker when its loop is left at the first delivery', async () => {
+    const connection = await harness.connect();
+    const queue = harness.name();
+    await connection.withScratchChannel(async (scratch) => {
+      await scratch.queueDeclare(queue);
+      scratch.publish('', queue, 'x').catch(() => {});
+    });
+    const channel = connection.channel();
+    for await (const delivery of channel.consume(queue)) {
+      delivery.ack();
+      break;
+    }
+    expect(await channel.queueDeclare(queue, { passive: true })).toMatchObject({ consumerCount: 0, messageCount: 0 });
+  });
+
   it('is removed when its caller aborts', async () => {
     const { connection, begin } = early();
     const channel = connection.channel();

@@ -439,14 +439,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/channel/channel-endpoint.ts`,
-    search: "refusal !== undefined && refusal.error.method !== 'basic.consume'",
-    replace: 'refusal !== undefined',
-    why: 'an early consumer that the broker refuses closes its channel for good',
-  },
-  {
-    file: `${client}/channel/channel-endpoint.ts`,
-    search: 'queueMicrotask(() => this.finish(error as AmqpError));',
-    replace: 'this.finish(error as AmqpError);',
-    why: 'an early channel without a number tells no listener that it has closed',
+    search: '(underWay && !this.outlivesFirstLoss)',
+    replace: 'underWay',
+    why: 'an early channel closes for good with the first consumer that the broker refuses',
   },
 ];

@@ -430,11 +430,9 @@ export class ChannelEndpoint
       : this.rpc.fail(error, unknown, refusal?.error.method);
     const rejected = this.publisher.onLost({ unknown, goesOn, refusal: refusal && { ...refusal, behindCall } });
     if (wasOpening) {
-      // A new channel opens on the next connection, or without the consumer that the broker has refused. A channel that
-      // the broker itself has refused would be refused again.
-      const hopeless = refusal !== undefined && refusal.error.method !== 'basic.consume';
+      // `openChannel()` reports what has become of its channel. Any other new channel is opened again, like a lost one.
       const underWay = this.id !== 0;
-      if (hopeless || !goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
+      if (!goesOn || (underWay && !this.outlivesFirstLoss)) this.finish(error);
       return;
     }
     this.report('lost', error);

@@ -96,7 +96,11 @@ export class ConsumerSet implements ConsumerHost {
       await Promise.race([opened, refusal.promise]);
       return consumer;
     } catch (error) {
-      this.remove(consumer, undefined);
+      if (consumer.active) {
+        // The broker has registered it while its caller stopped waiting.
+        consumer.abandon();
+        consumer.cancel({ timeout: Infinity }).catch(() => {});
+      } else this.remove(consumer, undefined);
       throw error;
     } finally {
       this.early.delete(consumer);

@@ -21,8 +21,8 @@ type Host = Pick<ChannelHost, 'link' | 'options'>;
  * The topology comes first, since it is declared on another channel, which may need the number of one of these: all
  * channel-max numbers may be in use. A channel that the broker still has open is closed before, and its number is free.
  *
- * A new channel that the broker refuses closes. Any other channel that fails on the way starts again from step 1,
- * alone; a channel that keeps failing closes with the error. A consumer that is locked out delays no other: it waits by
+ * A channel that `openChannel()` waits for closes if the broker refuses it. Any other channel that fails on the way starts again
+ * from step 1, alone; a channel that keeps failing closes with the error. A consumer that is locked out delays no other: it waits by
  * itself (`ConsumerSet`). If the connection is lost meanwhile, the restore ends, and the next connection starts it
  * anew.
  *

@@ -72,16 +72,13 @@ function drawEarly(random: Prng, steps: readonly Step[]): readonly Step[] {
     if (step.kind !== 'openChannel') return [step];
     const channel = { ...step, settings: { ...step.settings, early: true } };
     const { at, conn, ch } = step;
-    const consume = {
-      kind: 'consume',
-      slot: 0,
-      queue: 'safe0',
-      settings: {},
-      treatment: drawTreatment(random),
-    } as const;
+    const on = { at, conn, ch, queue: 'safe0', settings: {}, treatment: drawTreatment(random) };
     // Nobody waits for the answer to basic.qos, since nothing is sent yet.
-    const calls = [{ at, conn, ch, kind: 'qos', count: random.int(1, 5) } as const, { at, conn, ch, ...consume }];
-    return random.chance(0.3) ? [channel, ...calls] : [channel];
+    const qos: Step = { at, conn, ch, kind: 'qos', count: random.int(1, 5) };
+    if (random.chance(0.3)) return [channel, qos, { ...on, kind: 'consume', slot: 0 }];
+    // The loop is left at its first delivery, which may come before the channel counts as open.
+    const there: Step = { at, kind: 'putIn', queue: 'safe0', count: 1 };
+    return random.chance(0.3) ? [channel, there, { ...on, kind: 'iterate', breakAfter: 1 }] : [channel];
   });
 }
 

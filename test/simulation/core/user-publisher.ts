@@ -31,8 +31,8 @@ export class UserPublisher {
   private published = 0;
   private waiting = 0;
   private waitingBytes = 0;
-  /** Pending publishes that were made without confirms. */
-  private handing = 0;
+  /** Pending publishes that were made without confirms, or before the channel was open. */
+  private unbounded = 0;
   private culprit: { readonly at: number; index: number; readonly behind: Published[] } = {
     at: -1,
     index: 0,
@@ -114,15 +114,17 @@ export class UserPublisher {
       ...(signal ? { signal } : {}),
     };
     const confirming = channel.confirming;
+    // A wait for the socket, or for channel.open-ok, is no wait for `maxWaiting`.
+    const bounded = confirming && stateOf(channel) !== 'opening';
     const [waiting, waitingBytes] = [this.waiting, this.waitingBytes];
     this.waiting++;
     this.waitingBytes += body.length;
-    if (!confirming) this.handing++;
+    if (!bounded) this.unbounded++;
     const within = Math.min(timeout ?? settings.publishTimeout ?? 30_000, abortAfter);
     scene.promises.watch(`publish ${id} on ${this.on.name} to '${exchange}' '${key}', ${body.length} bytes`, () => channel.publish(exchange, key, body, options), { within }, (error, tag) => {
       this.waiting--;
       this.waitingBytes -= body.length;
-      if (!confirming) this.handing--;
+      if (!bounded) this.unbounded--;
       // The bytes belonged to the client until now. A publish that timed out or was given up may still be on its way.
       const unknown = (error as { outcome?: unknown } | undefined)?.outcome === 'unknown';
       if (!(error instanceof TimeoutError || error instanceof Aborted || unknown)) body.fill(0);
@@ -142,13 +144,10 @@ export class UserPublisher {
     }); // prettier-ignore
     const { maxUnconfirmed = 10_000, maxWaiting = 100_000 } = settings;
     // By now the client has refused the publishes that it refuses at once.
-    if (confirming)
+    if (bounded)
       scene.clock.in(0, () => {
-        // A publish from before confirmSelect() waits for the socket only.
-        const underWay = this.waiting - this.handing;
-        // A wait for channel.open-ok is no wait for `maxWaiting`.
-        const mayWait = stateOf(channel) === 'opening' ? 100_000 : maxWaiting;
-        oracle.check(underWay <= maxUnconfirmed + mayWait, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${mayWait} may wait`); // prettier-ignore
+        const underWay = this.waiting - this.unbounded;
+        oracle.check(underWay <= maxUnconfirmed + maxWaiting, 'bounds', () => `${this.on.name}: ${underWay} publishes are under way; ${maxUnconfirmed} may be unconfirmed, ${maxWaiting} may wait`); // prettier-ignore
       });
   }
 
