@@ -141,8 +141,11 @@ export class UserApp {
     const due = (what: string) => (error: unknown): void =>
       this.scene.oracle.check(error === undefined, 'peace-publish', () => `${this.name}: ${what} in peace: ${String(error)}`); // prettier-ignore
     const plan = [{ do: 'ok', after: 0 }] as const;
-    this.publishOne({ to: 'work', count: 1, plan }, due('a publish'));
-    this.publishOne({ to: 'work', count: 1, plan, delay: 1_000 }, due('a delayed publish'));
+    // One after the other, since the settings may allow one publish under way, and none that waits.
+    this.publishOne({ to: 'work', count: 1, plan }, (error) => {
+      due('a publish')(error);
+      this.publishOne({ to: 'work', count: 1, plan, delay: 1_000 }, due('a delayed publish'));
+    });
     this.requestOne({ to: 'price', count: 1, plan }, due('a request'));
   }
 
