@@ -48,7 +48,7 @@ export async function bundledPackages() {
   };
 }
 
-/** Writes elsewhere first: another run may do the same at this time. */
+/** @param {string} bundles the folder to make. It is written elsewhere first: another run may do the same at this time. */
 async function bundle(bundles) {
   mkdirSync(folder, { recursive: true });
   const dir = mkdtempSync(join(folder, 'new-'));
