@@ -23,19 +23,17 @@ export async function within<T>(
   late: () => T,
 ): Promise<T> {
   let cancel: (() => void) | undefined;
-  let outcome: Promise<T> | undefined;
-  const end = new Promise<T>((resolve) => {
+  const first = new Promise<T>((resolve, reject) => {
     cancel = clock.after(timeout, () => {
-      outcome = new Promise((settle) => settle(late()));
-      resolve(outcome);
+      // At once, since `late` may end the work, which settles in a later microtask.
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error as Error);
+      }
     });
+    promise.then(resolve, reject);
   });
-  // `late` may end the work, which then settles before `end` does.
-  const inTime = Promise.resolve(promise).then(
-    (value) => outcome ?? value,
-    (error: unknown) => outcome ?? Promise.reject(error as Error),
-  );
-  const first = Promise.race([inTime, end]);
   try {
     return await (signal ? untilAborted(first, signal) : first);
   } finally {

@@ -253,6 +253,8 @@ describe('C11 a channel that was opened before a new leader was elected', () => 
     clock.advance(FIRST_DELAY);
     await eventually(() => broker.closed.length === 1);
     await channel.close();
+    // Its waits end in this turn, and their timers with them.
+    await new Promise((resolve) => setImmediate(resolve));
     clock.advance(60_000);
     expect((await connection.openChannel()).id).toBe(2);
     broker.closes = true;
