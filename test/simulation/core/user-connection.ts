@@ -76,7 +76,9 @@ export class UserConnection implements ChannelOwner {
     const urls = Array.from({ length: settings.nodes }, (_, node) => `amqp://guest:guest@node${node}:5672`);
     let asked = 0;
     const resolve = async (): Promise<string[]> => {
-      const delay = asked++ === 0 ? step.resolver! : Math.max(0, step.resolver!);
+      // An early connection tries until it is open, so only its first attempt is slow.
+      const later = step.early ? 0 : Math.max(0, step.resolver!);
+      const delay = asked++ === 0 ? step.resolver! : later;
       await (delay < 0 ? new Promise(() => {}) : scene.sleep(delay));
       return urls;
     };
