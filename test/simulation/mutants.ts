@@ -13,14 +13,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'if (acked.length === 0 || this.stale) return;',
-    replace: 'if (acked.length === 0) return;',
+    search: 'if (!this.stale) this.sink.ack(deliveryTag, multiple);',
+    replace: 'this.sink.ack(deliveryTag, multiple);',
     why: 'a stale ack is written on the channel that was opened anew',
   },
   {
     file: `${client}/consuming/settlements.ts`,
-    search: 'const position = this.stale ? -1 : this.positionOf(deliveryTag);',
-    replace: 'const position = this.positionOf(deliveryTag);',
+    search: '    this.stale = true;\n',
+    replace: '',
     why: 'settling a delivery of the generation before is written',
   },
   {

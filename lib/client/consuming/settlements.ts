@@ -86,7 +86,7 @@ export class Settlements {
   /** Writes the gathered acks. */
   flush(): void {
     const { acked } = this;
-    if (acked.length === 0 || this.stale) return;
+    if (acked.length === 0) return;
     this.acked = [];
     let last = 0;
     let covered = 0;
@@ -104,7 +104,10 @@ export class Settlements {
     }
   }
 
-  /** A socket may answer from within a write, so an earlier ack of a flush may have ended the generation. */
+  /**
+   * The generation may have ended since the acks were gathered, or with an earlier ack of the flush: a socket may answer from
+   * within a write.
+   */
   private writeAck(deliveryTag: number, multiple: boolean): void {
     if (!this.stale) this.sink.ack(deliveryTag, multiple);
   }
