@@ -38,11 +38,16 @@ export class ChannelBase {
 
   /** The ledger's name of the current opening of the channel. */
   get opening(): string {
-    return `${this.owner.wire!.id}/${this.channel!.id}.${this.generation}`;
+    return `${this.wireId}/${this.channel!.id}.${this.generation}`;
   }
 
   get generation(): number {
-    return this.scene.cluster.generation(this.owner.wire!.id, this.channel!.id);
+    return this.scene.cluster.generation(this.wireId, this.channel!.id);
+  }
+
+  /** 0 for a connection that has never had a socket. */
+  private get wireId(): number {
+    return this.owner.wire?.id ?? 0;
   }
 
   /** Queues that the broker names have two names: the user's, which stays, and the broker's, which changes. */
