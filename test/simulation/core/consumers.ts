@@ -88,8 +88,9 @@ export class UserConsumer {
   /** Checks that no delivery waits while a handler may run. */
   private checkWaiting(): void {
     const { consumer, scene, settings } = this;
-    // A channel that closes cancels its consumers, and their waiting deliveries go back.
-    if (!consumer || this.over || this.closed || this.cancelling > 0 || this.channel.closeAsked) return;
+    // A channel or connection that closes cancels its consumers, and their waiting deliveries go back.
+    if (!consumer || this.over || this.closed || this.cancelling > 0) return;
+    if (this.channel.closeAsked || this.channel.owner.closeAsked) return;
     const waiting = consumer.inFlight - this.running;
     const full = this.running >= (settings.concurrency ?? Infinity);
     scene.oracle.check(waiting <= 0 || full, 'waiting', () => `${this.name}: ${waiting} deliveries wait, and ${this.running} handlers run; its concurrency is ${settings.concurrency}`); // prettier-ignore

@@ -11,7 +11,7 @@ export interface Held {
 
 /** The part of a channel that its consumers use. */
 export interface DeliveryOwner {
-  readonly owner: { readonly name: string; readonly restoreFailed: boolean };
+  readonly owner: { readonly name: string; readonly restoreFailed: boolean; readonly closeAsked: boolean };
   readonly channel: Channel | undefined;
   readonly calls: CallsInOrder;
   readonly closeAsked: boolean;
