@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { isExecutable } from './is-executable.js';
 
 /** A package of Debian and Ubuntu whose services must not run. */
 export interface SystemPackage {
@@ -59,12 +59,8 @@ done
 export function cannotInstall(): string | undefined {
   if (process.platform !== 'linux') return 'not a Linux machine';
   if (process.getuid?.() !== 0) return 'not root';
-  try {
-    accessSync('/usr/bin/apt-get', constants.X_OK);
-    return undefined;
-  } catch {
-    return 'no apt-get, so not Debian or Ubuntu';
-  }
+  if (!isExecutable('/usr/bin/apt-get')) return 'no apt-get, so not Debian or Ubuntu';
+  return undefined;
 }
 
 /**

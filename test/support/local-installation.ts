@@ -1,5 +1,6 @@
-import { accessSync, constants, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { isExecutable } from './is-executable.js';
 
 /** The programs of a RabbitMQ that is installed on this machine. Without `epmd` RabbitMQ starts its own. */
 export interface LocalInstallation {
@@ -35,13 +36,4 @@ function findEpmd(folders: string[]): string | undefined {
   const erl = folders.map((folder) => join(folder, 'erl')).find(isExecutable);
   const besideErl = erl && join(dirname(realpathSync(erl)), 'epmd');
   return besideErl && isExecutable(besideErl) ? besideErl : undefined;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

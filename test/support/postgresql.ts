@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { chown, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
 import { Guardian } from './guardian-client.js';
 import { cannotInstall, installPackage } from './install-package.js';
+import { isExecutable } from './is-executable.js';
 
 const run = promisify(execFile);
 
@@ -16,7 +17,7 @@ const START_TIMEOUT = 60_000;
 /** Milliseconds that the server gets to shut down in order before it is killed. */
 const SHUTDOWN_GRACE = 5_000;
 
-/** Where Debian installs the programs of each version; they are not on the PATH. */
+/** Debian installs the programs of each version here, and not on the PATH. */
 const DEBIAN = '/usr/lib/postgresql';
 
 /**
@@ -136,14 +137,5 @@ async function ready(guardian: Guardian, log: string): Promise<void> {
     if (exit !== undefined) throw new Error(`PostgreSQL ended during its start: ${exit}\n${text}`);
     if (Date.now() > deadline) throw new Error(`PostgreSQL did not start within ${START_TIMEOUT} ms\n${text}`);
     await delay(25);
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
