@@ -1,5 +1,4 @@
-import { hostname } from 'node:os';
-import { PRODUCT_VERSION, type Channel } from '../../../lib/client/index.js';
+import type { Channel } from '../../../lib/client/index.js';
 import { within } from '../../../lib/environment/index.js';
 import { BoardRequestError } from '../board.errors.js';
 import type { AmqpConnections } from '../../connection/amqp-connections.js';
@@ -8,6 +7,7 @@ import { describeError, inLog } from '../../common/log-text.js';
 import { exchangeOf, InstanceAsker } from './instance-asker.js';
 import { InstanceListener, type ReceivedAsk } from './instance-listener.js';
 import { MAX_CONSUMERS, type Answer, type ConsumerCommand, type Instance, type InstanceCommand, type ListedConsumer, type Note } from './instance-messages.js'; // prettier-ignore
+import { ownInstance } from './own-instance.js';
 
 /** Ms that an instance has for its answer to a command, and to a roll call. */
 export const ANSWER_WITHIN = 5_000;
@@ -33,7 +33,7 @@ export interface ShownInstance extends Instance {
   readonly missed: number;
 }
 
-/** What became of a command at one instance. `silent`: it did not answer in time. */
+/** The outcome of a command at one instance. `silent`: it did not answer in time. */
 export interface InstanceResult {
   readonly host: string;
   readonly pid: number;
@@ -80,14 +80,7 @@ export class Instances {
     private readonly connections: AmqpConnections,
     private readonly work: InstanceWork,
   ) {
-    const { clock, uniqueId } = connections.environment;
-    this.own = {
-      id: uniqueId(),
-      host: hostname(),
-      pid: process.pid,
-      since: clock.wallTime(),
-      version: PRODUCT_VERSION,
-    };
+    this.own = ownInstance(connections.environment);
     this.listener = new InstanceListener(
       exchangeOf(application),
       connections.environment,

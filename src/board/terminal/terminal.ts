@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import { MessageReturnedError, NotFoundError, PRODUCT_VERSION } from '../../../lib/client/index.js';
+import { MessageReturnedError, NotFoundError } from '../../../lib/client/index.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { NamedConnection } from '../../registry/named-connection.js';
 import { DEFAULT_CONNECTION } from '../../connection/amqp.tokens.js';
@@ -7,6 +7,7 @@ import { ParkingLot } from '../../settlement/parking/parking-lot.js';
 import { parkedQueueName } from '../../settlement/retry/settlement-queue-names.js';
 import { exchangeOf, InstanceAsker } from '../instances/instance-asker.js';
 import type { Answer } from '../instances/instance-messages.js';
+import { ownInstance } from '../instances/own-instance.js';
 import { ParkedQueues, type PageRequest, type ShownParked } from '../parked/parked-queues.js';
 import { Redrives, type RedriveChoice, type ShownRedrive } from '../parked/redrives.js';
 import { Turns } from '../parked/turns.js';
@@ -29,7 +30,7 @@ export interface CountedQueue {
 /** No instance of an application has answered. */
 export class NoInstanceError extends Error {}
 
-/** What the board does, for a terminal: the same looks and redrives, on connections of its own. */
+/** The board for a terminal: the same looks and redrives, on connections of its own. */
 export class Terminal {
   private readonly named: NamedConnection;
   private readonly parkedQueues: ParkedQueues;
@@ -100,13 +101,7 @@ export class Terminal {
     const exchange = exchangeOf(application);
     const asker = new InstanceAsker({ channel, connection: publishing, exchange, clock, uniqueId });
     const command = { kind: 'consumers' } as const;
-    const from = {
-      id: uniqueId(),
-      host: hostname(),
-      pid: process.pid,
-      since: clock.wallTime(),
-      version: PRODUCT_VERSION,
-    };
+    const from = ownInstance(this.named.environment);
     const answers = await asker
       .ask({ from, by: this.user, command }, ANSWER_WITHIN, () => false)
       .catch((error: unknown) => {
