@@ -124,6 +124,15 @@ try {
   const topOf = (order) => order.evaluate(({ offsetTop }) => offsetTop);
   const answers = (text) => page.locator('#answer').getByText(text).waitFor();
   const press = (name) => page.getByRole('button', { name }).click();
+  /** Places an order whose three attempts to ship fail. Returns its card. */
+  const placeOneThatFails = async () => {
+    await press('Fail the next 3');
+    await answers('The next 3 attempts to ship fail.');
+    const before = await page.locator('#orders > li').count();
+    await press('Place an order');
+    await page.locator('#orders > li').nth(before).waitFor();
+    return page.locator('#orders > li').first();
+  };
 
   await check('the page names its broker, and claims no other', async () => {
     await page.getByText('This page runs on the embedded broker of this process').waitFor();
@@ -136,12 +145,7 @@ try {
   await check(
     'an order that cannot be shipped is retried, parked, sent back and shipped, and the list does not jump',
     async () => {
-      await press('Fail the next 3');
-      await answers('The next 3 attempts to ship fail.');
-      const before = await page.locator('#orders > li').count();
-      await press('Place an order');
-      await page.locator('#orders > li').nth(before).waitFor();
-      const order = page.locator('#orders > li').first();
+      const order = await placeOneThatFails();
       const below = page.locator('#orders > li').nth(1);
       const top = await topOf(below);
       await order.getByText('attempt 2 failed').waitFor();
@@ -161,12 +165,7 @@ try {
   );
 
   await check('a parked order leads to the board, which tells why it failed and sends it back', async () => {
-    await press('Fail the next 3');
-    await answers('The next 3 attempts to ship fail.');
-    const before = await page.locator('#orders > li').count();
-    await press('Place an order');
-    await page.locator('#orders > li').nth(before).waitFor();
-    const order = page.locator('#orders > li').first();
+    const order = await placeOneThatFails();
     const [board] = await Promise.all([page.waitForEvent('popup'), order.locator('a.step.parked').click()]);
     board.setDefaultTimeout(DEADLINE);
     board.on('pageerror', (error) => complaints.push(error.message));
