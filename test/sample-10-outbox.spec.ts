@@ -21,12 +21,12 @@ import { TcpProxy } from './support/tcp-proxy.js';
 const run = promisify(execFile);
 const folder = resolve(import.meta.dirname, '../sample/10-outbox');
 
-/** How often the relay is killed at a random instant; `OUTBOX_KILLS=200` for a long run. */
+/** The number of kills of the relay at random instants; `OUTBOX_KILLS=200` for a long run. */
 const KILLS = Number(process.env['OUTBOX_KILLS'] ?? 6);
 /** Milliseconds until the messages of a killed relay are relayed by the next one, and time to spare. */
 const EXPIRY = 60_000;
 
-/** Where a relay kills itself: its client's event, before or after the turn in which the bytes leave. */
+/** A relay kills itself at an event of its client, before or after the turn in which the bytes leave. */
 const POINTS = [
   ['before the message is sent', 'publish', ''],
   ['when the message is sent', 'publish', 'setImmediate'],

@@ -19,7 +19,7 @@ export interface ConsumingChannel {
   readonly rpc: Pick<PendingCalls, 'call' | 'unanswered'>;
   readonly topology: ConsumedQueues;
   readonly prefetches: {
-    /** What the broker gives a consumer without a prefetch of its own; 0 for no limit. */
+    /** The broker gives it to a consumer without a prefetch of its own; 0 for no limit. */
     readonly ofConsumers: number;
     /** The same, with what is asked for by calls that wait until the channel is open. */
     readonly ofNewConsumers: number;

@@ -66,7 +66,7 @@ export interface Answer {
   readonly consumers: readonly ListedConsumer[];
 }
 
-/** What an instance says by itself: it has started, or it stops. */
+/** An instance tells the others that it has started, or that it stops. */
 export interface Note {
   readonly note: 'hello' | 'bye';
   readonly instance: Instance;

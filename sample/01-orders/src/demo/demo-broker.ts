@@ -22,7 +22,7 @@ export class DemoBroker {
     return new DemoBroker(broker.url, 'the embedded broker of this process (in memory, for development)', broker);
   }
 
-  /** Whether `kill` works. */
+  /** True if `kill` works. */
   get isEmbedded(): boolean {
     return this.embedded !== undefined;
   }
