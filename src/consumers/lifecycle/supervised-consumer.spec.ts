@@ -124,10 +124,9 @@ describe('SupervisedConsumer', () => {
     const restored = new Promise<void>((resolve) => (consuming = resolve));
     await expect(consumer.adjust({ prefetch: 0 })).rejects.toBeInstanceOf(ConsumerStartError);
     await restored;
-    // Without a prefetch of its own it has that of its channel, which is 10.
     expect(asked).toEqual([
-      { prefetch: undefined, concurrency: Infinity },
-      { prefetch: undefined, concurrency: 2 },
+      { prefetch: 10, concurrency: Infinity },
+      { prefetch: 10, concurrency: 2 },
       { prefetch: 50, concurrency: 2 },
       { prefetch: 0, concurrency: 2 },
       { prefetch: 50, concurrency: 2 },

@@ -1,12 +1,9 @@
 import { FieldLogger, type LogFields } from '../../common/field-logger.js';
 import {
-  ChannelClosedError,
   ConfigurationError,
   ConsumerCancelledError,
   NotFoundError,
   respondents,
-  TRACES_ITSELF,
-  type Channel,
   type Connection,
   type Consumer,
   type Delivery,
@@ -14,25 +11,22 @@ import {
   type Surveyed,
 } from '../../../lib/client/index.js';
 import { untilAborted } from '../../../lib/environment/index.js';
+import { asError } from '../../common/as-error.js';
 import type { Environment } from '../../common/environment.js';
 import { mayPass } from '../../connection/may-pass.js';
 import { retrying } from '../../common/retrying.js';
-import { UntilClosed } from '../../common/until-closed.js';
 import { FAREWELL, isDoneWithin } from '../../common/waiting.js';
 import type { ConsumeArguments } from './consume-arguments.js';
 import type { ConsumerLimits } from './consumer-limits.js';
 import { ConsumerStartError } from '../consumer.errors.js';
 import type { ConsumerState, ConsumerStatus } from './consumer-status.js';
+import { Registration, type RegistrationOwner } from './registration.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import { ConsumerWindow } from '../../settlement/consumer-window.js';
 import { describeError } from '../../common/log-text.js';
-import { withoutTheWay } from '../../delay/without-delay.js';
 
 /** Waits between attempts to bring a consumer back, ms. The first attempt is immediate. */
 const RESTORE = { first: 500, max: 15_000 } as const;
-
-/** One delivery may be several attempts, or part of a batch. */
-const SINKS_TRACE = { [TRACES_ITSELF]: true } as const;
 
 /** The dependencies of a supervised consumer. */
 export interface SupervisionHost {
@@ -72,9 +66,6 @@ export interface SupervisionHost {
  *                   │     ▲
  *          cancelled▼     │attached again                 stop(), or the connection closes for good ──▶ stopped
  *                  recovering
- *
- * It has its own channel, since an error that closes a channel, such as an unknown queue, ends all consumers on the
- * channel.
  */
 export class SupervisedConsumer implements Surveyed {
   private readonly logger = new FieldLogger('AmqpConsumer');
@@ -85,15 +76,14 @@ export class SupervisedConsumer implements Surveyed {
   /** They change by `adjust()` only. */
   private limits: Pick<ConsumeArguments, 'prefetch' | 'concurrency'>;
   private readonly window: ConsumerWindow;
-  private readonly channel = new UntilClosed<Channel>();
-  private readonly registered = new UntilClosed<Consumer>();
+  private readonly registration: Registration;
   private stopping: Promise<void> | undefined;
   /** Steps wait for one another: attach, pause, stop. */
   private step: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly host: SupervisionHost,
-    private readonly options: ConsumeArguments,
+    options: ConsumeArguments,
     private readonly sink: DeliverySink,
   ) {
     const { prefetch, concurrency } = options;
@@ -107,6 +97,7 @@ export class SupervisedConsumer implements Surveyed {
       isConsuming: () => this.wanted === 'consuming' && this.consumer?.active === true,
       registerAnew: () => this.registerAnew(),
     });
+    this.registration = new Registration(this.registrationOwner(), options, sink);
   }
 
   /** `BillingConsumer.onOrder` */
@@ -153,7 +144,7 @@ export class SupervisedConsumer implements Surveyed {
   }
 
   private get consumer(): Consumer | undefined {
-    return this.registered.value;
+    return this.registration.consumer;
   }
 
   private get state(): ConsumerState {
@@ -179,7 +170,7 @@ export class SupervisedConsumer implements Surveyed {
         await this.attachToQueue();
       });
     } catch (error) {
-      await this.channel.value?.close();
+      await this.registration.close();
       if (this.stopped) return;
       throw (this.error = this.startError(error));
     }
@@ -196,7 +187,7 @@ export class SupervisedConsumer implements Surveyed {
       return;
     }
     this.wanted = 'paused';
-    await this.inTurn(() => this.detach());
+    await this.inTurn(() => this.registration.detach());
     this.sink.flush();
     this.logger.log(`Paused the consumer of ${this.described}`, this.fields);
   }
@@ -237,7 +228,7 @@ export class SupervisedConsumer implements Surveyed {
     const drained = await isDoneWithin(clock, gracePeriod, this.drain());
     if (drained) {
       // Acknowledgements are sent before the close, so they have arrived when the close is answered.
-      await this.channel.value?.close({ timeout: end - clock.now() });
+      await this.registration.close(end - clock.now());
       if (this.started) this.logger.log(`Stopped consuming ${this.described}`, this.fields);
     } else {
       this.logger.warn(
@@ -248,7 +239,7 @@ export class SupervisedConsumer implements Surveyed {
       await this.sink.cutOff();
       // The socket takes the acknowledgements of this turn at its end.
       await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
-      await this.channel.value?.close({ timeout: 1 });
+      await this.registration.close(1);
     }
     this.sink.abandon();
     respondents.delete(this);
@@ -269,7 +260,7 @@ export class SupervisedConsumer implements Surveyed {
    */
   private async leave(): Promise<void> {
     if (this.limits.concurrency === 1) this.consumer?.hold();
-    else await this.detach();
+    else await this.registration.detach();
   }
 
   /** Called when the number of messages changes that cannot leave their queue and are held unacknowledged. */
@@ -279,9 +270,19 @@ export class SupervisedConsumer implements Surveyed {
 
   private async registerAnew(): Promise<void> {
     try {
-      await this.inTurn(() => this.renew());
+      await this.orRecover(() => this.renew());
+    } catch {
+      // The consumer is being restored.
+    }
+  }
+
+  /** Lets the consumer be restored if the work fails. @throws the reason */
+  private async orRecover(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.inTurn(work);
     } catch (error) {
-      if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
+      if (this.wanted === 'consuming') void this.recover(asError(error));
+      throw error;
     }
   }
 
@@ -296,9 +297,8 @@ export class SupervisedConsumer implements Surveyed {
       throw new ConfigurationError(`${this.name} consumes batches: their size decides about its limits`);
     }
     try {
-      await this.inTurn(() => this.renewWith(change));
+      await this.orRecover(() => this.renewWith(change));
     } catch (error) {
-      if (this.wanted === 'consuming') void this.recover(error instanceof Error ? error : new Error(String(error)));
       // The consumer has the new limits when the connection is there again.
       if (!mayPass(error)) throw this.startError(error);
     }
@@ -322,7 +322,7 @@ export class SupervisedConsumer implements Surveyed {
 
   private async renew(): Promise<void> {
     if (this.wanted !== 'consuming' || !this.consumer?.active) return;
-    await this.detach();
+    await this.registration.detach();
     await this.attach();
   }
 
@@ -336,7 +336,7 @@ export class SupervisedConsumer implements Surveyed {
   /** Called when a message of a stream has failed and no later one may be handled. */
   async giveUp(cause: unknown): Promise<void> {
     await this.stop();
-    this.error = cause instanceof Error ? cause : new Error(String(cause));
+    this.error = asError(cause);
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -346,31 +346,24 @@ export class SupervisedConsumer implements Surveyed {
   }
 
   private async attach(): Promise<void> {
-    if (this.wanted !== 'consuming' || this.consumer) return;
-    const channel = await this.openChannel();
-    // A stop does not wait longer than its grace period, and nothing may start after it.
-    if (this.stopped) return;
-    const { prefetch: _, concurrency: __, ...options } = this.options;
-    const registering = channel.basicConsume(
-      this.host.queueName(),
-      (delivery) => this.sink.handle(withoutTheWay(delivery)),
-      {
-        ...options,
-        ...this.limitsAtBroker(),
-        ...SINKS_TRACE,
-        // The consumer is restored here. The client would restore it without a log line, and only once.
-        onCancel: () => {},
-        onTooLarge: (delivery, size, limit) => {
-          void this.sink.handleTooLarge(withoutTheWay(delivery), size, limit);
-        },
+    if (this.wanted === 'consuming' && !this.consumer) await this.registration.attach(this.limitsAtBroker());
+  }
+
+  private registrationOwner(): RegistrationOwner {
+    return {
+      connect: () => this.host.connect(),
+      queueName: () => this.host.queueName(),
+      ended: this.ended.signal,
+      onRegistered: () => {
+        this.started = true;
+        this.error = undefined;
       },
-    );
-    const consumer = this.registered.use(await registering);
-    this.started = true;
-    this.error = undefined;
-    void consumer.closed.then((error) => {
-      if (error && this.wanted === 'consuming') void this.recover(error);
-    });
+      // The client restores the consumer with the window that the lost messages needed.
+      onRestored: () => this.onHeldChange(),
+      onLost: (error) => {
+        if (this.wanted === 'consuming') void this.recover(error);
+      },
+    };
   }
 
   /** Returns the limits of the next registration. A window that has grown for held messages lets no more handlers run. */
@@ -378,11 +371,7 @@ export class SupervisedConsumer implements Surveyed {
     const { prefetch } = this.window;
     const { prefetch: own, concurrency: wanted } = this.limits;
     const concurrency = prefetch > own ? Math.min(own, wanted ?? Infinity) : wanted;
-    return {
-      // The channel has the first one.
-      ...(prefetch === this.options.prefetch ? {} : { prefetch }),
-      ...(concurrency === undefined ? {} : { concurrency }),
-    };
+    return { prefetch, ...(concurrency === undefined ? {} : { concurrency }) };
   }
 
   /**
@@ -397,33 +386,6 @@ export class SupervisedConsumer implements Surveyed {
       await this.host.restoreQueue();
       await this.attach();
     }
-  }
-
-  private async openChannel(): Promise<Channel> {
-    if (this.channel.value) return this.channel.value;
-    const connection = await untilAborted(this.host.connect(), this.ended.signal);
-    const channel = this.channel.use(await connection.openChannel({ prefetch: this.options.prefetch }));
-    channel.on('lost', (error) => this.sink.abandon(error));
-    // The client restores the consumer with the window that the lost messages needed.
-    channel.on('consumerRestored', () => this.onHeldChange());
-    void channel.closed.then((error) => {
-      this.sink.abandon(
-        error ?? (this.stopped ? undefined : new ChannelClosedError('its channel was closed', 'unknown')),
-      );
-    });
-    return channel;
-  }
-
-  private async detach(): Promise<void> {
-    const { consumer } = this;
-    if (!consumer) return;
-    try {
-      await consumer.cancel();
-    } catch {
-      // If the connection is lost now, the broker requeues. Closing the channel prevents a restore of the consumer.
-      await this.channel.value?.close();
-    }
-    this.registered.forget();
   }
 
   private async recover(reason: Error): Promise<void> {
@@ -460,7 +422,7 @@ export class SupervisedConsumer implements Surveyed {
 
   /** Repetitions of the same reason are not logged. */
   private noteFailure(error: unknown): void {
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = asError(error);
     if (this.error?.message !== failure.message) {
       this.logger.error(
         `Cannot consume ${this.described} yet: ${describeError(failure)}. It is tried again and again.`,

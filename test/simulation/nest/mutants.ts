@@ -86,13 +86,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${consumers}/lifecycle/supervised-consumer.ts`,
-    search: "      if (error && this.wanted === 'consuming') void this.recover(error);",
-    replace: "      if (error && this.wanted === 'paused') void this.recover(error);",
+    search: "        if (this.wanted === 'consuming') void this.recover(error);",
+    replace: "        if (this.wanted === 'paused') void this.recover(error);",
     why: 'a consumer that the broker has cancelled does not come back',
   },
   {
     file: `${consumers}/lifecycle/supervised-consumer.ts`,
-    search: '    await this.inTurn(() => this.detach());\n    this.sink.flush();\n    this.logger',
+    search: '    await this.inTurn(() => this.registration.detach());\n    this.sink.flush();\n    this.logger',
     replace: '    this.sink.flush();\n    this.logger',
     why: 'a paused consumer goes on',
   },
