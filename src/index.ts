@@ -56,6 +56,7 @@ export {
   type RedriveResult,
 } from './settlement/parking/parking-lot.js';
 export type { ParkedMessage } from './settlement/parking/parked-message.js';
+export type { ParkedEdit } from './settlement/parking/parked-edit.js';
 export { RedriveError } from './settlement/parking/parking.errors.js';
 export { exponential, fixed, type Backoff, type ExponentialOptions } from './settlement/retry/backoff.js';
 export type { Duration } from './common/duration.js';

@@ -122,14 +122,21 @@ export class MessageSerializers {
    * @throws UndecodableMessageError also if the decoded body exceeds 16 MB, or the serializer is asynchronous
    */
   decodeNow(body: Buffer, properties: MessageProperties): unknown {
-    const { contentEncoding } = properties;
-    const encoding = contentEncoding === undefined ? undefined : contentEncodingOf(contentEncoding);
-    const plain = encoding === undefined ? body : this.#decoder.decodeNow(body, encoding, MOST_AT_ONCE);
-    const payload = this.#deserialize(plain, properties);
+    const payload = this.#deserialize(this.plainNow(body, properties), properties);
     if (!isThenable(payload)) return payload;
     // Nobody waits for it.
     payload.then(undefined, () => {});
     throw new UndecodableMessageError('its serializer is asynchronous');
+  }
+
+  /**
+   * Returns the body without its content encoding.
+   *
+   * @throws UndecodableMessageError also if it exceeds 16 MB
+   */
+  plainNow(body: Buffer, { contentEncoding }: MessageProperties): Buffer {
+    const encoding = contentEncoding === undefined ? undefined : contentEncodingOf(contentEncoding);
+    return encoding === undefined ? body : this.#decoder.decodeNow(body, encoding, MOST_AT_ONCE);
   }
 
   #deserialize(body: Buffer, { contentType = this.#defaultContentType, contentEncoding }: MessageProperties): unknown {

@@ -93,20 +93,29 @@ describe('a process that is killed', () => {
     );
   });
 
-  it.each(points)('in a redrive, at %s, %s: every message is in its queue or parked', async (event, delay) => {
+  it.each([
+    ...points.map((point) => ['a redrive', 'redrive', ...point] as const),
+    ...points.map((point) => ['a redrive with an edit', 'edit', ...point] as const),
+  ])('in %s (%s), at %s, %s: every message is in its queue or parked', async (_, task, event, delay) => {
     const queue = newQueue();
     await nest.channel.queueDeclare(queue, { arguments: { 'x-queue-type': 'quorum' } });
     await declareParked(queue);
     const ids = ['a', 'b', 'c'];
     for (const messageId of ids) await nest.channel.publish('', `${queue}.parked`, '1', { messageId });
-    await killed(queue, 'redrive', event, delay);
-    const inbox = new Inbox<string>();
+    await killed(queue, task, event, delay);
+    const inbox = new Inbox<Delivery>();
     for (const name of [queue, `${queue}.parked`]) {
-      await nest.channel.basicConsume(name, ({ properties }) => inbox.add(properties.messageId!), { noAck: true });
+      await nest.channel.basicConsume(name, inbox.add, { noAck: true });
     }
     // The messages of the killed process are requeued when the broker has noticed its end.
     const found = new Set<string>();
-    while (found.size < ids.length) found.add(await inbox.next());
+    while (found.size < ids.length) {
+      const { properties, body, routingKey } = await inbox.next();
+      found.add(properties.messageId!);
+      // A copy is whole: edited in its queue, and as it was in the parked queue.
+      const isEdited = task === 'edit' && routingKey === queue;
+      expect([body.toString(), properties.headers?.['edited']]).toEqual(isEdited ? ['2', 'yes'] : ['1', undefined]);
+    }
     expect([...found].toSorted()).toEqual(ids);
   });
 

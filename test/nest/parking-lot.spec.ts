@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { Injectable, type INestApplicationContext } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import {
@@ -11,6 +12,8 @@ import {
   topicExchange,
   type AmqpContext,
   type ConsumerFailure,
+  type ParkedEdit,
+  type ParkedMessage,
   type RedriveProgress,
 } from 'nest-amqp';
 import { ConfigurationError, NotFoundError, typed } from 'nest-amqp/client';
@@ -65,6 +68,8 @@ describe('ParkingLot', () => {
   async function untilParked(failures: Inbox<ConsumerFailure>): Promise<void> {
     while ((await failures.next()).decision !== 'park');
   }
+
+  const bodyOf = ({ delivery }: AmqpContext): string => delivery.body.toString();
 
   const idsOf = (messages: readonly { messageId: string | undefined }[]): unknown[] =>
     messages.map(({ messageId }) => messageId);
@@ -144,6 +149,59 @@ describe('ParkingLot', () => {
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b1', 'b2', 'a4']);
     await expect(lotOf(app).redrive(queue, { scan: 1 })).resolves.toEqual({ redriven: 1, kept: 0, failed: 0 });
     expect(idsOf(await lotOf(app).list(queue))).toEqual(['b2', 'a4']);
+  });
+
+  it('sends messages back with another payload and other headers; what the edit does not name stays', async () => {
+    const queue = newQueue();
+    let broken = true;
+    const { app, seen, exchange } = await parked(queue, ['a', 'b', 'c'], () => broken);
+    broken = false;
+    const edit = ({ messageId, payload }: ParkedMessage): ParkedEdit | undefined => {
+      if (messageId === 'a') return { payload: { ...(payload as object), currency: 'EUR' } };
+      return messageId === 'b' ? { headers: { tenant: undefined, region: 'eu' } } : undefined;
+    };
+    expect(await lotOf(app).redrive(queue, { edit })).toEqual({ redriven: 3, kept: 0, failed: 0 });
+    const [a, b, c] = await seen.take(3);
+    expect(a!.attempt).toBe(1);
+    expect(a).toMatchObject({ exchange, routingKey: 'order.created' });
+    expect(JSON.parse(bodyOf(a!))).toEqual({ id: 'a', currency: 'EUR' });
+    expect(a!.properties).toMatchObject({ messageId: 'a', contentType: 'application/json', expiration: '60000' });
+    expect(a!.headers).toEqual({ tenant: 'acme', count: 1 });
+    expect(JSON.parse(bodyOf(b!))).toEqual({ id: 'b' });
+    expect(b!.headers).toEqual({ region: 'eu', count: 1 });
+    expect(c!.headers).toEqual({ tenant: 'acme', count: 1 });
+    expect(await nest.ready(`${queue}.parked`)).toBe(0);
+  });
+
+  it('sends an edited body as it is, without the compression of the message', async () => {
+    const queue = newQueue();
+    const { app, seen } = await parked(queue, [], () => false);
+    await nest.channel.queueDeclare(`${queue}.parked`, { arguments: { 'x-queue-type': 'quorum' } });
+    const properties = { contentType: 'application/json', contentEncoding: 'gzip', messageId: 'packed' };
+    await nest.channel.publish('', `${queue}.parked`, gzipSync('{"id":1}'), properties);
+    await lotOf(app).redrive(queue, { edit: () => ({ payload: Buffer.from('{"id": 2}') }) });
+    const context = await seen.next();
+    expect(bodyOf(context)).toBe('{"id": 2}');
+    expect(context.properties).toMatchObject({ contentType: 'application/json', messageId: 'packed' });
+    expect(context.properties.contentEncoding).toBeUndefined();
+  });
+
+  it('refuses a wrong edit, and the messages stay', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a']);
+    const lot = lotOf(app);
+    for (const [edit, reason] of [
+      [{ headers: { 'x-nest-amqp-retry': 'forged' } }, /header 'x-nest-amqp-retry' cannot be changed/],
+      [{ headers: { CC: ['elsewhere'] } }, /header 'CC' cannot be changed/],
+      [{ body: 'text' }, /unknown option 'body'/],
+      [{ payload: () => {} }, /cannot be sent as 'application\/json'/],
+    ] as const) {
+      const redrive = lot.redrive(queue, { edit: () => edit as ParkedEdit });
+      await expect(redrive).rejects.toThrow(reason);
+      await expect(redrive).rejects.toThrow(RedriveError);
+    }
+    await expect(lot.redrive(queue, { edit: {} as never })).rejects.toThrow(ConfigurationError);
+    expect(idsOf(await lot.list(queue))).toEqual(['a']);
   });
 
   it('tells the progress of a redrive', async () => {

@@ -10,6 +10,7 @@ import { refuseUnknown } from '../../common/known-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
+import { edited, type ParkedEdit } from './parked-edit.js';
 import { hasParkedQueue, ParkedQueue } from './parked-queue.js';
 import { RedriveError } from './parking.errors.js';
 import { concernsTheMessage, SendBack } from './send-back.js';
@@ -39,6 +40,16 @@ export interface RedriveOptions extends ParkingOptions {
   readonly limit?: number;
   /** Returns true for messages to send back; the others stay. An error ends the redrive. Default: all messages. */
   readonly filter?: (message: ParkedMessage) => boolean;
+  /**
+   * Called for each message that is sent back. Returns what is changed, or undefined to send it as it was published. An error ends
+   * the redrive. Default: nothing is changed.
+   *
+   * @example
+   * ```ts
+   * edit: ({ payload }) => ({ payload: { ...(payload as Order), currency: 'EUR' } })
+   * ```
+   */
+  readonly edit?: (message: ParkedMessage) => ParkedEdit | undefined;
   /** Maximum number of messages to read. Those that stay are held until the end, so nobody else gets them. Default 10,000. */
   readonly scan?: number;
   /** Maximum number of messages to send back per second. Default: no limit. */
@@ -55,6 +66,7 @@ const REDRIVE = namesOf({
   connection: 0,
   limit: 0,
   filter: 0,
+  edit: 0,
   scan: 0,
   rate: 0,
   signal: 0,
@@ -64,7 +76,13 @@ const REDRIVE = namesOf({
 /** A misspelt `limit` or `filter` would concern every parked message. @throws ConfigurationError */
 function check(options: RedriveOptions, known: readonly string[]): void {
   refuseUnknown('ParkingLot', options, known);
-  checkValues('ParkingLot', options, { connection: TEXT, filter: FUNCTION, onProgress: FUNCTION, signal: SIGNAL });
+  checkValues('ParkingLot', options, {
+    connection: TEXT,
+    filter: FUNCTION,
+    edit: FUNCTION,
+    onProgress: FUNCTION,
+    signal: SIGNAL,
+  });
 }
 
 /** The result of a redrive. */
@@ -149,19 +167,19 @@ export class ParkingLot {
   }
 
   /**
-   * Sends messages back to their queue as they were published, each with a full number of attempts. A message is
+   * Sends messages back to their queue as they were published, or edited, each with a full number of attempts. A message is
    * removed from the parked queue only after the broker has confirmed it in its own queue, so a crash loses nothing,
    * but may duplicate some messages. Handles the messages that are parked at the start; a message that fails and is
    * parked again meanwhile is not sent twice. A message that cannot be sent back, for example because it exceeds the
    * broker's `max_message_size`, stays and does not stop the others.
    *
-   * @throws RedriveError if the queue or the broker accepts no messages, or the filter threw
+   * @throws RedriveError if the queue or the broker accepts no messages, or the filter or the edit threw
    * @throws ConfigurationError for an unknown option or an invalid value
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     check(options, REDRIVE);
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, rate = Infinity, connection } = options;
-    const { signal = NEVER, onProgress = () => {} } = options;
+    const { edit = () => undefined, signal = NEVER, onProgress = () => {} } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     count(scan, 'ParkingLot: scan', { min: 1 });
     count(rate, 'ParkingLot: rate', { min: 1 });
@@ -181,11 +199,15 @@ export class ParkingLot {
       let left = total - deliveries.length;
       try {
         while (deliveries.length > 0) {
-          // If the filter throws, this message and those behind it are not settled, so they stay.
-          const chosen = deliveries.map((delivery) => filter(parkedMessage(delivery, queue, serializers)));
-          const wanted = deliveries.filter((_, index) => chosen[index]);
+          // If the filter or the edit throws, this message and those behind it are not settled, so they stay.
+          const wanted = deliveries.flatMap((delivery) => {
+            const message = parkedMessage(delivery, queue, serializers);
+            return filter(message) ? [{ delivery, content: edited(delivery, edit(message), serializers) }] : [];
+          });
           tally.kept += deliveries.length - wanted.length;
-          const sent = await Promise.allSettled(wanted.map((delivery) => sendBack.send(queue, delivery)));
+          const sent = await Promise.allSettled(
+            wanted.map(({ delivery, content }) => sendBack.send(queue, delivery, content)),
+          );
           for (const [index, result] of sent.entries()) {
             if (result.status === 'fulfilled') {
               tally.redriven++;
@@ -193,7 +215,7 @@ export class ParkingLot {
             }
             if (!concernsTheMessage(result.reason)) throw result.reason;
             tally.failed++;
-            this.tellFailed(queue, wanted[index]!, result.reason);
+            this.tellFailed(queue, wanted[index]!.delivery, result.reason);
           }
           const stays = deliveries.findLast((delivery) => !delivery.settled);
           if (stays) staying.push(stays);

@@ -12,6 +12,7 @@ import {
 import { encodedHeaders } from '../retry/forwarded-properties.js';
 import { publishCopy } from '../retry/publish-copy.js';
 import { CannotRetryError } from '../retry/retry.errors.js';
+import type { Content } from './parked-edit.js';
 import { historyOf, startedAnew, withoutCopies } from '../retry/retry-state.js';
 
 /** A message without its body, which was too large to be read when the message was parked. */
@@ -28,20 +29,25 @@ export class SendBack {
 
   constructor(private readonly connection: Connection) {}
 
-  /** Settles the message when the broker has its copy. @throws AmqpError, see {@link concernsTheMessage} */
-  async send(queue: string, delivery: Delivery): Promise<void> {
+  /**
+   * Settles the message when the broker has its copy.
+   *
+   * @param content what the copy contains: the delivery itself, unless it was edited
+   * @throws AmqpError, see {@link concernsTheMessage}
+   */
+  async send(queue: string, delivery: Delivery, content: Content): Promise<void> {
     try {
-      await this.publish(queue, delivery);
+      await this.publish(queue, delivery, content);
     } catch (error) {
       if (!wasRefusedWithOthers(error)) throw error;
-      const turn = this.alone.then(() => this.publish(queue, delivery));
+      const turn = this.alone.then(() => this.publish(queue, delivery, content));
       this.alone = turn.catch(() => {});
       await turn;
     }
     delivery.ack();
   }
 
-  private async publish(queue: string, delivery: Delivery): Promise<void> {
+  private async publish(queue: string, delivery: Delivery, content: Content): Promise<void> {
     const channel = await (this.channel ??= this.connection.openChannel({ confirm: true }));
     const state = historyOf(delivery, queue);
     if (state?.bodySize !== undefined) {
@@ -52,16 +58,16 @@ export class SendBack {
     const copyOf = { kind: 'redrive', queue, delivery } as const;
     const vouched = user === undefined ? {} : { userId: user };
     if (!state) {
-      // A message that was not parked by a consumer returns unchanged.
-      const { userId: _, ...properties } = delivery.properties;
-      const headers = encodedHeaders(delivery);
+      // A message that was not parked by a consumer has no history, and returns as it is.
+      const { userId: _, ...properties } = content.properties;
+      const headers = encodedHeaders(content);
       const options = { ...properties, headers, mandatory: true, [COPY_OF]: copyOf };
-      await channel.publish('', queue, delivery.body, options);
+      await channel.publish('', queue, content.body, options);
       return;
     }
     const { expiration } = state;
     const fresh = startedAnew(state);
-    await publishCopy(channel, queue, delivery, [fresh, withoutCopies(fresh), undefined], {
+    await publishCopy(channel, queue, content, [fresh, withoutCopies(fresh), undefined], {
       properties: { expiration, ...vouched },
       copyOf,
     });

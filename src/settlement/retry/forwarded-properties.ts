@@ -12,7 +12,10 @@ export const DELIVERY_HEADERS: readonly string[] = ['x-delivery-count', 'x-strea
  * @param state undefined for a message that has no room for it. The headers that it would keep are lost, except
  * `x-death`, which stays unchanged
  */
-export function forwardedProperties(delivery: Delivery, state: RetryState | undefined): MessageProperties {
+export function forwardedProperties(
+  delivery: Pick<Delivery, 'properties' | 'encodedHeaders'>,
+  state: RetryState | undefined,
+): MessageProperties {
   const history = state && { [RETRY_HEADER]: tableOf(state) };
   const leftOut = state ? isHistory : (name: string): boolean => name === RETRY_HEADER;
   try {
@@ -26,7 +29,10 @@ export function forwardedProperties(delivery: Delivery, state: RetryState | unde
 }
 
 /** Returns the headers byte for byte, without the broker's headers and the omitted ones. */
-export function encodedHeaders(delivery: Delivery, leaveOut: (name: string) => boolean = () => false): FieldTable {
+export function encodedHeaders(
+  delivery: Pick<Delivery, 'encodedHeaders'>,
+  leaveOut: (name: string) => boolean = () => false,
+): FieldTable {
   const headers: FieldTable = delivery.encodedHeaders;
   for (const name of Object.keys(headers)) {
     if (DELIVERY_HEADERS.includes(name) || leaveOut(name)) delete headers[name];

@@ -32,16 +32,16 @@ export interface CopyOptions {
 export async function publishCopy(
   channel: Pick<Channel, 'publish'>,
   queue: string,
-  delivery: Delivery,
+  message: Pick<Delivery, 'body' | 'properties' | 'encodedHeaders'>,
   histories: readonly (RetryState | undefined)[],
   { properties: further = {}, room = Infinity, copyOf }: CopyOptions,
 ): Promise<void> {
   for (const history of histories) {
     try {
-      const properties = forwardedProperties(delivery, history);
+      const properties = forwardedProperties(message, history);
       if (headerSize(properties.headers ?? {}) > room) continue;
       const options = { ...properties, ...further, mandatory: true, [COPY_OF]: copyOf };
-      await channel.publish('', queue, delivery.body, options);
+      await channel.publish('', queue, message.body, options);
       return;
     } catch (error) {
       if (!(error instanceof EncodingError)) throw error;

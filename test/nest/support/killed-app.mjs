@@ -52,4 +52,6 @@ Module({ imports: [AmqpModule.forRoot({ url, topology: { queues: [quorumQueue(qu
 const app = await NestFactory.createApplicationContext(RootModule, { logger: false });
 const lot = app.get(ParkingLot, { strict: false });
 if (task === 'redrive') await lot.redrive(queue);
+if (task === 'edit')
+  await lot.redrive(queue, { edit: () => ({ payload: Buffer.from('2'), headers: { edited: 'yes' } }) });
 if (task === 'look') await lot.list(queue, { limit: 1_000 });
