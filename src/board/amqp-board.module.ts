@@ -42,7 +42,7 @@ export class AmqpBoardModule {
             consumers: AmqpConsumerRegistry | undefined,
             lot: ParkingLot | undefined,
           ) => {
-            if (connections && consumers && lot) return new Board(connections, consumers, lot, checked.instances);
+            if (connections && consumers && lot) return new Board(connections, consumers, lot, checked);
             throw new ConfigurationError(
               'AmqpBoardModule has nothing to show: import AmqpModule.forRoot({ url }) in the root module.',
             );

@@ -35,6 +35,11 @@ export interface AmqpBoardOptions {
    */
   readonly user?: (request: unknown) => string | Promise<string>;
   /**
+   * True if users may change payload and headers of a parked message and send it back. Default false: messages go back as they
+   * were published.
+   */
+  readonly edit?: boolean;
+  /**
    * A name that all instances of the application have in common, and no other application has. With it, a consumer can be
    * paused, resumed and limited in all of them: they send commands through the exchange `nest-amqp.board.<name>` of the first
    * connection. Up to 200 bytes. Default: the board changes its own process only, and listens to nobody.
@@ -44,10 +49,15 @@ export interface AmqpBoardOptions {
   readonly instances?: string;
 }
 
-const KNOWN = namesOf({ path: 0, guards: 0, guardedElsewhere: 0, imports: 0, user: 0, instances: 0 } satisfies Record<
-  keyof AmqpBoardOptions,
-  0
->);
+const KNOWN = namesOf({
+  path: 0,
+  guards: 0,
+  guardedElsewhere: 0,
+  imports: 0,
+  user: 0,
+  edit: 0,
+  instances: 0,
+} satisfies Record<keyof AmqpBoardOptions, 0>);
 const WHERE = 'AmqpBoardModule.forRoot()';
 /** The name of an exchange has at most 255 bytes (section 3.1.3.3 of AMQP 0-9-1). */
 const MAX_NAME = 200;
@@ -63,7 +73,7 @@ export interface CheckedBoardOptions extends AmqpBoardOptions {
 /** @throws ConfigurationError, UnguardedBoardError */
 export function checkedBoardOptions(options: AmqpBoardOptions, environment: string | undefined): CheckedBoardOptions {
   refuseUnknown(WHERE, options, KNOWN);
-  checkValues(WHERE, options, { path: TEXT, guardedElsewhere: FLAG, user: FUNCTION, instances: TEXT });
+  checkValues(WHERE, options, { path: TEXT, guardedElsewhere: FLAG, user: FUNCTION, edit: FLAG, instances: TEXT });
   const { path: given = DEFAULT_PATH, guards = [], guardedElsewhere = false, instances } = options;
   if (instances !== undefined && (instances === '' || Buffer.byteLength(instances) > MAX_NAME)) {
     throw new ConfigurationError(`${WHERE}: instances must be a name of 1 to ${MAX_NAME} bytes`);

@@ -101,6 +101,8 @@ export function boardController({ path, guards, user }: CheckedBoardOptions): Ty
         }
         case 'redrive':
           return changes.redrive({ ...values.address, choice: values.choice, rate: values.rate, by });
+        case 'edit':
+          return changes.edit(values.address, values.text('key'), values.edit, by);
         case 'stop':
           return changes.stop(values.number('id', { min: 1, max: Number.MAX_SAFE_INTEGER, otherwise: 0 }), by);
         case 'purge':

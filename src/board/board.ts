@@ -3,7 +3,9 @@ import type { Subscription } from 'rxjs';
 import { systemClock } from '../../lib/environment/index.js';
 import type { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.registry.js';
 import type { ConnectionRegistry } from '../registry/connection-registry.js';
+import type { MessageSerializers } from '../serialization/message-serializers.js';
 import type { ParkingLot } from '../settlement/parking/parking-lot.js';
+import type { AmqpBoardOptions } from './board-options.js';
 import { Instances } from './instances/instances.js';
 import { Changes } from './changes/changes.js';
 import { RecentFailures } from './live/recent-failures.js';
@@ -11,6 +13,7 @@ import { Reconnects } from './live/reconnects.js';
 import { Snapshots } from './live/snapshots.js';
 import { Topologies } from './live/topologies.js';
 import { Viewers } from './live/viewers.js';
+import { Edits } from './parked/edits.js';
 import { ParkedQueues } from './parked/parked-queues.js';
 import { Redrives } from './parked/redrives.js';
 import { Turns } from './parked/turns.js';
@@ -31,14 +34,17 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly connections: ConnectionRegistry,
     private readonly consumers: AmqpConsumerRegistry,
     lot: ParkingLot,
-    private readonly application: string | undefined,
+    private readonly options: Pick<AmqpBoardOptions, 'instances' | 'edit'>,
   ) {
     const { failures, reconnects } = this;
     const clock = systemClock;
     const turns = new Turns();
     const redrives = new Redrives(clock, lot, consumers, turns);
     this.redrives = redrives;
-    this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns);
+    const serializersOf = (connection: string): MessageSerializers =>
+      connections.get(connection, 'The board').serializers;
+    const edits = options.edit === true ? new Edits(serializersOf) : undefined;
+    this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns, edits);
     this.changes = new Changes(consumers, lot, this.parked, redrives, turns, () => this.instances);
     const snapshots = new Snapshots({
       clock,
@@ -86,8 +92,9 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
 
   private meetOthers(): void {
     const [first] = this.connections.all();
-    if (this.application === undefined || !first) return;
-    this.instances = new Instances(this.application, first.connections, {
+    const { instances } = this.options;
+    if (instances === undefined || !first) return;
+    this.instances = new Instances(instances, first.connections, {
       list: () => this.consumers.list(),
       carryOut: (command, by) => this.changes.carryOut(command, by),
     });

@@ -31,12 +31,12 @@ export const HOSTILE_QUEUE = `mail ${HOSTILE}/%&#?`;
  * @param instances the name that all instances have in common
  */
 export async function startBoardApp({ more = 0, prefix = '', url, instances } = {}) {
-  const state = { failing: true };
+  const state = { failing: true, handled: [] };
   const log = [];
 
   class Orders {
     async onOrder(order) {
-      if (!state.failing) return;
+      if (!state.failing) return void state.handled.push(order);
       if (order.total > 100)
         throw new TypeError(`credit limit of customer ${order.customer} exceeded by ${order.total}`);
       throw new Error(`the carrier does not answer for order ${order.id}`);
@@ -77,7 +77,7 @@ export async function startBoardApp({ more = 0, prefix = '', url, instances } = 
   Module({
     imports: [
       AmqpModule.forRoot({ url: url ?? broker.url, topology }),
-      AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice', ...(instances && { instances }) }),
+      AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice', edit: true, ...(instances && { instances }) }),
     ],
     providers: [Orders, Mail, Many],
   })(AppModule);
@@ -94,6 +94,8 @@ export async function startBoardApp({ more = 0, prefix = '', url, instances } = 
     url: `${await app.getUrl()}${prefix && `/${prefix}`}/amqp`,
     order: (id, more = {}) =>
       publisher.sendToQueue('orders', { id, customer: 'c-17', total: 20, ...more }, { messageId: `order-${id}` }),
+    /** Parks a message whose payload is not text. */
+    parkBytes: () => publisher.sendToQueue('orders.parked', Buffer.from([0xff, 0, 1]), { messageId: 'bytes' }),
     mail: (text) => publisher.sendToQueue(HOSTILE_QUEUE, text, { messageId: HOSTILE, headers: { [HOSTILE]: HOSTILE } }),
     declareQueue: (queue, exchange, key) =>
       app

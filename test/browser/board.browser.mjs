@@ -30,9 +30,12 @@ async function open(url = app.url, options = {}) {
     if (origin !== new URL(url).origin) foreign.push(request.url());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  // The browser itself reports requests that the proxy refuses.
+  // The browser itself reports requests that the proxy or the board refuses.
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/ERR_(?:EMPTY_RESPONSE|CONNECTION|INCOMPLETE)/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      !/ERR_(?:EMPTY_RESPONSE|CONNECTION|INCOMPLETE)|status of 400/.test(message.text())
+    )
       complaints.push(message.text());
   });
   await page.goto(url);
@@ -121,6 +124,86 @@ try {
     );
   });
 
+  await check('a message is edited by keyboard and sent back; what was typed outlives a refusal', async () => {
+    await page.getByLabel('Search parked messages').fill('4710');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 to 1 of 1').waitFor();
+    await button(page, 'order-4710').press('Enter');
+    await button(page, 'Edit and send back').press('Enter');
+    const editor = page.getByRole('dialog', { name: 'Edit order-4710' });
+    const payload = editor.getByLabel('Payload');
+    expect(
+      (await payload.inputValue()) === '{\n  "id": 4710,\n  "customer": "c-17",\n  "total": 20\n}',
+      `the editor begins with ${await payload.inputValue()}`,
+    );
+    await accessible(page);
+    await editor.getByRole('button', { name: 'Send it back, edited' }).click();
+    await page.getByText('Nothing was changed yet.').waitFor();
+    await payload.fill('{ "id": 4710, "customer": ');
+    await editor.getByRole('button', { name: 'Send it back, edited' }).press('Enter');
+    const question = page.getByRole('dialog', { name: 'Send order-4710 back to orders with these changes?' });
+    await question.getByText('You have changed its payload.').waitFor();
+    await accessible(page);
+    await page.keyboard.press('Escape');
+    await question.waitFor({ state: 'detached' });
+    await editor.getByRole('button', { name: 'Send it back, edited' }).press('Enter');
+    await page.keyboard.press('Enter');
+    await page.getByText('The handler could not read this payload').waitFor();
+    await payload.fill('{ "id": 4710, "customer": "c-18" }');
+    await editor.getByRole('button', { name: 'Add a header' }).press('Enter');
+    await page.keyboard.type('tenant');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(HOSTILE);
+    await picture(page, 'edit');
+    await accessible(page);
+    await fitsIn(page, 360);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Give up your changes?' }).getByRole('button', { name: 'Cancel' }).click();
+    await editor.getByRole('button', { name: 'Send it back, edited' }).click();
+    await page.getByText('You have changed its payload; the header tenant.').waitFor();
+    await confirmed(page, 'Send back');
+    await page.getByText('The edited message is back in its queue.').waitFor();
+    await page.getByText('No parked message contains that.').waitFor();
+    await page.getByText('an edited message, by alice').waitFor();
+    expect(
+      app.state.handled.some(({ customer }) => customer === 'c-18'),
+      'the handler did not get the edited order',
+    );
+    const line = app.log.find((each) => each.includes("alice sends the parked message 'order-4710'"));
+    expect(/with another payload and another header 'tenant' back/.test(line), `the log tells ${line}`);
+    expect(!app.log.some((each) => each.includes('c-18')), 'the log tells a payload');
+  });
+
+  await check('a payload that is not text cannot be edited; markup in the editor stays text', async () => {
+    await app.parkBytes();
+    await page.getByLabel('Search parked messages').fill('bytes');
+    await button(page, 'Search').click();
+    await button(page, 'bytes').click();
+    await page.getByText('It cannot be edited. Its payload is not text.').waitFor();
+    expect(await button(page, 'Edit and send back').isDisabled(), 'bytes can be edited');
+    await accessible(page);
+    await button(page, 'Close').click();
+  });
+
+  await check('JSON is indented for the editor without a change of its values', async () => {
+    const wrong = await page.evaluate(async () => {
+      const { indented } = await import(`${location.pathname.replace(/\/*$/, '/')}indent.js`);
+      const same = ['', 'text', '{"half":', '5', '{\n}', '{"a" "b"}'];
+      const shown = new Map([
+        ['{}', '{}'],
+        ['[ ]', '[]'],
+        ['{"a":[],"b":{}}', '{\n  "a": [],\n  "b": {}\n}'],
+        ['[12345678901234567890,1.0,-0e5]', '[\n  12345678901234567890,\n  1.0,\n  -0e5\n]'],
+        ['{"a":1,"a":[true,null]}', '{\n  "a": 1,\n  "a": [\n    true,\n    null\n  ]\n}'],
+        ['{"quoted \\"}":"a, b: [\\\\"}', '{\n  "quoted \\"}": "a, b: [\\\\"\n}'],
+      ]);
+      for (const text of same) shown.set(text, text);
+      return [...shown].filter(([text, want]) => indented(text) !== want).map(([text]) => `${text}: ${indented(text)}`);
+    });
+    expect(wrong.length === 0, wrong.join('; '));
+  });
+
   await check('messages are grouped by error; a group is sent back, and the others stay', async () => {
     await page.getByLabel('Search parked messages').fill('');
     await button(page, 'Search').click();
@@ -173,7 +256,12 @@ try {
     await dialog.getByLabel('Payload').getByText(HOSTILE).waitFor();
     await dialog.locator('dt').getByText(HOSTILE).waitFor();
     await accessible(page);
-    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.getByRole('button', { name: 'Edit and send back' }).click();
+    expect((await page.getByLabel('Payload').inputValue()) === HOSTILE, 'the editor does not show the payload');
+    expect((await page.getByLabel('Name of header 1').inputValue()) === HOSTILE, 'the editor does not show the header');
+    await button(page, `Remove header ${HOSTILE}`).click();
+    await button(page, 'Cancel').click();
+    await confirmed(page, 'Give up');
     await button(page, 'Delete all').click();
     await page.keyboard.press('Escape');
     expect((await page.evaluate(() => globalThis.hacked)) === undefined, 'a name ran as a script');

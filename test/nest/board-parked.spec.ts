@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
+import { gzipSync } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { AmqpConsumer, fixed, quorumQueue, type AmqpContext } from 'nest-amqp';
+import type { AmqpBoardOptions } from 'nest-amqp/board';
 import { Inbox } from '../support/inbox.js';
 import { startBoard, type RunningBoard, type ShownSnapshot } from './support/board-harness.js';
 import { publisherOf, useNest } from './support/nest-harness.js';
@@ -16,6 +18,7 @@ interface Parked {
 }
 
 interface Whole {
+  readonly edit?: { readonly text?: string; readonly headers?: Record<string, string>; readonly refused?: string };
   readonly message: Record<string, unknown>;
   readonly payload: { readonly kind: string; readonly text: string };
 }
@@ -24,7 +27,7 @@ describe('parked messages on the board', () => {
   const nest = useNest();
 
   /** Starts a board whose consumer fails while `broken`. */
-  async function start(queue = nest.name('orders')) {
+  async function start(queue = nest.name('orders'), options: AmqpBoardOptions = {}) {
     nest.sweep(`${queue}.parked`, `${queue}.retry.20`);
     const state = { broken: true };
     const handled = new Inbox<AmqpContext>();
@@ -42,7 +45,7 @@ describe('parked messages on the board', () => {
     const board = await startBoard(nest, {
       providers: [Orders],
       amqp: { topology: { queues: [quorumQueue(queue)] } },
-      board: { user: () => 'alice' },
+      board: { user: () => 'alice', ...options },
     });
     return { queue, state, handled, board };
   }
@@ -190,6 +193,129 @@ describe('parked messages on the board', () => {
     expect(await taken(2)).toEqual(['order-4705', 'order-4707']);
     await nest.lines.until(`of queue '${queue}' by alice is done: 2 sent, 0 left, 0 could not be sent`);
     expect(await nest.ready(`${queue}.parked`)).toBe(0);
+  });
+
+  describe('are edited', () => {
+    const EDIT = { edit: true };
+
+    /** Parks one order, and returns its key and what the board offers to edit. */
+    async function parkedOrder(options: AmqpBoardOptions = EDIT) {
+      const started = await start(undefined, options);
+      const { board, queue } = started;
+      await park(board, queue, 2);
+      const { messages } = await look(board, queue);
+      const { key } = messages.find(({ messageId }) => messageId === 'order-4701')!;
+      const query = new URLSearchParams({ connection: 'default', queue, key }).toString();
+      const whole = () => board.read<Whole>(`/amqp/api/message?${query}`);
+      const edit = (change: object): Promise<Response> =>
+        board.change('edit', { connection: 'default', queue, key, ...change });
+      return { ...started, whole, edit };
+    }
+
+    const refusal = async (response: Response): Promise<[number, unknown]> => [
+      response.status,
+      ((await response.json()) as { error: unknown }).error,
+    ];
+
+    it('and sent back, with a line in the log that has no payload; the others stay', async () => {
+      const { board, queue, state, handled, whole, edit } = await parkedOrder();
+      expect((await whole()).edit).toEqual({ text: '{"id":4701,"total":20}', headers: { tenant: 'acme' } });
+      state.broken = false;
+      const sent = await edit({
+        text: '{"id":4701,"total":21,"note":"secret"}',
+        headers: { tenant: 'other', extra: 'new' },
+      });
+      expect(await sent.json()).toMatchObject({ state: 'done', redriven: 1, choice: 'edited', by: 'alice' });
+      const context = await handled.next();
+      expect(context.attempt).toBe(1);
+      expect(context.delivery.body.toString()).toBe('{"id":4701,"total":21,"note":"secret"}');
+      expect(context.properties).toMatchObject({ messageId: 'order-4701', contentType: 'application/json' });
+      expect(context.headers).toEqual({ tenant: 'other', extra: 'new' });
+      expect(ids((await look(board, queue)).messages)).toEqual(['order-4700']);
+      const line = await nest.lines.until(
+        `alice sends the parked message 'order-4701' with another payload and other headers 'tenant', 'extra' back to queue`,
+      );
+      expect(line).not.toContain('secret');
+      expect(await refusal(await edit({ text: '{}' }))).toEqual([404, expect.stringContaining('not parked any more')]);
+    });
+
+    it('only their headers, which leaves the body byte for byte', async () => {
+      const { state, handled, edit } = await parkedOrder();
+      state.broken = false;
+      expect((await edit({ headers: { tenant: null } })).status).toBe(200);
+      const context = await handled.next();
+      expect(context.delivery.body.toString()).toBe('{"id":4701,"total":20}');
+      expect(context.headers).toEqual({});
+    });
+
+    it('only if the option says so', async () => {
+      const { board, queue, whole, edit } = await parkedOrder({});
+      expect((await whole()).edit).toBeUndefined();
+      expect(await refusal(await edit({ text: '{}' }))).toEqual([403, expect.stringContaining('no option edit')]);
+      expect((await look(board, queue)).total).toBe(2);
+    });
+
+    it('only to what the handler can read; a refused edit leaves them parked', async () => {
+      const { board, queue, edit } = await parkedOrder();
+      const refused = async (change: object): Promise<[number, unknown]> => refusal(await edit(change));
+      expect(await refused({ text: '{"id":' })).toEqual([400, expect.stringContaining('could not read this payload')]);
+      expect(await refused({})).toEqual([400, 'Nothing was changed.']);
+      expect(await refused({ text: '{"id":4701,"total":20}', headers: { tenant: 'acme' } })).toEqual([
+        400,
+        'Nothing was changed.',
+      ]);
+      expect(await refused({ text: 5 })).toEqual([400, 'text must be a text.']);
+      expect(await refused({ headers: { tenant: 5 } })).toEqual([
+        400,
+        expect.stringContaining('headers must have names'),
+      ]);
+      expect(await refused({ headers: { 'x-nest-amqp-retry': 'x' } })).toEqual([
+        400,
+        "The header 'x-nest-amqp-retry' cannot be edited.",
+      ]);
+      expect((await look(board, queue, { fresh: 'true' })).total).toBe(2);
+      expect(nest.lines.with('alice sends')).toEqual([]);
+    });
+
+    it('only if they are text that fits into a request', async () => {
+      const { board, queue } = await start(undefined, EDIT);
+      await park(board, queue, 1);
+      const typed = { contentType: 'text/plain' };
+      const bodies = {
+        bytes: [Buffer.from([0xff, 0xfe, 0x00]), {}, { refused: 'Its payload is not text.' }],
+        zeros: [Buffer.from('a\0b'), {}, { refused: 'Its payload is not text.' }],
+        large: [Buffer.alloc(65_537, 'a'), typed, { refused: 'Its payload has more than 64 KB.' }],
+        bomb: [
+          gzipSync(Buffer.alloc(1e6, 'a')),
+          { ...typed, contentEncoding: 'gzip' },
+          { refused: expect.any(String) },
+        ],
+        packed: [gzipSync('hello'), { ...typed, contentEncoding: 'gzip' }, { text: 'hello' }],
+        half: [Buffer.from('{"half":'), { contentType: 'application/json' }, { text: '{"half":' }],
+        latin: [Buffer.from('plain'), { contentType: 'text/plain; charset=iso-8859-1' }, { text: 'plain' }],
+      } as const;
+      for (const [messageId, [body, properties]] of Object.entries(bodies)) {
+        const headers = { kept: 5, text: 'edited' };
+        await nest.channel.publish('', `${queue}.parked`, body, { ...properties, messageId, headers });
+      }
+      const { messages } = await look(board, queue, { fresh: 'true' });
+      const keyOf = (id: string): string => messages.find(({ messageId }) => messageId === id)!.key;
+      for (const [id, [, , offered]] of Object.entries(bodies)) {
+        const query = new URLSearchParams({ connection: 'default', queue, key: keyOf(id) }).toString();
+        const { edit } = await board.read<Whole>(`/amqp/api/message?${query}`);
+        const headers = 'text' in offered ? { headers: { text: 'edited' } } : {};
+        expect([id, edit]).toEqual([id, { ...offered, ...headers }]);
+      }
+      const change = async (id: string, more: object): Promise<[number, unknown]> =>
+        refusal(await board.change('edit', { connection: 'default', queue, key: keyOf(id), ...more }));
+      expect(await change('bytes', { text: 'text' })).toEqual([409, expect.stringContaining('is not text')]);
+      expect(await change('latin', { text: 'ü' })).toEqual([400, expect.stringContaining('charset')]);
+      expect(await change('half', { headers: { kept: '6' } })).toEqual([
+        400,
+        expect.stringContaining("'kept' is not text"),
+      ]);
+      expect((await look(board, queue, { fresh: 'true' })).total).toBe(8);
+    });
   });
 
   it('stops a redrive, and refuses a second one and looks meanwhile', async () => {

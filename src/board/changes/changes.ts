@@ -5,7 +5,8 @@ import type { ParkingLot } from '../../settlement/parking/parking-lot.js';
 import { BoardRequestError } from '../board.errors.js';
 import type { ConsumerCommand } from '../instances/instance-messages.js';
 import type { InstanceResult, Instances } from '../instances/instances.js';
-import type { ParkedQueues } from '../parked/parked-queues.js';
+import { describeEdit, type TextEdit } from '../parked/edits.js';
+import { goneError, type ParkedQueues } from '../parked/parked-queues.js';
 import { keyOfQueue, type QueueAddress } from '../parked/queue-address.js';
 import type { RedriveRequest, Redrives, ShownRedrive } from '../parked/redrives.js';
 import type { Turns } from '../parked/turns.js';
@@ -71,10 +72,9 @@ export class Changes {
     return this.logged(change, () => instances.command(command, by));
   }
 
-  /** Starts a redrive. @throws BoardRequestError */
-  redrive(request: RedriveRequest): ShownRedrive {
+  /** Starts a redrive. @param ended called at its end @throws BoardRequestError */
+  redrive(request: RedriveRequest, ended: (redrive: ShownRedrive) => void = () => {}): ShownRedrive {
     const { by, queue, choice, rate } = request;
-    const which = { all: 'all parked messages', group: 'a group of parked messages', messages: 'selected messages' };
     const pace = rate === undefined ? '' : `, at most ${rate} per second`;
     const started = this.redrives.start(request, (redrive) => {
       this.parked.forget(request);
@@ -84,12 +84,28 @@ export class Changes {
         queue,
         user: by,
       });
+      ended(redrive);
     });
-    this.logger.log(`${by} sends ${which[choice.kind]} back to queue '${queue}'${pace} (redrive ${started.id})`, {
+    this.logger.log(`${by} sends ${chosenIn(choice)} back to queue '${queue}'${pace} (redrive ${started.id})`, {
       queue,
       user: by,
     });
     return started;
+  }
+
+  /**
+   * Changes a parked message and sends it back, as a redrive of one message. Resolves when the broker has it in its queue.
+   *
+   * @throws BoardRequestError if the message must not be changed so, is not parked any more, or could not be sent
+   */
+  async edit(address: QueueAddress, key: string, change: TextEdit, by: string): Promise<ShownRedrive> {
+    const choice = await this.parked.edit(address, key, change);
+    const request = { ...address, choice, rate: undefined, by };
+    const redrive = await new Promise<ShownRedrive>((resolve) => this.redrive(request, resolve));
+    const { redriven, failed, reason } = redrive;
+    if (redriven === 1) return redrive;
+    if (reason === undefined && failed === 0) throw goneError();
+    throw new BoardRequestError(503, `It is parked still: ${reason ?? 'the log of the application tells why'}.`);
   }
 
   /** @throws BoardRequestError */
@@ -127,6 +143,23 @@ export class Changes {
     } catch (error) {
       this.logger.warn(`${by} could not ${verbs[0]} ${what}: ${describeError(error)}`, { queue, user: by });
       throw error;
+    }
+  }
+}
+
+/** Returns the messages of a redrive in words. */
+function chosenIn(choice: RedriveRequest['choice']): string {
+  switch (choice.kind) {
+    case 'all':
+      return 'all parked messages';
+    case 'group':
+      return 'a group of parked messages';
+    case 'messages':
+      return 'selected messages';
+    case 'edited': {
+      const { messageId, edit } = choice;
+      const name = messageId === undefined ? 'a parked message without id' : inLog(`the parked message '${messageId}'`);
+      return `${name} with ${describeEdit(edit)}`;
     }
   }
 }

@@ -1,12 +1,16 @@
+import { Buffer } from 'node:buffer';
 import { PREFETCH_MAX } from '../../common/count.js';
 import { BoardRequestError } from '../board.errors.js';
 import type { ConsumerCommand } from '../instances/instance-messages.js';
+import type { TextEdit } from '../parked/edits.js';
 import type { RedriveChoice } from '../parked/redrives.js';
 import type { QueueAddress } from '../parked/queue-address.js';
 
 /** Maximum number of messages of a page, and of a selection. */
 const MAX_PAGE = 200;
 const MAX_SELECTION = 1_000;
+/** The name of a header has at most 255 bytes (section 4.2.5.5 of AMQP 0-9-1). */
+const MAX_HEADER = 255;
 
 /** Reads values of a request, which anybody may have made. Every method throws BoardRequestError for a wrong one. */
 export class RequestValues {
@@ -62,6 +66,21 @@ export class RequestValues {
       400,
       `choice must be 'all', 'group' with a group, or 'messages' with 1 to ${MAX_SELECTION} keys.`,
     );
+  }
+
+  /** A change of a message. */
+  get edit(): TextEdit {
+    const { text, headers = {} } = this.values;
+    if (text !== undefined && typeof text !== 'string') throw new BoardRequestError(400, 'text must be a text.');
+    const isHeader = ([name, value]: [string, unknown]): boolean =>
+      name !== '' && Buffer.byteLength(name) <= MAX_HEADER && (value === null || typeof value === 'string');
+    if (typeof headers !== 'object' || headers === null || !Object.entries(headers).every(isHeader)) {
+      throw new BoardRequestError(
+        400,
+        `headers must have names of 1 to ${MAX_HEADER} bytes, each with a text or null.`,
+      );
+    }
+    return { text, headers: headers as TextEdit['headers'] };
   }
 
   /** A change of a consumer. */

@@ -3,9 +3,10 @@
  * or goes to the title of the page if that element has vanished.
  *
  * @param ended called with the result that `close` got, and without one after Escape
+ * @param leave called by the Escape key in place of `close()`
  * @returns `close(result)`
  */
-export function openDialog(dialog, ended = () => {}) {
+export function openDialog(dialog, ended = () => {}, leave) {
   function close(result) {
     if (!dialog.isConnected) return;
     dialog.close();
@@ -14,7 +15,13 @@ export function openDialog(dialog, ended = () => {}) {
     ended(result);
   }
   // The event `close` is a task of its own, and the next key press may come before it; `cancel` comes with the press of Escape.
-  for (const event of ['cancel', 'close']) dialog.addEventListener(event, () => close());
+  dialog.addEventListener('cancel', (event) => {
+    if (event.target !== dialog) return;
+    if (!leave) return close();
+    event.preventDefault();
+    leave();
+  });
+  dialog.addEventListener('close', () => close());
   document.body.append(dialog);
   dialog.showModal();
   return close;

@@ -1,18 +1,24 @@
 import { read } from './api.js';
 import { openDialog } from './dialog.js';
-import { h } from './dom.js';
+import { enable, h } from './dom.js';
+import { editMessage } from './edit.js';
 import { counted, size, time } from './format.js';
 import { during, tell } from './notices.js';
 
-/** Shows one parked message in full. @param sendBack called to send it back; resolves with true if it was started */
-export async function showMessage({ connection, queue, key, sendBack }) {
+/**
+ * Shows one parked message in full.
+ *
+ * @param sendBack called to send it back; resolves with true if it was started
+ * @param sendEdited called to send it back with changes; rejects if it was not sent
+ */
+export async function showMessage({ connection, queue, key, name, sendBack, sendEdited }) {
   let whole;
   try {
     whole = await read('message', { connection, queue, key });
   } catch (error) {
     return tell(error.message, 'bad');
   }
-  const { message, payload } = whole;
+  const { message, payload, edit } = whole;
   const { messageId, exchange, routingKey, attempts, firstFailure, lastFailure, properties = {} } = message;
   const { headers = {}, ...others } = properties;
   const send = h('button', {
@@ -20,6 +26,8 @@ export async function showMessage({ connection, queue, key, sendBack }) {
     text: `Send it back to ${queue}`,
     on: { click: () => during(send, async () => (await sendBack()) && close()) },
   });
+  const change = edit && h('button', { text: 'Edit and send back', on: { click: openEditor } });
+  if (edit?.refused) enable(change, false);
   const dialog = h(
     'dialog',
     { class: 'message', 'aria-labelledby': 'message-title' },
@@ -62,8 +70,18 @@ export async function showMessage({ connection, queue, key, sendBack }) {
       h('h3', { text: 'Properties' }),
       facts(Object.entries(others), 'It has no properties.'),
     ),
-    h('footer', { class: 'row end' }, send),
+    h(
+      'footer',
+      { class: 'row end' },
+      edit?.refused && h('span', { class: 'quiet', text: `It cannot be edited. ${edit.refused}` }),
+      change,
+      send,
+    ),
   );
+  function openEditor() {
+    close();
+    editMessage({ name, queue, edit, send: sendEdited });
+  }
   const close = openDialog(dialog);
 }
 

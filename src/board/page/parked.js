@@ -251,7 +251,9 @@ export function parkedView({ connection, queue }) {
         connection,
         queue,
         key,
+        name,
         sendBack: () => sendBack({ choice: 'messages', keys: [key] }, `the message ${name}`),
+        sendEdited: (changed) => change('edit', { connection, queue, key, ...changed }),
       }),
   };
 

@@ -3,7 +3,7 @@ import { attribute, h, keyed, say, show } from './dom.js';
 import { counted, number } from './format.js';
 import { during } from './notices.js';
 
-const WORDS = { all: 'all messages', group: 'a group', messages: 'a selection' };
+const WORDS = { all: 'all messages', group: 'a group', messages: 'a selection', edited: 'an edited message' };
 /** Ms for which an ended redrive is shown. */
 const SHOWN_FOR = 600_000;
 
@@ -47,7 +47,8 @@ function makeEntry({ id, queue, choice, by }) {
     update(redrive) {
       const { state, redriven, kept, failed, total, reason } = redrive;
       attribute(bar, 'max', Math.max(1, total));
-      bar.value = state === 'done' ? bar.max : choice === 'messages' ? redriven : redriven + kept + failed;
+      bar.value =
+        state === 'done' ? bar.max : choice === 'messages' || choice === 'edited' ? redriven : redriven + kept + failed;
       const parts = [
         counted(redriven, 'message') + ' sent',
         failed > 0 && `${number(failed)} could not be sent`,

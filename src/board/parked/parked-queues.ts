@@ -3,10 +3,11 @@ import type { AmqpConsumerRegistry } from '../../consumers/lifecycle/consumer.re
 import type { ParkedMessage } from '../../settlement/parking/parked-message.js';
 import type { ParkingLot } from '../../settlement/parking/parking-lot.js';
 import { BoardRequestError } from '../board.errors.js';
+import type { Edits, TextEdit } from './edits.js';
 import { keyOf } from './failure-group.js';
 import { ParkedLook, type ParkedPage, type ShownGroup } from './parked-look.js';
 import { handlersOf, keyOfQueue, type QueueAddress } from './queue-address.js';
-import type { Redrives } from './redrives.js';
+import type { EditedMessage, Redrives } from './redrives.js';
 import type { Turns } from './turns.js';
 import { wholeMessage, type WholeMessage } from './whole-message.js';
 
@@ -49,6 +50,8 @@ export class ParkedQueues {
     private readonly consumers: Pick<AmqpConsumerRegistry, 'list'>,
     private readonly redrives: Redrives,
     private readonly turns: Turns,
+    /** Undefined if messages must not be edited. */
+    private readonly edits: Edits | undefined,
   ) {}
 
   /** @throws NotFoundError if there is no such queue; BoardRequestError while a redrive has its messages */
@@ -61,18 +64,31 @@ export class ParkedQueues {
 
   /** Reads one message in full. @throws BoardRequestError if it is not parked any more */
   async message(address: QueueAddress, key: string): Promise<WholeMessage> {
-    let found: WholeMessage | undefined;
-    await this.read(address, (message) => {
-      if (keyOf(message) === key) found = wholeMessage(message);
-      return found === undefined;
-    });
-    if (found) return found;
-    throw new BoardRequestError(404, 'The message is not parked any more: it was sent back or deleted.');
+    const message = await this.find(address, key);
+    return wholeMessage(message, this.edits?.offer(address, message));
+  }
+
+  /** Returns a change of a message that it may have. @throws BoardRequestError if it may not, or is not parked any more */
+  async edit(address: QueueAddress, key: string, change: TextEdit): Promise<EditedMessage> {
+    if (!this.edits) throw new BoardRequestError(403, 'Messages cannot be edited: the board has no option edit.');
+    const message = await this.find(address, key);
+    const edit = await this.edits.of(address, message, change);
+    return { kind: 'edited', key, messageId: message.messageId, edit };
   }
 
   /** Forgets the looks at a queue whose messages have changed. */
   forget(address: QueueAddress): void {
     for (const key of this.looks.keys()) if (key.startsWith(keyOfQueue(address))) this.looks.delete(key);
+  }
+
+  private async find(address: QueueAddress, key: string): Promise<ParkedMessage> {
+    let found: ParkedMessage | undefined;
+    await this.read(address, (message) => {
+      if (keyOf(message) === key) found = message;
+      return found === undefined;
+    });
+    if (found) return found;
+    throw goneError();
   }
 
   private async look(request: PageRequest): Promise<ParkedLook> {
@@ -102,6 +118,10 @@ export class ParkedQueues {
     return this.turns.run(keyOfQueue(address), () => this.lot.look(queue, { connection, limit: MOST_LOOKED_AT }, see));
   }
 }
+
+/** The error for a message that somebody else has sent back or deleted. */
+export const goneError = (): BoardRequestError =>
+  new BoardRequestError(404, 'The message is not parked any more: it was sent back or deleted.');
 
 function matcher(search: string): (message: ParkedMessage) => boolean {
   const words = search.toLowerCase();

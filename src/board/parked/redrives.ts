@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/environment/index.js';
 import { describeError } from '../../common/log-text.js';
 import type { AmqpConsumerRegistry } from '../../consumers/lifecycle/consumer.registry.js';
+import type { ParkedEdit } from '../../settlement/parking/parked-edit.js';
 import type { ParkedMessage } from '../../settlement/parking/parked-message.js';
 import type { ParkingLot, RedriveProgress } from '../../settlement/parking/parking-lot.js';
 import { BoardRequestError } from '../board.errors.js';
@@ -18,7 +19,16 @@ export type RedriveChoice =
   | { readonly kind: 'all' }
   | { readonly kind: 'group'; readonly group: string }
   /** Keys of messages, or their message ids. */
-  | { readonly kind: 'messages'; readonly keys: readonly string[] };
+  | { readonly kind: 'messages'; readonly keys: readonly string[] }
+  | EditedMessage;
+
+/** One message, which is changed. */
+export interface EditedMessage {
+  readonly kind: 'edited';
+  readonly key: string;
+  readonly messageId: string | undefined;
+  readonly edit: ParkedEdit;
+}
 
 export interface RedriveRequest extends QueueAddress {
   readonly choice: RedriveChoice;
@@ -86,7 +96,7 @@ export class Redrives {
       redriven: 0,
       kept: 0,
       failed: 0,
-      total: choice.kind === 'messages' ? choice.keys.length : 0,
+      total: numberOf(choice) ?? 0,
       reason: undefined,
       begun: this.clock.wallTime(),
       ended: undefined,
@@ -125,8 +135,7 @@ export class Redrives {
         signal,
         ...this.chosen(queue, choice),
         ...(rate === undefined ? {} : { rate }),
-        onProgress: (progress) =>
-          update(choice.kind === 'messages' ? { ...progress, total: choice.keys.length } : progress),
+        onProgress: (progress) => update({ ...progress, total: numberOf(choice) ?? progress.total }),
       });
       update({ ...result, state: signal.aborted ? 'stopped' : 'done' });
     } catch (error) {
@@ -151,8 +160,24 @@ export class Redrives {
           filter: (message: ParkedMessage) => left.delete(keyOf(message)) || left.delete(message.messageId ?? ''),
         };
       }
+      case 'edited': {
+        const { edit } = choice;
+        const left = new Set([choice.key]);
+        return {
+          scan: SCAN,
+          limit: 1,
+          filter: (message: ParkedMessage) => left.delete(keyOf(message)),
+          edit: () => edit,
+        };
+      }
     }
   }
+}
+
+/** Returns the number of messages that were chosen; undefined if it is not known before they are read. */
+function numberOf(choice: RedriveChoice): number | undefined {
+  if (choice.kind === 'messages') return choice.keys.length;
+  return choice.kind === 'edited' ? 1 : undefined;
 }
 
 const isRunning = ({ state }: ShownRedrive): boolean => state === 'running';

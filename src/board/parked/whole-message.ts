@@ -1,5 +1,6 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import type { ParkedMessage } from '../../settlement/parking/parked-message.js';
+import type { Editable, NotEditable } from './edits.js';
 import { keyOf } from './failure-group.js';
 
 /** Maximum characters of a payload that are shown. */
@@ -21,11 +22,13 @@ export interface WholeMessage {
   readonly key: string;
   readonly message: Readonly<Record<string, unknown>>;
   readonly payload: ShownPayload;
+  /** Undefined if messages must not be edited. */
+  readonly edit: Editable | NotEditable | undefined;
 }
 
-export function wholeMessage(message: ParkedMessage): WholeMessage {
+export function wholeMessage(message: ParkedMessage, edit: WholeMessage['edit']): WholeMessage {
   const { payload: _, body: __, ...shown } = message.toJSON();
-  return { key: keyOf(message), message: shown, payload: shownPayload(message) };
+  return { key: keyOf(message), message: shown, payload: shownPayload(message), edit };
 }
 
 function shownPayload(message: ParkedMessage): ShownPayload {

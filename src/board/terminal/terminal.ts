@@ -49,7 +49,7 @@ export class Terminal {
     const turns = new Turns();
     const { clock } = this.named.environment;
     this.redrives = new Redrives(clock, lot, NO_CONSUMERS, turns);
-    this.parkedQueues = new ParkedQueues(clock, lot, NO_CONSUMERS, this.redrives, turns);
+    this.parkedQueues = new ParkedQueues(clock, lot, NO_CONSUMERS, this.redrives, turns, undefined);
   }
 
   /** Looks at parked messages, and returns them to their queue. @throws NotFoundError if there is no such queue */
