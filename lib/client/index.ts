@@ -94,6 +94,8 @@ export { PRODUCT_VERSION } from '../protocol/product.js';
 export { begin, fail, succeed, tracesProcesses } from './tracing.js';
 /** @internal For the Nest layer, whose retries are copies. */
 export { COPY_OF } from './publishing/publish-trace.js';
+/** @internal For the Nest layer, which registers one consumer after the other for the same handlers. */
+export { HANDLER_SLOTS, HandlerSlots } from './consuming/handler-slots.js';
 /** @internal For the Nest layer, whose handlers get several attempts, and batches. */
 export { TracedProcess, TRACES_ITSELF } from './consuming/process-trace.js';
 export { Delivery, type DeliverMessage, type SettleMessage, type SettleTrace } from './consuming/delivery.js';

@@ -12,7 +12,7 @@ class Owner {
   consuming = true;
   readonly window: ConsumerWindow;
 
-  constructor(readonly prefetch: number) {
+  constructor(public prefetch: number) {
     this.window = new ConsumerWindow(this);
   }
 
@@ -99,6 +99,22 @@ describe('ConsumerWindow', () => {
     owner.consuming = true;
     await owner.window.onHeldChange();
     expect(owner.registered).toEqual([40]);
+  });
+
+  it.each([
+    [10, 50],
+    [50, 10],
+    [10, 0],
+    [0, 10],
+  ])('a prefetch that changes from %i to %i during an outage holds after it', async (before, after) => {
+    const owner = new Owner(before);
+    owner.consuming = false;
+    owner.prefetch = after;
+    await owner.window.onHeldChange();
+    owner.consuming = true;
+    // The client restores the consumer with the prefetch that it had.
+    await owner.window.onHeldChange();
+    expect(owner.registered).toEqual([after]);
   });
 
   it.each([0, Infinity])('without a limit (%d) the consumer is never registered anew', async (prefetch) => {

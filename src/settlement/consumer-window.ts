@@ -43,7 +43,12 @@ export class ConsumerWindow {
     return this.size;
   }
 
-  /** Called when the number of held messages changes. */
+  /** True if the prefetch of the last registration is larger than the consumer's own. */
+  get grown(): boolean {
+    return this.size > this.owner.prefetch;
+  }
+
+  /** Called when the number of held messages changes, and when the client has restored the consumer. */
   async onHeldChange(): Promise<void> {
     if (this.renewing || !this.owner.isConsuming()) return;
     const held = this.held();
@@ -61,8 +66,9 @@ export class ConsumerWindow {
   /** Returns the size of the window that the consumer needs; undefined if it needs no other registration. */
   private sizeFor(held: readonly Delivery[]): number | undefined {
     const { prefetch } = this.owner;
-    if (prefetch === 0 || prefetch === Infinity) return undefined;
-    if (held.length === 0) return this.size > prefetch ? prefetch : undefined;
+    // The owner's prefetch may have changed while the consumer could not be registered.
+    const unlimited = prefetch === 0 || prefetch === Infinity;
+    if (unlimited || held.length === 0) return this.size === prefetch ? undefined : prefetch;
     const taken = held.filter((delivery) => !this.beside.has(delivery)).length;
     if (2 * taken < this.size || held.length > MAX_HELD) return undefined;
     return Math.max(prefetch, Math.min(GROWTH * this.size, MAX_HELD));

@@ -24,14 +24,13 @@ const nest = useNest();
 
 const registryOf = (app: INestApplicationContext): AmqpConsumerRegistry => app.get(AmqpConsumerRegistry);
 
-/** Resolves once the only consumer has this state. The state has no event, so the function polls with growing delays. */
+/** Resolves once the condition, which has no event, holds. */
+const until = (condition: () => boolean): Promise<unknown> =>
+  firstValueFrom(defer(() => [condition()]).pipe(repeat({ delay: 5 }), filter(Boolean)));
+
+/** Resolves once the only consumer has this state. */
 const untilState = (app: INestApplicationContext, state: ConsumerState): Promise<unknown> =>
-  firstValueFrom(
-    defer(() => [registryOf(app).list()[0]?.state]).pipe(
-      repeat({ delay: 5 }),
-      filter((current) => current === state),
-    ),
-  );
+  until(() => registryOf(app).list()[0]?.state === state);
 
 /** Returns a class that consumes the queue, and its received messages. */
 function consumerOf(queue: string, options: { gate?: Subject<void>; concurrency?: number } = {}) {
@@ -109,15 +108,14 @@ describe('AmqpConsumerRegistry', () => {
     await got.take(4);
     await registry.adjust({ queue }, { prefetch: 20, concurrency: 8 });
     expect(registry.list({ queue })).toMatchObject([{ prefetch: 20, concurrency: 8, state: 'consuming' }]);
-    // The four running handlers belong to the earlier registration.
-    await got.take(8);
-    expect(Math.max(...observed)).toBe(12);
+    // The four running handlers belong to the earlier registration, and count.
+    await got.take(4);
+    expect(Math.max(...observed)).toBe(8);
     await registry.adjust({ handler: 'Billing.onOrder' }, { concurrency: 1 });
-    await got.take(1);
-    expect(running).toBe(13);
+    expect(running).toBe(8);
+    observed.length = 0;
     gate.next();
     await got.take(1);
-    observed.length = 0;
     while (got.all.length < orders.length) {
       gate.next();
       await got.take(1);
@@ -155,6 +153,38 @@ describe('AmqpConsumerRegistry', () => {
     expect(await got.next()).toBe('second');
     gate.next();
     expect(await got.next()).toBe('third');
+    gate.next();
+  });
+
+  it.each([
+    [
+      'a pause',
+      (app: INestApplicationContext) =>
+        registryOf(app)
+          .pause()
+          .then(() => registryOf(app).resume()),
+    ],
+    [
+      'a new prefetch',
+      (app: INestApplicationContext, queue: string) => registryOf(app).adjust({ queue }, { prefetch: 7 }),
+    ],
+    ['its cancellation by the broker', (_: INestApplicationContext, queue: string) => nest.channel.queueDelete(queue)],
+  ])('runs no more handlers at once than its concurrency, also across %s', async (_, disturb) => {
+    const queue = nest.name();
+    const gate = new Subject<void>();
+    const { Billing, got } = consumerOf(queue, { gate, concurrency: 1 });
+    const app = await nest.start({ providers: [Billing] }, { topology: { queues: [classicQueue(queue)] } });
+    await publisherOf(app).sendToQueue(queue, 'first');
+    expect(await got.next()).toBe('first');
+    const tag = (): string | undefined => registryOf(app).list()[0]?.consumerTag;
+    const before = tag();
+    await disturb(app, queue);
+    await until(() => ![undefined, before].includes(tag()));
+    await publisherOf(app).sendToQueue(queue, 'second');
+    await until(() => registryOf(app).list()[0]?.inFlight === 2);
+    expect(got.all).toEqual(['first']);
+    gate.next();
+    expect(await got.next()).toBe('second');
     gate.next();
   });
 

@@ -62,7 +62,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     file: `${client}/consuming/consumer.ts`,
-    search: 'while (!this.holding && this.running < this.concurrency) {',
+    search: 'while (!this.holding && !this.slots.full) {',
     replace: 'while (!this.holding) {',
     why: 'concurrency is not kept',
   },

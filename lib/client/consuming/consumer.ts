@@ -8,6 +8,7 @@ import { diagnostics } from '../diagnostics.js';
 import type { AmqpError } from '../errors.js';
 import { checkCall, type CallOptions } from '../link/pending-calls.js';
 import { refuseAborted } from '../option-checks.js';
+import { slotsOf, type HandlerSlots } from './handler-slots.js';
 import type { ConsumerReport } from '../survey.js';
 import { promiseOf } from '../thenable.js';
 import { tracesProcesses } from '../tracing.js';
@@ -90,7 +91,7 @@ export class Consumer {
    */
   prefetch: number | undefined;
   private readonly end = new Deferred<AmqpError | undefined>();
-  private readonly concurrency: number;
+  private readonly slots: HandlerSlots;
   private readonly noAck: boolean;
   private readonly backlog = new Fifo<Delivery>();
   private running = 0;
@@ -132,7 +133,8 @@ export class Consumer {
     this.closed = this.end.promise;
     this.consumerTag = options.consumerTag ?? '';
     this.prefetch = options.prefetch;
-    this.concurrency = options.concurrency ?? Infinity;
+    this.slots = slotsOf(options);
+    this.slots.join(this);
     this.noAck = options.noAck === true;
   }
 
@@ -257,7 +259,7 @@ export class Consumer {
 
   /** @internal */
   deliver(delivery: Delivery): void {
-    if (this.holding || this.running >= this.concurrency || this.backlog.size > 0) this.keep(delivery);
+    if (this.holding || this.slots.full || this.backlog.size > 0) this.keep(delivery);
     else this.run(delivery);
   }
 
@@ -323,6 +325,7 @@ export class Consumer {
 
   private run(delivery: Delivery): void {
     this.running++;
+    this.slots.take();
     if (diagnostics.deliver.hasSubscribers) {
       const message: DeliverMessage = { queue: this.queue, delivery };
       diagnostics.deliver.publish(message);
@@ -392,16 +395,21 @@ export class Consumer {
     // The average size, so that no size is stored for each delivery. The sum is 0 when no handler runs.
     if (this.runningBytes > 0) this.runningBytes -= this.runningBytes / this.running;
     this.running--;
+    this.slots.free();
     if (this.backlog.size > 0) this.takeWaiting();
     else this.notifyIdle();
+    this.slots.pass(this);
   }
 
-  /** A loop, since synchronous handlers would otherwise nest as deep as the number of deliveries. */
-  private takeWaiting(): void {
+  /**
+   * @internal Starts handlers for waiting deliveries. A loop, since synchronous handlers would otherwise nest as deep as the
+   * number of deliveries.
+   */
+  takeWaiting(): void {
     if (this.taking) return;
     this.taking = true;
     try {
-      while (!this.holding && this.running < this.concurrency) {
+      while (!this.holding && !this.slots.full) {
         const delivery = this.backlog.shift();
         if (!delivery) break;
         this.run(delivery);

@@ -118,9 +118,9 @@ export class AmqpConsumerRegistry {
   }
 
   /**
-   * Changes the limits of consumers while the application runs, until it ends. Each is registered anew at the broker: messages
-   * that no handler has started with return to their queue, and running handlers continue, so more handlers than
-   * `concurrency` may run until these have ended. Paused consumers have the new limits when they resume.
+   * Changes the limits of consumers while the application runs, until it ends. Running handlers continue, and count for
+   * `concurrency`. For another `prefetch` a consumer is registered anew at the broker: messages that no handler has started
+   * with return to their queue. Paused consumers have the new limits when they resume.
    *
    * @example
    * ```ts

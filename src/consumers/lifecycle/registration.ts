@@ -1,5 +1,7 @@
 import {
   ChannelClosedError,
+  HANDLER_SLOTS,
+  HandlerSlots,
   TRACES_ITSELF,
   type Channel,
   type Connection,
@@ -10,10 +12,6 @@ import { UntilClosed } from '../../common/until-closed.js';
 import { withoutTheWay } from '../../delay/without-delay.js';
 import type { DeliverySink } from '../sinks/delivery.sink.js';
 import type { ConsumeArguments } from './consume-arguments.js';
-import type { ConsumerLimits } from './consumer-limits.js';
-
-/** One delivery may be several attempts, or part of a batch. */
-const SINKS_TRACE = { [TRACES_ITSELF]: true } as const;
 
 /** The consumer whose registration it is. */
 export interface RegistrationOwner {
@@ -39,6 +37,10 @@ export interface RegistrationOwner {
 export class Registration {
   private readonly channel = new UntilClosed<Channel>();
   private readonly registered = new UntilClosed<Consumer>();
+  /** Handlers of earlier registrations may still run. */
+  private readonly slots = new HandlerSlots();
+  /** Options of each registration. The sink traces: one delivery may be several attempts, or part of a batch. */
+  private readonly beside = { [HANDLER_SLOTS]: this.slots, [TRACES_ITSELF]: true } as const;
 
   constructor(
     private readonly owner: RegistrationOwner,
@@ -51,8 +53,13 @@ export class Registration {
     return this.registered.value;
   }
 
+  /** @param most maximum number of handlers that run at once, also for the present registration; Infinity for no limit */
+  limitHandlers(most: number): void {
+    this.slots.limit = most;
+  }
+
   /** Registers the consumer, unless it has stopped while its channel opened. @throws AmqpError */
-  async attach(limits: ConsumerLimits): Promise<void> {
+  async attach(prefetch: number): Promise<void> {
     const channel = await this.openChannel();
     // A stop does not wait longer than its grace period, and nothing may start after it.
     if (this.owner.ended.aborted) return;
@@ -62,8 +69,8 @@ export class Registration {
       (delivery) => this.sink.handle(withoutTheWay(delivery)),
       {
         ...options,
-        ...limits,
-        ...SINKS_TRACE,
+        prefetch,
+        ...this.beside,
         // The consumer's owner restores it. The client would restore it without a log line, and only once.
         onCancel: () => {},
         onTooLarge: (delivery, size, limit) => {
@@ -102,6 +109,8 @@ export class Registration {
     const connection = await untilAborted(this.owner.connect(), ended);
     const channel = this.channel.use(await connection.openChannel({ prefetch: this.options.prefetch }));
     channel.on('lost', (error) => this.sink.abandon(error));
+    channel.on('restored', () => this.owner.onRestored());
+    // Later than its channel, if the broker refused the consumer at first.
     channel.on('consumerRestored', () => this.owner.onRestored());
     void channel.closed.then((error) => {
       const unexpected = ended.aborted ? undefined : new ChannelClosedError('its channel was closed', 'unknown');

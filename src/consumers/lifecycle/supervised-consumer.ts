@@ -287,8 +287,9 @@ export class SupervisedConsumer implements Surveyed {
   }
 
   /**
-   * Registers the consumer anew with other limits. Messages that no handler has started with return to the queue; running
-   * handlers continue. A consumer that is paused or being restored has the limits from its next registration on.
+   * Changes the limits. Another prefetch needs another registration: messages that no handler has started with return to the
+   * queue, and running handlers continue. A consumer that is paused or being restored has the prefetch from its next
+   * registration on.
    *
    * @throws ConfigurationError for a batch consumer; ConsumerStartError if the broker refuses: the earlier limits stay
    */
@@ -312,6 +313,8 @@ export class SupervisedConsumer implements Surveyed {
   private async renewWith(change: ConsumerLimits): Promise<void> {
     const before = this.limits;
     this.limits = { ...before, ...change };
+    this.limitHandlers();
+    if (this.limits.prefetch === before.prefetch) return;
     try {
       await this.renew();
     } catch (error) {
@@ -346,7 +349,10 @@ export class SupervisedConsumer implements Surveyed {
   }
 
   private async attach(): Promise<void> {
-    if (this.wanted === 'consuming' && !this.consumer) await this.registration.attach(this.limitsAtBroker());
+    if (this.wanted !== 'consuming' || this.consumer) return;
+    const { prefetch } = this.window;
+    this.limitHandlers();
+    await this.registration.attach(prefetch);
   }
 
   private registrationOwner(): RegistrationOwner {
@@ -366,12 +372,10 @@ export class SupervisedConsumer implements Surveyed {
     };
   }
 
-  /** Returns the limits of the next registration. A window that has grown for held messages lets no more handlers run. */
-  private limitsAtBroker(): ConsumerLimits {
-    const { prefetch } = this.window;
-    const { prefetch: own, concurrency: wanted } = this.limits;
-    const concurrency = prefetch > own ? Math.min(own, wanted ?? Infinity) : wanted;
-    return { prefetch, ...(concurrency === undefined ? {} : { concurrency }) };
+  /** A window that has grown for held messages lets no more handlers run. */
+  private limitHandlers(): void {
+    const { prefetch, concurrency = Infinity } = this.limits;
+    this.registration.limitHandlers(this.window.grown ? Math.min(prefetch, concurrency) : concurrency);
   }
 
   /**

@@ -17,7 +17,11 @@ export function auditPeace(scene: Scene, { apps, services }: Director): void {
       'listeners',
       () => `${name}: its listeners have heard of ${heard}; there were ${were}`,
     );
-    for (const { queue, state, error } of context!.get(AmqpConsumerRegistry, { strict: false }).list()) {
+    for (const { queue, state, error, prefetch, held } of context!
+      .get(AmqpConsumerRegistry, { strict: false })
+      .list()) {
+      const registered = site.prefetchOf(`${name} (consuming)`, queue);
+      oracle.check(held > 0 || registered === prefetch, 'prefetch', () => `${name}: the broker knows the consumer of '${queue}' with prefetch ${registered}, not ${prefetch}`); // prettier-ignore
       oracle.check(state === 'consuming', 'peace-consumers', () => `${name}: the consumer of '${queue}' is ${state} after all that time: ${String(error)}`); // prettier-ignore
       expect(queue);
     }

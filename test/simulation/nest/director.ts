@@ -38,6 +38,8 @@ export class Director {
         return app?.isLive ? app.pause(step) : undefined;
       case 'resume':
         return app?.isLive ? app.resume(step) : undefined;
+      case 'adjust':
+        return app?.isLive ? app.adjust(step) : undefined;
       case 'redrive':
         return app?.isLive ? app.redrive(step) : undefined;
       case 'listParked':

@@ -5,7 +5,7 @@ import { USERS } from './steps.js';
 import type { Act, NestScenario, NestSettings, Plan, PublishSettings, Step, StepKind, Target } from './steps.js';
 
 /** Kinds of steps that are drawn singly. Some seeds have one of the others by `drawSituation`. */
-type Drawn = Exclude<StepKind, 'usurp' | 'tenant'>;
+type Drawn = Exclude<StepKind, 'usurp' | 'tenant' | 'adjust'>;
 
 /** The weight of each kind, before a seed favours some kinds and leaves others out. */
 const WEIGHTS: Readonly<Record<Drawn, number>> = {
@@ -31,6 +31,7 @@ export function generate(seed: number): NestScenario {
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   steps.push(...drawTenants(random.split('tenants'), settings));
+  steps.push(...drawAdjustments(random.split('adjustments'), settings));
   const delayed = drawDelays(random.split('delays'), steps);
   return { seed, settings, steps: delayed.sort((one, other) => one.at - other.at) };
 }
@@ -57,6 +58,24 @@ function drawTenants(random: Prng, { duration }: NestSettings): Step[] {
     app: random.chance(0.8) ? 0 : 1,
     ...(random.chance(0.7) ? { ms: random.pick([0, 1, 50, 1_000, 5_000]) } : {}),
   }));
+}
+
+/** Other limits of consumers. Each may need a registration, and few are allowed on a channel in a minute. */
+function drawAdjustments(random: Prng, { duration }: NestSettings): Step[] {
+  if (random.chance(0.6)) return [];
+  const queue = random.pick(['work', 'hand', 'price', 'mine', 'batch'] as const);
+  return Array.from({ length: random.int(1, 4) }, () => {
+    const prefetch = random.chance(0.7) ? { prefetch: random.pick([0, 1, 2, 10, 300]) } : {};
+    const concurrency =
+      'prefetch' in prefetch && random.chance(0.3) ? {} : { concurrency: random.pick([1, 2, 7, Infinity]) };
+    return {
+      at: Math.round(200 + random.next() * duration * 0.8),
+      kind: 'adjust' as const,
+      app: random.chance(0.8) ? 0 : 1,
+      queue,
+      limits: { ...prefetch, ...concurrency },
+    };
+  });
 }
 
 /** An application that starts in the background publishes before its topology is declared. */

@@ -15,6 +15,8 @@ import {
   RetryMessage,
   type AmqpBatchItem,
   type AmqpContext,
+  type ConsumerLimits,
+  type ConsumerStatus,
   type RetryOptions,
 } from '../../../src/index.js';
 import type { Run } from './ledger.js';
@@ -94,10 +96,16 @@ export class Handlers {
   /** The number of pauses and resumes of each queue. */
   private readonly switches = new Map<string, number>();
   private readonly times = new Map<string, number>();
+  /** The number of handlers of each queue that run. */
+  private readonly running = new Map<string, number>();
+  /** The adjusted limits of each queue, and the number of its adjustments. */
+  private readonly adjusted = new Map<string, { limits: ConsumerLimits; turn: number }>();
 
   constructor(
     private readonly scene: Scene,
     readonly app: string,
+    /** The number of handlers of a queue that may run at once, before it is adjusted; batches are not counted. */
+    private readonly concurrency = Infinity,
   ) {
     scene.hearers.push((line) => this.onLine(line));
   }
@@ -113,6 +121,28 @@ export class Handlers {
     return () => {
       for (const { queue, turn } of turns) if (this.switches.get(queue) === turn) this.paused.add(queue);
     };
+  }
+
+  /** Notes that this queue gets other limits. @returns a function to call once it has them */
+  onAdjust(queue: string, limits: ConsumerLimits): (status: () => ConsumerStatus | undefined) => void {
+    const before = this.adjusted.get(queue);
+    const turn = (before?.turn ?? 0) + 1;
+    const all = { ...before?.limits, ...limits };
+    // Until it has the new limits, the larger ones count.
+    const concurrency = Math.max(this.limitOf(queue), all.concurrency ?? 0);
+    this.adjusted.set(queue, { turn, limits: { ...all, concurrency } });
+    return (status) => {
+      if (this.adjusted.get(queue)!.turn !== turn) return;
+      this.adjusted.set(queue, { turn, limits: all });
+      const { oracle } = this.scene;
+      const now = status();
+      for (const name of ['prefetch', 'concurrency'] as const)
+        oracle.check(now === undefined || all[name] === undefined || now[name] === all[name], 'adjusted', () => `${this.app}: '${queue}' has ${name} ${now![name]} after it was set to ${all[name]}`); // prettier-ignore
+    };
+  }
+
+  private limitOf(queue: string): number {
+    return this.adjusted.get(queue)?.limits.concurrency ?? this.concurrency;
   }
 
   /** Called with each line of the log. */
@@ -181,7 +211,9 @@ export class Handlers {
   /** Handles a single message. @throws the planned error */
   async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
     const run = this.begin(queue, letter, context);
+    const free = this.take(queue, letter.n);
     const { act, outcome, late } = await this.act(queue, letter, run.attempt, context.signal);
+    free();
     const manual = queue === 'hand';
     if (manual && (outcome === 'ok' || outcome === 'settleAndThrow')) context.ack();
     if (outcome === 'nack') context.nack();
@@ -221,6 +253,23 @@ export class Handlers {
       else if (all || n % 2 === 1) item.ack();
     }
     if (all) throw common;
+  }
+
+  /** Counts a handler that runs. @returns a function to call at its end; a handler whose time is over counts no more */
+  private take(queue: string, n: number): () => void {
+    const { scene, running } = this;
+    const others = running.get(queue) ?? 0;
+    const limit = this.limitOf(queue);
+    scene.oracle.check(others < limit, 'concurrency', () => `${this.app}: ${others} handlers of '${queue}' run, ${limit} may, and another gets ${n}`); // prettier-ignore
+    running.set(queue, others + 1);
+    let over = false;
+    const free = (): void => {
+      if (!over) running.set(queue, running.get(queue)! - 1);
+      over = true;
+    };
+    // The time of the handler began with its pipes, and ends before another handler begins at the same instant.
+    if (scene.settings.timeout > 0) scene.clock.in(scene.settings.timeout - 0.001, free);
+    return free;
   }
 
   /** Returns whether to requeue once more. Not in peace: each requeue takes a second, which blocks a prefetch of 1. */

@@ -97,6 +97,18 @@ export const mutants: readonly Mutant[] = [
     why: 'a paused consumer goes on',
   },
   {
+    file: `${consumers}/lifecycle/registration.ts`,
+    search: 'private readonly beside = { [HANDLER_SLOTS]: this.slots,',
+    replace: 'private readonly beside = { concurrency: 1,',
+    why: 'a consumer that is registered anew forgets the handlers that run',
+  },
+  {
+    file: 'src/settlement/consumer-window.ts',
+    search: 'return this.size === prefetch ? undefined : prefetch;',
+    replace: 'return this.size > prefetch ? prefetch : undefined;',
+    why: 'a prefetch that changes during an outage stays what it was',
+  },
+  {
     file: `${consumers}/lifecycle/supervised-consumer.ts`,
     search: 'isDoneWithin(clock, gracePeriod, this.drain())',
     replace: 'isDoneWithin(clock, 100 * gracePeriod, this.drain())',

@@ -31,6 +31,8 @@ export class Site {
   deletedUnwatched = false;
   /** By channel. */
   private readonly registrations = new Map<string, Rate>();
+  /** The prefetch of the next consumer, by channel, and of each consumer, by connection and queue. */
+  private readonly prefetches = new Map<string, number>();
   /** The name of each connection. */
   private readonly names = new Map<number, string | undefined>();
   /** The newest connection of each name. The client has given up an older one, even if the broker has not noticed. */
@@ -90,9 +92,16 @@ export class Site {
     if (queue === 'micro' && (there?.consumers === 0 || !watched)) this.deletedUnwatched = true;
   }
 
+  /** The prefetch with which the broker knows the consumer of this queue, on the newest connection of that name. */
+  prefetchOf(connectionName: string, queue: string): number | undefined {
+    return this.prefetches.get(`${this.newest.get(connectionName)} ${queue}`);
+  }
+
   private onConsume(connection: number, number: number, args: object): void {
-    if ((args as { queue: string }).queue === 'micro') this.watchers.add(connection);
+    const { queue } = args as { queue: string };
+    if (queue === 'micro') this.watchers.add(connection);
     const channel = `${connection}/${number}`;
+    this.prefetches.set(`${connection} ${queue}`, this.prefetches.get(channel) ?? 0);
     let rate = this.registrations.get(channel);
     if (!rate) this.registrations.set(channel, (rate = new Rate(MAX_REGISTRATIONS, 60_000)));
     const count = rate.hit(this.clock.now);
@@ -109,6 +118,7 @@ export class Site {
         return this.oracle.count('connected');
       case 'method':
         if (entry.name === 'queue.delete') this.onDeletion((entry.args as { queue: string }).queue);
+        if (entry.name === 'basic.qos') this.prefetches.set(`${entry.connection}/${entry.channel}`, (entry.args as { prefetchCount: number }).prefetchCount); // prettier-ignore
         if (entry.name === 'basic.consume') this.onConsume(entry.connection, entry.channel, entry.args);
         return;
       case 'published': {

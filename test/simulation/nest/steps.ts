@@ -1,3 +1,4 @@
+import type { ConsumerLimits } from '../../../src/index.js';
 import type { Scenario, TimedStep } from '../engine/world.js';
 import type { Weather, WireFault } from '../engine/wire.js';
 
@@ -74,6 +75,8 @@ export type Step = TimedStep &
     | { readonly kind: 'request'; readonly app: number; readonly what: PublishSettings }
     | { readonly kind: 'pause'; readonly app: number; readonly queue?: Target }
     | { readonly kind: 'resume'; readonly app: number; readonly queue?: Target }
+    /** A queue with one handler at a time gets other limits. */
+    | { readonly kind: 'adjust'; readonly app: number; readonly queue: Target; readonly limits: ConsumerLimits }
     | { readonly kind: 'redrive'; readonly app: number; readonly queue: Target; readonly limit?: number }
     | { readonly kind: 'listParked'; readonly app: number; readonly queue: Target }
     | { readonly kind: 'letGo' }
@@ -107,7 +110,7 @@ export type StepKind = Step['kind'];
 
 /** Steps of users. All others break something. */
 export const USERS: ReadonlySet<StepKind> = new Set<StepKind>([
-  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'redrive', 'listParked', 'letGo', 'tenant', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
+  'boot', 'shutDown', 'publish', 'request', 'pause', 'resume', 'adjust', 'redrive', 'listParked', 'letGo', 'tenant', 'serve', 'closeServer', 'emit', 'send', 'closeClient',
 ]); // prettier-ignore
 
 export type Of<K extends StepKind> = Extract<Step, { readonly kind: K }>;

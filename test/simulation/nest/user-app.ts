@@ -15,7 +15,12 @@ import {
   type QueueDefinition,
   type TopologyOptions,
 } from '../../../src/index.js';
-import { MessageReturnedError, PublishNackedError, PublishRefusedError } from '../../../lib/client/index.js';
+import {
+  ConfigurationError,
+  MessageReturnedError,
+  PublishNackedError,
+  PublishRefusedError,
+} from '../../../lib/client/index.js';
 import type { Wire } from '../engine/wire.js';
 import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
@@ -85,7 +90,7 @@ export class UserApp {
     private readonly scene: Scene,
     readonly name: string,
   ) {
-    this.handlers = new Handlers(scene, name);
+    this.handlers = new Handlers(scene, name, scene.settings.concurrency || Infinity);
   }
 
   get isLive(): boolean {
@@ -166,6 +171,21 @@ export class UserApp {
     const queues = this.queuesOf(queue);
     handlers.onSwitch(queues);
     scene.promises.watch(`resume ${this.name} ${queue ?? 'all'}`, () => context.get(AmqpConsumerRegistry, { strict: false }).resume(queue ? { queue: queues[0]! } : undefined), { within: LONG }); // prettier-ignore
+  }
+
+  /** A batch consumer has no limits to change. */
+  adjust({ queue, limits }: Of<'adjust'>): void {
+    const { scene, context, handlers } = this;
+    if (!context) return;
+    const [name] = this.queuesOf(queue);
+    scene.ledger.disturbed = true;
+    const adjusted = handlers.onAdjust(name!, limits);
+    const registry = context.get(AmqpConsumerRegistry, { strict: false });
+    scene.promises.watch(`adjust ${this.name} ${queue}`, () => registry.adjust({ queue: name! }, limits), { within: LONG }, (error) => {
+      const refused = error instanceof ConfigurationError;
+      scene.oracle.check(refused === (queue === 'batch'), 'adjusted', () => `${this.name}: other limits of '${queue}': ${String(error)}`); // prettier-ignore
+      if (!error) adjusted(() => registry.list({ queue: name! })[0]);
+    }); // prettier-ignore
   }
 
   redrive({ queue, limit }: Pick<Of<'redrive'>, 'queue' | 'limit'>): void {
