@@ -89,6 +89,8 @@ export class Handlers {
   readonly heard = { cancelled: 0, returned: 0 };
   /** The time of arrival of each letter of a batch. */
   private readonly arrivals = new WeakMap<Letter, number>();
+  /** The time at which the last batch ended. */
+  private batchEnded = -1;
   /** The time at which the consuming connection was lost. */
   private lostAt = -1;
   /** The runs that the pipes of the batch refused at that time. */
@@ -104,7 +106,7 @@ export class Handlers {
   constructor(
     private readonly scene: Scene,
     readonly app: string,
-    /** The number of handlers of a queue that may run at once, before it is adjusted; batches are not counted. */
+    /** The number of handlers of a queue that may run at once, before it is adjusted. */
     private readonly concurrency = Infinity,
   ) {
     scene.hearers.push((line) => this.onLine(line));
@@ -211,7 +213,7 @@ export class Handlers {
   /** Handles a single message. @throws the planned error */
   async handle(queue: string, letter: Letter, context: AmqpContext): Promise<{ readonly n: number }> {
     const run = this.begin(queue, letter, context);
-    const free = this.take(queue, letter.n);
+    const free = this.take(queue, letter.n, this.limitOf(queue));
     const { act, outcome, late } = await this.act(queue, letter, run.attempt, context.signal);
     free();
     const manual = queue === 'hand';
@@ -228,10 +230,14 @@ export class Handlers {
     const { oracle, clock } = this.scene;
     const stale = items.filter(({ payload }) => this.arrivals.get(payload)! < this.lostAt).map(({ payload }) => payload.n); // prettier-ignore
     oracle.check(stale.length === 0 || clock.now === this.lostAt, 'ended', () => `${this.app}: a batch of '${queue}' has ${stale.join()}, which came before the connection was lost at ${this.lostAt} ms`); // prettier-ignore
+    this.checkBatch(queue, items);
     const taken = items.map((item) => ({ item, run: this.begin(queue, item.payload, item.context, true) }));
+    const free = this.take(queue, items[0]!.payload.n, this.scene.settings.batch.concurrency);
     const acts = await Promise.all(
       taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt, item.context.signal)),
     );
+    free();
+    this.batchEnded = this.scene.clock.now;
     const late = acts.find((done) => done.late)?.late;
     if (late) {
       for (const { run } of taken) this.scene.ledger.end(run, 'throw', `${late.name}: ${late.message}`);
@@ -255,11 +261,20 @@ export class Handlers {
     if (all) throw common;
   }
 
+  /** A batch is not larger than it may be, and waits longer than it may only while others run. */
+  private checkBatch(queue: string, items: readonly AmqpBatchItem<Letter>[]): void {
+    const { oracle, clock, settings } = this.scene;
+    const { size, maxWait } = settings.batch;
+    oracle.check(items.length > 0 && items.length <= size, 'batch', () => `${this.app}: a batch of '${queue}' has ${items.length} messages, and may have ${size}`); // prettier-ignore
+    const waited = clock.now - Math.min(...items.map(({ payload }) => this.arrivals.get(payload)!));
+    oracle.check(waited <= maxWait || clock.now - this.batchEnded < 1, 'batch', () => `${this.app}: a batch of '${queue}' has waited ${waited} ms, and may wait ${maxWait} ms`); // prettier-ignore
+    oracle.count(items.length === size ? 'full batches' : 'batches that are not full');
+  }
+
   /** Counts a handler that runs. @returns a function to call at its end; a handler whose time is over counts no more */
-  private take(queue: string, n: number): () => void {
+  private take(queue: string, n: number, limit: number): () => void {
     const { scene, running } = this;
     const others = running.get(queue) ?? 0;
-    const limit = this.limitOf(queue);
     scene.oracle.check(others < limit, 'concurrency', () => `${this.app}: ${others} handlers of '${queue}' run, ${limit} may, and another gets ${n}`); // prettier-ignore
     running.set(queue, others + 1);
     let over = false;

@@ -121,6 +121,18 @@ export const mutants: readonly Mutant[] = [
     why: 'the application ends while handlers run',
   },
   {
+    file: `${consumers}/sinks/batch/batch-collector.ts`,
+    search: 'this.clock.after(this.limits.maxWait, () => {',
+    replace: 'this.clock.after(2 * this.limits.maxWait, () => {',
+    why: 'a batch that is not full waits twice as long as it may',
+  },
+  {
+    file: `${consumers}/sinks/batch/batch-collector.ts`,
+    search: 'while (this.running < concurrency &&',
+    replace: 'while (this.running <= concurrency &&',
+    why: 'one batch more than allowed is handled at once',
+  },
+  {
     file: `${consumers}/sinks/batch/batch.sink.ts`,
     search: '      for (const item of items) item.end(DONE);',
     replace: '      for (const item of items.slice(1)) item.end(DONE);',
