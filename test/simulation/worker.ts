@@ -45,10 +45,11 @@ async function carryOut({ world: name, from, count, only, except }: ToWorker): P
   };
   const began = process.cpuUsage();
   const runs = [];
-  for (let seed = from; seed < from + count; seed++) {
+  // The parent may have been ended meanwhile.
+  for (let seed = from; seed < from + count && process.connected; seed++) {
     const { virtualTime, counts, violation } = await world.run(world.generate(seed), options);
     runs.push({ seed, virtualTime, counts, violation: violation ?? (await differs(seed)) });
   }
   const { user, system } = process.cpuUsage(began);
-  process.send!({ runs, cpu: (user + system) / 1000 } satisfies FromWorker);
+  if (process.connected) process.send!({ runs, cpu: (user + system) / 1000 } satisfies FromWorker);
 }
