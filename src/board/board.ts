@@ -5,7 +5,7 @@ import type { AmqpConsumerRegistry } from '../consumers/lifecycle/consumer.regis
 import type { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { MessageSerializers } from '../serialization/message-serializers.js';
 import type { ParkingLot } from '../settlement/parking/parking-lot.js';
-import type { AmqpBoardOptions } from './board-options.js';
+import { managementApis, type AmqpBoardOptions } from './board-options.js';
 import { Instances } from './instances/instances.js';
 import { Changes } from './changes/changes.js';
 import { RecentFailures } from './live/recent-failures.js';
@@ -14,6 +14,7 @@ import { Snapshots } from './live/snapshots.js';
 import { Topologies } from './live/topologies.js';
 import { Viewers } from './live/viewers.js';
 import { Edits } from './parked/edits.js';
+import type { ManagementApi } from './management/management-api.js';
 import { ParkedQueues } from './parked/parked-queues.js';
 import { Redrives } from './parked/redrives.js';
 import { Turns } from './parked/turns.js';
@@ -29,12 +30,13 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly redrives: Redrives;
   private subscription: Subscription | undefined;
   private instances: Instances | undefined;
+  private apis: ReadonlyMap<string, ManagementApi> = new Map();
 
   constructor(
     private readonly connections: ConnectionRegistry,
     private readonly consumers: AmqpConsumerRegistry,
     lot: ParkingLot,
-    private readonly options: Pick<AmqpBoardOptions, 'instances' | 'edit'>,
+    private readonly options: Pick<AmqpBoardOptions, 'instances' | 'edit' | 'management'>,
   ) {
     const { failures, reconnects } = this;
     const clock = systemClock;
@@ -54,6 +56,7 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
       reconnects,
       redrives: () => redrives.list(),
       instances: () => this.instances?.list(),
+      management: () => this.apis,
     });
     this.snapshots = snapshots;
     const topologies = new Topologies(connections);
@@ -72,7 +75,11 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
+  /** @throws ConfigurationError if the option `management` names an unknown connection */
   onApplicationBootstrap(): void {
+    const names = this.connections.all().map(({ name }) => name);
+    this.apis = managementApis(this.options, names);
+    for (const name of this.apis.keys()) this.connections.get(name, 'AmqpBoardModule.forRoot(): management');
     this.meetOthers();
     this.reconnects.watch(this.connections.all());
     this.subscription = this.consumers.failures$.subscribe((failure) => {

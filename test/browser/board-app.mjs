@@ -28,9 +28,10 @@ export const HOSTILE_QUEUE = `mail ${HOSTILE}/%&#?`;
 /**
  * @param more number of further consumers, each with its own queue
  * @param url of another broker
+ * @param management URL of a management API
  * @param instances the name that all instances have in common
  */
-export async function startBoardApp({ more = 0, prefix = '', url, instances } = {}) {
+export async function startBoardApp({ more = 0, prefix = '', url, instances, management } = {}) {
   const state = { failing: true, handled: [] };
   const log = [];
 
@@ -77,7 +78,13 @@ export async function startBoardApp({ more = 0, prefix = '', url, instances } = 
   Module({
     imports: [
       AmqpModule.forRoot({ url: url ?? broker.url, topology }),
-      AmqpBoardModule.forRoot({ path: '/amqp', user: () => 'alice', edit: true, ...(instances && { instances }) }),
+      AmqpBoardModule.forRoot({
+        path: '/amqp',
+        user: () => 'alice',
+        edit: true,
+        ...(instances && { instances }),
+        ...(management && { management }),
+      }),
     ],
     providers: [Orders, Mail, Many],
   })(AppModule);

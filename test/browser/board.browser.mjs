@@ -2,6 +2,7 @@
  * Tests the board in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). SCREENSHOTS names a folder
  * for pictures of each view. The application and its embedded broker run in this process.
  */
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import { HOSTILE, HOSTILE_QUEUE, startBoardApp } from './board-app.mjs';
@@ -475,6 +476,42 @@ try {
       await one.close();
     }
   });
+
+  await check(
+    'a management API adds unacked messages and the age of the oldest one, and its silence has a reason',
+    async () => {
+      expect(
+        !(await page.getByRole('columnheader', { name: 'Unacked' }).isVisible()),
+        'there are columns without an API',
+      );
+      let broken = false;
+      const orders = { name: 'orders', messages_unacknowledged: 7, head_message_timestamp: Date.now() / 1_000 - 7_205 };
+      const api = createServer((_, response) =>
+        response.writeHead(broken ? 401 : 200).end(JSON.stringify({ items: [orders] })),
+      );
+      await new Promise((listening) => api.listen(0, '127.0.0.1', listening));
+      const own = await startBoardApp({ management: `http://user:s3cret@127.0.0.1:${api.address().port}` });
+      try {
+        const view = await open(own.url);
+        const row = view.locator('#queues').getByRole('row', { name: /^orders/ });
+        await row.getByText('7', { exact: true }).waitFor();
+        await row.getByText('2 h ago').waitFor();
+        await view.getByRole('columnheader', { name: 'Oldest ready' }).waitFor();
+        await accessible(view);
+        await fitsIn(view, 360);
+        await view.setViewportSize({ width: 1280, height: 900 });
+        broken = true;
+        await view.getByText('management API: it refuses the credentials (401)').waitFor();
+        await accessible(view);
+        expect(!(await view.content()).includes('s3cret'), 'the page has the password');
+        await view.close();
+      } finally {
+        await own.close();
+        api.close();
+        api.closeAllConnections();
+      }
+    },
+  );
 
   await check('a hidden page leaves the event stream', async () => {
     const setHidden = (hidden) =>

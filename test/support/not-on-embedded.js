@@ -14,6 +14,7 @@ export const notOnEmbedded = {
   'microservices/broker-kill.spec.ts': 'kills a RabbitMQ of its own',
   'microservices/large-replies.spec.ts': 'a RabbitMQ of its own, which takes small messages only',
   'nest/blocked.spec.ts': 'a RabbitMQ of its own, with alarms raised by rabbitmqctl',
+  'nest/board-management.spec.ts': 'a RabbitMQ of its own, with the management plugin',
   'nest/connections.spec.ts': 'asks rabbitmqctl about connections, and has it close one',
   'nest/consumer-timeout.spec.ts': 'a RabbitMQ of its own, with a short consumer_timeout',
   'nest/handover.spec.ts': 'this broker lets the next consumer begin before it requeues what a closed channel had',

@@ -3,6 +3,7 @@ import type { Clock } from '../../../lib/environment/index.js';
 import { describeError } from '../../common/log-text.js';
 import { parkedQueueName } from '../../settlement/retry/settlement-queue-names.js';
 import type { NamedConnection } from '../../registry/named-connection.js';
+import { Rounds } from './rounds.js';
 
 /** Ms between two rounds. */
 const EVERY = 5_000;
@@ -38,29 +39,23 @@ interface Refusal {
 export class QueueCounts {
   private readonly counts = new Map<string, QueueCount>();
   private readonly refused = new Map<string, Refusal>();
-  private cancel: (() => void) | undefined;
-  private running = false;
-  /** Number of starts and ends; a round of an earlier start ends. */
-  private turn = 0;
+  private readonly rounds: Rounds;
 
   /** @param queues called at each round */
   constructor(
     private readonly clock: Pick<Clock, 'now' | 'after'>,
     private readonly connections: () => readonly NamedConnection[],
     private readonly queues: () => readonly KnownQueue[],
-  ) {}
+  ) {
+    this.rounds = new Rounds(clock, EVERY, (signal) => this.round(signal));
+  }
 
   begin(): void {
-    if (this.running) return;
-    this.running = true;
-    void this.round(++this.turn);
+    this.rounds.begin();
   }
 
   end(): void {
-    this.running = false;
-    this.turn++;
-    this.cancel?.();
-    this.cancel = undefined;
+    this.rounds.end();
     this.counts.clear();
     this.refused.clear();
   }
@@ -86,14 +81,12 @@ export class QueueCounts {
     for (const key of this.refused.keys()) if (key.endsWith(`\n${parkedQueueName(queue)}`)) this.refused.delete(key);
   }
 
-  private async round(turn: number): Promise<void> {
+  private async round(signal: AbortSignal): Promise<void> {
     const known = this.queues();
-    await Promise.all(this.connections().map((connection) => this.ask(connection, known, turn)));
-    if (turn !== this.turn) return;
-    this.cancel = this.clock.after(EVERY, () => void this.round(turn), { keepAlive: false });
+    await Promise.all(this.connections().map((connection) => this.ask(connection, known, signal)));
   }
 
-  private async ask({ name: of, connections }: NamedConnection, known: readonly KnownQueue[], turn: number) {
+  private async ask({ name: of, connections }: NamedConnection, known: readonly KnownQueue[], signal: AbortSignal) {
     if (!connections.isOpen) return;
     const names = known
       .filter(({ connection }) => connection === of)
@@ -109,10 +102,10 @@ export class QueueCounts {
       if (there.length > 0) {
         await consuming.withScratchChannel((channel) => Promise.all(there.map((name) => count(channel, name))));
       }
-      while (others.length > 0 && turn === this.turn && consuming.state === 'open') {
+      while (others.length > 0 && !signal.aborted && consuming.state === 'open') {
         await consuming.withScratchChannel(async (channel) => {
           let counted = true;
-          while (others.length > 0 && counted && turn === this.turn) counted = await count(channel, others.shift()!);
+          while (others.length > 0 && counted && !signal.aborted) counted = await count(channel, others.shift()!);
         });
       }
     } catch {

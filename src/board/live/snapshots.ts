@@ -12,7 +12,9 @@ import type { SlowHandlers } from '../../settlement/handlings.js';
 import type { ShownInstance } from '../instances/instances.js';
 import type { ShownRedrive } from '../parked/redrives.js';
 import { Durations, type Spread } from './durations.js';
+import type { ManagementApi } from '../management/management-api.js';
 import { QueueCounts, type KnownQueue } from './queue-counts.js';
+import { QueueDetails, type BrokerNames } from './queue-details.js';
 import type { RecentFailures } from './recent-failures.js';
 import { PURPOSES, type Purpose, type Reconnects } from './reconnects.js';
 
@@ -63,6 +65,10 @@ export interface ShownQueue {
   readonly name: string;
   readonly ready: number | undefined;
   readonly consumers: number | undefined;
+  /** Number of messages that consumers have; undefined without a management API. */
+  readonly unacked: number | undefined;
+  /** Time of the oldest ready message, ms since 1970; undefined without a management API, or if the message has no time. */
+  readonly oldest: number | undefined;
   /** Number of parked messages; undefined while it is unknown, and for queues that park none. */
   readonly parked: number | undefined;
   /** Why there are no numbers. */
@@ -78,6 +84,8 @@ export interface Snapshot {
   readonly connections: readonly ShownConnection[];
   readonly consumers: readonly ShownConsumer[];
   readonly queues: readonly ShownQueue[];
+  /** Undefined without a management API. `problem`: why it tells nothing. */
+  readonly management: { readonly problem: string | undefined } | undefined;
   readonly redrives: readonly ShownRedrive[];
   /** The instances of the application; undefined if the board does not know the others. */
   readonly instances: readonly ShownInstance[] | undefined;
@@ -92,16 +100,19 @@ export interface SnapshotSources {
   readonly reconnects: Reconnects;
   readonly redrives: () => readonly ShownRedrive[];
   readonly instances: () => readonly ShownInstance[] | undefined;
+  /** By the name of the connection; called when the application has started. */
+  readonly management: () => ReadonlyMap<string, ManagementApi>;
 }
 
 /** Makes snapshots. It measures and counts from `begin()` to `end()`, and otherwise does nothing. */
 export class Snapshots {
   private readonly durations: Durations;
   private readonly counts: QueueCounts;
+  private readonly details: QueueDetails;
   private readonly since: number;
 
   constructor(private readonly sources: SnapshotSources) {
-    const { clock, connections, consumers } = sources;
+    const { clock, connections, consumers, management } = sources;
     this.since = clock.wallTime();
     this.durations = new Durations(clock);
     this.counts = new QueueCounts(
@@ -109,16 +120,24 @@ export class Snapshots {
       () => connections.all(),
       () => this.queues(consumers.list()),
     );
+    this.details = new QueueDetails(
+      clock,
+      management,
+      () => this.queues(consumers.list()),
+      (name) => brokerNames(connections.get(name)),
+    );
   }
 
   begin(): void {
     this.durations.begin();
     this.counts.begin();
+    this.details.begin();
   }
 
   end(): void {
     this.durations.end();
     this.counts.end();
+    this.details.end();
   }
 
   /** Called when a message of the queue was parked. */
@@ -138,6 +157,7 @@ export class Snapshots {
         .flatMap((named) => PURPOSES.map((purpose) => this.connection(named, purpose, reports))),
       consumers: statuses.map((status) => this.consumer(status)),
       queues: this.queues(statuses).map((queue) => this.queue(queue)),
+      management: this.details.state,
       redrives: redrives(),
       instances: instances(),
     };
@@ -193,12 +213,16 @@ export class Snapshots {
 
   private queue(known: KnownQueue): ShownQueue {
     const { connection, name, parks } = known;
-    const counted = this.counts.of(known);
+    const detail = this.details.of(known);
+    // A passive declare tells what is there now, and the API what was there some seconds ago.
+    const counted = this.counts.of(known) ?? detail;
     return {
       connection,
       name,
       ready: counted?.ready,
       consumers: counted?.consumers,
+      unacked: detail?.unacked,
+      oldest: detail?.oldest,
       parked: parks ? this.counts.parked(known) : undefined,
       problem: this.counts.problem(known),
     };
@@ -218,6 +242,11 @@ export class Snapshots {
     }
     return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
   }
+}
+
+function brokerNames({ connections }: NamedConnection): BrokerNames {
+  const report = reportsByName().get(connections.connectionName('consuming'));
+  return { vhost: report?.peer?.vhost, queue: (name) => connections.serverNames.resolve(name) };
 }
 
 function reportsByName(): ReadonlyMap<string, ConnectionReport> {

@@ -50,7 +50,7 @@ export function overview() {
         [topology, snapshot],
         [consumers, snapshot],
         [instances, snapshot],
-        [queues, snapshot.queues],
+        [queues, snapshot],
         [connections, snapshot.connections],
       ]) {
         section.update(part);

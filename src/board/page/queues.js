@@ -1,10 +1,11 @@
 import { attribute, h, say, show } from './dom.js';
-import { number } from './format.js';
+import { ago, number } from './format.js';
 import { parkedLink } from './links.js';
 import { tableSection } from './table.js';
 
-export const queuesSection = () =>
-  tableSection({
+/** The queues. What only a management API tells is there if the board has one. */
+export function queuesSection() {
+  const section = tableSection({
     id: 'queues',
     title: 'Queues',
     empty: 'This application consumes and declares no queue.',
@@ -15,10 +16,25 @@ export const queuesSection = () =>
     columns: [
       { title: 'Queue', make: nameCell },
       { title: 'Ready', number: true, cell: ({ ready }) => number(ready) },
+      { title: 'Oldest ready', kind: 'api', number: true, cell: ({ oldest, at }) => ago(oldest, at) },
+      { title: 'Unacked', kind: 'api', number: true, cell: ({ unacked }) => number(unacked) },
       { title: 'Consumers', number: true, cell: ({ consumers }) => number(consumers) },
       { title: 'Parked', number: true, make: parkedCell },
     ],
   });
+  const { element } = section;
+  const problem = h('p', { class: 'problem reason' });
+  element.querySelector('header').after(problem);
+  return {
+    element,
+    update({ queues, management, at }) {
+      attribute(element, 'data-api', management !== undefined);
+      say(problem, `management API: ${management?.problem}`);
+      show(problem, management?.problem !== undefined);
+      section.update(queues.map((queue) => ({ ...queue, at })));
+    },
+  };
+}
 
 function nameCell() {
   const name = h('b', { class: 'mono' });

@@ -3,7 +3,8 @@ import { h, keyed, say, show } from './dom.js';
 /**
  * A section with a table, whose rows are updated in place. On a narrow screen each row is a card.
  *
- * @param columns each with `title`, `cell(item)` for the text or `make(item)` for `{ element, update }`, and `number`
+ * @param columns each with `title`, `cell(item)` for the text or `make(item)` for `{ element, update }`, `number`, and
+ * `kind`, a class of its cells
  * @param find text of an item that the filter searches; without it there is no filter
  */
 export function tableSection({ id, title, empty, columns, keyOf, find, order }) {
@@ -22,7 +23,7 @@ export function tableSection({ id, title, empty, columns, keyOf, find, order }) 
       h(
         'tr',
         {},
-        columns.map((column) => h('th', { scope: 'col', class: column.number && 'number', text: column.title })),
+        columns.map((column) => h('th', { scope: 'col', class: classOf(column), text: column.title })),
       ),
     ),
     body,
@@ -39,7 +40,7 @@ export function tableSection({ id, title, empty, columns, keyOf, find, order }) 
     const updates = [];
     const cells = columns.map((column) => {
       const made = column.make?.(item);
-      const cell = h('td', { class: column.number && 'number', 'data-title': column.title }, made?.element);
+      const cell = h('td', { class: classOf(column), 'data-title': column.title }, made?.element);
       updates.push(made ? made.update : (each) => say(cell, column.cell(each)));
       return cell;
     });
@@ -77,3 +78,5 @@ export function tableSection({ id, title, empty, columns, keyOf, find, order }) 
     },
   };
 }
+
+const classOf = ({ number, kind }) => [number && 'number', kind].filter(Boolean).join(' ') || undefined;
