@@ -76,6 +76,8 @@ export type {
 export type { ChannelEvents } from './channel/channel-events.js';
 export type { ChannelOptions } from './channel/channel-options.js';
 export type { BasicPublishOptions } from './publishing/publish-options.js';
+/** @internal For the Nest layer, whose publishes resolve with receipts. */
+export { OUTCOME, outcomeOf, type PublishOutcome } from './publishing/publish-outcome.js';
 /** @internal For the Nest layer, whose options have names of their own. */
 export { CHECKED_AT, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';

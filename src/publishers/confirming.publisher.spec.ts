@@ -1,6 +1,13 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
-import { CHECKED_AT, type Channel, type ChannelOptions } from '../../lib/client/index.js';
+import {
+  CHECKED_AT,
+  OUTCOME,
+  type BasicPublishOptions,
+  type Channel,
+  type ChannelOptions,
+  type PublishOutcome,
+} from '../../lib/client/index.js';
 import { systemEnvironment } from '../common/environment.js';
 import { ConnectionStatus } from '../connection/connection-status.js';
 import { ConnectionEvents } from '../connection/connection-events.js';
@@ -9,11 +16,15 @@ import { SerializationError } from '../serialization/serialization.errors.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import { ConfirmingPublisher, type PublishingConnection } from './confirming.publisher.js';
 
+type MadeByCaller = BasicPublishOptions & { readonly [OUTCOME]: PublishOutcome };
+
 /** A channel that confirms whatever is published on it, and can be closed. */
 function fakeChannel() {
   let end = (): void => {};
   const closed = new Promise<void>((resolve) => (end = resolve));
-  const publish = jest.fn<Channel['publish']>().mockResolvedValue(1);
+  const publish = jest.fn((...[, , , options]: Parameters<Channel['publish']>) =>
+    Promise.resolve((options as MadeByCaller)[OUTCOME].confirmed(1)),
+  );
   return { publish, closed, on: () => {}, close: () => Promise.resolve(end()) };
 }
 
@@ -62,6 +73,7 @@ describe('ConfirmingPublisher', () => {
     });
     const checked = {
       [CHECKED_AT]: expect.any(Number),
+      [OUTCOME]: expect.any(Object),
       messageId: 'm',
       contentType: 'text/plain',
       deliveryMode: 2,

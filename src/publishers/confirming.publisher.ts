@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import {
   CHECKED_AT,
   MessageReturnedError,
+  outcomeOf,
   type BasicPublishOptions,
   type FieldTable,
   type ReturnedMessage,
@@ -19,6 +20,7 @@ import type { EncodedPayload, MessageSerializers } from '../serialization/messag
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
+import { PendingReceipt } from './pending-receipt.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { checkValues, SIGNAL } from '../common/option-values.js';
 import { timeLimit } from '../common/duration.js';
@@ -135,30 +137,16 @@ export class ConfirmingPublisher {
    * @throws SerializationError, EncodingError if the payload or a property cannot be encoded; nothing was sent
    * @throws ConfigurationError for an unknown option or an invalid value; nothing was sent
    */
-  async publish(
+  publish(
     exchange: string,
     routingKey: string,
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
-    expectOptions(PUBLISH, options);
-    const { environment, connection } = this;
-    const start = environment.clock.now();
-    const delay = delayOf('publish', options, environment.clock);
-    const encoded = this.encode(payload, options);
-    const { body } = encoded;
-    const properties = completed(PUBLISH, options, encoded, environment.uniqueId, start);
-    const { messageId } = properties;
     try {
-      const deliveryTag = await (delay === 0
-        ? this.channel.publish(exchange, routingKey, body, properties)
-        : this.delayed.publish({ exchange, routingKey, body, properties, delay }));
-      const receipt = { messageId, deliveryTag, exchange, routingKey, timeToConfirm: environment.clock.now() - start };
-      const { confirms } = connection.events;
-      if (confirms.observed) confirms.next(receipt);
-      return receipt;
+      return this.send(exchange, routingKey, payload, options);
     } catch (error) {
-      throw this.failed(error);
+      return Promise.reject(error as Error);
     }
   }
 
@@ -206,6 +194,27 @@ export class ConfirmingPublisher {
   async close(): Promise<void> {
     this.delayed.close();
     await Promise.all([this.channel.close(), this.requester.close()]);
+  }
+
+  /** @throws what is wrong with the call; nothing was sent */
+  private send(
+    exchange: string,
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions,
+  ): Promise<PublishReceipt> {
+    expectOptions(PUBLISH, options);
+    const { environment, connection } = this;
+    const start = environment.clock.now();
+    const delay = delayOf('publish', options, environment.clock);
+    const encoded = this.encode(payload, options);
+    const { body } = encoded;
+    const properties = completed(PUBLISH, options, encoded, environment.uniqueId, start);
+    const { clock } = environment;
+    const receipt = new PendingReceipt(clock, connection.events, properties.messageId, exchange, routingKey, start);
+    if (delay === 0) return this.channel.publishFor(receipt, exchange, routingKey, body, properties);
+    const delayed = this.delayed.publish({ exchange, routingKey, body, properties, delay });
+    return outcomeOf(delayed, receipt) as Promise<PublishReceipt>;
   }
 
   /** At once, so that messages leave in the order of their publishes. @throws SerializationError, ConfigurationError */

@@ -72,20 +72,31 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
    * @throws ContractError if the payload does not match the contract of this publisher; nothing was sent
    * @throws the errors of {@link ConfirmingPublisher.publish}
    */
-  async publish<Key extends RoutingKey<Events>>(
+  publish<Key extends RoutingKey<Events>>(
     routingKey: Key,
     payload: Events[Key],
     options?: PublishOptions,
   ): Promise<PublishReceipt> {
-    const sent = this.sent(routingKey, payload);
+    if (this.contract) return this.publishValidated(this.contract, routingKey, payload, options);
+    try {
+      const completed = this.complete(this.defaults, options, undefined);
+      return this.publisher.publish(this.exchange, routingKey, payload, completed);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  private async publishValidated(
+    contract: EventContract | RpcContract,
+    routingKey: string,
+    payload: unknown,
+    options: PublishOptions | undefined,
+  ): Promise<PublishReceipt> {
+    const sent = contract.outgoing(routingKey, payload);
     const validated = isThenable(sent) ? await sent : sent;
-    const route = this.contract?.routeOf(routingKey) ?? { routingKey };
-    return this.publisher.publish(
-      this.exchange,
-      route.routingKey,
-      validated,
-      this.complete(this.defaults, options, route.headers),
-    );
+    const route = contract.routeOf(routingKey);
+    const completed = this.complete(this.defaults, options, route.headers);
+    return this.publisher.publish(this.exchange, route.routingKey, validated, completed);
   }
 
   /**

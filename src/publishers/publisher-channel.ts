@@ -1,4 +1,10 @@
-import type { BasicPublishOptions, Channel, ChannelOptions } from '../../lib/client/index.js';
+import {
+  OUTCOME,
+  type BasicPublishOptions,
+  type Channel,
+  type ChannelOptions,
+  type PublishOutcome,
+} from '../../lib/client/index.js';
 import { UntilClosed } from '../common/until-closed.js';
 import type { AmqpConnections } from '../connection/amqp-connections.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
@@ -27,6 +33,18 @@ export class PublisherChannel {
   /** Resolves with the delivery tag on the broker's ack. @throws see {@link ConfirmingPublisher.publish} */
   publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
     return (this.channel.value ?? this.make()).publish(exchange, routingKey, body, options);
+  }
+
+  /** Publishes, and resolves with what `outcome` makes of the delivery tag. The options are its own. */
+  publishFor<Receipt>(
+    outcome: PublishOutcome & { confirmed(deliveryTag: number): Receipt },
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions & { [OUTCOME]?: PublishOutcome },
+  ): Promise<Receipt> {
+    options[OUTCOME] = outcome;
+    return this.publish(exchange, routingKey, body, options) as Promise<unknown> as Promise<Receipt>;
   }
 
   /** Waits for outstanding confirms. */

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Injectable } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
@@ -30,6 +31,7 @@ import {
   PublishRefusedError,
   PublishTimeoutError,
   type Delivery,
+  type PublishTrace,
 } from 'nest-amqp/client';
 import { publisherOf, useNest } from './support/nest-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -50,6 +52,25 @@ describe('ConfirmingPublisher', () => {
     );
     const delivered = await nest.channel.basicGet(queue, { noAck: true });
     expect(delivered!.properties).toMatchObject({ messageId: receipts[0]!.messageId, deliveryMode: 2 });
+  });
+
+  it('gives the same receipt, and tells of the same return, while a subscriber adds headers', async () => {
+    const [queue, nowhere] = [nest.name(), nest.name()];
+    const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
+    const confirmed = firstValueFrom(publisher.confirms$);
+    const returned = firstValueFrom(publisher.returns$);
+    const trace = (message: unknown): void => (message as PublishTrace).addHeader('traceparent', '00-1');
+    subscribe('tracing:nest-amqp:publish:start', trace);
+    const receipt = await publisher.sendToQueue(queue, 1, { messageId: 'a' });
+    const error = await failureOf(publisher.sendToQueue(nowhere, 2, { messageId: 'b' }));
+    unsubscribe('tracing:nest-amqp:publish:start', trace);
+    const timeToConfirm = expect.any(Number);
+    expect(receipt).toEqual({ messageId: 'a', deliveryTag: 1, exchange: '', routingKey: queue, timeToConfirm });
+    expect(await confirmed).toEqual(receipt);
+    expect(error).toBeInstanceOf(MessageReturnedError);
+    expect(await returned).toBe((error as MessageReturnedError).returned);
+    const { properties } = (await nest.channel.basicGet(queue, { noAck: true }))!;
+    expect(properties).toMatchObject({ messageId: 'a', headers: { traceparent: '00-1' } });
   });
 
   it('rejects exactly the message that a full queue refuses', async () => {

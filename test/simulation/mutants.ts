@@ -159,7 +159,7 @@ export const mutants: readonly Mutant[] = [
     why: 'all publishes of a channel are told to be the culprit',
   },
   {
-    file: `${client}/publishing/publisher.ts`,
+    file: `${client}/publishing/limits.ts`,
     search: 'const full = heavy || count >= maxUnconfirmed ||',
     replace: 'const full = heavy ||',
     why: 'maxUnconfirmed is not kept',

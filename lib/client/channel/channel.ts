@@ -379,7 +379,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     if (typeof options !== 'object' || options === null) return Promise.reject(notOptions(options));
     // For the default exchange the routing key is a queue's name. The user's name is kept until the message is written.
     const key = exchange === '' ? this.#endpoint.topology.knownAs(routingKey) : routingKey;
-    return this.#endpoint.publisher.publish(exchange, key, bytes, options);
+    return this.#endpoint.publisher.publish(exchange, key, bytes, options) as Promise<number>;
   }
 
   /**

@@ -13,6 +13,7 @@ const publishTo = (exchange: string): Publish => ({
   deadline: Infinity,
   resolve: () => {},
   reject: () => {},
+  outcome: undefined,
   settled: false,
   earlier: undefined,
 });

@@ -11,6 +11,7 @@ const publish = (routingKey: string, size = 1): Publish => ({
   deadline: Infinity,
   resolve: () => {},
   reject: () => {},
+  outcome: undefined,
   settled: false,
   earlier: undefined,
 });

@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../../protocol/types.js';
 import { diagnostics, type ConfirmMessage, type PublishMessage } from '../diagnostics.js';
 import { PublishNackedError } from '../errors.js';
+import type { PublishOutcome } from './publish-outcome.js';
 
 /** One message on its way to the socket. */
 export interface Message extends OutgoingMessage {
@@ -12,8 +13,10 @@ export interface Message extends OutgoingMessage {
 export interface Publish extends Message {
   /** Clock time in ms; Infinity for none. */
   readonly deadline: number;
-  resolve: (deliveryTag: number) => void;
+  resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
+  /** Makes the value of the promise; undefined for the delivery tag. */
+  readonly outcome: PublishOutcome | undefined;
   /** True if the caller has the outcome. A later confirm has no effect. */
   settled: boolean;
   /**

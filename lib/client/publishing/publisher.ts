@@ -14,10 +14,12 @@ import {
 import { checkDuration, refuseAborted } from '../option-checks.js';
 import { trace, tracesPublishes, tracing } from '../tracing.js';
 import { blame, type Verdict } from './blame.js';
+import { Limits } from './limits.js';
 import { Confirms } from './confirms.js';
 import { Exchanges } from './exchanges.js';
 import { BEHIND_OTHERS, SOON_BEHIND_OTHERS, type Gate, type Obstacle } from './gate.js';
 import { checkedAt, type BasicPublishOptions } from './publish-options.js';
+import { OUTCOME, outcomeOf, type OutcomeOption, type PublishOutcome } from './publish-outcome.js';
 import { TracedPublish } from './publish-trace.js';
 import { PublishQueue } from './publish-queue.js';
 import type { Ending, PublisherHost, PublisherSettings } from './publisher-host.js';
@@ -25,12 +27,6 @@ import { earlierOutcome, nacked, reportConfirm, reportPublish, type Message, typ
 import { Refusals } from './refusals.js';
 import { returnedMessage } from './returned-message.js';
 import { findReturned } from './returns.js';
-
-/** Number of publishes that may wait for a round trip if `maxWaiting` is less. */
-const MAX_SOON = 100_000;
-
-/** A wait for confirms may skip this many times `maxUnconfirmed` tags before it holds new publishes back. */
-const MAX_SPAN_FACTOR = 8;
 
 /**
  * Sends the publishes of one channel:
@@ -51,6 +47,7 @@ export class Publisher {
   private readonly deadlines: DeadlineTimer;
   private readonly refusals: Refusals;
   private readonly exchanges: Exchanges;
+  private readonly limits: Limits;
   private readonly untilSettled = new Waiters();
   private readonly untilConfirmed = new Waiters();
   /** Number of publishes whose callers wait for the outcome. */
@@ -73,6 +70,7 @@ export class Publisher {
     private readonly options: PublisherSettings,
     private readonly host: PublisherHost,
   ) {
+    this.limits = new Limits(options, this.confirms, this.refused, this.waiting);
     this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
     this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
     this.exchanges = new Exchanges(
@@ -83,12 +81,18 @@ export class Publisher {
 
   /**
    * Resolves with the delivery tag when the broker has confirmed the message. Without confirms it resolves with 0 when
-   * the body is no longer in use.
+   * the body is no longer in use. With an outcome in the options it settles with that.
    */
-  publish(exchange: string, routingKey: string, body: Uint8Array, options: BasicPublishOptions): Promise<number> {
-    return tracesPublishes()
-      ? this.publishTraced(exchange, routingKey, body, options)
-      : this.accept(exchange, routingKey, body, options);
+  publish(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions & OutcomeOption,
+  ): Promise<unknown> {
+    const outcome = options[OUTCOME];
+    if (!tracesPublishes()) return this.accept(exchange, routingKey, body, options, outcome);
+    const traced = this.publishTraced(exchange, routingKey, body, options);
+    return outcome ? outcomeOf(traced, outcome) : traced;
   }
 
   private publishTraced(
@@ -98,7 +102,8 @@ export class Publisher {
     options: BasicPublishOptions,
   ): Promise<number> {
     const traced = new TracedPublish(exchange, routingKey, body.length, options, this.gate);
-    const accept = (): Promise<number> => this.accept(exchange, routingKey, body, traced.properties);
+    const accept = (): Promise<number> =>
+      this.accept(exchange, routingKey, body, traced.properties, undefined) as Promise<number>;
     return trace(tracing.publish, traced, accept, (message, deliveryTag) => (message.deliveryTag = deliveryTag));
   }
 
@@ -107,7 +112,8 @@ export class Publisher {
     routingKey: string,
     body: Uint8Array,
     options: BasicPublishOptions,
-  ): Promise<number> {
+    outcome: PublishOutcome | undefined,
+  ): Promise<unknown> {
     try {
       const calledAt = checkedAt(options);
       const { signal, timeout = this.options.publishTimeout } = options;
@@ -115,11 +121,11 @@ export class Publisher {
       refuseAborted(signal);
       const mandatory = options.mandatory === true;
       const waits = this.waiting.count > 0 ? this.behindOthers() : this.obstacle(exchange, body.length);
-      if (!waits && !this.gate.confirming) {
+      if (!waits && !outcome && !this.gate.confirming) {
         this.hand({ exchange, routingKey, mandatory, properties: options, body });
         return body.length < DIRECT_BODY_SIZE ? SENT : this.whenTaken(timeout, signal);
       }
-      const promise = new Promise<number>(this.catchEnds);
+      const promise = new Promise<unknown>(this.catchEnds);
       const publish: Publish = {
         exchange,
         routingKey,
@@ -129,6 +135,7 @@ export class Publisher {
         deadline: (calledAt ?? this.host.clock.now()) + timeout,
         resolve: this.resolve,
         reject: this.reject,
+        outcome,
         settled: false,
         earlier: undefined,
       };
@@ -276,21 +283,9 @@ export class Publisher {
 
   /** Returns the reason why a message of `size` bytes cannot be sent now; undefined if it can. */
   private obstacle(exchange: string, size: number): Obstacle | undefined {
-    const there = this.gate.obstacle() ?? this.tooMuch(size);
+    const there = this.gate.obstacle() ?? (this.gate.confirming ? this.limits.tooMuch(size) : undefined);
     // An exchange can be checked only if there is no other obstacle.
     return there ?? (this.options.findExchanges ? this.exchanges.lookFor(exchange) : undefined);
-  }
-
-  private tooMuch(size: number): Obstacle | undefined {
-    if (!this.gate.confirming) return undefined;
-    const { confirms, refused, options } = this;
-    const { maxUnconfirmed, maxUnconfirmedBytes } = options;
-    // Refused publishes that are sent again are kept here, and count like unconfirmed ones.
-    const [count, bytes] = [confirms.count + refused.count, confirms.bytes + refused.bytes];
-    // A message that exceeds the limit alone is sent when there is no other.
-    const heavy = bytes > 0 && bytes + size > maxUnconfirmedBytes;
-    const full = heavy || count >= maxUnconfirmed || confirms.span >= maxUnconfirmed * MAX_SPAN_FACTOR;
-    return full ? { kind: 'busy', reason: `${count} messages of ${bytes} bytes are unconfirmed` } : undefined;
   }
 
   private behindOthers(): Obstacle {
@@ -349,18 +344,7 @@ export class Publisher {
   }
 
   private wait(publish: Publish, obstacle: Obstacle): void {
-    const { whenUnavailable, maxWaiting, maxWaitingBytes } = this.options;
-    if (whenUnavailable === 'fail' && obstacle.kind === 'unavailable') {
-      throw new PublishRefusedError(`not published: ${obstacle.reason} (whenUnavailable is 'fail')`);
-    }
-    const most = obstacle.kind === 'soon' ? Math.max(maxWaiting, MAX_SOON) : maxWaiting;
-    const { count, bytes } = this.waiting;
-    if (count >= most || bytes + publish.body.length > maxWaitingBytes) {
-      throw new PublishRefusedError(
-        `not published: ${count} publishes wait already (${obstacle.reason}); ` +
-          'await publishes before you send more, or raise maxWaiting and maxWaitingBytes',
-      );
-    }
+    this.limits.expectRoom(obstacle, publish.body.length);
     this.waiting.push(publish);
   }
 
@@ -384,9 +368,9 @@ export class Publisher {
       this.dropPlanned = true;
     });
     const { resolve, reject } = publish;
-    publish.resolve = (tag) => {
+    publish.resolve = (value) => {
       unwatch();
-      resolve(tag);
+      resolve(value);
     };
     publish.reject = (error) => {
       unwatch();
@@ -448,7 +432,7 @@ export class Publisher {
     if (publish.settled) return;
     publish.settled = true;
     this.unsettled--;
-    publish.resolve(deliveryTag);
+    publish.resolve(publish.outcome ? publish.outcome.confirmed(deliveryTag) : deliveryTag);
   }
 
   /** Rejects the caller once; later outcomes are ignored. */
@@ -456,6 +440,7 @@ export class Publisher {
     if (publish.settled) return;
     publish.settled = true;
     this.unsettled--;
+    publish.outcome?.failed(error);
     publish.reject(error);
   }
 }

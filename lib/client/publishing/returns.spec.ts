@@ -17,6 +17,7 @@ const publish = (name: string, given: Partial<Publish> = {}): Publish & { readon
   deadline: Infinity,
   resolve: () => {},
   reject: () => {},
+  outcome: undefined,
   settled: false,
   earlier: undefined,
   ...given,
