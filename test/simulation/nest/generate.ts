@@ -27,7 +27,8 @@ export function generate(seed: number): NestScenario {
   const drawn = drawSettings(random.split('settings'));
   const steps = [...drawSteps(random.split('steps'), drawn), ...drawSituation(random.split('situation'), drawn)];
   const taking = random.split('taken');
-  const settings = { ...drawn, taken: taking.chance(0.15) };
+  const decoding = random.split('decoding').pick([0, 0, 0, 1, 40]);
+  const settings = { ...drawn, taken: taking.chance(0.15), decoding };
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   steps.push(...drawTenants(random.split('tenants'), settings));
@@ -121,6 +122,7 @@ function drawSettings(random: Prng): NestSettings {
     listening: random.chance(0.3),
     // Drawn behind all others: earlier seeds stay what they are.
     taken: false,
+    decoding: 0,
     controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
     timeout: random.pick([0, 0, 0, TIMEOUT]),

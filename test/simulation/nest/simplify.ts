@@ -25,6 +25,7 @@ export const plainSettings = {
   lastRedrive: 'well',
   listening: false,
   taken: false,
+  decoding: 0,
   controllers: false,
   timeout: 0,
   duration: 5_000,

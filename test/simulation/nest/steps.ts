@@ -122,6 +122,8 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly rpcTimeout: number;
   readonly startup: 'wait' | 'background';
   readonly startupTimeout: number;
+  /** Time that a payload takes to be decoded, ms; 0: it is decoded at once. */
+  readonly decoding: number;
   /** ms. */
   readonly gracePeriod: number;
   readonly prefetch: number;

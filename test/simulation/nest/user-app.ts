@@ -26,6 +26,7 @@ import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
 import { letterOf, NO_JSON } from './messages.js';
 import type { Scene } from './scene.js';
+import { slowSerializer } from './slow-serializer.js';
 import { Tenant, TENANT } from './tenant.js';
 import { DEAD, EXCHANGE, ODD, type NestSettings, type Of, type PublishSettings } from './steps.js';
 
@@ -230,6 +231,7 @@ export class UserApp {
           startup,
           startupTimeout,
           gracePeriod,
+          ...(settings.decoding === 0 ? {} : { serializers: [slowSerializer(scene, settings.decoding)] }),
           publishing: { timeout: publishTimeout, maxInFlight, maxInFlightBytes, maxWaiting, maxWaitingBytes, republishUnconfirmed, whenUnavailable }, // prettier-ignore
         }),
       ],

@@ -61,7 +61,9 @@ export class BatchSink extends DeliverySink {
     const { losses } = settler;
     let payload: unknown;
     try {
-      payload = await this.payloadOf(delivery);
+      payload = await this.decoded(delivery);
+      // A message that comes again passes the pipes then.
+      if (losses === settler.losses) payload = await this.piped(payload);
     } catch (failure) {
       if (losses !== settler.losses) return 'abandoned';
       // The message fails alone; other items of its batch are not affected.
@@ -78,14 +80,18 @@ export class BatchSink extends DeliverySink {
   }
 
   /** @throws Failure */
-  private async payloadOf(delivery: Delivery): Promise<unknown> {
-    let payload: unknown;
+  private async decoded(delivery: Delivery): Promise<unknown> {
     try {
-      payload = this.parts.serializers.decode(delivery.body, delivery.properties);
-      if (isThenable(payload)) payload = await payload;
+      const payload = this.parts.serializers.decode(delivery.body, delivery.properties);
+      return isThenable(payload) ? await payload : payload;
     } catch (error) {
       throw failureOf(error, { refused: true });
     }
+  }
+
+  /** @throws Failure */
+  private async piped(decoded: unknown): Promise<unknown> {
+    let payload = decoded;
     try {
       for (const pipe of this.parts.itemPipes) {
         payload = await (pipe.transform(payload, { type: 'body', metatype: undefined, data: undefined }) as unknown);
