@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { notOnEmbedded } from './test/support/not-on-embedded.js';
 import { bundledPackages } from './test/support/test-packages.js';
 
@@ -32,27 +33,25 @@ const shared = {
     '^nest-amqp/asyncapi$': '<rootDir>/src/asyncapi/index.ts',
     '^sample-09-agreements$': '<rootDir>/sample/09-contracts/agreements/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
+    ...(await bundledPackages()),
   },
   testEnvironment: 'node',
   // Copies of test/migrate/projects, whose package.json have the same names.
   modulePathIgnorePatterns: ['<rootDir>/.build/migrate'],
 };
 
-// Not for RabbitMQ's: its suites load Nest as it is installed.
-const withBundles = { ...shared.moduleNameMapper, ...(await bundledPackages()) };
-
 export default {
   // Jest reads this option here only, not in a project. Milliseconds: brokers start slowly on a busy machine.
   testTimeout: 180_000,
   // Jest does not free the memory of ES modules. Worker processes, which are replaced when they have grown, keep it bounded; in
-  // the main process, where Jest runs suites on machines with few cores, all suites took 3.4 GB.
-  maxWorkers: '100%',
+  // the main process, where Jest runs suites on machines with few cores, all suites took 3.4 GB. Two workers share a core, since
+  // most suites wait for a broker most of the time.
+  maxWorkers: 2 * availableParallelism(),
   workerIdleMemoryLimit: '1GB',
   projects: [
     {
       ...shared,
       displayName: 'unit',
-      moduleNameMapper: withBundles,
       testMatch: ['<rootDir>/{lib,src,cli}/**/*.spec.ts', '<rootDir>/test/{asyncapi,cluster,simulation}/*.spec.ts'],
     },
     {
@@ -74,7 +73,6 @@ export default {
     {
       ...shared,
       displayName: 'embedded',
-      moduleNameMapper: withBundles,
       testMatch: [
         '<rootDir>/test/{client,conformance,microservices,nest}/**/*.spec.ts',
         '<rootDir>/test/nest-module.spec.ts',

@@ -1,7 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -12,9 +11,8 @@ import { publisherOf, useNest } from './support/nest-harness.js';
 import { eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
-const root = resolve(import.meta.dirname, '../..');
-/** The folder is not `dist`, which other tests build at the same time. */
-const compiled = resolve(root, '.build/kill-points');
+/** The library as global-setup.ts has compiled it, file by file. */
+const compiled = resolve(import.meta.dirname, '../../.build/package');
 
 /** Each step of a message to another queue, in order, and whether its effect has left the process by then. */
 const points = [
@@ -32,10 +30,6 @@ const declaring = [
 
 describe('a process that is killed', () => {
   const nest = useNest();
-
-  beforeAll(async () => {
-    await promisify(execFile)('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', compiled], { cwd: root });
-  });
 
   async function killed(queue: string, task: string, event: string, delay: string): Promise<void> {
     const program = resolve(import.meta.dirname, 'support/killed-app.mjs');

@@ -1,6 +1,6 @@
 /**
- * An application that kills itself with SIGKILL at one point of a message's route. kill-points.spec.ts runs it with the library
- * that it has compiled, so this file is plain JavaScript.
+ * An application that kills itself with SIGKILL at one point of a message's route. kill-points.spec.ts runs it with the compiled
+ * library, so this file is plain JavaScript.
  *
  *     node killed-app.mjs <folder of the compiled library> <the broker's URL> <queue> <task> <event> <delay>
  *
