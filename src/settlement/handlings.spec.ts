@@ -8,6 +8,10 @@ class TurnedClock implements Clock {
   private time = 0;
   private timers: { readonly at: number; readonly run: () => void }[] = [];
 
+  get waiting(): number {
+    return this.timers.length;
+  }
+
   now(): number {
     return this.time;
   }
@@ -42,6 +46,24 @@ class TurnedClock implements Clock {
 const work = () => ({ handling: new Handling() });
 
 describe('Handlings', () => {
+  it('forgets the deadlines of handlers that go on after the stop', async () => {
+    const clock = new TurnedClock();
+    const handlings = new Handlings<ReturnType<typeof work>>(clock, 1_000, () => {});
+    const [ended, going] = [work(), work()];
+    await handlings.inTime(ended, Promise.resolve());
+    let settled = false;
+    const never = new Promise<void>(() => {});
+    const settle = (): void => void (settled = true);
+    void handlings.inTime(going, never).then(settle, settle);
+    expect(clock.waiting).toBe(1);
+    handlings.forgetDeadlines();
+    expect(clock.waiting).toBe(0);
+    clock.turn(2_000);
+    await Promise.resolve();
+    expect(settled).toBe(false);
+    expect(going.handling.over).toBeUndefined();
+  });
+
   it('N2 2.4: tells once of each handler that runs for a minute, and shows it as long as it runs', () => {
     const clock = new TurnedClock();
     const told: [unknown, number][] = [];

@@ -21,6 +21,8 @@ export class Handlings<T extends { readonly handling: Handling }> {
   private readonly told = new WeakSet<T>();
   /** Cancels the timer that checks for slow handlers, while it runs. */
   private cancelLook: (() => void) | undefined;
+  /** Cancel the deadlines that running handlers have. */
+  private readonly cancelDeadlines = new Set<() => void>();
 
   /**
    * @param timeout ms that a handler may run; undefined for no limit
@@ -44,9 +46,9 @@ export class Handlings<T extends { readonly handling: Handling }> {
    * @throws HandlerTimeoutError, or what the handler throws
    */
   inTime<R>(work: T, handler: Promise<R>): Promise<R> {
-    const { timeout, clock } = this;
+    const { timeout } = this;
     if (timeout === undefined) return handler;
-    return within(handler, { clock, timeout }, () => {
+    return within(handler, { clock: this, timeout }, () => {
       const error = new HandlerTimeoutError(timeout);
       work.handling.end(error);
       throw error;
@@ -79,6 +81,22 @@ export class Handlings<T extends { readonly handling: Handling }> {
   close(): void {
     this.cancelLook?.();
     this.cancelLook = undefined;
+  }
+
+  /** Called when the consumer has stopped. A handler that goes on has no deadline any more, whose timer would keep the process alive. */
+  forgetDeadlines(): void {
+    for (const cancel of this.cancelDeadlines) cancel();
+    this.cancelDeadlines.clear();
+  }
+
+  /** The timers of deadlines. */
+  after(delay: number, run: () => void): () => void {
+    const cancel = this.clock.after(delay, run);
+    this.cancelDeadlines.add(cancel);
+    return () => {
+      cancel();
+      this.cancelDeadlines.delete(cancel);
+    };
   }
 
   private look(delay: number): () => void {

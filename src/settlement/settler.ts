@@ -227,6 +227,7 @@ export class Settler {
       .flatMap((work) => work.contexts)
       .filter(({ delivery }) => !delivery.settled);
     this.handlings.close();
+    if (!reason) this.handlings.forgetDeadlines();
     if (contexts.length === 0) return;
     this.staleCount += contexts.length;
     for (const { delivery } of contexts) this.staleDeliveries.add(delivery);

@@ -99,7 +99,8 @@ export class AmqpConsumerRegistry {
 
   /**
    * Stops deliveries until {@link resume}, also across reconnects. Resolves once the broker delivers nothing more. Running
-   * handlers continue; messages that no handler has started with return to their queue. Has no effect on a paused consumer.
+   * handlers continue, also those whose message is being decoded; messages that no handler has started with return to their
+   * queue. Has no effect on a paused consumer.
    *
    * @throws UnknownConsumerError if the selector fits no consumer; ConfigurationError for an invalid selector
    */

@@ -28,7 +28,9 @@ export function generate(seed: number): NestScenario {
   const steps = [...drawSteps(random.split('steps'), drawn), ...drawSituation(random.split('situation'), drawn)];
   const taking = random.split('taken');
   const decoding = random.split('decoding').pick([0, 0, 0, 1, 40]);
-  const settings = { ...drawn, taken: taking.chance(0.15), decoding };
+  // The longer one outlasts the grace period.
+  const timeout = drawn.timeout || (random.split('timeout').chance(0.2) ? 3_000 : 0);
+  const settings = { ...drawn, taken: taking.chance(0.15), decoding, timeout };
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   steps.push(...drawTenants(random.split('tenants'), settings));

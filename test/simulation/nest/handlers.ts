@@ -83,14 +83,14 @@ function timedOut(signal: AbortSignal): Promise<void> {
 export class Handlers {
   /** The application has been shut down. No handler may begin any more. */
   over = false;
-  /** Queues that are paused. */
-  readonly paused = new Set<string>();
+  /** The time since which each queue is paused. */
+  private readonly paused = new Map<string, number>();
   /** The number of calls of the application's listeners. */
   readonly heard = { cancelled: 0, returned: 0 };
   /** The time of arrival of each letter of a batch. */
   private readonly arrivals = new WeakMap<Letter, number>();
-  /** The time at which the last batch ended. */
-  private batchEnded = -1;
+  /** The time at which the last handler of each queue, or its time, ended. */
+  private readonly freed = new Map<string, number>();
   /** The time at which the consuming connection was lost. */
   private lostAt = -1;
   /** The runs that the pipes of the batch refused at that time. */
@@ -100,8 +100,8 @@ export class Handlers {
   private readonly times = new Map<string, number>();
   /** The number of handlers of each queue that run. */
   private readonly running = new Map<string, number>();
-  /** The adjusted limits of each queue, and the number of its adjustments. */
-  private readonly adjusted = new Map<string, { limits: ConsumerLimits; turn: number }>();
+  /** The limits that each queue was given last, the concurrency that may still hold, and the number of its adjustments. */
+  private readonly adjusted = new Map<string, { asked: ConsumerLimits; concurrency: number; turn: number }>();
 
   constructor(
     private readonly scene: Scene,
@@ -121,7 +121,8 @@ export class Handlers {
       return { queue, turn };
     });
     return () => {
-      for (const { queue, turn } of turns) if (this.switches.get(queue) === turn) this.paused.add(queue);
+      for (const { queue, turn } of turns)
+        if (this.switches.get(queue) === turn) this.paused.set(queue, this.scene.clock.now);
     };
   }
 
@@ -129,22 +130,22 @@ export class Handlers {
   onAdjust(queue: string, limits: ConsumerLimits): (status: () => ConsumerStatus | undefined) => void {
     const before = this.adjusted.get(queue);
     const turn = (before?.turn ?? 0) + 1;
-    const all = { ...before?.limits, ...limits };
+    const asked = { ...before?.asked, ...limits };
+    const due = asked.concurrency ?? this.concurrency;
     // Until it has the new limits, the larger ones count.
-    const concurrency = Math.max(this.limitOf(queue), all.concurrency ?? 0);
-    this.adjusted.set(queue, { turn, limits: { ...all, concurrency } });
+    this.adjusted.set(queue, { asked, turn, concurrency: Math.max(this.limitOf(queue), due) });
     return (status) => {
       if (this.adjusted.get(queue)!.turn !== turn) return;
-      this.adjusted.set(queue, { turn, limits: all });
+      this.adjusted.set(queue, { asked, turn, concurrency: due });
       const { oracle } = this.scene;
       const now = status();
       for (const name of ['prefetch', 'concurrency'] as const)
-        oracle.check(now === undefined || all[name] === undefined || now[name] === all[name], 'adjusted', () => `${this.app}: '${queue}' has ${name} ${now![name]} after it was set to ${all[name]}`); // prettier-ignore
+        oracle.check(now === undefined || asked[name] === undefined || now[name] === asked[name], 'adjusted', () => `${this.app}: '${queue}' has ${name} ${now![name]} after it was set to ${asked[name]}`); // prettier-ignore
     };
   }
 
   private limitOf(queue: string): number {
-    return this.adjusted.get(queue)?.limits.concurrency ?? this.concurrency;
+    return this.adjusted.get(queue)?.concurrency ?? this.concurrency;
   }
 
   /** Called with each line of the log. */
@@ -181,7 +182,10 @@ export class Handlers {
   begin(queue: string, letter: Letter, context: AmqpContext, ofBatch = false): Run {
     const { oracle } = this.scene;
     oracle.check(!this.over, 'ended', () => `${this.app} is shut down, and a handler of '${queue}' gets ${letter.n}`);
-    oracle.check(ofBatch || !this.paused.has(queue), 'paused', () => `${this.app}: '${queue}' is paused, and its handler gets ${letter.n}`); // prettier-ignore
+    // What is being decoded is being handled.
+    const pausedAt = this.paused.get(queue);
+    const pausedFor = pausedAt === undefined ? -1 : this.scene.clock.now - pausedAt;
+    oracle.check(ofBatch || pausedFor < this.scene.settings.decoding, 'paused', () => `${this.app}: '${queue}' is paused, and its handler gets ${letter.n}`); // prettier-ignore
     const { attempt, exchange, routingKey, properties, lastFailure } = context;
     return this.scene.ledger.begin(this.app, queue, letter.n, { attempt, exchange, routingKey, messageId: properties.messageId, lastFailure }); // prettier-ignore
   }
@@ -237,7 +241,6 @@ export class Handlers {
       taken.map(({ item, run }) => this.act(queue, item.payload, run.attempt, item.context.signal)),
     );
     free();
-    this.batchEnded = this.scene.clock.now;
     const late = acts.find((done) => done.late)?.late;
     if (late) {
       for (const { run } of taken) this.scene.ledger.end(run, 'throw', `${late.name}: ${late.message}`);
@@ -267,7 +270,7 @@ export class Handlers {
     const { size, maxWait } = settings.batch;
     oracle.check(items.length > 0 && items.length <= size, 'batch', () => `${this.app}: a batch of '${queue}' has ${items.length} messages, and may have ${size}`); // prettier-ignore
     const waited = clock.now - Math.min(...items.map(({ payload }) => this.arrivals.get(payload)!));
-    oracle.check(waited <= maxWait || clock.now - this.batchEnded < 1, 'batch', () => `${this.app}: a batch of '${queue}' has waited ${waited} ms, and may wait ${maxWait} ms`); // prettier-ignore
+    oracle.check(waited <= maxWait || clock.now - (this.freed.get(queue) ?? 0) < 1, 'batch', () => `${this.app}: a batch of '${queue}' has waited ${waited} ms, and may wait ${maxWait} ms`); // prettier-ignore
     oracle.count(items.length === size ? 'full batches' : 'batches that are not full');
   }
 
@@ -279,8 +282,10 @@ export class Handlers {
     running.set(queue, others + 1);
     let over = false;
     const free = (): void => {
-      if (!over) running.set(queue, running.get(queue)! - 1);
+      if (over) return;
       over = true;
+      running.set(queue, running.get(queue)! - 1);
+      this.freed.set(queue, scene.clock.now);
     };
     // The time of the handler began with its pipes, and ends before another handler begins at the same instant.
     if (scene.settings.timeout > 0) scene.clock.in(scene.settings.timeout - 0.001, free);

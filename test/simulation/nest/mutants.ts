@@ -121,6 +121,12 @@ export const mutants: readonly Mutant[] = [
     why: 'the application ends while handlers run',
   },
   {
+    file: `${settlement}/settler.ts`,
+    search: '    if (!reason) this.handlings.forgetDeadlines();\n',
+    replace: '',
+    why: 'the deadline of a handler that goes on after the stop leaves its timer behind',
+  },
+  {
     file: `${consumers}/sinks/batch/batch-collector.ts`,
     search: 'this.clock.after(this.limits.maxWait, () => {',
     replace: 'this.clock.after(2 * this.limits.maxWait, () => {',

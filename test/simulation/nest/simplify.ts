@@ -32,7 +32,13 @@ export const plainSettings = {
 } as const;
 
 /** Kinds of steps that must name a queue. */
-const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>(['redrive', 'listParked', 'deleteQueue', 'usurp']);
+const MUST_NAME: ReadonlySet<string> = new Set<Step['kind']>([
+  'redrive',
+  'listParked',
+  'deleteQueue',
+  'usurp',
+  'adjust',
+]);
 
 /** Returns simpler variants of a step: with fewer, smaller or zero values. */
 export function simplify(step: Step): readonly Step[] {
