@@ -18,6 +18,7 @@ describe('Viewers', () => {
   let log: string[];
   let timers: (() => void)[];
   let topology: object;
+  let snapshot: object;
   let viewers: Viewers;
   const join = (): FakeResponse => {
     const response = new FakeResponse();
@@ -29,6 +30,7 @@ describe('Viewers', () => {
   beforeEach(() => {
     [log, timers] = [[], []];
     topology = [];
+    snapshot = { at: 1 };
     const clock = {
       after: (_: number, run: () => void) => {
         timers.push(run);
@@ -38,7 +40,10 @@ describe('Viewers', () => {
     viewers = new Viewers(clock, {
       begin: () => log.push('begin'),
       end: () => log.push('end'),
-      snapshot: () => log.push('snapshot'),
+      snapshot: () => {
+        log.push('snapshot');
+        return snapshot;
+      },
       topology: () => topology,
       failuresAfter: (number) => (number < 1 ? [{ number: 1 } as never] : []),
     });
@@ -58,6 +63,44 @@ describe('Viewers', () => {
     expect(log).toEqual(['snapshot']);
     expect(new Set(all.map(({ written }) => written.at(-1))).size).toBe(1);
     expect(timers).toHaveLength(1);
+  });
+
+  it('tells those who got the snapshot before only what has changed', () => {
+    const busy = { consumers: [{ perSecond: 5 }], queues: [] };
+    snapshot = { at: 1, ...busy, instances: undefined };
+    const { written } = join();
+    const next = (now: object): string => {
+      snapshot = now;
+      second();
+      return written.at(-1)!;
+    };
+    next({ at: 2, ...busy });
+    expect(next({ at: 3, ...busy })).toBe('event: change\ndata: {"at":3}\n\n');
+    expect(next({ at: 4, ...busy, queues: [1] })).toBe('event: change\ndata: {"at":4,"queues":[1]}\n\n');
+    expect(next({ at: 4, ...busy, queues: [1] })).toBe('event: change\ndata: {}\n\n');
+  });
+
+  it('tells the whole snapshot to those who come or have missed one', () => {
+    const slow = join();
+    second();
+    second();
+    slow.writableNeedDrain = true;
+    const fast = join();
+    snapshot = { at: 2 };
+    // The snapshot for a newcomer is not that of the others, so the next one is whole, too.
+    second();
+    slow.writableNeedDrain = false;
+    snapshot = { at: 2, queues: [] };
+    second();
+    const of = ({ written }: FakeResponse): string[] =>
+      written.filter((event) => /^event: (?:snapshot|change)/.test(event)).map((event) => event.slice(7).trim());
+    expect(of(slow)).toEqual([
+      'snapshot\ndata: {"at":1}',
+      'snapshot\ndata: {"at":1}',
+      'change\ndata: {}',
+      'snapshot\ndata: {"at":2,"queues":[]}',
+    ]);
+    expect(of(fast)).toEqual(['snapshot\ndata: {"at":1}', 'snapshot\ndata: {"at":2}', 'change\ndata: {"queues":[]}']);
   });
 
   it('tells each viewer each failure once, before the snapshot that counts it', () => {

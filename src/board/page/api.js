@@ -41,10 +41,16 @@ export function follow(on) {
   const open = () => {
     if (stream || document.hidden) return;
     stream = new EventSource(address('events'));
-    stream.addEventListener('snapshot', (event) => {
-      on.live(true);
-      on.snapshot(JSON.parse(event.data));
-    });
+    let last = {};
+    // A change has the parts of the snapshot that differ from the one before.
+    for (const [name, base] of [
+      ['snapshot', () => ({})],
+      ['change', () => last],
+    ])
+      stream.addEventListener(name, (event) => {
+        on.live(true);
+        on.snapshot((last = { ...base(), ...JSON.parse(event.data) }));
+      });
     for (const name of ['failures', 'topology'])
       stream.addEventListener(name, (event) => on[name](JSON.parse(event.data)));
     stream.addEventListener('error', () => {

@@ -84,6 +84,8 @@ interface BoardEvent {
 export class EventStream {
   private readonly chunks: AsyncIterator<string>;
   private text = '';
+  /** The last snapshot, with the changes since. */
+  private snapshot: object = {};
 
   private constructor(readonly response: IncomingMessage) {
     this.chunks = response.setEncoding('utf8')[Symbol.asyncIterator]() as AsyncIterator<string>;
@@ -103,12 +105,19 @@ export class EventStream {
       if (end >= 0) {
         const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(this.text.slice(0, end))!;
         this.text = this.text.slice(end + 2);
-        return { name: name!, data: JSON.parse(data!) };
+        return this.whole(name!, JSON.parse(data!) as object);
       }
       const { done, value } = await this.chunks.next();
       if (done === true) return undefined;
       this.text += value;
     }
+  }
+
+  /** Returns a snapshot for a change, as the page does. */
+  private whole(name: string, data: object): BoardEvent {
+    if (name !== 'snapshot' && name !== 'change') return { name, data };
+    this.snapshot = name === 'snapshot' ? data : { ...this.snapshot, ...data };
+    return { name: 'snapshot', data: this.snapshot };
   }
 
   /** Resolves with the data of the next event of that name which fits. */
