@@ -2,12 +2,14 @@
  * Tests the board in a real browser: `npm run test:browser` (Debian's Chromium; CHROMIUM names another). SCREENSHOTS names a folder
  * for pictures of each view. The application and its embedded broker run in this process.
  */
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import { HOSTILE, HOSTILE_QUEUE, startBoardApp } from './board-app.mjs';
 import { Checks, DEADLINE, launch } from './chromium.mjs';
 import { PathProxy } from './path-proxy.mjs';
+import { webpOf } from './pictures.mjs';
 import { StallingProxy } from './stalling-proxy.mjs';
 
 const checks = new Checks();
@@ -48,8 +50,10 @@ const heading = (page, name) => page.getByRole('heading', { level: 1, name });
 const heading2 = (page, name) => page.getByRole('heading', { level: 2, name });
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 const confirmed = (page, name) => page.getByRole('dialog').getByRole('button', { name, exact: true }).click();
-const picture = (page, name) =>
-  process.env.SCREENSHOTS && page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+async function picture(page, name) {
+  const folder = process.env.SCREENSHOTS;
+  if (folder) await writeFile(join(folder, `${name}.webp`), await webpOf(browser, await page.screenshot()));
+}
 
 /** Presses Tab until the focus is on an element with that name. */
 async function tabTo(page, name) {
