@@ -75,6 +75,8 @@ export type {
 } from './channel/method-options.js';
 export type { ChannelEvents } from './channel/channel-events.js';
 export type { ChannelOptions } from './channel/channel-options.js';
+/** @internal For the Nest layer, whose publishes also wait outside of a channel. */
+export { publishDefaults } from './channel/channel-options.js';
 export type { BasicPublishOptions } from './publishing/publish-options.js';
 /** @internal For the Nest layer, whose publishes resolve with receipts. */
 export { OUTCOME, outcomeOf, type PublishOutcome } from './publishing/publish-outcome.js';

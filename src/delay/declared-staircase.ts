@@ -9,6 +9,14 @@ export interface DelayConnections {
   open(): Promise<{ readonly consuming: Connection }>;
 }
 
+/** Takes due messages from the landings of exchanges. */
+export interface LandingAttendant {
+  /** Resolves when it takes the messages of the landing, or cannot: the broker sends them then. May be called again. */
+  attend(landing: Destination): Promise<void>;
+  /** Resolves when the messages that it has taken are settled. */
+  close(): Promise<void>;
+}
+
 /**
  * The staircase of one virtual host, as far as this process has declared it. Everything is declared before its first message,
  * so an application that delays nothing declares nothing.
@@ -18,6 +26,7 @@ export class DeclaredStaircase {
   private readonly declared = new Map<string, Promise<void>>();
   private connection: Connection | undefined;
   private opening: ReturnType<DelayConnections['open']> | undefined;
+  private attendant: LandingAttendant | undefined;
 
   /** @param mayDeclare false if everything has to exist already */
   constructor(
@@ -39,6 +48,11 @@ export class DeclaredStaircase {
     const waits = levels.map((one) => this.once(levelName(one), () => this.declare(consuming, level(one))));
     await Promise.all([...waits, this.once(landingOf(destination), () => this.reach(consuming, destination))]);
     return consuming.frameMax || Infinity;
+  }
+
+  /** From here on, somebody attends the landings of the exchanges that this process sends delayed messages to. */
+  employ(attendant: LandingAttendant): void {
+    this.attendant = attendant;
   }
 
   /** Called when something is missing that was declared before. */
@@ -72,6 +86,7 @@ export class DeclaredStaircase {
   private async reach(connection: Connection, destination: Destination): Promise<void> {
     await connection.withScratchChannel((channel) => find(channel, destination));
     await this.declare(connection, landing(destination));
+    if (destination.kind === 'exchange') await this.attendant?.attend(destination);
   }
 
   /** A broker that was away may have lost everything. */

@@ -10,8 +10,14 @@ export const TO_HEADER = `${HEADER}to`;
 /** The exchange that the last level of a message leads to. */
 export const DUE = `${PREFIX}due`;
 
-/** The exchange and queue of messages whose landing was deleted. */
+/** The exchange of messages whose landing was deleted. */
 export const UNROUTABLE = `${PREFIX}unroutable`;
+
+/** The name by which the parking lot knows the messages in {@link PARKED}, as if they had failed in a queue of this name. */
+export const DELAYS = 'nest-amqp.delay';
+
+/** The queue of due messages that no queue takes. */
+export const PARKED = `${PREFIX}parked`;
 
 /** The exchange and the queue of one level. */
 export const levelName = (level: number): string => `${PREFIX}level-${level}`;

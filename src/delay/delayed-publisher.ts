@@ -10,6 +10,7 @@ import {
   PublishNackedError,
   PublishRefusedError,
   PublishTimeoutError,
+  publishDefaults,
   type BasicPublishOptions,
   type FieldTable,
 } from '../../lib/client/index.js';
@@ -26,10 +27,6 @@ const ATTEMPTS = 3;
 const NOT_READY = 250;
 /** Bytes that the broker adds to the headers in each queue, without the routing key. */
 const DEATH = 250;
-/** ms. */
-const DEFAULT_TIMEOUT = 30_000;
-/** Limits of the publishes whose queues are not declared yet. */
-const DEFAULT_WAITING = { count: 100_000, bytes: 67_108_864 } as const;
 /** This many may wait whatever the limit is, since the first publish always waits for the declarations. */
 const ALWAYS = 100;
 
@@ -55,9 +52,9 @@ interface Terms {
 /** The publisher that sends the messages. */
 export interface DelaySender {
   readonly clock: Clock;
-  /** ms. Default 30 s. */
+  /** ms. Default: that of the client core, as for the limits below. */
   readonly timeout?: number | undefined;
-  /** Limits of waiting publishes, by number and by bytes of their bodies. Default: those of the client core. */
+  /** Limits of the publishes whose queues are not declared yet, by number and by bytes of their bodies. */
   readonly maxWaiting?: number | undefined;
   readonly maxWaitingBytes?: number | undefined;
   /** With `'fail'`, a publish is refused while {@link isAvailable} returns false. Default `'wait'`. */
@@ -94,7 +91,7 @@ export class DelayedPublisher {
     const levels = levelsOf(delay);
     const headers = addressed(given, destination, levels);
     const first = levelName(levels[0]!);
-    const { timeout = sender.timeout ?? DEFAULT_TIMEOUT } = properties;
+    const { timeout = sender.timeout ?? publishDefaults.publishTimeout } = properties;
     const signal = properties.signal ? AbortSignal.any([properties.signal, this.stop.signal]) : this.stop.signal;
     const terms = { timeout, signal, end: start + timeout };
     let failure: unknown;
@@ -121,7 +118,7 @@ export class DelayedPublisher {
   /** @throws PublishRefusedError if too many publishes wait already */
   private async whileWaiting<T>(body: Uint8Array, work: () => Promise<T>): Promise<T> {
     const { waiting, sender } = this;
-    const { maxWaiting = DEFAULT_WAITING.count, maxWaitingBytes = DEFAULT_WAITING.bytes } = sender;
+    const { maxWaiting = publishDefaults.maxWaiting, maxWaitingBytes = publishDefaults.maxWaitingBytes } = sender;
     const tooLarge = waiting.count > 0 && waiting.bytes + body.length > maxWaitingBytes;
     if (waiting.count >= Math.max(maxWaiting, ALWAYS) || tooLarge) {
       throw new PublishRefusedError(`not published: ${waiting.count} delayed publishes wait already for their queues`);

@@ -1,13 +1,18 @@
 import { bindQueue } from '../topology/bindings.js';
 import { fanoutExchange, headersExchange } from '../topology/exchanges.js';
-import { quorumQueue, type QueueDefinition, type QuorumQueueOptions } from '../topology/queues.js';
+import { NO_DELIVERY_LIMIT, quorumQueue, type QueueDefinition, type QuorumQueueOptions } from '../topology/queues.js';
 import type { TopologyOptions } from '../topology/topology.js';
-import { DUE, landingName, levelHeader, levelName, TO_HEADER, UNROUTABLE } from './delay-names.js';
+import { DUE, landingName, levelHeader, levelName, PARKED, TO_HEADER, UNROUTABLE } from './delay-names.js';
 
 /** The wait in the lowest level, ms. Each level waits twice as long as the one below it. */
 const UNIT = 125;
 /** 388 days in all. */
 const LEVELS = 28;
+/**
+ * The time in which an application takes a due message from the landing of an exchange, ms. After it the broker sends the
+ * message to the exchange by itself.
+ */
+export const TAKEN_WITHIN = 500;
 
 /** Where a message goes when its delay is over. */
 export interface Destination {
@@ -48,8 +53,8 @@ export function exchanges(): TopologyOptions {
   );
   return {
     exchanges: [...levels, headersExchange(DUE, { alternateExchange: UNROUTABLE }), fanoutExchange(UNROUTABLE)],
-    queues: [quorumQueue(UNROUTABLE)],
-    bindings: [bindQueue(UNROUTABLE, UNROUTABLE)],
+    queues: [quorumQueue(PARKED, { deliveryLimit: NO_DELIVERY_LIMIT })],
+    bindings: [bindQueue(PARKED, UNROUTABLE)],
   };
 }
 
@@ -63,15 +68,17 @@ export function level(number: number): TopologyOptions {
 }
 
 /**
- * The queue from which messages go to one destination, without a wait. It keeps them while the destination does not take
- * them, so that they do not hold up messages for others.
+ * The queue from which messages go to one destination. It keeps them while the destination does not take them, so that they
+ * do not hold up messages for others. That of an exchange keeps them for a moment in any case, see {@link TAKEN_WITHIN}:
+ * RabbitMQ cannot put aside a message that the exchange does not route, and an application can. All messages for a queue
+ * share its fate, so the broker sends them at once.
  */
 export function landing(destination: Destination): TopologyOptions {
   const to = landingOf(destination);
   const name = landingName(to);
-  const deadLetterExchange = destination.kind === 'exchange' ? destination.name : '';
+  const [deadLetterExchange, wait] = destination.kind === 'exchange' ? [destination.name, TAKEN_WITHIN] : ['', 0];
   return {
-    queues: [waiting(name, 0, { deadLetterExchange })],
+    queues: [waiting(name, wait, { deadLetterExchange })],
     bindings: [bindQueue(name, DUE, '', { arguments: { 'x-match': 'all-with-x', [TO_HEADER]: to } })],
   };
 }

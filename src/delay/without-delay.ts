@@ -27,6 +27,11 @@ export function withoutTheWay(delivery: Delivery): Delivery {
   return delivery;
 }
 
+/** Returns true for a publish to its destination of a message that was delayed. */
+export function isDue(exchange: string, { headers = {} }: MessageProperties): boolean {
+  return TO_HEADER in headers && !isStair(exchange);
+}
+
 /** A publish as its caller has asked for it. */
 export interface PlainPublish {
   readonly exchange: string;

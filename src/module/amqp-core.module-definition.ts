@@ -12,6 +12,7 @@ import { DEFAULT_CONNECTION, getConnectionToken, getModuleOptionsToken } from '.
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { CONNECTION_TARGET, type ConnectionTarget } from '../registry/connection-target.js';
 import { NamedConnection } from '../registry/named-connection.js';
+import { DueCourier } from '../settlement/due/due-courier.js';
 
 const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
 
@@ -50,6 +51,7 @@ function connectionProviders(name: string): FactoryProvider[] {
       provide: connection,
       useFactory: (options: AmqpModuleOptions, registry: ConnectionRegistry) => {
         const named = new NamedConnection(name, options);
+        named.employ(new DueCourier(named.connections, ({ returned }) => named.events.returns.next(returned)));
         registry.add(named);
         return named;
       },

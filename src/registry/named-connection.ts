@@ -5,7 +5,7 @@ import { ConfirmingPublisher } from '../publishers/confirming.publisher.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { AmqpConnections } from '../connection/amqp-connections.js';
 import { mayPass } from '../connection/may-pass.js';
-import { DeclaredStaircase } from '../delay/declared-staircase.js';
+import { DeclaredStaircase, type LandingAttendant } from '../delay/declared-staircase.js';
 import { FAREWELL, isDoneWithin } from '../common/waiting.js';
 import { LastReason, retrying } from '../common/retrying.js';
 import type { RpcErrors } from '../rpc/told-error.js';
@@ -44,6 +44,7 @@ export class NamedConnection {
   /** Ms that are left of the stop, in all. */
   private stopTime: number;
   private readonly publishers: ConfirmingPublisher[] = [];
+  private attendant: LandingAttendant | undefined;
 
   /** @throws ConfigurationError */
   constructor(
@@ -65,6 +66,12 @@ export class NamedConnection {
   /** Clock and randomness, from the connection's options. */
   get environment(): Environment {
     return this.connections.environment;
+  }
+
+  /** From here on, somebody attends the landings of delayed messages, until `close()`. */
+  employ(attendant: LandingAttendant): void {
+    this.attendant = attendant;
+    this.staircase.employ(attendant);
   }
 
   /** @throws the errors of {@link AmqpConnections.open}, with `startup: 'wait'` */
@@ -124,8 +131,8 @@ export class NamedConnection {
     this.connections.giveUp();
     const { clock } = this.environment;
     const end = clock.now() + Math.max(this.stopTime, FAREWELL / 2);
-    const publishers = Promise.all(this.publishers.map((publisher) => publisher.close()));
-    await isDoneWithin(clock, end - clock.now(), publishers);
+    const work = Promise.all([this.attendant?.close(), ...this.publishers.map((publisher) => publisher.close())]);
+    await isDoneWithin(clock, end - clock.now(), work);
     await this.connections.close(Math.max(1, end - clock.now()));
     this.events.complete();
   }

@@ -1,6 +1,7 @@
 import {
   ConfigurationError,
   ConnectionClosedError,
+  publishDefaults,
   type Channel,
   type BasicPublishOptions,
 } from '../../lib/client/index.js';
@@ -13,9 +14,6 @@ import type { ReplyPacket } from './pending-requests.js';
 import { noReply, Requester, type RequestChannel } from './requester.js';
 import { decodeReply } from './rpc-wire.js';
 import { RpcTimeoutError } from './rpc.errors.js';
-
-/** ms. */
-const TIMEOUT = 30_000;
 
 const answer = (response: unknown): ReplyPacket => ({ response, isDisposed: true });
 
@@ -35,7 +33,7 @@ export class RpcRequester {
     open: (prepare: (channel: Channel) => void) => RequestChannel,
     private readonly environment: Environment,
     serializers: MessageSerializers,
-    private readonly timeout: number = TIMEOUT,
+    private readonly timeout: number = publishDefaults.publishTimeout,
   ) {
     this.requester = new Requester(environment.clock, DIRECT_REPLY_TO, (reply) => {
       const value = decodeReply(serializers, reply);

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Clock } from '../../lib/environment/index.js';
 import type { EmbeddedBroker, EntryOf } from '../../lib/broker/index.js';
 import type { MessageProperties } from '../../lib/client/index.js';
-import { beforeDelay } from '../delay/without-delay.js';
+import { beforeDelay, isDue } from '../delay/without-delay.js';
 import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
 import { RETRY_HEADER } from '../settlement/retry/retry-state.js';
 import type { AttachedApps } from './attached-apps.js';
@@ -130,9 +130,12 @@ export class PublishedMessages {
   }
 }
 
-/** Excludes messages of the test, and copies on their way to a retry or parked queue, which belong to an outcome. */
+/**
+ * Excludes messages of the test, copies on their way to a retry or parked queue, which belong to an outcome, and delayed
+ * messages that are due, which were published before.
+ */
 function isOfTheApplication({ connection, exchange, routingKey, message }: EntryOf<'published'>): boolean {
-  if (connection === 0) return false;
+  if (connection === 0 || isDue(exchange, message.properties)) return false;
   const state = exchange === '' ? message.properties.headers?.[RETRY_HEADER] : undefined;
   const queue = typeof state === 'object' && state !== null && 'queue' in state ? state['queue'] : undefined;
   if (typeof queue !== 'string') return true;

@@ -110,6 +110,9 @@ export interface StreamQueueOptions {
   readonly arguments?: FieldTable;
 }
 
+/** In effect no limit, and a value that RabbitMQ 3 and 4 both accept; see decision 11. */
+export const NO_DELIVERY_LIMIT = 2 ** 31 - 1;
+
 const LOCATOR = valueOf(oneOf('client-local', 'balanced'));
 const MAX_AGE: ValueCheck = {
   fits: (value) => /^\d+[YMDhms]$/.test(String(value)),

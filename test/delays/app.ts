@@ -7,7 +7,16 @@ import 'reflect-metadata';
 import { writeSync } from 'node:fs';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AmqpConsumer, AmqpModule, ConfirmingPublisher, Ctx, quorumQueue, type AmqpContext } from '../../src/index.js';
+import {
+  AmqpConsumer,
+  AmqpModule,
+  bindQueue,
+  ConfirmingPublisher,
+  Ctx,
+  quorumQueue,
+  topicExchange,
+  type AmqpContext,
+} from '../../src/index.js';
 import type { Told } from './told.js';
 
 const SHORTEST = 50;
@@ -36,8 +45,14 @@ class Reminders {
   }
 }
 
+const TOPOLOGY = {
+  exchanges: [topicExchange(queue)],
+  queues: [quorumQueue(queue)],
+  bindings: [bindQueue(queue, queue, 'due')],
+};
+
 @Module({
-  imports: [AmqpModule.forRoot({ url, topology: { queues: [quorumQueue(queue)] } })],
+  imports: [AmqpModule.forRoot({ url, topology: TOPOLOGY })],
   providers: [Reminders],
 })
 class AppModule {}
@@ -47,7 +62,9 @@ const publisher = app.get(ConfirmingPublisher, { strict: false });
 tell({ kind: 'ready' });
 for (let n = Number(first); n < Number(first) + Number(count); n++) {
   const delay = SHORTEST + Math.random() * (LONGEST - SHORTEST);
-  const sent = publisher.sendToQueue(queue, n, { delay, headers: { n, due: Date.now() + delay } });
+  const options = { delay, headers: { n, due: Date.now() + delay } };
+  // Due messages of an exchange go through an application, those of a queue do not.
+  const sent = n % 2 === 0 ? publisher.sendToQueue(queue, n, options) : publisher.publish(queue, 'due', n, options);
   // The publish of a lost connection rejects; the message counts only if it is confirmed.
   sent.then(
     () => tell({ kind: 'confirmed', n }),

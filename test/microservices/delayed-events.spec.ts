@@ -64,6 +64,16 @@ describe('A delayed event', () => {
     expect(context.getMessage().fields).toMatchObject({ exchange, routingKey: 'order.unpaid' });
   });
 
+  it('is parked when no queue takes it', async () => {
+    const exchange = harness.name();
+    harness.name(`nest-amqp.delay.to.exchange.${exchange}`);
+    const { client } = await serve({ exchange, wildcards: true });
+    const record = new AmqpRecordBuilder('x').setOptions({ delay: 125, messageId: exchange }).build();
+    await lastValueFrom(client.emit('nobody', record), { defaultValue: undefined });
+    const line = await harness.lines.until("parked in 'nest-amqp.delay.parked'");
+    expect(line).toContain(`The delayed message '${exchange}' is due, and no queue takes it`);
+  });
+
   it('fails with wrong options, and where there is no queue', async () => {
     const { client } = await serve();
     const emit = (options: object, to = client) =>

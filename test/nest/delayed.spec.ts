@@ -7,6 +7,7 @@ import {
   ExchangePublisher,
   fixed,
   getPublisherToken,
+  ParkingLot,
   Payload,
   quorumQueue,
   topicExchange,
@@ -17,6 +18,9 @@ import {
 import { ConfigurationError, NotFoundError } from 'nest-amqp/client';
 import { Inbox } from '../support/inbox.js';
 import { publisherOf, useNest } from './support/nest-harness.js';
+
+const PARKED = 'nest-amqp.delay.parked';
+const ascending = (one: unknown, other: unknown): number => Number(one) - Number(other);
 
 /** What a handler was called with, and when. */
 interface Seen {
@@ -170,17 +174,71 @@ describe('delayed messages', () => {
     expect((await inbox.next()).payload).toBe('fine');
   });
 
-  it('go to the queue of unroutable messages when their landing was deleted meanwhile', async () => {
+  it('are parked when no queue is bound for them, and hold up no others', async () => {
+    const { app, name, inbox, publisher } = await start();
+    const returns: string[] = [];
+    publisher.returns$.subscribe(({ routingKey }) => returns.push(routingKey));
+    const numbers = Array.from({ length: 50 }, (_, n) => n);
+    await Promise.all(numbers.map((n) => publisher.publish(name, 'nobody', n, { delay: 125, headers: { n } })));
+    await publisher.publish(name, 'order.x', 'later', { delay: 250 });
+    expect((await inbox.next()).payload).toBe('later');
+    for (const _ of numbers) await nest.lines.until(PARKED);
+    expect(returns).toEqual(numbers.map(() => 'nobody'));
+
+    const lot = app.get(ParkingLot, { strict: false });
+    const parked = (await lot.list('nest-amqp.delay', { limit: 1_000 })).filter(({ exchange }) => exchange === name);
+    expect(parked.map(({ payload }) => payload).toSorted(ascending)).toEqual(numbers);
+    const [one] = parked;
+    expect(one).toMatchObject({ routingKey: 'nobody', attempts: 1, headers: { n: one!.payload } });
+    expect(one!.lastFailure!.message).toContain('MessageReturnedError');
+
+    await nest.channel.queueBind(name, name, 'nobody');
+    await lot.redrive('nest-amqp.delay', { filter: ({ exchange }) => exchange === name });
+    const back = await inbox.take(50);
+    expect(back.map(({ payload }) => payload).toSorted(ascending)).toEqual(numbers);
+    const { context, payload } = back[0]!;
+    expect(context).toMatchObject({ exchange: name, routingKey: 'nobody', attempt: 1, headers: { n: payload } });
+  });
+
+  it('wait in the broker while their queue is full, and hold up no others', async () => {
+    const { name, inbox, publisher } = await start();
+    const full = nest.name('full');
+    const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+    await nest.channel.queueDeclare(full, { durable: true, arguments: limits });
+    await nest.channel.queueBind(full, name, 'full');
+    await publisher.publish(name, 'full', 'first');
+    await Promise.all(Array.from({ length: 40 }, (_, n) => publisher.publish(name, 'full', n, { delay: 125 })));
+    await publisher.publish(name, 'order.x', 'later', { delay: 1_500 });
+    expect((await inbox.next()).payload).toBe('later');
+    expect(nest.lines.with(PARKED)).toEqual([]);
+    expect(await nest.ready(full)).toBe(1);
+  });
+
+  it('are sent by the broker when no application is there that has published them', async () => {
+    const { app, name, publisher } = await start();
+    const queue = nest.name();
+    await nest.channel.queueDeclare(queue, { durable: true });
+    await nest.channel.queueBind(queue, name, 'reminder');
+    await publisher.publish(name, 'reminder', 'due', { delay: 1_000 });
+    await nest.close(app);
+    const delivery = await arrival(queue);
+    expect(delivery).toMatchObject({ exchange: name, routingKey: 'reminder' });
+    expect(delivery.text()).toBe('due');
+    expect(Object.keys(delivery.properties.headers!)).toContain('x-death');
+  });
+
+  it('are parked when their landing was deleted meanwhile', async () => {
     const { name, publisher } = await start();
-    await nest.channel.queueDeclare('nest-amqp.delay.unroutable', {
-      durable: true,
-      arguments: { 'x-queue-type': 'quorum' },
-    });
-    await nest.channel.queuePurge('nest-amqp.delay.unroutable');
-    await publisher.publish(name, 'order.x', 'lost?', { delay: 1_000 });
-    await nest.channel.queueDelete(`nest-amqp.delay.to.exchange.${name}`);
-    const kept = await arrival('nest-amqp.delay.unroutable');
+    await publisher.sendToQueue(name, 'lost?', { delay: 1_000 });
+    await nest.channel.queueDelete(`nest-amqp.delay.to.queue.${name}`);
+    const channel = await nest.connection.openChannel();
+    const inbox = new Inbox<{ routingKey: string; text(): string }>();
+    await channel.basicConsume(PARKED, inbox.add);
+    let kept = await inbox.next();
+    // Other tests may park messages, too.
+    while (kept.routingKey !== name) kept = await inbox.next();
     expect(kept.text()).toBe('lost?');
+    await channel.close();
   });
 
   async function arrival(queue: string) {

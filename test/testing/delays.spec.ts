@@ -9,6 +9,7 @@ import {
   bindQueue,
   classicQueue,
   ConfirmingPublisher,
+  ParkingLot,
   Payload,
   topicExchange,
   TopologyError,
@@ -93,6 +94,17 @@ describe('delayed messages on the harness', () => {
       { exchange: '', routingKey: 'reminders', headers: {}, payload: 2, delay: 2 * HOUR },
       { exchange: '', routingKey: 'reminders', headers: {}, payload: 3, delay: 0 },
     ]);
+  });
+
+  it('are parked when no queue takes them, and were published once', async () => {
+    await start();
+    await publisher.publish('orders', 'nobody', 1, { delay: '1h' });
+    await harness.advance('1h');
+    const parked = await app.get(ParkingLot, { strict: false }).list('nest-amqp.delay');
+    expect(parked.map(({ exchange, routingKey, payload }) => ({ exchange, routingKey, payload }))).toEqual([
+      { exchange: 'orders', routingKey: 'nobody', payload: 1 },
+    ]);
+    expect(harness.published()).toMatchObject([{ exchange: 'orders', routingKey: 'nobody', delay: HOUR }]);
   });
 
   it('find their way when somebody has deleted a queue or an exchange of the staircase', async () => {

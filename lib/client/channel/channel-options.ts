@@ -90,6 +90,17 @@ export const CHANNEL_CHECKS = {
   openAfter: FUNCTION,
 } satisfies OptionChecks<ChannelOptions>;
 
+/** The defaults of publishes: times in ms, sizes in bytes. */
+export const publishDefaults = {
+  publishTimeout: 30_000,
+  maxUnconfirmed: 10_000,
+  maxUnconfirmedBytes: 64 * 1024 * 1024,
+  maxWaiting: 100_000,
+  maxWaitingBytes: 64 * 1024 * 1024,
+  whenUnavailable: 'wait',
+  republishUnconfirmed: false,
+} as const satisfies ChannelOptions;
+
 /** @throws ConfigurationError that names the option */
 export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelOptions {
   checkOptions('channel', options, CHANNEL_CHECKS);
@@ -98,13 +109,13 @@ export function resolveChannelOptions(options: ChannelOptions): ResolvedChannelO
     prefetch: encodedPrefetch(options.prefetch ?? 0),
     restore: options.restore ?? true,
     restoreAttempts: options.restoreAttempts ?? 5,
-    publishTimeout: options.publishTimeout ?? 30_000,
-    maxUnconfirmed: options.maxUnconfirmed ?? 10_000,
-    maxUnconfirmedBytes: options.maxUnconfirmedBytes ?? 64 * 1024 * 1024,
-    maxWaiting: options.maxWaiting ?? 100_000,
-    maxWaitingBytes: options.maxWaitingBytes ?? 64 * 1024 * 1024,
-    whenUnavailable: options.whenUnavailable ?? 'wait',
-    republishUnconfirmed: options.republishUnconfirmed ?? false,
+    publishTimeout: options.publishTimeout ?? publishDefaults.publishTimeout,
+    maxUnconfirmed: options.maxUnconfirmed ?? publishDefaults.maxUnconfirmed,
+    maxUnconfirmedBytes: options.maxUnconfirmedBytes ?? publishDefaults.maxUnconfirmedBytes,
+    maxWaiting: options.maxWaiting ?? publishDefaults.maxWaiting,
+    maxWaitingBytes: options.maxWaitingBytes ?? publishDefaults.maxWaitingBytes,
+    whenUnavailable: options.whenUnavailable ?? publishDefaults.whenUnavailable,
+    republishUnconfirmed: options.republishUnconfirmed ?? publishDefaults.republishUnconfirmed,
     findExchanges: options.findExchanges ?? false,
     openAfter: options.openAfter,
   };

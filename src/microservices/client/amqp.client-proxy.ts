@@ -8,6 +8,7 @@ import {
   ConnectionLostError,
   PublishRefusedError,
   PublishTimeoutError,
+  publishDefaults,
   type Connection,
   type Delivery,
 } from '../../../lib/client/index.js';
@@ -41,8 +42,8 @@ import {
   type AmqpTransportOptions,
 } from '../options/transport-options.js';
 
-/** Default of `requestTimeout` and `publishTimeout`, ms. */
-const DEFAULT_TIMEOUT = 30_000;
+/** ms. */
+const REQUEST_TIMEOUT = 30_000;
 
 /** The type that Nest's own clients give to patterns, payloads and results, which they do not check. */
 type Unchecked = Parameters<ClientProxy['send']>[0];
@@ -105,7 +106,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     super();
     checkOptions('AmqpClientProxy', options);
     const { queue, replyQueue = DIRECT_REPLY_TO, serializer = recordSerializer } = options;
-    const { requestTimeout = DEFAULT_TIMEOUT, publishTimeout = DEFAULT_TIMEOUT } = options;
+    const { requestTimeout = REQUEST_TIMEOUT, publishTimeout = publishDefaults.publishTimeout } = options;
     const exchange = publishesToExchange(options) ? exchangeOf(options) : undefined;
     if (exchange === undefined && !queue) {
       throw new ConfigurationError(

@@ -7,6 +7,7 @@ import { DelayedPublisher, type DelayedMessage } from '../../delay/delayed-publi
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { DIRECT_REPLY_TO } from '../../rpc/direct-reply-to.js';
 import { noReply, type Requester } from '../../rpc/requester.js';
+import { DueCourier } from '../../settlement/due/due-courier.js';
 import { SessionSource, type ConnectionSource } from '../connection-source.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
 import { declareForClient, declareReplyQueue } from '../options/transport-topology.js';
@@ -40,6 +41,7 @@ export class ClientSession {
   /** Events wait in it for the connection. It is separate from the requests, so that a failed event fails no request. */
   private readonly events: PublisherChannel;
   private readonly delayed: DelayedPublisher;
+  private readonly courier: DueCourier;
   private pendingRequests: Requester | undefined;
   private opening: Promise<Connected> | undefined;
   private declaring: Promise<void> | undefined;
@@ -58,6 +60,7 @@ export class ClientSession {
       },
       {},
     );
+    this.courier = new DueCourier(this.source);
     this.delayed = this.delayedPublisher();
   }
 
@@ -113,7 +116,7 @@ export class ClientSession {
     this.end();
     this.pendingRequests?.failAll(reason);
     this.delayed.close();
-    await Promise.all([present?.requests.close(), this.events.close()]);
+    await Promise.all([present?.requests.close(), this.events.close(), this.courier.close()]);
     if (this.hasEvents) await new Promise<void>((told) => this.source.environment.clock.afterPendingEvents(told));
   }
 
@@ -125,6 +128,7 @@ export class ClientSession {
       return source.open();
     };
     const staircase = new DeclaredStaircase({ open }, () => !isTakenAsItIs(host.options, source.topology));
+    staircase.employ(this.courier);
     return new DelayedPublisher(staircase, {
       get clock() {
         return source.environment.clock;

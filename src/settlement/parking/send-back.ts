@@ -9,6 +9,8 @@ import {
   type Connection,
   type Delivery,
 } from '../../../lib/client/index.js';
+import { DELAYS, DUE } from '../../delay/delay-names.js';
+import { dueMessage } from '../due/due-message.js';
 import { encodedHeaders } from '../retry/forwarded-properties.js';
 import { publishCopy } from '../retry/publish-copy.js';
 import { CannotRetryError } from '../retry/retry.errors.js';
@@ -56,6 +58,12 @@ export class SendBack {
     // The broker accepts no other user's `userId`. The own user lets the consumer trust the history.
     const { user } = this.connection;
     const copyOf = { kind: 'redrive', queue, delivery } as const;
+    if (queue === DELAYS) {
+      const { routingKey, properties } = dueMessage(delivery, state);
+      const options = { ...properties, mandatory: true, [COPY_OF]: copyOf };
+      await channel.publish(DUE, routingKey, delivery.body, options);
+      return;
+    }
     const vouched = user === undefined ? {} : { userId: user };
     if (!state) {
       // A message that was not parked by a consumer has no history, and returns as it is.

@@ -1,12 +1,9 @@
 import { NotFoundError, PreconditionFailedError, type Channel, type Connection } from '../../../lib/client/index.js';
 import { declareTopology } from '../../topology/declare-topology.js';
-import { quorumQueue, type QueueDefinition } from '../../topology/queues.js';
+import { NO_DELIVERY_LIMIT, quorumQueue, type QueueDefinition } from '../../topology/queues.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 import { delayQueueName, parkedQueueName } from './settlement-queue-names.js';
 import { MissingQueueError } from './retry.errors.js';
-
-/** In effect no limit, and a value that RabbitMQ 3 and 4 both accept; see decision 11. */
-const NO_DELIVERY_LIMIT = 2 ** 31 - 1;
 
 /**
  * Defines the queue in which messages wait `ms` for their retry. After the delay the broker moves them back to `queue`,

@@ -18,7 +18,9 @@ import {
   type ConsumerLimits,
   type ConsumerStatus,
   type RetryOptions,
+  type ReturnedMessage,
 } from '../../../src/index.js';
+import { isDue } from '../../../src/delay/without-delay.js';
 import type { Run } from './ledger.js';
 import { actOf, isRefused, type Letter } from './messages.js';
 import type { Scene } from './scene.js';
@@ -350,8 +352,9 @@ export function providerOf(handlers: Handlers, settings: NestSettings): Type {
     }
 
     @OnReturn()
-    async onReturned(): Promise<void> {
-      handlers.heard.returned++;
+    async onReturned({ exchange, properties }: ReturnedMessage): Promise<void> {
+      // No publish rejects because of a delayed message that no queue takes.
+      if (!isDue(exchange, properties)) handlers.heard.returned++;
       await Promise.reject(new Error('a listener that rejects'));
     }
   }

@@ -247,4 +247,11 @@ export const mutants: readonly Mutant[] = [
       'void sender.publish(first, routingKey, body, { ...properties, headers, mandatory: true }).catch(() => {});\n        return 1;',
     why: 'a delayed publish resolves before the broker has the message',
   },
+  {
+    file: 'src/settlement/due/due-courier.ts',
+    search: 'await this.channel.publish(landing.name, delivery.routingKey, delivery.body, sent(landing, delivery));',
+    replace:
+      'void this.channel.publish(landing.name, delivery.routingKey, delivery.body, sent(landing, delivery)).catch(() => {});',
+    why: 'a due message is acked before the broker has confirmed it elsewhere',
+  },
 ];

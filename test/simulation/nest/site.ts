@@ -1,6 +1,8 @@
 import type { EmbeddedBroker, JournalEntry } from '../../../lib/broker/index.js';
 import { simulatedBroker } from '../simulated-broker.js';
 import { connect, type Connection, type ConnectionOptions } from '../../../lib/client/index.js';
+import { TAKEN_WITHIN } from '../../../src/delay/staircase.js';
+import { isDue } from '../../../src/delay/without-delay.js';
 import { Network } from '../engine/network.js';
 import { Rate, type Oracle } from '../engine/oracle.js';
 import type { Prng } from '../engine/prng.js';
@@ -21,7 +23,7 @@ const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([501, 502, 503, 504, 505, 5
 const MAX_REGISTRATIONS = 12;
 
 /** The beginning of the names of queues from which delayed messages go to their destination. */
-const LANDING = 'nest-amqp.delay.to.';
+export const LANDING = 'nest-amqp.delay.to.';
 
 /** The broker and the network before it. Reports the events of both to the ledger. */
 export class Site {
@@ -29,6 +31,8 @@ export class Site {
   readonly broker: EmbeddedBroker;
   /** The queue of the services was deleted while nobody consumed it. */
   deletedUnwatched = false;
+  /** Delayed messages that applications have taken when they were due. */
+  private readonly taken = new Set<number>();
   /** By channel. */
   private readonly registrations = new Map<string, Rate>();
   /** The prefetch of the next consumer, by channel, and of each consumer, by connection and queue. */
@@ -126,7 +130,9 @@ export class Site {
         const n = numberIn(entry.message.properties);
         // A message that is refused or nacked on its way to a retry is tried again later.
         if (outcome !== 'routed' || n < 0) this.ledger.disturbed ||= exchange === '' && /\.(retry|parked)/.test(routingKey); // prettier-ignore
-        return n < 0 ? undefined : this.ledger.onPublished(n, entry.message.properties.messageId, outcome, routingKey);
+        // A delayed message that is due was published before.
+        if (n < 0 || isDue(exchange, entry.message.properties)) return;
+        return this.ledger.onPublished(n, entry.message.properties.messageId, outcome, routingKey);
       }
       case 'failed': {
         const { connection, channel, replyCode, replyText } = entry;
@@ -134,9 +140,13 @@ export class Site {
         const blamed = PROTOCOL_ERRORS.has(replyCode) || replyText.includes('unknown delivery tag');
         return this.oracle.check(!blamed, 'protocol', () => `the broker closes ${connection}/${channel}: ${replyCode} ${replyText}`); // prettier-ignore
       }
+      case 'delivered':
+        if (!entry.queue.startsWith(LANDING) || entry.redelivered) return;
+        this.taken.add(numberIn(entry.message.properties));
+        return this.ledger.onDue(numberIn(entry.message.properties), 0);
       case 'died':
-        if (entry.queue.startsWith(LANDING)) this.ledger.onDue(numberIn(entry.message.properties));
-        return;
+        if (!entry.queue.startsWith(LANDING) || this.taken.has(numberIn(entry.message.properties))) return;
+        return this.ledger.onDue(numberIn(entry.message.properties), TAKEN_WITHIN);
       case 'disconnected':
         this.watchers.delete(entry.connection);
         this.ledger.disturbed = true;
