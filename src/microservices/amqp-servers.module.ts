@@ -2,9 +2,8 @@ import { Inject, Module, type DynamicModule, type OnModuleDestroy } from '@nestj
 import { ModulesContainer } from '@nestjs/core';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { startLastAndStopFirst } from '../common/stop-first.js';
+import { SERVERS } from '../consumers/discovery/described-server.js';
 import { AmqpServer } from './server/amqp.server.js';
-
-const SERVERS = Symbol.for('nest-amqp:servers');
 
 /**
  * Stops servers with a connection of their own before Nest destroys the providers that their handlers use. On a signal,

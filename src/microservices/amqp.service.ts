@@ -85,14 +85,18 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
 
 /** The module's connections. The module opens them, and closes them after everything else. */
 class SharedConnection implements ConnectionSource {
-  constructor(private readonly named: () => NamedConnection) {}
+  constructor(private readonly find: () => NamedConnection) {}
+
+  get named(): NamedConnection {
+    return this.find();
+  }
 
   get environment(): ConnectionSource['environment'] {
-    return this.named().environment;
+    return this.named.environment;
   }
 
   get topology(): ConnectionSource['topology'] {
-    return this.named().options.topology ?? {};
+    return this.named.options.topology ?? {};
   }
 
   get failure(): undefined {
@@ -100,11 +104,11 @@ class SharedConnection implements ConnectionSource {
   }
 
   async open(): Promise<TransportConnections> {
-    return this.named().connections.open();
+    return this.named.connections.open();
   }
 
   channel(options: ChannelOptions): Channel {
-    return this.named().connections.channel(options);
+    return this.named.connections.channel(options);
   }
 
   async close(): Promise<void> {}

@@ -10,6 +10,7 @@ import { environmentOf, type Environment } from '../common/environment.js';
 import type { FieldLogger } from '../common/field-logger.js';
 import { UntilClosed } from '../common/until-closed.js';
 import { mayPass } from '../connection/may-pass.js';
+import type { NamedConnection } from '../registry/named-connection.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-options.js';
 
@@ -17,6 +18,8 @@ import { isTakenAsItIs, type AmqpTransportOptions } from './options/transport-op
 export interface ConnectionSource {
   /** Clock and randomness of everything on the connections. */
   readonly environment: Environment;
+  /** The module's connection, if it is that. */
+  readonly named?: NamedConnection;
   /** The topology of the connections, and whether anything may be declared. */
   readonly topology: TopologyOptions;
   /** The error of the last attempt to connect; undefined once an attempt has succeeded. */

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import type { FieldTable } from '../../lib/client/index.js';
 import type { NamedConnection } from '../registry/named-connection.js';
+import type { KnownTopology } from '../topology/known-topology.js';
 import { BrokerDetour } from './retry/broker-detour.js';
 import type { RetryOptions } from './retry/retry-options.js';
 import { RetryPolicy, type RetryPlace } from './retry/retry-policy.js';
@@ -27,7 +28,7 @@ export class SettlerFactory implements OnApplicationShutdown {
   create(named: NamedConnection, consumer: SettlementOptions): Settler {
     const { clock, random } = named.environment;
     const { name, queue } = consumer;
-    const policy = new RetryPolicy(name, consumer.retry, placeOf(named, consumer), random);
+    const policy = new RetryPolicy(name, consumer.retry, placeOf(named.connections.topology, consumer), random);
     const { connections } = named;
     const { topology } = connections;
     const queueArguments = topology.queue(queue)?.arguments;
@@ -42,10 +43,10 @@ export class SettlerFactory implements OnApplicationShutdown {
 
 /** Returns the place in which the messages of a consumer wait for their retries. */
 export function placeOf(
-  { connections }: Pick<NamedConnection, 'connections'>,
+  topology: Pick<KnownTopology, 'queue'>,
   consumer: Pick<SettlementOptions, 'queue' | 'arguments'>,
 ): RetryPlace {
-  const declared = connections.topology.queue(consumer.queue);
+  const declared = topology.queue(consumer.queue);
   if (declared?.arguments['x-queue-type'] === 'stream' || consumer.arguments?.['x-stream-offset'] !== undefined) {
     return 'stream';
   }

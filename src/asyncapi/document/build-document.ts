@@ -1,7 +1,7 @@
 import type { Survey } from '../survey/survey.js';
 import type { AsyncApiDocument } from './document.js';
 import { Channels } from './channels.js';
-import { failedMessages } from './failed-messages.js';
+import { failedMessages, policyOf } from './failed-messages.js';
 import { Messages } from './messages.js';
 import { Operations } from './operations.js';
 
@@ -30,12 +30,12 @@ export function buildDocument(
   const operations = new Operations(channels, messages);
   for (const publisher of survey.publishers) operations.send(publisher);
   for (const consumer of survey.consumers) operations.receive(consumer);
-  for (const consumer of survey.consumers) failedMessages(consumer, channels);
-  const {
-    title = survey.connections[0]?.named.options.connectionName ?? 'AMQP',
-    version = '1.0.0',
-    description,
-  } = info;
+  for (const transport of survey.transports) operations.serve(transport);
+  for (const consumer of survey.consumers) failedMessages(consumer, policyOf(consumer), channels);
+  for (const { server, connection } of survey.transports) {
+    if (server.policy) failedMessages({ queue: server.queue, connection }, server.policy, channels);
+  }
+  const { title = survey.connections[0]?.connectionName ?? 'AMQP', version = '1.0.0', description } = info;
   const servers = survey.connections.flatMap(({ name, servers: all, vhost }) =>
     all.map(({ id, protocol, host }) => [
       id,

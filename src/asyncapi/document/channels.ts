@@ -1,6 +1,6 @@
 import type { BindingDefinition } from '../../topology/bindings.js';
 import type { QueueDefinition } from '../../topology/queues.js';
-import type { SurveyedConnection } from '../survey/survey.js';
+import type { SurveyedConnection } from '../survey/places.js';
 import { DEFAULT_CONNECTION } from '../../connection/amqp.tokens.js';
 import type { ChannelObject, Reference } from './document.js';
 import { Ids } from './ids.js';
@@ -27,7 +27,7 @@ export class Channels {
   exchange(connection: SurveyedConnection, exchange: string, routingKey: string | undefined): string {
     // The default exchange routes by the name of a queue.
     if (exchange === '' && routingKey !== undefined) return this.queue(connection, routingKey);
-    const declared = connection.topology.exchanges?.find(({ name }) => name === exchange);
+    const declared = connection.topology.exchange(exchange);
     const type = exchange === '' ? 'default' : declared?.type;
     const isKnown = type !== undefined && (type === 'default' || EXCHANGE_TYPES.has(type));
     return this.add(connection, ['exchange', exchange, routingKey ?? ''], {
@@ -51,7 +51,7 @@ export class Channels {
 
   /** Returns the id of the channel of a queue. @param given the definition of a queue that the topology does not have */
   queue(connection: SurveyedConnection, queue: string, given?: QueueDefinition, failed?: FailedMessages): string {
-    const declared = connection.topology.queues?.find(({ name }) => name === queue) ?? given;
+    const declared = connection.topology.queue(queue) ?? given;
     const bindings = connection.bindings.filter(
       ({ destinationKind, destination }) => destinationKind === 'queue' && destination === queue,
     );

@@ -7,13 +7,15 @@ import type { Channels } from './channels.js';
 /** Returns how the messages of a consumer are retried. */
 export function policyOf({ name, queue, options, connection }: SurveyedConsumer): RetryPolicy {
   const table = { ...options.arguments, ...(options.offset !== undefined && { 'x-stream-offset': 'given' }) };
-  return new RetryPolicy(name, options.retry, placeOf(connection.named, { queue, arguments: table }));
+  return new RetryPolicy(name, options.retry, placeOf(connection.topology, { queue, arguments: table }));
 }
 
 /** Adds the queues in which failed messages of a consumer wait or are kept, with the messages of its queue. */
-export function failedMessages(consumer: SurveyedConsumer, channels: Channels): void {
-  const { queue, connection } = consumer;
-  const { place, levels, end } = policyOf(consumer);
+export function failedMessages(
+  { queue, connection }: Pick<SurveyedConsumer, 'queue' | 'connection'>,
+  { place, levels, end }: Pick<RetryPolicy, 'place' | 'levels' | 'end'>,
+  channels: Channels,
+): void {
   const source = channels.queue(connection, queue);
   const add = (channel: string): void => {
     for (const message of Object.keys(channels.channels[source]!.messages)) channels.carry(channel, message);

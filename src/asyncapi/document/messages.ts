@@ -5,6 +5,7 @@ import type { JsonSchema } from '../../contracts/json-schema/draft-07.js';
 import { jsonSchemaOf } from '../../contracts/json-schema/json-schema.js';
 import type { MessageIdentity, MessageObject } from './document.js';
 import { Ids } from './ids.js';
+import type { Wrap } from './packets.js';
 
 /** The known facts about the payload of a message. */
 export type Payload =
@@ -24,11 +25,17 @@ export class Messages {
   /** @param complain told of each schema that has no JSON Schema */
   constructor(private readonly complain: (reason: string) => void) {}
 
-  /** Adds a message, once. @param place the names that tell it from others @returns its id */
-  add(place: readonly string[], identity: MessageIdentity, payload: Payload): string {
+  /**
+   * Adds a message, once.
+   *
+   * @param place the names that tell it from others
+   * @param wrap makes what travels from the payload; default: the payload itself
+   * @returns its id
+   */
+  add(place: readonly string[], identity: MessageIdentity, payload: Payload, wrap?: Wrap): string {
     for (let number = 1; ; number++) {
       const id = this.ids.of(...place, ...(number === 1 ? [] : [String(number)]));
-      const message = this.messageOf(id, identity, payload);
+      const message = this.messageOf(id, identity, payload, wrap);
       const other = this.messages[id];
       if (other && !isDeepStrictEqual(other, message)) continue;
       this.messages[id] = message;
@@ -36,11 +43,11 @@ export class Messages {
     }
   }
 
-  private messageOf(id: string, identity: MessageIdentity, payload: Payload): MessageObject {
+  private messageOf(id: string, identity: MessageIdentity, payload: Payload, wrap: Wrap | undefined): MessageObject {
     const { headers } = identity;
     return {
       name: identity.event,
-      ...this.payloadOf(id, identity, payload),
+      ...this.payloadOf(id, identity, payload, wrap),
       ...(headers && { headers: headersSchema(headers) }),
       ...(identity.part !== 'event' && { correlationId: { location: '$message.header#/correlationId' } }),
       'x-nest-amqp': identity,
@@ -51,15 +58,20 @@ export class Messages {
     id: string,
     { part, event }: MessageIdentity,
     payload: Payload,
+    wrap: Wrap | undefined,
   ): Pick<MessageObject, 'payload' | 'summary'> {
-    if (!payload) return {};
-    if ('json' in payload) return { payload: this.placed(id, payload.json) };
+    const made = (json: JsonSchema | undefined): Pick<MessageObject, 'payload'> => {
+      const whole = wrap ? wrap(json) : json;
+      return whole === undefined ? {} : { payload: this.placed(id, whole) };
+    };
+    if (!payload) return made(undefined);
+    if ('json' in payload) return made(payload.json);
     try {
-      return { payload: this.placed(id, jsonSchemaOf(`The ${part} '${event}'`, payload.schema)) };
+      return made(jsonSchemaOf(`The ${part} '${event}'`, payload.schema));
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       this.complain(error.message);
-      return { summary: 'Its schema has no JSON Schema.' };
+      return { ...made(undefined), summary: 'Its schema has no JSON Schema.' };
     }
   }
 

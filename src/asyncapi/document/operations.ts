@@ -4,14 +4,18 @@ import { EventContract } from '../../contracts/event-contract.js';
 import type { RpcContract } from '../../contracts/rpc-contract.js';
 import { hasWildcards, matchesTopic } from '../../common/topic-pattern.js';
 import { listOf } from '../../consumers/dispatch/selection.js';
+import type { RetryPolicy } from '../../settlement/retry/retry-policy.js';
 import type { SelectionOptions } from '../../consumers/options/selection-options.js';
-import { payloadOf, resultOf } from '../survey/handler-types.js';
-import type { SurveyedConnection, SurveyedConsumer, SurveyedPublisher } from '../survey/survey.js';
+import { dataOf, payloadOf, resultOf } from '../survey/handler-types.js';
+import type { SurveyedConnection } from '../survey/places.js';
+import type { SurveyedConsumer, SurveyedPublisher, SurveyedTransport } from '../survey/survey.js';
+import type { PatternHandler } from '../survey/transport-handlers.js';
 import type { Channels } from './channels.js';
 import type { MessageIdentity, OperationObject, Reference } from './document.js';
 import { policyOf } from './failed-messages.js';
 import { Ids } from './ids.js';
 import type { Messages, Payload } from './messages.js';
+import { replyPacket, requestPacket } from './packets.js';
 
 const BINDING = { bindingVersion: '0.3.0' } as const;
 
@@ -66,7 +70,6 @@ export class Operations {
     const { name, queue, kind, options, connection } = consumer;
     const channel = this.channels.queue(connection, queue);
     const taken = this.takenBy(consumer);
-    const { attempts, levels, end } = policyOf(consumer);
     const [first] = taken;
     this.operations[this.ids.of(name, queue)] = {
       action: 'receive',
@@ -78,9 +81,55 @@ export class Operations {
       'x-nest-amqp': {
         handler: name,
         ...(kind === 'batch' && { batch: options.size }),
-        retry: { attempts: attempts === Infinity ? 'unlimited' : attempts, delays: levels, then: end },
+        retry: shownRetry(policyOf(consumer)),
       },
     };
+  }
+
+  /** Adds what the handlers of a server of the microservice transport take from its queue. */
+  serve({ connection, server, handlers }: SurveyedTransport): void {
+    const { queue, policy } = server;
+    const channel = this.channels.queue(connection, queue);
+    for (const handler of handlers) {
+      const taken = handler.patterns.map((pattern) =>
+        this.served(connection, server, handler, server.patternOf(pattern)),
+      );
+      const [first] = taken;
+      this.operations[this.ids.of(handler.name, queue)] = {
+        action: 'receive',
+        channel: { $ref: `#/channels/${channel}` },
+        title: `${handler.name} handles ${handler.isEvent ? 'events' : 'requests'} of queue ${queue}`,
+        messages: taken.map(({ message }) => this.channels.carry(channel, message)),
+        ...(first && this.replyOf(connection, first.message, first.reply)),
+        bindings: { amqp: { ack: policy !== undefined, ...BINDING } },
+        'x-nest-amqp': {
+          handler: handler.name,
+          transport: 'microservice',
+          // A request is answered, not retried.
+          ...(policy && handler.isEvent && { retry: shownRetry(policy) }),
+        },
+      };
+    }
+  }
+
+  /** Returns the message of one pattern: a packet with the pattern and the data. */
+  private served(
+    connection: SurveyedConnection,
+    server: SurveyedTransport['server'],
+    handler: PatternHandler,
+    pattern: string,
+  ): Agreed {
+    const { isEvent } = handler;
+    const to = server.placeOf(pattern);
+    const place = [to?.exchange ?? server.queue, pattern];
+    const identity = { event: pattern, ...(to ?? { queue: server.queue }) };
+    const [data, wrap] = server.isCustom ? [undefined, undefined] : [dataOf(handler), requestPacket(pattern, isEvent)];
+    const message = this.messages.add(place, { part: isEvent ? 'event' : 'request', ...identity }, data, wrap);
+    if (to) this.channels.carry(this.channels.exchange(connection, to.exchange, to.routingKey), message);
+    if (isEvent) return { message, reply: undefined, routingKey: pattern };
+    const [result, wrapped] = server.isCustom ? [undefined, undefined] : [resultOf(handler), replyPacket];
+    const reply = this.messages.add([...place, 'reply'], { part: 'reply', ...identity }, result, wrapped);
+    return { message, reply, routingKey: pattern };
   }
 
   private takenBy(consumer: SurveyedConsumer): readonly Agreed[] {
@@ -121,7 +170,7 @@ export class Operations {
       .flatMap((routingKey) => sourcesOf(connection, queue, routingKey).map((source) => ({ source, routingKey })));
     const add = (place: readonly string[], identity: Omit<MessageIdentity, 'part'>): Agreed => ({
       message: this.messages.add(place, { part, ...identity }, payload),
-      reply: kind === 'rpc' ? this.replyTo(place, identity, resultOf(consumer)) : undefined,
+      reply: kind === 'rpc' ? this.replyTo(place, identity, resultOf(consumer.host)) : undefined,
       routingKey: identity.routingKey ?? queue,
     });
     if (sources.length > 0) {
@@ -168,4 +217,8 @@ function selectorsOf({ routingKey, type, header }: SelectionOptions): readonly s
   return [routingKey, type, ...Object.values(header ?? {})].flatMap((given) =>
     given === undefined ? [] : listOf(given),
   );
+}
+
+function shownRetry({ attempts, levels, end }: Pick<RetryPolicy, 'attempts' | 'levels' | 'end'>): object {
+  return { attempts: attempts === Infinity ? 'unlimited' : attempts, delays: levels, then: end };
 }

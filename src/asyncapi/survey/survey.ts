@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { INestApplicationContext } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { ConfigurationError, parseUri } from '../../../lib/client/index.js';
+import { ConfigurationError } from '../../../lib/client/index.js';
 import { ConsumerExplorer, type DiscoveredConsumer } from '../../consumers/discovery/consumer.explorer.js';
 import { ConsumerSettings } from '../../consumers/discovery/consumer-settings.js';
 import { listOf, selectionOf } from '../../consumers/dispatch/selection.js';
@@ -9,31 +8,23 @@ import { sharedOptions } from '../../consumers/dispatch/shared-options.js';
 import type { SelectionOptions } from '../../consumers/options/selection-options.js';
 import { ExchangePublisher } from '../../publishers/exchange.publisher.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
-import type { NamedConnection } from '../../registry/named-connection.js';
+import { DEFAULT_CONNECTION } from '../../connection/amqp.tokens.js';
+import { DESCRIBE, type ServerDescription } from '../../consumers/discovery/described-server.js';
+import { NamedConnection } from '../../registry/named-connection.js';
 import { bindQueue, type BindingDefinition } from '../../topology/bindings.js';
 import type { TopologyOptions } from '../../topology/topology.js';
-import { Ids } from '../document/ids.js';
-
-/** A node of a broker, without user and password. */
-interface SurveyedServer {
-  readonly id: string;
-  readonly protocol: 'amqp' | 'amqps';
-  readonly host: string;
-}
-
-/** A connection of the application. */
-export interface SurveyedConnection {
-  readonly name: string;
-  readonly named: NamedConnection;
-  readonly vhost: string;
-  readonly servers: readonly SurveyedServer[];
-  readonly topology: TopologyOptions;
-  /** Those of the topology, and those that follow from handlers. */
-  readonly bindings: readonly BindingDefinition[];
-}
+import { Places, type SurveyedConnection } from './places.js';
+import { handlersOf, patternHandlers, serversOf, type PatternHandler } from './transport-handlers.js';
 
 /** A handler that consumes. */
 export type SurveyedConsumer = DiscoveredConsumer & { readonly connection: SurveyedConnection };
+
+/** The handlers of a server of the microservice transport. */
+export interface SurveyedTransport {
+  readonly connection: SurveyedConnection;
+  readonly server: ServerDescription;
+  readonly handlers: readonly PatternHandler[];
+}
 
 /** A publisher of one exchange. */
 export interface SurveyedPublisher {
@@ -45,34 +36,55 @@ export interface SurveyedPublisher {
 export interface Survey {
   readonly connections: readonly SurveyedConnection[];
   readonly consumers: readonly SurveyedConsumer[];
+  readonly transports: readonly SurveyedTransport[];
   readonly publishers: readonly SurveyedPublisher[];
 }
 
 /** Looks at an application, which need not be initialised. @throws ConfigurationError, InvalidConsumerError */
 export async function survey(app: INestApplicationContext): Promise<Survey> {
-  const { registry, explorer, settings } = partsOf(app);
-  const found = await Promise.all(explorer.consumers().map((consumer) => settings.resolve(consumer)));
+  const parts = partsOf(app);
+  const servers = serversOf(app).map((server) => server[DESCRIBE]());
+  if (!parts && servers.length === 0) throw nothingToDocument();
+  const found = await Promise.all(parts?.explorer.consumers().map((one) => parts.settings.resolve(one)) ?? []);
   const working = found
     .filter(({ options }) => options.enabled !== false)
     .map((consumer, _, all) => ({
       ...withShared(consumer, all),
-      of: registry.get(consumer.options.connection, consumer.name),
+      of: parts!.registry.get(consumer.options.connection, consumer.name),
     }));
-  const ids = new Ids();
-  const connections = new Map<NamedConnection, SurveyedConnection>();
-  for (const named of registry.all()) {
-    const handlers = working.filter(({ of }) => of === named);
-    connections.set(named, await surveyed(named, handlers, ids));
+  const handlers = patternHandlers(app);
+  const places = new Places();
+  const transports = servers.map((server) => ({ server, handlers: handlersOf(server, handlers) }));
+  for (const named of parts?.registry.all() ?? []) {
+    const consumers = working.filter(({ of }) => of === named);
+    const shared = transports.filter(({ server }) => server.connection === named).map(topologyOf);
+    await places.add(named, {
+      name: named.name,
+      connectionName: named.options.connectionName,
+      urls: named.options.url,
+      topologies: [...shared, named.connections.topology.options, { bindings: derived(consumers) }],
+    });
   }
-  const known = (named: NamedConnection): SurveyedConnection => connections.get(named)!;
+  for (const one of transports) {
+    const { connection } = one.server;
+    if (connection instanceof NamedConnection) continue;
+    const name = places.all.length === 0 ? DEFAULT_CONNECTION : connection.connectionName;
+    await places.add(connection, { ...connection, name, topologies: [topologyOf(one)] });
+  }
   return {
-    connections: [...connections.values()],
-    consumers: working.map(({ of, ...consumer }) => ({ ...consumer, connection: known(of) })),
+    connections: places.all,
+    consumers: working.map(({ of, ...consumer }) => ({ ...consumer, connection: places.get(of) })),
+    transports: transports.map((one) => ({ ...one, connection: places.get(one.server.connection) })),
     publishers: publishersOf(app).map(({ definition }) => ({
       definition,
-      connection: known(registry.get(definition.connection, 'AmqpAsyncApi')),
+      connection: places.get(parts!.registry.get(definition.connection, 'AmqpAsyncApi')),
     })),
   };
+}
+
+/** Returns what a server declares. */
+function topologyOf({ server, handlers }: Pick<SurveyedTransport, 'server' | 'handlers'>): TopologyOptions {
+  return server.topology(handlers.flatMap(({ patterns }) => patterns.map((pattern) => server.patternOf(pattern))));
 }
 
 /** Adds the retries that handlers of one queue share, as the planner of consumers does. */
@@ -86,6 +98,7 @@ function withShared(consumer: DiscoveredConsumer, all: readonly DiscoveredConsum
   return retry === undefined ? consumer : { ...consumer, options: { ...consumer.options, retry } };
 }
 
+/** Undefined without `AmqpModule`. */
 function partsOf(app: INestApplicationContext) {
   const find = { strict: false } as const;
   try {
@@ -94,13 +107,16 @@ function partsOf(app: INestApplicationContext) {
       explorer: app.get(ConsumerExplorer, find),
       settings: app.get(ConsumerSettings, find),
     };
-  } catch (cause) {
-    throw new ConfigurationError(
-      'AmqpAsyncApi has nothing to document: import AmqpModule.forRoot({ url }) in the root module.',
-      { cause },
-    );
+  } catch {
+    return undefined;
   }
 }
+
+const nothingToDocument = (): ConfigurationError =>
+  new ConfigurationError(
+    'AmqpAsyncApi has nothing to document: import AmqpModule.forRoot({ url }) in the root module, or connect an AmqpServer, with ' +
+      'AmqpServersModule.register([server]) in the root module if the document is made without main.ts.',
+  );
 
 function publishersOf(app: INestApplicationContext): readonly ExchangePublisher[] {
   const all = new Set<ExchangePublisher>();
@@ -108,35 +124,6 @@ function publishersOf(app: INestApplicationContext): readonly ExchangePublisher[
     for (const { instance } of providers.values()) if (instance instanceof ExchangePublisher) all.add(instance);
   }
   return [...all];
-}
-
-async function surveyed(
-  named: NamedConnection,
-  consumers: readonly DiscoveredConsumer[],
-  ids: Ids,
-): Promise<SurveyedConnection> {
-  const { url } = named.options;
-  const urls = typeof url === 'function' ? await url() : url;
-  const nodes = (typeof urls === 'string' ? [urls] : urls).map((one) => parseUri(one));
-  const servers = nodes.map(({ tls, host, port }, index): SurveyedServer => {
-    const shown = host.includes(':') ? `[${host}]` : host;
-    const id = ids.of(index === 0 ? named.name : `${named.name}-${index + 1}`);
-    return { id, protocol: tls ? 'amqps' : 'amqp', host: `${shown}:${port}` };
-  });
-  const topology = named.connections.topology.options;
-  return {
-    name: named.name,
-    named,
-    vhost: nodes[0]?.vhost ?? '/',
-    servers,
-    topology,
-    bindings: unique([...(topology.bindings ?? []), ...derived(consumers)]),
-  };
-}
-
-/** A running application has derived bindings in its topology as well. */
-function unique(bindings: readonly BindingDefinition[]): readonly BindingDefinition[] {
-  return bindings.filter((one, index) => bindings.findIndex((other) => isDeepStrictEqual(one, other)) === index);
 }
 
 /** Returns the bindings by the routing keys of handlers; `bind` of one of them is that of their queue. */

@@ -16,7 +16,7 @@ export async function declareForServer(
   options: AmqpTransportOptions,
   patterns: Iterable<string>,
 ): Promise<string> {
-  const { queue = '', queueOptions, routingKey } = options;
+  const { queue = '', queueOptions } = options;
   const exchange = exchangeOf(options);
   const declaration = queueDeclaration(queue, queueOptions);
   return connection.withScratchChannel(async (channel) => {
@@ -25,13 +25,19 @@ export async function declareForServer(
       await attempt(`queue '${queue}'`, async () => ({ queue: name } = await channel.queueDeclare(queue, declaration)));
     if (exchange !== undefined) {
       await declareExchange(channel, exchange, options);
-      const keys = new Set(options.wildcards ? patterns : []);
-      if (options.exchangeType === 'fanout') keys.add('');
-      else if (routingKey) keys.add(routingKey);
-      for (const key of keys) await bind(channel, name, exchange, key);
+      for (const key of bindingKeys(options, patterns)) await bind(channel, name, exchange, key);
     }
     return name;
   });
+}
+
+/** Returns the routing keys by which a server binds its queue to its exchange. */
+export function bindingKeys(options: AmqpTransportOptions, patterns: Iterable<string>): readonly string[] {
+  const { wildcards, exchangeType, routingKey } = options;
+  const keys = new Set(wildcards ? patterns : []);
+  if (exchangeType === 'fanout') keys.add('');
+  else if (routingKey) keys.add(routingKey);
+  return [...keys];
 }
 
 /** Returns true if the server's queue is exclusive to its connection. */

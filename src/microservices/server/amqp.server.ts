@@ -1,8 +1,9 @@
 import { showAs } from '../../../lib/shown/index.js';
-import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { CustomTransportStrategy, MsPattern } from '@nestjs/microservices';
 import { Subject, type Observable } from 'rxjs';
 import { ConnectionClosedError, ConnectionLostError, type Connection } from '../../../lib/client/index.js';
 import { ConsumerStartError } from '../../consumers/consumer.errors.js';
+import { DESCRIBE, type ServerDescription } from '../../consumers/discovery/described-server.js';
 import { SupervisedConsumer } from '../../consumers/lifecycle/supervised-consumer.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { OwnConnection, SessionSource, type ConnectionSource } from '../connection-source.js';
@@ -12,6 +13,7 @@ import { MessageServer } from './message-server.js';
 import { ServerClosingError } from '../microservices.errors.js';
 import { ReplySender } from './reply-sender.js';
 import { ServerQueue } from './server-queue.js';
+import { describeServer } from './server-description.js';
 import { serverSettler } from './server-settler.js';
 import { ServerSink } from './server-sink.js';
 import { connectionOptions } from '../options/connection-options.js';
@@ -111,6 +113,13 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
       throw new Error('AmqpServer has no connection yet: call listen() or startAllMicroservices() before unwrap()');
     }
     return connection as T;
+  }
+
+  /** @internal For documents of AsyncAPI. */
+  [DESCRIBE](): ServerDescription {
+    return describeServer(this.options, this.source, this.transportId, (pattern) =>
+      this.normalizePattern(pattern as MsPattern),
+    );
   }
 
   /** @internal For `console.log`. */

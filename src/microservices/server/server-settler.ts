@@ -1,3 +1,4 @@
+import type { Random } from '../../../lib/environment/index.js';
 import { timeLimit } from '../../common/duration.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
@@ -20,7 +21,7 @@ export function serverSettler(
 ): Settler {
   const { options } = server;
   const { clock, random } = source.environment;
-  const policy = new RetryPolicy('AmqpServer', retryOf(options), placeOf(options), random);
+  const policy = policyOf(options, random);
   const consumer = {
     name: 'AmqpServer',
     // The broker may give the name later.
@@ -35,6 +36,11 @@ export function serverSettler(
   const topology = new KnownTopology(source.topology);
   const detour = new BrokerDetour({ connections: source, topology }, consumer, policy);
   return new Settler(consumer, policy, detour, report, clock);
+}
+
+/** Decides the retries of a server's events. @throws ConfigurationError */
+export function policyOf(options: AmqpTransportOptions, random?: Random): RetryPolicy {
+  return new RetryPolicy('AmqpServer', retryOf(options), placeOf(options), random);
 }
 
 /** Ms; undefined for no limit. */
