@@ -19,7 +19,7 @@ export function moduleFile(argument: string, usage: string): ModuleFile {
 
 export type ModuleClass = new (...given: never[]) => object;
 
-/** @throws UsageError if the file does not export one class, or not the named one */
+/** @throws UsageError if the file does not export one module, or not the named class */
 export async function moduleOf({ file, name }: ModuleFile, usage: string): Promise<ModuleClass> {
   const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   // The default export of a CommonJS file is the object of all.
@@ -30,14 +30,22 @@ export async function moduleOf({ file, name }: ModuleFile, usage: string): Promi
   if (name !== undefined && !all.has(name)) {
     throw new UsageError(`'${file}' exports no class '${name}'; it exports ${names}`, usage);
   }
-  const classes = new Set(all.values());
-  if (name === undefined && classes.size !== 1) {
+  if (name !== undefined) return all.get(name) as ModuleClass;
+  const classes = [...new Set(all.values())];
+  const modules = classes.length === 1 ? classes : classes.filter(isModule);
+  if (modules.length !== 1) {
     throw new UsageError(
-      `'${file}' must export one class, the root module, or name it as in '${file}#AppModule'; it exports ${names}`,
+      `'${file}' must export one module, the root module, or name it as in '${file}#AppModule'; it exports ${names}`,
       usage,
     );
   }
-  return (name === undefined ? [...classes][0] : all.get(name)) as ModuleClass;
+  return modules[0] as ModuleClass;
+}
+
+/** Returns true for a class to which `@Module()` has given something. The metadata of Nest need no import: the file has made them. */
+function isModule(value: unknown): boolean {
+  const { getMetadataKeys } = Reflect as { getMetadataKeys?: (target: unknown) => readonly unknown[] };
+  return ['imports', 'providers', 'controllers', 'exports'].some((key) => getMetadataKeys?.(value).includes(key));
 }
 
 function isClass(value: unknown): boolean {

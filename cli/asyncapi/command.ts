@@ -9,7 +9,7 @@ export const USAGE = `usage: nest-amqp asyncapi MODULE [--out FILE] [--check OLD
 Makes the AsyncAPI document of an application, without a broker: the providers of the application are created, but it does not
 start. Prints the document as JSON, unless one of these options says otherwise.
 
-  MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several classes, name one:
+  MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several modules, name one:
                       dist/app.module.js#AppModule
   --out FILE          writes the document to a file: as YAML if its name ends with .yaml or .yml, else as JSON
   --check OLD.json    compares it with a document of before, prints what breaks other services, and ends with 1 if anything does

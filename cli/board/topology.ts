@@ -10,7 +10,7 @@ anything does. The providers of the application are created, but it does not sta
 declare; one that exists is then declared as the application does it, which changes nothing and fails if it differs. Bindings are not
 compared: AMQP has no question for them. Queues that exist only while an instance runs are left out.
 
-${BROKER_USAGE}  MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several classes, name one:
+${BROKER_USAGE}  MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several modules, name one:
                       dist/app.module.js#AppModule
   --connection NAME   the connection of the application. Default: the one without a name
 `;

@@ -2,7 +2,7 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
-import { checkValues, expectValue, NAME, TEXT } from '../common/option-values.js';
+import { checkValues, expectValue, NAME, TEXT, type ValueCheck } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
@@ -131,6 +131,12 @@ function facade(core: DynamicModule): DynamicModule {
   return { module: AmqpModule, imports: [core, AmqpConsumersModule] };
 }
 
+const EXCHANGE: ValueCheck = {
+  fits: (value) => typeof value === 'string' || value instanceof EventContract || value instanceof RpcContract,
+  expected:
+    'a string, or a contract that this copy of nest-amqp has made (a package of contracts has nest-amqp among its peerDependencies)',
+};
+
 function exchangePublisher(definition: PublisherDefinition): FactoryProvider<ExchangePublisher> {
   const { publisher, exchange, connection, defaults = {}, ...options } = definition;
   const asker = `AmqpModule.forFeature([{ publisher: '${publisher}' }])`;
@@ -139,8 +145,7 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
     useFactory: (connections: ConnectionRegistry | undefined) => {
       refuseUnknown(asker, definition, DEFINITION);
       expectValue(`${asker}: publisher`, publisher, TEXT);
-      if (!(exchange instanceof EventContract || exchange instanceof RpcContract))
-        expectValue(`${asker}: exchange`, exchange, TEXT);
+      expectValue(`${asker}: exchange`, exchange, EXCHANGE);
       checkDefaults(`${asker}: defaults`, defaults);
       if (!connections) {
         throw new ConfigurationError(

@@ -11,6 +11,8 @@ import { UsageError } from '../../cli/usage-error.js';
 
 const SHOP = 'test/asyncapi/support/shop.ts';
 const MODULE = `${SHOP}#ShopModule`;
+/** A file that exports several classes, and no module. */
+const CLASSES = 'src/settlement/settlement.errors.ts';
 
 describe('nest-amqp asyncapi', () => {
   let folder: string;
@@ -47,6 +49,11 @@ describe('nest-amqp asyncapi', () => {
     expect(Object.keys(operations)).toContain('Billing.onCreated.billing');
   });
 
+  it('finds the one module among the classes of a file', async () => {
+    await run(SHOP);
+    expect(JSON.parse(printed)).toEqual(await document());
+  });
+
   it('writes JSON or YAML', async () => {
     const [json, yaml] = [join(folder, 'new.json'), join(folder, 'new.yaml')];
     for (const out of [json, yaml]) await run(MODULE, '--out', out, '--title', 'Shop', '--app-version', '2.0.0');
@@ -65,9 +72,9 @@ describe('nest-amqp asyncapi', () => {
     // Before, a quantity was any whole number.
     expect(await check((text) => text.replaceAll('"minimum":1}', '"description":"any"}'))).toBe(1);
     expect(printed.split('\n')).toEqual([
-      "breaks publishers of the event 'order.paid.v2': lines.*.quantity: minimum becomes 1",
-      "breaks publishers of the event 'cache': quantity: minimum becomes 1",
-      "breaks publishers of the event 'readings': quantity: minimum becomes 1",
+      "breaks publishers of the event 'order.paid.v2': lines.*.quantity: minimum 1 is required",
+      "breaks publishers of the event 'cache': quantity: minimum 1 is required",
+      "breaks publishers of the event 'readings': quantity: minimum 1 is required",
       '3 breaking changes',
       '',
     ]);
@@ -76,7 +83,11 @@ describe('nest-amqp asyncapi', () => {
   it.each([
     ['no module', [], 'MODULE is missing'],
     ['a file that does not exist', ['dist/none.js'], "there is no file 'dist/none.js'"],
-    ['several classes', [SHOP], `must export one class, the root module, or name it as in '${SHOP}#AppModule'`],
+    [
+      'several classes without a module',
+      [CLASSES],
+      `must export one module, the root module, or name it as in '${CLASSES}#AppModule'`,
+    ],
     ['a class that is not exported', [`${SHOP}#None`], "exports no class 'None'; it exports"],
     ['an unknown option', [MODULE, '--ou', 'x'], "Unknown option '--ou'"],
     ['a document that is no JSON', [MODULE, '--check', 'README.md'], "--check 'README.md': "],

@@ -114,7 +114,11 @@ function valueGaps(from: JsonSchema, to: JsonSchema): string[] {
   }
   const [type, wanted] = [from['type'] ?? (given && typeOf(given)), to['type']];
   if (wanted === undefined || type === wanted || (type === 'integer' && wanted === 'number')) return [];
-  return [`${String(type ?? 'any type')} becomes ${String(wanted)}`];
+  return [
+    type === undefined
+      ? `only ${String(wanted)} is accepted`
+      : `${String(type)} is not accepted, only ${String(wanted)}`,
+  ];
 }
 
 function valuesOf({ enum: values, ...schema }: JsonSchema): readonly unknown[] | undefined {
@@ -133,7 +137,7 @@ function limitGaps(from: JsonSchema, to: JsonSchema): string[] {
     return typeof limit === 'number' && !(typeof given === 'number' && sign * given >= sign * limit);
   };
   return [...LOWER.filter((name) => beyond(name, 1)), ...UPPER.filter((name) => beyond(name, -1))].map(
-    (name) => `${name} becomes ${String(to[name])}`,
+    (name) => `${name} ${String(to[name])} is required`,
   );
 }
 

@@ -41,7 +41,9 @@ export class Stock {
   }
 
   @EventPattern('elsewhere', Transport.TCP)
-  onOther(): void {}
+  onOther(data: object): object {
+    return data;
+  }
 }
 
 const urls = ['amqp://stock:s3cret@broker.example/warehouse'];
