@@ -1,11 +1,23 @@
 import { createServer, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { AmqpConsumer, classicQueue, quorumQueue } from 'nest-amqp';
-import { ConfigurationError } from 'nest-amqp/client';
+import {
+  AmqpConsumer,
+  AmqpModule,
+  bindExchange,
+  bindQueue,
+  classicQueue,
+  headersExchange,
+  quorumQueue,
+  serverNamedQueue,
+  topicExchange,
+  type TopologyOptions,
+} from 'nest-amqp';
+import { ConfigurationError, connect, typed } from 'nest-amqp/client';
 import { AmqpBoardModule } from 'nest-amqp/board';
+import { topologyDiff } from '../../src/board/terminal/topology-diff.js';
 import { freePort } from '../support/free-port.js';
 import { startRabbitMq, type RabbitMq } from '../support/rabbitmq.js';
 import { startBoard, type RunningBoard, type ShownSnapshot } from './support/board-harness.js';
@@ -91,6 +103,48 @@ describe('the board with a management API', () => {
       expect(queueOf(snapshot, held)).toMatchObject({ ready: 1, unacked: 2, consumers: 1 });
       const amqp = board.read('/amqp/api/parked?connection=default&queue=held');
       expect(JSON.stringify([snapshot, await amqp])).not.toContain('guest');
+    });
+
+    it('tells which bindings the broker lacks, and which it has beside', async () => {
+      const url = `${rabbit.url}/shop%2Feu`;
+      const table = { type: 'order', 'x-match': 'all', level: typed('int32', 3) };
+      const topology: TopologyOptions = {
+        exchanges: [topicExchange('events'), headersExchange('by-type')],
+        queues: [classicQueue('bound'), serverNamedQueue('each')],
+        bindings: [
+          bindQueue('bound', 'events', 'order.#'),
+          bindQueue('bound', 'by-type', '', { arguments: table }),
+          bindExchange('by-type', 'events', 'typed'),
+          bindQueue('each', 'events', 'all'),
+        ],
+      };
+
+      @Module({ imports: [AmqpModule.forRoot({ url: 'amqp://nobody.invalid', topology })] })
+      class ShopModule {}
+
+      const app = await nest.start({}, { url, topology });
+      expect(await topologyDiff(ShopModule, url, { management })).toMatchObject({
+        compared: 6,
+        bindings: true,
+        differences: [],
+      });
+      expect(await topologyDiff(ShopModule, url)).toMatchObject({ compared: 3, bindings: false, differences: [] });
+      await nest.close(app);
+      const own = await connect(url);
+      const channel = await own.openChannel();
+      await channel.queueUnbind('bound', 'events', 'order.#');
+      await channel.queueBind('bound', 'events', 'old.key');
+      await channel.queueBind('bound', 'amq.topic', 'of.others');
+      await own.close();
+      const { differences } = await topologyDiff(ShopModule, url, { management });
+      expect(differences).toMatchObject([
+        { kind: 'binding', difference: 'missing', name: "events to queue bound with 'order.#'" },
+        { kind: 'binding', difference: 'extra', name: "events to queue bound with 'old.key'" },
+      ]);
+      const refused = topologyDiff(ShopModule, url, { management: management.replace('guest:guest', 'guest:s3cret') });
+      await expect(refused).rejects.toThrow(
+        /^Bindings cannot be compared by the management API: it refuses the credentials/,
+      );
     });
 
     it('says that it refuses the credentials, without them', async () => {

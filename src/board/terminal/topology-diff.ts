@@ -1,25 +1,35 @@
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { connect, ChannelError, NotFoundError, type Channel, type Connection } from '../../../lib/client/index.js';
+import {
+  connect,
+  ChannelError,
+  NotFoundError,
+  parseUri,
+  type Channel,
+  type Connection,
+} from '../../../lib/client/index.js';
+import { systemClock } from '../../../lib/environment/index.js';
 import { noHttp } from '../../common/http/no-http.js';
+import { ManagementApi, ManagementError } from '../management/management-api.js';
+import { compareBindings } from './binding-diff.js';
+import type { TopologyDifference } from './topology-difference.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
-
-/** An entity that the broker has not, or has in another way. */
-export interface TopologyDifference {
-  readonly kind: 'exchange' | 'queue';
-  readonly name: string;
-  /** `unknown`: the broker refuses to tell. */
-  readonly difference: 'missing' | 'different' | 'unknown';
-  /** The reason, in the words of the broker. */
-  readonly reason: string;
-}
 
 export interface TopologyDiff {
   readonly differences: readonly TopologyDifference[];
-  /** Number of exchanges and queues that were compared. */
+  /** Number of declared exchanges, queues and bindings that were compared. */
   readonly compared: number;
+  /** False without a management API. */
+  readonly bindings: boolean;
   /** Queues that exist only as long as an instance runs. */
   readonly skipped: readonly string[];
+}
+
+export interface TopologyDiffOptions {
+  /** Name of the application's connection. Default: the one without a name. */
+  readonly connection?: string | undefined;
+  /** URL of RabbitMQ's management API with credentials. Default: bindings are not compared. */
+  readonly management?: string | undefined;
 }
 
 /** Names of the connections of an application, with what they declare. No provider starts, so nothing connects. */
@@ -32,13 +42,18 @@ async function declaredBy(module: Type, connection: string | undefined) {
 /**
  * Compares what an application declares with a broker. Each exchange and each queue is looked for by a passive declare; one that
  * exists is declared once more as the application does it, which the broker refuses if anything differs, and which otherwise
- * changes nothing. Bindings are not compared, since AMQP has no question for them.
+ * changes nothing. AMQP has no question for bindings, so they are compared with a management API only.
  *
- * @param connection name of the application's connection; undefined for the one without a name
- * @throws the error of a provider that cannot be created, ConfigurationError, AmqpError without the broker
+ * @throws the error of a provider that cannot be created, ConfigurationError, AmqpError without the broker, ManagementError
  */
-export async function topologyDiff(module: Type, url: string, connection?: string): Promise<TopologyDiff> {
-  const { exchanges = [], queues = [] } = await declaredBy(module, connection);
+export async function topologyDiff(
+  module: Type,
+  url: string,
+  { connection, management }: TopologyDiffOptions = {},
+): Promise<TopologyDiff> {
+  const api = management === undefined ? undefined : new ManagementApi('--management', management, systemClock);
+  const declared = await declaredBy(module, connection);
+  const { exchanges = [], queues = [] } = declared;
   const passing = queues.filter(({ serverNamed, exclusive }) => serverNamed === true || exclusive);
   const lasting = queues.filter((queue) => !passing.includes(queue));
   const broker = await connect(url, { reconnect: false, connectionName: 'nest-amqp topology diff' });
@@ -60,7 +75,16 @@ export async function topologyDiff(module: Type, url: string, connection?: strin
       );
       if (found) differences.push({ kind: 'queue', name, ...found });
     }
-    return { differences, compared: exchanges.length + lasting.length, skipped: passing.map(({ name }) => name) };
+    const skipped = passing.map(({ name }) => name);
+    const compared = exchanges.length + lasting.length;
+    if (!api) return { differences, compared, bindings: false, skipped };
+    const found = await compareBindings(api, parseUri(url).vhost, declared, skipped).catch((error: Error) => {
+      throw new ManagementError(`Bindings cannot be compared by the management API: ${error.message}`, {
+        cause: error,
+      });
+    });
+    differences.push(...found.differences);
+    return { differences, compared: compared + found.compared, bindings: true, skipped };
   } finally {
     await broker.close();
   }
