@@ -28,9 +28,10 @@ export function generate(seed: number): NestScenario {
   const steps = [...drawSteps(random.split('steps'), drawn), ...drawSituation(random.split('situation'), drawn)];
   const taking = random.split('taken');
   const decoding = random.split('decoding').pick([0, 0, 0, 1, 40]);
+  const echoes = random.split('echoes').chance(0.3) ? 5 : 0;
   // The longer one outlasts the grace period.
   const timeout = drawn.timeout || (random.split('timeout').chance(0.2) ? 3_000 : 0);
-  const settings = { ...drawn, taken: taking.chance(0.15), decoding, timeout };
+  const settings = { ...drawn, taken: taking.chance(0.15), decoding, timeout, echoes };
   if (settings.taken) steps.push(...drawTaken(taking, settings));
   if (settings.startup === 'background') steps.push(...drawEarly(random.split('early')));
   steps.push(...drawTenants(random.split('tenants'), settings));
@@ -125,6 +126,7 @@ function drawSettings(random: Prng): NestSettings {
     // Drawn behind all others: earlier seeds stay what they are.
     taken: false,
     decoding: 0,
+    echoes: 0,
     controllers: random.chance(0.5),
     duration: random.pick([5_000, 10_000, 20_000]),
     timeout: random.pick([0, 0, 0, TIMEOUT]),

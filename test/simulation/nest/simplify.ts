@@ -26,6 +26,7 @@ export const plainSettings = {
   listening: false,
   taken: false,
   decoding: 0,
+  echoes: 0,
   controllers: false,
   timeout: 0,
   duration: 5_000,

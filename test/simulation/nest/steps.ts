@@ -122,6 +122,8 @@ export interface NestSettings extends Readonly<Record<string, unknown>> {
   readonly rpcTimeout: number;
   readonly startup: 'wait' | 'background';
   readonly startupTimeout: number;
+  /** The number of confirms and returns on each of which an application publishes another message. */
+  readonly echoes: number;
   /** Time that a payload takes to be decoded, ms; 0: it is decoded at once. */
   readonly decoding: number;
   /** ms. */

@@ -22,6 +22,7 @@ import {
   PublishRefusedError,
 } from '../../../lib/client/index.js';
 import type { Wire } from '../engine/wire.js';
+import { merge } from 'rxjs';
 import { Handlers, providerOf } from './handlers.js';
 import type { Sent } from './ledger.js';
 import { letterOf, NO_JSON } from './messages.js';
@@ -86,11 +87,13 @@ export class UserApp {
   private readonly underWay = { count: 0, bytes: 0 };
   private largest = 0;
   private tenants = 0;
+  private echoes: number;
 
   constructor(
     private readonly scene: Scene,
     readonly name: string,
   ) {
+    this.echoes = scene.settings.echoes;
     this.handlers = new Handlers(scene, name, scene.settings.concurrency || Infinity);
   }
 
@@ -215,6 +218,14 @@ export class UserApp {
     return [queue === 'mine' ? mine : queue];
   }
 
+  /** Publishes from within an outcome of another publish. */
+  private echo(): void {
+    if (this.echoes === 0 || this.scene.peace || !this.isLive) return;
+    this.echoes--;
+    this.scene.oracle.count('echoes');
+    this.publishOne({ to: 'work', count: 1, plan: [{ do: 'ok', after: 0 }] });
+  }
+
   private async boot(): Promise<void> {
     const { scene, name, handlers } = this;
     const { settings, site, ledger } = scene;
@@ -251,6 +262,12 @@ export class UserApp {
           provide: 'cancels',
           inject: [ConfirmingPublisher],
           useFactory: ({ cancels$ }: ConfirmingPublisher) => cancels$.subscribe(() => this.due.cancelled++),
+        },
+        {
+          provide: 'echoes',
+          inject: [ConfirmingPublisher],
+          useFactory: ({ confirms$, returns$ }: ConfirmingPublisher) =>
+            merge(confirms$, returns$).subscribe(() => this.echo()),
         },
       ],
     })
