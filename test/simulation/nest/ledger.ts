@@ -158,8 +158,10 @@ export class Ledger {
     sent.told = told;
     const outcomes = this.atBroker.get(sent.n);
     if (told === 'confirmed') this.oracle.check(outcomes?.has('routed') === true, 'confirmed', () => `message ${sent.n} was told as confirmed; the broker has ${say(outcomes)}`); // prettier-ignore
-    // The client sends a refused publish again, on a channel that it opens again, and may report that one as not sent.
-    const taken = [...(outcomes ?? [])].some((outcome) => outcome !== 'nacked');
+    // The client sends a refused publish again, on a channel that it opens again, and may report that one as not sent. So does a
+    // delayed publish that is returned, since a queue of its way is missing.
+    const refusals = new Set(sent.delay ? ['nacked', 'unroutable', 'returned'] : ['nacked']);
+    const taken = [...(outcomes ?? [])].some((outcome) => !refusals.has(outcome));
     if (told === 'not-sent') this.oracle.check(!taken, 'not-sent', () => `message ${sent.n} was told as not sent; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'returned') this.oracle.check(outcomes?.has('unroutable') === true || outcomes?.has('returned') === true, 'outcome', () => `message ${sent.n} was told as returned; the broker has ${say(outcomes)}`); // prettier-ignore
     if (told === 'nacked') this.oracle.check(outcomes?.has('nacked') === true, 'outcome', () => `message ${sent.n} was told as nacked; the broker has ${say(outcomes)}`); // prettier-ignore
