@@ -185,9 +185,10 @@ export class Handlers {
     const { oracle } = this.scene;
     oracle.check(!this.over, 'ended', () => `${this.app} is shut down, and a handler of '${queue}' gets ${letter.n}`);
     // What is being decoded is being handled.
+    const { decoding } = this.scene.settings;
     const pausedAt = this.paused.get(queue);
-    const pausedFor = pausedAt === undefined ? -1 : this.scene.clock.now - pausedAt;
-    oracle.check(ofBatch || pausedFor < this.scene.settings.decoding, 'paused', () => `${this.app}: '${queue}' is paused, and its handler gets ${letter.n}`); // prettier-ignore
+    const before = pausedAt === undefined || (decoding > 0 && this.scene.clock.now - pausedAt <= decoding);
+    oracle.check(ofBatch || before, 'paused', () => `${this.app}: '${queue}' is paused, and its handler gets ${letter.n}`); // prettier-ignore
     const { attempt, exchange, routingKey, properties, lastFailure } = context;
     return this.scene.ledger.begin(this.app, queue, letter.n, { attempt, exchange, routingKey, messageId: properties.messageId, lastFailure }); // prettier-ignore
   }
