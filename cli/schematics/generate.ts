@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { addToModule, findModule, importPath, usesExtensions } from './module-file.js';
+import { addToModule, findModule, hasClass, importPath, usesExtensions } from './module-file.js';
 import { className, placeOf, propertyName, type GenerateOptions } from './names.js';
 import { createFile, type Rule } from './tree.js';
 
@@ -20,6 +20,14 @@ function generate(options: GenerateOptions, kind: 'consumer' | 'publisher', file
     const { folder, name } = placeOf(options);
     const extension = usesExtensions(tree) ? '.js' : '';
     const path = posix.join(folder, `${name}.${kind}.ts`);
+    const module = options.skipImport === true ? undefined : findModule(tree, folder);
+    const element = className(name) + className(kind);
+    if (module !== undefined && hasClass(tree, module, element)) {
+      throw new Error(
+        `${module} has a class ${element} already, so nothing is generated: choose another name, or move that class to a ` +
+          'file of its own and use --skip-import',
+      );
+    }
     createFile(tree, context, path, file(name, extension));
     if (options.spec !== false) {
       createFile(
@@ -30,8 +38,6 @@ function generate(options: GenerateOptions, kind: 'consumer' | 'publisher', file
       );
     }
     if (options.skipImport === true) return;
-    const module = findModule(tree, folder);
-    const element = className(name) + className(kind);
     if (module === undefined) context.logger.warn(`no module is found: add ${element} to the providers of one`);
     else {
       const from = importPath(module, path, extension !== '');

@@ -23,6 +23,17 @@ export function findModule(tree: Tree, folder: string): string | undefined {
   return undefined;
 }
 
+/**
+ * Returns whether a file declares or imports a class of this name: another import of the name would not compile (TS2440,
+ * TS2300).
+ */
+export function hasClass(tree: Tree, path: string, name: string): boolean {
+  const text = readText(tree, path) ?? '';
+  const word = new RegExp(`\\b${name}\\b`);
+  const imported = [...text.matchAll(/^import\b[^;]*?\bfrom\b/gm)].some(([names]) => word.test(names));
+  return imported || new RegExp(`\\bclass\\s+${name}\\b`).test(text);
+}
+
 /** Adds an entry to the `@Module({ … })` of a file. Leaves a file of another form as it is, and logs that. */
 export function addToModule(tree: Tree, context: Context, path: string, entry: ModuleEntry): void {
   const text = readText(tree, path);

@@ -94,6 +94,27 @@ export class BillingModule {}
     ]);
   });
 
+  it.each([
+    ['declares', '@Injectable()\nclass BillingConsumer {}\n'],
+    ['imports', "import { Bank,\n  BillingConsumer } from './billing';\n"],
+  ])('write nothing when the module %s a class of that name', (_, code) => {
+    const files = { '/src/app.module.ts': `${code}${APP}` };
+    const tree = new MemoryTree({ ...files });
+    expect(() => consumer({ name: 'billing' })(tree, tree.context)).toThrow(
+      '/src/app.module.ts has a class BillingConsumer already, so nothing is generated: choose another name',
+    );
+    expect(tree.files).toEqual(files);
+    consumer({ name: 'billing', skipImport: true })(tree, tree.context);
+    expect(Object.keys(tree.files)).toContain('/src/billing/billing.consumer.ts');
+  });
+
+  it('generate beside a class whose name only begins alike', () => {
+    const code = "class BillingConsumerOptions {}\nimport { MyBillingConsumer } from './mine';\n";
+    const tree = new MemoryTree({ '/src/app.module.ts': `${code}${APP}` });
+    consumer({ name: 'billing' })(tree, tree.context);
+    expect(tree.files['/src/app.module.ts']).toContain('providers: [BillingConsumer],');
+  });
+
   it('need a name that a class can have', () => {
     const tree = new MemoryTree({});
     expect(() => consumer({ name: '7up' })(tree, tree.context)).toThrow("'7up' is no name");
