@@ -17,7 +17,8 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
   readonly messageId?: string | undefined;
   /**
    * The content type; it selects the serializer. Default: `text/plain` for a string, `application/octet-stream` for
-   * bytes, `application/json` for any other payload. Bytes are always sent unchanged.
+   * bytes, `application/json` for any other payload. Bytes are always sent unchanged: a
+   * Buffer, a typed array, a DataView, an ArrayBuffer.
    */
   readonly contentType?: string | undefined;
   /**

@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { byteSize, type ByteSize } from '../common/byte-size.js';
@@ -12,6 +11,7 @@ import {
   type ContentEncoding,
 } from './content-encoding.js';
 import type { EncodedPayload } from './message-serializers.js';
+import { isBytes } from './payload-kinds.js';
 import { SerializationError } from './serialization.errors.js';
 
 /**
@@ -76,7 +76,7 @@ export function compressed(
 ): EncodedPayload {
   const { body, contentType } = plain;
   if (contentEncoding !== undefined) {
-    const encoding = types.isUint8Array(payload) ? undefined : namedEncoding(contentEncoding);
+    const encoding = isBytes(payload) ? undefined : namedEncoding(contentEncoding);
     return encoding === undefined ? plain : { body: encodeBody(body, encoding), contentType, contentEncoding };
   }
   if (!compression || body.length < compression.from) return plain;

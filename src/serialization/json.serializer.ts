@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { MessageSerializer } from './message-serializer.js';
+import { refuseEmptied } from './payload-kinds.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -8,6 +9,7 @@ export const jsonSerializer: MessageSerializer = {
   accepts: ({ mediaType }) => mediaType === 'application/json' || mediaType.endsWith('+json'),
 
   serialize(payload) {
+    refuseEmptied(payload);
     const json: string | undefined = JSON.stringify(payload);
     if (json === undefined) throw new TypeError(`JSON cannot encode ${typeof payload}; send null or an object`);
     return Buffer.from(json);

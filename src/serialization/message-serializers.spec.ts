@@ -34,6 +34,63 @@ describe('MessageSerializers', () => {
     expect(serializersWith().encode(bytes).body).toBe(bytes);
   });
 
+  it.each([
+    ['an ArrayBuffer', new Uint8Array([1, 2, 3]).buffer],
+    ['a SharedArrayBuffer', new SharedArrayBuffer(3)],
+    ['a part of an ArrayBuffer', new DataView(new Uint8Array([9, 1, 2, 3, 9]).buffer, 1, 3)],
+    ['numbers', new Float32Array([1.5])],
+  ])('sends %s as bytes', (_, payload) => {
+    const bytes = ArrayBuffer.isView(payload)
+      ? Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+      : Buffer.from(payload);
+    const { body, contentType } = serializersWith().encode(payload);
+    expect(Buffer.from(body)).toEqual(bytes);
+    expect(contentType).toBe('application/octet-stream');
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a promise', Promise.resolve(1), /a promise: is an await missing/],
+    ['an object with then()', { then: () => {} }, /a promise: is an await missing/],
+    ['a Map', new Map([[1, 2]]), /a Map as an empty object: send Object\.fromEntries\(map\)/],
+    ['a Set', new Set([1]), /a Set as an empty object: send \[\.\.\.set\]/],
+    ['a WeakMap', new WeakMap(), /WeakMap/],
+    ['a WeakSet', new WeakSet(), /WeakSet/],
+    ['an error', Object.assign(new Error('s3cret'), { code: 5 }), /an Error as an empty object: send an object with its message/],
+    ['a generator', (function* () { yield 1; })(), /Generator\) as an empty object: send an array/],
+    ['an iterator', [1].values(), /Array Iterator\) as an empty object: send an array/],
+    ['a Blob', new Blob(['a']), /Blob\).*bytes/],
+    ['URLSearchParams', new URLSearchParams('a=1'), /URLSearchParams/],
+    ['Headers', new Headers({ a: '1' }), /Headers/],
+    ['a RegExp', /a/, /RegExp/],
+    ['text with a lone surrogate', 'a\ud800', /lone surrogate/],
+  ])('refuses %s instead of sending something else', (_, payload, message) => {
+    expect(() => serializersWith().encode(payload)).toThrow(SerializationError);
+    expect(() => serializersWith().encode(payload)).toThrow(message);
+    expect(() => serializersWith().encode(payload)).not.toThrow(/s3cret/);
+  }); // prettier-ignore
+
+  it.each<[string, unknown, string]>([
+    ['an empty object', {}, '{}'],
+    ['an object without prototype', Object.assign(Object.create(null), { a: 1 }), '{"a":1}'],
+    ['an instance of a class without fields', new (class Ping {})(), '{}'],
+    ['an array of a class', new (class List extends Array<number> {})(1), '[null]'],
+    ['a Date', new Date(0), '"1970-01-01T00:00:00.000Z"'],
+    ['a URL', new URL('amqp://a'), '"amqp://a"'],
+    ['an Error with toJSON()', Object.assign(new Error('no'), { toJSON: () => 'no' }), '"no"'],
+  ])('still writes %s as JSON', (_, payload, json) => {
+    expect(Buffer.from(serializersWith().encode(payload).body).toString()).toBe(json);
+  });
+
+  it('leaves a Map to a serializer that can write it', () => {
+    const cbor: MessageSerializer = {
+      accepts: ({ mediaType }) => mediaType === 'application/cbor',
+      serialize: (payload) => Buffer.from([(payload as Map<unknown, unknown>).size]),
+      deserialize: (body) => body,
+    };
+    const { body } = serializersWith({ serializers: [cbor] }).encode(new Map([[1, 2]]), 'application/cbor');
+    expect([...body]).toEqual([1]);
+  });
+
   it('sends bytes as they are under the content type that they are given', () => {
     const bytes = Buffer.from('{"raw":true}');
     expect(serializersWith().encode(bytes, 'application/json')).toEqual({

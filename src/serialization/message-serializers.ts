@@ -1,5 +1,4 @@
 import type { Buffer } from 'node:buffer';
-import { types } from 'node:util';
 import type { MessageProperties } from '../../lib/client/index.js';
 import { isThenable } from '../common/thenable.js';
 import { BodyDecoder, contentEncodingOf } from './content-encoding.js';
@@ -7,6 +6,7 @@ import { bytesSerializer } from './bytes.serializer.js';
 import { parseContentType, type ContentType } from './content-type.js';
 import { jsonSerializer } from './json.serializer.js';
 import type { MessageSerializer } from './message-serializer.js';
+import { bytesOf, isBytes, refusePromise } from './payload-kinds.js';
 import { SerializationError, UndecodableMessageError } from './serialization.errors.js';
 import { textSerializer } from './text.serializer.js';
 
@@ -93,9 +93,10 @@ export class MessageSerializers {
   /** @throws SerializationError */
   encode(payload: unknown, contentType?: string): EncodedPayload {
     // Bytes are sent unchanged, whatever their content type.
-    if (types.isUint8Array(payload)) return { body: payload, contentType: contentType ?? 'application/octet-stream' };
+    if (isBytes(payload)) return { body: bytesOf(payload), contentType: contentType ?? 'application/octet-stream' };
     contentType ??= typeof payload === 'string' ? 'text/plain' : 'application/json';
     try {
+      refusePromise(payload);
       const { serializer, parsed } = this.#choose(contentType);
       return { body: serializer.serialize(payload, parsed), contentType };
     } catch (cause) {

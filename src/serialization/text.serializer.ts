@@ -14,6 +14,8 @@ export const textSerializer: MessageSerializer = {
     if (charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
       throw new TypeError(`text is written as UTF-8; for ${charset}, encode the text yourself and send the bytes`);
     }
+    // UTF-8 has no form for it, and Buffer.from() would send another character.
+    if (!payload.isWellFormed()) throw new TypeError('the text has a lone surrogate, which UTF-8 cannot encode');
     return Buffer.from(payload);
   },
 

@@ -91,6 +91,13 @@ describe('RpcSink', () => {
     expect(settlements).toEqual(['ack']);
   }); // prettier-ignore
 
+  it('answers with an error if JSON would write the result as an empty object', async () => {
+    await run(() => Promise.resolve(new Map([['cents', 1]])));
+    expect(replies).toEqual([{ status: 'error', name: 'Error', message: 'internal error id-1', id: 'id-1' }]);
+    expect(failures).toMatchObject([{ cause: { message: expect.stringContaining('send Object.fromEntries(map)') } }]);
+    expect(settlements).toEqual(['ack']);
+  });
+
   it('answers with any error, whatever its methods throw', async () => {
     const hostile = Object.assign(new RangeError('far'), {
       getResponse() {

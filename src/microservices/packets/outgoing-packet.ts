@@ -3,6 +3,8 @@ import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservic
 import type { FieldTable, BasicPublishOptions } from '../../../lib/client/index.js';
 import { isForDelayedExchange } from '../../delay/delayed-exchange.js';
 import { isThenable } from '../../common/thenable.js';
+import { refuseEmptied, refusePromise } from '../../serialization/payload-kinds.js';
+import { SerializationError } from '../../serialization/serialization.errors.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
 /** A serializer's result: the packet, and options for sending it. */
@@ -29,7 +31,8 @@ export const recordSerializer: Serializer<ReadPacket, unknown> = {
 /**
  * Encodes a packet, synchronously unless the serializer is asynchronous.
  *
- * @throws the serializer's errors, and TypeError for a value that JSON cannot encode
+ * @throws the serializer's errors; TypeError for a value that JSON cannot encode; SerializationError for data or a response that
+ * JSON would write as an empty object
  */
 export function outgoingPacket(serializer: Serializer, packet: unknown): OutgoingPacket | Promise<OutgoingPacket> {
   const serialized: unknown = serializer.serialize(packet);
@@ -37,11 +40,25 @@ export function outgoingPacket(serializer: Serializer, packet: unknown): Outgoin
 }
 
 function written(serialized: unknown): OutgoingPacket {
+  checkContent(serialized, 'data');
+  checkContent(serialized, 'response');
   if (!hasOptions(serialized)) return { body: Buffer.from(JSON.stringify(serialized)), options: NO_OPTIONS };
   const { options = NO_OPTIONS } = serialized;
   // JSON omits undefined properties.
   const packet = Object.assign({}, serialized, { options: undefined });
   return { body: Buffer.from(JSON.stringify(packet)), options };
+}
+
+/** `Transport.RMQ` would send a promise, a Map or an Error as `{}`. */
+function checkContent(serialized: unknown, part: 'data' | 'response'): void {
+  const content = (serialized as Readonly<Record<string, unknown>> | null | undefined)?.[part];
+  if (typeof content !== 'object' || content === null) return;
+  try {
+    refusePromise(content);
+    refuseEmptied(content);
+  } catch (cause) {
+    throw new SerializationError(`The ${part} of the packet cannot be sent: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function hasOptions(serialized: unknown): serialized is Serialized {

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
-import { types } from 'node:util';
 import { ConfigurationError, type Delivery, type FieldTable } from '../../../lib/client/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
 import { checkValues, OBJECT } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import type { MessageSerializers } from '../../serialization/message-serializers.js';
+import { isBytes } from '../../serialization/payload-kinds.js';
 import { DELIVERY_HEADERS } from '../retry/forwarded-properties.js';
 import { isHistory } from '../retry/original-properties.js';
 
@@ -63,6 +63,6 @@ function withPayload({ properties }: Delivery, payload: unknown, serializers: Me
   const { contentEncoding: _, ...others } = properties;
   const { body, contentType } = serializers.encode(payload, properties.contentType);
   // A consumer looks at the bytes of a message without a content type.
-  const named = types.isUint8Array(payload) ? others : { ...others, contentType };
+  const named = isBytes(payload) ? others : { ...others, contentType };
   return { body: Buffer.from(body.buffer, body.byteOffset, body.length), properties: named };
 }
