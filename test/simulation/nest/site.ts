@@ -143,7 +143,8 @@ export class Site {
       case 'delivered':
         if (!entry.queue.startsWith(LANDING) || entry.redelivered) return;
         this.taken.add(numberIn(entry.message.properties));
-        return this.ledger.onDue(numberIn(entry.message.properties), 0);
+        // The application's consumer may have been lost when it became due.
+        return this.ledger.onDue(numberIn(entry.message.properties), this.ledger.disturbed ? TAKEN_WITHIN : 0);
       case 'died':
         if (!entry.queue.startsWith(LANDING) || this.taken.has(numberIn(entry.message.properties))) return;
         return this.ledger.onDue(numberIn(entry.message.properties), TAKEN_WITHIN);
