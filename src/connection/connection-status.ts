@@ -21,6 +21,11 @@ export class ConnectionStatus {
     return this.changes.value;
   }
 
+  /** The reason why it is not open, as text. */
+  get away(): string | undefined {
+    return this.state === 'connecting' || this.state === 'reconnecting' ? this.reason : undefined;
+  }
+
   set(state: AmqpConnectionState, reason?: string): void {
     this.reason = reason;
     if (state !== this.state) this.changes.next(state);

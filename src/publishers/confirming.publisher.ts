@@ -110,6 +110,7 @@ export class ConfirmingPublisher {
       this.environment,
       serializers,
       options.timeout,
+      () => connections.publishing.away,
     );
   }
 

@@ -25,4 +25,22 @@ describe('RpcRequester', () => {
     await closing;
     expect(asked).toEqual(['before']);
   });
+
+  it('tells why the connection is not open when there is no reply', async () => {
+    const channel: RequestChannel = { publish: () => new Promise(() => {}), close: () => Promise.resolve() };
+    let away: string | undefined = 'connect ECONNREFUSED 127.0.0.1:5672';
+    const serializers = new MessageSerializers({});
+    const requester = new RpcRequester(
+      () => channel,
+      systemEnvironment,
+      serializers,
+      1,
+      () => away,
+    );
+    const ask = (): Promise<unknown> => requester.request('', 'prices', Buffer.from('1'), {});
+    const why = 'the connection is not open (connect ECONNREFUSED 127.0.0.1:5672)';
+    await expect(ask()).rejects.toThrow(`No reply from queue 'prices' within 1 ms: ${why}`);
+    away = undefined;
+    await expect(ask()).rejects.toThrow(/^No reply from queue 'prices' within 1 ms\.$/);
+  });
 });

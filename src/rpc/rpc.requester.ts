@@ -28,12 +28,14 @@ export class RpcRequester {
    * @param open creates the channel; `prepare` runs on each channel that is opened on the broker, before the first
    * publish
    * @param timeout default timeout of a request, ms
+   * @param away returns the reason why the connection is not open; undefined while it is
    */
   constructor(
     open: (prepare: (channel: Channel) => void) => RequestChannel,
     private readonly environment: Environment,
     serializers: MessageSerializers,
     private readonly timeout: number = publishDefaults.publishTimeout,
+    private readonly away: () => string | undefined = () => undefined,
   ) {
     this.requester = new Requester(environment.clock, DIRECT_REPLY_TO, (reply) => {
       const value = decodeReply(serializers, reply);
@@ -54,7 +56,9 @@ export class RpcRequester {
     const late = (): Error => {
       const asked =
         exchange === '' ? `queue '${routingKey}'` : `exchange '${exchange}' with routing key '${routingKey}'`;
-      return new RpcTimeoutError(`No reply from ${asked} within ${timeout} ms.`);
+      const away = this.away();
+      const why = away === undefined ? '.' : `: the connection is not open (${away})`;
+      return new RpcTimeoutError(`No reply from ${asked} within ${timeout} ms${why}`);
     };
     // The request expires in its queue when the requester stops waiting. A timeout longer than RabbitMQ's maximum means
     // no expiration.

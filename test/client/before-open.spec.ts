@@ -101,6 +101,25 @@ describe('A connection that is not open yet', () => {
     });
   });
 
+  it('tells why it is not open when a publish has waited in vain, and after a loss, too', async () => {
+    const { connection } = early();
+    await eventOf(connection, 'reconnectFailed');
+    const publishing = connection.channel({ confirm: true }).publish('', 'q', 'x', { timeout: 1 });
+    const message = expect.stringMatching(
+      /^not published within the deadline: the connection is not open: .*ECONNREFUSED/,
+    );
+    expect(await errorOf(publishing)).toMatchObject({ name: 'PublishTimeoutError', outcome: 'not-sent', message });
+    const { connection: lost, proxy } = await harness.connectThroughProxy({ reconnect: { initialDelay: 60_000 } });
+    const channel = await lost.openChannel({ confirm: true });
+    const gone = eventOf(lost, 'disconnected');
+    proxy.cut();
+    const [loss] = (await gone) as [Error];
+    const waiting = await errorOf(channel.publish('', 'q', 'x', { timeout: 1 }));
+    expect(waiting).toMatchObject({
+      message: `not published within the deadline: the connection is not open: ${loss.message}`,
+    });
+  });
+
   it('gives a consumer the prefetch that was asked for before it, although nobody has waited', async () => {
     const { connection, begin } = early();
     const queue = harness.name();

@@ -88,7 +88,7 @@ export class ChannelEndpoint
     this.clock = clock;
     this.random = random;
     this.closed = this.end.promise;
-    this.gate = new Gate(channelOptions.confirm, topology.names, writeBufferSize);
+    this.gate = new Gate(channelOptions.confirm, topology.names, writeBufferSize, () => host.trouble);
     if (channelOptions.prefetch > 0) this.prefetches.add(new AskedPrefetch(channelOptions.prefetch));
     this.returnPace = new ReturnPace(channelOptions.restoreAttempts, random);
     this.rpc = new PendingCalls(

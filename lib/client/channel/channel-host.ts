@@ -43,6 +43,8 @@ export interface ChannelHost {
   readonly link: Link | undefined;
   /** The broker's reason, while it has blocked the connection. */
   readonly blocked: string | undefined;
+  /** The error because of which the connection is not open: of its loss, or of the last attempt to connect. */
+  readonly trouble: AmqpError | undefined;
   /** True if a lost channel may come back: the connection is open or will be. */
   readonly restoring: boolean;
   /** Restores one channel after an error of that channel. */

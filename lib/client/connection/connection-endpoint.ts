@@ -63,6 +63,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   private latestLink: Link | undefined;
   /** Clock time, ms. */
   private openSince = 0;
+  private lastTrouble: AmqpError | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -129,6 +130,10 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   get blocked(): string | undefined {
     return this.link?.blocked;
+  }
+
+  get trouble(): AmqpError | undefined {
+    return this.link ? undefined : this.lastTrouble;
   }
 
   /** The broker of the last link. */
@@ -216,6 +221,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     try {
       const loss = error && { error, openFor: clock.now() - this.openSince, endpoint: this.latestLink!.endpoint };
       const back = await this.findLink(loss, (failure, delay) => {
+        this.lastTrouble = failure;
         if (!this.isOver) this.report('reconnectFailed', failure, delay);
       });
       if (!back) return;
@@ -369,6 +375,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   onLinkLost(error: ConnectionError): void {
     const reason = asLost(error);
+    this.lastTrouble = reason;
     this.control.fail(reason);
     this.events.fail(reason);
     const goesOn = this.restoring;

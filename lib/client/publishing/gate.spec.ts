@@ -5,7 +5,7 @@ import type { Message } from './publish.js';
 
 describe('Gate', () => {
   it('knows the routing key of a renamed queue before a return can come, which may be from within the write', () => {
-    const gate = new Gate(true, { resolve: (queue) => `${queue} now` }, 1_000);
+    const gate = new Gate(true, { resolve: (queue) => `${queue} now` }, 1_000, () => undefined);
     const keys: (string | undefined)[] = [];
     const publish = (_channel: number, message: Message, key: string): void => void keys.push(message.writtenKey, key);
     gate.lead({ transport: { writer: { publish } } } as unknown as Link, 1);

@@ -36,11 +36,13 @@ export class Gate {
    * @param confirming true if publisher confirms are on
    * @param names the names of server-named queues
    * @param writeBufferSize maximum bytes that wait for the socket
+   * @param trouble returns the error because of which the connection is not open
    */
   constructor(
     public confirming: boolean,
     private readonly names: Pick<QueueNames, 'resolve'>,
     private readonly writeBufferSize: number,
+    private readonly trouble: () => Error | undefined,
   ) {}
 
   /** Opens the gate on this link, with this channel number. */
@@ -61,7 +63,9 @@ export class Gate {
     const blocked = link?.blocked;
     if (state !== 'open' || !link) {
       const soon = state === 'opening' && link?.alive === true && blocked === undefined;
-      return { kind: soon ? 'soon' : 'unavailable', reason: `channel ${channel} is ${state}` };
+      const trouble = this.trouble();
+      const reason = trouble ? `the connection is not open: ${trouble.message}` : `channel ${channel} is ${state}`;
+      return { kind: soon ? 'soon' : 'unavailable', reason };
     }
     if (blocked !== undefined)
       return { kind: 'unavailable', reason: `the broker has blocked the connection: ${blocked}` };
