@@ -35,7 +35,7 @@ type Told = Pick<ConsumerFailure, 'attempt' | 'cause' | 'reason' | 'decision'> &
 /** Reports the failures of one consumer: a line in the log for each, and an event. */
 export class FailureLog {
   constructor(
-    private readonly logger: Pick<FieldLogger, 'warn' | 'error'>,
+    private readonly logger: Pick<FieldLogger, 'debug' | 'warn' | 'error'>,
     private readonly of: {
       readonly consumer: { readonly name: string; readonly queue: string };
       /** Returns the handler of one message. */
@@ -70,14 +70,14 @@ export class FailureLog {
     );
   }
 
-  /** Reports messages whose channel was lost while they were handled. */
+  /** Reports messages whose channel was lost while they were handled, or which a stop does not wait for. */
   stale(contexts: readonly AmqpContext[], error: StaleDeliveryError): void {
     const { name, queue } = this.of.consumer;
-    this.logger.warn(
-      `The channel of queue '${queue}' was lost while ${name} handled ${named(contexts)}: the broker delivers that again, ` +
-        `and what the handler does no longer counts (${describeError(error)})`,
-      { queue, handler: name },
-    );
+    const what = `while ${name} handled ${named(contexts)}: the broker delivers that again, and what the handler does no longer counts`;
+    const fields = { queue, handler: name };
+    // A stop has its own line, with the number of messages.
+    if (error.cause === undefined) this.logger.debug(`The consumer of queue '${queue}' was stopped ${what}`, fields);
+    else this.logger.warn(`The channel of queue '${queue}' was lost ${what} (${describeError(error)})`, fields);
     for (const { delivery, attempt } of contexts) {
       this.tell(delivery, { attempt, cause: error, reason: describeError(error), decision: 'requeue' });
     }

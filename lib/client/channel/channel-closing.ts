@@ -31,6 +31,8 @@ export interface ClosingChannel {
 /** The graceful end of a channel: it cancels consumers, waits for running handlers and confirms, and flushes acks. */
 export class ChannelClosing {
   private readonly deadline: EarliestDeadline;
+  /** True once a caller has asked for an end at once. */
+  private atOnce = false;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -41,8 +43,9 @@ export class ChannelClosing {
     this.deadline = new EarliestDeadline(clock, 'its deadline has passed');
   }
 
-  /** @param timeout ms for all steps; of several calls the earliest deadline counts */
+  /** @param timeout ms for all steps, 0 for an end at once; of several calls the earliest deadline counts */
   close(timeout: number): Promise<void> {
+    this.atOnce ||= timeout === 0;
     this.channel.consumers.excuseCaller();
     this.deadline.within(timeout);
     return (this.closing ??= this.closeOnce());
@@ -53,7 +56,7 @@ export class ChannelClosing {
     try {
       if (channel.drains) await this.deadline.race<unknown>(this.drain(), channel.closed);
     } catch (error) {
-      this.logger.warn(`channel ${channel.id}: closed at once, not gracefully: ${textOf(error)}`);
+      if (!this.atOnce) this.logger.warn(`channel ${channel.id}: closed at once, not gracefully: ${textOf(error)}`);
     }
     this.deadline.end();
     channel.finish(undefined);

@@ -402,8 +402,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * call from one of its handlers, before that handler awaits anything, does not wait for that handler. After an await
    * the channel cannot recognise the caller, so a handler must not await the result there.
    *
-   * @param options.timeout ms for all steps, after which the rest is cut off; Infinity for no limit. Of several calls
-   * the earliest deadline counts. Default 10,000
+   * @param options.timeout ms for all steps, after which the rest is cut off and a warning is logged; Infinity for no limit,
+   * 0 to cut it off at once, without a warning. Of several calls the earliest deadline counts. Default 10,000
    */
   close(options: { readonly timeout?: number } = {}): Promise<void> {
     try {

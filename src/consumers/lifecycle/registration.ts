@@ -98,7 +98,7 @@ export class Registration {
     this.registered.forget();
   }
 
-  /** Closes the channel, which requeues what is not settled. @param timeout ms */
+  /** Closes the channel, which requeues what is not settled. @param timeout ms; 0 closes it at once */
   async close(timeout?: number): Promise<void> {
     await this.channel.value?.close(timeout === undefined ? {} : { timeout });
   }

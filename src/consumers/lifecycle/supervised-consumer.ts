@@ -239,7 +239,7 @@ export class SupervisedConsumer implements Surveyed {
       await this.sink.cutOff();
       // The socket takes the acknowledgements of this turn at its end.
       await new Promise<void>((resolve) => clock.afterPendingEvents(resolve));
-      await this.registration.close(1);
+      await this.registration.close(0);
     }
     this.sink.abandon();
     respondents.delete(this);
