@@ -104,6 +104,21 @@ describe('B7 graceful close', () => {
     expect(await left(queue)).toHaveLength(2);
   });
 
+  it.each([
+    [1, [expect.stringMatching(/^channel 1: closed at once, not gracefully: TimeoutError/)]],
+    [0, []],
+  ])('B7 a hanging handler that close({ timeout: %d }) cuts off', async (timeout, warnings) => {
+    const told: string[] = [];
+    const logger = { warn: (text: string): void => void told.push(text) };
+    const channel = await (await harness.connect({ logger })).openChannel({ confirm: true });
+    const queue = await filled(channel, 1);
+    const started = new Inbox<Delivery>();
+    await channel.basicConsume(queue, (delivery) => (started.add(delivery), new Promise(() => {})));
+    await started.next();
+    await channel.close({ timeout });
+    expect(told).toEqual(warnings);
+  });
+
   it('B7 under a deadline: the wait for a hanging handler ends, and its delivery is requeued', async () => {
     const connection = await harness.connect();
     const channel = await connection.openChannel({ confirm: true });
