@@ -15,6 +15,8 @@ export function describeValue(value: unknown): string {
       return `a string, '${value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value}'`;
     case 'object':
       return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+    case 'undefined':
+      return 'undefined';
     default:
       return `of type ${typeof value}`;
   }

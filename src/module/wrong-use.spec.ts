@@ -121,7 +121,7 @@ describe('a value that makes no sense', () => {
     ['a wrong flag', () => classicQueue('a', { durable: 'false' as never }), "durable must be true or false; it is a string, 'false'"],
     ['arguments that are a list', () => topicExchange('a', { arguments: [] as never }), "exchange 'a': arguments must be an object; it is an array"],
     ['a binding whose key is left out', () => bindQueue('q', 'e', { arguments: {} } as never), "binding of queue 'q': routingKey must be a string; it is an object"],
-    ['a binding without a queue', () => bindQueue(undefined as never, 'e'), 'queue must be a string; it is of type undefined'],
+    ['a binding without a queue', () => bindQueue(undefined as never, 'e'), 'queue must be a string; it is undefined'],
   ])('%s is refused where it is written', (_, use, message) => {
     expect(use).toThrow(ConfigurationError);
     expect(use).toThrow(message);

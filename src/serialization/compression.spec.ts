@@ -69,6 +69,7 @@ describe('compression', () => {
     const compression = { encoding: 'br', from: 0 } as const;
     const encoded = { body: zlib.gzipSync('a'.repeat(100)), contentType: 'text/plain' };
     expect(compressed(encoded.body, encoded, { contentEncoding: 'gzip', compression })).toBe(encoded);
+    expect(compressed(new ArrayBuffer(3), encoded, { contentEncoding: 'gzip', compression })).toBe(encoded);
     const text = plainOf('a'.repeat(100));
     expect(compressed('a', text, { contentEncoding: 'utf-8', compression })).toBe(text);
   });

@@ -92,6 +92,15 @@ describe('the board in the terminal', () => {
     await expect(run('parked', nest.rabbit.url, queue)).rejects.toThrow('404');
   });
 
+  it('refuses the name of a parked queue', async () => {
+    const queue = nest.name();
+    await park(queue, 1);
+    const own = `give the queue's own name, '${queue}'`;
+    await expect(run('parked', nest.rabbit.url, `${queue}.parked`)).rejects.toThrow(own);
+    expect(await run('redrive', nest.rabbit.url, `${queue}.parked`)).toBe(1);
+    expect(printed).toContain(own);
+  });
+
   it('shows the consumers of each instance, and the instances do not take the terminal for one', async () => {
     const queue = nest.name();
     const board = await startFailing(queue);

@@ -114,6 +114,36 @@ describe('ParkingLot', () => {
     });
   });
 
+  it('refuses the name of the parked queue, since nothing is parked under it', async () => {
+    const queue = newQueue();
+    const { app } = await parked(queue, ['a']);
+    const lot = lotOf(app);
+    const wrong = `${queue}.parked`;
+    for (const call of [lot.list(wrong), lot.redrive(wrong), lot.purge(wrong)]) {
+      const error = await call.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toMatchObject({ message: expect.stringContaining(`give the queue's own name, '${queue}'`) });
+    }
+    expect(idsOf(await lot.list(queue))).toEqual(['a']);
+  });
+
+  it('takes a queue whose own name ends like that of a parked queue', async () => {
+    const queue = `${newQueue()}.parked`;
+    nest.sweep(`${queue}.parked`, `${queue}.retry.50`, queue);
+    const { app } = await parked(queue, []);
+    expect(await lotOf(app).list(queue)).toEqual([]);
+    expect(await lotOf(app).purge(queue)).toBe(0);
+  });
+
+  it.each(['list', 'redrive', 'purge'] as const)('%s() needs the name of a queue', async (method) => {
+    const { app } = await parked(newQueue(), []);
+    const call = (lotOf(app)[method] as () => Promise<unknown>).call(lotOf(app));
+    await expect(call).rejects.toThrow(
+      `ParkingLot.${method}(): the name of the queue must be a string that is not empty; it is undefined`,
+    );
+    await expect(call).rejects.toThrow(ConfigurationError);
+  });
+
   it('may be listed more often than the default delivery limit of RabbitMQ 4', async () => {
     const queue = newQueue();
     const { app } = await parked(queue, ['a', 'b']);

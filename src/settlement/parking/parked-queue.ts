@@ -1,5 +1,6 @@
 import {
   ChannelClosedError,
+  ConfigurationError,
   NotFoundError,
   TRACES_ITSELF,
   type Channel,
@@ -8,7 +9,7 @@ import {
 } from '../../../lib/client/index.js';
 import { within, type Clock } from '../../../lib/environment/index.js';
 import { PREFETCH_MAX } from '../../common/count.js';
-import { parkedQueueName } from '../retry/settlement-queue-names.js';
+import { consumedQueueName, parkedQueueName } from '../retry/settlement-queue-names.js';
 
 /** Ms without a delivery after which the queue counts as empty: another client may have taken the rest. */
 const SILENCE = 1_000;
@@ -97,16 +98,32 @@ export class ParkedQueue {
   }
 }
 
-/** Returns true if messages of the queue were parked before. @throws NotFoundError if the queue itself does not exist */
+/**
+ * Returns true if messages of the queue were parked before.
+ *
+ * @throws NotFoundError if the queue itself does not exist
+ * @throws ConfigurationError if it is the parked queue of another queue
+ */
 export async function hasParkedQueue(connection: Connection, queue: string): Promise<boolean> {
+  if (await isThere(connection, parkedQueueName(queue))) return true;
+  await lookFor(connection, queue);
+  const consumed = consumedQueueName(queue);
+  if (consumed !== undefined && (await isThere(connection, consumed))) {
+    throw new ConfigurationError(
+      `ParkingLot: '${queue}' holds the parked messages of '${consumed}': give the queue's own name, '${consumed}'`,
+    );
+  }
+  return false;
+}
+
+async function isThere(connection: Connection, queue: string): Promise<boolean> {
   try {
-    await lookFor(connection, parkedQueueName(queue));
+    await lookFor(connection, queue);
     return true;
   } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
+    if (error instanceof NotFoundError) return false;
+    throw error;
   }
-  await lookFor(connection, queue);
-  return false;
 }
 
 function lookFor(connection: Connection, queue: string): Promise<unknown> {

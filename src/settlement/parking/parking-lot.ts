@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { Delivery } from '../../../lib/client/index.js';
 import { pause } from '../../../lib/environment/index.js';
 import { count } from '../../common/count.js';
-import { checkValues, FUNCTION, SIGNAL, TEXT } from '../../common/option-values.js';
+import { checkValues, expectValue, FUNCTION, NAME, SIGNAL, TEXT } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
@@ -72,10 +72,12 @@ const REDRIVE = namesOf({
   signal: 0,
   onProgress: 0,
 } satisfies Record<keyof RedriveOptions, 0>);
+const KNOWN = { list: LIST, redrive: REDRIVE, purge: PARKING } as const;
 
 /** A misspelt `limit` or `filter` would concern every parked message. @throws ConfigurationError */
-function check(options: RedriveOptions, known: readonly string[]): void {
-  refuseUnknown('ParkingLot', options, known);
+function check(method: 'list' | 'redrive' | 'purge', queue: string, options: RedriveOptions): void {
+  expectValue(`ParkingLot.${method}(): the name of the queue`, queue, NAME);
+  refuseUnknown('ParkingLot', options, KNOWN[method]);
   checkValues('ParkingLot', options, {
     connection: TEXT,
     filter: FUNCTION,
@@ -116,7 +118,8 @@ export type SeeParked = (message: ParkedMessage) => boolean;
  * ```
  *
  * A parked queue is declared with the first message that goes to it. Until then, `list()` resolves with an empty array,
- * `purge()` with 0 and `redrive()` with zeros. Every method rejects with `NotFoundError` if the queue itself does not exist.
+ * `purge()` with 0 and `redrive()` with zeros. Every method rejects with `NotFoundError` if the queue itself does not exist,
+ * and with `ConfigurationError` for the name of a parked queue.
  *
  * @publicApi
  */
@@ -131,7 +134,7 @@ export class ParkingLot {
    * quorum queue in another order. Meanwhile nobody else can fetch them, and the broker marks them as redelivered.
    */
   async list(queue: string, options: ListOptions = {}): Promise<ParkedMessage[]> {
-    check(options, LIST);
+    check('list', queue, options);
     const { limit = DEFAULT_LIST_LIMIT, connection } = options;
     const messages: ParkedMessage[] = [];
     await this.look(queue, { connection, limit }, (message) => messages.push(message) > 0);
@@ -177,7 +180,7 @@ export class ParkingLot {
    * @throws ConfigurationError for an unknown option or an invalid value
    */
   async redrive(queue: string, options: RedriveOptions = {}): Promise<RedriveResult> {
-    check(options, REDRIVE);
+    check('redrive', queue, options);
     const { limit = Infinity, filter = () => true, scan = DEFAULT_SCAN, rate = Infinity, connection } = options;
     const { edit = () => undefined, signal = NEVER, onProgress = () => {} } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
@@ -235,7 +238,7 @@ export class ParkingLot {
 
   /** Deletes all parked messages; resolves with their number. */
   async purge(queue: string, options: ParkingOptions = {}): Promise<number> {
-    check(options, PARKING);
+    check('purge', queue, options);
     const { connection } = options;
     return this.onParked(queue, connection, 0, (parked) => parked.purge());
   }
