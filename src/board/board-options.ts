@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/environment/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { pagePath } from '../common/http/page-path.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, FLAG, FUNCTION, OBJECT, TEXT } from '../common/option-values.js';
+import { ARRAY, checkValues, FLAG, FUNCTION, OBJECT, TEXT } from '../common/option-values.js';
 import { DEFAULT_CONNECTION } from '../connection/amqp.tokens.js';
 import { UnguardedBoardError } from './board.errors.js';
 import { ManagementApi } from './management/management-api.js';
@@ -86,7 +86,14 @@ export interface CheckedBoardOptions extends AmqpBoardOptions {
 /** @throws ConfigurationError, UnguardedBoardError */
 export function checkedBoardOptions(options: AmqpBoardOptions, environment: string | undefined): CheckedBoardOptions {
   refuseUnknown(WHERE, options, KNOWN);
-  checkValues(WHERE, options, { path: TEXT, guardedElsewhere: FLAG, user: FUNCTION, edit: FLAG, instances: TEXT });
+  checkValues(WHERE, options, {
+    imports: ARRAY,
+    path: TEXT,
+    guardedElsewhere: FLAG,
+    user: FUNCTION,
+    edit: FLAG,
+    instances: TEXT,
+  });
   const { path: given = DEFAULT_PATH, guards = [], guardedElsewhere = false, instances } = options;
   if (instances !== undefined && (instances === '' || Buffer.byteLength(instances) > MAX_NAME)) {
     throw new ConfigurationError(`${WHERE}: instances must be a name of 1 to ${MAX_NAME} bytes`);

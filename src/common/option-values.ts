@@ -12,6 +12,8 @@ export const NAME: ValueCheck = {
   expected: 'a string that is not empty',
 };
 
+export const ARRAY: ValueCheck = { fits: Array.isArray, expected: 'an array' };
+
 export const WHOLE_NUMBER: ValueCheck = { fits: Number.isInteger, expected: 'a whole number' };
 
 /** An array of objects that have these methods. */

@@ -8,6 +8,7 @@ import {
   type Channel,
   type ChannelOptions,
   type Connection,
+  type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { untilAborted } from '../../lib/environment/index.js';
 import { declareTopology } from '../topology/declare-topology.js';
@@ -70,9 +71,11 @@ export class AmqpConnections {
   constructor(
     readonly name: string,
     private readonly options: ConnectionSettings,
+    /** Owner of the options, for errors. */
+    private readonly place = 'AmqpModule.forRoot()',
   ) {
     const { startupTimeout = STARTUP_TIMEOUT } = options;
-    this.startupTimeout = timeLimit(startupTimeout, 'AmqpModule.forRoot(): startupTimeout');
+    this.startupTimeout = timeLimit(startupTimeout, `${place}: startupTimeout`);
     this.environment = environmentOf(options.connection);
     this.topology = new KnownTopology(options.topology);
     this.addresses = new BrokerAddresses(options.url);
@@ -218,7 +221,7 @@ export class AmqpConnections {
   private create(purpose: keyof ConnectionPair): Connection {
     const options = this.optionsFor(purpose);
     const { connectionName } = options;
-    const connection = createConnection({ connectAttempts: Infinity, ...options });
+    const connection = this.created({ connectAttempts: Infinity, ...options });
     const fields = { connection: this.name, purpose };
     const { signal } = this.stop;
     const status = this[purpose];
@@ -252,6 +255,17 @@ export class AmqpConnections {
         if (!error || error === signal.reason) return;
         this.logger.error(`${connectionName}: closed for good: ${error.message}`, fields);
       });
+  }
+
+  /** @throws ConfigurationError that names the module and the connection */
+  private created(options: ConnectionOptions): Connection {
+    try {
+      return createConnection(options);
+    } catch (cause) {
+      if (!(cause instanceof ConfigurationError)) throw cause;
+      const of = this.name === DEFAULT_CONNECTION ? '' : ` of '${this.name}'`;
+      throw new ConfigurationError(`${this.place}: connection${of}: ${cause.message}`, { cause });
+    }
   }
 
   /** Returns the name that the broker shows for a connection. */

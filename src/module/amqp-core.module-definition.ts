@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, type FactoryProvider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, type FactoryProvider, type Provider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { checkValues, listOf, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../common/option-values.js';
@@ -16,7 +16,7 @@ import { DueCourier } from '../settlement/due/due-courier.js';
 
 const NO_NAME: ConnectionNameOptions = { name: DEFAULT_CONNECTION };
 
-/** {@link normalizeOptions} converts the given options to {@link AmqpModuleOptions}. */
+/** `normalizeOptions()` converts the given options to {@link AmqpModuleOptions}. */
 export const {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN: GIVEN_OPTIONS,
@@ -25,7 +25,7 @@ export const {
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createAmqpOptions')
   .setExtras(NO_NAME, (definition, { name = DEFAULT_CONNECTION }) => {
-    const provided = connectionProviders(name);
+    const provided = connectionProviders(name, placeOf(definition.providers ?? []));
     return {
       ...definition,
       providers: [...(definition.providers ?? []), ...provided],
@@ -34,23 +34,29 @@ export const {
   })
   .build();
 
+/** The module of Nest provides the options of `forRoot()` by value, and those of `forRootAsync()` by a factory. */
+function placeOf(providers: readonly Provider[]): string {
+  const given = providers.find((one) => typeof one === 'object' && one.provide === GIVEN_OPTIONS);
+  return given && 'useFactory' in given ? 'AmqpModule.forRootAsync()' : 'AmqpModule.forRoot()';
+}
+
 /**
  * Provides everything under tokens with the connection's name, since the module is global and may be imported several
  * times.
  */
-function connectionProviders(name: string): FactoryProvider[] {
+function connectionProviders(name: string, place: string): FactoryProvider[] {
   const connection = getConnectionToken(name);
   return [
     {
       provide: getModuleOptionsToken(name),
       useFactory: (given: AmqpModuleOptions | string | undefined, target?: ConnectionTarget) =>
-        normalizeOptions(target ? target.direct(name, withUrl(given)) : given),
+        normalizeOptions(target ? target.direct(name, withUrl(given)) : given, place),
       inject: [GIVEN_OPTIONS, { token: CONNECTION_TARGET, optional: true }],
     },
     {
       provide: connection,
       useFactory: (options: AmqpModuleOptions, registry: ConnectionRegistry) => {
-        const named = new NamedConnection(name, options);
+        const named = new NamedConnection(name, options, place);
         named.employ(new DueCourier(named.connections, ({ returned }) => named.events.returns.next(returned)));
         registry.add(named);
         return named;
@@ -70,10 +76,10 @@ function withUrl<T extends object>(given: T | string | undefined): T | { readonl
 }
 
 /** @throws ConfigurationError if the URL is missing or an option is unknown */
-export function normalizeOptions(given: AmqpModuleOptions | string | undefined): AmqpModuleOptions {
+function normalizeOptions(given: AmqpModuleOptions | string | undefined, place: string): AmqpModuleOptions {
   const options = withUrl(given);
   // Names first: of `{ urls }` the name is wrong, not the environment.
-  if (options) checkNames(options);
+  if (options) checkNames(options, place);
   const url = options?.url;
   if (!options || !url || (Array.isArray(url) && url.length === 0)) {
     throw new ConfigurationError(
@@ -122,13 +128,13 @@ const ELSEWHERE = {
 };
 
 /** Checks the names of options, since TypeScript does not check a factory's result for unknown properties. */
-function checkNames(options: AmqpModuleOptions): void {
-  refuseUnknown('AmqpModule.forRoot()', options, KNOWN);
-  checkValues('AmqpModule.forRoot()', options, VALUES);
+function checkNames(options: AmqpModuleOptions, place: string): void {
+  refuseUnknown(place, options, KNOWN);
+  checkValues(place, options, VALUES);
   const { connection = {}, topology = {} } = options;
   for (const [name, instead] of Object.entries(ELSEWHERE)) {
-    if (name in connection) throw new ConfigurationError(`AmqpModule.forRoot(): connection: '${name}' ${instead}`);
+    if (name in connection) throw new ConfigurationError(`${place}: connection: '${name}' ${instead}`);
   }
-  checkTopology('AmqpModule.forRoot(): topology', topology, TOPOLOGY);
-  checkValues('AmqpModule.forRoot(): topology', topology, { declare: oneOf('assert', 'verify', 'none') });
+  checkTopology(`${place}: topology`, topology, TOPOLOGY);
+  checkValues(`${place}: topology`, topology, { declare: oneOf('assert', 'verify', 'none') });
 }

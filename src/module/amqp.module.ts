@@ -7,6 +7,7 @@ import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
 import { AmqpCoreModule } from './amqp-core.module.js';
+import { checkedAsyncOptions } from './async-options.js';
 import type { AmqpModuleOptions, ConnectionNameOptions } from '../registry/amqp-module.options.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import { EventContract } from '../contracts/event-contract.js';
@@ -67,12 +68,12 @@ export class AmqpModule {
    * })
    * ```
    *
-   * @throws ConfigurationError if nothing provides the options
+   * @throws ConfigurationError for an unknown option or an invalid value, and if nothing provides the options, or two
    */
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    expectFactory(options);
-    checkValues('AmqpModule.forRootAsync()', options, { name: NAME });
-    return facade(AmqpCoreModule.forRootAsync(options));
+    const { options: checked, providers } = checkedAsyncOptions(options);
+    const core = AmqpCoreModule.forRootAsync(checked);
+    return facade({ ...core, providers: [...(core.providers ?? []), ...providers] });
   }
 
   /**
@@ -92,16 +93,6 @@ export class AmqpModule {
     const providers = publishers.map(exchangePublisher);
     return { module: AmqpModule, providers, exports: providers };
   }
-}
-
-/** Nest would take options without a factory, and fail at the start with an error about its injector. */
-function expectFactory(options: unknown): void {
-  const given = Object(options) as Record<string, unknown>;
-  if (given['useFactory'] ?? given['useClass'] ?? given['useExisting']) return;
-  throw new ConfigurationError(
-    'AmqpModule.forRootAsync() needs useFactory, useClass or useExisting, as in forRootAsync({ useFactory: () => ' +
-      "({ url: 'amqp://localhost' }) }). Options that are known at once belong into AmqpModule.forRoot().",
-  );
 }
 
 function expectPublishers(given: unknown): void {

@@ -28,10 +28,11 @@ describe('an option that does not exist', () => {
     ['of the topology', { topology: { queue: [] } }, "AmqpModule.forRoot(): topology: unknown option 'queue'; did you mean 'queues'?"],
     ['of publishing', { publishing: { maxInflight: 1 } }, "AmqpModule.forRoot(): publishing: unknown option 'maxInflight'; did you mean 'maxInFlight'?"],
   ])('%s fails the start with its place, a guess and all names', async (_, options, message) => {
-    for (const module of [forRoot(options), AmqpModule.forRootAsync({ useFactory: () => ({ url, ...options }) })]) {
+    const asked = AmqpModule.forRootAsync({ useFactory: () => ({ url, ...options }) });
+    for (const [module, text] of [[forRoot(options), message], [asked, message.replace('forRoot()', 'forRootAsync()')]] as const) {
       const compiling = compile(module);
       await expect(compiling).rejects.toThrow(ConfigurationError);
-      await expect(compiling).rejects.toThrow(message);
+      await expect(compiling).rejects.toThrow(text);
       await expect(compiling).rejects.toThrow(/Known are: .*,/);
     }
   }); // prettier-ignore
@@ -155,6 +156,67 @@ describe('a value that makes no sense', () => {
       'exchange must be a string, or a contract that this copy of nest-amqp has made',
     );
   });
+});
+
+describe('forRootAsync()', () => {
+  class Options {
+    createAmqpOptions(): string {
+      return url;
+    }
+  }
+  class Others {}
+  const useFactory = (): Given => ({ url });
+
+  it.each<[string, Given, string]>([
+    ['a misspelt name', { useFactory, nmae: 'billing' }, "unknown option 'nmae'; did you mean 'name'?"],
+    ['misspelt dependencies', { useFactory, injects: [] }, "unknown option 'injects'; did you mean 'inject'?"],
+    ['misspelt modules', { useFactory, import: [] }, "unknown option 'import'; did you mean 'imports'?"],
+    ['an option of the connection', { useFactory, url }, "unknown option 'url'"],
+    ['two sources', { useFactory, useClass: Options }, ' has useFactory and useClass, of which only one would have an effect'],
+    ['a factory that is no function', { useFactory: 'x' }, ": useFactory must be a function; it is a string, 'x'"],
+    ['a class that is none', { useClass: {} }, ': useClass must be a class with the method createAmqpOptions(); it is an object'],
+    ['one dependency without its array', { useFactory, inject: Options }, ': inject must be an array; it is of type function'],
+    ['one module without its array', { useFactory, imports: Options }, ': imports must be an array'],
+  ])('refuses %s where it is written', (_, options, message) => {
+    const use = (): unknown => AmqpModule.forRootAsync(options as never);
+    expect(use).toThrow(ConfigurationError);
+    expect(use).toThrow(`AmqpModule.forRootAsync()${message.startsWith('unknown') ? ': ' : ''}${message}`);
+  }); // prettier-ignore
+
+  it.each<[string, Given]>([
+    ['useClass', { useClass: Others }],
+    ['useExisting', { useExisting: Others, imports: [{ module: class Shared {}, providers: [Others], exports: [Others] }] }],
+  ])('refuses a class of %s without the method', async (source, options) => {
+    const compiling = compile(AmqpModule.forRootAsync(options as never));
+    await expect(compiling).rejects.toThrow(ConfigurationError);
+    await expect(compiling).rejects.toThrow(`AmqpModule.forRootAsync(): ${source}: Others has no method createAmqpOptions()`);
+  }); // prettier-ignore
+
+  it.each<[Given, string]>([
+    [{ prefetch: 'x' }, ': prefetch must be'],
+    [{ gracePeriod: 'soon' }, ': gracePeriod must be'],
+    [{ startupTimeout: 'soon' }, ': startupTimeout must be'],
+    [{ publishing: { timeout: 'soon' } }, ': publishing: timeout must be'],
+    [{ connection: { heartbeat: 'x' } }, ': connection: '],
+  ])('is the place of %j that its factory returns', async (options, message) => {
+    const compiling = compile(AmqpModule.forRootAsync({ useFactory: () => ({ url, ...options }) as never }));
+    const error: unknown = await compiling.then((module) => module.init()).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error).toHaveProperty('message', expect.stringContaining(`AmqpModule.forRootAsync()${message}`));
+  });
+});
+
+describe('an option of the connection', () => {
+  it.each<[Given, string]>([
+    [{ connection: { heartbeat: 'x' } }, 'AmqpModule.forRoot(): connection: heartbeat must be'],
+    [{ connection: { hartbeat: 5 } }, "AmqpModule.forRoot(): connection: connect: unknown option 'hartbeat'"],
+    [{ name: 'billing', connection: { heartbeat: 'x' } }, "AmqpModule.forRoot(): connection of 'billing': heartbeat must be"],
+  ])('%j is refused with module and connection', async (options, message) => {
+    const module = await compile(forRoot(options));
+    const error: unknown = await module.init().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect(error).toHaveProperty('message', expect.stringContaining(message));
+  }); // prettier-ignore
 });
 
 describe('a publisher that nobody provides', () => {

@@ -46,18 +46,19 @@ export class NamedConnection {
   private readonly publishers: ConfirmingPublisher[] = [];
   private attendant: LandingAttendant | undefined;
 
-  /** @throws ConfigurationError */
+  /** @param place owner of the options, for errors @throws ConfigurationError */
   constructor(
     readonly name: string,
     readonly options: AmqpModuleOptions,
+    place = 'AmqpModule.forRoot()',
   ) {
     const { prefetch = DEFAULT_PREFETCH, gracePeriod = DEFAULT_GRACE_PERIOD, publishing = {} } = options;
-    this.prefetch = count(prefetch, 'AmqpModule.forRoot(): prefetch', PREFETCH);
-    this.gracePeriod = timeLimit(gracePeriod, 'AmqpModule.forRoot(): gracePeriod');
+    this.prefetch = count(prefetch, `${place}: prefetch`, PREFETCH);
+    this.gracePeriod = timeLimit(gracePeriod, `${place}: gracePeriod`);
     this.stopTime = this.gracePeriod + FAREWELL;
-    this.publishing = checkedPublisherOptions('AmqpModule.forRoot(): publishing', publishing);
+    this.publishing = checkedPublisherOptions(`${place}: publishing`, publishing);
     this.rpcErrors = options.rpcErrors ?? 'exceptions';
-    this.connections = new AmqpConnections(name, options);
+    this.connections = new AmqpConnections(name, options, place);
     this.staircase = new DeclaredStaircase(this.connections, () => this.connections.topology.declare === 'assert');
     this.serializers = new MessageSerializers(options, options.connection?.maxMessageSize);
     this.publisher = this.createPublisher();

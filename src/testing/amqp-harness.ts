@@ -198,7 +198,7 @@ export class AmqpHarness implements AsyncDisposable {
    * last 10,000 journal entries reach. Messages on their way to a retry or parked queue, and messages of the test, are
    * left out.
    *
-   * @throws TypeError for a property that messages do not have
+   * @throws TypeError for a property or an outcome that messages do not have
    */
   published(match: PublishedMatch = {}): PublishedMessage[] {
     return this.messages.find(match);

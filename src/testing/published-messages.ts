@@ -5,6 +5,7 @@ import type { MessageProperties } from '../../lib/client/index.js';
 import { beforeDelay, isDue } from '../delay/without-delay.js';
 import { delayQueuePrefix, parkedQueueName } from '../settlement/retry/settlement-queue-names.js';
 import { RETRY_HEADER } from '../settlement/retry/retry-state.js';
+import { describeValue } from '../common/described-value.js';
 import type { AttachedApps } from './attached-apps.js';
 import { matches } from './matching.js';
 import { HarnessTimeoutError } from './testing.errors.js';
@@ -43,6 +44,14 @@ export interface PublishedMessage {
  */
 export type PublishedMatch = { readonly [K in keyof PublishedMessage]?: unknown };
 
+const OUTCOMES = Object.keys({
+  routed: 0,
+  unroutable: 0,
+  refused: 0,
+  nacked: 0,
+  returned: 0,
+} satisfies Record<PublishedMessage['outcome'], 0>);
+
 const MATCHED = Object.keys({
   exchange: 0,
   routingKey: 0,
@@ -72,7 +81,7 @@ export class PublishedMessages {
     });
   }
 
-  /** @throws TypeError for a property that messages do not have */
+  /** @throws TypeError for a property or an outcome that messages do not have */
   find(match: PublishedMatch): PublishedMessage[] {
     refuseUnknown(match);
     return this.broker.journal
@@ -142,10 +151,17 @@ function isOfTheApplication({ connection, exchange, routingKey, message }: Entry
   return routingKey !== parkedQueueName(queue) && !routingKey.startsWith(delayQueuePrefix(queue));
 }
 
-/** Refuses misspelt properties, which would match every message or none. */
+/** Refuses misspelt properties and outcomes, which would match every message or none. */
 function refuseUnknown(match: PublishedMatch): void {
+  if (typeof match !== 'object' || match === null) {
+    throw new TypeError(`published: match is ${describeValue(match)}; give an object with ${MATCHED.join(', ')}`);
+  }
   const unknown = Object.keys(match).find((name) => !MATCHED.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`published: messages have no '${unknown}'; match by ${MATCHED.join(', ')}`);
+  }
+  const { outcome } = match;
+  if (typeof outcome === 'string' && !OUTCOMES.includes(outcome)) {
+    throw new TypeError(`published: there is no outcome '${outcome}'; known are ${OUTCOMES.join(', ')}`);
   }
 }

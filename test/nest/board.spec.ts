@@ -315,6 +315,7 @@ describe('AmqpBoardModule.forRoot', () => {
 
   it.each([
     [{ gaurds: [] }, "unknown option 'gaurds'; did you mean 'guards'?"],
+    [{ imports: class Guards {} }, 'AmqpBoardModule.forRoot(): imports must be an array'],
     [{ path: '' }, "path must be a path such as '/amqp'"],
     [{ path: '/a/:b' }, "path must be a path such as '/amqp'"],
     [{ guards: [undefined] }, 'guards must be an array of guards'],

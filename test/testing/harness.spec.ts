@@ -198,6 +198,13 @@ describe('AmqpHarness', () => {
       expect(harness.published({ payload: ({ id }: { id: number }) => id > 14 })).toHaveLength(1);
       expect(harness.published({ exchange: 'others' })).toEqual([]);
       expect(() => harness.published({ routingkey: 'x' } as object)).toThrow("messages have no 'routingkey'");
+      expect(() => harness.published({ outcome: 'lost' })).toThrow(
+        "published: there is no outcome 'lost'; known are routed, unroutable, refused, nacked, returned",
+      );
+      expect(() => harness.published('h1' as never)).toThrow(
+        "published: match is a string, 'h1'; give an object with exchange, routingKey, ",
+      );
+      await expect(harness.whenPublished({ outcome: 'lost' })).rejects.toThrow("no outcome 'lost'");
     });
 
     it('waits for a later message', async () => {
