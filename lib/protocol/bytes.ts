@@ -189,6 +189,13 @@ export function describe(value: unknown): string {
   return value.constructor?.name ?? 'object';
 }
 
+/** Describes a value with its article, for errors: `an Array`, `undefined`. */
+export function describeWithArticle(value: unknown): string {
+  const text = describe(value);
+  if (value === null || value === undefined) return text;
+  return `${/^[AEIOaeio]/.test(text) ? 'an' : 'a'} ${text}`;
+}
+
 /** Reads the base types of section 4.2 from a part of a buffer. Every read past its end is a SYNTAX_ERROR. */
 export class ByteReader {
   private buffer!: Buffer;

@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { ByteReader, describe, type ByteWriter } from './bytes.js';
+import { ByteReader, describeWithArticle, type ByteWriter } from './bytes.js';
 import { EncodingError, WireError } from './errors.js';
 import { DistantDate, readTimestamp, writeTimestamp } from './timestamp.js';
 
@@ -100,7 +100,7 @@ export function writeTable(writer: ByteWriter, table: FieldTable, path = 'table'
   // A Map or a Date has no keys of its own: it would arrive as an empty table, its content lost without a word.
   if (!isPlainObject(table)) {
     throw new EncodingError(
-      `${path} is a ${describe(table)}, which a field table cannot hold; it takes a plain object`,
+      `${path} is ${describeWithArticle(table)}, which a field table cannot hold; it takes a plain object`,
     );
   }
   if (depth > MAX_DEPTH) throw new EncodingError(`${path} is nested deeper than ${MAX_DEPTH}: is it cyclic?`);

@@ -14,10 +14,17 @@ export function describeValue(value: unknown): string {
     case 'string':
       return `a string, '${value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value}'`;
     case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : describeObject(value);
     case 'undefined':
       return 'undefined';
     default:
       return `of type ${typeof value}`;
   }
+}
+
+/** Names built-in kinds, such as a Map, which is an object without options. */
+function describeObject(value: object): string {
+  const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  if (kind === 'Object') return 'an object';
+  return `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
 }

@@ -1,7 +1,15 @@
 import { ConfigurableModuleBuilder, type FactoryProvider, type Provider } from '@nestjs/common';
 import { ConfigurationError } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
-import { checkValues, listOf, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../common/option-values.js';
+import {
+  checkValues,
+  listOf,
+  OBJECT,
+  oneOf,
+  TEXT,
+  type ValueCheck,
+  type ValueChecks,
+} from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { RPC_ERRORS } from '../rpc/told-error.js';
 import { checkTopology } from '../topology/check-topology.js';
@@ -110,6 +118,11 @@ const TOPOLOGY = namesOf({ declare: 0, exchanges: 0, queues: 0, bindings: 0 } sa
   0
 >);
 
+const CONTENT_TYPE: ValueCheck = {
+  fits: (value) => typeof value === 'string' && /^[^\s/;]+\/[^\s/;]+\s*(;|$)/.test(value),
+  expected: "a content type such as 'application/json'",
+};
+
 const VALUES: ValueChecks<AmqpModuleOptions> = {
   connectionName: TEXT,
   connection: OBJECT,
@@ -117,7 +130,7 @@ const VALUES: ValueChecks<AmqpModuleOptions> = {
   publishing: OBJECT,
   rpcErrors: RPC_ERRORS,
   serializers: listOf('serializers', 'accepts', 'serialize', 'deserialize'),
-  defaultContentType: NAME,
+  defaultContentType: CONTENT_TYPE,
 };
 
 /** Options of the client core that the module sets itself. */

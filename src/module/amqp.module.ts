@@ -2,7 +2,7 @@ import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common
 import { ConfigurationError } from '../../lib/client/index.js';
 import { describeValue } from '../common/described-value.js';
 import { namesOf } from '../../lib/option-names/index.js';
-import { checkValues, expectValue, NAME, TEXT, type ValueCheck } from '../common/option-values.js';
+import { checkValues, expectValue, NAME, type ValueCheck } from '../common/option-values.js';
 import { refuseUnknown } from '../common/known-options.js';
 import { AmqpConsumersModule } from './amqp-consumers.module.js';
 import type { ASYNC_OPTIONS_TYPE } from './amqp-core.module-definition.js';
@@ -135,7 +135,7 @@ function exchangePublisher(definition: PublisherDefinition): FactoryProvider<Exc
     provide: providePublisher(publisher),
     useFactory: (connections: ConnectionRegistry | undefined) => {
       refuseUnknown(asker, definition, DEFINITION);
-      expectValue(`${asker}: publisher`, publisher, TEXT);
+      expectValue(`${asker}: publisher`, publisher, NAME);
       expectValue(`${asker}: exchange`, exchange, EXCHANGE);
       checkDefaults(`${asker}: defaults`, defaults);
       if (!connections) {

@@ -85,7 +85,10 @@ describe('a value that makes no sense', () => {
     [{ topology: { declare: 'asert' } }, "topology: declare must be 'assert' or 'verify' or 'none'; it is a string, 'asert'"],
     [{ serializers: {} }, 'serializers must be an array of serializers with the methods accepts, serialize, deserialize; it is an object'],
     [{ serializers: [{ accepts: () => true }] }, 'serializers must be an array of serializers'],
-    [{ defaultContentType: 5 }, 'defaultContentType must be a string that is not empty; it is the number 5'],
+    [{ defaultContentType: 5 }, "defaultContentType must be a content type such as 'application/json'; it is the number 5"],
+    [{ defaultContentType: 'json' }, "defaultContentType must be a content type such as 'application/json'; it is a string, 'json'"],
+    [{ topology: { queues: [{ name: 'a' }] } }, "queues[0] must be made by a builder such as quorumQueue('billing'); it is an object without exclusive"],
+    [{ topology: { queues: [topicExchange('a')] } }, "queues[0] must be made by a builder such as quorumQueue('billing')"],
     [{ connection: url }, 'AmqpModule.forRoot(): connection must be an object'],
     [{ connection: { urls: [url] } }, "AmqpModule.forRoot(): connection: 'urls' would have no effect: set url"],
     [{ connection: { logger: console } }, "connection: 'logger' would have no effect"],
@@ -119,8 +122,14 @@ describe('a value that makes no sense', () => {
     ['an overflow that quorum queues lack', () => quorumQueue('a', { overflow: 'reject-publish-dlx' as never }), "overflow must be 'drop-head' or 'reject-publish';"],
     ['a queue that expires at once', () => classicQueue('a', { expires: 0 }), "queue 'a': expires must be at least 1 ms; it is the number 0"],
     ['a wrong age', () => streamQueue('a', { maxAge: '7d' }), "maxAge must be a text such as '7D' or '12h'"],
+    ['arguments in a Map', () => quorumQueue('a', { arguments: new Map([['x-message-ttl', 5]]) as never }), "queue 'a': arguments must be a plain object; it is a Map"],
+    ['an argument beside its option', () => classicQueue('a', { messageTtl: 5, arguments: { 'x-message-ttl': 10 } }), "queue 'a': arguments['x-message-ttl'] contradicts the option messageTtl; remove one of them"],
+    ['another type of queue', () => quorumQueue('a', { arguments: { 'x-queue-type': 'classic' } }), "queue 'a': arguments['x-queue-type'] contradicts the type of the queue"],
+    ['a durable queue that its server names', () => serverNamedQueue('a', { durable: true } as never), "queue 'a': unknown option 'durable'"],
+    ['a shared queue that its server names', () => serverNamedQueue('a', { exclusive: false } as never), "queue 'a': unknown option 'exclusive'"],
+    ['a listener of one exchange', () => (OnReturn as (given: string) => MethodDecorator)('x'), "@OnReturn() takes no argument, but got a string, 'x'"],
     ['a wrong flag', () => classicQueue('a', { durable: 'false' as never }), "durable must be true or false; it is a string, 'false'"],
-    ['arguments that are a list', () => topicExchange('a', { arguments: [] as never }), "exchange 'a': arguments must be an object; it is an array"],
+    ['arguments that are a list', () => topicExchange('a', { arguments: [] as never }), "exchange 'a': arguments must be a plain object; it is an array"],
     ['a binding whose key is left out', () => bindQueue('q', 'e', { arguments: {} } as never), "binding of queue 'q': routingKey must be a string; it is an object"],
     ['a binding without a queue', () => bindQueue(undefined as never, 'e'), 'queue must be a string; it is undefined'],
   ])('%s is refused where it is written', (_, use, message) => {
@@ -148,6 +157,16 @@ describe('a value that makes no sense', () => {
     await expect(publisher.publish('e', 'k', 1, options as never)).rejects.toThrow(message);
     await expect(publisher.request('e', 'k', 1, options as never)).rejects.toThrow(ConfigurationError);
     await app.close();
+  });
+
+  it('a publisher with an empty name fails the start', async () => {
+    const feature = AmqpModule.forFeature([{ publisher: '', exchange: 'orders' }]);
+    await expect(compile(forRoot({}), feature)).rejects.toThrow('publisher must be a string that is not empty');
+  });
+
+  it('an argument may repeat its option', () => {
+    const options = { messageTtl: 5, arguments: { 'x-message-ttl': 5, 'x-queue-type': 'quorum' } };
+    expect(quorumQueue('a', options).arguments).toEqual({ 'x-queue-type': 'quorum', 'x-message-ttl': 5 });
   });
 
   it('of forFeature fails the start', async () => {

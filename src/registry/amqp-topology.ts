@@ -3,7 +3,7 @@ import { ConfigurationError, type Channel } from '../../lib/client/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { showAs } from '../../lib/shown/index.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, TEXT, type ValueCheck } from '../common/option-values.js';
+import { ARRAY, checkValues, expectValue, NAME, TEXT, type ValueCheck } from '../common/option-values.js';
 import type { BindingDefinition } from '../topology/bindings.js';
 import { checkEntries, checkTopology } from '../topology/check-topology.js';
 import { deleteBinding, deleteExchange, deleteQueue } from '../topology/delete-topology.js';
@@ -32,10 +32,14 @@ const TARGET = namesOf({ connection: 0 } satisfies Record<keyof TopologyTarget, 
 const ADDITIONS = namesOf({ exchanges: 0, queues: 0, bindings: 0 } satisfies Record<keyof TopologyAdditions, 0>);
 const NAMES = namesOf({ queues: 0, exchanges: 0 } satisfies Record<keyof TopologyNames, 0>);
 
-const LIST_OF_NAMES: ValueCheck = {
-  fits: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== ''),
-  expected: 'an array of names',
-};
+/** @throws ConfigurationError that names the first wrong element */
+function expectNames(what: string, given: unknown): void {
+  if (given === undefined) return;
+  expectValue(what, given, LIST_OF_NAMES);
+  for (const [index, name] of (given as unknown[]).entries()) expectValue(`${what}[${index}]`, name, NAME);
+}
+
+const LIST_OF_NAMES: ValueCheck = { ...ARRAY, expected: 'an array of names' };
 
 /**
  * Declares and deletes exchanges, queues and bindings while the application runs, for example for tenants that come and go.
@@ -105,7 +109,7 @@ export class AmqpTopology {
    */
   async delete(names: TopologyNames, target: TopologyTarget = {}): Promise<void> {
     refuseUnknown('AmqpTopology.delete()', names, NAMES);
-    checkValues('AmqpTopology.delete()', names, { queues: LIST_OF_NAMES, exchanges: LIST_OF_NAMES });
+    for (const kind of ['queues', 'exchanges'] as const) expectNames(`AmqpTopology.delete(): ${kind}`, names[kind]);
     const named = this.find('delete', target);
     const { topology, serverNames } = named.connections;
     for (const queue of names.queues ?? []) {

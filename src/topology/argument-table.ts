@@ -1,4 +1,4 @@
-import { ConfigurationError, type FieldTable } from '../../lib/client/index.js';
+import { ConfigurationError, TypedField, type FieldTable } from '../../lib/client/index.js';
 import { count } from '../common/count.js';
 import { describeValue } from '../common/described-value.js';
 import { checkValues, expectValue, FLAG, OBJECT, type ValueCheck } from '../common/option-values.js';
@@ -33,21 +33,45 @@ export function namedArguments<O extends object>(what: string, named: NamedArgum
 }
 
 /**
- * Builds the arguments of a declaration: the named options, then those given as `arguments`, which take precedence
- * because they are more explicit.
+ * Builds the arguments of a declaration from those that the builder sets, the named options, and `arguments`.
  *
  * @param flags options that are not arguments, each true or false
- * @throws ConfigurationError
+ * @param fixed the arguments that the builder sets
+ * @throws ConfigurationError also if two of them have different values for the same argument
  */
 export function argumentTable<O extends { readonly arguments?: FieldTable }>(
   what: string,
   named: NamedArguments<O>,
   options: O,
   flags: readonly (keyof O & string)[] = [],
+  fixed: FieldTable = {},
 ): FieldTable {
   refuseUnknown(what, options, [...flags, ...Object.keys(named), 'arguments']);
-  checkValues(what, options, { arguments: OBJECT, ...Object.fromEntries(flags.map((flag) => [flag, FLAG])) });
-  return { ...namedArguments(what, named, options), ...options.arguments };
+  checkValues(what, options, { arguments: TABLE, ...Object.fromEntries(flags.map((flag) => [flag, FLAG])) });
+  const made = { ...fixed, ...namedArguments(what, named, options) };
+  const given = options.arguments ?? {};
+  for (const [argument, value] of Object.entries(given)) {
+    if (value === undefined || !(argument in made) || plain(value) === plain(made[argument])) continue;
+    const owner = ownerOf(named, argument);
+    throw new ConfigurationError(
+      `${what}: arguments['${argument}'] contradicts ${owner === undefined ? 'the type of the queue' : `the option ${owner}`}; remove one of them`,
+    );
+  }
+  return { ...made, ...given };
+}
+
+/** A Map or a Date has no keys of its own, so it would be an empty table. */
+const TABLE: ValueCheck = {
+  fits: (value) => OBJECT.fits(value) && Object.prototype.toString.call(value) === '[object Object]',
+  expected: 'a plain object',
+};
+
+const plain = (value: FieldTable[string] | undefined): unknown => (value instanceof TypedField ? value.value : value);
+
+/** Returns the option whose argument it is. */
+function ownerOf(named: object, argument: string): string | undefined {
+  const entries = Object.entries(named) as [string, Named][];
+  return entries.find(([, name]) => (typeof name === 'string' ? name : name[0]) === argument)?.[0];
 }
 
 /** A time in ms. Infinity means no limit and omits the argument. */

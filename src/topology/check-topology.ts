@@ -3,11 +3,11 @@ import { refuseUnknown } from '../common/known-options.js';
 import { describeValue } from '../common/described-value.js';
 import type { TopologyOptions } from './topology.js';
 
-/** A property that every entry has, and the call that makes one. */
+/** A property that only such entries have, and the call that makes one. */
 const ENTRIES = {
-  exchanges: { key: 'type', builder: "topicExchange('orders')" },
-  queues: { key: 'name', builder: "quorumQueue('billing')" },
-  bindings: { key: 'destination', builder: "bindQueue('billing', 'orders', 'order.*')" },
+  exchanges: { key: 'type', type: 'string', builder: "topicExchange('orders')" },
+  queues: { key: 'exclusive', type: 'boolean', builder: "quorumQueue('billing')" },
+  bindings: { key: 'destination', type: 'string', builder: "bindQueue('billing', 'orders', 'order.*')" },
 } as const;
 
 /**
@@ -28,8 +28,8 @@ export function checkTopology(place: string, topology: TopologyOptions, known: r
 /** @throws ConfigurationError */
 export function checkEntries(place: string, kind: keyof typeof ENTRIES, given: unknown): void {
   if (!Array.isArray(given)) throw new ConfigurationError(`${place} must be an array; it is ${describeValue(given)}`);
-  const { key, builder } = ENTRIES[kind];
-  const wrong = given.findIndex((entry) => typeof (Object(entry) as Record<string, unknown>)[key] !== 'string');
+  const { key, type, builder } = ENTRIES[kind];
+  const wrong = given.findIndex((entry) => typeof (Object(entry) as Record<string, unknown>)[key] !== type);
   if (wrong < 0) return;
   throw new ConfigurationError(
     `${place}[${wrong}] must be made by a builder such as ${builder}; it is ${describeValue(given[wrong])}` +

@@ -49,7 +49,7 @@ export interface QueueOptions {
    * (https://www.rabbitmq.com/docs/consumers#single-active-consumer). Default false.
    */
   readonly singleActiveConsumer?: boolean;
-  /** Further arguments, sent unchanged. */
+  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. */
   readonly arguments?: FieldTable;
 }
 
@@ -106,7 +106,7 @@ export interface StreamQueueOptions {
    * broker's.
    */
   readonly leaderLocator?: 'client-local' | 'balanced';
-  /** Further arguments, sent unchanged. */
+  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. */
   readonly arguments?: FieldTable;
 }
 
@@ -129,6 +129,9 @@ const common = {
   overflow: ['x-overflow', valueOf(oneOf('drop-head', 'reject-publish', 'reject-publish-dlx'))],
   singleActiveConsumer: ['x-single-active-consumer', valueOf(FLAG)],
 } as const;
+
+const CLASSIC = { 'x-queue-type': 'classic' } as const;
+const classic = { ...common, maxPriority: ['x-max-priority', finiteFrom(1)] } as const;
 
 const quorum = {
   ...common,
@@ -166,15 +169,7 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
     durable: options.durable ?? !exclusive,
     exclusive,
     autoDelete: options.autoDelete ?? false,
-    arguments: {
-      'x-queue-type': 'classic',
-      ...argumentTable(
-        `queue '${name}'`,
-        { ...common, maxPriority: ['x-max-priority', finiteFrom(1)] } as const,
-        options,
-        ['durable', 'exclusive', 'autoDelete'],
-      ),
-    },
+    arguments: argumentTable(`queue '${name}'`, classic, options, ['durable', 'exclusive', 'autoDelete'], CLASSIC),
   };
 }
 
@@ -191,7 +186,7 @@ export function classicQueue(name: string, options: ClassicQueueOptions = {}): Q
  * @publicApi
  */
 export function quorumQueue(name: string, options: QuorumQueueOptions = {}): QueueDefinition {
-  return replicated(name, { 'x-queue-type': 'quorum', ...argumentTable(`queue '${name}'`, quorum, options) });
+  return replicated(name, argumentTable(`queue '${name}'`, quorum, options, [], { 'x-queue-type': 'quorum' }));
 }
 
 /**
@@ -206,7 +201,7 @@ export function quorumQueue(name: string, options: QuorumQueueOptions = {}): Que
  * @publicApi
  */
 export function streamQueue(name: string, options: StreamQueueOptions = {}): QueueDefinition {
-  return replicated(name, { 'x-queue-type': 'stream', ...argumentTable(`queue '${name}'`, stream, options) });
+  return replicated(name, argumentTable(`queue '${name}'`, stream, options, [], { 'x-queue-type': 'stream' }));
 }
 
 /**
@@ -228,7 +223,10 @@ export function streamQueue(name: string, options: StreamQueueOptions = {}): Que
  * @publicApi
  */
 export function serverNamedQueue(name: string, options: ServerNamedQueueOptions = {}): QueueDefinition {
-  return { ...classicQueue(name, { ...options, exclusive: true }), serverNamed: true };
+  expectName(name);
+  const table = argumentTable(`queue '${name}'`, classic, options, ['autoDelete'], CLASSIC);
+  const autoDelete = options.autoDelete ?? false;
+  return { name, durable: false, exclusive: true, autoDelete, arguments: table, serverNamed: true };
 }
 
 function replicated(name: string, table: FieldTable): QueueDefinition {

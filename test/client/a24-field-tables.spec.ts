@@ -120,6 +120,7 @@ describe('A24 field tables', () => {
   it.each<readonly [string, unknown, RegExp]>([
     ['a function', { order: { lines: [1, { price: () => 1 }] } }, /^headers\.order\.lines\[1\]\.price /],
     ['a symbol', { a: [Symbol('s')] }, /^headers\.a\[0\] is a symbol/],
+    ['an array as the table', [] as never, /^headers is an Array, which a field table cannot hold/],
     ['a Map', { a: new Map() }, /^headers\.a is a Map/],
     ['an instance', { a: { b: new URL('amqp://secret') } }, /^headers\.a\.b is a URL/],
     ['NaN', { a: NaN }, /^headers\.a is NaN/],

@@ -287,6 +287,7 @@ describe('AmqpTopology', () => {
     ['an unknown part', (topology) => topology.declare({ declare: 'verify' } as never), "AmqpTopology.declare(): unknown option 'declare'"],
     ['a queue that is only named', (topology) => topology.declare({ queues: ['tenant'] as never }), 'AmqpTopology.declare(): queues[0] must be made by a builder such as quorumQueue'],
     ['a binding that is only named', (topology) => topology.bind('tenant' as never), 'AmqpTopology.bind(): bindings[0] must be made by a builder such as bindQueue'],
+    ['a name that is none', (topology) => topology.delete({ queues: ['a', 5] as never }), 'AmqpTopology.delete(): queues[1] must be a string that is not empty; it is the number 5'],
     ['names that are no list', (topology) => topology.delete({ queues: 'tenant' as never }), 'AmqpTopology.delete(): queues must be an array of names'],
     ['a misspelt part', (topology) => topology.delete({ queue: ['tenant'] } as never), "AmqpTopology.delete(): unknown option 'queue'; did you mean 'queues'?"],
     ['an unknown connection', (topology) => topology.unbind([], { connection: 'other' }), "AmqpTopology.unbind(): there is no AMQP connection 'other'"],

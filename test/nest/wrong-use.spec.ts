@@ -93,6 +93,26 @@ describe('a class that two modules provide', () => {
   });
 });
 
+describe('a class that is provided under two tokens', () => {
+  it('causes a warning: it consumes twice', async () => {
+    const queue = nest.name();
+    nest.sweep(`${queue}.parked`);
+
+    @Injectable()
+    class Billing {
+      @AmqpConsumer(queue, { retry: false })
+      onOrder(): void {}
+    }
+
+    const providers = [Billing, { provide: 'billing', useClass: Billing }, { provide: 'alias', useExisting: Billing }];
+    await nest.start({ providers }, { topology: { queues: [classicQueue(queue)] } });
+    expect(nest.lines.with('is provided')).toEqual([
+      'WARN Billing is provided under the tokens Billing and billing: each has an instance of its own, and each instance ' +
+        'consumes. Provide it once, and let the other tokens use it by useExisting.',
+    ]);
+  });
+});
+
 describe('a consumer that cannot receive messages', () => {
   it('causes a warning in an application without AmqpModule, and its own hook runs', async () => {
     let started = false;

@@ -1,3 +1,5 @@
+import { ConfigurationError } from '../../../lib/client/index.js';
+import { describeValue } from '../../common/described-value.js';
 import type { ListenerMetadata } from '../options/consumer-metadata.js';
 import { LISTENER_METADATA } from '../options/consumers.constants.js';
 import { addHandlerMetadata } from './handler-metadata.js';
@@ -37,7 +39,13 @@ export function OnConsumerCancelled(queue?: QueueSource): MethodDecorator {
  *
  * @publicApi
  */
-export function OnReturn(): MethodDecorator {
+export function OnReturn(): MethodDecorator;
+export function OnReturn(...given: readonly unknown[]): MethodDecorator {
+  if (given.length > 0) {
+    throw new ConfigurationError(
+      `@OnReturn() takes no argument, but got ${describeValue(given[0])}: it listens to every returned message`,
+    );
+  }
   return listener({ event: 'returned' });
 }
 

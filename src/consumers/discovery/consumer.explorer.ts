@@ -66,16 +66,25 @@ export class ConsumerExplorer implements OnModuleInit {
     );
   }
 
-  /** A class that two modules provide has two instances, and each consumes. */
+  /** A class that two modules provide, or one under two tokens, has two instances, and each consumes. */
   warnOfDoubles(consumers: readonly FoundConsumer[]): void {
-    const modulesOf = new Map<unknown, Set<string>>();
+    const wrappersOf = new Map<unknown, Set<Wrapper>>();
     for (const { host } of consumers) {
-      const modules = modulesOf.get(host.wrapper.metatype) ?? new Set();
-      modulesOf.set(host.wrapper.metatype, modules.add(host.wrapper.host?.name ?? ''));
+      const { metatype } = host.wrapper;
+      wrappersOf.set(metatype, (wrappersOf.get(metatype) ?? new Set()).add(host.wrapper));
     }
-    for (const [type, modules] of modulesOf) {
-      if (modules.size < 2) continue;
+    for (const [type, wrappers] of wrappersOf) {
+      if (wrappers.size < 2) continue;
       const { name } = type as { readonly name: string };
+      const modules = new Set([...wrappers].map(({ host }) => host?.name ?? ''));
+      if (modules.size < 2) {
+        const tokens = [...wrappers].map(({ token }) => (typeof token === 'function' ? token.name : String(token)));
+        this.logger.warn(
+          `${name} is provided under the tokens ${tokens.join(' and ')}: each has an instance of its own, and each instance ` +
+            'consumes. Provide it once, and let the other tokens use it by useExisting.',
+        );
+        continue;
+      }
       this.logger.warn(
         `${name} is provided by ${[...modules].join(' and ')}: each module has an instance of its own, and each instance ` +
           'consumes. Provide it in one module, and export it from there.',

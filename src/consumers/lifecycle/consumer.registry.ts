@@ -251,7 +251,8 @@ function checkSelector(selector: unknown): void {
 
 function describeType(value: unknown): string {
   if (value === '') return 'an empty text';
-  return value === null || Array.isArray(value) ? `a ${value === null ? 'null' : 'list'}` : `a ${typeof value}`;
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value) ? 'a list' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
 /** Waits for all of the work, then throws the first error. */

@@ -22,6 +22,7 @@ describe('backoffs', () => {
   });
 
   it('say what is wrong with them', () => {
+    expect(exponential(0, 0, { jitter: false })(1)).toEqual([1]);
     expect(() => exponential('1m', '1s')).toThrow('max (1s) is less than initial (1m)');
     for (const factor of [0.5, NaN, '2'] as number[]) {
       expect(() => exponential('1s', '1m', { factor })).toThrow('exponential: factor must be a number of at least 1');

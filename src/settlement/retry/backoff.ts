@@ -44,7 +44,7 @@ export function exponential(initial: Duration, max: Duration, options: Exponenti
   refuseUnknown('exponential', options, ['factor', 'jitter']);
   const { factor = 2, jitter = true } = options;
   const first = atLeastOne(milliseconds(initial, 'exponential: initial'));
-  const last = milliseconds(max, 'exponential: max');
+  const last = atLeastOne(milliseconds(max, 'exponential: max'));
   if (last < first) throw new ConfigurationError(`exponential: max (${max}) is less than initial (${initial})`);
   if (typeof factor !== 'number' || !(factor >= 1)) {
     throw new ConfigurationError(`exponential: factor must be a number of at least 1; it is ${describeValue(factor)}`);

@@ -41,6 +41,7 @@ describe('RetryPolicy', () => {
     [{ attempts: 2.5 }, 'it is the number 2.5'],
     [{ then: 'stop' }, "'stop' is for streams"],
     [{ attempts: 100, backoff: (retry: number) => [retry] }, 'more than 50 different delays'],
+    [{ backoff: () => undefined }, 'retry.backoff gives no array (undefined) for retry 1'],
     [{ backoff: () => [] }, 'retry.backoff gives [] for retry 1'],
     [{ backoff: () => [0] }, 'retry.backoff gives [0] for retry 1'],
     [{ delays: ['soon'] }, 'retry.delays must be milliseconds from 0'],

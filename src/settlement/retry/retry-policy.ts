@@ -129,5 +129,7 @@ function isDelay(ms: number): boolean {
 }
 
 function describeDelays(delays: unknown): string {
-  return Array.isArray(delays) ? `[${delays.join(', ')}]` : describeValue(delays);
+  return Array.isArray(delays)
+    ? `[${delays.join(', ')}]`
+    : `no array (${describeValue(delays).replace('of type ', 'a ')})`;
 }
