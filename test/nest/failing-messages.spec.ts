@@ -266,19 +266,20 @@ describe('RetryMessage', () => {
 });
 
 describe('registry.pause()', () => {
-  it.each<[string, unknown]>([
-    ['{ queue: undefined }', { queue: undefined }],
-    ['a text', 'billing'],
-    ['a misspelt key', { queu: 'billing' }],
-    ['an empty selector', {}],
-    ['an empty name', { queue: '' }],
-    ['null', null],
-    ['a list', ['billing']],
-  ])('N1 1.10: %s is an error, and pauses nothing', async (_, selector) => {
+  it.each<[string, unknown, string]>([
+    ['{ queue: undefined }', { queue: undefined }, 'queue must be a name, not undefined'],
+    ['a text', 'billing', 'not a string'],
+    ['a misspelt key', { queu: 'billing' }, "unknown selector 'queu'"],
+    ['an empty selector', {}, 'the selector is empty'],
+    ['an empty name', { queue: '' }, 'queue must be a name, not an empty text'],
+    ['null', null, 'not null'],
+    ['a list', ['billing'], 'not a list'],
+  ])('N1 1.10: %s is an error, and pauses nothing', async (_, selector, message) => {
     const queue = failing.queue();
     const { app } = await failing.start(queue, {}, () => {});
     const registry = app.get(AmqpConsumerRegistry, { strict: false });
     await expect(registry.pause(selector as never)).rejects.toThrow(ConfigurationError);
+    await expect(registry.pause(selector as never)).rejects.toThrow(message);
     await expect(registry.resume(selector as never)).rejects.toThrow(ConfigurationError);
     expect(() => registry.list(selector as never)).toThrow(ConfigurationError);
     expect(failing.statusOf(app).state).toBe('consuming');

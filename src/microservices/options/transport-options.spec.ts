@@ -33,11 +33,25 @@ describe('the options', () => {
     [{ headers: 'x-tenant' }, 'headers must be an object'],
     [{ queueOptions: { durabel: true } }, "unknown option 'durabel'; did you mean 'durable'?"],
     [{ queueOptions: { durable: 'false' } }, "durable must be true or false; it is a string, 'false'"],
+    [
+      { urls: undefined },
+      'AmqpServer: urls has no URL. If it comes from the environment, the variable is probably not set.',
+    ],
+    [{ urls: [] }, 'AmqpServer: urls has no URL'],
+    [{ urls: [undefined] }, 'AmqpServer: urls has no URL'],
+    [{ urls: '' }, 'AmqpServer: urls has no URL'],
     [null, 'AmqpServer: expected an object with options, got null'],
   ])('%j are refused', (options, message) => {
     expect(check(options as object)).toThrow(message);
     expect(() => new AmqpServer(options as object)).toThrow(ConfigurationError);
   });
+
+  it.each([{}, { urls: undefined, socketOptions: { findServers: () => 'amqp://localhost' } }])(
+    '%j need no URL',
+    (options) => {
+      expect(check(options)).not.toThrow();
+    },
+  );
 
   it('K3.1 that are durations may be text, and those that are limits Infinity', () => {
     const durations = { gracePeriod: '10s', requestTimeout: '1m', publishTimeout: Infinity } as const;

@@ -19,7 +19,7 @@ import type { RmqUrl, SocketOptions } from './socket-options.js';
 export interface AmqpTransportOptions {
   /**
    * URLs of the brokers, or a function that returns them. They are tried in random order; if one does not answer, the
-   * next is tried in parallel. Default `amqp://localhost`.
+   * next is tried in parallel. Default `amqp://localhost`; `undefined` is refused, since the configuration is missing then.
    */
   readonly urls?: Urls | readonly RmqUrl[];
   /**
@@ -200,6 +200,7 @@ const VALUES: ValueChecks<AmqpTransportOptions> = {
 export function checkOptions(what: string, options: AmqpTransportOptions): AmqpTransportOptions {
   refuseUnknown(what, options, KNOWN);
   checkValues(what, options, VALUES);
+  expectUrls(what, options);
   queueDeclaration(options.queue ?? '', options.queueOptions);
   for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
     const value = options[name];
@@ -215,6 +216,18 @@ export function checkOptions(what: string, options: AmqpTransportOptions): AmqpT
     );
   }
   return options;
+}
+
+/** An application that has lost its configuration must not connect to localhost. @throws ConfigurationError */
+function expectUrls(what: string, options: AmqpTransportOptions): void {
+  const { urls, socketOptions } = options;
+  const first: unknown = Array.isArray(urls) ? urls[0] : urls;
+  const isGiven = 'urls' in options && socketOptions?.findServers === undefined;
+  if (!isGiven || (first !== undefined && first !== null && first !== '')) return;
+  throw new ConfigurationError(
+    `${what}: urls has no URL. If it comes from the environment, the variable is probably not set. Leave urls out for ` +
+      'amqp://localhost.',
+  );
 }
 
 /** Returns true if the queue exists and must not be declared, because of these options or of the connection's. */
