@@ -81,7 +81,7 @@ export type { BasicPublishOptions } from './publishing/publish-options.js';
 /** @internal For the Nest layer, whose publishes resolve with receipts. */
 export { OUTCOME, outcomeOf, type PublishOutcome } from './publishing/publish-outcome.js';
 /** @internal For the Nest layer, whose options have names of their own. */
-export { CHECKED_AT, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
+export { CHECKED_AT, isKeyList, isMilliseconds, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
 export type { ConfirmMessage, ConnectMessage, HeartbeatMessage, PublishMessage } from './diagnostics.js';

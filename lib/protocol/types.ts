@@ -44,7 +44,10 @@ export type MessageProperties = { [K in keyof typeof properties]?: KindTypes[(ty
 export interface OutgoingProperties extends Omit<MessageProperties, 'headers' | 'expiration'> {
   /** A plain object whose values are `FieldValue`s; any other value is an `EncodingError`. */
   readonly headers?: object | undefined;
-  /** Longest time in the queue (https://www.rabbitmq.com/docs/ttl): ms from 0 to 4,294,967,295, as a number or as text. */
+  /**
+   * Longest time in the queue (https://www.rabbitmq.com/docs/ttl), ms: a whole number from 0 to 4,294,967,295, or text of
+   * digits only. Default: that of the queue.
+   */
   readonly expiration?: string | number | undefined;
 }
 

@@ -19,7 +19,7 @@ const NO_DURATIONS = [-1, NaN, -Infinity, '5', '5 s', 'soon', {}, true];
 type Given = Record<string, unknown>;
 
 const OF_PUBLISHERS: [string, readonly unknown[]][] = [
-  ['timeout', NO_DURATIONS],
+  ['timeout', [...NO_DURATIONS, 0, '0s', '0.5ms']],
   ['maxInFlight', [...NO_COUNTS, 0]],
   ['maxInFlightBytes', [...NO_COUNTS, 0]],
   ['maxWaiting', NO_COUNTS],
@@ -83,13 +83,15 @@ describe('K3.1 K6 6.4 numbers and durations of the module', () => {
     app = undefined;
   });
 
-  it.each(NO_DURATIONS)(
+  it.each([...NO_DURATIONS, 0, '0s', null])(
     'a publish and a request with the timeout %p are refused, and nothing is sent',
     async (timeout) => {
       await compile({ startup: 'background' });
       const publisher = app!.get(ConfirmingPublisher, { strict: false });
       const options = { timeout } as unknown as PublishOptions;
-      await expect(publisher.publish('e', 'k', 1, options)).rejects.toThrow(/^timeout must be milliseconds/);
+      await expect(publisher.publish('e', 'k', 1, options)).rejects.toThrow(
+        /^publish: timeout must be at least 1 ms, or Infinity/,
+      );
       await expect(publisher.sendToQueue('q', 1, options)).rejects.toThrow(ConfigurationError);
       await expect(publisher.request('e', 'k', 1, options)).rejects.toThrow(ConfigurationError);
     },

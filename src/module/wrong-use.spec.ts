@@ -141,6 +141,12 @@ describe('a value that makes no sense', () => {
     [{ persistant: true }, "defaults: unknown option 'persistant'; did you mean 'persistent'?"],
     [{ messageId: 'always' }, "defaults: unknown option 'messageId'"],
     [{ mandatory: 'false' }, 'defaults: mandatory must be true or false'],
+    [{ persistent: null }, 'defaults: persistent must be true or false; it is null'],
+    [{ expiration: '10 s' }, "defaults: expiration must be milliseconds from 0, or text such as '10s'"],
+    [{ priority: '5' }, "defaults: priority must be a whole number from 0 to 255; it is a string, '5'"],
+    [{ headers: { CC: 'a' } }, 'defaults: headers must be an object whose CC and BCC'],
+    [{ appId: 5 }, 'defaults: appId must be a string; it is the number 5'],
+    [{ timestamp: 5 }, 'defaults: timestamp must be a Date'],
     [null, 'defaults: expected an object with options, got null'],
   ])('%j as defaults of a publisher fails the start', async (defaults, message) => {
     const feature = AmqpModule.forFeature([{ publisher: 'orders', exchange: 'orders', defaults } as never]);

@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, toArray } from 'rxjs';
 import {
   CHECKED_AT,
+  ConfigurationError,
   OUTCOME,
   type BasicPublishOptions,
   type Channel,
@@ -14,6 +15,8 @@ import { ConnectionEvents } from '../connection/connection-events.js';
 import { MessageSerializers } from '../serialization/message-serializers.js';
 import { SerializationError } from '../serialization/serialization.errors.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
+import { ExchangePublisher } from './exchange.publisher.js';
+import type { PublishOptions } from './publish-options.js';
 import { ConfirmingPublisher, type PublishingConnection } from './confirming.publisher.js';
 
 type MadeByCaller = BasicPublishOptions & { readonly [OUTCOME]: PublishOutcome };
@@ -103,6 +106,45 @@ describe('ConfirmingPublisher', () => {
     channel.mockReturnValueOnce(fakeChannel());
     await expect(publisher.publish('e', 'a', 1)).rejects.toThrow('closed');
     await expect(publisher.publish('e', 'a', 1)).resolves.toMatchObject({ deliveryTag: 1 });
+  });
+
+  it.each<[string, readonly unknown[]]>([
+    ['mandatory must be true or false', ['true', 1, 'yes', '', 0, null]],
+    ['persistent must be true or false', ['no', 1, '', 0, null]],
+    ["expiration must be milliseconds from 0, or text such as '10s'", ['10 s', 'soon', '', '-1', -1, NaN, Infinity, null]],
+    ['priority must be a whole number from 0 to 255', ['5', -1, 256, 1.5, null]],
+    ['headers must be an object', [null, 'abc', 5, [], { CC: 'a' }, { BCC: null }, { CC: ['a', 7] }, { BCC: { a: 'b' } }]],
+    ['timeout must be at least 1 ms, or Infinity for no limit', [0, '0s', 0.5, '5', null]],
+    ['signal must be an AbortSignal', [null, {}, 'stop']],
+    ['timestamp must be a Date', [5, '2026-01-01', null]],
+    ['messageId must be a string', [5, null, {}]],
+    ['contentType must be a string', [5, null]],
+    ['contentEncoding must be a string', [5, null]],
+    ['userId must be a string', [5, null]],
+  ])('sends nothing with a wrong option: %s', async (expected, wrongs) => {
+    const { publisher, channel } = publisherOn([]);
+    const [name] = expected.split(' ') as [string];
+    for (const wrong of wrongs) {
+      const options = { [name]: wrong } as PublishOptions;
+      const refused = publisher.publish('e', 'a', 1, options);
+      await expect(refused).rejects.toThrow(ConfigurationError);
+      await expect(refused).rejects.toThrow(`publish: ${expected}`);
+      await expect(refused).rejects.toThrow(/; it is \S/);
+      const exchangePublisher = new ExchangePublisher({ exchange: 'e', defaults: { headers: { a: 1 } } }, () => publisher);
+      await expect(exchangePublisher.publish('a', 1, options)).rejects.toThrow(`publish: ${expected}`);
+    }
+    expect(channel).not.toHaveBeenCalled();
+  }); // prettier-ignore
+
+  it('takes durations as expiration, and options that are undefined as not given', async () => {
+    const channel = fakeChannel();
+    const { publisher } = publisherOn([channel]);
+    const given = ['10s', '1.5s', 10_000, '60000', '4294967296', undefined];
+    const missing = { mandatory: undefined, persistent: undefined, headers: undefined, timeout: undefined };
+    for (const expiration of given) await publisher.publish('e', 'a', 1, { ...missing, expiration });
+    const sent = channel.publish.mock.calls.map(([, , , options]) => options!);
+    expect(sent.map(({ expiration }) => expiration)).toEqual([10_000, 1_500, 10_000, '60000', '4294967296', undefined]);
+    for (const options of sent) expect(options).toMatchObject({ mandatory: true, deliveryMode: 2 });
   });
 
   it('sends nothing that cannot be written', async () => {

@@ -2,6 +2,7 @@ import { showAs } from '../../lib/shown/index.js';
 import type { Observable } from 'rxjs';
 import {
   CHECKED_AT,
+  ConfigurationError,
   MessageReturnedError,
   outcomeOf,
   type BasicPublishOptions,
@@ -13,17 +14,17 @@ import type { ConnectionEvents, ConsumerCancelledEvent } from '../connection/con
 import type { AmqpConnectionState } from '../connection/connection-status.js';
 import { RpcRequester } from '../rpc/rpc.requester.js';
 import { REQUEST_OPTIONS, type RequestOptions } from './request-options.js';
-import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
+import { PUBLISH_CHECKS, type PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import { checkedCompression, compressed, type Compression } from '../serialization/compression.js';
-import type { EncodedPayload, MessageSerializers } from '../serialization/message-serializers.js';
+import type { MessageSerializers } from '../serialization/message-serializers.js';
 import { PublisherChannel } from './publisher-channel.js';
 import type { CheckedPublisherOptions } from './publisher-options.js';
 import type { Environment } from '../common/environment.js';
 import { PendingReceipt } from './pending-receipt.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { checkValues, SIGNAL } from '../common/option-values.js';
-import { timeLimit } from '../common/duration.js';
+import { expectValue, type ValueCheck } from '../common/option-values.js';
+import { expirationOf, timeLimit } from '../common/duration.js';
 import type { DeclaredStaircase } from '../delay/declared-staircase.js';
 import { delayOf } from '../delay/delay-time.js';
 import { isForDelayedExchange } from '../delay/delayed-exchange.js';
@@ -32,15 +33,20 @@ import { DelayedPublisher } from '../delay/delayed-publisher.js';
 const TRANSIENT = 1;
 const PERSISTENT = 2;
 
-/** A method that sends, with the names of its options. */
+/** A method that sends, with its options. */
 interface Sending {
   readonly method: string;
-  readonly known: ReadonlySet<string>;
+  readonly checks: ReadonlyMap<string, ValueCheck>;
   readonly deliveryMode: number;
 }
 
-const PUBLISH: Sending = { method: 'publish', known: new Set(PUBLISH_OPTIONS), deliveryMode: PERSISTENT };
-const REQUEST: Sending = { method: 'request', known: new Set(REQUEST_OPTIONS), deliveryMode: TRANSIENT };
+const CHECKS = Object.entries(PUBLISH_CHECKS);
+const PUBLISH: Sending = { method: 'publish', checks: new Map(CHECKS), deliveryMode: PERSISTENT };
+const REQUEST: Sending = {
+  method: 'request',
+  checks: new Map(CHECKS.filter(([name]) => REQUEST_OPTIONS.includes(name))),
+  deliveryMode: TRANSIENT,
+};
 
 /** The parts of a connection that a publisher uses. */
 export interface PublishingConnection {
@@ -181,9 +187,8 @@ export class ConfirmingPublisher {
   ): Promise<Reply> {
     expectOptions(REQUEST, options);
     const { environment } = this;
-    const encoded = this.encode(payload, options);
-    const { body } = encoded;
-    const properties = completed(REQUEST, options, encoded, environment.uniqueId, environment.clock.now());
+    const properties = completed(REQUEST, options, environment.uniqueId, environment.clock.now());
+    const body = this.encode(payload, options, properties);
     try {
       return (await this.requester.request(exchange, routingKey, body, properties)) as Reply;
     } catch (error) {
@@ -208,9 +213,8 @@ export class ConfirmingPublisher {
     const { environment, connection } = this;
     const start = environment.clock.now();
     const delay = delayOf('publish', options, environment.clock);
-    const encoded = this.encode(payload, options);
-    const { body } = encoded;
-    const properties = completed(PUBLISH, options, encoded, environment.uniqueId, start);
+    const properties = completed(PUBLISH, options, environment.uniqueId, start);
+    const body = this.encode(payload, options, properties);
     const { clock } = environment;
     const receipt = new PendingReceipt(clock, connection.events, properties.messageId, exchange, routingKey, start);
     if (delay === 0) return this.channel.publishFor(receipt, exchange, routingKey, body, properties);
@@ -218,12 +222,22 @@ export class ConfirmingPublisher {
     return outcomeOf(delayed, receipt) as Promise<PublishReceipt>;
   }
 
-  /** At once, so that messages leave in the order of their publishes. @throws SerializationError, ConfigurationError */
-  private encode(payload: unknown, { contentType, contentEncoding, compress }: PublishOptions): EncodedPayload {
-    const plain = this.connection.serializers.encode(payload, contentType);
-    if (contentEncoding === undefined && compress === undefined && this.compression === undefined) return plain;
-    const compression = compress === undefined ? this.compression : checkedCompression('publish: compress', compress);
-    return compressed(payload, plain, { contentEncoding, compression });
+  /**
+   * Returns the body, and adds its content type and encoding to the properties. At once, so that messages leave in the order
+   * of their publishes.
+   *
+   * @throws SerializationError, ConfigurationError
+   */
+  private encode(payload: unknown, options: PublishOptions, properties: CompletedOptions): Uint8Array {
+    const { contentType, contentEncoding, compress } = options;
+    let encoded = this.connection.serializers.encode(payload, contentType);
+    if (contentEncoding !== undefined || compress !== undefined || this.compression !== undefined) {
+      const compression = compress === undefined ? this.compression : checkedCompression('publish: compress', compress);
+      encoded = compressed(payload, encoded, { contentEncoding, compression });
+    }
+    properties.contentType ??= encoded.contentType;
+    if (encoded.contentEncoding !== undefined) properties.contentEncoding = encoded.contentEncoding;
+    return encoded.body;
   }
 
   private failed(error: unknown): unknown {
@@ -236,25 +250,35 @@ export class ConfirmingPublisher {
 const OWN: ReadonlySet<string> = new Set(['persistent', 'compress', 'delay', 'at'] satisfies (keyof PublishOptions)[]);
 
 /** @throws ConfigurationError for `null` and other values that are no object */
-function expectOptions({ method, known }: Sending, options: unknown): void {
-  if (Object(options) !== options) refuseUnknown(method, options as object, [...known]);
+function expectOptions({ method, checks }: Sending, options: unknown): void {
+  if (Object(options) !== options) refuseUnknown(method, options as object, [...checks.keys()]);
+}
+
+/** @throws ConfigurationError always */
+function expectKnown(method: string, name: string, checks: Sending['checks']): never {
+  refuseUnknown(method, { [name]: 0 }, [...checks.keys()]);
+  throw new ConfigurationError(`${method}: unknown option '${name}'`);
 }
 
 interface CompletedOptions extends BasicPublishOptions {
   readonly [CHECKED_AT]: number;
   messageId: string;
+  mandatory: boolean;
+  contentType: string | undefined;
   contentEncoding?: string | undefined;
+  expiration?: string | number | undefined;
   timeout?: number | undefined;
 }
 
 /**
- * Converts the options to the client's names and adds our defaults. The properties are copied one by one: rest and
- * spread take V8 fifty times as long.
+ * Checks the options, converts them to the client's names and adds our defaults. The properties are copied one by one: rest
+ * and spread take V8 fifty times as long.
+ *
+ * @throws ConfigurationError that names the option
  */
 function completed(
-  { method, known, deliveryMode: byDefault }: Sending,
+  { method, checks, deliveryMode: byDefault }: Sending,
   options: PublishOptions,
-  { contentType, contentEncoding }: EncodedPayload,
   uniqueId: () => string,
   calledAt: number,
 ): CompletedOptions {
@@ -262,19 +286,22 @@ function completed(
   const deliveryMode = persistent === undefined ? byDefault : persistent ? PERSISTENT : TRANSIENT;
   const all: Record<string, unknown> & CompletedOptions = {
     [CHECKED_AT]: calledAt,
-    contentType,
+    contentType: undefined,
     deliveryMode,
     messageId,
-    mandatory: !isForDelayedExchange(options.headers as FieldTable | undefined),
+    mandatory: true,
   };
   for (const name in options) {
-    if (!known.has(name)) refuseUnknown(method, { [name]: 0 }, [...known]);
+    const check = checks.get(name) ?? expectKnown(method, name, checks);
     const value = options[name as keyof PublishOptions];
-    if (value !== undefined && !OWN.has(name)) all[name] = value;
+    if (value === undefined) continue;
+    if (!check.fits(value)) expectValue(`${method}: ${name}`, value, check);
+    if (!OWN.has(name)) all[name] = value;
   }
-  if (contentEncoding !== undefined) all.contentEncoding = contentEncoding;
-  if (options.timeout !== undefined) all.timeout = timeLimit(options.timeout, 'timeout');
-  if (options.signal !== undefined) checkValues(method, options, { signal: SIGNAL });
+  const { mandatory, headers, expiration, timeout } = options;
+  if (mandatory === undefined && isForDelayedExchange(headers as FieldTable | undefined)) all.mandatory = false;
+  if (expiration !== undefined) all.expiration = expirationOf(expiration);
+  if (timeout !== undefined) all.timeout = timeLimit(timeout, 'timeout');
   return all;
 }
 

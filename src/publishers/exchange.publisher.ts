@@ -4,6 +4,7 @@ import type { ConfirmingPublisher } from './confirming.publisher.js';
 import type { PublishOptions } from './publish-options.js';
 import type { PublishReceipt } from '../connection/publish-receipt.js';
 import type { PublisherDefinition } from './publisher-options.js';
+import { OBJECT } from '../common/option-values.js';
 import { isThenable } from '../common/thenable.js';
 import type { Call, ReplyIn, RequestIn } from '../contracts/contract-types.js';
 import type { EventContract } from '../contracts/event-contract.js';
@@ -138,6 +139,8 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   private complete<O extends PublishOptions>(defaults: O, options: O | undefined, headers: Route['headers']): O {
     const completed = Object.assign({}, defaults, options);
     if (!defaults.headers && !headers) return completed;
+    // Not merged: ConfirmingPublisher refuses them.
+    if (completed.headers !== undefined && !OBJECT.fits(completed.headers)) return completed;
     return Object.assign(completed, { headers: Object.assign({}, defaults.headers, options?.headers, headers) });
   }
 }

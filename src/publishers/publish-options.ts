@@ -1,7 +1,9 @@
-import { namesOf } from '../../lib/option-names/index.js';
-import { MESSAGE_PROPERTIES, type OutgoingProperties } from '../../lib/client/index.js';
+import { CHECKED_ELSEWHERE, type OptionChecks } from '../../lib/option-names/index.js';
+import type { OutgoingProperties } from '../../lib/client/index.js';
+import { PROPERTY_CHECKS } from '../common/message-checks.js';
+import { FLAG, SIGNAL } from '../common/option-values.js';
 import type { Compress } from '../serialization/compression.js';
-import type { Duration } from '../common/duration.js';
+import { TIMEOUT, type Duration } from '../common/duration.js';
 import type { DelayOptions } from '../delay/delay-time.js';
 
 /**
@@ -31,6 +33,16 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
    * are. Default: the publisher's `compress`.
    */
   readonly compress?: Compress | undefined;
+  /**
+   * Longest time in the queue (https://www.rabbitmq.com/docs/ttl): ms, text of digits only, or a text such as `'10s'`; 49
+   * days at most. Default: that of the queue.
+   */
+  readonly expiration?: string | number | undefined;
+  /**
+   * User of the connection's login. RabbitMQ closes the channel for another one, unless the login has the tag `impersonator`
+   * (https://www.rabbitmq.com/docs/validated-user-id). Default: none.
+   */
+  readonly userId?: string | undefined;
   /** The message survives a restart of the broker, in a durable queue. Default true. */
   readonly persistent?: boolean | undefined;
   /**
@@ -40,7 +52,7 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
    */
   readonly mandatory?: boolean | undefined;
   /**
-   * Time until the message must be confirmed: ms, or a text such as `'10s'`; Infinity for no limit. Default: the
+   * Time until the message must be confirmed: ms from 1, or a text such as `'10s'`; Infinity for no limit. Default: the
    * publisher's `timeout`, which is 30 s by default.
    */
   readonly timeout?: Duration | undefined;
@@ -48,16 +60,17 @@ export interface PublishOptions extends Omit<OutgoingProperties, 'deliveryMode'>
   readonly signal?: AbortSignal | undefined;
 }
 
-const { deliveryMode: _, ...PROPERTIES } = MESSAGE_PROPERTIES;
+/** One check for each option: of a publish, and of the defaults of a publisher. */
+export const PUBLISH_CHECKS = {
+  persistent: FLAG,
+  compress: CHECKED_ELSEWHERE,
+  mandatory: FLAG,
+  timeout: TIMEOUT,
+  signal: SIGNAL,
+  delay: CHECKED_ELSEWHERE,
+  at: CHECKED_ELSEWHERE,
+  ...PROPERTY_CHECKS,
+} satisfies OptionChecks<PublishOptions>;
 
 /** Names of the options. */
-export const PUBLISH_OPTIONS = namesOf({
-  persistent: 0,
-  compress: 0,
-  mandatory: 0,
-  timeout: 0,
-  signal: 0,
-  delay: 0,
-  at: 0,
-  ...PROPERTIES,
-} satisfies Record<keyof PublishOptions, 0>);
+export const PUBLISH_OPTIONS: readonly string[] = Object.keys(PUBLISH_CHECKS);

@@ -1,12 +1,12 @@
 import { count } from '../common/count.js';
-import { timeLimit, type Duration } from '../common/duration.js';
-import { checkValues, FLAG, OBJECT, oneOf } from '../common/option-values.js';
+import { checkedTimeout, type Duration } from '../common/duration.js';
+import { checkValues, FLAG, oneOf } from '../common/option-values.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { refuseUnknown } from '../common/known-options.js';
 import type { EventContract } from '../contracts/event-contract.js';
 import type { RpcContract } from '../contracts/rpc-contract.js';
 import { checkedCompression, type Compress, type Compression } from '../serialization/compression.js';
-import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
+import { PUBLISH_CHECKS, PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
 
 /**
  * Options for all messages of a publisher. Infinity means no limit for each number.
@@ -15,8 +15,8 @@ import { PUBLISH_OPTIONS, type PublishOptions } from './publish-options.js';
  */
 export interface PublisherOptions {
   /**
-   * Time from a publish to its confirm, including waits, for publishes without their own timeout: ms, or a text such as
-   * `'10s'`. Default 30 s.
+   * Time from a publish to its confirm, including waits, for publishes without their own timeout: ms from 1, or a
+   * text such as `'10s'`. Default 30 s.
    */
   readonly timeout?: Duration;
   /** Maximum number of unconfirmed messages; further publishes wait. Default 10,000. */
@@ -73,7 +73,10 @@ export interface PublisherDefinition extends PublisherOptions {
  */
 export function checkedPublisherOptions(what: string, options: PublisherOptions): CheckedPublisherOptions {
   refuseUnknown(what, options, PUBLISHER_OPTIONS);
-  checkValues(what, options, { whenUnavailable: oneOf('wait', 'fail'), republishUnconfirmed: FLAG });
+  checkValues(what, options, {
+    whenUnavailable: oneOf('wait', 'fail'),
+    republishUnconfirmed: FLAG,
+  });
   for (const [name, min] of LIMITS) {
     const limit = options[name];
     if (limit !== undefined) count(limit, `${what}: ${name}`, { min });
@@ -81,7 +84,7 @@ export function checkedPublisherOptions(what: string, options: PublisherOptions)
   const { timeout, compress, ...others } = options;
   return {
     ...others,
-    ...(timeout === undefined ? {} : { timeout: timeLimit(timeout, `${what}: timeout`) }),
+    ...(timeout === undefined ? {} : { timeout: checkedTimeout(timeout, `${what}: timeout`) }),
     ...(compress === undefined ? {} : { compression: checkedCompression(`${what}: compress`, compress) }),
   };
 }
@@ -92,7 +95,7 @@ const DEFAULTS = PUBLISH_OPTIONS.filter((name) => !['messageId', 'signal', 'time
 export function checkDefaults(what: string, defaults: NonNullable<PublisherDefinition['defaults']>): void {
   refuseUnknown(what, defaults, DEFAULTS);
   checkedCompression(`${what}: compress`, defaults.compress);
-  checkValues(what, defaults, { persistent: FLAG, mandatory: FLAG, headers: OBJECT });
+  checkValues(what, defaults, PUBLISH_CHECKS);
 }
 
 /** Checked {@link PublisherOptions}. */

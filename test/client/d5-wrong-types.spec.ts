@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigurationError, EncodingError, type Channel } from '../../lib/client/index.js';
+import { ConfigurationError, EncodedField, EncodingError, type Channel } from '../../lib/client/index.js';
 import { errorOf, useClientHarness } from './support/client-harness.js';
 
 /** Values that have no text, and one that has. */
@@ -45,6 +45,11 @@ const OPTIONS: readonly (readonly [string, (channel: Channel, wrong: never) => P
   ['basicRecover', (channel, wrong) => channel.basicRecover(wrong), { requeue: 'false' }],
 ];
 
+/** A string as it is received. */
+const STRING = new EncodedField(Buffer.from('S\0\0\0\x01a', 'latin1'));
+
+const refused = (wrong: object, name: string): [object, RegExp] => [wrong, new RegExp(`^${name} must be an? `)];
+
 describe('D5 a value of a wrong type is refused before anything is sent', () => {
   const harness = useClientHarness();
   const unhandled: unknown[] = [];
@@ -85,6 +90,43 @@ describe('D5 a value of a wrong type is refused before anything is sent', () => 
       expect(error.message).toBe('basicConsume: the handler must be a function');
     }
     expect(await errorOf(channel.channelFlow('false' as never))).toBeInstanceOf(ConfigurationError);
+  });
+
+  it.each(['true', 1, 'yes', '', 0, null])('D5 a publish whose mandatory is %j', async (mandatory) => {
+    const connection = await harness.connect();
+    const open = await connection.openChannel({ confirm: true });
+    const waiting = connection.channel({ openAfter: () => new Promise(() => {}) });
+    for (const channel of [open, waiting]) {
+      const error = await errorOf(channel.publish('', 'nowhere', 'x', { mandatory } as never));
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error.message).toBe('publish: mandatory must be true or false');
+    }
+    expect(open.isOpen).toBe(true);
+  });
+
+  it.each<[object, RegExp]>([
+    ...['10s', 'soon', '', '-1', '+1', '1.5', '1 ', '1\n'].map((expiration) => refused({ expiration }, 'expiration')),
+    ...['a', null, 5, { a: 'b' }, true, STRING].map((CC) => refused({ headers: { CC } }, 'headers.CC')),
+    refused({ headers: { BCC: 'a' } }, 'headers.BCC'),
+  ])('D5 a property for which RabbitMQ would close the channel, %j, ends no other publish', async (wrong, message) => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const { queue } = await channel.queueDeclare(harness.name(), { exclusive: true });
+    const before = Array.from({ length: 50 }, () => channel.publish('', queue, 'x'));
+    const error = await errorOf(channel.publish('', queue, 'x', wrong));
+    expect(error).toBeInstanceOf(EncodingError);
+    expect(error.message).toMatch(message);
+    expect(await Promise.all([...before, channel.publish('', queue, 'x')])).toHaveLength(51);
+  }); // prettier-ignore
+
+  it('D5 what RabbitMQ accepts as expiration, CC and BCC is sent', async () => {
+    const channel = await (await harness.connect()).openChannel({ confirm: true });
+    const { queue } = await channel.queueDeclare(harness.name(), { exclusive: true });
+    const received = new EncodedField(Buffer.from('A\0\0\0\x06S\0\0\0\x01a', 'latin1'));
+    for (const expiration of ['60000', '4294967296', 60_000]) await channel.publish('', queue, 'x', { expiration });
+    for (const CC of [[], ['a'], ['a', 7], received, undefined]) {
+      await channel.publish('', queue, 'x', { headers: { CC, BCC: ['b'] } });
+    }
+    expect((await channel.queueDeclare(queue, { exclusive: true })).messageCount).toBe(8);
   });
 
   it('D5 an option of a settlement settles nothing', async () => {

@@ -12,6 +12,7 @@ import {
 } from '../../lib/client/index.js';
 import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import { ManualClock } from './support/manual-clock.js';
+import { unchecked } from './support/unchecked.js';
 import { Inbox } from '../support/inbox.js';
 import type { Peer } from './support/scripted-server.js';
 
@@ -285,7 +286,7 @@ describe('K5 the reported outcome is the real one', () => {
     const { connection, seen } = await closedWith(text, 3, 0, 1);
     const channel = await connection.openChannel({ confirm: true });
     const before = errorOf(channel.publish(text.startsWith('access to topic') ? 'x' : '', 'before', ''));
-    const guilty = errorOf(channel.publish(exchange, key, 'four', properties));
+    const guilty = errorOf(channel.publish(exchange, key, 'four', unchecked(properties)));
     const behind = channel.publish('', 'behind', '');
     expect(await before).toMatchObject(OUTCOMES.unknown);
     expect(await guilty).toMatchObject(OUTCOMES.guilty);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MessageReturnedError, type MessageProperties } from '../../lib/client/index.js';
 import { errorOf, useLab } from './support/lab.js';
+import { unchecked } from '../client/support/unchecked.js';
 import type { RawClient } from './support/raw-client.js';
 import type { MethodName } from '../../lib/protocol/types.js';
 
@@ -29,7 +30,7 @@ describe('publishing', () => {
     ],
   ])('refuses %s', async (_, properties, text) => {
     const channel = await lab.channel({ confirm: true });
-    expect(await lab.refusal(channel.publish('', 'q', 'x', properties))).toBe(`${PRECONDITION} ${text}`);
+    expect(await lab.refusal(channel.publish('', 'q', 'x', unchecked(properties)))).toBe(`${PRECONDITION} ${text}`);
   });
 
   it('an expiration beyond 32 bits is accepted', async () => {

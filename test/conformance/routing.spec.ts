@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FieldTable } from '../../lib/client/index.js';
 import { typed } from '../../lib/client/index.js';
+import { unchecked } from '../client/support/unchecked.js';
 import { useLab } from './support/lab.js';
 
 describe('routing', () => {
@@ -134,7 +135,7 @@ describe('routing', () => {
 
   it('CC has to be an array', async () => {
     const channel = await lab.channel({ confirm: true });
-    expect(await lab.refusal(channel.publish('', 'q', 'x', { headers: { CC: 'no array' } }))).toBe(
+    expect(await lab.refusal(channel.publish('', 'q', 'x', unchecked({ headers: { CC: 'no array' } })))).toBe(
       'channel 406 by basic.publish: PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}',
     );
   });

@@ -19,6 +19,7 @@ import {
   UndecodableMessageError,
   type AmqpModuleOptions,
   type PublisherDefinition,
+  type PublishOptions,
 } from 'nest-amqp';
 import {
   ChannelClosedError,
@@ -188,6 +189,36 @@ describe('ConfirmingPublisher', () => {
     proxy.resume();
     await Promise.all(flying);
     expect(await nest.ready(queue)).toBe(4);
+  });
+
+  it('a wrong option of one publish ends no other publish, and loses no message', async () => {
+    const queue = nest.name();
+    const publisher = publisherOf(await nest.start({}, { topology: { queues: [classicQueue(queue)] } }));
+    await publisher.sendToQueue(queue, 'first');
+    const wrong = [
+      { mandatory: 'true' },
+      { mandatory: 0 },
+      { persistent: null },
+      { expiration: 'soon' },
+      { priority: '5' },
+      { headers: { CC: 'a' } },
+      { headers: { BCC: {} } },
+      { headers: null },
+      { timeout: 0 },
+    ] as unknown as PublishOptions[];
+    const others = Array.from({ length: 50 }, (_, index) => publisher.sendToQueue(queue, index));
+    for (const options of wrong) {
+      const refused = await failureOf(publisher.sendToQueue('nowhere', 1, options));
+      expect(refused).toBeInstanceOf(ConfigurationError);
+      expect(refused).toHaveProperty('message', expect.stringMatching(`^publish: ${Object.keys(options)[0]} must be `));
+    }
+    await Promise.all(others);
+    // The channel is the same: its delivery tags continue.
+    expect((await publisher.sendToQueue(queue, 'last', { expiration: '10m' })).deliveryTag).toBe(52);
+    expect(await nest.ready(queue)).toBe(52);
+    await nest.channel.queuePurge(queue);
+    await publisher.sendToQueue(queue, 'one', { expiration: '10m' });
+    expect((await nest.channel.basicGet(queue, { noAck: true }))!.properties.expiration).toBe('600000');
   });
 
   it('K5.4 a first publish to a missing exchange does not affect other publishes', async () => {

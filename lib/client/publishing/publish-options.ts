@@ -1,7 +1,10 @@
+import { EncodingError } from '../../protocol/errors.js';
+import { EncodedField } from '../../protocol/field-table.js';
 import type { OutgoingProperties } from '../../protocol/types.js';
 import { properties } from '../../protocol/spec.js';
-import { unknownOption } from '../../option-names/index.js';
+import { FLAG, unknownOption } from '../../option-names/index.js';
 import { ConfigurationError } from '../errors.js';
+import { checkValue } from '../option-checks.js';
 
 /** The message's properties, and how to publish it. */
 export interface BasicPublishOptions extends OutgoingProperties {
@@ -49,24 +52,63 @@ export const CHECKED_AT: unique symbol = Symbol('checkedAt');
 
 /**
  * Checks the options unless they are checked already. An unknown option would be ignored, and with `persistent` the
- * message could be lost. Called for each publish: it takes some nanoseconds a name, since `for in` over a plain object
- * creates no array.
+ * message could be lost; `mandatory: 'true'` would not be mandatory; and for an invalid expiration or `CC` RabbitMQ closes
+ * the channel, with all publishes on it. Types of the other properties are checked when they are encoded. Called for each
+ * publish: it takes some nanoseconds a name, since `for in` over a plain object creates no array.
  *
  * @returns the clock time of the call, where it is known
- * @throws ConfigurationError that names the right option, or for an unknown delivery mode
+ * @throws ConfigurationError that names the right option, for an unknown delivery mode, or for a `mandatory` that is no flag
+ * @throws EncodingError for a property that RabbitMQ refuses
  */
 export function checkedAt(options: BasicPublishOptions & { readonly [CHECKED_AT]?: number }): number | undefined {
   const calledAt = options[CHECKED_AT];
   if (calledAt !== undefined) return calledAt;
   for (const name in options) if (!KNOWN.has(name)) refuse(name);
-  const { deliveryMode } = options;
+  const { deliveryMode, mandatory, expiration, headers } = options;
   if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2) refuseDeliveryMode(deliveryMode);
+  if (mandatory !== undefined && typeof mandatory !== 'boolean') checkValue('publish: mandatory', mandatory, FLAG);
+  if (typeof expiration === 'string' && !isMilliseconds(expiration)) refuseExpiration();
+  if (headers !== undefined) checkKeys(headers);
   return undefined;
 }
 
 /** Returns the error for options that are no object. */
 export function notOptions(given: never): ConfigurationError {
   return new ConfigurationError(`publish: ${unknownOption(given, [...KNOWN])}`);
+}
+
+/**
+ * @internal True for the text of an expiration that RabbitMQ accepts: a whole number of ms, which may exceed 32 bits
+ * (https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers).
+ */
+export function isMilliseconds(text: string): boolean {
+  return /^\d{1,255}$/.test(text);
+}
+
+/**
+ * @internal True for a value that RabbitMQ accepts as header `CC` or `BCC`: an array, also one that was received. It ignores
+ * members that are no strings (https://www.rabbitmq.com/docs/sender-selected).
+ */
+export function isKeyList(value: unknown): boolean {
+  return Array.isArray(value) || (value instanceof EncodedField && value.bytes[0] === ARRAY);
+}
+
+/** Letter of the type, in a field table. */
+const ARRAY = 'A'.charCodeAt(0);
+
+function checkKeys(headers: { readonly CC?: unknown; readonly BCC?: unknown } | null): void {
+  if (headers === null) return;
+  const { CC, BCC } = headers;
+  if (CC !== undefined && !isKeyList(CC)) refuseKeys('CC');
+  if (BCC !== undefined && !isKeyList(BCC)) refuseKeys('BCC');
+}
+
+function refuseKeys(name: string): never {
+  throw new EncodingError(`headers.${name} must be an array of routing keys`);
+}
+
+function refuseExpiration(): never {
+  throw new EncodingError('expiration must be a whole number of ms: a number, or text of digits only');
 }
 
 /** A broker knows no other octet. A value that is no octet is refused when it is encoded. */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { uniqueIds } from '../../common/unique-id.js';
 import { count, PREFETCH } from '../../common/count.js';
-import { ConfigurationError, ConnectionClosedError } from '../../../lib/client/index.js';
-import { timeLimit } from '../../common/duration.js';
+import { ConnectionClosedError } from '../../../lib/client/index.js';
+import { checkedTimeout } from '../../common/duration.js';
 import { PublisherChannel } from '../../publishers/publisher-channel.js';
 import { batchLimits } from '../options/batch-options.js';
 import { BatchSink } from '../sinks/batch/batch.sink.js';
@@ -101,9 +101,8 @@ export class ConsumerFactory {
 /** Ms. @throws ConfigurationError */
 function timeoutOf({ name, options: { timeout } }: ConsumerPlan): number | undefined {
   if (timeout === undefined) return undefined;
-  const ms = timeLimit(timeout, `${name}: timeout`);
-  if (ms >= 1) return ms === Infinity ? undefined : ms;
-  throw new ConfigurationError(`${name}: timeout must be at least 1 ms, not ${timeout}`);
+  const ms = checkedTimeout(timeout, `${name}: timeout`);
+  return ms === Infinity ? undefined : ms;
 }
 
 /** A batch consumer accepts all deliveries at once; its concurrency limits batches, not messages. */

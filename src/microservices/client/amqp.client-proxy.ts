@@ -13,7 +13,7 @@ import {
   type Delivery,
 } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
-import { timeLimit } from '../../common/duration.js';
+import { checkedTimeout, timeLimit } from '../../common/duration.js';
 import { FieldLogger } from '../../common/field-logger.js';
 import { delayOf } from '../../delay/delay-time.js';
 import { isThenable } from '../../common/thenable.js';
@@ -115,7 +115,7 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
     }
     this.target = exchange === undefined ? { exchange: '', queue } : { exchange, queue: undefined };
     this.requestTimeout = timeLimit(requestTimeout, 'AmqpClientProxy: requestTimeout');
-    this.publishTimeout = timeLimit(publishTimeout, 'AmqpClientProxy: publishTimeout');
+    this.publishTimeout = checkedTimeout(publishTimeout, 'AmqpClientProxy: publishTimeout');
     this.serializer = serializer;
     this.initializeDeserializer(options as never);
     this.source = source ?? new OwnConnection('client', options, connectionOptions(options, 'client'), this.logger);
@@ -267,7 +267,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
       const made = outgoingPacket(this.serializer, packet);
       const { body, options } = isThenable(made) ? await made : made;
       const properties = this.properties(options, { persistent: true });
-      properties.timeout = options.timeout === undefined ? this.publishTimeout : timeLimit(options.timeout, 'timeout');
+      properties.timeout = this.publishTimeout;
+      if (options.timeout !== undefined) properties.timeout = checkedTimeout(options.timeout, 'emit: timeout');
       const delay = delayOf('emit', options, this.source.environment.clock);
       await session.publishEvent({
         exchange: this.target.exchange,

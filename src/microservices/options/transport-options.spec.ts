@@ -23,6 +23,8 @@ describe('the options', () => {
     [{ gracePeriod: Number.NaN }, 'or Infinity for no limit; it is the number NaN'],
     [{ maxConnectionAttempts: -2 }, 'maxConnectionAttempts must be a whole number from -1'],
     [{ publishTimeout: '10 s' }, "it is a string, '10 s'"],
+    [{ publishTimeout: 0 }, 'publishTimeout must be at least 1 ms, or Infinity for no limit'],
+    [{ timeout: '0s' }, 'timeout must be at least 1 ms, or Infinity for no limit'],
     [{ prefetchCount: '10' }, "it is a string, '10'"],
     [{ noAck: true, ack: 'manual' }, /ack: 'manual'.*noAck/],
     [{ noAck: 'false' }, "AmqpServer: noAck must be true or false; it is a string, 'false'"],

@@ -4,7 +4,7 @@ import { count, PREFETCH, type CountRange } from '../../common/count.js';
 import { checkValues, FLAG, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
-import { timeLimit, type Duration } from '../../common/duration.js';
+import { checkedTimeout, timeLimit, type Duration } from '../../common/duration.js';
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 import { queueDeclaration, type TransportQueueOptions } from './queue-options.js';
@@ -171,7 +171,8 @@ const KNOWN = namesOf({
 } satisfies Record<keyof AmqpTransportOptions, 0>);
 
 const COUNTS = { prefetchCount: PREFETCH, maxConnectionAttempts: { min: -1 } } as const;
-const DURATIONS = ['timeout', 'gracePeriod', 'requestTimeout', 'publishTimeout'] as const;
+const DURATIONS = ['gracePeriod', 'requestTimeout'] as const;
+const TIMEOUTS = ['timeout', 'publishTimeout'] as const;
 const VALUES: ValueChecks<AmqpTransportOptions> = {
   queue: TEXT,
   noAssert: FLAG,
@@ -209,6 +210,10 @@ export function checkOptions(what: string, options: AmqpTransportOptions): AmqpT
   for (const name of DURATIONS) {
     const value = options[name];
     if (value !== undefined) timeLimit(value, `${what}: ${name}`);
+  }
+  for (const name of TIMEOUTS) {
+    const value = options[name];
+    if (value !== undefined) checkedTimeout(value, `${what}: ${name}`);
   }
   if (options.ack === 'manual' && options.noAck === true) {
     throw new ConfigurationError(

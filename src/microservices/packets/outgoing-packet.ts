@@ -1,7 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { RmqRecord, type ReadPacket, type Serializer } from '@nestjs/microservices';
 import type { FieldTable, BasicPublishOptions } from '../../../lib/client/index.js';
+import { count, either } from '../../../lib/option-names/index.js';
 import { isForDelayedExchange } from '../../delay/delayed-exchange.js';
+import { expirationOf } from '../../common/duration.js';
+import { DATE, KEYS, PROPERTY_CHECKS } from '../../common/message-checks.js';
+import { expectValue, FLAG, TEXT, type ValueCheck } from '../../common/option-values.js';
 import { isThenable } from '../../common/thenable.js';
 import { refuseEmptied, refusePromise } from '../../serialization/payload-kinds.js';
 import { SerializationError } from '../../serialization/serialization.errors.js';
@@ -91,7 +95,24 @@ const TRANSLATED: ReadonlySet<string> = new Set<keyof AmqpRecordOptions>([
   'at',
 ]);
 
-/** Converts properties with amqplib's names, which records use, to those of the core. */
+/** Checks of the options that have other names, or more values, than the properties of the core. */
+const RECORD_CHECKS: ReadonlyMap<string, ValueCheck> = new Map(
+  Object.entries({
+    ...PROPERTY_CHECKS,
+    CC: either(TEXT, KEYS),
+    BCC: either(TEXT, KEYS),
+    persistent: FLAG,
+    deliveryMode: either(FLAG, count({ min: 1, max: 2 })),
+    mandatory: FLAG,
+    timestamp: either(count({ min: 0 }), DATE),
+  } satisfies { readonly [Name in keyof AmqpRecordOptions]?: ValueCheck }),
+);
+
+/**
+ * Converts properties with amqplib's names, which records use, to those of the core.
+ *
+ * @throws ConfigurationError that names the option whose value is wrong
+ */
 export function messageProperties(options: AmqpRecordOptions, defaults: MessageDefaults): MutableProperties {
   const properties: MutableProperties & Record<string, unknown> = {
     // Always present, as in amqplib, since handlers of the other side read it without a check.
@@ -102,7 +123,10 @@ export function messageProperties(options: AmqpRecordOptions, defaults: MessageD
   if (options === NO_OPTIONS) return properties;
   const { CC, BCC, persistent, deliveryMode, expiration, timestamp, mandatory, headers } = options;
   for (const name in options) {
-    if (!TRANSLATED.has(name)) properties[name] = options[name as keyof AmqpRecordOptions];
+    const value = options[name as keyof AmqpRecordOptions];
+    const check = RECORD_CHECKS.get(name);
+    if (value !== undefined && check && !check.fits(value)) expectValue(`options of a record: ${name}`, value, check);
+    if (!TRANSLATED.has(name)) properties[name] = value;
   }
   properties.deliveryMode = modeOf(persistent ?? deliveryMode ?? defaults.persistent);
   properties.headers = {
@@ -112,7 +136,7 @@ export function messageProperties(options: AmqpRecordOptions, defaults: MessageD
     ...(BCC === undefined ? {} : { BCC: [BCC].flat() }),
   };
   properties.mandatory = mandatory ?? defaults.mandatory ?? !isForDelayedExchange(properties.headers as FieldTable);
-  if (expiration !== undefined) properties.expiration = String(expiration);
+  if (expiration !== undefined) properties.expiration = expirationOf(expiration);
   if (timestamp !== undefined) properties.timestamp = toDate(timestamp);
   return properties;
 }

@@ -99,7 +99,8 @@ export function historyOf(delivery: Pick<Delivery, 'properties'>, ofQueue: strin
     routingKey,
     ...(isExpiration(expiration) ? { expiration } : {}),
     ...(typeof userId === 'string' ? { userId } : {}),
-    ...(cc === undefined ? {} : { cc }),
+    // RabbitMQ accepts no other value; this one may be forged.
+    ...(Array.isArray(cc) ? { cc: cc as FieldValue } : {}),
     ...(isTable(deaths) ? { deaths } : {}),
     ...(typeof bodySize === 'number' ? { bodySize } : {}),
     ...(firstFailure && { firstFailure }),
