@@ -59,6 +59,7 @@ export type { ParkedMessage } from './settlement/parking/parked-message.js';
 export type { ParkedEdit } from './settlement/parking/parked-edit.js';
 export { RedriveError } from './settlement/parking/parking.errors.js';
 export { exponential, fixed, type Backoff, type ExponentialOptions } from './settlement/retry/backoff.js';
+export type { BrokerWaitOptions } from './connection/broker-deadline.js';
 export type { Duration } from './common/duration.js';
 export type { FailureRecord } from './settlement/retry/failure-record.js';
 export { MissingQueueError } from './settlement/retry/retry.errors.js';

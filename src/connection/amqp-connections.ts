@@ -17,6 +17,7 @@ import { KnownTopology } from '../topology/known-topology.js';
 import { sharedTopology } from '../topology/shared-topology.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { DEFAULT_CONNECTION } from './amqp.tokens.js';
+import { withinDeadline, type BrokerWaitOptions } from './broker-deadline.js';
 import { BrokerAddresses } from './broker-addresses.js';
 import { AmqpStartupError, type StartupPhase } from './startup.errors.js';
 import type { ConnectionSettings } from './connection-settings.js';
@@ -141,12 +142,15 @@ export class AmqpConnections {
    * connection affects no other connection. Waits until the connections are ready.
    *
    * @param purpose for the connection's name
-   * @throws as `open`, ConnectionError, or what `work` throws
+   * @param wait the limits of opening it, and the call for errors; the work itself has no deadline
+   * @throws as `open`, ConnectionError, TimeoutError, the reason of the wait's signal, or what `work` throws
    */
-  async withScratchConnection<T>(purpose: string, work: (connection: Connection) => Promise<T>): Promise<T> {
-    await this.open();
-    const connection = await connect({ ...this.optionsFor(purpose), reconnect: false });
-    this.scratch.add(connection);
+  async withScratchConnection<T>(
+    purpose: string,
+    { place, ...wait }: BrokerWaitOptions & { readonly place: string },
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const connection = await withinDeadline(place, this, wait, (signal) => this.openScratch(purpose, signal));
     try {
       // `close()` may have been called just before the connection opened.
       this.stop.signal.throwIfAborted();
@@ -157,15 +161,26 @@ export class AmqpConnections {
     }
   }
 
+  private async openScratch(purpose: string, ended: AbortSignal): Promise<Connection> {
+    await this.open();
+    ended.throwIfAborted();
+    const signal = AbortSignal.any([this.stop.signal, ended]);
+    const connection = await connect({ ...this.optionsFor(purpose), reconnect: false, signal });
+    this.scratch.add(connection);
+    return connection;
+  }
+
   /**
    * Declares more than the given topology. It is on the record of the consuming connection, which declares it again after a
    * loss.
    *
-   * @throws as `open`, TopologyError
+   * @param signal ends the wait for an open channel
+   * @throws as `open`, TopologyError, the signal's reason
    */
-  async declareMore(more: Omit<TopologyOptions, 'declare'>): Promise<void> {
+  async declareMore(more: Omit<TopologyOptions, 'declare'>, signal?: AbortSignal): Promise<void> {
     const { consuming } = await this.open();
-    await consuming.withScratchChannel((channel) => declareTopology(channel, more, this.serverNames));
+    const wait = signal && { signal };
+    await consuming.withScratchChannel((channel) => declareTopology(channel, more, this.serverNames), wait);
     this.topology.add(more);
   }
 

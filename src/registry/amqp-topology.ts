@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { ConfigurationError, type Channel } from '../../lib/client/index.js';
+import { untilAborted } from '../../lib/environment/index.js';
 import { namesOf } from '../../lib/option-names/index.js';
 import { showAs } from '../../lib/shown/index.js';
 import { refuseUnknown } from '../common/known-options.js';
-import { ARRAY, checkValues, expectValue, NAME, TEXT, type ValueCheck } from '../common/option-values.js';
+import { ARRAY, checkValues, expectValue, NAME, SIGNAL, TEXT, type ValueCheck } from '../common/option-values.js';
+import { withinDeadline, type BrokerWaitOptions } from '../connection/broker-deadline.js';
 import type { BindingDefinition } from '../topology/bindings.js';
 import { checkEntries, checkTopology } from '../topology/check-topology.js';
 import { deleteBinding, deleteExchange, deleteQueue } from '../topology/delete-topology.js';
@@ -11,8 +13,8 @@ import type { TopologyOptions } from '../topology/topology.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type { NamedConnection } from './named-connection.js';
 
-/** The connection that declares or deletes. */
-export interface TopologyTarget {
+/** The connection that declares or deletes, and how long the call waits for the broker. */
+export interface TopologyTarget extends BrokerWaitOptions {
   /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
 }
@@ -28,7 +30,7 @@ export interface TopologyNames {
 /** What is declared while the application runs. */
 export type TopologyAdditions = Omit<TopologyOptions, 'declare'>;
 
-const TARGET = namesOf({ connection: 0 } satisfies Record<keyof TopologyTarget, 0>);
+const TARGET = namesOf({ connection: 0, timeout: 0, signal: 0 } satisfies Record<keyof TopologyTarget, 0>);
 const ADDITIONS = namesOf({ exchanges: 0, queues: 0, bindings: 0 } satisfies Record<keyof TopologyAdditions, 0>);
 const NAMES = namesOf({ queues: 0, exchanges: 0 } satisfies Record<keyof TopologyNames, 0>);
 
@@ -60,8 +62,10 @@ const LIST_OF_NAMES: ValueCheck = { ...ARRAY, expected: 'an array of names' };
  * }
  * ```
  *
- * Every method waits until the connections are open, and rejects with `ConfigurationError` for wrong arguments or if the
- * module says `declare: 'verify'` or `'none'`.
+ * While the broker is away, every method waits for it, at most for `timeout` (30 s). Then it rejects with a `TimeoutError` that
+ * has the last failure of the connection, and the record stays as it was. Give a longer `timeout` for a topology that takes
+ * the broker longer. Every method rejects with `ConfigurationError` for wrong arguments, or if the module says
+ * `declare: 'verify'` or `'none'`.
  *
  * @publicApi
  */
@@ -73,30 +77,37 @@ export class AmqpTopology {
   /**
    * Declares exchanges, then queues, then bindings. What exists with the same arguments stays as it is.
    *
+   * @example
+   * ```ts
+   * await this.topology.declare({ queues: [quorumQueue('orders.7')] }, { timeout: '5s' });
+   * ```
+   *
    * @throws TopologyError, TopologyMismatchError: what was declared before the error stays
+   * @throws TimeoutError after `timeout`, the reason of `signal`
    */
   async declare(topology: TopologyAdditions, target: TopologyTarget = {}): Promise<void> {
     checkTopology('AmqpTopology.declare()', topology, ADDITIONS);
-    await this.find('declare', target).connections.declareMore(topology);
+    await this.inTime('declare', target, ({ connections }, signal) => connections.declareMore(topology, signal));
   }
 
-  /** Declares bindings, made by `bindQueue` and `bindExchange`. @throws TopologyError */
+  /** Declares bindings, made by `bindQueue` and `bindExchange`. @throws TopologyError, TimeoutError */
   async bind(bindings: BindingDefinition | readonly BindingDefinition[], target: TopologyTarget = {}): Promise<void> {
     const all = listOf('bind', bindings);
-    await this.find('bind', target).connections.declareMore({ bindings: all });
+    await this.inTime('bind', target, ({ connections }, signal) => connections.declareMore({ bindings: all }, signal));
   }
 
-  /** Removes bindings. A binding that does not exist is no error. @throws TopologyError */
+  /** Removes bindings. A binding that does not exist is no error. @throws TopologyError, TimeoutError */
   async unbind(bindings: BindingDefinition | readonly BindingDefinition[], target: TopologyTarget = {}): Promise<void> {
     const all = listOf('unbind', bindings);
-    const named = this.find('unbind', target);
-    const { topology, serverNames } = named.connections;
-    const remove = (channel: Channel) => Promise.all(all.map((one) => deleteBinding(channel, one, serverNames)));
-    const restore = { bindings: all.filter((binding) => topology.hasBinding(binding)) };
-    for (const binding of all) topology.removeBinding(binding);
-    await this.carryOut(named, remove, true).catch((error: unknown) => {
-      topology.add(restore);
-      throw error;
+    await this.inTime('unbind', target, async (named, signal) => {
+      const { topology, serverNames } = named.connections;
+      const remove = (channel: Channel) => Promise.all(all.map((one) => deleteBinding(channel, one, serverNames)));
+      const restore = { bindings: all.filter((binding) => topology.hasBinding(binding)) };
+      for (const binding of all) topology.removeBinding(binding);
+      await carryOut(named, remove, { onBoth: true, signal }).catch((error: unknown) => {
+        topology.add(restore);
+        throw error;
+      });
     });
   }
 
@@ -106,36 +117,47 @@ export class AmqpTopology {
    * of a queue first: a consumer of a deleted queue waits until somebody declares the queue again.
    *
    * @throws TopologyError
+   * @throws TimeoutError after `timeout`, the reason of `signal`
    */
   async delete(names: TopologyNames, target: TopologyTarget = {}): Promise<void> {
     refuseUnknown('AmqpTopology.delete()', names, NAMES);
     for (const kind of ['queues', 'exchanges'] as const) expectNames(`AmqpTopology.delete(): ${kind}`, names[kind]);
-    const named = this.find('delete', target);
-    const { topology, serverNames } = named.connections;
-    for (const queue of names.queues ?? []) {
-      const given = topology.isGiven(topology.queue(queue));
-      // Before it is deleted: its consumer would declare it again.
-      const removed = topology.removeQueue(queue);
-      await this.carryOut(named, (channel) => deleteQueue(channel, queue, serverNames), given).catch(
-        (error: unknown) => {
+    await this.inTime('delete', target, async (named, signal) => {
+      const { topology, serverNames } = named.connections;
+      for (const queue of names.queues ?? []) {
+        const onBoth = topology.isGiven(topology.queue(queue));
+        // Before it is deleted: its consumer would declare it again.
+        const removed = topology.removeQueue(queue);
+        const remove = (channel: Channel) => deleteQueue(channel, queue, serverNames);
+        await carryOut(named, remove, { onBoth, signal }).catch((error: unknown) => {
           topology.add(removed);
           throw error;
-        },
-      );
-      serverNames.forget(queue);
-    }
-    for (const exchange of names.exchanges ?? []) {
-      const given = topology.isGiven(topology.exchange(exchange));
-      await this.carryOut(named, (channel) => deleteExchange(channel, exchange), given);
-      topology.removeExchange(exchange);
-    }
+        });
+        serverNames.forget(queue);
+      }
+      for (const exchange of names.exchanges ?? []) {
+        const onBoth = topology.isGiven(topology.exchange(exchange));
+        await carryOut(named, (channel) => deleteExchange(channel, exchange), { onBoth, signal });
+        topology.removeExchange(exchange);
+      }
+    });
+  }
+
+  /** Runs a method's work within its deadline. @throws ConfigurationError, TimeoutError, what `work` throws */
+  private async inTime(
+    method: string,
+    target: TopologyTarget,
+    work: (named: NamedConnection, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const named = this.find(method, target);
+    await withinDeadline(`AmqpTopology.${method}()`, named.connections, target, (signal) => work(named, signal));
   }
 
   /** @throws ConfigurationError */
   private find(method: string, target: TopologyTarget): NamedConnection {
     const place = `AmqpTopology.${method}()`;
     refuseUnknown(place, target, TARGET);
-    checkValues(place, target, { connection: TEXT });
+    checkValues(place, target, { connection: TEXT, signal: SIGNAL });
     const named = this.registry.get(target.connection, place);
     const { declare } = named.connections.topology;
     if (declare === 'assert') return named;
@@ -143,16 +165,20 @@ export class AmqpTopology {
       `${place}: the topology of connection '${named.name}' says declare: '${declare}', so nothing is declared or deleted`,
     );
   }
+}
 
-  /** @param onBoth true if the record of the publishing connection may have the entity, too */
-  private async carryOut(
-    named: NamedConnection,
-    work: (channel: Channel) => Promise<unknown>,
-    onBoth: boolean,
-  ): Promise<void> {
-    const { consuming, publishing } = await named.connections.open();
-    await consuming.withScratchChannel(work);
-    if (onBoth) await publishing.withScratchChannel(work);
+/**
+ * @param onBoth true if the record of the publishing connection may have the entity, too
+ * @param signal ends the work with its reason
+ */
+async function carryOut(
+  { connections }: NamedConnection,
+  work: (channel: Channel) => Promise<unknown>,
+  { onBoth, signal }: { readonly onBoth: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const { consuming, publishing } = await untilAborted(connections.open(), signal);
+  for (const connection of onBoth ? [consuming, publishing] : [consuming]) {
+    await untilAborted(connection.withScratchChannel(work, { signal }), signal);
   }
 }
 

@@ -16,7 +16,8 @@ import {
   type ParkedMessage,
   type RedriveProgress,
 } from 'nest-amqp';
-import { ConfigurationError, NotFoundError, typed } from 'nest-amqp/client';
+import { ConfigurationError, NotFoundError, TimeoutError, typed } from 'nest-amqp/client';
+import { errorOf, eventually } from '../client/support/client-harness.js';
 import { publisherOf, useNest } from './support/nest-harness.js';
 import { Inbox } from '../support/inbox.js';
 
@@ -73,6 +74,31 @@ describe('ParkingLot', () => {
 
   const idsOf = (messages: readonly { messageId: string | undefined }[]): unknown[] =>
     messages.map(({ messageId }) => messageId);
+
+  it('rejects at its deadline while the broker was never there; a stopped redrive resolves with zeros', async () => {
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const app = await nest.start({}, { url, startup: 'background' });
+    await eventually(async () => nest.lines.with('ECONNREFUSED').length > 0);
+    const lot = lotOf(app);
+    for (const call of [lot.list('any', { timeout: '20ms' }), lot.purge('any', { timeout: 20 }), lot.redrive('any', { timeout: 20 })]) {
+      const error = await errorOf(call);
+      expect(error).toBeInstanceOf(TimeoutError);
+      expect(error.message).toMatch(/^ParkingLot: the consuming connection 'default' is connecting \(.*ECONNREFUSED.*\), for 20 ms/);
+    }
+    const stop = new AbortController();
+    const { signal } = stop;
+    const ended = [errorOf(lot.list('any', { signal })), errorOf(lot.purge('any', { signal }))];
+    const redriven = lot.redrive('any', { signal });
+    stop.abort(new Error('the request is over'));
+    for (const error of await Promise.all(ended)) expect(error.message).toBe('the request is over');
+    expect(await redriven).toEqual({ redriven: 0, kept: 0, failed: 0 });
+    const waiting = lot.list('no-such-queue');
+    waiting.catch(() => {});
+    await proxy.accept();
+    await expect(waiting).rejects.toThrow(NotFoundError);
+    await expect(lot.list('any', { timeout: 'soon' as never })).rejects.toThrow('ParkingLot: timeout must be milliseconds');
+  }); // prettier-ignore
 
   it('lists messages as they were published, with the reason; the messages stay in order', async () => {
     const queue = newQueue();
@@ -280,20 +306,12 @@ describe('ParkingLot', () => {
     await Promise.all(ids.map((messageId) => nest.channel.publish('', `${queue}.parked`, '1', { messageId })));
     for (const limit of [Infinity, 1_000, 1]) {
       const seen: unknown[] = [];
-      const look = lotOf(app).look(
-        queue,
-        { connection: undefined, limit },
-        ({ messageId }) => seen.push(messageId) > 0,
-      );
+      const look = lotOf(app).look(queue, { limit }, ({ messageId }) => seen.push(messageId) > 0);
       await expect(look).resolves.toBe(1_000);
       expect(new Set(seen).size).toBe(Math.min(limit, 1_000));
     }
     const seen: unknown[] = [];
-    const stopped = lotOf(app).look(
-      queue,
-      { connection: undefined, limit: 500 },
-      ({ messageId }) => seen.push(messageId) < 7,
-    );
+    const stopped = lotOf(app).look(queue, { limit: 500 }, ({ messageId }) => seen.push(messageId) < 7);
     await expect(stopped).resolves.toBe(1_000);
     expect(seen).toHaveLength(7);
     await expect(lotOf(app).redrive(queue)).resolves.toEqual({ redriven: 1_000, kept: 0, failed: 0 });

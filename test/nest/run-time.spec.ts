@@ -20,7 +20,9 @@ import {
   TopologyError,
   TopologyMismatchError,
   type AmqpContext,
+  type BrokerWaitOptions,
 } from 'nest-amqp';
+import { TimeoutError } from 'nest-amqp/client';
 import { of } from 'rxjs';
 import { errorOf, eventually } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -159,6 +161,22 @@ describe('AmqpConsumerRegistry.add()', () => {
   });
 });
 
+/** Each method of `AmqpTopology`. */
+const CALLS: readonly [string, (topology: AmqpTopology, names: Names, wait: BrokerWaitOptions) => Promise<void>][] = [
+  ['declare', (topology, { queue }, wait) => topology.declare({ queues: [classicQueue(queue)] }, wait)],
+  ['bind', (topology, { queue, exchange }, wait) => topology.bind(bindQueue(queue, exchange, 'b'), wait)],
+  ['unbind', (topology, { queue, exchange }, wait) => topology.unbind(bindQueue(queue, exchange, 'a'), wait)],
+  [
+    'delete',
+    (topology, { queue, exchange }, wait) => topology.delete({ queues: [queue], exchanges: [exchange] }, wait),
+  ],
+];
+
+interface Names {
+  readonly queue: string;
+  readonly exchange: string;
+}
+
 describe('AmqpTopology', () => {
   it('declares, binds, unbinds and deletes', async () => {
     const [queue, exchange, source] = [nest.name('tenant'), nest.name('events'), nest.name('source')] as const;
@@ -283,7 +301,52 @@ describe('AmqpTopology', () => {
     expect(await exists(queue)).toBe(true);
   }); // prettier-ignore
 
+  it.each(CALLS)('%s() rejects at its deadline while the broker was never there, and does nothing later', async (method, call) => {
+    const [queue, exchange] = [nest.name('tenant'), nest.name('events')] as const;
+    const { proxy, url } = await nest.proxy();
+    proxy.refuse();
+    const app = await nest.start({}, { url, startup: 'background' });
+    await eventually(async () => nest.lines.with('ECONNREFUSED').length > 0);
+    const error = await errorOf(call(topologyOf(app), { queue, exchange }, { timeout: '20ms' }));
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error.message).toMatch(
+      new RegExp(`^AmqpTopology\\.${method}\\(\\): the consuming connection 'default' is connecting \\(.*ECONNREFUSED.*\\), for 20 ms`),
+    );
+    await proxy.accept();
+    await publisherOf(app).publish('', nest.name(), 1, { mandatory: false });
+    await topologyOf(app).declare({});
+    expect(await exists(queue)).toBe(false);
+  }); // prettier-ignore
+
+  it.each(CALLS)('%s() rejects at its deadline, or with the reason of the signal, after a loss', async (method, call) => {
+    const [queue, exchange] = [nest.name('tenant'), nest.name('events')] as const;
+    const { proxy, url } = await nest.proxy();
+    const topology = { exchanges: [topicExchange(exchange)], queues: [classicQueue(queue)] };
+    const bindings = [bindQueue(queue, exchange, 'a')];
+    const app = await nest.start({}, { url, topology: { ...topology, bindings } });
+    proxy.refuse();
+    proxy.cut();
+    await eventually(async () => nest.lines.with('ECONNREFUSED').length > 0);
+    const names = { queue, exchange };
+    const error = await errorOf(call(topologyOf(app), names, { timeout: 20 }));
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error.message).toContain(`AmqpTopology.${method}(): the consuming connection 'default' is reconnecting (`);
+    const stop = new AbortController();
+    const stopped = errorOf(call(topologyOf(app), names, { signal: stop.signal }));
+    stop.abort(new Error('the request is over'));
+    expect((await stopped).message).toBe('the request is over');
+    expect((await errorOf(call(topologyOf(app), names, { signal: stop.signal }))).message).toBe('the request is over');
+    // The record is as it was: the binding is declared again.
+    await nest.channel.queueDelete(queue);
+    await proxy.accept();
+    await eventually(async () => nest.lines.with('reconnected to').length === 2);
+    await publisherOf(app).publish(exchange, 'a', 1);
+    expect(await exists(queue)).toBe(true);
+  }); // prettier-ignore
+
   it.each<[string, (topology: AmqpTopology) => Promise<void>, string]>([
+    ['a timeout that is none', (topology) => topology.declare({}, { timeout: 'soon' as never }), 'AmqpTopology.declare(): timeout must be milliseconds'],
+    ['a signal that is none', (topology) => topology.bind([], { signal: 'stop' as never }), 'AmqpTopology.bind(): signal must be'],
     ['an unknown part', (topology) => topology.declare({ declare: 'verify' } as never), "AmqpTopology.declare(): unknown option 'declare'"],
     ['a queue that is only named', (topology) => topology.declare({ queues: ['tenant'] as never }), 'AmqpTopology.declare(): queues[0] must be made by a builder such as quorumQueue'],
     ['a binding that is only named', (topology) => topology.bind('tenant' as never), 'AmqpTopology.bind(): bindings[0] must be made by a builder such as bindQueue'],

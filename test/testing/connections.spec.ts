@@ -161,7 +161,7 @@ describe('AmqpTestingModule', () => {
     const connections = new AmqpConnections('default', { url: broker.url });
     let scratch: Connection | undefined;
     const looking = new Promise<void>((resolve) => {
-      const work = connections.withScratchConnection('parking lot', async (connection) => {
+      const work = connections.withScratchConnection('parking lot', { place: 'a test' }, async (connection) => {
         scratch = connection;
         resolve();
         await connection.closed;

@@ -109,7 +109,9 @@ export class AmqpConsumerRegistry {
   }
 
   /**
-   * Restarts the deliveries of paused consumers. Resolves once the broker has registered them.
+   * Restarts the deliveries of paused consumers. Resolves once the broker has registered them. While the broker is away, it
+   * waits without a limit, and the consumers resume when the connection is back: do not await it in an HTTP handler, or race it
+   * with a timer.
    *
    * @throws UnknownConsumerError if the selector fits no consumer; ConfigurationError for an invalid selector;
    * ConsumerStartError if a consumer cannot consume its queue: that consumer stays paused
@@ -139,7 +141,7 @@ export class AmqpConsumerRegistry {
 
   /**
    * Adds a consumer while the application runs, for example for a tenant. Resolves when the broker has registered it; with
-   * `startup: 'background'` at once. It is paused, listed, restored after losses and stopped with the application like any
+   * `startup: 'background'` at once. While the connection is lost, it waits until it is back, without a limit. It is paused, listed, restored after losses and stopped with the application like any
    * other consumer. Declare its queue with {@link AmqpTopology}.
    *
    * @example

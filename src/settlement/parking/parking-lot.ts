@@ -7,6 +7,7 @@ import { count } from '../../common/count.js';
 import { checkValues, expectValue, FUNCTION, NAME, SIGNAL, TEXT } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
 import { refuseUnknown } from '../../common/known-options.js';
+import type { BrokerWaitOptions } from '../../connection/broker-deadline.js';
 import { ConnectionRegistry } from '../../registry/connection-registry.js';
 import { describeError, describeMessage, messageIdOf } from '../../common/log-text.js';
 import { parkedMessage, type ParkedMessage } from './parked-message.js';
@@ -24,8 +25,8 @@ const DEFAULT_SCAN = 10_000;
 const WINDOW = 25;
 const NEVER = new AbortController().signal;
 
-/** The connection of the parked queue. */
-export interface ParkingOptions {
+/** The connection of the parked queue, and how long a call waits until it is open. */
+export interface ParkingOptions extends BrokerWaitOptions {
   /** Name of the connection. Default: the connection without a name. */
   readonly connection?: string;
 }
@@ -55,15 +56,16 @@ export interface RedriveOptions extends ParkingOptions {
   /** Maximum number of messages to send back per second. Default: no limit. */
   readonly rate?: number;
   /** Ends the redrive early: messages on their way arrive, the others stay, and the call resolves with the numbers so far. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called after each group of messages, with the numbers so far. An error ends the redrive. */
   readonly onProgress?: (progress: RedriveProgress) => void;
 }
 
-const PARKING = namesOf({ connection: 0 } satisfies Record<keyof ParkingOptions, 0>);
-const LIST = namesOf({ connection: 0, limit: 0 } satisfies Record<keyof ListOptions, 0>);
+const PARKING = namesOf({ connection: 0, timeout: 0, signal: 0 } satisfies Record<keyof ParkingOptions, 0>);
+const LIST = namesOf({ connection: 0, timeout: 0, signal: 0, limit: 0 } satisfies Record<keyof ListOptions, 0>);
 const REDRIVE = namesOf({
   connection: 0,
+  timeout: 0,
   limit: 0,
   filter: 0,
   edit: 0,
@@ -121,6 +123,11 @@ export type SeeParked = (message: ParkedMessage) => boolean;
  * `purge()` with 0 and `redrive()` with zeros. Every method rejects with `NotFoundError` if the queue itself does not exist,
  * and with `ConfigurationError` for the name of a parked queue.
  *
+ * Every method opens a connection of its own. Until the application's connections were open for the first time (`startup:
+ * 'background'`), it waits for them. Both together take `timeout` (30 s) at most; then the method rejects with a `TimeoutError`
+ * that has the last failure of the connection. After a loss of the connection it rejects with the error of its attempt to
+ * connect.
+ *
  * @publicApi
  */
 @Injectable()
@@ -135,9 +142,9 @@ export class ParkingLot {
    */
   async list(queue: string, options: ListOptions = {}): Promise<ParkedMessage[]> {
     check('list', queue, options);
-    const { limit = DEFAULT_LIST_LIMIT, connection } = options;
+    const { limit = DEFAULT_LIST_LIMIT } = options;
     const messages: ParkedMessage[] = [];
-    await this.look(queue, { connection, limit }, (message) => messages.push(message) > 0);
+    await this.look(queue, { ...options, limit }, (message) => messages.push(message) > 0);
     return messages;
   }
 
@@ -147,14 +154,11 @@ export class ParkingLot {
    * @internal
    * @returns the number of messages that were parked at the start
    */
-  async look(
-    queue: string,
-    { connection, limit }: { readonly connection: string | undefined; readonly limit: number },
-    see: SeeParked,
-  ): Promise<number> {
+  async look(queue: string, options: ParkingOptions & { readonly limit: number }, see: SeeParked): Promise<number> {
+    const { connection, limit } = options;
     count(limit, 'ParkingLot: limit', { min: 1 });
     const { serializers } = this.connections.get(connection, 'ParkingLot');
-    return this.onParked(queue, connection, 0, async (parked) => {
+    return this.onParked(queue, options, 0, async (parked) => {
       const first = await parked.first();
       if (!first) return 0;
       let last = first;
@@ -189,7 +193,7 @@ export class ParkingLot {
     const { serializers, environment } = this.connections.get(connection, 'ParkingLot');
     const { clock } = environment;
     const nothing: RedriveResult = { redriven: 0, kept: 0, failed: 0 };
-    return this.onParked(queue, connection, nothing, async (parked, sendBack) => {
+    const redriving = this.onParked(queue, options, nothing, async (parked, sendBack) => {
       const tally = { redriven: 0, kept: 0, failed: 0 };
       const begin = clock.now();
       /** The last message of each group that stays; the earlier ones of the group need no memory. */
@@ -234,13 +238,17 @@ export class ParkingLot {
       putBackUpTo(staying);
       return tally;
     });
+    return redriving.catch((error: unknown) => {
+      // It was stopped while it waited for the broker.
+      if (signal.aborted && error === signal.reason) return nothing;
+      throw error;
+    });
   }
 
   /** Deletes all parked messages; resolves with their number. */
   async purge(queue: string, options: ParkingOptions = {}): Promise<number> {
     check('purge', queue, options);
-    const { connection } = options;
-    return this.onParked(queue, connection, 0, (parked) => parked.purge());
+    return this.onParked(queue, options, 0, (parked) => parked.purge());
   }
 
   private tellFailed(queue: string, delivery: Delivery, error: unknown): void {
@@ -259,12 +267,13 @@ export class ParkingLot {
    */
   private async onParked<T>(
     queue: string,
-    connection: string | undefined,
+    { connection, timeout, signal }: ParkingOptions,
     nothing: T,
     work: (parked: ParkedQueue, sendBack: SendBack) => Promise<T>,
   ): Promise<T> {
     const { connections, environment } = this.connections.get(connection, 'ParkingLot');
-    return connections.withScratchConnection('parking lot', async (scratch) => {
+    const wait = { place: 'ParkingLot', timeout, signal };
+    return connections.withScratchConnection('parking lot', wait, async (scratch) => {
       if (!(await hasParkedQueue(scratch, queue))) return nothing;
       return scratch.withScratchChannel((channel) =>
         work(new ParkedQueue(channel, queue, environment.clock), new SendBack(scratch)),
