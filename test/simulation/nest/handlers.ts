@@ -128,6 +128,11 @@ export class Handlers {
     };
   }
 
+  /** The number of handlers that run and whose time is not over. */
+  get left(): number {
+    return [...this.running.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** Notes that this queue gets other limits. @returns a function to call once it has them */
   onAdjust(queue: string, limits: ConsumerLimits): (status: () => ConsumerStatus | undefined) => void {
     const before = this.adjusted.get(queue);

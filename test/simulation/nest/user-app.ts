@@ -128,9 +128,12 @@ export class UserApp {
     scene.ledger.onShutDown(name);
     const { gracePeriod, calm } = scene.settings;
     const within = gracePeriod + (calm ? FAREWELLS.calm : FAREWELLS.broken);
+    const began = scene.clock.now;
     scene.promises.watch(`shutDown ${name}`, () => context.close(), { within, invariant: 'shutdown' }, (error) => {
       this.state = 'closed';
       this.handlers.over = true;
+      const [took, left] = [scene.clock.now - began, this.handlers.left];
+      scene.oracle.check(left === 0 || took >= gracePeriod, 'shutdown', () => `${name} is shut down after ${took} ms, while ${left} handlers run, which have ${gracePeriod} ms`); // prettier-ignore
       scene.oracle.check(error === undefined, 'shutdown', () => `${name} fails to shut down: ${String(error)}`);
       scene.leavesNoTimer(this);
     }); // prettier-ignore
