@@ -143,8 +143,11 @@ export class Handlers {
     this.adjusted.set(queue, { asked, turn, concurrency: Math.max(this.limitOf(queue), due) });
     return (status) => {
       if (this.adjusted.get(queue)!.turn !== turn) return;
-      this.adjusted.set(queue, { asked, turn, concurrency: due });
-      const { oracle } = this.scene;
+      const { oracle, clock, settings } = this.scene;
+      // Handlers whose message is being decoded begin later.
+      clock.in(settings.decoding, () => {
+        if (this.adjusted.get(queue)!.turn === turn) this.adjusted.set(queue, { asked, turn, concurrency: due });
+      });
       const now = status();
       for (const name of ['prefetch', 'concurrency'] as const)
         oracle.check(now === undefined || asked[name] === undefined || now[name] === asked[name], 'adjusted', () => `${this.app}: '${queue}' has ${name} ${now![name]} after it was set to ${asked[name]}`); // prettier-ignore
