@@ -3,7 +3,7 @@ import { Logger, ValidationPipe, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AmqpServer, AmqpService, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import { GatewayModule } from './gateway/gateway.module.js';
-import { EVENTS, ORDERS, STOCK, url } from './options.js';
+import { EVENTS, ORDERS, STOCK } from './options.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { StockModule } from './stock/stock.module.js';
 
@@ -31,10 +31,6 @@ const parts: Record<string, () => Promise<void>> = {
   gateway,
 };
 
-if (!url) {
-  console.error('AMQP_URL is not set. Set it to your broker, amqp://localhost for one.');
-  process.exit(1);
-}
 const [, , only] = process.argv;
 if (only !== undefined && !(only in parts)) {
   console.error(`There is no part '${only}': ${Object.keys(parts).join(', ')}, or nothing for all of them.`);
