@@ -67,16 +67,22 @@ describe('a backoff of your own', () => {
   });
 });
 
+/** Returns a queue, and a class that consumes it. */
+function consumerOfQueue() {
+  const queue = nest.name();
+  nest.sweep(`${queue}.parked`);
+
+  @Injectable()
+  class Billing {
+    @AmqpConsumer(queue, { retry: false })
+    onOrder(): void {}
+  }
+  return { queue, Billing };
+}
+
 describe('a class that two modules provide', () => {
   it('causes a warning: it consumes twice', async () => {
-    const queue = nest.name();
-    nest.sweep(`${queue}.parked`);
-
-    @Injectable()
-    class Billing {
-      @AmqpConsumer(queue, { retry: false })
-      onOrder(): void {}
-    }
+    const { queue, Billing } = consumerOfQueue();
 
     @Module({ providers: [Billing] })
     class OneModule {}
@@ -95,14 +101,7 @@ describe('a class that two modules provide', () => {
 
 describe('a class that is provided under two tokens', () => {
   it('causes a warning: it consumes twice', async () => {
-    const queue = nest.name();
-    nest.sweep(`${queue}.parked`);
-
-    @Injectable()
-    class Billing {
-      @AmqpConsumer(queue, { retry: false })
-      onOrder(): void {}
-    }
+    const { queue, Billing } = consumerOfQueue();
 
     const providers = [Billing, { provide: 'billing', useClass: Billing }, { provide: 'alias', useExisting: Billing }];
     await nest.start({ providers }, { topology: { queues: [classicQueue(queue)] } });
@@ -143,14 +142,7 @@ describe('a consumer that cannot receive messages', () => {
   });
 
   it('causes one warning in a lazily loaded module', async () => {
-    const queue = nest.name();
-    nest.sweep(`${queue}.parked`);
-
-    @Injectable()
-    class Billing {
-      @AmqpConsumer(queue, { retry: false })
-      onOrder(): void {}
-    }
+    const { queue, Billing } = consumerOfQueue();
 
     @Injectable()
     class Late {
