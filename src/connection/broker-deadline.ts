@@ -4,7 +4,7 @@ import { timeLimit, type Duration } from '../common/duration.js';
 import type { Environment } from '../common/environment.js';
 import type { ConnectionStatus } from './connection-status.js';
 
-/** How long a call waits for the broker. */
+/** The limits of a call's wait for the broker. */
 export interface BrokerWaitOptions {
   /**
    * Maximum time; then the call rejects with `TimeoutError`. Milliseconds or text such as `'5s'`; Infinity is no limit.

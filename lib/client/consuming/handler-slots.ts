@@ -1,7 +1,7 @@
 /** @internal In consume options: the {@link HandlerSlots} that the consumer shares with the earlier ones of its user. */
 export const HANDLER_SLOTS: unique symbol = Symbol('handlerSlots');
 
-/** What handler slots ask of a consumer. */
+/** The part of a consumer that handler slots use. */
 interface SlotUser {
   readonly ended: boolean;
   /** Number of deliveries that wait for a handler. */

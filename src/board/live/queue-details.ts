@@ -11,7 +11,7 @@ const EVERY = 5_000;
 const MAX_NAMES = 4_000;
 const COLUMNS = 'name,messages_ready,messages_unacknowledged,consumers,head_message_timestamp';
 
-/** What a passive declare does not tell of a queue. */
+/** The properties of a queue that a passive declare does not tell. */
 export interface QueueDetail {
   readonly ready: number | undefined;
   readonly unacked: number | undefined;
@@ -20,7 +20,7 @@ export interface QueueDetail {
   readonly oldest: number | undefined;
 }
 
-/** Where the queues of one connection are, as the broker names them. */
+/** The virtual host of one connection's queues, and their names at the broker. */
 export interface BrokerNames {
   /** Undefined while the connection has no link. */
   readonly vhost: string | undefined;

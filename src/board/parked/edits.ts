@@ -11,7 +11,7 @@ import type { QueueAddress } from './queue-address.js';
 /** Largest body that is edited, in bytes: by default, Nest on Express accepts requests of up to 100 KB. */
 const MAX_EDITED = 65_536;
 
-/** What the page offers to edit: the body as text, and the headers whose values are texts. */
+/** The parts of a message that the page offers to edit: the body as text, and the headers whose values are texts. */
 export interface Editable {
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;

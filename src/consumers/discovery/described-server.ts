@@ -6,7 +6,7 @@ import type { TopologyOptions } from '../../topology/topology.js';
 /** The broker of a server: the module's connection, or one of its own. */
 export type ServerConnection = NamedConnection | { readonly connectionName: string; readonly urls: Urls };
 
-/** What a server of the microservice transport takes, and from where. */
+/** The messages that a server of the microservice transport takes, and their sources. */
 export interface ServerDescription {
   readonly connection: ServerConnection;
   /** The application's name of the queue, which is in {@link topology}. */

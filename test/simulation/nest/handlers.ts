@@ -192,7 +192,7 @@ export class Handlers {
   begin(queue: string, letter: Letter, context: AmqpContext, ofBatch = false): Run {
     const { oracle } = this.scene;
     oracle.check(!this.over, 'ended', () => `${this.app} is shut down, and a handler of '${queue}' gets ${letter.n}`);
-    // What is being decoded is being handled.
+    // A message that is being decoded is being handled.
     const { decoding } = this.scene.settings;
     const pausedAt = this.paused.get(queue);
     const before = pausedAt === undefined || (decoding > 0 && this.scene.clock.now - pausedAt <= decoding);
