@@ -16,9 +16,11 @@ import { SupervisedConsumer, type SupervisionHost } from './supervised-consumer.
 describe('SupervisedConsumer', () => {
   /** The steps of the consumer, in order. */
   let log: string[];
+  let handlersEnd: Promise<void>;
   let finishHandlers: () => void;
   /** The errors of the next calls of basicConsume, in order; a call without one succeeds. */
   let refusals: Error[];
+  let created: SupervisedConsumer[];
 
   const never = new Promise<undefined>(() => {});
   const channel = {
@@ -36,7 +38,7 @@ describe('SupervisedConsumer', () => {
     const sink = {
       settler: { held: [] },
       flush: () => log.push('flush'),
-      idle: () => new Promise<void>((resolve) => (finishHandlers = resolve)),
+      idle: () => handlersEnd,
       cutOff: () => Promise.resolve(),
       abandon: () => log.push('abandon'),
     } as unknown as DeliverySink;
@@ -52,14 +54,21 @@ describe('SupervisedConsumer', () => {
       isFinal: () => false,
       ...host,
     };
-    return new SupervisedConsumer(whole, { prefetch: 10, concurrency: Infinity } as ConsumeArguments, sink);
+    const consumer = new SupervisedConsumer(whole, { prefetch: 10, concurrency: Infinity } as ConsumeArguments, sink);
+    created.push(consumer);
+    return consumer;
   };
 
   beforeEach(() => {
-    [log, refusals] = [[], []];
+    [log, refusals, created] = [[], [], []];
+    handlersEnd = new Promise((resolve) => (finishHandlers = resolve));
     jest.spyOn(Logger.prototype, 'log').mockImplementation(() => {});
   });
-  afterEach(() => void jest.restoreAllMocks());
+  afterEach(async () => {
+    finishHandlers();
+    await Promise.all(created.map((consumer) => consumer.stop()));
+    jest.restoreAllMocks();
+  });
 
   it('stops once: a second stop() waits for the first one, too', async () => {
     const consumer = create();

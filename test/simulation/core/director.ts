@@ -3,6 +3,7 @@ import type { Wire, WireFault } from '../engine/wire.js';
 import { MethodTraps } from './method-traps.js';
 import type { Scene } from './scene.js';
 import { FAIR_WEATHER, type Step } from './steps.js';
+import { EXPIRY_SLACK } from './tokens.js';
 import { runTransaction } from './transactions.js';
 import type { UserChannel } from './user-channel.js';
 import { UserConnection } from './user-connection.js';
@@ -244,9 +245,17 @@ export class Director {
 
   /** Checks that the client has left a connection whose last token has expired. */
   private mustHaveLeft(name: string): void {
+    const { clock, oracle } = this.scene;
     const user = this.allConnections.find((connection) => connection.name === name);
-    const open = user?.connection?.socket !== undefined && !user.closeAsked;
-    this.scene.oracle.check(!open, 'expired', () => `${name} is used though its token has expired`);
+    const { connection } = user ?? {};
+    const socket = connection?.socket;
+    const check = (): void => {
+      const used = socket !== undefined && connection?.socket === socket && !user?.closeAsked;
+      oracle.check(!used, 'expired', () => `${name} is used though its token has expired`);
+    };
+    // The token may have expired during the handshake, whose end came later.
+    if (connection?.state === 'reconnecting') clock.in(EXPIRY_SLACK, check);
+    else check();
   }
 
   private down(ms: number): void {

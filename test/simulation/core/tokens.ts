@@ -9,7 +9,7 @@ import type { CoreSettings, TokenFault } from './steps.js';
 const CALLS_A_MINUTE = 300;
 
 /** Time after the end of a token in which the client must have left its connection, ms: timers are whole ms. */
-const SLACK = 2;
+export const EXPIRY_SLACK = 2;
 
 /** What every token contains, and no log line. */
 const SECRET = 's3cret';
@@ -56,7 +56,7 @@ export class Tokens {
     this.oracle.count('token accepted');
     // A socket that the client has left may bring an older token late.
     this.accepted.set(user, Math.max(expiresAt, this.accepted.get(user) ?? 0));
-    this.clock.in(expiresAt - this.wallTime() + SLACK, () => {
+    this.clock.in(expiresAt - this.wallTime() + EXPIRY_SLACK, () => {
       if (this.accepted.get(user) === expiresAt) this.onExpired(user);
     });
     return this.settings?.closes ? { expiresAt } : true;
