@@ -67,6 +67,29 @@ describe('K2 the end of a channel', () => {
     expect(behindClose(peer)).toEqual(['connection.close']);
   });
 
+  it('K2.2 acks that wait for a full socket are written before an end at once', async () => {
+    const { peer, connection, channel, number } = await onPeer();
+    const confirms = channel.confirmSelect();
+    await peer.expect('confirm.select');
+    peer.send(number, 'confirm.selectOk', {});
+    await confirms;
+    const get = channel.basicGet('q');
+    await peer.expect('basic.get');
+    peer.content(number, 'basic.getOk', getOk, {}, Buffer.from('x'));
+    const delivery = (await get)!;
+    peer.socket.pause();
+    const published = errorOf(channel.publish('', 'q', Buffer.alloc(8_000_000)));
+    // The kernel takes a part of it, and the rest waits.
+    await eventually(async () => connection.socket!.writableLength > 0);
+    delivery.ack();
+    await channel.close({ timeout: 0 });
+    peer.socket.resume();
+    await peer.expect('channel.close');
+    expect(names(peer).slice(-2)).toEqual(['basic.ack', 'channel.close']);
+    peer.send(number, 'channel.closeOk', {});
+    await published;
+  });
+
   it('K2.3 openChannel() with an aborted signal writes nothing', async () => {
     const server = await harness.server(async (peer) => {
       await peer.handshake();

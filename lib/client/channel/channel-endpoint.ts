@@ -273,6 +273,8 @@ export class ChannelEndpoint
     const reason = error ?? new ChannelClosedError(`channel ${this.id} is closed`, 'not-sent');
     this.outages.over(reason);
     this.broker.detach();
+    // Before the channel.close of an end at once. A full socket may have kept them for long.
+    if (this.atBroker === 'open') this.settlements.flush();
     this.settlements.end();
     this.rpc.abandon(
       error ?? new ChannelClosedError(`channel ${this.id} was closed before the broker had answered`, 'unknown'),
