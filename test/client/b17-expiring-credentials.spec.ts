@@ -373,6 +373,11 @@ describe('B17 the function of the credentials', () => {
 
   it.each([
     ['nothing', undefined, /username must be a string/],
+    [
+      'a misspelt end',
+      { username: 'billing', password: 's3cret', expires_at: 5 },
+      /^.*: unknown option 'expires_at'; did you mean 'expiresAt'\? Known are: username, password, expiresAt$/,
+    ],
     ['no password', { username: 'billing' }, /password must be a string/],
     ['a Buffer', { username: 'billing', password: Buffer.from('s3cret') }, /password must be a string/],
     ['seconds', { username: 'billing', password: 's3cret', expiresAt: NOW / 1_000 }, /exp of a JWT is in seconds/],

@@ -34,6 +34,21 @@ const WRONG: readonly (readonly [string, object, RegExp])[] = [
   ],
   ['heartbeat', { heartbeat: '5' }, /^heartbeat must be a number from 0 to 65535/],
   ['tls', { tls: 'x' }, /^tls must be an object/],
+  [
+    'an option of tls that Node does not have',
+    { tls: { rejectUnauthorised: false } },
+    /^tls: unknown option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'\? Known are: .*, minVersion, /,
+  ],
+  [
+    'credentials that no login has',
+    { credentials: { username: 'guest', password: 'guest', expiresAt: 5 } },
+    /^credentials: unknown option 'expiresAt'; known are: username, password$/,
+  ],
+  [
+    'a misspelt login',
+    { credentials: { user: 'guest', password: 'guest' } },
+    /^credentials: unknown option 'user'; did you mean 'username'\?/,
+  ],
   ['random', { random: 5 }, /^random must be an object with the method next/],
   ['clock', { clock: {} }, /^clock must be a clock with the methods now, /],
   ['logger', { logger: 5 }, /^logger must be an object with the method warn/],

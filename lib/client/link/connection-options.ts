@@ -16,6 +16,7 @@ import {
   numberFrom,
   numberIn,
   oneOf,
+  unknownOption,
   withMethods,
   type OptionChecks,
   type ValueCheck,
@@ -32,6 +33,7 @@ import {
 import type { SaslMechanism } from './sasl.js';
 import { UpdatedSecret } from './updated-secret.js';
 import type { Endpoint } from './uri.js';
+import { TLS_OPTIONS } from './tls-options.js';
 import { TUNING_CHECKS } from './tuning.js';
 
 /** One URI, several URIs (tried in random order), or a function that returns them before each round of attempts. */
@@ -278,13 +280,15 @@ const HEARTBEAT = {
 } satisfies OptionChecks<HeartbeatOptions>;
 
 /** @throws ConfigurationError that names the option */
-function checkConnectionOptions(options: ConnectionOptions): void {
-  const { heartbeat, reconnect } = options;
+export function checkConnectionOptions(options: ConnectionOptions): void {
+  const { heartbeat, reconnect, tls } = options;
   checkOptions('connect', options, CONNECTION);
   if (typeof heartbeat === 'object') checkOptions('heartbeat', heartbeat, HEARTBEAT, 'heartbeat.');
   if (reconnect !== undefined && reconnect !== false) {
     checkOptions('reconnect', reconnect, RECONNECT, 'reconnect.');
   }
+  const unknown = tls && unknownOption(tls, TLS_OPTIONS);
+  if (unknown !== undefined) throw new ConfigurationError(`tls: ${unknown}`);
   checkLogin(options);
   checkClientProperties(options);
 }
@@ -300,5 +304,5 @@ function checkLogin({ credentials, mechanisms }: ConnectionOptions): void {
   if (typeof credentials !== 'object' || credentials === null) {
     throw new ConfigurationError('credentials must be { username, password }, or a function that returns them');
   }
-  checkCredentials('credentials:', credentials);
+  checkCredentials('credentials', credentials);
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { onAbort, untilAborted, type Clock } from '../../environment/index.js';
+import { namesOf, OBJECT, unknownOption } from '../../option-names/index.js';
 import { ConfigurationError, CredentialsError } from '../errors.js';
 import { textOf } from '../text-of.js';
 
@@ -32,6 +33,9 @@ export interface ProvidedCredentials extends Credentials {
   /** Wall-clock time, ms since 1970; Infinity for credentials that do not expire. */
   readonly expiresAt: number;
 }
+
+const LOGIN = namesOf({ username: 0, password: 0 } satisfies Record<keyof Credentials, 0>);
+const EXPIRING = namesOf({ username: 0, password: 0, expiresAt: 0 } satisfies Record<keyof ExpiringCredentials, 0>);
 
 /** Times before this one, in 1973, are seconds by mistake. */
 const EARLIEST_TIME = 1e11;
@@ -70,22 +74,32 @@ export async function fetchCredentials(
  * request with its secrets.
  */
 async function ask(provider: CredentialsProvider, signal: AbortSignal): Promise<ProvidedCredentials> {
+  let returned: ExpiringCredentials;
   let given: ExpiringCredentials;
   try {
-    const returned = await provider({ signal });
+    returned = await provider({ signal });
     given = { username: returned?.username, password: returned?.password, expiresAt: returned?.expiresAt };
   } catch (thrown) {
     throw new CredentialsError(`credentials: the function failed with ${textOf(thrown)}`);
   }
-  checkCredentials('credentials: the function returned no login:', given);
+  const what = 'credentials: the function returned no login';
+  refuseUnknown(what, returned, EXPIRING);
+  checkCredentials(what, given, EXPIRING);
   return { username: given.username, password: given.password, expiresAt: timeOf(given.expiresAt) };
 }
 
-/** @throws ConfigurationError, without the values */
-export function checkCredentials(what: string, credentials: Credentials): void {
+/** @param what owner of the credentials, for errors @throws ConfigurationError, without the values */
+export function checkCredentials(what: string, credentials: Credentials, known = LOGIN): void {
+  refuseUnknown(what, credentials, known);
   const { username, password } = Object(credentials) as Partial<Credentials>;
-  if (typeof username !== 'string') throw new ConfigurationError(`${what} username must be a string`);
-  if (typeof password !== 'string') throw new ConfigurationError(`${what} password must be a string`);
+  if (typeof username !== 'string') throw new ConfigurationError(`${what}: username must be a string`);
+  if (typeof password !== 'string') throw new ConfigurationError(`${what}: password must be a string`);
+}
+
+/** A misspelt `expiresAt` would never be renewed. */
+function refuseUnknown(what: string, given: object, known: readonly string[]): void {
+  const unknown = OBJECT.fits(given) ? unknownOption(given, known) : undefined;
+  if (unknown !== undefined) throw new ConfigurationError(`${what}: ${unknown}`);
 }
 
 function timeOf(expiresAt: ExpiringCredentials['expiresAt']): number {

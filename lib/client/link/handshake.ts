@@ -162,7 +162,8 @@ export function mayPass({ provided }: RoundOptions): boolean {
 
 /** Returns the credentials: those of the provider, else the given ones with the password of `updateSecret()`. */
 function credentialsOf(endpoint: Endpoint, options: RoundOptions): Credentials {
-  return options.provided ?? options.secret.applyTo(givenCredentials(endpoint, options));
+  const { username, password } = options.provided ?? options.secret.applyTo(givenCredentials(endpoint, options));
+  return { username, password };
 }
 
 /** Returns the credentials of the options, else of the URI, else RabbitMQ's `guest`. */

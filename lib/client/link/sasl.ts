@@ -18,7 +18,7 @@ export interface SaslMechanism {
 
 /** RFC 4616. @throws ConfigurationError for a name or password that is no string */
 export function plain(credentials: Credentials): SaslMechanism {
-  checkCredentials('plain:', credentials);
+  checkCredentials('plain', credentials);
   const { username, password } = credentials;
   return { name: 'PLAIN', initialResponse: (secret = password) => Buffer.from(`\0${username}\0${secret}`) };
 }
@@ -28,7 +28,7 @@ export function plain(credentials: Credentials): SaslMechanism {
  * that is no string
  */
 export function amqplain(credentials: Credentials): SaslMechanism {
-  checkCredentials('amqplain:', credentials);
+  checkCredentials('amqplain', credentials);
   const { username, password } = credentials;
   return {
     name: 'AMQPLAIN',
