@@ -61,6 +61,10 @@ export type { ConnectionEvents, ConnectionState } from './connection/connection-
 export { ReconnectPace } from './recovery/reconnect-pace.js';
 export type { ClientLogger } from './link/client-logger.js';
 export type { ConnectionOptions, HeartbeatOptions, ReconnectOptions, Urls } from './link/connection-options.js';
+/** @internal For the microservice transport, whose clients connect long after they are made. */
+export { checkConnectionOptions } from './link/connection-options.js';
+/** @internal For the microservice transport, which takes the options of TLS among others. */
+export { TLS_OPTIONS } from './link/tls-options.js';
 export { Channel } from './channel/channel.js';
 export type { QueueDeclared } from './channel/declarations.js';
 export type {

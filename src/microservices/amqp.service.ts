@@ -1,6 +1,6 @@
 import { showAs } from '../../lib/shown/index.js';
 import { Injectable, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import type { Channel, ChannelOptions } from '../../lib/client/index.js';
+import { ConfigurationError, type Channel, type ChannelOptions } from '../../lib/client/index.js';
 import { ConnectionRegistry } from '../registry/connection-registry.js';
 import type { NamedConnection } from '../registry/named-connection.js';
 import { AmqpClientProxy } from './client/amqp.client-proxy.js';
@@ -77,11 +77,20 @@ export class AmqpService implements OnModuleDestroy, OnApplicationShutdown {
     asker: string,
     { connection, ...options }: SharedTransportOptions,
   ): [AmqpTransportOptions, ConnectionSource] {
+    for (const name of OF_CONNECTIONS) {
+      if ((options as AmqpTransportOptions)[name] === undefined) continue;
+      throw new ConfigurationError(
+        `${asker}: '${name}' would have no effect: the connection is that of AmqpModule.forRoot()`,
+      );
+    }
     // In a constructor, the connection may not exist yet.
     this.connections.expect(connection, asker);
     return [options, new SharedConnection(() => this.connections.get(connection, asker))];
   }
 }
+
+/** Options of servers and clients that have connections of their own. */
+const OF_CONNECTIONS = ['urls', 'socketOptions', 'connectionName', 'maxConnectionAttempts'] as const;
 
 /** The module's connections. The module opens them, and closes them after everything else. */
 class SharedConnection implements ConnectionSource {

@@ -174,6 +174,21 @@ describe('AmqpService', () => {
     expect(error.message).toContain("there is no AMQP connection 'billing'; known are: 'default'");
   });
 
+  it.each(['urls', 'socketOptions', 'connectionName', 'maxConnectionAttempts'])(
+    'refuses %p, which would have no effect on a shared connection',
+    async (option) => {
+      const { app } = await hybrid();
+      const amqp = app.get(AmqpService);
+      const options = { queue: 'orders', [option]: 5 };
+      for (const method of ['createServer', 'createClient'] as const) {
+        expect(() => amqp[method](options)).toThrow(
+          `AmqpService.${method}(): '${option}' would have no effect: the connection is that of AmqpModule.forRoot()`,
+        );
+      }
+      await app.close();
+    },
+  );
+
   it('makes clients in constructors, before connections exist', async () => {
     const queue = harness.name();
 

@@ -109,3 +109,19 @@ ClientProxyFactory.create(both);
     { file: '/a.ts', line: 2, text: 'options of Transport.RMQ that serve both a server and a client' },
   ]);
 });
+
+it.each([
+  [{ queueOptions: { ttl: 5 } }, "queueOptions: 'ttl' goes into 'arguments', under the name that RabbitMQ has for it"],
+  [
+    { socketOptions: { ca: 'ca' } },
+    "socketOptions: 'ca' has no effect in Transport.RMQ; remove it, or move it into 'connectionOptions'",
+  ],
+])('leaves alone %j', (options, text) => {
+  const { files, left } = migrate({
+    '/a.ts': `import { Transport } from '@nestjs/microservices';
+NestFactory.createMicroservice(App, { transport: Transport.RMQ, options: ${JSON.stringify(options)} });
+`,
+  });
+  expect(files).toEqual({});
+  expect(left).toEqual([{ file: '/a.ts', line: 2, text }]);
+});

@@ -45,6 +45,18 @@ const QUEUE_OPTIONS = new Set(
   ).split(' '),
 );
 
+const SOCKET_OPTIONS = new Set(
+  (
+    'heartbeatIntervalInSeconds reconnectTimeInSeconds findServers clientProperties connectionOptions ' +
+    'noDelay keepAlive keepAliveDelay'
+  ).split(' '),
+);
+/** Options that are objects with known names, and what to do with other names. */
+const NESTED: readonly (readonly [option: string, known: ReadonlySet<string>, advice: string])[] = [
+  ['queueOptions', QUEUE_OPTIONS, "goes into 'arguments', under the name that RabbitMQ has for it"],
+  ['socketOptions', SOCKET_OPTIONS, "has no effect in Transport.RMQ; remove it, or move it into 'connectionOptions'"],
+];
+
 /** Moves each server and client of `Transport.RMQ` by itself: old and new ones understand each other. */
 export function migrateTransport(workspace: Workspace): void {
   const { SyntaxKind } = ast();
@@ -161,15 +173,11 @@ function checkOptions(draft: Draft, given: Node, side: Side): void {
   for (const [name, expression] of options) {
     if (!OPTIONS.has(name)) draft.refuse(expression, `option '${name}' is none of Transport.RMQ`);
   }
-  const queueOptions = options.get('queueOptions');
-  if (queueOptions && Kind.isObjectLiteralExpression(valueOf(queueOptions))) {
-    for (const [name, expression] of readOptions(reading, queueOptions, 'queueOptions') ?? []) {
-      if (!QUEUE_OPTIONS.has(name)) {
-        draft.refuse(
-          expression,
-          `queueOptions: '${name}' goes into 'arguments', under the name that RabbitMQ has for it`,
-        );
-      }
+  for (const [option, known, advice] of NESTED) {
+    const nested = options.get(option);
+    if (!nested || !Kind.isObjectLiteralExpression(valueOf(nested))) continue;
+    for (const [name, expression] of readOptions(reading, nested, option) ?? []) {
+      if (!known.has(name)) draft.refuse(expression, `${option}: '${name}' ${advice}`);
     }
   }
   if (side === 'server' && !options.has('noAck')) {

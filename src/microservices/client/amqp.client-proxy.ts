@@ -34,6 +34,7 @@ import { RequestTimeoutError } from '../microservices.errors.js';
 import { ClientSession, type SessionHost } from './client-session.js';
 import { UnsentEvents } from './unsent-events.js';
 import { connectionOptions } from '../options/connection-options.js';
+import { policyOf } from '../options/event-retries.js';
 import { TransportEvents, type AmqpStatus, type AmqpTransportEvents } from '../transport-events.js';
 import {
   checkOptions,
@@ -105,6 +106,8 @@ export class AmqpClientProxy extends ClientProxy<AmqpTransportEvents> {
   ) {
     super();
     checkOptions('AmqpClientProxy', options);
+    // Without effect here, but one object may serve a server, too.
+    policyOf('AmqpClientProxy', options);
     const { queue, replyQueue = DIRECT_REPLY_TO, serializer = recordSerializer } = options;
     const { requestTimeout = REQUEST_TIMEOUT, publishTimeout = publishDefaults.publishTimeout } = options;
     const exchange = publishesToExchange(options) ? exchangeOf(options) : undefined;

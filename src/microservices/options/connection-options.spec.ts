@@ -96,6 +96,14 @@ describe('connectionOptions', () => {
     });
   });
 
+  it('logs in with the response of credentials without a username', () => {
+    const response = (): Buffer => Buffer.from('\0ada\0secret');
+    const socketOptions = { connectionOptions: { credentials: { mechanism: 'PLAIN', response } } };
+    const { credentials, mechanisms } = connectionOptions({ socketOptions }, 'server');
+    expect(credentials).toBeUndefined();
+    expect(mechanisms).toEqual([{ name: 'PLAIN', initialResponse: response }]);
+  });
+
   it('logs in with a certificate where that is said', () => {
     const socketOptions = { connectionOptions: { credentials: { mechanism: 'EXTERNAL' } } };
     expect(connectionOptions({ socketOptions }, 'server').mechanisms).toMatchObject([{ name: 'EXTERNAL' }]);

@@ -35,8 +35,10 @@ export function connectionOptions(given: Given, side: 'server' | 'client'): Conn
   };
 }
 
-function login({ mechanism, username = '', password = '' }: NonNullable<ConnectionSettings['credentials']>) {
+function login(given: NonNullable<ConnectionSettings['credentials']>) {
+  const { mechanism, response, username = '', password = '' } = given;
   if (mechanism === 'EXTERNAL') return { mechanisms: [external()] };
+  if (given.username === undefined && response) return { mechanisms: [{ name: mechanism, initialResponse: response }] };
   const credentials = { username, password };
   return mechanism === 'AMQPLAIN' ? { credentials, mechanisms: [amqplain(credentials)] } : { credentials };
 }

@@ -1,3 +1,4 @@
+import type { RmqOptions } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/client/index.js';
 import { AmqpClientProxy } from '../client/amqp.client-proxy.js';
@@ -34,6 +35,40 @@ describe('the options', () => {
     [{ queue: 5 }, 'queue must be a string; it is the number 5'],
     [{ headers: 'x-tenant' }, 'headers must be an object'],
     [{ queueOptions: { durabel: true } }, "unknown option 'durabel'; did you mean 'durable'?"],
+    [
+      { socketOptions: { heartbeatIntervalInSecond: 5 } },
+      "AmqpServer: socketOptions: unknown option 'heartbeatIntervalInSecond'; did you mean 'heartbeatIntervalInSeconds'? Known are: heartbeatIntervalInSeconds, reconnectTimeInSeconds, ",
+    ],
+    [
+      { socketOptions: { ca: 'ca' } },
+      /unknown option 'ca'.*Options of TLS, timeout and credentials go into connectionOptions/,
+    ],
+    [
+      { socketOptions: { connectionOptions: { rejectUnauthorised: false } } },
+      "AmqpServer: socketOptions.connectionOptions: unknown option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'? Known are: ",
+    ],
+    [
+      { socketOptions: { connectionOptions: { credentials: { mechanism: 'PLAIN', user: 'ada' } } } },
+      "AmqpServer: socketOptions.connectionOptions.credentials: unknown option 'user'; did you mean 'username'?",
+    ],
+    [{ socketOptions: { heartbeatIntervalInSeconds: '5' } }, "it is a string, '5'"],
+    [
+      { socketOptions: { reconnectTimeInSeconds: NaN } },
+      'socketOptions: reconnectTimeInSeconds must be a number of at least 0',
+    ],
+    [
+      { connection: { reconect: {} } },
+      "AmqpServer: connection: connect: unknown option 'reconect'; did you mean 'reconnect'?",
+    ],
+    [
+      { connection: { reconnect: { maxdelay: 5 } } },
+      "connection: reconnect: unknown option 'maxdelay'; did you mean 'maxDelay'?",
+    ],
+    [{ connection: { tls: { Ca: 'ca' } } }, "AmqpServer: connection: tls: unknown option 'Ca'; did you mean 'ca'?"],
+    [
+      { connection: { urls: 'amqp://other' } },
+      "AmqpServer: connection: 'urls' would have no effect: set urls beside connection",
+    ],
     [{ queueOptions: { durable: 'false' } }, "durable must be true or false; it is a string, 'false'"],
     [
       { urls: undefined },
@@ -46,6 +81,40 @@ describe('the options', () => {
   ])('%j are refused', (options, message) => {
     expect(check(options as object)).toThrow(message);
     expect(() => new AmqpServer(options as object)).toThrow(ConfigurationError);
+  });
+
+  it.each([AmqpServer, AmqpClientProxy])('of retries are checked when %p is made', (made) => {
+    expect(() => new made({ queue: 'orders', retry: { atempts: 5 } as object })).toThrow(
+      `${made.name}: retry: unknown option 'atempts'; did you mean 'attempts'? Known are: attempts, backoff, delays, then`,
+    );
+  });
+
+  it('that Transport.RMQ knows are accepted, whether or not they have an effect', () => {
+    const connectionOptions = {
+      timeout: 5_000,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: 1,
+      clientProperties: {},
+      credentials: { mechanism: 'PLAIN', username: 'ada', password: 'secret', response: () => Buffer.alloc(0) },
+      port: 5671,
+      localAddress: '127.0.0.1',
+      ca: 'ca',
+      servername: 'broker',
+      requestOCSP: true,
+    };
+    const ofNest: NonNullable<RmqOptions['options']> = {
+      queue: 'orders',
+      prefetchCount: 5,
+      isGlobalPrefetchCount: true,
+      socketOptions: { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 5, noDelay: true, connectionOptions },
+      queueOptions: { durable: true, noAssert: true, arguments: {} },
+      headers: { tenant: 'a' },
+      noAck: true,
+      wildcards: true,
+    };
+    expect(() => new AmqpServer(ofNest)).not.toThrow();
+    expect(() => new AmqpClientProxy(ofNest)).not.toThrow();
   });
 
   it.each([{}, { urls: undefined, socketOptions: { findServers: () => 'amqp://localhost' } }])(

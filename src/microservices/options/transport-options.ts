@@ -1,5 +1,11 @@
 import type { Deserializer, Serializer } from '@nestjs/microservices';
-import { ConfigurationError, type ConnectionOptions, type FieldTable, type Urls } from '../../../lib/client/index.js';
+import {
+  checkConnectionOptions,
+  ConfigurationError,
+  type ConnectionOptions,
+  type FieldTable,
+  type Urls,
+} from '../../../lib/client/index.js';
 import { count, PREFETCH, type CountRange } from '../../common/count.js';
 import { checkValues, FLAG, NAME, OBJECT, oneOf, TEXT, type ValueChecks } from '../../common/option-values.js';
 import { namesOf } from '../../../lib/option-names/index.js';
@@ -8,7 +14,7 @@ import { checkedTimeout, timeLimit, type Duration } from '../../common/duration.
 import type { RetryOptions } from '../../settlement/retry/retry-options.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 import { queueDeclaration, type TransportQueueOptions } from './queue-options.js';
-import type { RmqUrl, SocketOptions } from './socket-options.js';
+import { checkSocketOptions, type RmqUrl, type SocketOptions } from './socket-options.js';
 
 /**
  * Options of servers and clients, with the names of `Transport.RMQ`. Both accept all options, so one object can serve
@@ -201,6 +207,8 @@ const VALUES: ValueChecks<AmqpTransportOptions> = {
 export function checkOptions(what: string, options: AmqpTransportOptions): AmqpTransportOptions {
   refuseUnknown(what, options, KNOWN);
   checkValues(what, options, VALUES);
+  if (options.socketOptions !== undefined) checkSocketOptions(what, options.socketOptions);
+  if (options.connection !== undefined) checkConnection(`${what}: connection`, options.connection);
   expectUrls(what, options);
   queueDeclaration(options.queue ?? '', options.queueOptions);
   for (const [name, range] of Object.entries(COUNTS) as [keyof typeof COUNTS, CountRange][]) {
@@ -221,6 +229,26 @@ export function checkOptions(what: string, options: AmqpTransportOptions): AmqpT
     );
   }
   return options;
+}
+
+/** Options of the client core that the transport sets itself. */
+const ELSEWHERE = {
+  urls: 'would have no effect: set urls beside connection',
+  connectionName: 'would have no effect: set connectionName beside connection',
+  logger: "would have no effect: the transport logs through Nest's Logger",
+  signal: 'would have no effect: close() ends the connection',
+};
+
+/** @throws ConfigurationError */
+function checkConnection(place: string, given: ConnectionOptions): void {
+  for (const [name, instead] of Object.entries(ELSEWHERE)) {
+    if (name in given) throw new ConfigurationError(`${place}: '${name}' ${instead}`);
+  }
+  try {
+    checkConnectionOptions(given);
+  } catch (cause) {
+    throw new ConfigurationError(`${place}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** An application that has lost its configuration must not connect to localhost. @throws ConfigurationError */

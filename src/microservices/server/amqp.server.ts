@@ -17,6 +17,7 @@ import { describeServer } from './server-description.js';
 import { serverSettler } from './server-settler.js';
 import { ServerSink } from './server-sink.js';
 import { connectionOptions } from '../options/connection-options.js';
+import { policyOf } from '../options/event-retries.js';
 import { TransportEvents, type AmqpTransportEvents } from '../transport-events.js';
 import { checkOptions, type AmqpTransportOptions } from '../options/transport-options.js';
 
@@ -70,6 +71,7 @@ export class AmqpServer extends MessageServer implements CustomTransportStrategy
    */
   constructor(options: AmqpTransportOptions = {}, source?: ConnectionSource) {
     super(checkOptions('AmqpServer', options));
+    policyOf('AmqpServer', options);
     watchHandlerFailures();
     this.source = source ?? new OwnConnection('server', options, connectionOptions(options, 'server'), this.lines);
   }

@@ -5,6 +5,7 @@ import { exchange as exchangeDefinition } from '../../topology/exchanges.js';
 import type { TopologyOptions } from '../../topology/topology.js';
 import type { ConnectionSource } from '../connection-source.js';
 import { connectionOptions } from '../options/connection-options.js';
+import { policyOf } from '../options/event-retries.js';
 import { queueDeclaration } from '../options/queue-options.js';
 import {
   exchangeOf,
@@ -13,7 +14,6 @@ import {
   type AmqpTransportOptions,
 } from '../options/transport-options.js';
 import { bindingKeys } from '../options/transport-topology.js';
-import { policyOf } from './server-settler.js';
 
 /** The name of a queue that the broker names. */
 const SERVER_NAMED = 'AmqpServer';
@@ -32,7 +32,7 @@ export function describeServer(
   return {
     connection: source.named ?? { connectionName: connectionName!, urls: urls! },
     queue,
-    policy: options.noAck ? undefined : policyOf(options),
+    policy: options.noAck ? undefined : policyOf('AmqpServer', options),
     isCustom: options.serializer !== undefined || options.deserializer !== undefined,
     transport,
     patternOf,

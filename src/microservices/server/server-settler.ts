@@ -1,13 +1,11 @@
-import type { Random } from '../../../lib/environment/index.js';
 import { timeLimit } from '../../common/duration.js';
 import type { ConsumerFailure } from '../../settlement/consumer-failure.js';
 import { BrokerDetour } from '../../settlement/retry/broker-detour.js';
-import { RetryPolicy, type RetryPlace } from '../../settlement/retry/retry-policy.js';
 import { Settler, type SettledConsumer } from '../../settlement/settler.js';
 import { KnownTopology } from '../../topology/known-topology.js';
 import type { ConnectionSource } from '../connection-source.js';
-import { isTakenAsItIs, type AmqpTransportOptions } from '../options/transport-options.js';
-import { isExclusive } from '../options/transport-topology.js';
+import { policyOf } from '../options/event-retries.js';
+import type { AmqpTransportOptions } from '../options/transport-options.js';
 import type { ServerQueue } from './server-queue.js';
 
 /**
@@ -21,7 +19,7 @@ export function serverSettler(
 ): Settler {
   const { options } = server;
   const { clock, random } = source.environment;
-  const policy = policyOf(options, random);
+  const policy = policyOf('AmqpServer', options, random);
   const consumer = {
     name: 'AmqpServer',
     // The broker may give the name later.
@@ -38,23 +36,8 @@ export function serverSettler(
   return new Settler(consumer, policy, detour, report, clock);
 }
 
-/** Decides the retries of a server's events. @throws ConfigurationError */
-export function policyOf(options: AmqpTransportOptions, random?: Random): RetryPolicy {
-  return new RetryPolicy('AmqpServer', retryOf(options), placeOf(options), random);
-}
-
 /** Ms; undefined for no limit. */
 function handlerTimeout({ timeout }: AmqpTransportOptions): number | undefined {
   const ms = timeout === undefined ? Infinity : timeLimit(timeout, 'AmqpServer: timeout');
   return ms === Infinity ? undefined : ms;
-}
-
-function retryOf(options: AmqpTransportOptions): AmqpTransportOptions['retry'] {
-  if (options.retry !== undefined) return options.retry;
-  return isTakenAsItIs(options) ? { attempts: 1, then: 'dead-letter' } : undefined;
-}
-
-function placeOf(options: AmqpTransportOptions): RetryPlace {
-  if (options.queueOptions?.arguments?.['x-queue-type'] === 'stream') return 'stream';
-  return isExclusive(options) ? 'process' : 'broker';
 }
