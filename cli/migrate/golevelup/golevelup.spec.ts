@@ -189,3 +189,77 @@ export class OtherModule {}
     { file: '/app.module.ts', line: 7, text: expect.stringMatching(/RabbitMQModule.*different options/) },
   ]);
 });
+
+describe('several @RabbitRPC of one queue', () => {
+  const prices = (...handlers: string[]) => ({
+    '/app.module.ts': MODULE,
+    '/names.ts': `export const Key = { Get: 'price.get', List: 'price.list' } as const;\nexport const QUEUE = 'prices';\n`,
+    '/prices.ts': `import { RabbitRPC, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { Key, QUEUE } from './names';
+export class Prices {
+${handlers.map((handler, at) => `  @${handler}\n  method${at}(request: unknown) {}\n`).join('')}}
+`,
+  });
+  const rpc = (routingKey: string, more = '', queue = 'QUEUE') =>
+    `RabbitRPC({ exchange: 'shop', routingKey: ${routingKey}, queue: ${queue}${more} })`;
+
+  it('get their routing keys, whatever the queue is written as', () => {
+    const first = migrate(prices(rpc('Key.Get'), rpc("[Key.List, 'price.all']"), rpc("'price.*'", '', "'prices'")));
+    expect(first.left).toEqual([]);
+    expect(first.files['/prices.ts']).toContain(`  @AmqpRpc(QUEUE, { routingKey: Key.Get })
+  method0(@Payload() request: unknown) {}
+  @AmqpRpc(QUEUE, { routingKey: [Key.List, 'price.all'] })
+  method1(@Payload() request: unknown) {}
+  @AmqpRpc('prices', { routingKey: 'price.*' })
+  method2(@Payload() request: unknown) {}
+`);
+    expect(first.files['/app.module.ts']).toContain("bindQueue(QUEUE, 'shop', Key.Get),");
+    expect(first.different).toEqual([
+      { file: '/prices.ts', line: 4, text: expect.stringContaining('Prices.method0, Prices.method1, Prices.method2') },
+    ]);
+    expect(migrate(first.files).changed).toEqual([]);
+  });
+
+  it('keep the options of their consumer', () => {
+    const more = ", queueOptions: { channel: 'slow' }";
+    const { files, left } = migrate(prices(rpc('Key.Get', more), rpc('Key.List', more)));
+    expect(left).toEqual([]);
+    expect(files['/prices.ts']).toContain('@AmqpRpc(QUEUE, { routingKey: Key.List, prefetch: 2 })');
+  });
+
+  const channel = ", queueOptions: { channel: 'slow' }";
+  it.each([
+    ['an unknown key', [rpc('Key.Get'), rpc('process.env.KEY')], 'a routing key is not written out'],
+    ['no key', [rpc('Key.Get'), "RabbitRPC({ exchange: 'shop', queue: QUEUE })"], 'a routing key is not written out'],
+    ['another exchange', [rpc('Key.Get'), rpc('Key.List').replace('shop', 'other')], 'their exchanges differ'],
+    ['an unknown queue', [rpc('Key.Get', '', 'process.env.Q'), rpc('Key.List', '', 'process.env.Q')], 'whose name'],
+    ['one key twice', [rpc('Key.Get'), rpc("'price.get'")], "two of them take 'price.get'"],
+    ['patterns that overlap', [rpc("'price.*'"), rpc("'#'")], "two of them take 'price.*'"],
+    ['a # inside', [rpc('Key.Get'), rpc("'#.list'")], "stops reading a routing key at its '#'"],
+    ['a subscriber', [rpc('Key.Get'), rpc('Key.List'), rpc("'x'").replace('RPC', 'Subscribe')], '@RabbitSubscribe'],
+    ['different options', [rpc('Key.Get'), rpc('Key.List', channel)], 'with different options'],
+    [
+      'different declarations',
+      [rpc('Key.Get', ', queueOptions: { messageTtl: 1 }'), rpc('Key.List', ', queueOptions: { messageTtl: 2 }')],
+      'declare its queue, with different options',
+    ],
+  ])('are left together with %s', (_, handlers, reason) => {
+    const first = migrate(prices(...handlers));
+    expect(first.left.map(({ line }) => line)).toEqual(handlers.map((_handler, at) => 4 + 2 * at));
+    for (const { text } of first.left) expect(text).toContain(reason);
+    expect(first.files['/prices.ts']).toBe(prices(...handlers)['/prices.ts']);
+    expect(migrate(first.files).changed).toEqual([]);
+  });
+
+  it('are left with the one that is left for another reason', () => {
+    const { left } = migrate(prices(rpc('Key.Get'), rpc('Key.List', ', errorHandler: mine')));
+    expect(left.map(({ text }) => text)).toEqual([
+      'it shares its queue with Prices.method1, which is left',
+      expect.stringContaining('an error handler of your own'),
+    ]);
+  });
+
+  it('move with patterns that no key fits both of', () => {
+    expect(migrate(prices(rpc("'price.*'"), rpc("'stock.#'"))).left).toEqual([]);
+  });
+});

@@ -2,9 +2,10 @@ import { ast } from '../source/ast.js';
 import { Draft } from '../source/draft.js';
 import { remarkAt } from '../source/report.js';
 import type { Workspace } from '../source/workspace.js';
-import { connectionOf, draftHandler, readHandlers, type Handler } from './handlers.js';
+import { connectionOf, draftHandler, readHandlers, type Handler, type Shared } from './handlers.js';
 import { golevelupName } from './names.js';
 import { draftPublishing } from './publishing.js';
+import { keepTogether, sharedQueues } from './shared-queues.js';
 import { readForFile, readRegistrations, registrationText, type Registration } from './registrations.js';
 
 /**
@@ -40,21 +41,25 @@ export function migrateGolevelup(workspace: Workspace): void {
   }
 
   const left = new Set<Registration>();
-  const sharedRpcQueues = queuesOfSeveral(handlers);
-  for (const handler of handlers) {
+  const single = registrations.length - doubles.size === 1;
+  const homeOf = (handler: Handler): Registration | undefined =>
+    single ? usable[0] : usable.find((one) => nameOf(one) === (connectionOf(handler) ?? 'default'));
+  const groups = sharedQueues(handlers, homeOf);
+  const draft = (handler: Handler): Shared | undefined => {
     const name = connectionOf(handler);
-    const single = registrations.length - doubles.size === 1;
-    const home = single ? usable[0] : usable.find((one) => nameOf(one) === (name ?? 'default'));
-    const queue = handler.options?.get('queue')?.getText();
-    if (handler.kind === 'RabbitRPC' && queue !== undefined && sharedRpcQueues.has(queue)) {
-      handler.draft.refuse(
-        handler.decorator,
-        `several @RabbitRPC share queue ${queue}: give each @AmqpRpc its routingKey`,
-      );
-    }
+    const home = homeOf(handler);
     if (!home) handler.draft.refuse(handler.decorator, `its RabbitMQModule${name ? ` '${name}'` : ''} is left`);
-    else if (!handler.draft.isRefused) draftHandler(handler, home, single || name === 'default' ? undefined : name);
+    if (!home || handler.draft.isRefused) return undefined;
+    return draftHandler(handler, home, single || name === 'default' ? undefined : name, groups.has(handler));
+  };
+  const commit = (handler: Handler): void => {
+    const home = homeOf(handler);
     if (!handler.draft.commit()) for (const one of home ? [home] : usable) left.add(one);
+  };
+  for (const group of new Set(handlers.map((handler) => groups.get(handler) ?? [handler]))) {
+    // All handlers of a queue move, or none: consumers of both kinds would compete for it.
+    keepTogether(group, group.map(draft));
+    for (const handler of group) commit(handler);
   }
   for (const draft of draftPublishing(workspace, usable[0]?.config.rpcTimeout)) {
     if (registrations.length - doubles.size > usable.length) {
@@ -117,14 +122,6 @@ function leavePublishing(workspace: Workspace, why: string): void {
     if (!draft.isRefused && file) draft.refuse(file.file, why);
     draft.commit();
   }
-}
-
-/** Returns the queues of several handlers: golevelup selects one by routing key; consumers of one queue compete. */
-function queuesOfSeveral(handlers: readonly Handler[]): Set<string> {
-  const names = handlers
-    .filter(({ kind }) => kind === 'RabbitRPC')
-    .flatMap(({ options }) => options?.get('queue')?.getText() ?? []);
-  return new Set(names.filter((name, at) => names.indexOf(name) !== at));
 }
 
 /** Puts the new module in place of the old one, or before it. */

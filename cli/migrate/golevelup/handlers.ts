@@ -60,11 +60,28 @@ export function connectionOf({ options, draft, decorator }: Handler): string | u
   return name;
 }
 
-/** Drafts a handler for its module. The handler's declarations go into `topology` once the draft is made. */
-export function draftHandler(handler: Handler, registration: Registration, connection: string | undefined): void {
+/** What the handlers of one queue have in common once they share a consumer, as texts. */
+export interface Shared {
+  /** The options of the consumer. */
+  readonly consumer: string;
+  /** The declaration of the queue; undefined if the handler declares none. */
+  readonly queue: string | undefined;
+}
+
+/**
+ * Drafts a handler for its module. The handler's declarations go into `topology` once the draft is made.
+ *
+ * @param selected the handler shares its queue, so its routing key selects it
+ */
+export function draftHandler(
+  handler: Handler,
+  registration: Registration,
+  connection: string | undefined,
+  selected: boolean,
+): Shared | undefined {
   const { decorator, method, kind, draft } = handler;
   const options = withNamedConfig(handler, registration);
-  if (!options) return;
+  if (!options) return undefined;
   refuseOthers(draft, options, OPTIONS);
   const file = decorator.getSourceFile();
   const to = registration.file;
@@ -85,12 +102,14 @@ export function draftHandler(handler: Handler, registration: Registration, conne
       `golevelup's queue has a name of the broker and is deleted with the connection; the new queue is ${madeUp}`,
     );
 
+  let built: string | undefined;
   if (!isFalse(options.get('createQueueIfNotExists'))) {
     const text = queueBuilder(draft, queueThere, ofQueue, to, unnamed);
     if (topology.contradicts(queueThere, text)) {
       draft.refuse(decorator, `queue ${queueThere} is declared differently elsewhere`);
     }
     draft.after(() => topology.addQueue(queueThere, text));
+    built = text;
   }
   const table = queueOptions.get('bindQueueArguments');
   bindQueue(draft, queueThere, options, table, declared, to);
@@ -105,14 +124,17 @@ export function draftHandler(handler: Handler, registration: Registration, conne
   const batch = batchOptions(handler, options);
   const name = batch ? 'AmqpBatchConsumer' : kind === 'RabbitRPC' ? 'AmqpRpc' : 'AmqpConsumer';
   const ours = draft.need(file, 'nest-amqp', name);
-  const text = objectText([...(batch ?? []), ...consumer]);
+  const key = selected ? options.get('routingKey') : undefined;
+  const selection = key ? ([['routingKey', carry(draft, key, file)]] as const) : [];
+  const text = objectText([...selection, ...(batch ?? []), ...consumer]);
   draft.replace(decorator, `@${ours}(${queueHere}${text === '' ? '' : `, ${text}`})`);
   rewriteSignature(draft, method, batch !== undefined);
   draft.tell(decorator, `@${kind} → @${name}`);
+  return { consumer: objectText(consumer), queue: built };
 }
 
 /** Returns the options of the decorator, which override the options that the module has under its name. */
-function withNamedConfig({ options, decorator, draft }: Handler, { config }: Registration): Options | undefined {
+export function withNamedConfig({ options, decorator, draft }: Handler, { config }: Registration): Options | undefined {
   const given = options?.get('name');
   const name = given ? textOf(given) : config.defaultHandler;
   if (!options || (name === undefined && !given)) return options;
