@@ -1,15 +1,19 @@
 /**
- * One process of `idle.mjs`: runs one case with two builds of the client, in turns of about a tenth of a millisecond to a
- * millisecond, so that other load on the machine meets both.
+ * One process of `idle.mjs`: runs one case with one or two builds of the client, in turns of about a tenth of a millisecond to
+ * a millisecond, so that other load on the machine meets both.
  *
- *     node idle-turns.mjs <case> <milliseconds> <checkout> <checkout>      prints the ns per message of both, as JSON
+ *     node idle-turns.mjs <case> <milliseconds> <state> <checkout>...      prints the ns per message of each, as JSON
+ *
+ * The states of OpenTelemetry: `none`; `disabled`, an SDK with traces and metrics, and the instrumentation after `disable()`;
+ * `unsampled`, an SDK that samples nothing; `no SDK`, the instrumentation is on, and there is no SDK.
  */
 import { Buffer } from 'node:buffer';
+import { createRequire } from 'node:module';
 import { setImmediate as tick } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { confirms, deliveries, InProcessPeer } from './in-process-peer.mjs';
 
-const [name, milliseconds, ...checkouts] = process.argv.slice(2);
+const [name, milliseconds, state, ...checkouts] = process.argv.slice(2);
 /** Messages of one turn. */
 const COUNT = 1_000;
 /** Turns of each client before the measured ones. */
@@ -69,6 +73,36 @@ async function open({ connect }, options) {
   return { channel: await connection.openChannel(options), peer };
 }
 
+/** Each state of OpenTelemetry, with the instrumentation of the first build. */
+const states = {
+  none: () => {},
+  disabled: (instrumentation) => {
+    startSdk(instrumentation, {});
+    instrumentation.disable();
+  },
+  unsampled: (instrumentation) => {
+    const { AlwaysOffSampler } = require('@opentelemetry/sdk-trace-node');
+    startSdk(instrumentation, { sampler: new AlwaysOffSampler() });
+  },
+  'no SDK': () => {},
+};
+
+function startSdk(instrumentation, options) {
+  const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+  const { MeterProvider } = require('@opentelemetry/sdk-metrics');
+  const { registerInstrumentations } = require('@opentelemetry/instrumentation');
+  const tracerProvider = new NodeTracerProvider(options);
+  tracerProvider.register();
+  // Only the idle instrumentation has a meter provider: measuring is another matter than sampling.
+  const meterProvider = options.sampler ? undefined : new MeterProvider({ readers: [] });
+  registerInstrumentations({ tracerProvider, meterProvider, instrumentations: [instrumentation] });
+}
+
+const require = createRequire(import.meta.url);
+if (state !== 'none') {
+  const { AmqpInstrumentation } = await import(pathToFileURL(`${checkouts[0]}/dist/opentelemetry.mjs`).href);
+  states[state](new AmqpInstrumentation());
+}
 const turns = [];
 for (const checkout of checkouts) {
   turns.push(await cases[name](await import(pathToFileURL(`${checkout}/dist/client.mjs`).href)));

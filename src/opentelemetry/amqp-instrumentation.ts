@@ -7,6 +7,7 @@ import { ProcessSpans } from './process-spans.js';
 import { PublishSpans } from './publish-spans.js';
 import { ReceiveSpans } from './receive-spans.js';
 import { RequestSpans } from './request-spans.js';
+import { SdkWatch } from './sdk-watch.js';
 import { SettleSpans } from './settle-spans.js';
 import { subscribed } from './subscribed.js';
 
@@ -28,7 +29,7 @@ export interface AmqpInstrumentationConfig extends InstrumentationConfig {
 /**
  * Traces and measures the messages of the client and of the Nest layer with OpenTelemetry, by the tracing channels of
  * docs/observability.md. It patches nothing, so it works in ES modules, in CommonJS and in bundles, and it may be
- * enabled at any time.
+ * enabled at any time. Without an SDK it does not trace, and costs nothing.
  *
  * - `publish`: a `PRODUCER` span from the call to the broker's confirm. Its context goes into the headers, in the words of the
  *   configured propagator, unless the message has one already.
@@ -55,10 +56,16 @@ export interface AmqpInstrumentationConfig extends InstrumentationConfig {
 export class AmqpInstrumentation implements Instrumentation {
   readonly instrumentationName = NAME;
   readonly instrumentationVersion = PRODUCT_VERSION;
-  private tracer: Tracer = trace.getTracer(NAME, PRODUCT_VERSION);
+  private provider = trace.getTracerProvider();
+  private tracer: Tracer = this.provider.getTracer(NAME, PRODUCT_VERSION);
   private config: AmqpInstrumentationConfig = { enabled: true };
   private metrics: AmqpMetrics | undefined;
+  private enabled = false;
   private leave: (() => void) | undefined;
+  private readonly sdk = new SdkWatch(
+    () => this.provider,
+    () => this.subscribe(),
+  );
 
   /**
    * @param config.enabled begin at once. Default true
@@ -69,8 +76,50 @@ export class AmqpInstrumentation implements Instrumentation {
     if (this.config.enabled) this.enable();
   }
 
-  /** Begins to trace and to measure. Has no effect if it does already. */
+  /**
+   * Begins to trace and to measure. Has no effect if it does already. While there is no SDK, which means neither a tracer
+   * provider nor a propagator, it subscribes to no message; it looks for one at each connect and once a second.
+   */
   enable(): void {
+    if (this.enabled) return;
+    this.enabled = true;
+    this.sdk.start();
+    this.metrics?.enable();
+  }
+
+  /** Stops: what begins from here on has no span and is not measured. Nothing is added to messages any more. */
+  disable(): void {
+    this.enabled = false;
+    this.sdk.stop();
+    this.metrics?.disable();
+    this.leave?.();
+    this.leave = undefined;
+  }
+
+  getConfig(): AmqpInstrumentationConfig {
+    return this.config;
+  }
+
+  /** Takes effect with the next `enable()`. */
+  setConfig(config: AmqpInstrumentationConfig): void {
+    this.config = { enabled: true, ...config };
+  }
+
+  setTracerProvider(provider: TracerProvider): void {
+    this.provider = provider;
+    this.tracer = provider.getTracer(NAME, PRODUCT_VERSION);
+    if (this.enabled) this.sdk.start();
+  }
+
+  /** Measures by this provider from here on. A provider that records nothing costs nothing. */
+  setMeterProvider(provider: MeterProvider): void {
+    const meter = provider.getMeter(NAME, PRODUCT_VERSION);
+    this.metrics?.disable();
+    this.metrics = meter === createNoopMeter() ? undefined : new AmqpMetrics(meter);
+    if (this.enabled) this.metrics?.enable();
+  }
+
+  private subscribe(): void {
     if (this.leave) return;
     const tracer = (): Tracer => this.tracer;
     const processes = new ProcessSpans(tracer);
@@ -87,34 +136,5 @@ export class AmqpInstrumentation implements Instrumentation {
     this.leave = () => {
       for (const leave of leaves) leave();
     };
-    this.metrics?.enable();
-  }
-
-  /** Stops: what begins from here on has no span and is not measured. Nothing is added to messages any more. */
-  disable(): void {
-    this.metrics?.disable();
-    this.leave?.();
-    this.leave = undefined;
-  }
-
-  getConfig(): AmqpInstrumentationConfig {
-    return this.config;
-  }
-
-  /** Takes effect with the next `enable()`. */
-  setConfig(config: AmqpInstrumentationConfig): void {
-    this.config = { enabled: true, ...config };
-  }
-
-  setTracerProvider(provider: TracerProvider): void {
-    this.tracer = provider.getTracer(NAME, PRODUCT_VERSION);
-  }
-
-  /** Measures by this provider from here on. A provider that records nothing costs nothing. */
-  setMeterProvider(provider: MeterProvider): void {
-    const meter = provider.getMeter(NAME, PRODUCT_VERSION);
-    this.metrics?.disable();
-    this.metrics = meter === createNoopMeter() ? undefined : new AmqpMetrics(meter);
-    if (this.leave) this.metrics?.enable();
   }
 }
