@@ -8,6 +8,11 @@ export interface Adapter {
 
 export interface Session {
   openChannel(options: ChannelSettings): Promise<Channel>;
+  /**
+   * Serves requests of `queue` in this process with `onRequest`, whose result is the reply. Returns a function that sends one
+   * request and calls `answered` on its reply; any other outcome ends the process. Only Nest's levels have it.
+   */
+  openRequests?(queue: string, onRequest: (payload: object) => unknown): Promise<(answered: () => void) => void>;
   /** Ends the connection, with an orderly close where that is quick. */
   close(): Promise<void>;
 }
@@ -29,4 +34,10 @@ export interface Channel {
   consume(queue: string, noAck: boolean, onMessage: (body: Uint8Array) => void): Promise<unknown>;
   /** Makes one round trip: when it resolves, the broker has every message that was published before. */
   sync(): Promise<unknown>;
+}
+
+/** Starts applications. */
+export interface AppAdapter {
+  /** Starts an application that declares the queues and consumes from each. Resolves when all consumers consume. */
+  start(url: string, queues: readonly string[]): Promise<unknown>;
 }

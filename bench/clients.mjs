@@ -14,6 +14,12 @@ export const clients = {
   },
   module: { [OURS]: './nest/module.mjs', golevelup: './nest-peers/golevelup.mjs' },
   transport: { [OURS]: './nest/transport.mjs', 'Transport.RMQ': './nest/transport-rmq.mjs' },
+  // By default all consumers of golevelup share one channel, whose failure ends them all.
+  app: {
+    [OURS]: './nest/app.mjs',
+    golevelup: './nest-peers/app.mjs',
+    'golevelup-shared': './nest-peers/app-shared.mjs',
+  },
 };
 
 /** Our modules in another checkout of this repository, which is built: shows the effect of a change. */

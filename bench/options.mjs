@@ -8,11 +8,12 @@ const usage = `npm run bench -- [case …] [options]
   --targets A,B     targets to measure the clients on (all): ${targetNames.join(', ')}
   --rounds N        number of rounds; each measures every case (5)
   --duration MS     length of one measurement, in ms (1500)
+  --warm-up MS      time before each measurement, in ms (450 for the core, 1500 for Nest's levels: as --duration)
   --clients A,B     only these clients
   --base FOLDER     compare with another checkout of this repository (npm ci and npm run build there) in place of the peers
   --out FOLDER      folder for results.json and a chart per target (.build/bench)
   --check           exit with code 1 when a ratio misses its limit by more than 25 %
-  --cpu-prof        keep a CPU profile of every client process in the output folder
+  --cpu-prof        keep a CPU profile of every client process, and a flame graph of it, in the output folder
 
 cases: ${cases.map(({ name }) => name).join(' ')}
 clients: ${clientNames.join(' ')}
@@ -25,6 +26,7 @@ export function readOptions() {
     options: {
       rounds: { type: 'string', default: '5' },
       duration: { type: 'string', default: '1500' },
+      'warm-up': { type: 'string' },
       targets: { type: 'string', default: targetNames.join(',') },
       clients: { type: 'string' },
       base: { type: 'string' },
@@ -44,6 +46,7 @@ export function readOptions() {
     ...values,
     rounds: positive('--rounds', values.rounds),
     duration: positive('--duration', values.duration),
+    'warm-up': values['warm-up'] && positive('--warm-up', values['warm-up']),
     targets: known('target', values.targets.split(','), targetNames),
     clients: values.clients ? known('client', values.clients.split(','), clients) : clients,
     cases: chosenCases(positionals),

@@ -1,7 +1,8 @@
+import { loadavg } from 'node:os';
 import { clientsOf } from './clients.mjs';
 import { start } from './processes.mjs';
 
-/** Warm-up as a part of the measured time. Nest's levels have more code to compile. */
+/** Default warm-up as a part of the measured time. Nest's levels have more code to compile. */
 const WARM_UP_PART = { core: 0.3, module: 1, transport: 1 };
 /** Milliseconds beyond the measured time, for the start and for runs with a count. */
 const GRACE = 60_000;
@@ -19,14 +20,18 @@ export async function measureRounds(name, target, options) {
   const samples = [];
   for (let round = 1; round <= options.rounds; round++) {
     for (const measured of options.cases.filter((one) => target.takes(one))) {
-      for (const [client, module] of inTurn(clientsOf(measured, options.clients), round)) {
-        progress(`${name} · round ${round}/${options.rounds} · ${measured.name} · ${client}`);
-        const sample = await measure(target, measured, client, module, options);
-        if (sample.messages > 0) samples.push({ case: measured.name, client, round, ...sample });
-        else
-          console.error(
-            `${measured.name}, ${client}: no message within ${options.duration} ms, so this round has no figure`,
-          );
+      for (let turn = 0; turn < (measured.turns ?? 1); turn++) {
+        for (const [client, module] of inTurn(clientsOf(measured, options.clients), round + turn)) {
+          progress(`${name} · round ${round}/${options.rounds} · ${measured.name} · ${client}`);
+          const sample = await measure(target, measured, client, module, options);
+          if (sample.messages > 0) {
+            samples.push({ case: measured.name, client, round: `${round}.${turn}`, load: loadavg()[0], ...sample });
+          } else {
+            console.error(
+              `${measured.name}, ${client}: no message within ${options.duration} ms, so this round has no figure`,
+            );
+          }
+        }
       }
     }
   }
@@ -34,21 +39,35 @@ export async function measureRounds(name, target, options) {
   return samples;
 }
 
-async function measure(target, measured, client, file, { duration, out, 'cpu-prof': profile }) {
-  const { place, stop } = await target.open(measured);
+async function measure(target, measured, client, file, options) {
+  const duration = options.duration;
+  const warmUp = options['warm-up'] ?? duration * (WARM_UP_PART[measured.level] ?? WARM_UP_PART.core);
+  const { place, stop } = await target.open(measured, (warmUp + duration) / 1_000);
   try {
-    const plan = { ...place, duration, warmUp: duration * WARM_UP_PART[measured.level ?? 'core'] };
-    const nodeOptions = profile
-      ? ['--cpu-prof', `--cpu-prof-dir=${out}`, `--cpu-prof-name=${measured.name}.${client}.cpuprofile`]
+    const plan = { ...place, duration, warmUp };
+    const profile = options['cpu-prof']
+      ? ['--cpu-prof', `--cpu-prof-dir=${options.out}`, `--cpu-prof-name=${measured.name}.${client}.cpuprofile`]
       : [];
     const module = new URL(file, import.meta.url).href;
-    const worker = start('work/main.mjs', { module, case: measured, plan }, nodeOptions);
-    const result = await worker.message(plan.warmUp + duration + GRACE);
-    await worker.ended();
-    return result;
+    const run = async (itsPlan) => {
+      const nodeOptions = [...(measured.nodeOptions ?? []), ...profile];
+      const worker = start('work/main.mjs', { module, case: measured, plan: itsPlan }, nodeOptions);
+      const result = await worker.message(warmUp + duration + GRACE);
+      await worker.ended();
+      return result;
+    };
+    if (measured.work !== 'idle') return await run(plan);
+    return perConsumer(await run({ ...plan, queues: plan.queues.slice(0, 1) }), await run(plan));
   } finally {
     await stop();
   }
+}
+
+/** Returns what one consumer takes, from an application with a single consumer and one with many. */
+function perConsumer(one, many) {
+  const consumers = many.messages - one.messages;
+  const difference = (metric) => (many[metric] - one[metric]) / consumers;
+  return { messages: consumers, heap: difference('heap'), resident: difference('resident') };
 }
 
 /** Rotates the list, so that each round starts with another client. */

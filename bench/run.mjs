@@ -1,12 +1,14 @@
 /** The benchmark: `npm run bench -- --help`. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { readOptions } from './options.mjs';
 import { drawChart } from './report/chart.mjs';
+import { drawProfile } from './report/flame.mjs';
 import { missedRatios } from './report/check.mjs';
 import { summarize } from './report/summary.mjs';
-import { formatTable } from './report/table.mjs';
+import { spread } from './report/statistics.mjs';
+import { formatTable, range } from './report/table.mjs';
 import { measureRounds } from './rounds.mjs';
 import { openTarget } from './targets.mjs';
 
@@ -21,8 +23,10 @@ for (const name of options.targets) {
   try {
     const samples = await measureRounds(name, target, options);
     const summary = summarize(options.cases.filter(target.takes), samples, name);
-    report[name] = { summary, samples };
-    console.log(`\n${name} · ${machine} · ${options.rounds} × ${options.duration} ms, median (least–most)\n`);
+    report[name] = { summary, samples, loads: spread(samples.map(({ load }) => load)) };
+    console.log(
+      `\n${name} · ${machine} · load average ${range(report[name].loads)} · ${options.rounds} × ${options.duration} ms, median (least–most)\n`,
+    );
     console.log(formatTable(summary));
     missed.push(...missedRatios(summary));
     writeFileSync(join(options.out, `${name}.svg`), drawChart(summary, name));
@@ -31,6 +35,11 @@ for (const name of options.targets) {
   }
 }
 writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+
+if (options['cpu-prof']) {
+  const profiles = readdirSync(options.out).filter((file) => file.endsWith('.cpuprofile'));
+  for (const file of profiles.sort()) console.log(drawProfile(join(options.out, file)));
+}
 
 if (options.check && missed.length > 0) {
   console.error(`ratios over their limit by more than 25 %:\n${missed.map((line) => `  ${line}`).join('\n')}`);

@@ -1,7 +1,7 @@
 /**
  * Compares the CPU time of two builds for one message of the Nest layer, in front of the sink. Builds nothing:
  *
- *     node bench/compare/run.mjs publish|exchange|emit <dist folder> <dist folder> [pairs of processes]
+ *     node bench/compare/run.mjs publish|options|exchange|emit <dist folder> <dist folder> [pairs of processes]
  *
  * A folder needs a `node_modules` above it that holds Nest. Each measurement has a process of its own, since two builds in one
  * process disturb what the compiler learns of each; the builds take turns.
@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 
 const [name, one, other, pairs = '10'] = process.argv.slice(2);
 if (!other) {
-  console.error('Usage: node bench/compare/run.mjs publish|exchange|emit <dist folder> <dist folder> [pairs]');
+  console.error('Usage: node bench/compare/run.mjs publish|options|exchange|emit <dist folder> <dist folder> [pairs]');
   process.exit(2);
 }
 const program = fileURLToPath(new URL('turns.mjs', import.meta.url));

@@ -16,6 +16,8 @@ const TOGETHER = 500;
 const WARM_UP_TURNS = 60;
 const TURNS = 300;
 const QUEUE = 'compared';
+/** Five options of one publish, in an object of its own. */
+const OPTIONS = { persistent: true, mandatory: true, priority: 3, type: 'order', headers: { tenant: 'a' } };
 
 const load = (file) => import(pathToFileURL(`${folder}/${file}`).href);
 
@@ -25,6 +27,11 @@ const cases = {
     const { ConfirmingPublisher } = await load('index.mjs');
     const publisher = (await application(url)).get(ConfirmingPublisher);
     return () => publisher.publish('', QUEUE, PAYLOAD);
+  },
+  async options(url) {
+    const { ConfirmingPublisher } = await load('index.mjs');
+    const publisher = (await application(url)).get(ConfirmingPublisher);
+    return () => publisher.publish('', QUEUE, PAYLOAD, Object.assign({}, OPTIONS));
   },
   async exchange(url) {
     const { getPublisherToken } = await load('index.mjs');

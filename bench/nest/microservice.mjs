@@ -1,4 +1,4 @@
-import { PATTERN, PAYLOAD } from './payload.mjs';
+import { PATTERN, PAYLOAD, SERVICE_PREFETCH } from './payload.mjs';
 
 /**
  * Adapts the same service and client for both transports; the parameters hold the differences.
@@ -20,15 +20,15 @@ export function microservice({ nest, common, core, client, server, ack }) {
         noAssert: true,
         persistent: true,
       });
-      const serve = async (queue, prefetch, onMessage) => {
+      const serve = async (queue, prefetch, { onEvent, onRequest }) => {
         class Service {
           onEvent(payload, context) {
-            onMessage(payload);
+            onEvent(payload);
             ack?.(context);
           }
           onRequest(payload, context) {
             ack?.(context);
-            return payload.total;
+            return onRequest(payload);
           }
         }
         common.Controller()(Service);
@@ -46,21 +46,22 @@ export function microservice({ nest, common, core, client, server, ack }) {
         await (await core.NestFactory.createMicroservice(AppModule, settings)).listen();
       };
       let proxy;
-      let send;
+      const connect = async (queue, more) => {
+        proxy = client({ ...options(queue), ...more });
+        await proxy.connect();
+      };
       return {
         openChannel: async ({ prefetch }) => ({
-          publishConfirmed: (_exchange, queue, _body, confirmed) => void send(queue, confirmed),
-          consume: (queue, _noAck, onMessage) => serve(queue, prefetch, onMessage),
-          async connect(queue, answered) {
-            if (answered) await serve(queue, 200, () => {});
-            proxy = client({ ...options(queue), ...(answered && { noAck: true }) });
-            await proxy.connect();
-            send = (_queue, confirmed) => {
-              const outcome = answered ? proxy.send('price', PAYLOAD) : proxy.emit(PATTERN, PAYLOAD);
-              outcome.subscribe({ complete: confirmed, error: fail });
-            };
-          },
+          publishConfirmed: (_exchange, _queue, _body, confirmed) =>
+            void proxy.emit(PATTERN, PAYLOAD).subscribe({ complete: confirmed, error: fail }),
+          consume: (queue, _noAck, onMessage) => serve(queue, prefetch, { onEvent: onMessage }),
+          connect,
         }),
+        async openRequests(queue, onRequest) {
+          await serve(queue, SERVICE_PREFETCH, { onRequest });
+          await connect(queue, { noAck: true });
+          return (answered) => void proxy.send('price', PAYLOAD).subscribe({ complete: answered, error: fail });
+        },
       };
     },
   };

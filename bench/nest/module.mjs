@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { AmqpConsumer, AmqpModule, ConfirmingPublisher, Payload } from 'nest-amqp';
-import { PAYLOAD } from './payload.mjs';
+import { AmqpConsumer, AmqpModule, AmqpRpc, ConfirmingPublisher, Payload } from 'nest-amqp';
+import { PAYLOAD, SERVICE_PREFETCH } from './payload.mjs';
 
 /** `ConfirmingPublisher` and `@AmqpConsumer`. @type {import('../adapter.d.ts').Adapter} */
 export default {
@@ -30,6 +30,18 @@ export default {
             return start([Consumer]);
           },
         };
+      },
+      async openRequests(queue, onRequest) {
+        class Service {
+          onRequest(payload) {
+            return onRequest(payload);
+          }
+        }
+        const handler = Object.getOwnPropertyDescriptor(Service.prototype, 'onRequest');
+        AmqpRpc(queue, { prefetch: SERVICE_PREFETCH })(Service.prototype, 'onRequest', handler);
+        Payload()(Service.prototype, 'onRequest', 0);
+        const publisher = (await start([Service])).get(ConfirmingPublisher);
+        return (answered) => void publisher.request('', queue, PAYLOAD).then(answered);
       },
     };
   },

@@ -8,3 +8,5 @@ export const PAYLOAD = {
   note: 'leave it at the gate',
 };
 export const PATTERN = 'order.created';
+/** Requests that a service may have at once: more than a case has in flight. */
+export const SERVICE_PREFETCH = 200;

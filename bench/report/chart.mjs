@@ -1,4 +1,5 @@
 import { OURS } from '../clients.mjs';
+import { svg } from './svg.mjs';
 
 const WIDTH = 860;
 const LABEL_WIDTH = 130;
@@ -10,13 +11,14 @@ const OWN_COLOUR = '#2f6fde';
 const COLOURS = ['#9aa5b1', '#b7c0c9', '#cfd6dc'];
 
 /**
- * Draws the CPU time per message on `target` as bars, one group per case with peers. Each group has its own scale; shorter is
- * better.
+ * Draws the CPU time per message on `target` as bars, one group per case with peers and messages. Each group has its own scale;
+ * shorter is better.
  */
 export function drawChart(summary, target) {
   const parts = [];
   let y = 30;
-  for (const { title, figures } of summary.filter(({ figures: byClient }) => Object.keys(byClient).length > 1)) {
+  const charted = ({ figures }) => Object.keys(figures).length > 1 && Object.values(figures).every(({ cpu }) => cpu);
+  for (const { title, figures } of summary.filter(charted)) {
     // Our client comes first; the samples come in the order of the turns.
     const clients = Object.entries(figures).sort(([a], [b]) => Number(b === OURS) - Number(a === OURS));
     const most = Math.max(...clients.map(([, { cpu }]) => cpu.median));
@@ -35,10 +37,8 @@ export function drawChart(summary, target) {
     }
     y += 26;
   }
-  const size = `width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}"`;
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="system-ui, sans-serif" font-size="12">`;
-  const background = '<rect width="100%" height="100%" fill="#fff"/>';
-  return `${head}\n${background}\n${text(0, 14, `CPU of the client per message, in front of ${targetTitles[target]}`)}\n${parts.join('\n')}\n</svg>\n`;
+  const heading = text(0, 14, `CPU of the client per message, in front of ${targetTitles[target]}`);
+  return svg(WIDTH, y, 12, `${heading}\n${parts.join('\n')}`);
 }
 
 function text(x, y, content, attributes = '') {

@@ -1,7 +1,7 @@
 import { OURS } from '../clients.mjs';
 import { spread } from './statistics.mjs';
 
-const METRICS = ['cpu', 'wall', 'p50', 'p99', 'rss', 'rssGrowth'];
+const METRICS = ['cpu', 'wall', 'p50', 'p99', 'rss', 'rssGrowth', 'heap', 'resident'];
 
 /**
  * Summarizes the samples of one target by case: every client's figures, and our ratios, with their limits if the limits hold
@@ -15,9 +15,10 @@ export function summarize(cases, samples, target) {
       figures[client] = metricsOf(own.filter((sample) => sample.client === client));
     }
     const ratios = {};
-    for (const [metric, atMost] of Object.entries(measured.atMost)) {
+    const limits = { ...measured.atMost[target] };
+    for (const metric of new Set(Object.values(measured.atMost).flatMap(Object.keys))) {
       const ratio = spread(ratiosByRound(measured, metric, samples));
-      if (ratio) ratios[metric] = { ...ratio, ...((measured.held ?? 'sink') === target && { atMost }) };
+      if (ratio) ratios[metric] = { ...ratio, ...(metric in limits && { atMost: limits[metric] }) };
     }
     return {
       name: measured.name,

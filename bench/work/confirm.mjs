@@ -5,11 +5,11 @@ import { startStopwatch } from './stopwatch.mjs';
 const STEP = 500;
 
 /** Publishes with confirms, a fixed number in flight, and awaits each confirm. */
-export async function confirm(session, { size, unconfirmed, answered }, plan) {
+export async function confirm(session, { size, unconfirmed }, plan) {
   const body = Buffer.alloc(size, 'x');
   const channel = await session.openChannel({ confirm: true, prefetch: 0, unconfirmed });
-  // A microservice's client is bound to a queue, and for requests also serves it.
-  await channel.connect?.(plan.queue, answered === true);
+  // A microservice's client is bound to a queue.
+  await channel.connect?.(plan.queue);
   let inFlight = 0;
   let confirmations = 0;
   let wake;
