@@ -29,8 +29,8 @@ import { respondents, type Survey, type Surveyed } from '../survey.js';
 import { textOf } from '../text-of.js';
 import { promiseOf } from '../thenable.js';
 import { Deferred, within, type WaitOptions } from '../timing/deferred.js';
-import { EarliestDeadline } from '../timing/earliest-deadline.js';
 import { Channels } from './channels.js';
+import { ConnectionClosing, type ClosingConnection } from './connection-closing.js';
 import { CredentialRenewal } from './credential-renewal.js';
 import type { ConnectionEvents, ConnectionState } from './connection-events.js';
 import { EventWaiters } from './event-waiters.js';
@@ -42,20 +42,20 @@ import { EventWaiters } from './event-waiters.js';
  *         │           │ close()                 │ close(), attempts spent, or `reconnect: false`
  *         └───────────┴──────▶ closing ──▶ closed ◀┘
  */
-export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
+export class ConnectionEndpoint implements ChannelHost, ClosingConnection, LinkOwner, Surveyed {
   readonly topology = new TopologyRecord((entity) => this.restorer.discard(entity));
   /** Calls on channel 0. */
   readonly control: PendingCalls;
   /** The calls that wait for the next event of any kind. */
   readonly events = new EventWaiters();
-  private readonly channels = new Channels(() => this.link);
+  readonly channels = new Channels(() => this.link);
   private readonly end = new Deferred<AmqpError | undefined>();
   private readonly outages = new Outages('connection', this);
-  private readonly restorer: TopologyRestorer;
+  readonly restorer: TopologyRestorer;
   private readonly renewal: CredentialRenewal;
   private readonly stop = new AbortController();
   private readonly pace: ReconnectPace | undefined;
-  private readonly deadline: EarliestDeadline;
+  private readonly closing: ConnectionClosing;
   /** The calls that wait for the connection to open. */
   private readonly opening = new Set<Deferred<void>>();
   private current: ConnectionState = 'connecting';
@@ -64,7 +64,6 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   /** Clock time, ms. */
   private openSince = 0;
   private lastTrouble: AmqpError | undefined;
-  private closing: Promise<void> | undefined;
 
   constructor(
     readonly options: ResolvedOptions,
@@ -72,7 +71,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
   ) {
     const { reconnect: limits, random, clock, rpcTimeout } = options;
     this.pace = limits ? new ReconnectPace(limits, random) : undefined;
-    this.deadline = new EarliestDeadline(clock, 'the deadline of close() has passed');
+    this.closing = new ConnectionClosing(this, clock);
     this.control = new PendingCalls(
       (name, args) => {
         const { link } = this;
@@ -111,7 +110,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   /** True if the connection is closing or closed. */
   get isOver(): boolean {
-    return this.closing !== undefined || this.current === 'closed';
+    return this.closing.begun || this.current === 'closed';
   }
 
   get link(): Link | undefined {
@@ -236,7 +235,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     const channels = [...this.channels].filter(({ id, channelOptions }) => id > 0 || !channelOptions.openAfter);
     await restore(channels, (lost) => this.restorer.replayAll(lost), this);
     // The link was lost again meanwhile, and that loss has started its own reconnect.
-    if (!link || this.link !== link || this.closing) return;
+    if (!link || this.link !== link || this.closing.begun) return;
     this.current = 'open';
     const first = !this.wasOpen;
     this.wasOpen = true;
@@ -301,7 +300,7 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     needed: 'while-open' | 'while-closing',
     lenders: readonly Restorable[],
   ): Promise<Channel> {
-    if (this.closing && !(needed === 'while-closing' && this.current !== 'closing'))
+    if (this.closing.begun && !(needed === 'while-closing' && this.current !== 'closing'))
       throw new ConnectionClosedError('the connection is closed');
     // With a record of its own, since the connection's record already has the entities.
     const channel = createChannel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
@@ -383,11 +382,11 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
     this.outages.blockLost(reason);
     if (goesOn) this.outages.lost(reason);
     for (const channel of this.channels) channel.onLinkLost(reason);
-    if (this.closing) return;
+    if (this.closing.begun) return;
     this.options.logger.warn(reason.message);
     this.report('disconnected', reason);
     // A listener may have closed the connection.
-    if (this.closing) return;
+    if (this.closing.begun) return;
     if (goesOn) void this.reconnect(reason);
     else this.finish(reason);
   }
@@ -421,47 +420,16 @@ export class ConnectionEndpoint implements ChannelHost, LinkOwner, Surveyed {
 
   /** @param timeout ms for all steps; of several calls the earliest deadline counts */
   close(timeout: number): Promise<void> {
-    this.deadline.within(timeout);
-    if (this.closing) for (const channel of this.channels) void channel.close(timeout);
-    return (this.closing ??= this.closeOnce(timeout));
+    return this.closing.close(timeout);
   }
 
-  private async closeOnce(timeout: number): Promise<void> {
-    if (this.current !== 'closed') {
-      if (this.link) await Promise.all([...this.channels].map((channel) => channel.close(timeout)));
-      await this.deadline.race(this.queuesDiscarded()).catch(() => {});
-      this.current = 'closing';
-      const reason = new ConnectionClosedError('the connection was closed');
-      this.stop.abort(reason);
-      this.renewal.end(reason);
-      await this.sayGoodbye();
-      this.finish(undefined);
-    }
-    this.deadline.end();
+  endEfforts(reason: ConnectionClosedError): void {
+    this.current = 'closing';
+    this.stop.abort(reason);
+    this.renewal.end(reason);
   }
 
-  /** The remaining auto-delete queues are known when the broker has closed the channels of their consumers. */
-  private async queuesDiscarded(): Promise<void> {
-    // A broker that has blocked the connection does not read connection.close.
-    if (this.blocked === undefined) await this.channels.left();
-    await this.restorer.discarded();
-  }
-
-  private async sayGoodbye(): Promise<void> {
-    const { link } = this;
-    if (!link) return;
-    const goodbye = { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 };
-    // RabbitMQ does not read from a blocked connection. It finds this method when it reads again.
-    if (this.blocked !== undefined) link.send(0, 'connection.close', goodbye);
-    else {
-      // The connection ends whatever the broker answers.
-      const answered = this.control.call('connection.close', goodbye, { timeout: Infinity });
-      await this.deadline.race(answered).catch(() => {});
-    }
-    link.finish(new ConnectionClosedError('the connection was closed'));
-  }
-
-  private finish(error: AmqpError | undefined): void {
+  finish(error: AmqpError | undefined): void {
     if (this.current === 'closed') return;
     this.current = 'closed';
     respondents.delete(this);
