@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { ConnectionLostError } from '../../lib/client/index.js';
 import type { Direction, TcpProxy } from '../support/tcp-proxy.js';
@@ -7,15 +8,19 @@ import { Inbox } from '../support/inbox.js';
 
 jest.setTimeout(30_000);
 
-/** Cuts after a number of bytes, or after `patience` ms if fewer bytes pass. */
-async function cutWithin(proxy: TcpProxy, bytes: number, direction: Direction, patience: number): Promise<void> {
-  const timer = setTimeout(() => {
-    // Cuts the connection that sends next.
-    void proxy.cutAfterBytes(0, direction);
-    proxy.cut();
-  }, patience);
-  await proxy.cutAfterBytes(bytes, direction);
-  clearTimeout(timer);
+/** Cuts after a number of bytes, or when everything is back, if fewer bytes have passed. */
+async function cutBefore(back: Promise<unknown>, proxy: TcpProxy, bytes: number, direction: Direction): Promise<void> {
+  const cut = proxy.cutAfterBytes(bytes, direction).then(() => 'cut');
+  if ((await Promise.race([cut, back])) === 'cut') return;
+  // Cuts the connection that sends next.
+  void proxy.cutAfterBytes(0, direction);
+  proxy.cut();
+  await cut;
+}
+
+/** Resolves at the next event of this name, if there is one. */
+function next(emitter: Pick<EventEmitter, 'once'>, event: string): Promise<void> {
+  return new Promise((resolve) => void emitter.once(event, () => resolve()));
 }
 
 /** Cancels `cutAfterBytes`. */
@@ -174,7 +179,7 @@ describe('B restore after faults of the network', () => {
     for (const direction of ['toServer', 'toClient'] as const) {
       proxy.cut();
       for (let bytes = 1; bytes < 1_500; bytes += 53) {
-        await cutWithin(proxy, bytes, direction, 60);
+        await cutBefore(next(connection, 'reconnected'), proxy, bytes, direction);
       }
       await eventually(() => application.isBack);
       disarm(proxy, direction);
@@ -234,7 +239,7 @@ describe('B restore after faults of the network', () => {
       const lost = eventOf(application.channel, 'lost');
       const failing = errorOf(application.channel.queueDeclare('not.there', { passive: true }));
       await lost;
-      await cutWithin(proxy, bytes, 'toClient', 100);
+      await cutBefore(next(application.channel, 'restored'), proxy, bytes, 'toClient');
       await failing;
       await back;
       disarm(proxy, 'toClient');
