@@ -11,7 +11,7 @@ import {
   type ConnectionOptions,
 } from '../../lib/client/index.js';
 import { untilAborted } from '../../lib/environment/index.js';
-import { declareTopology } from '../topology/declare-topology.js';
+import { declareOn } from '../topology/declare-on.js';
 import { ServerNames } from '../topology/server-names.js';
 import { KnownTopology } from '../topology/known-topology.js';
 import { sharedTopology } from '../topology/shared-topology.js';
@@ -180,7 +180,7 @@ export class AmqpConnections {
   async declareMore(more: Omit<TopologyOptions, 'declare'>, signal?: AbortSignal): Promise<void> {
     const { consuming } = await this.open();
     const wait = signal && { signal };
-    await consuming.withScratchChannel((channel) => declareTopology(channel, more, this.serverNames), wait);
+    await declareOn(consuming, more, this.serverNames, wait);
     this.topology.add(more);
   }
 
@@ -320,7 +320,7 @@ export class AmqpConnections {
   private async declareOn(connection: Connection, topology: TopologyOptions): Promise<void> {
     const told = new LastReason();
     await retrying(
-      () => connection.withScratchChannel((channel) => declareTopology(channel, topology, this.serverNames), FOREVER),
+      () => declareOn(connection, topology, this.serverNames, FOREVER),
       { environment: this.environment, ...DECLARE_AGAIN, signal: this.stop.signal },
       (error, delay) => {
         if (error instanceof ConfigurationError || connection.state === 'closed') throw error;

@@ -1,5 +1,5 @@
 import { ResourceLockedError, type Channel, type Connection } from '../../lib/client/index.js';
-import { declareTopology } from '../topology/declare-topology.js';
+import { declareOn } from '../topology/declare-on.js';
 import type { TopologyOptions } from '../topology/topology.js';
 import { DUE, levelName } from './delay-names.js';
 import { exchanges, landing, landingOf, level, type Destination } from './staircase.js';
@@ -79,7 +79,7 @@ export class DeclaredStaircase {
 
   private async declare(connection: Connection, topology: TopologyOptions): Promise<void> {
     const declare = this.mayDeclare() ? 'assert' : 'verify';
-    await connection.withScratchChannel((channel) => declareTopology(channel, { ...topology, declare }));
+    await declareOn(connection, { ...topology, declare });
   }
 
   /** @throws NotFoundError if the destination does not exist */

@@ -46,7 +46,7 @@ const topology = {
 describe('declareTopology', () => {
   it('N3.2 declares exchanges, then queues, then bindings, each in one round trip', async () => {
     const { channel, calls, trips } = channelThatNotes();
-    await declareTopology(channel, topology);
+    await declareTopology([channel], topology);
     expect(calls).toEqual([
       'exchangeDeclare orders topic',
       'exchangeDeclare archive topic',
@@ -57,9 +57,27 @@ describe('declareTopology', () => {
     expect(trips).toEqual([1, 1, 2, 3, 3]);
   });
 
+  it('divides the queues among channels, and keeps entries of one name on one channel', async () => {
+    const [first, second] = [channelThatNotes(), channelThatNotes()];
+    const queues = ['a', 'b', 'c', 'b', 'd'].map((name) => classicQueue(name));
+    await declareTopology([first.channel, second.channel], { ...topology, queues });
+    expect(first.calls.filter((call) => call.startsWith('queueDeclare'))).toEqual(['queueDeclare a', 'queueDeclare c']);
+    expect(second.calls).toEqual(['queueDeclare b', 'queueDeclare b', 'queueDeclare d']);
+  });
+
+  it('names the first wrong queue of several channels, and binds nothing', async () => {
+    const late = channelThatNotes('queueDeclare c', new Error('c refused'));
+    const early = channelThatNotes('queueDeclare b', new Error('b refused'));
+    const queues = ['a', 'b', 'c', 'd', 'e'].map((name) => classicQueue(name));
+    const failure = await declareTopology([late.channel, early.channel], { ...topology, queues }).catch(String);
+    expect(failure).toContain("Cannot declare queue 'b': b refused.");
+    expect(late.calls.at(-1)).toBe('queueDeclare c');
+    expect(early.calls).toEqual(['queueDeclare b']);
+  });
+
   it('only looks for exchanges and queues with verify, and names what is missing', async () => {
     const { channel, calls } = channelThatNotes();
-    await declareTopology(channel, { ...topology, declare: 'verify' });
+    await declareTopology([channel], { ...topology, declare: 'verify' });
     expect(calls).toEqual([
       'exchangeDeclare orders topic ?',
       'exchangeDeclare archive topic ?',
@@ -67,20 +85,20 @@ describe('declareTopology', () => {
     ]);
     const missing = new NotFoundError("404 NOT_FOUND - no queue 'billing'");
     const failing = channelThatNotes('queueDeclare billing ?', missing);
-    await expect(declareTopology(failing.channel, { ...topology, declare: 'verify' })).rejects.toThrow(
+    await expect(declareTopology([failing.channel], { ...topology, declare: 'verify' })).rejects.toThrow(
       "Cannot find queue 'billing': 404 NOT_FOUND - no queue 'billing'. The topology says declare: 'verify'",
     );
   });
 
   it('leaves the broker alone with none', async () => {
     const { channel, calls } = channelThatNotes();
-    await declareTopology(channel, { ...topology, declare: 'none' });
+    await declareTopology([channel], { ...topology, declare: 'none' });
     expect(calls).toEqual([]);
   });
 
   it('has nothing to do for an empty topology', async () => {
     const { channel, calls } = channelThatNotes();
-    await declareTopology(channel, {});
+    await declareTopology([channel], {});
     expect(calls).toEqual([]);
   });
 
@@ -92,7 +110,7 @@ describe('declareTopology', () => {
   ])('names what failed in %s, and stops there', async (failing, entity) => {
     const cause = new Error('refused');
     const { channel, calls } = channelThatNotes(failing, cause);
-    const failure = await declareTopology(channel, topology).catch((error: unknown) => error);
+    const failure = await declareTopology([channel], topology).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(TopologyError);
     expect(failure).toMatchObject({ entity, cause, message: `Cannot declare ${entity}: refused.` });
     expect(calls.at(-1)).toBe(failing);
@@ -106,7 +124,7 @@ describe('declareTopology', () => {
     [new NotFoundError('404 no exchange'), /Add what is missing to the module's topology/],
   ])('says what to do about %s', async (cause, advice) => {
     const { channel } = channelThatNotes('queueDeclare billing', cause);
-    await expect(declareTopology(channel, topology)).rejects.toThrow(advice);
+    await expect(declareTopology([channel], topology)).rejects.toThrow(advice);
   });
 
   it('names the argument that differs, what is there and what was asked', async () => {
@@ -115,7 +133,7 @@ describe('declareTopology', () => {
       "type 'signedint' but current is the value '5' of type 'signedint'";
     const cause = new PreconditionFailedError(`406 ${replyText}`, { replyCode: 406, replyText });
     const { channel } = channelThatNotes('queueDeclare billing', cause);
-    const failure = await declareTopology(channel, topology).catch((error: unknown) => error);
+    const failure = await declareTopology([channel], topology).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(TopologyMismatchError);
     expect(failure).toMatchObject({ entity: "queue 'billing'", argument: 'x-max-length', expected: '6', actual: '5' });
     expect((failure as Error).message).toContain("Its 'x-max-length' is 5, and the topology asks for 6.");

@@ -8,16 +8,18 @@ import type { TopologyOptions } from './topology.js';
  * Declares exchanges, then queues, then bindings, so that both ends of a binding exist when it is declared. Each kind takes
  * one round trip.
  *
+ * @param channels the queues are divided among them; the first one declares everything else
  * @param names receives the names that the broker chooses for server-named queues; a queue that it has named before is
  *   replaced
  * @throws TopologyError for the first entity that the broker refuses
  * @throws TopologyMismatchError if an entity exists with other arguments
  */
 export async function declareTopology(
-  channel: Channel,
+  channels: readonly [Channel, ...Channel[]],
   topology: TopologyOptions,
   names = new ServerNames(),
 ): Promise<void> {
+  const [channel] = channels;
   const { declare = 'assert' } = topology;
   if (declare === 'none') return;
   if (declare === 'verify') return verifyTopology(channel, topology);
@@ -25,7 +27,9 @@ export async function declareTopology(
   await all(exchanges, ({ name, type, ...options }) =>
     attempt(`exchange '${name}'`, channel.exchangeDeclare(name, type, options)),
   );
+  const channelOf = divide(queues, channels);
   await all(queues, async ({ name, serverNamed = false, ...options }) => {
+    const channel = channelOf(name);
     // Without this the client would declare the old queue again when it reconnects.
     if (serverNamed && names.has(name)) await channel.queueDelete(names.resolve(name));
     const declared = await attempt(`queue '${name}'`, channel.queueDeclare(serverNamed ? '' : name, options));
@@ -34,9 +38,18 @@ export async function declareTopology(
   await all(bindings, (binding) => attempt(describeBinding(binding), bind(channel, binding, names)));
 }
 
+/** Gives each queue a channel. Entries of the same name get the same one, and so the broker handles them in their order. */
+function divide(
+  queues: readonly { readonly name: string }[],
+  channels: readonly [Channel, ...Channel[]],
+): (name: string) => Channel {
+  const numbers = new Map([...new Set(queues.map(({ name }) => name))].map((name, index) => [name, index]));
+  return (name) => channels[(numbers.get(name) ?? 0) % channels.length] ?? channels[0];
+}
+
 /**
- * Declares all entities at once. The broker handles them one by one, and an error closes the channel: the wrong entity gets the
- * broker's error, and those behind it get ChannelClosedError.
+ * Declares all entities at once. The broker handles those of one channel one by one, and an error closes the channel: the wrong
+ * entity gets the broker's error, and those behind it get ChannelClosedError. The error of the first wrong entity counts.
  */
 async function all<T>(entities: readonly T[], declare: (entity: T) => Promise<unknown>): Promise<void> {
   const outcomes = await Promise.allSettled(entities.map(declare));

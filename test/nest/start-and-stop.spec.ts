@@ -10,6 +10,7 @@ import {
   classicQueue,
   Payload,
   TopologyError,
+  TopologyMismatchError,
   topicExchange,
   type ExchangeDefinition,
 } from 'nest-amqp';
@@ -50,7 +51,7 @@ describe('A start', () => {
     const channel = await connection.openChannel();
     const queues = Array.from({ length: 30 }, () => classicQueue(nest.name(), { durable: false }));
     proxy.stall('toClient');
-    const declaring = declareTopology(channel, { queues });
+    const declaring = declareTopology([channel], { queues });
     const isThere = (queue: string): Promise<boolean> =>
       nest.connection.withScratchChannel((look) =>
         look.queueDeclare(queue, { passive: true }).then(
@@ -62,6 +63,24 @@ describe('A start', () => {
     proxy.resume();
     await declaring;
     await connection.close();
+  });
+
+  it('N3.2 declares many queues on several channels, and names the first wrong one', async () => {
+    const queues = Array.from({ length: 40 }, () => classicQueue(nest.name(), { durable: false }));
+    const [first, second] = [queues[2]!.name, queues[23]!.name];
+    for (const name of [first, second]) await nest.channel.queueDeclare(name);
+    const failure = await failureOf(nest.start({}, { startupTimeout: AGES, topology: { queues } }));
+    expect(failure).toBeInstanceOf(TopologyMismatchError);
+    expect(failure.message).toContain(`queue '${first}'`);
+    expect(failure.message).not.toContain(second);
+    // The queue behind it is declared on another channel, which the wrong one does not close.
+    const { queue } = await nest.channel.queueDeclare(queues[3]!.name, { passive: true });
+    expect(queue).toBe(queues[3]!.name);
+  });
+
+  it('declares many queues on a connection that allows few channels', async () => {
+    const queues = Array.from({ length: 40 }, () => classicQueue(nest.name(), { durable: false }));
+    await nest.start({}, { startupTimeout: AGES, connection: { channelMax: 2 }, topology: { queues } });
   });
 
   it('N3.3 fails at once with the broker’s text for an unknown exchange type', async () => {

@@ -21,6 +21,6 @@ export function restoreQueue(
     if (!definition) await channel.queueDeclare(queue, { passive: true });
     if (!asserts) return;
     const bindings = topology.bindingsOf(queue);
-    await declareTopology(channel, { queues: definition ? [definition] : [], bindings }, names);
+    await declareTopology([channel], { queues: definition ? [definition] : [], bindings }, names);
   });
 }

@@ -54,7 +54,7 @@ export async function provideQueues(
   if (all.length === 0) return;
   await connection.withScratchChannel(async (channel) => {
     if (declare === 'assert') {
-      await declareTopology(channel, { queues: delays });
+      await declareTopology([channel], { queues: delays });
       if (own) await declareUnlessThere(channel, parked);
     } else for (const definition of all) await lookFor(channel, definition, needed, declare);
   });
