@@ -23,28 +23,38 @@ export const diagnostics = {
   heartbeat: channel('nest-amqp:heartbeat'),
 };
 
+/** The message of the diagnostics channel `nest-amqp:connect`: a connection is open. */
 export interface ConnectMessage {
   /** `host:port` */
   readonly address: string;
+  /** The option `connectionName`. */
   readonly connectionName: string | undefined;
 }
 
+/** The message of the diagnostics channel `nest-amqp:publish`: a message was handed to the connection. */
 export interface PublishMessage {
+  /** The exchange; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key. */
   readonly routingKey: string;
+  /** The properties and options of the publish. */
   readonly properties: object;
-  /** Bytes. */
+  /** Size of the body in bytes. */
   readonly size: number;
 }
 
+/** The message of the diagnostics channel `nest-amqp:confirm`: the broker has answered a publish. */
 export interface ConfirmMessage extends PublishMessage {
+  /** `ack`: the broker has the message; `nack`: it could not take it; `return`: no queue is bound for it. */
   readonly outcome: 'ack' | 'nack' | 'return';
 }
 
+/** The message of the diagnostics channel `nest-amqp:heartbeat`: a timer of the heartbeat has fired. */
 export interface HeartbeatMessage {
+  /** The broker of the connection. */
   readonly peer: BrokerPeer;
   /** The negotiated interval in ms. The timers fire at least every two intervals, usually every half interval. */
   readonly interval: number;
-  /** ms by which the timer fired late. So long was the event loop busy with other work. */
+  /** ms by which the timer fired late, because the event loop was busy with other work. */
   readonly delay: number;
 }

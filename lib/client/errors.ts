@@ -19,6 +19,7 @@ export interface FailureDetails {
   readonly scope?: 'connection' | 'channel' | undefined;
   /** True if the same call may succeed later. */
   readonly recoverable?: boolean | undefined;
+  /** The error that caused this one, such as the socket's. */
   readonly cause?: unknown;
 }
 
@@ -122,7 +123,7 @@ export class UnexpectedPeerError extends ConnectionError {
  */
 export type Outcome = 'unknown' | 'not-sent';
 
-/** The connection was lost during this call. */
+/** The connection was lost during this call. `outcome` tells whether the broker may have carried it out. */
 export class ConnectionLostError extends ConnectionError {
   constructor(
     message: string,
@@ -189,27 +190,37 @@ export class PublishNackedError extends AmqpError {
  * sent.
  */
 export class PublishRefusedError extends AmqpError {
+  /** Nothing was sent. */
   readonly outcome: Outcome = 'not-sent';
 }
 
-/** A returned message (basic.return). */
+/** A returned message (basic.return, section 1.8.3.8). */
 export interface ReturnedMessage {
+  /** Usually 312, NO_ROUTE. */
   readonly replyCode: number;
+  /** The broker's reason. */
   readonly replyText: string;
+  /** The exchange of the publish; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key of the publish. */
   readonly routingKey: string;
+  /** The properties of the publish. */
   readonly properties: MessageProperties;
-  /** Empty if it is larger than the connection's `maxMessageSize`. */
+  /** The body. Empty if it is larger than the connection's `maxMessageSize`. */
   readonly body: Buffer;
-  /** Bytes. */
+  /** Size of the published body in bytes. */
   readonly bodySize: number;
 }
 
 /** A mandatory message was returned, since no queue is bound for it (312 NO_ROUTE). */
 export class MessageReturnedError extends AmqpError {
+  /** Usually 312, NO_ROUTE. */
   readonly replyCode: number;
+  /** The broker's reason. */
   readonly replyText: string;
+  /** The exchange of the publish; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key of the publish. */
   readonly routingKey: string;
 
   constructor(
@@ -243,7 +254,7 @@ export class ConsumerCancelledError extends AmqpError {
   }
 }
 
-/** A settled delivery was settled again. */
+/** A delivery was settled twice, or was settled although it needs no acknowledgement (`noAck`). */
 export class AlreadySettledError extends AmqpError {}
 
 /** An option, address or argument is invalid. */

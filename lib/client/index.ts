@@ -5,23 +5,24 @@
  *
  * A {@link Connection} is one socket to a broker. A {@link Channel} is a lightweight session on it; nearly all methods are
  * the channel's, and they have the names of the specification (`queueDeclare` is queue.declare). Open one channel for each
- * concern: an error that the broker reports closes one channel, and only that.
+ * concern, since an error that the broker reports closes only the channel on which it occurred.
  *
  * ```ts
  * const connection = await connect('amqp://localhost', { connectionName: 'billing' });
  * const channel = await connection.openChannel({ confirm: true, prefetch: 50 });
  * ```
  *
- * Both come back by themselves after a loss: the client reconnects, opens the channels, declares what was declared here and
- * registers the consumers. Everything that was pending at the loss rejects at once. `close()` ends them for good.
+ * The client restores both after a loss: it reconnects, opens the channels, declares again the exchanges, queues and
+ * bindings that were declared on this connection, and registers the consumers. Each pending call rejects at once. `close()`
+ * ends a connection or channel for good.
  *
  * ## Publishing
  *
  * With `confirm: true` a publish resolves when the broker has taken the message, and rejects with an error of its own:
  * {@link MessageReturnedError} when no queue is bound for it (with `mandatory`), {@link PublishNackedError} when the broker
  * could not take it, {@link PublishTimeoutError} after its deadline. `error.outcome` is `'not-sent'` when the broker certainly
- * does not have the message, and `'unknown'` when it may have it. The client sends nothing twice unless
- * `republishUnconfirmed` says so.
+ * does not have the message, and `'unknown'` when it may have it. The client sends a message twice only with
+ * `republishUnconfirmed: true`.
  *
  * ```ts
  * await channel.publish('orders', 'order.created', body, { deliveryMode: 2, mandatory: true, timeout: 5_000 });
@@ -41,16 +42,18 @@
  * ```
  *
  * Each {@link Delivery} is settled once: `ack()`, `nack()` (back to its queue) or `reject()` (dead-lettered or dropped).
- * `prefetch` bounds the deliveries without a settlement, `concurrency` the handlers that run at once.
+  * `prefetch` limits the unsettled deliveries, `concurrency` the handlers that run at once.
  *
  * ## Errors, deadlines, signals
  *
- * Every error is an {@link AmqpError}. What the broker reports has a class for each reply code, such as
+  * Every error is an {@link AmqpError}. The broker's errors have one class for each reply code, such as
  * {@link NotFoundError} (404). Every call takes `timeout` in ms and an AbortSignal as `signal`. `Connection.isRecoverable(error)`
  * says whether the same call may succeed later.
  *
  * @see docs/client.md in this package
- * @see https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf
+  * @see https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf for sections 2 to 4
+ * @see https://www.rabbitmq.com/resources/specs/amqp-xml-doc0-9-1.pdf for sections 1.1 to 1.9, the methods
+
  *
  * @packageDocumentation
  */

@@ -4,8 +4,16 @@ import type { BrokerPeer } from './tracing.js';
 const surveys = channel('nest-amqp:survey');
 
 /**
- * The message of `nest-amqp:survey`. Whoever wants to know the present state publishes one, and every connection and
- * consumer answers within that call. The functions must not throw.
+ * The message of the diagnostics channel `nest-amqp:survey`, by which a subscriber asks for the present state. Every
+ * connection and every consumer answers within the call of `publish()`. The functions must not throw.
+ *
+ * @example
+ * ```ts
+ * channel('nest-amqp:survey').publish({
+ *   connection: ({ connectionName, state }) => console.log(connectionName, state),
+ *   consumer: ({ queue, running }) => console.log(queue, running),
+ * } satisfies Survey);
+ * ```
  */
 export interface Survey {
   /** Called once for each connection that is not closed. */
@@ -16,9 +24,11 @@ export interface Survey {
 
 /** The present state of a connection. */
 export interface ConnectionReport {
+  /** The option `connectionName`. */
   readonly connectionName: string | undefined;
   /** The broker of the present or the last link; undefined before the first. */
   readonly peer: BrokerPeer | undefined;
+  /** As `Connection.state`. */
   readonly state: 'connecting' | 'open' | 'reconnecting' | 'closing' | 'closed';
   /** The reason of the broker, if it has blocked the connection. */
   readonly blocked: string | undefined;

@@ -75,22 +75,29 @@ export function tracesSettlements(): boolean {
 export interface BrokerPeer {
   /** Host name or IP address, as in the URI. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number;
+  /** Name of the virtual host. */
   readonly vhost: string;
+  /** The option `connectionName`. */
   readonly connectionName: string | undefined;
 }
 
 /** The message of `tracing:nest-amqp:connect:*`: one round over all hosts. */
 export interface ConnectTrace {
+  /** The option `connectionName`. */
   readonly connectionName: string | undefined;
-  /** Set from `asyncEnd` on, if the operation succeeded. */
+  /** The broker that answered. Set from `asyncEnd` on, if the operation succeeded. */
   peer?: BrokerPeer;
+  /** The error of the last host, if no host could be connected to. */
   error?: unknown;
 }
 
-/** The message of `tracing:nest-amqp:restore:*`. */
+/** The message of `tracing:nest-amqp:restore:*`: one connection or channel, from its loss until it is restored. */
 export interface RestoreTrace {
+  /** What was lost. A lost connection is reported once, not for each of its channels. */
   readonly kind: 'connection' | 'channel';
+  /** The broker of the lost connection. */
   readonly peer: BrokerPeer | undefined;
   /** Number of the channel; undefined for a connection. */
   readonly channel: number | undefined;
@@ -100,8 +107,9 @@ export interface RestoreTrace {
   error?: unknown;
 }
 
-/** The message of `tracing:nest-amqp:block:*`. */
+/** The message of `tracing:nest-amqp:block:*`: the time while the broker blocks a connection. */
 export interface BlockTrace {
+  /** The broker of the connection. */
   readonly peer: BrokerPeer | undefined;
   /** The broker's reason, such as `low on memory`. */
   readonly reason: string;

@@ -38,6 +38,12 @@ export type FieldValue =
 /**
  * A decimal: `value` / 10^`scale`, scale up to 255, value a signed 32-bit integer. The specification says that it is unsigned
  * in one place and signed in another; Java, Go and .NET write and read it signed.
+ *
+ * @example
+ * ```ts
+ * const price = new Decimal(2, 4_990); // 49.90
+ * await channel.publish('orders', 'order.created', body, { headers: { price } });
+ * ```
  */
 export class Decimal {
   constructor(
@@ -45,6 +51,7 @@ export class Decimal {
     readonly value: number,
   ) {}
 
+  /** Returns the number in decimal digits, such as `49.90`. */
   toString(): string {
     const digits = String(Math.abs(this.value)).padStart(this.scale + 1, '0');
     const point = digits.length - this.scale;
@@ -67,6 +74,7 @@ const typedKinds = {
   double: 'd',
 } as const;
 
+/** Names of the number types of field tables, for {@link typed} (https://www.rabbitmq.com/amqp-0-9-1-errata). */
 export type TypedKind = keyof typeof typedKinds;
 
 /** A number with its type on the wire; made by `typed()`. */
@@ -77,7 +85,7 @@ export class TypedField {
   ) {}
 }
 
-/** A value as it came over the wire, type and all: to be written as it is. See `Delivery.encodedHeaders`. */
+/** A value in its encoded form, with its type. It is written unchanged. See `Delivery.encodedHeaders`. */
 export class EncodedField {
   constructor(
     /** Its type's letter and its bytes. */
@@ -85,7 +93,15 @@ export class EncodedField {
   ) {}
 }
 
-/** Forces the type of a number on the wire: `typed('int16', 5)`. The range is checked when it is written. */
+/**
+ * Sets the type of a number on the wire. The range is checked when the number is written: a number out of range is an
+ * `EncodingError`.
+ *
+ * @example
+ * ```ts
+ * await channel.queueDeclare('jobs', { arguments: { 'x-max-priority': typed('uint8', 5) } });
+ * ```
+ */
 export function typed(kind: TypedKind, value: number | bigint): TypedField {
   return new TypedField(kind, value);
 }

@@ -2,6 +2,7 @@ import { FLAG, FUNCTION, count, numberFrom, oneOf, type OptionChecks } from '../
 import { PREFETCH, checkOptions, encodedPrefetch } from '../option-checks.js';
 import type { PublisherSettings } from '../publishing/publisher-host.js';
 
+/** Options of `openChannel()` and `channel()`. */
 export interface ChannelOptions {
   /** Publisher confirms from the start, as by `confirmSelect()`. Default false. */
   readonly confirm?: boolean;
@@ -55,7 +56,7 @@ export interface ChannelOptions {
    */
   readonly findExchanges?: boolean;
   /**
-   * Runs before the channel opens for the first time; publishes and calls wait for it. It is called when the connection is
+   * Runs before the channel opens for the first time; publishes and calls wait for it. Default: none. It is called when the connection is
    * open, and again by the next connection if that one is lost meanwhile. If it rejects, the channel closes with the error.
    *
    * @example

@@ -53,8 +53,19 @@ export let endpointOf: (channel: Channel) => ChannelEndpoint;
  * with its QoS, confirm mode and consumers.
  *
  * Every method rejects with `ChannelError` (the class of the broker's reply code), `ConnectionLostError`,
- * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, or `EncodingError` for a value that
- * AMQP cannot encode.
+ * `ChannelClosedError`, `TimeoutError` after `timeout` ms, the reason of `signal`, `EncodingError` for a value that AMQP
+ * cannot encode, or `ConfigurationError` for an unknown option or an invalid value. `timeout` is the connection's
+ * `rpcTimeout` by default (30,000 ms).
+ *
+ * @example
+ * ```ts
+ * const channel = await connection.openChannel({ confirm: true, prefetch: 50 });
+ * await channel.queueDeclare('billing', { arguments: { 'x-queue-type': 'quorum' } });
+ * await channel.publish('', 'billing', JSON.stringify(order), { deliveryMode: 2, mandatory: true });
+ * await channel.basicConsume('billing', (delivery) => delivery.ack());
+ * ```
+ *
+ * @see https://www.rabbitmq.com/docs/channels
  */
 export class Channel extends SafeEmitter<ChannelEvents> {
   static {
@@ -81,7 +92,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     return this.#endpoint.closed;
   }
 
-  /** The channel number, from 1; 0 as long as it was never open. */
+  /** The channel number, from 1; 0 before the channel was first open. */
   get id(): number {
     return this.#endpoint.id;
   }
@@ -107,8 +118,15 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Declares an exchange (exchange.declare, section 1.6). @throws PreconditionFailedError if it exists with other
-   * properties
+   * Declares an exchange (exchange.declare, section 1.6.2.1).
+   *
+   * @example
+   * ```ts
+   * await channel.exchangeDeclare('orders', 'topic', { arguments: { 'alternate-exchange': 'unroutable' } });
+   * ```
+   *
+   * @param type `direct`, `fanout`, `topic`, `headers`, or the type of a plugin
+   * @throws PreconditionFailedError if it exists with other properties, NotFoundError if it is missing and `passive` is set
    */
   async exchangeDeclare(
     exchange: string,
@@ -119,13 +137,21 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     await this.#declarations.declareExchange(exchange, type, options);
   }
 
-  /** Deletes an exchange (exchange.delete). @throws PreconditionFailedError if it has bindings, with `ifUnused` */
+  /**
+   * Deletes an exchange (exchange.delete, section 1.6.2.3). A missing exchange is no error in RabbitMQ.
+   *
+   * @throws PreconditionFailedError if it has bindings, with `ifUnused`
+   */
   async exchangeDelete(exchange: string, options: ExchangeDeleteOptions = {}): Promise<void> {
     checkOptions('exchangeDelete', options, CHECKS.exchangeDelete);
     await this.#declarations.deleteExchange(exchange, options);
   }
 
-  /** Binds `destination` to `source`, exchange to exchange (https://www.rabbitmq.com/docs/e2e). */
+  /**
+   * Binds the exchange `destination` to the exchange `source` (https://www.rabbitmq.com/docs/e2e).
+   *
+   * @throws NotFoundError if one of them does not exist
+   */
   async exchangeBind(destination: string, source: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     checkOptions('exchangeBind', options, CHECKS.bind);
     await this.#declarations.bind({ kind: 'exchange', destination, source, routingKey }, options);
@@ -141,6 +167,13 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    * Declares a queue (queue.declare, section 1.7.2.1). For an empty name the broker chooses one. The chosen name stays
    * valid after a reconnect, even if the broker then gives the queue another name.
    *
+   * @example
+   * ```ts
+   * await channel.queueDeclare('billing', { arguments: { 'x-queue-type': 'quorum' } });
+   * const { queue } = await channel.queueDeclare('', { exclusive: true });
+   * ```
+   *
+   * @see https://www.rabbitmq.com/docs/queues
    * @throws PreconditionFailedError if it exists with other properties, ResourceLockedError if another connection owns
    * it
    */
@@ -150,29 +183,42 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Binds a queue to an exchange (queue.bind). RabbitMQ refuses bindings to the default exchange, whose name is empty
-   * (403).
+   * Binds a queue to an exchange (queue.bind, section 1.7.2.3). RabbitMQ refuses bindings to the default exchange, whose
+   * name is empty (403).
+   *
+   * @example
+   * ```ts
+   * await channel.queueBind('billing', 'orders', 'order.*');
+   * ```
+   *
+   * @throws NotFoundError if the queue or the exchange does not exist
    */
   async queueBind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     checkOptions('queueBind', options, CHECKS.bind);
     await this.#declarations.bind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
-  /** Removes a binding of a queue (queue.unbind). Routing key and arguments must equal those of the binding. */
+  /** Removes a binding of a queue (queue.unbind, section 1.7.2.5). Routing key and arguments must equal those of the binding. */
   async queueUnbind(queue: string, exchange: string, routingKey = '', options: BindOptions = {}): Promise<void> {
     checkOptions('queueUnbind', options, CHECKS.bind);
     await this.#declarations.unbind({ kind: 'queue', destination: queue, source: exchange, routingKey }, options);
   }
 
-  /** Drops the queue's ready messages (queue.purge). Resolves with their number. */
+  /**
+   * Drops the queue's ready messages (queue.purge, section 1.7.2.7). Resolves with their number.
+   *
+   * @throws NotFoundError
+   */
   async queuePurge(queue: string, options: CallOptions = {}): Promise<number> {
     checkCall('queuePurge', options);
     return this.#declarations.purgeQueue(queue, options);
   }
 
   /**
-   * Deletes a queue (queue.delete). Resolves with the number of deleted messages. A missing queue is no error in
-   * RabbitMQ.
+   * Deletes a queue (queue.delete, section 1.7.2.9). Resolves with the number of deleted messages. A missing queue is no
+   * error in RabbitMQ.
+   *
+   * @throws PreconditionFailedError if it has consumers, with `ifUnused`, or messages, with `ifEmpty`
    */
   async queueDelete(queue: string, options: QueueDeleteOptions = {}): Promise<number> {
     checkOptions('queueDelete', options, CHECKS.queueDelete);
@@ -184,7 +230,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
    *
    * @param prefetchCount 0 to 65,535; 0 or Infinity for no limit
    * @param options.global true applies the limit to the whole channel; RabbitMQ 4 refuses that. Default: it applies to
-   * each later consumer. Earlier consumers keep theirs, also after a loss
+   * each later consumer. Earlier consumers keep their limit, also after a loss
    */
   async basicQos(prefetchCount: number, options: QosOptions = {}): Promise<void> {
     checkOptions('basicQos', options, CHECKS.basicQos);
@@ -198,7 +244,27 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     await (this.isOpen ? call : prefetches.holdWhile(ask, call));
   }
 
-  /** Registers a consumer (basic.consume, section 1.8.3.3). @throws ConfigurationError, NotFoundError, AccessRefusedError, NotAllowedError (the tag is in use), … */
+  /**
+   * Registers a consumer (basic.consume, section 1.8.3.3) and resolves when the broker has registered it.
+   *
+   * @example
+   * ```ts
+   * const consumer = await channel.basicConsume(
+   *   'billing',
+   *   async (delivery) => {
+   *     await bill(delivery.json());
+   *     delivery.ack();
+   *   },
+   *   { prefetch: 20, concurrency: 5 },
+   * );
+   * await consumer.cancel();
+   * ```
+   *
+   * @param handler settles its delivery: `ack()`, `nack()` or `reject()`
+   * @throws NotFoundError if there is no such queue, AccessRefusedError without permission or if another consumer is
+   * exclusive, ResourceLockedError for an exclusive queue of another connection, NotAllowedError if the tag is in use
+   * @see https://www.rabbitmq.com/docs/consumers
+   */
   async basicConsume(queue: string, handler: DeliveryHandler, options: ConsumeOptions = {}): Promise<Consumer> {
     checkOptions('basicConsume', options, CHECKS.basicConsume);
     checkValue('basicConsume: the handler', handler, FUNCTION);
@@ -217,8 +283,16 @@ export class Channel extends SafeEmitter<ChannelEvents> {
 
   /**
    * Returns a consumer as an async iterator: `for await (const delivery of channel.consume(queue))`. It starts with the
-   * first turn of the loop, yields one delivery at a time, and is cancelled when the loop is left. Throws
-   * `ConsumerCancelledError`, or the error that has closed the channel.
+   * first turn of the loop, yields one delivery at a time, and is cancelled when the loop is left. The loop throws
+   * `ConsumerCancelledError`, the errors of `basicConsume`, or the error that has closed the channel.
+   *
+   * @example
+   * ```ts
+   * for await (const delivery of channel.consume('billing', { prefetch: 10 })) {
+   *   await bill(delivery.json());
+   *   delivery.ack();
+   * }
+   * ```
    *
    * @param options.prefetch number of deliveries that are held ready. Default: the channel's prefetch, or 100
    */
@@ -248,9 +322,15 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Fetches one message (basic.get). Resolves with undefined if the queue is empty.
+   * Fetches one message (basic.get, section 1.8.3.10). Resolves with undefined if the queue is empty.
    *
-   * @throws ContentTooLargeError for a message over the connection's `maxMessageSize`. The message is returned to its
+   * @example
+   * ```ts
+   * const delivery = await channel.basicGet('billing');
+   * delivery?.ack();
+   * ```
+   *
+   * @throws NotFoundError, and ContentTooLargeError for a message over the connection's `maxMessageSize`. The message is returned to its
    *   queue, at its place if possible; with `noAck` it is lost
    */
   async basicGet(queue: string, options: GetOptions = {}): Promise<Delivery | undefined> {
@@ -279,8 +359,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Has the broker redeliver all unacknowledged messages (basic.recover, deprecated). RabbitMQ supports it only with
-   * `requeue`.
+   * Has the broker redeliver all unacknowledged messages (basic.recover, section 1.8.3.16, deprecated). RabbitMQ supports
+   * it only with `requeue`.
+   *
+   * @throws NotImplementedError for `requeue: false`, which closes the connection
    */
   async basicRecover(options: RecoverOptions & CallOptions = {}): Promise<void> {
     checkOptions('basicRecover', options, CHECKS.basicRecover);
@@ -288,7 +370,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Does the same without waiting for it (basic.recover-async, deprecated). It sends basic.recover, since
+   * Does the same as `basicRecover()` without waiting for the answer (basic.recover-async, deprecated). It sends basic.recover, since
    * basic.recover-async has no answer, and without an answer a delivery on its way cannot be distinguished from a later
    * one.
    */
@@ -299,7 +381,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     this.recover(options).catch(() => {});
   }
 
-  /** Asks the broker to pause or resume deliveries (channel.flow). RabbitMQ refuses to pause: use `basicQos`. */
+  /**
+   * Asks the broker to pause or resume deliveries (channel.flow, section 1.5.2.3). Resolves with the new state.
+   *
+   * @throws NotImplementedError for `false`: RabbitMQ refuses to pause, and closes the connection. Use `basicQos`
+   */
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
     checkCall('channelFlow', options);
     checkValue('channelFlow: active', active, FLAG);
@@ -307,8 +393,18 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Makes the channel transactional (tx.select, section 1.9): publishes and acks take effect with `txCommit()`. Excludes
-   * confirms. A restored channel is transactional again, and its broken transaction cannot be committed.
+   * Makes the channel transactional (tx.select, section 1.9.2.1): publishes and acks take effect with `txCommit()`. A
+   * restored channel is transactional again, and its broken transaction cannot be committed.
+   *
+   * @example
+   * ```ts
+   * await channel.txSelect();
+   * await channel.publish('orders', 'order.created', body);
+   * await channel.txCommit();
+   * ```
+   *
+   * @throws PreconditionFailedError if the channel has confirms
+   * @see https://www.rabbitmq.com/docs/semantics#tx
    */
   async txSelect(options: CallOptions = {}): Promise<void> {
     checkCall('txSelect', options);
@@ -321,7 +417,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Commits the publishes and acks since the last commit or rollback (tx.commit).
+   * Commits the publishes and acks since the last commit or rollback (tx.commit, section 1.9.2.3).
    *
    * @throws ChannelClosedError with `outcome: 'not-sent'` if the channel was lost since then: everything is rolled back.
    * Repeat the transaction
@@ -332,8 +428,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Discards the publishes and acks since the last commit or rollback (tx.rollback). Acked deliveries are
-   * unacknowledged again, but not redelivered.
+   * Discards the publishes and acks since the last commit or rollback (tx.rollback, section 1.9.2.5). Acked deliveries
+   * are unacknowledged again, but not redelivered.
    */
   async txRollback(options: CallOptions = {}): Promise<void> {
     checkCall('txRollback', options);
@@ -343,6 +439,8 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   /**
    * Turns on publisher confirms (confirm.select): later publishes resolve on the broker's ack
    * (https://www.rabbitmq.com/docs/confirms).
+   *
+   * @throws PreconditionFailedError if the channel is transactional
    */
   async confirmSelect(options: CallOptions = {}): Promise<void> {
     checkCall('confirmSelect', options);
@@ -356,15 +454,26 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Publishes a message (basic.publish). With confirms it resolves with the delivery tag on the broker's ack. Without
-   * confirms it resolves with 0 once the connection has taken the message.
+   * Publishes a message (basic.publish, section 1.8.3.7). With confirms it resolves with the delivery tag on the broker's
+   * ack. Without confirms it resolves with 0 once the connection has taken the message.
+   *
+   * @example
+   * ```ts
+   * await channel.publish('orders', 'order.created', JSON.stringify(order), {
+   *   contentType: 'application/json',
+   *   deliveryMode: 2,
+   *   mandatory: true,
+   *   timeout: 5_000,
+   * });
+   * ```
    *
    * @param body a string is sent as UTF-8. Do not change bytes until the publish settles: bytes from 16 KiB on, and the
    * bytes of waiting publishes, are not copied. After a deadline, an abort, or an error with `outcome: 'unknown'`, the
    * socket may still read the bytes later, so use a new buffer for each message
    * @param options are read when the message is sent. Do not change them, or the headers in them, until the publish settles
-   * @throws ConfigurationError (an option that does not exist), PublishNackedError, MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError,
-   *   NotFoundError (no such exchange), ConnectionLostError or ChannelClosedError with `outcome`
+   * @throws ConfigurationError for an unknown option or a wrong value, EncodingError, PublishNackedError,
+   *   MessageReturnedError (`mandatory`), PublishTimeoutError, PublishRefusedError, NotFoundError (no such exchange),
+   *   ConnectionLostError or ChannelClosedError with `outcome`
    */
   publish(
     exchange: string,
@@ -383,8 +492,10 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   }
 
   /**
-   * Resolves when every earlier publish has its outcome. @param options.timeout ms; default the channel's
-   * `publishTimeout`
+   * Resolves when every earlier publish has its outcome, whatever it is. Does not reject for a publish that failed.
+   *
+   * @param options.timeout ms; default the channel's `publishTimeout`
+   * @throws TimeoutError, the signal's reason
    */
   async waitForConfirms(options: CallOptions = {}): Promise<void> {
     checkCall('waitForConfirms', options);

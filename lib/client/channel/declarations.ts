@@ -12,11 +12,13 @@ import type {
   QueueDeleteOptions,
 } from './method-options.js';
 
+/** The broker's answer to `queueDeclare()` (queue.declare-ok, section 1.7.2.2). */
 export interface QueueDeclared {
   /** Name of the queue. The broker chooses it for a declaration with `''`. */
   readonly queue: string;
   /** Number of ready messages. */
   readonly messageCount: number;
+  /** Number of consumers. */
   readonly consumerCount: number;
 }
 

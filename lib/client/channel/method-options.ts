@@ -4,6 +4,7 @@ import { PREFETCH } from '../option-checks.js';
 import type { ConsumeOptions } from '../consuming/consumer.js';
 import { CALL_CHECKS, type CallOptions } from '../link/pending-calls.js';
 
+/** Options of `exchangeDeclare()` (section 1.6.2.1). */
 export interface ExchangeDeclareOptions {
   /** Only check that the exchange exists. Default false. */
   readonly passive?: boolean;
@@ -13,10 +14,11 @@ export interface ExchangeDeclareOptions {
   readonly autoDelete?: boolean;
   /** Only exchange bindings reach the exchange, no publish does. Default false. */
   readonly internal?: boolean;
-  /** `alternate-exchange`, … */
+  /** Arguments, such as `alternate-exchange` (https://www.rabbitmq.com/docs/ae). Default: none. */
   readonly arguments?: FieldTable;
 }
 
+/** Options of `queueDeclare()` (section 1.7.2.1). */
 export interface QueueDeclareOptions {
   /** Only check that the queue exists. Default false. */
   readonly passive?: boolean;
@@ -26,7 +28,10 @@ export interface QueueDeclareOptions {
   readonly exclusive?: boolean;
   /** The queue is deleted with its last consumer. Default false. */
   readonly autoDelete?: boolean;
-  /** `x-queue-type`, `x-message-ttl`, `x-dead-letter-exchange`, … */
+  /**
+   * Arguments, such as `x-queue-type`, `x-message-ttl` (ms) or `x-dead-letter-exchange`
+   * (https://www.rabbitmq.com/docs/queues#optional-arguments). Default: none.
+   */
   readonly arguments?: FieldTable;
 }
 
@@ -38,7 +43,7 @@ export interface ExchangeDeleteOptions extends CallOptions {
 
 /** Options of the methods that bind and unbind. */
 export interface BindOptions extends CallOptions {
-  /** Arguments of the binding; for headers exchanges: `x-match` and the headers. */
+  /** Arguments of the binding; for headers exchanges: `x-match` and the headers. Default: none. */
   readonly arguments?: FieldTable;
 }
 

@@ -5,6 +5,7 @@ import { trace, tracing, type BrokerPeer } from '../tracing.js';
 export interface ReceiveTrace {
   /** The name of the queue that was given to `basicGet`. */
   readonly queue: string;
+  /** True if the message needs no acknowledgement. */
   readonly noAck: boolean;
   /** The broker of the channel; undefined while there is none. */
   readonly peer: BrokerPeer | undefined;

@@ -5,10 +5,19 @@ import { resolveOptions, type ConnectionOptions, type Urls } from '../link/conne
 /**
  * Opens a connection. Tries every host once, in random order, each with its own deadline.
  *
+ * @example
+ * ```ts
+ * const connection = await connect('amqp://localhost', { connectionName: 'billing' });
+ * const cluster = await connect(['amqps://rabbit-1', 'amqps://rabbit-2'], { tls: { ca } });
+ * ```
+ *
  * @param urls one AMQP URI, several URIs, a function that returns them, or options with `urls`. Without arguments:
  *   `amqp://localhost`
  * @throws ConnectionError (its `cause` is the socket's), AccessRefusedError with scope 'connection' for a refused
- *   login, NotAllowedError for a vhost, TimeoutError, UnexpectedPeerError, ConfigurationError
+ *   login, NotAllowedError for an unknown vhost, TimeoutError after `connectTimeout`, UnexpectedPeerError if something
+ *   other than an AMQP broker answers, ConfigurationError for an unknown option or an invalid value
+ *
+ * @see https://www.rabbitmq.com/docs/connections
  */
 export function connect(): Promise<Connection>;
 export function connect(urls: Urls | ConnectionOptions, options?: ConnectionOptions): Promise<Connection>;

@@ -26,10 +26,22 @@ export let connectionEndpointOf: (connection: Connection) => ConnectionEndpoint;
 /**
  * A connection that survives losses: when its socket is lost, it opens another one, to the same or another host, and
  * restores its channels.
+ *
+ * @example
+ * ```ts
+ * await using connection = await connect('amqp://localhost');
+ * connection.on('disconnected', (error) => console.warn(error.message));
+ * const channel = await connection.openChannel({ confirm: true });
+ * ```
+ *
+ * @see https://www.rabbitmq.com/docs/connections
  */
 export class Connection extends SafeEmitter<ConnectionEvents> {
+  /** Classes of connection errors after which a new connection may succeed. The client reconnects by itself. */
   static readonly recoverableConnectionErrors = recoverableConnectionErrors;
+  /** Classes of channel errors after which the same call may succeed on the restored channel. */
   static readonly recoverableChannelErrors = recoverableChannelErrors;
+  /** Returns true if the same call may succeed later. */
   static readonly isRecoverable = isRecoverable;
 
   static {
@@ -55,6 +67,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.options.connectionName;
   }
 
+  /** Its present state. The events of {@link ConnectionEvents} report each change. */
   get state(): ConnectionState {
     return this.#endpoint.state;
   }
@@ -104,7 +117,7 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     return this.#endpoint.lastLink?.negotiated.user;
   }
 
-  /** The negotiated largest frame in bytes. */
+  /** The negotiated size of the largest frame, in bytes; 0 before the first login (connection.tune, section 1.4.2.5). */
   get frameMax(): number {
     return this.#endpoint.lastLink?.negotiated.frameMax ?? 0;
   }
@@ -218,7 +231,10 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
   }
 
   /**
-   * Resolves after at least one method or message was dispatched on a channel. @throws TimeoutError after `timeout` ms
+   * Resolves after at least one method or message was dispatched on a channel.
+   *
+   * @param options.timeout ms; default the connection's `rpcTimeout`
+   * @throws TimeoutError, ConnectionClosedError, the signal's reason, ConfigurationError
    */
   async drainEvents(options: CallOptions = {}): Promise<void> {
     checkCall('drainEvents', options);
@@ -228,13 +244,16 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
     await this.#endpoint.events.next(clock, { timeout, signal });
   }
 
-  /** Sends a heartbeat frame. */
+  /** Sends a heartbeat frame (section 4.2.7). Has no effect while the connection is not open. */
   sendHeartbeat(): void {
     this.#endpoint.link?.transport.sendHeartbeat();
   }
 
   /**
-   * Sends and checks heartbeats, for `heartbeat: { mode: 'manual' }`. Call it `rate` times an interval or more often.
+   * Sends and checks heartbeats, for `heartbeat: { mode: 'manual' }`. Has no effect while the connection is not open.
+   *
+   * @param rate how many times within one interval it is called, at least; a positive number. Default 2
+   * @throws ConfigurationError for another rate
    */
   heartbeatTick(rate = 2): void {
     checkValue('rate', rate, RATE);

@@ -20,6 +20,7 @@ import { TracedProcess, tracesItself } from './process-trace.js';
  */
 export type DeliveryHandler = (delivery: Delivery) => unknown;
 
+/** Options of `basicConsume()` (section 1.8.3.3) and of `consume()`. */
 export interface ConsumeOptions extends CallOptions {
   /**
    * The consumer tag, also after a restore. Default: the broker chooses it. A tag that is in use on the channel is a
@@ -34,12 +35,12 @@ export interface ConsumeOptions extends CallOptions {
   readonly noLocal?: boolean;
   /**
    * `x-priority`, `x-stream-offset`, `x-cancel-on-ha-failover`, … A function is called for each registration, also after
-   * a loss: so a consumer of a stream continues at its position.
+   * a loss: so a consumer of a stream continues at its position. Default: none.
    */
   readonly arguments?: FieldTable | (() => FieldTable);
   /**
-   * Maximum number of unacknowledged deliveries of this consumer, up to 65,535; replaces the channel's. 0 or Infinity:
-   * no limit.
+   * Maximum number of unacknowledged deliveries of this consumer, up to 65,535. 0 or Infinity: no limit. Default: the
+   * channel's prefetch when the consumer is registered.
    */
   readonly prefetch?: number;
   /**
@@ -69,7 +70,13 @@ export interface ConsumerHost {
 }
 
 /**
- * A consumer, across every restore of its channel.
+ * A consumer, across every restore of its channel. Made by `basicConsume()`.
+ *
+ * @example
+ * ```ts
+ * const consumer = await channel.basicConsume('billing', handler);
+ * const reason = await consumer.closed; // undefined after cancel()
+ * ```
  *
  *     active ──(channel lost)──▶ suspended ──(restored)──▶ active
  *        └── cancel(), cancelled by the broker, channel closed ──▶ ended

@@ -22,15 +22,19 @@ export interface DeliveryInfo {
   readonly messageCount?: number;
 }
 
-/** On the diagnostics channel `nest-amqp:deliver`, before the handler runs. */
+/** The message of the diagnostics channel `nest-amqp:deliver`, before the handler runs. */
 export interface DeliverMessage {
+  /** The name of the queue that was given to `basicConsume`. */
   readonly queue: string;
+  /** The message, which is not settled yet. */
   readonly delivery: Delivery;
 }
 
-/** On the diagnostics channel `nest-amqp:settle`: acked, nacked or rejected by this process. */
+/** The message of the diagnostics channel `nest-amqp:settle`: this process has settled a delivery. */
 export interface SettleMessage {
+  /** The message that was settled. */
   readonly delivery: Delivery;
+  /** `requeue`: it returns to its queue; `reject`: it is dead-lettered or dropped. */
   readonly outcome: 'ack' | 'requeue' | 'reject';
 }
 
@@ -41,6 +45,7 @@ export interface SettleMessage {
 export interface SettleTrace {
   /** Its `stale` is true if the channel was lost before, so that the settlement has no effect. */
   readonly delivery: Delivery;
+  /** The method that was called. */
   readonly method: 'ack' | 'nack' | 'reject';
   /** True if the message goes back to its queue. */
   readonly requeue: boolean;
@@ -63,15 +68,30 @@ const NACK = { ...ACK, ...REJECT };
 /**
  * A message that was delivered, or fetched with basic.get. Settle it once, unless it needs no acknowledgement
  * (`noAck`).
+ *
+ * @example
+ * ```ts
+ * await channel.basicConsume('billing', (delivery) => {
+ *   if (delivery.properties.contentType !== 'application/json') return delivery.reject();
+ *   console.log(delivery.routingKey, delivery.json());
+ *   delivery.ack();
+ * });
+ * ```
+ *
+ * @see https://www.rabbitmq.com/docs/confirms#consumer-acknowledgements
  */
 export class Delivery {
   /** The consumer tag; empty for basic.get. */
   readonly consumerTag: string;
+  /** Number of the delivery on its channel, from 1. It starts again when the channel opens again. */
   readonly deliveryTag: number;
   /** True if the message may have been delivered before. */
   readonly redelivered: boolean;
+  /** The exchange that the message was published to; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key that the message was published with. */
   readonly routingKey: string;
+  /** The body as it arrived. A compressed body is not decoded. */
   readonly body: Buffer;
   /** For basic.get: number of messages left in the queue. Undefined for deliveries of a consumer. */
   readonly messageCount: number | undefined;
@@ -97,7 +117,9 @@ export class Delivery {
   }
 
   /**
-   * The message's properties, decoded at the first read. @throws WireError if the publisher has sent malformed headers
+   * The message's properties, decoded at the first read.
+   *
+   * @throws WireError if the publisher has sent malformed headers
    */
   get properties(): MessageProperties {
     return (this.decoded ??= readProperties(this.content.propertiesReader()));
@@ -105,7 +127,14 @@ export class Delivery {
 
   /**
    * The headers with their original types, for publishing them unchanged. Decoded headers lose types: a `uint8` becomes
-   * a plain number. Read anew at each call. @throws WireError if they are malformed
+   * a plain number. They are decoded again at each read.
+   *
+   * @example
+   * ```ts
+   * await channel.publish('', 'archive', delivery.body, { headers: delivery.encodedHeaders });
+   * ```
+   *
+   * @throws WireError if they are malformed
    */
   get encodedHeaders(): Record<string, EncodedField> {
     const headers = readEncodedHeaders(this.content.propertiesReader());
@@ -127,7 +156,7 @@ export class Delivery {
   }
 
   /**
-   * Acknowledges the message (basic.ack). If the channel was lost meanwhile, the call only writes a line to the log.
+   * Acknowledges the message (basic.ack, section 1.8.3.13). If the channel was lost meanwhile, the call only writes a line to the log.
    *
    * @param options.multiple also settles all earlier deliveries of the channel. Default false
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
@@ -151,7 +180,7 @@ export class Delivery {
   }
 
   /**
-   * Rejects the message (basic.reject): it is dead-lettered if the queue has a dead-letter exchange, else dropped.
+   * Rejects the message (basic.reject, section 1.8.3.14): it is dead-lettered if the queue has a dead-letter exchange, else dropped.
    *
    * @param options.requeue true returns it to its queue instead. Default false
    * @throws AlreadySettledError, ConfigurationError for an option that does not exist
@@ -180,12 +209,12 @@ export class Delivery {
     return this.content.size + OVERHEAD;
   }
 
-  /** The body as UTF-8. */
+  /** The body, decoded as UTF-8. Invalid bytes become U+FFFD. */
   text(): string {
     return this.body.toString('utf8');
   }
 
-  /** The body as JSON. @throws SyntaxError */
+  /** The body, parsed as JSON. @throws SyntaxError if it is not JSON */
   json(): unknown {
     return JSON.parse(this.text());
   }

@@ -14,6 +14,7 @@ export interface ProcessTrace {
   readonly queue: string;
   /** The messages: one, or those of a batch. */
   readonly deliveries: readonly Delivery[];
+  /** True for a batch consumer. */
   readonly batch: boolean;
   /** The handler of the Nest layer, such as `BillingConsumer.onOrder`. */
   readonly handler: string | undefined;
@@ -28,8 +29,8 @@ export interface ProcessTrace {
    */
   readonly error?: unknown;
   /**
-   * Runs the handler, and the settlement after it, inside `run`; only in `start`. For context that does not live in an
-   * `AsyncLocalStorage` of the subscriber's own; for one that does, `bindStore` is enough.
+   * Runs the handler, and the settlement after it, inside `run`. Call it only in `start`. It is for a context outside the
+   * subscriber's own `AsyncLocalStorage`; for that storage, `bindStore` of the channel is enough.
    */
   runIn(run: Around): void;
 }

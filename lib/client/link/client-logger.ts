@@ -5,7 +5,9 @@ import { promiseOf } from '../thenable.js';
  * logger throws or rejects with are ignored.
  */
 export interface ClientLogger {
+  /** Gets the normal events: connected, reconnected, restored. */
   debug?(message: string): void;
+  /** Gets the problems: a lost connection, a failed attempt, an error that belongs to no call. */
   warn(message: string): void;
 }
 

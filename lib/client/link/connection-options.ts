@@ -40,6 +40,7 @@ import { TUNING_CHECKS } from './tuning.js';
 export type Urls =
   string | readonly string[] | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
+/** The waits between attempts to reconnect, and their number. */
 export interface ReconnectOptions {
   /** Maximum wait before the first attempt, ms. Default 100. */
   readonly initialDelay?: number;
@@ -56,17 +57,33 @@ export interface ReconnectOptions {
   readonly attempts?: number;
 }
 
+/** Heartbeats (section 4.2.7, https://www.rabbitmq.com/docs/heartbeats). */
 export interface HeartbeatOptions {
   /** Interval in seconds. The smaller of this and the broker's non-zero interval counts; 0 disables heartbeats. */
   readonly interval: number;
-  /** `manual`: heartbeats are sent and checked only by `heartbeatTick()`. */
+  /** `auto`: the client sends and checks heartbeats. `manual`: only `heartbeatTick()` does. */
   readonly mode: 'auto' | 'manual';
 }
 
+/**
+ * Options of `connect()` and `createConnection()`.
+ *
+ * @example
+ * ```ts
+ * const connection = await connect({
+ *   urls: ['amqps://rabbit-1', 'amqps://rabbit-2'],
+ *   connectionName: 'billing',
+ *   credentials: { username: 'billing', password },
+ *   tls: { ca },
+ *   heartbeat: 10,
+ *   reconnect: { maxDelay: 10_000 },
+ * });
+ * ```
+ */
 export interface ConnectionOptions {
   /** The addresses of the brokers. Default `amqp://guest:guest@localhost:5672`. */
   readonly urls?: Urls;
-  /** Name of the connection in RabbitMQ's management pages and log. */
+  /** Name of the connection in RabbitMQ's management pages and log. Default: none. */
   readonly connectionName?: string;
   /**
    * Login; replaces the URI's. A function is called for each round of attempts to connect. If the credentials that it
@@ -87,11 +104,14 @@ export interface ConnectionOptions {
   readonly credentials?: Credentials | CredentialsProvider;
   /** SASL mechanisms in the order of preference. Default: PLAIN, then AMQPLAIN, with the credentials. */
   readonly mechanisms?: readonly SaslMechanism[];
-  /** Virtual host; replaces the URI's. */
+  /** Virtual host; replaces the URI's. Default: the URI's, or `/`. */
   readonly vhost?: string;
-  /** TLS options for `amqps:` URIs. Certificates and host names are verified unless these options disable it. */
+  /**
+   * Node's TLS options for `amqps:` URIs (https://nodejs.org/api/tls.html). Default: Node's defaults, which verify
+   * certificate and host name.
+   */
   readonly tls?: TlsOptions;
-  /** Creates the connected (for TLS: secured) socket, in place of net and tls. */
+  /** Creates the connected (for TLS: secured) socket. Default: by `node:net` and `node:tls`. */
   readonly createSocket?: (endpoint: Endpoint, signal: AbortSignal) => Promise<Socket | Duplex>;
   /** Deadline for DNS, TCP, TLS and handshake together, for each host, in ms; Infinity for none. Default 10,000. */
   readonly connectTimeout?: number;
@@ -135,7 +155,7 @@ export interface ConnectionOptions {
   readonly maxHeldBytes?: number;
   /** Maximum bytes that wait for the socket; further publishes wait. Default 4,194,304. */
   readonly writeBufferSize?: number;
-  /** Further client properties, which the broker shows. */
+  /** Further client properties, which the broker shows (section 1.4.2.2.1). Default: none. */
   readonly clientProperties?: FieldTable;
   /** Receives a line for each notable event. Default: silent. */
   readonly logger?: ClientLogger;

@@ -4,8 +4,11 @@ import { namesOf, OBJECT, unknownOption } from '../../option-names/index.js';
 import { ConfigurationError, CredentialsError } from '../errors.js';
 import { textOf } from '../text-of.js';
 
+/** A login. Credentials appear in no error, log line or inspected object. */
 export interface Credentials {
+  /** Name of the user. With an access token, RabbitMQ reads the user from the token. */
   readonly username: string;
+  /** The password, or an access token. */
   readonly password: string;
 }
 

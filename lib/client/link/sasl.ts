@@ -16,7 +16,16 @@ export interface SaslMechanism {
   respond?(challenge: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** RFC 4616. @throws ConfigurationError for a name or password that is no string */
+/**
+ * The mechanism PLAIN: name and password (RFC 4616). It is the default.
+ *
+ * @example
+ * ```ts
+ * await connect('amqps://rabbit', { mechanisms: [plain({ username: 'billing', password })] });
+ * ```
+ *
+ * @throws ConfigurationError for a name or password that is not a string
+ */
 export function plain(credentials: Credentials): SaslMechanism {
   checkCredentials('plain', credentials);
   const { username, password } = credentials;
@@ -24,8 +33,10 @@ export function plain(credentials: Credentials): SaslMechanism {
 }
 
 /**
- * Name and password as a field table without its length: AMQP's own. @throws ConfigurationError for a name or password
- * that is no string
+ * The mechanism AMQPLAIN: name and password as a field table without its length. It is AMQP's own
+ * (https://www.rabbitmq.com/docs/access-control#mechanisms).
+ *
+ * @throws ConfigurationError for a name or password that is not a string
  */
 export function amqplain(credentials: Credentials): SaslMechanism {
   checkCredentials('amqplain', credentials);
@@ -40,7 +51,15 @@ export function amqplain(credentials: Credentials): SaslMechanism {
   };
 }
 
-/** The identity is the client certificate (https://www.rabbitmq.com/docs/ssl#peer-verification). */
+/**
+ * The mechanism EXTERNAL: the client certificate is the identity
+ * (https://www.rabbitmq.com/docs/access-control#mechanisms). RabbitMQ needs the plugin rabbitmq-auth-mechanism-ssl.
+ *
+ * @example
+ * ```ts
+ * await connect('amqps://rabbit', { mechanisms: [external()], tls: { ca, cert, key } });
+ * ```
+ */
 export function external(): SaslMechanism {
   return { name: 'EXTERNAL', initialResponse: () => Buffer.alloc(0) };
 }

@@ -4,12 +4,19 @@ import { TUNING_CHECKS } from './tuning.js';
 
 /** A broker's address and login, as in an AMQP URI (https://www.rabbitmq.com/docs/uri-spec). */
 export interface Endpoint {
+  /** True for `amqps:`. */
   readonly tls: boolean;
+  /** Host name or IP address, without brackets. Default `localhost`. */
   readonly host: string;
+  /** Default 5672, or 5671 with TLS. */
   readonly port: number;
+  /** Name of the virtual host. Default `/`. */
   readonly vhost: string;
+  /** User name, decoded; undefined if the URI has none. */
   readonly username: string | undefined;
+  /** Password, decoded; undefined if the URI has none. */
   readonly password: string | undefined;
+  /** The query parameters that the client understands. */
   readonly query: UriQuery;
 }
 
@@ -53,6 +60,11 @@ const limits: ReadonlySet<string> = new Set(['channelMax', 'frameMax']);
  * - Without a path, and with a lone `/`, the vhost is `/`. (RabbitMQ's specification reads a lone `/` as the vhost without
  *   a name; `?vhost=` says that.)
  * - `?vhost=name` replaces the path.
+ *
+ * @example
+ * ```ts
+ * const { host, port, vhost } = parseUri('amqps://rabbit/shop?heartbeat=10'); // rabbit, 5671, shop
+ * ```
  *
  * @throws ConfigurationError, which never contains the URI, since the URI may contain a password
  *

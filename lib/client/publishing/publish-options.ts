@@ -6,7 +6,14 @@ import { FLAG, unknownOption } from '../../option-names/index.js';
 import { ConfigurationError } from '../errors.js';
 import { checkValue } from '../option-checks.js';
 
-/** The message's properties, and how to publish it. */
+/**
+ * The message's properties (section 1.8), and how to publish it.
+ *
+ * @example
+ * ```ts
+ * { contentType: 'application/json', deliveryMode: 2, mandatory: true, timeout: 5_000 }
+ * ```
+ */
 export interface BasicPublishOptions extends OutgoingProperties {
   /** Reject with `MessageReturnedError` if no queue is bound for the message. Default false. */
   readonly mandatory?: boolean | undefined;

@@ -26,10 +26,13 @@ type Options = BasicPublishOptions & {
  * the message is encoded.
  */
 export interface PublishTrace {
+  /** The exchange; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key. */
   readonly routingKey: string;
   /** The properties and options of the publish, with added headers. */
   readonly properties: OutgoingProperties;
+  /** True if the broker returns the message when no queue is bound for it. */
   readonly mandatory: boolean;
   /** Size of the body in bytes. */
   readonly size: number;
@@ -37,7 +40,7 @@ export interface PublishTrace {
   readonly peer: BrokerPeer | undefined;
   /** Set for a message of the Nest layer that is retried, parked or redriven. */
   readonly copyOf: CopyOf | undefined;
-  /** Set from `asyncEnd` on if the publish succeeded; 0 on a channel without confirms. */
+  /** Number of the publish on its channel, from 1. Set from `asyncEnd` on if the publish succeeded; 0 without confirms. */
   readonly deliveryTag: number | undefined;
   /** The error of a failed publish: `MessageReturnedError`, `PublishNackedError`, `PublishTimeoutError`, … */
   readonly error?: unknown;
