@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Delivery } from '../../lib/client/index.js';
-import { eventOf, useClientHarness } from './support/client-harness.js';
+import { MessageReturnedError, type Delivery } from '../../lib/client/index.js';
+import { errorOf, eventOf, useClientHarness } from './support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
 
 describe('B14 server-named queues after a reconnect', () => {
@@ -56,5 +56,28 @@ describe('B14 server-named queues after a reconnect', () => {
     await lose();
     await channel.publish(exchange, '', 'x', { mandatory: true });
     expect((await inbox.next()).text()).toBe('x');
+  });
+
+  it('B14 calls that wait for the reconnect reach the queue under its new name', async () => {
+    const { connection, proxy } = await harness.connectThroughProxy();
+    const channel = await connection.openChannel({ confirm: true });
+    const { queue } = await channel.queueDeclare('', { exclusive: true });
+    const exchange = harness.name('x');
+    await channel.exchangeDeclare(exchange, 'topic');
+    await channel.queueBind(queue, exchange, 'a');
+    const lost = eventOf(connection, 'disconnected');
+    proxy.cut();
+    await lost;
+    const calls = [
+      channel.queueBind(queue, exchange, 'b'),
+      channel.queueUnbind(queue, exchange, 'a'),
+      channel.queuePurge(queue),
+    ];
+    expect(channel.isOpen).toBe(false);
+    await Promise.all(calls);
+    const left = await errorOf(channel.publish(exchange, 'a', 'unbound', { mandatory: true }));
+    expect(left).toBeInstanceOf(MessageReturnedError);
+    await channel.publish(exchange, 'b', 'bound', { mandatory: true });
+    expect((await channel.basicGet(queue, { noAck: true }))!.text()).toBe('bound');
   });
 });

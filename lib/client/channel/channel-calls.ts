@@ -58,16 +58,19 @@ export class ChannelCalls {
     return deadline.left;
   }
 
-  /** Sends a synchronous method once the channel is open. */
+  /**
+   * Sends a synchronous method once the channel is open. @param args makes the arguments when it is sent, since a queue
+   * may have another name by then
+   */
   async call<N extends SynchronousMethod, R = Reply<N>>(
     name: N,
-    args: MethodArguments<N>,
+    args: () => MethodArguments<N>,
     options: CallOptions = {},
     onReply?: (reply: Reply<N>) => R,
   ): Promise<R> {
     const { isOpen, rpc } = this.channel;
     const left = isOpen ? options : await this.whenOpen(name, options);
-    return rpc.call<N, R>(name, args, left, onReply);
+    return rpc.call<N, R>(name, args(), left, onReply);
   }
 
   /**

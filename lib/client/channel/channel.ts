@@ -389,7 +389,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   async channelFlow(active: boolean, options: CallOptions = {}): Promise<boolean> {
     checkCall('channelFlow', options);
     checkValue('channelFlow: active', active, FLAG);
-    return (await this.#endpoint.calls.call('channel.flow', { active }, options)).args.active;
+    return (await this.#endpoint.calls.call('channel.flow', () => ({ active }), options)).args.active;
   }
 
   /**
@@ -409,7 +409,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
   async txSelect(options: CallOptions = {}): Promise<void> {
     checkCall('txSelect', options);
     try {
-      await this.#endpoint.calls.call('tx.select', {}, options);
+      await this.#endpoint.calls.call('tx.select', () => ({}), options);
     } catch (error) {
       if (isRefusalOf('tx.select', error)) this.#endpoint.transaction.selected = false;
       throw error;
@@ -446,7 +446,7 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     checkCall('confirmSelect', options);
     if (this.confirming) return;
     try {
-      await this.#endpoint.calls.call('confirm.select', { noWait: false }, options);
+      await this.#endpoint.calls.call('confirm.select', () => ({ noWait: false }), options);
     } catch (error) {
       if (isRefusalOf('confirm.select', error)) this.#endpoint.gate.confirming = false;
       throw error;
@@ -533,7 +533,9 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     // The transaction includes publishes that still wait for the socket.
     await this.waitForConfirms(deadline.left);
     this.#endpoint.settlements.flush();
-    await this.#endpoint.transaction.end(name, (method) => this.#endpoint.calls.call(method, {}, deadline.left));
+    await this.#endpoint.transaction.end(name, (method) =>
+      this.#endpoint.calls.call(method, () => ({}), deadline.left),
+    );
   }
 
   private recover({ requeue, ...wait }: RecoverOptions & CallOptions): Promise<unknown> {

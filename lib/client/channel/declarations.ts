@@ -50,8 +50,11 @@ export class Declarations {
   async deleteExchange(exchange: string, options: ExchangeDeleteOptions): Promise<void> {
     checkNames('exchange.delete', { exchange });
     const args = { exchange, ifUnused: options.ifUnused === true, noWait: false };
-    await this.channel.calls.call('exchange.delete', args, options, () =>
-      this.channel.topology.removeExchange(exchange),
+    await this.channel.calls.call(
+      'exchange.delete',
+      () => args,
+      options,
+      () => this.channel.topology.removeExchange(exchange),
     );
   }
 
@@ -76,7 +79,8 @@ export class Declarations {
 
   async purgeQueue(queue: string, options: CallOptions): Promise<number> {
     checkNames('queue.purge', { queue });
-    const args = { queue: this.currentName(queue), noWait: false };
+    const known = this.queueMeant(queue);
+    const args = () => ({ queue: this.channel.topology.resolve(known), noWait: false });
     return (await this.channel.calls.call('queue.purge', args, options)).args.messageCount;
   }
 
@@ -139,9 +143,10 @@ export class Declarations {
     done: () => void,
   ): Promise<void> {
     const how = { ...rest, noWait: false };
+    const { calls, topology } = this.channel;
     if (kind === 'exchange')
-      return this.channel.calls.call(`exchange.${what}`, { ...how, destination, source }, options, done);
-    const queue = this.channel.topology.resolve(destination);
-    return this.channel.calls.call(`queue.${what}`, { ...how, queue, exchange: source }, options, done);
+      return calls.call(`exchange.${what}`, () => ({ ...how, destination, source }), options, done);
+    const args = () => ({ ...how, queue: topology.resolve(destination), exchange: source });
+    return calls.call(`queue.${what}`, args, options, done);
   }
 }
