@@ -247,3 +247,17 @@ export class Sender {
       });`);
   expect(files['/send.ts']).toContain('this.createChannel();');
 });
+
+it('gives the function of the client another name where the file uses its own', () => {
+  const { files, left } = migrate({
+    '/consumer.js': `const amqp = require('amqplib');
+async function connect() {
+  return amqp.connect('amqp://localhost');
+}
+connect();
+`,
+  });
+  expect(left).toEqual([]);
+  expect(files['/consumer.js']).toContain("const { connect: amqpConnect } = require('nest-amqp/client');");
+  expect(files['/consumer.js']).toContain("return amqpConnect('amqp://localhost');");
+});

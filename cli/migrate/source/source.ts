@@ -7,6 +7,12 @@ import { ImportChanges } from './imports.js';
 /** Decorators that have a namesake in `@nestjs/microservices` which does the same. */
 const SAME_AS_NEST = new Set(['Payload', 'Ctx']);
 
+/** `AmqpConnection` for `Connection`, `amqpConnect` for `connect`. */
+function alias(name: string): string {
+  const isFunction = /^[a-z]/.test(name);
+  return isFunction ? `amqp${name.charAt(0).toUpperCase()}${name.slice(1)}` : `Amqp${name}`;
+}
+
 /** A file of the project, with its planned changes. */
 export class Source {
   readonly original: string;
@@ -56,8 +62,8 @@ export class Source {
     const { ImportSpecifier } = this.importsByLocalName();
     const taken = ImportSpecifier.get(name);
     if (taken === module || (taken === '@nestjs/microservices' && SAME_AS_NEST.has(name))) return name;
-    if (taken !== undefined) return this.imports.oldModules.includes(taken) ? name : `Amqp${name}`;
-    return this.declaredNames().has(name) ? `Amqp${name}` : name;
+    if (taken !== undefined) return this.imports.oldModules.includes(taken) ? name : alias(name);
+    return this.declaredNames().has(name) ? alias(name) : name;
   }
 
   /** Returns whether the file imports the name from Nest's package already, so that it needs no other import. */
