@@ -12,6 +12,8 @@ export interface Kind {
   /** Packages that the codemod removes from package.json once no file imports them. */
   readonly packages: readonly string[];
   readonly guide: string;
+  /** The new code uses Nest's layer, and not only `nest-amqp/client`. */
+  readonly needsNest: boolean;
   readonly migrate: (workspace: Workspace) => void;
 }
 
@@ -22,18 +24,21 @@ export const kinds: Readonly<Record<string, Kind>> = {
     modules: GOLEVELUP_MODULES,
     packages: ['@golevelup/nestjs-rabbitmq', ...AMQP_PACKAGES],
     guide: 'docs/migrating-from-golevelup.md',
+    needsNest: true,
     migrate: migrateGolevelup,
   },
   'transport-rmq': {
     modules: TRANSPORT_MODULES,
     packages: AMQP_PACKAGES,
     guide: 'docs/migrating-from-transport-rmq.md',
+    needsNest: true,
     migrate: migrateTransport,
   },
   amqplib: {
     modules: AMQPLIB_MODULES,
     packages: AMQP_PACKAGES,
     guide: 'docs/migrating-from-amqplib.md',
+    needsNest: false,
     migrate: migrateAmqplib,
   },
 };

@@ -31,3 +31,19 @@ export function migratedManifest(text: string, version: string, unused: readonly
   const indent = /^[ \t]+/m.exec(text)?.[0] ?? '  ';
   return JSON.stringify(changed, undefined, indent) + (text.endsWith('\n') ? '\n' : '');
 }
+
+/** The oldest major version of Nest that the peers of nest-amqp allow. */
+export const OLDEST_NEST = 11;
+
+/** Returns the packages of Nest that are too old for nest-amqp, with their versions and the line in package.json, from 1. */
+export function oldNest(text: string): { readonly line: number; readonly text: string }[] {
+  const { dependencies, devDependencies } = JSON.parse(text) as Manifest;
+  const versions = { ...devDependencies, ...dependencies };
+  return ['@nestjs/common', '@nestjs/core', '@nestjs/microservices'].flatMap((name) => {
+    const version = versions[name];
+    const major = /^[\^~>=v]*(\d+)/.exec(version ?? '')?.[1];
+    if (version === undefined || major === undefined || Number(major) >= OLDEST_NEST) return [];
+    const line = text.slice(0, text.indexOf(`"${name}"`)).split('\n').length;
+    return [{ line, text: `${name} ${version} is too old for nest-amqp: upgrade Nest to ${OLDEST_NEST} or later` }];
+  });
+}

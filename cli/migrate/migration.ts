@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import type { Kind } from './kinds.js';
-import { migratedManifest } from './manifest.js';
+import { migratedManifest, oldNest } from './manifest.js';
 import { Report, type Remark } from './source/report.js';
 import { Workspace } from './source/workspace.js';
 
@@ -37,6 +37,7 @@ export function planMigration(kind: Kind, folder: string, version: string): Migr
   const path = join(folder, 'package.json');
   if (!existsSync(path) || files.length === 0) return { files, report };
   const before = readFileSync(path, 'utf8');
+  if (kind.needsNest) report.left.push(...oldNest(before).map((remark) => ({ file: 'package.json', ...remark })));
   const rmqIsLeft = [...texts.values()].some((text) => /\bTransport\.RMQ\b/.test(text));
   const golevelupIsLeft = mentioned(texts, '@golevelup/nestjs-rabbitmq');
   const unused = kind.packages.filter((name) => {

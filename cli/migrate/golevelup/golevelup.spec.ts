@@ -263,3 +263,26 @@ ${handlers.map((handler, at) => `  @${handler}\n  method${at}(request: unknown) 
     expect(migrate(prices(rpc("'price.*'"), rpc("'stock.#'"))).left).toEqual([]);
   });
 });
+
+it('tells where the caller of a publish gets its receipt', () => {
+  const { left, different } = migrate({
+    '/app.module.ts': MODULE,
+    '/shop.ts': `import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+export class Shop {
+  constructor(private readonly amqp: AmqpConnection) {}
+  async typed(): Promise<void> {
+    return this.amqp.publish('orders', 'a', {});
+  }
+  async open() {
+    return await this.amqp.publish('orders', 'b', {});
+  }
+  short = () => this.amqp.publish('orders', 'c', {});
+}
+`,
+  });
+  expect(left).toEqual([]);
+  expect(different.map(({ line, text }) => [line, text])).toEqual([
+    [8, expect.stringContaining('receipt')],
+    [10, expect.stringContaining('receipt')],
+  ]);
+});

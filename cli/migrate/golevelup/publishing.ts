@@ -199,7 +199,13 @@ function checkResult(draft: Draft, call: CallExpression): void {
   const type = Kind.isFunctionLikeDeclaration(owner) ? owner.getReturnTypeNode()?.getText() : undefined;
   if (returned && type !== undefined && /boolean/.test(type))
     draft.refuse(call, 'the boolean of publish() is returned');
-  else if (Kind.isIfStatement(parent) || Kind.isConditionalExpression(parent) || Kind.isPrefixUnaryExpression(parent)) {
+  else if (returned && (type === undefined || !/\bvoid\b/.test(type))) {
+    draft.warn(call, 'the caller gets the receipt of this publish, where golevelup resolves with true');
+  } else if (
+    Kind.isIfStatement(parent) ||
+    Kind.isConditionalExpression(parent) ||
+    Kind.isPrefixUnaryExpression(parent)
+  ) {
     draft.refuse(call, 'the boolean that publish() resolves with is used');
   }
 }
