@@ -1,6 +1,6 @@
 /**
  * Moves every project of test/migrate/projects by the codemod, as users do. Checks that each builds and passes its tests before
- * and after, and that a second run changes nothing:
+ * and after, and that a second run changes nothing. Checks first that the guides name every option of the former packages:
  *
  *     npm run test:migrate              all projects
  *     npm run test:migrate -- golevelup projects whose path contains this
@@ -11,6 +11,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
+import { missingInGuides } from './options-in-guides.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
 const projects = join(root, 'test/migrate/projects');
@@ -118,6 +119,7 @@ function same(one, other) {
     .every((file) => readFileSync(join(other, file), 'utf8') === readFileSync(join(one, file), 'utf8'));
 }
 
+for (const option of missingInGuides()) check(false, option);
 prepare();
 builds('before');
 passes('before');
