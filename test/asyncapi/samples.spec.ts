@@ -1,9 +1,10 @@
 import 'reflect-metadata';
-import { resolve } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { beforeAll, describe, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { AmqpServer, type AmqpTransportOptions } from 'nest-amqp/microservices';
 import { AmqpAsyncApi } from 'nest-amqp/asyncapi';
 import { expectGolden } from './support/golden.js';
@@ -23,11 +24,22 @@ const MODULES = [
   ['08-observability', 'billing/billing.module.ts', 'BillingModule'],
   ['09-contracts', 'shop/shop.module.ts', 'ShopModule'],
   ['09-contracts', 'billing/billing.module.ts', 'BillingModule'],
+  ['10-outbox', 'relay/relay.module.ts', 'RelayModule'],
+  ['10-outbox', 'billing/billing.module.ts', 'BillingModule'],
 ] as const;
+
+/** It writes into the outbox, which another service relays. */
+const WITHOUT_AMQP = '10-outbox/src/shop/shop.module.ts';
 
 describe('the document of sample', () => {
   beforeAll(() => {
     process.env['AMQP_URL'] = 'amqp://localhost';
+  });
+
+  it('none is left out', () => {
+    const covered = new Set(MODULES.map(([sample, file]) => `${sample}/src/${file}`));
+    expect(readdirSync('sample').toSorted()).toEqual([...new Set(MODULES.map(([sample]) => sample))]);
+    expect(rootModules().toSorted()).toEqual([...covered, WITHOUT_AMQP].toSorted());
   });
 
   it.each(MODULES)('%s, %s is golden', async (sample, file, name, ...[options]) => {
@@ -44,3 +56,17 @@ describe('the document of sample', () => {
     await app.close();
   });
 });
+
+/** The modules of samples that no other module imports. */
+function rootModules(): string[] {
+  const files = readdirSync('sample', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /^[^/]+\/src\/.*\.module\.ts$/.test(file),
+  );
+  const imported = new Set(
+    files.flatMap((file) => {
+      const text = readFileSync(join('sample', file), 'utf8');
+      return [...text.matchAll(/from '(\..*\.module)\.js'/g)].map(([, path]) => `${join(dirname(file), path!)}.ts`);
+    }),
+  );
+  return files.filter((file) => !imported.has(file));
+}
