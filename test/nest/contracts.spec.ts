@@ -31,6 +31,8 @@ import {
   type EventsOf,
   type ExchangePublisher,
 } from 'nest-amqp';
+import { type } from 'arktype';
+import * as v from 'valibot';
 import { z } from 'zod';
 import { errorOf } from '../client/support/client-harness.js';
 import { Inbox } from '../support/inbox.js';
@@ -57,6 +59,19 @@ class OrderPaid {
 
 const OrderCreated = z.object({ id: z.string(), lines: z.array(z.object({ item: z.string(), quantity: z.number() })) });
 
+const OrderShipped = v.object({
+  id: v.string(),
+  lines: v.array(v.object({ item: v.string(), quantity: v.number() })),
+});
+const OrderReturned = type({
+  id: 'string',
+  lines: type({ item: 'string', quantity: 'number', '+': 'delete' }).array(),
+  '+': 'delete',
+});
+
+/** One event for each kind of validator: Zod, class-validator, Valibot, ArkType. */
+const EVENTS = ['order.created', 'order.paid', 'order.shipped', 'order.returned'] as const;
+
 const good = { id: 'o-1', lines: [{ item: 'Lamp', quantity: 1 }] };
 const bad = { id: 'o-2', lines: [{ item: 'Lamp', quantity: 'many' }] };
 
@@ -67,6 +82,8 @@ function place(unknownFields: 'strip' | 'keep' = 'strip') {
   const schemas = {
     'order.created': OrderCreated,
     'order.paid': OrderPaid,
+    'order.shipped': OrderShipped,
+    'order.returned': OrderReturned,
     'order.moved': z.object({ at: z.string().transform((text) => new Date(text)) }),
   };
   const contract = defineEvents(exchange, schemas, { unknownFields: 'keep' });
@@ -101,7 +118,7 @@ interface Got {
   readonly payload: unknown;
 }
 
-/** A class with one handler of each of the first two events. */
+/** A class with one handler for each of the events. */
 function consumerOf({ contract, stripping, queue }: Place, got: Inbox<Got>) {
   @Injectable()
   class Billing {
@@ -113,6 +130,16 @@ function consumerOf({ contract, stripping, queue }: Place, got: Inbox<Got>) {
     @AmqpEvent(stripping as typeof contract, 'order.paid', queue)
     onPaid(@Payload() order: OrderPaid, @AmqpHeader('tenant') tenant: unknown): void {
       got.add({ by: `paid ${String(tenant)}`, payload: order });
+    }
+
+    @AmqpEvent(stripping as typeof contract, 'order.shipped', queue)
+    onShipped(order: v.InferOutput<typeof OrderShipped>): void {
+      got.add({ by: 'shipped', payload: order });
+    }
+
+    @AmqpEvent(stripping as typeof contract, 'order.returned', queue)
+    onReturned(order: typeof OrderReturned.infer): void {
+      got.add({ by: 'returned', payload: order });
     }
   }
   return Billing;
@@ -127,7 +154,7 @@ describe('a publisher with a contract', () => {
     expect((await nest.channel.basicGet(at.queue, { noAck: true }))!.json()).toEqual(good);
   });
 
-  it.each(['order.created', 'order.paid'] as const)('sends nothing of %s that does not match', async (event) => {
+  it.each(EVENTS)('sends nothing of %s that does not match', async (event) => {
     const at = place();
     const { publisher } = await start(at);
     const error = (await errorOf(publisher.publish(event, bad as never))) as ContractError;
@@ -142,7 +169,7 @@ describe('a publisher with a contract', () => {
     expect(await nest.ready(at.queue)).toBe(0);
   });
 
-  it.each(['order.created', 'order.paid'] as const)('refuses payloads of %s that are no objects', async (event) => {
+  it.each(EVENTS)('refuses payloads of %s that are no objects', async (event) => {
     const at = place();
     const { publisher } = await start(at);
     for (const payload of [undefined, null, 'text', 7, [good]]) {
@@ -160,7 +187,7 @@ describe('a publisher with a contract', () => {
     expect(await nest.ready(at.queue)).toBe(0);
   });
 
-  it.each(['order.created', 'order.paid'] as const)('strips or keeps unknown fields of %s', async (event) => {
+  it.each(EVENTS)('strips or keeps unknown fields of %s', async (event) => {
     for (const unknownFields of ['strip', 'keep'] as const) {
       const at = place(unknownFields);
       const { app, publisher } = await start(at);
@@ -205,7 +232,7 @@ describe('handlers of events', () => {
     expect(app.get(AmqpConsumerRegistry, { strict: false }).list()).toHaveLength(1);
   });
 
-  it.each(['order.created', 'order.paid'])('park a message of %s that does not match, with the path', async (event) => {
+  it.each(EVENTS)('park a message of %s that does not match, with the path', async (event) => {
     const at = place();
     const got = new Inbox<Got>();
     const { app, failures } = await start(at, consumerOf(at, got));
@@ -218,7 +245,7 @@ describe('handlers of events', () => {
     expect(got.all).toEqual([]);
   });
 
-  it.each(['order.created', 'order.paid'])('get %s with its unknown fields, or without', async (event) => {
+  it.each(EVENTS)('get %s with its unknown fields, or without', async (event) => {
     for (const unknownFields of ['strip', 'keep'] as const) {
       const at = place(unknownFields);
       const got = new Inbox<Got>();
