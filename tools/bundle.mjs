@@ -37,7 +37,8 @@ async function bundle(format, extension, input) {
     output: {
       dir: BUNDLED,
       format,
-      sourcemap: true,
+      // A map would name files that are not in the package; the bundles are readable, with comments.
+      sourcemap: false,
       // Log lines contain class names.
       keepNames: true,
       entryFileNames: `[name].${extension}`,

@@ -31,9 +31,9 @@ const npm = (cwd, ...packages) => run('npm', ['install', '--no-fund', '--no-audi
 const install = (...packages) => npm(folder, ...packages);
 
 /** Runs a program of `test/package` beside the installed package. */
-function runProgram(name, what) {
+function runProgram(name, what, ...flags) {
   copyFileSync(join('test/package', `${name}.mjs`), join(folder, `${name}.mjs`));
-  run('node', [`${name}.mjs`], { cwd: folder, timeout: 60_000 });
+  run('node', [...flags, `${name}.mjs`], { cwd: folder, timeout: 60_000 });
   ok(what);
 }
 
@@ -102,6 +102,7 @@ try {
   }
   runProgram('embedded', 'a message through the embedded broker');
   runProgram('consume', 'a message published with a confirm and consumed');
+  runProgram('stacks', 'the stack of an error names files of the package', '--enable-source-maps');
   runProgram('one-copy', 'one package for import and require of one process');
   runProgram('transport', 'a request answered by the microservice transport, without amqplib');
   install('@nestjs/testing@12');
