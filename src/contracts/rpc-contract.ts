@@ -1,4 +1,6 @@
 import { showAs } from '../../lib/shown/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { expectValue, OBJECT, TEXT } from '../common/option-values.js';
 import { checkedContractOptions, type ContractOptions } from './contract-options.js';
 import { ContractError } from './contract.errors.js';
@@ -6,6 +8,8 @@ import type { RpcSchema, RpcSchemas, SendableRpc } from './contract-types.js';
 import { createValidator, expectKey, expectSchema } from './create-validator.js';
 import type { Validator } from './validator.js';
 import type { Route } from './version-header.js';
+
+const SCHEMA = namesOf({ request: 0, reply: 0 } satisfies Record<keyof RpcSchema, 0>);
 
 /** The validators of one kind of request. */
 interface Validators {
@@ -108,6 +112,7 @@ export function defineRpc<const Schemas extends RpcSchemas, const Options extend
   for (const [key, both] of Object.entries<RpcSchema>(schemas)) {
     expectKey(`${what}: '${key}'`, key);
     expectValue(`${what}: '${key}'`, both, OBJECT);
+    refuseUnknown(`${what}: '${key}'`, both, SCHEMA);
     expectSchema(`${what}: the request of '${key}'`, both.request);
     expectSchema(`${what}: the reply of '${key}'`, both.reply);
   }

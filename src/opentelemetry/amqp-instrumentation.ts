@@ -2,6 +2,8 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { createNoopMeter, trace, type MeterProvider, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import type { Instrumentation, InstrumentationConfig } from '@opentelemetry/instrumentation';
 import { PRODUCT_VERSION } from '../../lib/client/index.js';
+import { namesOf } from '../../lib/option-names/index.js';
+import { refuseUnknown } from '../common/known-options.js';
 import { AmqpMetrics } from './metrics/amqp-metrics.js';
 import { ProcessSpans } from './process-spans.js';
 import { PublishSpans } from './publish-spans.js';
@@ -25,6 +27,8 @@ export interface AmqpInstrumentationConfig extends InstrumentationConfig {
    */
   readonly settleSpans?: boolean;
 }
+
+const KNOWN = namesOf({ enabled: 0, settleSpans: 0 } satisfies Record<keyof AmqpInstrumentationConfig, 0>);
 
 /**
  * Traces and measures the messages of the client and of the Nest layer with OpenTelemetry, by the tracing channels of
@@ -70,6 +74,7 @@ export class AmqpInstrumentation implements Instrumentation {
   /**
    * @param config.enabled begin at once. Default true
    * @param config.settleSpans a span for each settlement. Default false
+   * @throws ConfigurationError for an unknown option
    */
   constructor(config: AmqpInstrumentationConfig = {}) {
     this.setConfig(config);
@@ -100,8 +105,9 @@ export class AmqpInstrumentation implements Instrumentation {
     return this.config;
   }
 
-  /** Takes effect with the next `enable()`. */
+  /** Takes effect with the next `enable()`. @throws ConfigurationError for an unknown option */
   setConfig(config: AmqpInstrumentationConfig): void {
+    refuseUnknown('AmqpInstrumentation', config, KNOWN);
     this.config = { enabled: true, ...config };
   }
 

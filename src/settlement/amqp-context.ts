@@ -1,5 +1,7 @@
 import { showAs } from '../../lib/shown/index.js';
 import type { Delivery, MessageProperties } from '../../lib/client/index.js';
+import { refuseUnknown } from '../common/known-options.js';
+import { checkValues, FLAG } from '../common/option-values.js';
 import { originalProperties } from './retry/original-properties.js';
 import { Handling } from './handling.js';
 import type { FailureRecord } from './retry/failure-record.js';
@@ -108,8 +110,10 @@ export class AmqpContext {
    * {@link signal} is aborted.
    *
    * @param options.requeue true returns it at once, so avoid a loop; false has the effect of `reject()`. Default true
+   * @throws ConfigurationError for an unknown option or a wrong value; the message is not settled
    */
   nack(options: { readonly requeue?: boolean } = {}): void {
+    checkRequeue('nack', options);
     if (this.open) this.delivery.nack({ requeue: options.requeue !== false });
   }
 
@@ -125,6 +129,12 @@ export class AmqpContext {
   private get open(): boolean {
     return !this.delivery.settled && this.handling.over === undefined;
   }
+}
+
+/** @param method that takes the options, for errors @throws ConfigurationError */
+export function checkRequeue(method: string, options: { readonly requeue?: boolean }): void {
+  refuseUnknown(method, options, ['requeue']);
+  checkValues(method, options, { requeue: FLAG });
 }
 
 showAs(AmqpContext, ({ queue, attempt, delivery }) => ({ queue, attempt, delivery }));

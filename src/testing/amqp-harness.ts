@@ -208,9 +208,10 @@ export class AmqpHarness implements AsyncDisposable {
    * Resolves with the first matching message: one that was published already, else the next one.
    *
    * @throws HarnessTimeoutError if none is published in time
+   * @throws ConfigurationError for an unknown option
    */
-  async whenPublished(match: PublishedMatch, { timeout }: WaitOptions = {}): Promise<PublishedMessage> {
-    return this.messages.next(match, this.timeLimit(timeout));
+  async whenPublished(match: PublishedMatch, options: WaitOptions = {}): Promise<PublishedMessage> {
+    return this.messages.next(match, this.waitLimit('whenPublished', options));
   }
 
   /**
@@ -219,9 +220,10 @@ export class AmqpHarness implements AsyncDisposable {
    * without a message, such as a timer, is unknown to the harness.
    *
    * @throws HarnessTimeoutError that says what is in flight
+   * @throws ConfigurationError for an unknown option
    */
-  async idle({ timeout }: WaitOptions = {}): Promise<void> {
-    await this.quiet.wait(this.timeLimit(timeout));
+  async idle(options: WaitOptions = {}): Promise<void> {
+    await this.quiet.wait(this.waitLimit('idle', options));
   }
 
   /**
@@ -230,11 +232,12 @@ export class AmqpHarness implements AsyncDisposable {
    *
    * @param time ms, or a text such as `'1m'`
    * @throws HarnessTimeoutError if that takes too long
-   * @throws ConfigurationError for an invalid duration
+   * @throws ConfigurationError for an invalid duration or an unknown option
    */
-  async advance(time: Duration, options?: WaitOptions): Promise<void> {
+  async advance(time: Duration, options: WaitOptions = {}): Promise<void> {
+    const limit = this.waitLimit('advance', options);
     this.broker.advance(finiteTime(time, 'AmqpHarness.advance'));
-    await this.idle(options);
+    await this.quiet.wait(limit);
   }
 
   /**
@@ -261,6 +264,11 @@ export class AmqpHarness implements AsyncDisposable {
 
   private timeLimit(timeout: Duration = this.timeout): number {
     return timeLimit(timeout, 'AmqpHarness: timeout');
+  }
+
+  private waitLimit(method: string, options: WaitOptions): number {
+    refuseUnknown(`AmqpHarness.${method}`, options, ['timeout']);
+    return this.timeLimit(options.timeout);
   }
 
   private put(exchange: string, routingKey: string, payload: unknown, options: HarnessPublishOptions): PutIn {

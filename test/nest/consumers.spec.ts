@@ -4,12 +4,12 @@ import { describe, expect, it } from '@jest/globals';
 import {
   AmqpConsumer,
   AmqpContext,
+  AmqpError,
   AmqpHeader,
   AmqpModule,
   AmqpProperty,
   classicQueue,
   Ctx,
-  InvalidConsumerError,
   Payload,
   quorumQueue,
 } from 'nest-amqp';
@@ -189,10 +189,15 @@ describe('queue names', () => {
       },
       "Billing.onOrder cannot be a consumer: its queue's name could not be made: no config",
     ],
+    [
+      'a misspelt name of the factory',
+      { injected: [Config], useFactory: () => 'x' } as never,
+      "Billing.onOrder: the factory of its queue's name: unknown option 'injected'; did you mean 'inject'? Known are: inject, useFactory",
+    ],
   ])('%s fails the start, and the error names the consumer', async (_, source, message) => {
     const { app } = start(source, {}, nest.name());
-    await expect(app).rejects.toThrow(InvalidConsumerError);
-    await expect(app).rejects.toThrow('Billing.onOrder cannot be a consumer: ');
+    await expect(app).rejects.toThrow(AmqpError);
+    await expect(app).rejects.toThrow(/^Billing\.onOrder(:| cannot be a consumer:) /);
     await expect(app).rejects.toThrow(message);
     expect(nest.lines.with(': closed')).toHaveLength(2);
   });

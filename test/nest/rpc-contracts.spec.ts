@@ -177,6 +177,11 @@ describe('defineRpc() refuses', () => {
     ['a pattern', ['shop', { 'price.#': { request: Item, reply: Price } }], "'price.#' must be a routing key without"],
     ['a schema in place of two', ['shop', { a: 7 }], "'a' must be an object"],
     ['no reply', ['shop', { a: { request: Item } }], "the reply of 'a' must be a Standard Schema"],
+    [
+      'a misspelt part',
+      ['shop', { a: { request: Item, replay: Price } }],
+      "'a': unknown option 'replay'; did you mean 'reply'? Known are: request, reply",
+    ],
     ['an unknown option', ['shop', {}, { unknown: 'keep' }], "unknown option 'unknown'"],
   ])('%s', (_, given, message) => {
     expect(() => loose(...given)).toThrow(ConfigurationError);

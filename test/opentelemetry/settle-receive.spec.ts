@@ -58,6 +58,13 @@ describe('spans of basicGet and of settlements', () => {
     expect(tracing.spans.map((span) => span.name)).toEqual([`publish ${name}`, `get ${name}`]);
   });
 
+  it('settleSpans: a misspelt option is refused', () => {
+    const make = (): unknown => new AmqpInstrumentation({ settleSpan: true } as object);
+    expect(make).toThrow(
+      "AmqpInstrumentation: unknown option 'settleSpan'; did you mean 'settleSpans'? Known are: enabled, settleSpans",
+    );
+  });
+
   it('settleSpans: each ack, nack and reject is a span inside the handler’s', async () => {
     const { channel, name } = await open();
     traceSettlements();

@@ -243,6 +243,17 @@ describe('AmqpHarness', () => {
         await expect(AmqpHarness.start(options)).rejects.toThrow(text);
         expect(() => AmqpTestingModule.forRoot(options)).toThrow(text);
       }
+      const wait = { timout: 1 } as object;
+      const waits = {
+        idle: () => harness.idle(wait),
+        advance: () => harness.advance('1s', wait),
+        whenPublished: () => harness.whenPublished({}, wait),
+      };
+      for (const [method, call] of Object.entries(waits)) {
+        await expect(call()).rejects.toThrow(
+          `AmqpHarness.${method}: unknown option 'timout'; did you mean 'timeout'? Known are: timeout`,
+        );
+      }
       const delays = harness.deliver('billing', { id: 17 }, { delays: 'halt' } as object);
       await expect(delays).rejects.toThrow(
         "AmqpHarness.deliver: delays must be 'skip' or 'stop'; it is a string, 'halt'",

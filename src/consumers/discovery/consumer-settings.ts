@@ -1,14 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { refuseUnknown } from '../../common/known-options.js';
-import { namesOf } from '../../../lib/option-names/index.js';
 import { checkConsumerOptions } from '../options/check-consumer-options.js';
 import type { KindOptions } from '../options/consumer-metadata.js';
-import type { OptionsFactory } from '../options/options-source.js';
 import type { DiscoveredConsumer, FoundConsumer } from './consumer.explorer.js';
 import { Factories, isFactory } from './factories.js';
 import { QueueNames } from './queue-names.js';
-
-const FACTORY = namesOf({ inject: 0, useFactory: 0 } satisfies Record<keyof OptionsFactory<object>, 0>);
 
 /** Finds the options and the queue of each consumer, which may come from factories. */
 @Injectable()
@@ -34,7 +29,6 @@ export class ConsumerSettings {
 
   private async optionsOf({ kind, options, host }: FoundConsumer): Promise<KindOptions> {
     if (!isFactory(options)) return { kind, options } as KindOptions;
-    refuseUnknown(`${host.name}: a factory of options`, options, FACTORY);
     return { kind, options: await this.factories.call(options, host, 'its options') } as KindOptions;
   }
 }

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { namesOf } from '../../../lib/option-names/index.js';
+import { refuseUnknown } from '../../common/known-options.js';
 import { InvalidConsumerError } from '../consumer.errors.js';
 import type { HandlerHost } from '../pipeline/handler-host.js';
 import { moduleRefOf } from '../pipeline/host-instances.js';
@@ -10,6 +12,8 @@ interface Factory {
   readonly inject?: readonly FactoryInjection[];
   readonly useFactory: (...injected: never[]) => unknown;
 }
+
+const KNOWN = namesOf({ inject: 0, useFactory: 0 } satisfies Record<keyof Factory, 0>);
 
 export function isFactory(source: unknown): source is Factory {
   return typeof (source as Partial<Factory> | null | undefined)?.useFactory === 'function';
@@ -23,8 +27,11 @@ export class Factories {
   /**
    * @param what the thing that the factory makes, for the error: `its queue's name`
    * @throws InvalidConsumerError if a dependency cannot be injected, or the factory fails
+   * @throws ConfigurationError for an unknown name: without `inject`, the factory would get nothing
    */
-  async call({ inject = [], useFactory }: Factory, host: HandlerHost, what: string): Promise<unknown> {
+  async call(factory: Factory, host: HandlerHost, what: string): Promise<unknown> {
+    refuseUnknown(`${host.name}: the factory of ${what}`, factory, KNOWN);
+    const { inject = [], useFactory } = factory;
     try {
       const injected = inject.map((token) => this.find(token as string, host));
       return await (useFactory as (...injected: unknown[]) => unknown)(...injected);

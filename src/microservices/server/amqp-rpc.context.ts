@@ -2,7 +2,7 @@ import { showAs } from '../../../lib/shown/index.js';
 import type { Buffer } from 'node:buffer';
 import { RmqContext } from '@nestjs/microservices';
 import type { Delivery, FieldTable, MessageProperties } from '../../../lib/client/index.js';
-import type { AmqpContext } from '../../settlement/amqp-context.js';
+import { checkRequeue, type AmqpContext } from '../../settlement/amqp-context.js';
 import type { Route } from './server-sink.js';
 
 /** A delivery in amqplib's form, for handlers that were written for `Transport.RMQ`. */
@@ -124,6 +124,8 @@ export class AmqpRpcContext extends RmqContext {
   /**
    * Returns the message to the queue, or dead-letters it. Has no effect if it is settled. @param options.requeue
    * default true
+   *
+   * @throws ConfigurationError for an unknown option or a wrong value; the message is not settled
    */
   nack(options: { readonly requeue?: boolean } = {}): void {
     this.origin.nack(options);
@@ -132,8 +134,11 @@ export class AmqpRpcContext extends RmqContext {
   /**
    * Rejects the message: it is dead-lettered if the queue has a dead-letter exchange, else dropped. @param
    * options.requeue default false
+   *
+   * @throws ConfigurationError for an unknown option or a wrong value; the message is not settled
    */
   reject(options: { readonly requeue?: boolean } = {}): void {
+    checkRequeue('reject', options);
     this.origin.nack({ requeue: options.requeue === true });
   }
 }
