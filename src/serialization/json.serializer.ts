@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { MessageSerializer } from './message-serializer.js';
-import { refuseEmptied } from './payload-kinds.js';
+import { refuseEmptied, refuseEmptiedInside } from './payload-kinds.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -12,6 +12,7 @@ export const jsonSerializer: MessageSerializer = {
     refuseEmptied(payload);
     const json: string | undefined = JSON.stringify(payload);
     if (json === undefined) throw new TypeError(`JSON cannot encode ${typeof payload}; send null or an object`);
+    refuseEmptiedInside(payload, json);
     return Buffer.from(json);
   },
 

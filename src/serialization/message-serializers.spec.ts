@@ -81,6 +81,37 @@ describe('MessageSerializers', () => {
     expect(Buffer.from(serializersWith().encode(payload).body).toString()).toBe(json);
   });
 
+  class Secret {
+    readonly #text = 's3cret';
+    readonly names = new Set([this.#text]);
+  }
+
+  it.each<[string, object, string]>([
+    ['a Map', { lines: [{ tags: new Map([[1, 2]]) }] }, 'JSON would write a Map at lines.0.tags as an object: send Object.fromEntries(map) or [...map]'],
+    ['a Set of an instance', new Secret(), 'JSON would write a Set at names as an object: send [...set]'],
+    ['an Error', { a: {}, cause: new Error('s3cret') }, 'JSON would write an Error at cause as an object: send an object with its message'],
+    ['a promise', { total: Promise.resolve('s3cret') }, 'JSON would write a promise at total as an object: is an await missing?'],
+    ['a typed array', [new Uint8Array([7])], 'JSON would write bytes (Uint8Array) at 0 as an object: send a text, such as base64, or an array of numbers'],
+    ['an empty typed array', [new Float32Array()], 'JSON would write bytes (Float32Array) at 0'],
+    ['an ArrayBuffer', { body: new ArrayBuffer(3) }, 'JSON would write bytes (ArrayBuffer) at body'],
+  ])('refuses %s inside of a payload, with its path', (_, payload, text) => {
+    const encode = () => serializersWith().encode(payload);
+    expect(encode).toThrow(SerializationError);
+    expect(encode).toThrow(text);
+    expect(encode).not.toThrow('s3cret');
+  }); // prettier-ignore
+
+  it.each<[string, object, string]>([
+    ['an empty object', { a: {}, b: [{}], text: '{}' }, '{"a":{},"b":[{}],"text":"{}"}'],
+    ['an object with the key 0', { a: { 0: 1 } }, '{"a":{"0":1}}'],
+    ['an object of JSON', { a: { toJSON: () => ({}) }, date: new Date(0) }, '{"a":{},"date":"1970-01-01T00:00:00.000Z"}'],
+    ['an instance without properties', { a: new (class Nothing {})() }, '{"a":{}}'],
+    ['a Buffer', { a: Buffer.from([7]), b: {} }, '{"a":{"type":"Buffer","data":[7]},"b":{}}'],
+    ['an own toJSON', { toJSON: () => ({}), map: new Map() }, '{}'],
+  ])('writes %s inside of a payload as it is', (_, payload, json) => {
+    expect(serializersWith().encode(payload).body.toString()).toBe(json);
+  }); // prettier-ignore
+
   it('leaves a Map to a serializer that can write it', () => {
     const cbor: MessageSerializer = {
       accepts: ({ mediaType }) => mediaType === 'application/cbor',

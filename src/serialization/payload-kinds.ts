@@ -33,15 +33,65 @@ export function refusePromise(payload: unknown): void {
  */
 export function refuseEmptied(payload: unknown): void {
   if (typeof payload !== 'object' || payload === null || isLiteral(payload)) return;
-  if (typeof (payload as { toJSON?: unknown }).toJSON === 'function' || types.isBoxedPrimitive(payload)) return;
-  const kind = Object.prototype.toString.call(payload).slice('[object '.length, -1);
+  if (hasToJson(payload) || types.isBoxedPrimitive(payload)) return;
+  const kind = kindOf(payload);
   if (kind === 'Array') return;
   const instead = insteadOf(payload, kind);
   if (instead !== undefined)
     throw new TypeError(`JSON would write ${instead.what} as an empty object: ${instead.send}`);
 }
 
-function insteadOf(payload: object, kind: string): { readonly what: string; readonly send: string } | undefined {
+/** A value that JSON does not write as it is. */
+interface Mangled {
+  readonly what: string;
+  readonly send: string;
+}
+
+/**
+ * Refuses what {@link refuseEmptied} refuses also inside of a payload, as well as promises and typed arrays, which would become
+ * objects. Whatever JSON empties leaves `{}` in its text, and a typed array begins with `{"0":`, so the payload is searched
+ * only if the text has one of these.
+ *
+ * @param json the text of the payload
+ * @throws TypeError that names the path and says what to send instead
+ */
+export function refuseEmptiedInside(payload: unknown, json: string): void {
+  if (!json.includes('{}') && !json.includes('{"0":')) return;
+  const found = mangledIn(payload);
+  if (found) throw new TypeError(`JSON would write ${found.what} at ${found.path} as an object: ${found.send}`);
+}
+
+function mangledIn(value: unknown): (Mangled & { readonly path: string }) | undefined {
+  if (typeof value !== 'object' || value === null || hasToJson(value)) return undefined;
+  for (const name of Object.keys(value)) {
+    const inner = (value as Readonly<Record<string, unknown>>)[name];
+    if (typeof inner !== 'object' || inner === null) continue;
+    const mangled = mangledValue(inner);
+    if (mangled) return { ...mangled, path: name };
+    const deeper = mangledIn(inner);
+    if (deeper) return { ...deeper, path: `${name}.${deeper.path}` };
+  }
+  return undefined;
+}
+
+function mangledValue(value: object): Mangled | undefined {
+  if (isLiteral(value) || hasToJson(value) || types.isBoxedPrimitive(value)) return undefined;
+  if (isThenable(value)) return { what: 'a promise', send: 'is an await missing?' };
+  const kind = kindOf(value);
+  if (kind === 'Array') return undefined;
+  if (isBytes(value)) return { what: `bytes (${kind})`, send: 'send a text, such as base64, or an array of numbers' };
+  return insteadOf(value, kind);
+}
+
+function hasToJson(value: object): boolean {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
+}
+
+function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
+function insteadOf(payload: object, kind: string): Mangled | undefined {
   if (types.isMap(payload)) return { what: 'a Map', send: 'send Object.fromEntries(map) or [...map]' };
   if (types.isSet(payload)) return { what: 'a Set', send: 'send [...set]' };
   if (types.isNativeError(payload) || payload instanceof Error) {

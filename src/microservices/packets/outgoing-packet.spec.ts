@@ -26,6 +26,23 @@ describe('outgoingPacket', () => {
     }
   });
 
+  it('refuses a Map inside of data and of a response, with its path', () => {
+    const tags = new Map([['s3cret', 1]]);
+    expect(() => sent({ pattern: 'p', data: { lines: [{ tags }] } })).toThrow(
+      'The data of the packet cannot be sent: JSON would write a Map at lines.0.tags as an object',
+    );
+    expect(() => sent({ response: { tags } })).toThrow(
+      'The response of the packet cannot be sent: JSON would write a Map',
+    );
+    expect(sent({ err: { cause: new Error('s3cret') } })).toEqual({ err: { cause: {} } });
+  });
+
+  it('names a serializer that makes nothing', () => {
+    expect(() => outgoingPacket({ serialize: () => undefined }, {})).toThrow(
+      new SerializationError('The packet cannot be sent: its serializer made undefined, which JSON cannot encode'),
+    );
+  });
+
   it('writes what Transport.RMQ writes for bytes and plain values', () => {
     expect(sent({ pattern: 'p', data: Buffer.from('a') })).toEqual({
       pattern: 'p',

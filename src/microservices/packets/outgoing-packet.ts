@@ -7,7 +7,7 @@ import { expirationOf } from '../../common/duration.js';
 import { DATE, KEYS, PROPERTY_CHECKS } from '../../common/message-checks.js';
 import { expectValue, FLAG, TEXT, type ValueCheck } from '../../common/option-values.js';
 import { isThenable } from '../../common/thenable.js';
-import { refuseEmptied, refusePromise } from '../../serialization/payload-kinds.js';
+import { refuseEmptied, refuseEmptiedInside, refusePromise } from '../../serialization/payload-kinds.js';
 import { SerializationError } from '../../serialization/serialization.errors.js';
 import type { AmqpRecordOptions } from './amqp.record.js';
 
@@ -44,24 +44,37 @@ export function outgoingPacket(serializer: Serializer, packet: unknown): Outgoin
 }
 
 function written(serialized: unknown): OutgoingPacket {
-  checkContent(serialized, 'data');
-  checkContent(serialized, 'response');
-  if (!hasOptions(serialized)) return { body: Buffer.from(JSON.stringify(serialized)), options: NO_OPTIONS };
-  const { options = NO_OPTIONS } = serialized;
-  // JSON omits undefined properties.
-  const packet = Object.assign({}, serialized, { options: undefined });
-  return { body: Buffer.from(JSON.stringify(packet)), options };
-}
-
-/** `Transport.RMQ` would send a promise, a Map or an Error as `{}`. */
-function checkContent(serialized: unknown, part: 'data' | 'response'): void {
-  const content = (serialized as Readonly<Record<string, unknown>> | null | undefined)?.[part];
-  if (typeof content !== 'object' || content === null) return;
-  try {
+  check(serialized, (content) => {
     refusePromise(content);
     refuseEmptied(content);
-  } catch (cause) {
-    throw new SerializationError(`The ${part} of the packet cannot be sent: ${(cause as Error).message}`, { cause });
+  });
+  if (!hasOptions(serialized)) return { body: encoded(serialized), options: NO_OPTIONS };
+  const { options = NO_OPTIONS } = serialized;
+  // JSON omits undefined properties.
+  return { body: encoded(Object.assign({}, serialized, { options: undefined })), options };
+}
+
+function encoded(packet: unknown): Buffer {
+  const json = JSON.stringify(packet) as string | undefined;
+  if (json === undefined) {
+    throw new SerializationError(
+      `The packet cannot be sent: its serializer made ${typeof packet}, which JSON cannot encode`,
+    );
+  }
+  check(packet, (content) => refuseEmptiedInside(content, json));
+  return Buffer.from(json);
+}
+
+/** `Transport.RMQ` would send a promise, a Map or an Error as `{}`. @throws SerializationError */
+function check(packet: unknown, refuse: (content: object) => void): void {
+  for (const part of ['data', 'response'] as const) {
+    const content = (packet as Readonly<Record<string, unknown>> | null | undefined)?.[part];
+    if (typeof content !== 'object' || content === null) continue;
+    try {
+      refuse(content);
+    } catch (cause) {
+      throw new SerializationError(`The ${part} of the packet cannot be sent: ${(cause as Error).message}`, { cause });
+    }
   }
 }
 
