@@ -23,6 +23,22 @@ export const diagnostics = {
   heartbeat: channel('nest-amqp:heartbeat'),
 };
 
+/** `nest-amqp:confirm-time`: the time to the confirm of some publishes; {@link ConfirmTime}. */
+export const confirmTimes = channel('nest-amqp:confirm-time');
+
+/**
+ * The message of `nest-amqp:confirm-time`: one publish that the broker has confirmed, of some that a `Sampler` chose. While nobody
+ * subscribes none is chosen.
+ */
+export interface ConfirmTime {
+  /** The broker of the channel; undefined if the channel has lost it by now. */
+  readonly peer: BrokerPeer | undefined;
+  /** From the call of `publish()` to the confirm, in ms. */
+  readonly ms: number;
+  /** Number of publishes that this one stands for, so that sums and quantiles with these weights are right on average. */
+  readonly weight: number;
+}
+
 /** The message of the diagnostics channel `nest-amqp:connect`: a connection is open. */
 export interface ConnectMessage {
   /** `host:port` */

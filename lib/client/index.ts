@@ -91,7 +91,7 @@ export { OUTCOME, outcomeOf, type PublishOutcome } from './publishing/publish-ou
 export { CHECKED_AT, isKeyList, isMilliseconds, MESSAGE_PROPERTIES } from './publishing/publish-options.js';
 export type { CallOptions } from './link/pending-calls.js';
 export { Consumer, type ConsumeOptions, type DeliveryHandler } from './consuming/consumer.js';
-export type { ConfirmMessage, ConnectMessage, HeartbeatMessage, PublishMessage } from './diagnostics.js';
+export type { ConfirmMessage, ConfirmTime, ConnectMessage, HeartbeatMessage, PublishMessage } from './diagnostics.js';
 export type { BlockTrace, BrokerPeer, ConnectTrace, RestoreTrace } from './tracing.js';
 export type { CopyOf, PublishTrace } from './publishing/publish-trace.js';
 export type { Around, ProcessTrace } from './consuming/process-trace.js';

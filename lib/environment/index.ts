@@ -5,4 +5,5 @@ export { DeadlineTimer } from './deadline-timer.js';
 export { onAbort } from './on-abort.js';
 export { pause } from './pause.js';
 export { systemRandom, type Random } from './random.js';
+export { Sampler } from './sampler.js';
 export { untilAborted, within } from './within.js';

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type {
   ConfirmMessage,
+  ConfirmTime,
   ConnectMessage,
   Delivery,
   DeliverMessage,
@@ -39,6 +40,23 @@ describe('C9 node:diagnostics_channel events', () => {
     await back;
     expect(connects).toHaveLength(2);
     expect(sharedRabbit().url).not.toContain(address);
+  });
+
+  it('C9 confirm-time: publishes that the broker has confirmed, each while they are few', async () => {
+    const connection = await harness.connect({ connectionName: 'c9-times' });
+    const [confirming, plain] = [await connection.openChannel({ confirm: true }), await connection.openChannel()];
+    const queue = harness.name();
+    await confirming.queueDeclare(queue, { exclusive: true });
+    const times = listen<ConfirmTime>('confirm-time', ({ peer }) => peer?.connectionName === 'c9-times');
+    await confirming.publish('', queue, 'one');
+    await plain.publish('', queue, 'unconfirmed');
+    await errorOf(confirming.publish('', `${queue}.nowhere`, 'returned', { mandatory: true }));
+    await confirming.publish('', queue, 'two');
+    const { peer } = times[0]!;
+    expect(peer).toMatchObject({ connectionName: 'c9-times', vhost: expect.any(String) });
+    const time = { peer, ms: expect.any(Number), weight: 1 };
+    expect(times).toEqual([time, time]);
+    for (const { ms } of times) expect(ms).toBeGreaterThan(0);
   });
 
   it('C9 publish, confirm, deliver, settle', async () => {

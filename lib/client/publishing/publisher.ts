@@ -1,4 +1,4 @@
-import { DeadlineTimer, onAbort } from '../../environment/index.js';
+import { DeadlineTimer, onAbort, Sampler } from '../../environment/index.js';
 import { DIRECT_BODY_SIZE } from '../../protocol/frame-writer.js';
 import { within } from '../timing/deferred.js';
 import { Waiters } from '../timing/waiters.js';
@@ -12,13 +12,14 @@ import {
   type ReturnedMessage,
 } from '../errors.js';
 import { checkDuration, refuseAborted } from '../option-checks.js';
+import { confirmTimes, type ConfirmTime } from '../diagnostics.js';
 import { trace, tracesPublishes, tracing } from '../tracing.js';
 import { blame, type Verdict } from './blame.js';
 import { Limits } from './limits.js';
 import { Confirms } from './confirms.js';
 import { Exchanges } from './exchanges.js';
 import { BEHIND_OTHERS, SOON_BEHIND_OTHERS, type Gate, type Obstacle } from './gate.js';
-import { checkedAt, type BasicPublishOptions } from './publish-options.js';
+import { CHECKED_AT, checkedAt, type BasicPublishOptions } from './publish-options.js';
 import { OUTCOME, outcomeOf, type OutcomeOption, type PublishOutcome } from './publish-outcome.js';
 import { TracedPublish } from './publish-trace.js';
 import { PublishQueue } from './publish-queue.js';
@@ -48,6 +49,8 @@ export class Publisher {
   private readonly refusals: Refusals;
   private readonly exchanges: Exchanges;
   private readonly limits: Limits;
+  /** Chooses the publishes whose time to the confirm is told. */
+  private readonly sampler: Sampler;
   private readonly untilSettled = new Waiters();
   private readonly untilConfirmed = new Waiters();
   /** Number of publishes whose callers wait for the outcome. */
@@ -72,6 +75,7 @@ export class Publisher {
   ) {
     this.limits = new Limits(options, this.confirms, this.refused, this.waiting);
     this.deadlines = new DeadlineTimer(host.clock, (now) => this.sweep(now));
+    this.sampler = new Sampler(host.random);
     this.refusals = new Refusals((delay) => host.renewIn(delay), host.random);
     this.exchanges = new Exchanges(
       (exchange) => host.findExchange(exchange),
@@ -89,10 +93,37 @@ export class Publisher {
     body: Uint8Array,
     options: BasicPublishOptions & OutcomeOption,
   ): Promise<unknown> {
+    if (!tracesPublishes() && !confirmTimes.hasSubscribers) {
+      return this.accept(exchange, routingKey, body, options, options[OUTCOME]);
+    }
+    return this.publishObserved(exchange, routingKey, body, options);
+  }
+
+  /** Publishes while somebody traces publishes, or wants to know the times to some confirms. */
+  private publishObserved(
+    exchange: string,
+    routingKey: string,
+    body: Uint8Array,
+    options: BasicPublishOptions & OutcomeOption & { readonly [CHECKED_AT]?: number },
+  ): Promise<unknown> {
     const outcome = options[OUTCOME];
-    if (!tracesPublishes()) return this.accept(exchange, routingKey, body, options, outcome);
-    const traced = this.publishTraced(exchange, routingKey, body, options);
-    return outcome ? outcomeOf(traced, outcome) : traced;
+    const { clock } = this.host;
+    const calledAt = options[CHECKED_AT] ?? clock.now();
+    const weight = confirmTimes.hasSubscribers && this.gate.confirming ? this.sampler.take(calledAt) : 0;
+    const traces = tracesPublishes();
+    if (!traces && weight === 0) return this.accept(exchange, routingKey, body, options, outcome);
+    const published = traces
+      ? this.publishTraced(exchange, routingKey, body, options)
+      : (this.accept(exchange, routingKey, body, options, undefined) as Promise<number>);
+    if (weight > 0) {
+      const told = (): ConfirmTime => ({ peer: this.gate.peer, ms: clock.now() - calledAt, weight });
+      // The caller learns of errors.
+      published.then(
+        () => confirmTimes.publish(told()),
+        () => {},
+      );
+    }
+    return outcome ? outcomeOf(published, outcome) : published;
   }
 
   private publishTraced(
