@@ -46,7 +46,7 @@ export {
   RetryMessage,
   StaleDeliveryError,
 } from './settlement/settlement.errors.js';
-export type { SlowHandlers } from './settlement/handlings.js';
+export type { HandlerTime, SlowHandlers } from './settlement/handlings.js';
 export {
   ParkingLot,
   type ListOptions,

@@ -10,6 +10,8 @@ export interface HandlerTrace {
  */
 export class Handling {
   trace: HandlerTrace | undefined;
+  /** Number of handler calls that this one stands for in `nest-amqp:handler-time`; 0 if it is not told. */
+  weight = 0;
   private controller: AbortController | undefined;
   private reason: Error | undefined;
 

@@ -1,7 +1,8 @@
+import { channel } from 'node:diagnostics_channel';
 import { describe, expect, it } from '@jest/globals';
-import type { Clock } from '../../lib/environment/index.js';
+import { systemRandom, type Clock } from '../../lib/environment/index.js';
 import { Handling } from './handling.js';
-import { Handlings } from './handlings.js';
+import { Handlings, type HandlerTime } from './handlings.js';
 
 /** Time that the test turns. */
 class TurnedClock implements Clock {
@@ -44,11 +45,19 @@ class TurnedClock implements Clock {
 }
 
 const work = () => ({ handling: new Handling() });
+type Work = ReturnType<typeof work>;
+
+const handlingsOf = (
+  clock: Clock,
+  timeout?: number,
+  onSlow: (one: Work, ms: number) => void = () => {},
+): Handlings<Work> =>
+  new Handlings({ clock, random: systemRandom }, { name: 'Billing.onOrder', queue: 'billing', timeout }, onSlow);
 
 describe('Handlings', () => {
   it('forgets the deadlines of handlers that go on after the stop', async () => {
     const clock = new TurnedClock();
-    const handlings = new Handlings<ReturnType<typeof work>>(clock, 1_000, () => {});
+    const handlings = handlingsOf(clock, 1_000);
     const [ended, going] = [work(), work()];
     await handlings.inTime(ended, Promise.resolve());
     let settled = false;
@@ -67,7 +76,7 @@ describe('Handlings', () => {
   it('N2 2.4: tells once of each handler that runs for a minute, and shows it as long as it runs', () => {
     const clock = new TurnedClock();
     const told: [unknown, number][] = [];
-    const handlings = new Handlings<ReturnType<typeof work>>(clock, undefined, (one, ms) => told.push([one, ms]));
+    const handlings = handlingsOf(clock, undefined, (one, ms) => told.push([one, ms]));
     const [first, second, quick] = [work(), work(), work()];
     handlings.begin(first);
     clock.turn(30_000);
@@ -90,8 +99,38 @@ describe('Handlings', () => {
     expect(told).toHaveLength(3);
   });
 
+  it('tells the times of handlers that begin while somebody listens, and not of those that were abandoned', () => {
+    const clock = new TurnedClock();
+    const handlings = handlingsOf(clock);
+    const told: HandlerTime[] = [];
+    const listen = (time: unknown): void => void told.push(time as HandlerTime);
+    const [before, first, second, lost, after] = [work(), work(), work(), work(), work()];
+    const times = channel('nest-amqp:handler-time');
+    handlings.begin(before);
+    times.subscribe(listen);
+    try {
+      for (const one of [first, second, lost]) handlings.begin(one);
+      clock.turn(5);
+      for (const one of [before, first]) handlings.end(one);
+      clock.turn(15);
+      handlings.end(second);
+      handlings.end(second);
+      handlings.abandon(new Error('lost'));
+      handlings.end(lost);
+    } finally {
+      times.unsubscribe(listen);
+    }
+    handlings.begin(after);
+    handlings.end(after);
+    const of = { queue: 'billing', handler: 'Billing.onOrder', weight: 1 };
+    expect(told).toEqual([
+      { ...of, ms: 5 },
+      { ...of, ms: 20 },
+    ]);
+  });
+
   it('ends what runs when the channel is lost, each once', () => {
-    const handlings = new Handlings<ReturnType<typeof work>>(new TurnedClock(), undefined, () => {});
+    const handlings = handlingsOf(new TurnedClock());
     const [first, second] = [work(), work()];
     handlings.begin(first);
     handlings.begin(second);

@@ -1,6 +1,33 @@
-import { within, type Clock } from '../../lib/environment/index.js';
+import { channel } from 'node:diagnostics_channel';
+import { Sampler, within, type Clock } from '../../lib/environment/index.js';
+import type { Environment } from '../common/environment.js';
 import { HandlerTimeoutError } from './settlement.errors.js';
 import type { Handling } from './handling.js';
+
+const handlerTimes = channel('nest-amqp:handler-time');
+
+/**
+ * The message of `nest-amqp:handler-time`: one handler call that has ended, with or without success, of some that a `Sampler` chose.
+ * While nobody subscribes none is chosen.
+ */
+export interface HandlerTime {
+  readonly queue: string;
+  /** The consumer, as `ConsumerStatus.handler` names it. */
+  readonly handler: string;
+  /** Time in the handler with guards, pipes and interceptors, in ms; that of a batch for all of its messages. */
+  readonly ms: number;
+  /** Number of calls that this one stands for, so that sums and quantiles with these weights are right on average. */
+  readonly weight: number;
+}
+
+/** The consumer of the handlers. */
+export interface HandlingConsumer {
+  /** `BillingConsumer.onOrder` */
+  readonly name: string;
+  readonly queue: string;
+  /** Ms that a handler may run; undefined for no limit. */
+  readonly timeout: number | undefined;
+}
 
 /** Time after which a running handler is reported as slow, ms. */
 const SLOW_AFTER = 60_000;
@@ -24,19 +51,24 @@ export class Handlings<T extends { readonly handling: Handling }> {
   /** Cancel the deadlines that running handlers have. */
   private readonly cancelDeadlines = new Set<() => void>();
 
-  /**
-   * @param timeout ms that a handler may run; undefined for no limit
-   * @param onSlow called once for each handler that has run for a minute
-   */
+  private readonly clock: Clock;
+  private readonly sampler: Sampler;
+
+  /** @param onSlow called once for each handler that has run for a minute */
   constructor(
-    private readonly clock: Clock,
-    private readonly timeout: number | undefined,
+    { clock, random }: Pick<Environment, 'clock' | 'random'>,
+    private readonly consumer: HandlingConsumer,
     private readonly onSlow: (work: T, ms: number) => void,
-  ) {}
+  ) {
+    this.clock = clock;
+    this.sampler = new Sampler(random);
+  }
 
   /** Records the start of a handler. */
   begin(work: T): void {
-    this.running.set(work, this.clock.now());
+    const now = this.clock.now();
+    this.running.set(work, now);
+    if (handlerTimes.hasSubscribers) work.handling.weight = this.sampler.take(now);
     this.cancelLook ??= this.look(SLOW_AFTER);
   }
 
@@ -46,7 +78,7 @@ export class Handlings<T extends { readonly handling: Handling }> {
    * @throws HandlerTimeoutError, or what the handler throws
    */
   inTime<R>(work: T, handler: Promise<R>): Promise<R> {
-    const { timeout } = this;
+    const { timeout } = this.consumer;
     if (timeout === undefined) return handler;
     return within(handler, { clock: this, timeout }, () => {
       const error = new HandlerTimeoutError(timeout);
@@ -57,7 +89,17 @@ export class Handlings<T extends { readonly handling: Handling }> {
 
   /** Records the end of a handler, or of its time. */
   end(work: T): void {
+    if (work.handling.weight > 0) this.tellTime(work);
     this.running.delete(work);
+  }
+
+  private tellTime(work: T): void {
+    const began = this.running.get(work);
+    // It was abandoned, or its time was over before.
+    if (began === undefined) return;
+    const { queue, name: handler } = this.consumer;
+    const time: HandlerTime = { queue, handler, ms: this.clock.now() - began, weight: work.handling.weight };
+    handlerTimes.publish(time);
   }
 
   /**

@@ -26,14 +26,19 @@ export class SettlerFactory implements OnApplicationShutdown {
 
   /** @throws ConfigurationError */
   create(named: NamedConnection, consumer: SettlementOptions): Settler {
-    const { clock, random } = named.environment;
+    const { environment } = named;
     const { name, queue } = consumer;
-    const policy = new RetryPolicy(name, consumer.retry, placeOf(named.connections.topology, consumer), random);
+    const policy = new RetryPolicy(
+      name,
+      consumer.retry,
+      placeOf(named.connections.topology, consumer),
+      environment.random,
+    );
     const { connections } = named;
     const { topology } = connections;
     const queueArguments = topology.queue(queue)?.arguments;
     const detour = new BrokerDetour({ connections, topology }, { name, queue, queueArguments }, policy);
-    return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), clock);
+    return new Settler(consumer, policy, detour, (failure) => this.failures.next(failure), environment);
   }
 
   onApplicationShutdown(): void {

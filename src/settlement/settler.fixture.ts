@@ -1,4 +1,4 @@
-import { systemClock } from '../../lib/environment/index.js';
+import { systemEnvironment } from '../common/environment.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import { RetryPolicy } from './retry/retry-policy.js';
 import { Settler } from './settler.js';
@@ -21,5 +21,5 @@ export function settlerWithoutBroker(name: string, report: (failure: ConsumerFai
     close: async () => {},
   };
   const policy = new RetryPolicy(name, { attempts: 1, then: 'dead-letter' }, 'broker');
-  return new Settler(consumer, policy, nowhere, report, systemClock);
+  return new Settler(consumer, policy, nowhere, report, systemEnvironment);
 }

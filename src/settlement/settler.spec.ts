@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { systemClock } from '../../lib/environment/index.js';
+import { systemEnvironment } from '../common/environment.js';
 import { ConnectionLostError, type Delivery } from '../../lib/client/index.js';
 import type { ConsumerFailure } from './consumer-failure.js';
 import type { Detour } from './detour.js';
@@ -89,7 +89,7 @@ describe('Settler', () => {
       close: async () => {},
     };
     const policy = new RetryPolicy('Billing.onOrder', { attempts: 2, backoff: () => [50], ...options }, place);
-    return new Settler(consumer, policy, detour, (each) => told.push(each), systemClock);
+    return new Settler(consumer, policy, detour, (each) => told.push(each), systemEnvironment);
   };
   const settle = (settler: Settler, given: FakeDelivery, error: unknown = ERROR): Promise<void> =>
     settler.settle(given as unknown as Delivery, failure(error));

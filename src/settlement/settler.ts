@@ -1,5 +1,6 @@
 import { FieldLogger } from '../common/field-logger.js';
 import type { Clock } from '../../lib/environment/index.js';
+import type { Environment } from '../common/environment.js';
 import { TracedProcess, tracesProcesses, type Delivery } from '../../lib/client/index.js';
 import { AmqpContext, type Work } from './amqp-context.js';
 import type { ConsumerFailure } from './consumer-failure.js';
@@ -66,6 +67,7 @@ export class Settler {
   private readonly retryStates = new WeakMap<Delivery, RetryState>();
   /** Deliveries whose channel was lost while they were handled. */
   private readonly staleDeliveries = new WeakSet<Delivery>();
+  private readonly clock: Clock;
   private facts = UNKNOWN;
   private staleCount = 0;
   private lossCount = 0;
@@ -75,13 +77,15 @@ export class Settler {
     private readonly policy: RetryPolicy,
     private readonly detour: Detour,
     report: (failure: ConsumerFailure) => void,
-    private readonly clock: Clock,
+    environment: Pick<Environment, 'clock' | 'random'>,
   ) {
+    const { clock } = environment;
+    this.clock = clock;
     const nameOf = (delivery: Delivery): string => this.nameOf(delivery);
     this.log = new FailureLog(this.logger, { consumer, nameOf }, policy.attempts, report);
     this.waiting = new HeldDeliveries(clock);
     this.departures = new Departures(clock, () => consumer.onHeldChange());
-    this.handlings = new Handlings(clock, consumer.timeout, ({ contexts }, ms) => this.log.slow(contexts, ms));
+    this.handlings = new Handlings(environment, consumer, ({ contexts }, ms) => this.log.slow(contexts, ms));
   }
 
   /** Called before the consumer starts. @throws MissingQueueError if the queues are missing and may not be declared */

@@ -18,8 +18,8 @@ export function serverSettler(
   calls: Pick<SettledConsumer, 'redeliver' | 'stop' | 'onHeldChange'>,
 ): Settler {
   const { options } = server;
-  const { clock, random } = source.environment;
-  const policy = policyOf('AmqpServer', options, random);
+  const { environment } = source;
+  const policy = policyOf('AmqpServer', options, environment.random);
   const consumer = {
     name: 'AmqpServer',
     // The broker may give the name later.
@@ -33,7 +33,7 @@ export function serverSettler(
   };
   const topology = new KnownTopology(source.topology);
   const detour = new BrokerDetour({ connections: source, topology }, consumer, policy);
-  return new Settler(consumer, policy, detour, report, clock);
+  return new Settler(consumer, policy, detour, report, environment);
 }
 
 /** Ms; undefined for no limit. */
