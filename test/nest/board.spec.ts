@@ -278,17 +278,18 @@ describe('the board with the rest of an application', () => {
     stream.close();
   });
 
-  it('opens no connection, and subscribes to no tracing channel while nobody looks', async () => {
-    const { tracingChannel } = await import('node:diagnostics_channel');
+  it('opens no connection, subscribes to nothing while nobody looks, and never to each message', async () => {
+    const { channel, tracingChannel } = await import('node:diagnostics_channel');
     const { proxy, url } = await nest.proxy();
-    const process = tracingChannel('nest-amqp:process');
-    const publish = tracingChannel('nest-amqp:publish');
-    const isWatching = (): boolean[] => [process.start.hasSubscribers, publish.start.hasSubscribers];
+    const each = [tracingChannel('nest-amqp:process'), tracingChannel('nest-amqp:publish')];
+    const some = [channel('nest-amqp:handler-time'), channel('nest-amqp:confirm-time')];
+    const isWatching = (): boolean[] => some.map(({ hasSubscribers }) => hasSubscribers);
     const board = await startBoard(nest, { amqp: { url } });
     expect(isWatching()).toEqual([false, false]);
     const stream = await board.watch();
     await stream.until('snapshot', () => true);
     expect(isWatching()).toEqual([true, true]);
+    expect(each.flatMap(({ start, asyncEnd }) => [start.hasSubscribers, asyncEnd.hasSubscribers])).not.toContain(true);
     stream.close();
     while (isWatching()[0]) await new Promise((resolve) => setImmediate(resolve));
     expect(isWatching()).toEqual([false, false]);

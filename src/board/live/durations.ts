@@ -1,6 +1,7 @@
-import { tracingChannel } from 'node:diagnostics_channel';
-import type { ProcessTrace, PublishTrace } from '../../../lib/client/index.js';
+import { channel } from 'node:diagnostics_channel';
+import type { ConfirmTime } from '../../../lib/client/index.js';
 import type { Clock } from '../../../lib/environment/index.js';
+import type { HandlerTime } from '../../settlement/handlings.js';
 import { Quantiles } from './quantiles.js';
 
 /** The median and the 95th percentile, in ms. */
@@ -10,12 +11,11 @@ export interface Spread {
 }
 
 const FRACTIONS = [0.5, 0.95] as const;
-/** Maximum number of handlers, and of connections, that are measured. */
+/** Maximum number of consumers, and of connections, that are measured. */
 const MOST = 2_000;
 
-/** Measures the durations of handler calls and confirms from `begin()` to `end()`, by the tracing channels of the client. */
+/** Collects the durations of some handler calls and confirms, which the client chooses at random, from `begin()` to `end()`. */
 export class Durations {
-  private readonly begun = new WeakMap<object, number>();
   private readonly handlers = new Map<string, Quantiles>();
   private readonly confirms = new Map<string, Quantiles>();
   private leave: (() => void) | undefined;
@@ -25,12 +25,11 @@ export class Durations {
   begin(): void {
     if (this.leave) return;
     const leaves = [
-      this.subscribe<ProcessTrace>('process', ({ queue, handler }, ms) => {
-        if (handler !== undefined) this.record(this.handlers, keyOf(queue, handler), ms);
-      }),
-      this.subscribe<PublishTrace>('publish', ({ peer, error }, ms) => {
-        const connection = peer?.connectionName;
-        if (error === undefined && connection !== undefined) this.record(this.confirms, connection, ms);
+      subscribe<HandlerTime>('handler-time', ({ queue, handler, ms, weight }) =>
+        this.record(this.handlers, keyOf(queue, handler), ms, weight),
+      ),
+      subscribe<ConfirmTime>('confirm-time', ({ peer, ms, weight }) => {
+        if (peer?.connectionName !== undefined) this.record(this.confirms, peer.connectionName, ms, weight);
       }),
     ];
     this.leave = () => {
@@ -45,46 +44,40 @@ export class Durations {
     this.confirms.clear();
   }
 
-  /** @param handlers those of one consumer */
-  ofHandlers(queue: string, handlers: readonly string[]): Spread | undefined {
-    return this.spread(handlers.map((handler) => this.handlers.get(keyOf(queue, handler))));
+  /** @param handler the consumer, as its status names it */
+  ofHandlers(queue: string, handler: string): Spread | undefined {
+    return this.spread(this.handlers.get(keyOf(queue, handler)));
   }
 
   /** @param connectionName as the client has it */
   ofConfirms(connectionName: string): Spread | undefined {
-    return this.spread([this.confirms.get(connectionName)]);
+    return this.spread(this.confirms.get(connectionName));
   }
 
-  private spread(measured: readonly (Quantiles | undefined)[]): Spread | undefined {
-    const known = measured.filter((quantiles) => quantiles !== undefined);
-    const [p50, p95] = Quantiles.of(known, FRACTIONS, this.clock.now()) ?? [];
+  private spread(measured: Quantiles | undefined): Spread | undefined {
+    const [p50, p95] = measured?.of(FRACTIONS, this.clock.now()) ?? [];
     return p50 === undefined || p95 === undefined ? undefined : { p50: rounded(p50), p95: rounded(p95) };
   }
 
-  private record(all: Map<string, Quantiles>, key: string, ms: number): void {
+  private record(all: Map<string, Quantiles>, key: string, ms: number, weight: number): void {
     const now = this.clock.now();
     let quantiles = all.get(key);
     if (!quantiles) {
       if (all.size >= MOST) return;
       all.set(key, (quantiles = new Quantiles(now)));
     }
-    quantiles.record(ms, now);
+    quantiles.record(ms, now, weight);
   }
+}
 
-  private subscribe<M extends object>(name: string, ended: (message: M, ms: number) => void): () => void {
-    const { start, asyncEnd } = tracingChannel(`nest-amqp:${name}`);
-    const onStart = (message: unknown): void => void this.begun.set(message as object, this.clock.now());
-    const onEnd = (message: unknown): void => {
-      const begin = this.begun.get(message as object);
-      if (begin !== undefined) ended(message as M, this.clock.now() - begin);
-    };
-    start.subscribe(onStart);
-    asyncEnd.subscribe(onEnd);
-    return () => {
-      start.unsubscribe(onStart);
-      asyncEnd.unsubscribe(onEnd);
-    };
-  }
+/** Calls `told` with each message of a channel of the client. Returns the function that ends it. */
+function subscribe<M>(name: string, told: (message: M) => void): () => void {
+  const source = channel(`nest-amqp:${name}`);
+  const onMessage = (message: unknown): void => told(message as M);
+  source.subscribe(onMessage);
+  return () => {
+    source.unsubscribe(onMessage);
+  };
 }
 
 /** Three digits, which are more than the quantiles are exact. */

@@ -11,8 +11,8 @@ const MINUTE = 60_000;
  * recording takes no longer with more values.
  */
 export class Quantiles {
-  private current = new Uint32Array(BUCKETS);
-  private previous = new Uint32Array(BUCKETS);
+  private current = new Float64Array(BUCKETS);
+  private previous = new Float64Array(BUCKETS);
   private since: number;
 
   /** @param now ms */
@@ -20,18 +20,21 @@ export class Quantiles {
     this.since = now;
   }
 
-  /** @param ms the duration */
-  record(ms: number, now: number): void {
+  /**
+   * @param ms the duration
+   * @param weight number of durations that it stands for
+   */
+  record(ms: number, now: number, weight = 1): void {
     this.turn(now);
     const bucket = ms <= SMALLEST ? 0 : Math.ceil(Math.log(ms / SMALLEST) / STEP);
-    this.current[Math.min(bucket, BUCKETS - 1)]!++;
+    this.current[Math.min(bucket, BUCKETS - 1)]! += weight;
   }
 
-  /** Returns ms for each fraction, such as 0.95, of all values of several; undefined without values. */
-  static of(all: readonly Quantiles[], fractions: readonly number[], now: number): readonly number[] | undefined {
-    const counts = new Float64Array(BUCKETS);
-    let total = 0;
-    for (const quantiles of all) total += quantiles.addTo(counts, now);
+  /** Returns ms for each fraction, such as 0.95; undefined without values. */
+  of(fractions: readonly number[], now: number): readonly number[] | undefined {
+    this.turn(now);
+    const counts = this.current.map((count, bucket) => count + this.previous[bucket]!);
+    const total = counts.reduce((sum, count) => sum + count, 0);
     if (total === 0) return undefined;
     return fractions.map((fraction) => {
       let below = 0;
@@ -41,24 +44,11 @@ export class Quantiles {
     });
   }
 
-  /** @returns the number of values */
-  private addTo(counts: Float64Array, now: number): number {
-    this.turn(now);
-    const { current, previous } = this;
-    let total = 0;
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      const count = current[bucket]! + previous[bucket]!;
-      counts[bucket]! += count;
-      total += count;
-    }
-    return total;
-  }
-
   private turn(now: number): void {
     const age = now - this.since;
     if (age < MINUTE) return;
-    this.previous = age < 2 * MINUTE ? this.current : new Uint32Array(BUCKETS);
-    this.current = new Uint32Array(BUCKETS);
+    this.previous = age < 2 * MINUTE ? this.current : new Float64Array(BUCKETS);
+    this.current = new Float64Array(BUCKETS);
     this.since = now;
   }
 }

@@ -207,7 +207,7 @@ export class Snapshots {
       concurrency: status.concurrency === Infinity ? 0 : status.concurrency,
       held,
       slow,
-      took: this.durations.ofHandlers(queue, names),
+      took: this.durations.ofHandlers(queue, handler),
     };
   }
 
