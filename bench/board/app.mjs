@@ -1,7 +1,8 @@
 /**
  * One application in a process of its own, with or without a board, that measures its own CPU time. Arguments: URL of the broker;
- * `board` or `none`; number of idle consumers; milliseconds. Messages to the parent: `{ url }` of the board; after its `go`,
- * `{ cpu, messages }`: CPU microseconds, and messages that were published with a confirm, consumed and acknowledged meanwhile.
+ * `board` or `none`; number of idle consumers. Messages to the parent: `{ url }` of the board; for each number of milliseconds from
+ * it, `{ cpu, messages }`: CPU microseconds, and messages that were published with a confirm, consumed and acknowledged in that time.
+ * It ends at `end`.
  */
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,11 +12,11 @@ import { AmqpConsumer, AmqpModule, classicQueue, ConfirmingPublisher } from 'nes
 import { AmqpBoardModule } from 'nest-amqp/board';
 import { PAYLOAD } from '../nest/payload.mjs';
 
-const [url, board, idle, milliseconds] = process.argv.slice(2);
+const [url, board, idle] = process.argv.slice(2);
 /** Publishes under way at once. */
 const TOGETHER = 200;
-/** Messages before the measurement; milliseconds, for an application without messages. */
-const WARM_UP = 20_000;
+/** Milliseconds of the same work before each measurement; an application without messages needs more until its code is compiled. */
+const BEFORE = idle === '0' ? 1_000 : 15_000;
 const QUEUE = 'bench-board';
 
 let handled = 0;
@@ -52,20 +53,28 @@ async function group() {
   await all;
 }
 
-async function measure() {
-  const isIdle = idle !== '0';
-  if (isIdle) await delay(WARM_UP);
-  else while (handled < WARM_UP) await group();
-  const [from, before, end] = [handled, process.cpuUsage(), performance.now() + Number(milliseconds)];
-  if (isIdle) await delay(Number(milliseconds));
+async function work(milliseconds) {
+  const end = performance.now() + milliseconds;
+  if (idle !== '0') await delay(milliseconds);
   else while (performance.now() < end) await group();
+}
+
+async function measure(milliseconds) {
+  await work(BEFORE);
+  const [from, before] = [handled, process.cpuUsage()];
+  await work(milliseconds);
   const { user, system } = process.cpuUsage(before);
   return { cpu: user + system, messages: handled - from };
 }
 
-process.once('message', async () => {
-  process.send(await measure());
+async function end() {
   await app.close();
   process.disconnect();
+}
+
+process.on('message', async (milliseconds) => {
+  if (milliseconds === 'end') await end();
+  else process.send(await measure(milliseconds));
 });
+process.once('disconnect', () => process.exit());
 process.send({ url: `${await app.getUrl()}/amqp` });
