@@ -28,6 +28,8 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly reconnects = new Reconnects();
   private readonly snapshots: Snapshots;
   private readonly redrives: Redrives;
+  /** Number of messages that this process has parked, by queue. */
+  private readonly parkedHere = new Map<string, number>();
   private subscription: Subscription | undefined;
   private instances: Instances | undefined;
   private apis: ReadonlyMap<string, ManagementApi> = new Map();
@@ -46,7 +48,8 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     const serializersOf = (connection: string): MessageSerializers =>
       connections.get(connection, 'The board').serializers;
     const edits = options.edit === true ? new Edits(serializersOf) : undefined;
-    this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns, edits);
+    const found = (queue: string): void => this.snapshots.parked(queue);
+    this.parked = new ParkedQueues(clock, lot, consumers, redrives, turns, edits, found);
     this.changes = new Changes(consumers, lot, this.parked, redrives, turns, () => this.instances);
     const snapshots = new Snapshots({
       clock,
@@ -84,7 +87,7 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     this.reconnects.watch(this.connections.all());
     this.subscription = this.consumers.failures$.subscribe((failure) => {
       this.failures.add(failure);
-      if (failure.decision === 'park') this.snapshots.parked(failure.queue);
+      if (failure.decision === 'park') this.onParked(failure.queue);
     });
   }
 
@@ -97,6 +100,11 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     await this.instances?.stop();
   }
 
+  private onParked(queue: string): void {
+    this.parkedHere.set(queue, (this.parkedHere.get(queue) ?? 0) + 1);
+    this.snapshots.parked(queue);
+  }
+
   private meetOthers(): void {
     const [first] = this.connections.all();
     const { instances } = this.options;
@@ -104,6 +112,8 @@ export class Board implements OnApplicationBootstrap, OnModuleDestroy {
     this.instances = new Instances(instances, first.connections, {
       list: () => this.consumers.list(),
       carryOut: (command, by) => this.changes.carryOut(command, by),
+      parked: () => Object.fromEntries(this.parkedHere),
+      onParked: (queue) => this.snapshots.parked(queue),
     });
     this.instances.start();
   }

@@ -5,7 +5,7 @@ import { AmqpBoardModule } from 'nest-amqp/board';
 import { ConfigurationError } from 'nest-amqp/client';
 import type { InstanceResult, ShownInstance } from '../../src/board/instances/instances.js';
 import { startBoard, type BoardSetup, type RunningBoard, type ShownSnapshot } from './support/board-harness.js';
-import { useNest } from './support/nest-harness.js';
+import { publisherOf, useNest } from './support/nest-harness.js';
 
 const HANDLER = 'Billing.onOrder';
 
@@ -15,8 +15,10 @@ describe('the board of several instances', () => {
   function startWith(queue: string, setup: BoardSetup = {}, instances = queue): Promise<RunningBoard> {
     @Injectable()
     class Billing {
-      @AmqpConsumer(queue, { prefetch: 7, concurrency: 2 })
-      onOrder(): void {}
+      @AmqpConsumer(queue, { prefetch: 7, concurrency: 2, retry: { attempts: 1 } })
+      onOrder(fine: unknown): void {
+        if (fine === false) throw new RangeError('no funds');
+      }
     }
     const { amqp = {}, ...more } = setup;
     const topology = { queues: [classicQueue(queue)] };
@@ -84,6 +86,24 @@ describe('the board of several instances', () => {
     await nest.close(other.app);
     await knows(one, 1);
     expect(await everywhere(one, 'pause', queue)).toMatchObject([{ own: true, outcome: 'done' }]);
+  });
+
+  it('asks for a parked queue that did not exist once another instance has parked a message', async () => {
+    const queue = nest.name();
+    nest.sweep(`${queue}.parked`);
+    const [one, other] = [await startWith(queue), await startWith(queue)];
+    await knows(one, 2);
+    const parked = async (count: number): Promise<void> => {
+      const stream = await one.watch();
+      await stream.until<ShownSnapshot>('snapshot', ({ queues }) => queues[0]!.parked === count);
+      stream.close();
+    };
+    await parked(0);
+    await one.app.get(AmqpConsumerRegistry).pause();
+    const told = nest.lines.until('parked in');
+    await publisherOf(other.app).sendToQueue(queue, false);
+    await told;
+    await parked(1);
   });
 
   it('says which instance has no such consumer, and does not log its name there', async () => {

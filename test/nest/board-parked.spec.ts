@@ -103,6 +103,21 @@ describe('parked messages on the board', () => {
     expect(await nest.ready(`${queue}.parked`)).toBe(5);
   });
 
+  it('counts messages that another process has parked once somebody has looked at them', async () => {
+    const { board, queue } = await start();
+    const other = await start(queue);
+    const counted = async (count: number): Promise<void> => {
+      const stream = await board.watch();
+      await stream.until<ShownSnapshot>('snapshot', ({ queues }) => queues[0]!.parked === count);
+      stream.close();
+    };
+    await counted(0);
+    await board.change('pause', { queue, handler: 'Orders.onOrder' });
+    await park(other.board, queue, 1);
+    expect(await look(board, queue)).toMatchObject({ total: 1 });
+    await counted(1);
+  });
+
   it('searches payloads, ids and errors', async () => {
     const { board, queue } = await start();
     await park(board, queue, 4);

@@ -11,6 +11,7 @@ const answer: Answer = {
   outcome: 'done',
   reason: undefined,
   states: { consuming: 2, paused: 1 },
+  parked: { orders: 3 },
   consumers: [
     {
       ...consumer,

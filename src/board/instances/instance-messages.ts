@@ -6,7 +6,7 @@ const MAX_ASK = 16_384;
 const MAX_ANSWER = 1_000_000;
 /** Maximum characters of a text in a message. */
 const MAX_TEXT = 1_000;
-/** Maximum number of consumers in an answer. */
+/** Maximum number of consumers, and of queues, in an answer. */
 export const MAX_CONSUMERS = 1_000;
 
 /** One process of the application. */
@@ -62,6 +62,8 @@ export interface Answer {
   readonly reason: string | undefined;
   /** Number of consumers in each state. */
   readonly states: Readonly<Partial<Record<ConsumerState, number>>>;
+  /** Number of messages that it has parked since its start, by queue. */
+  readonly parked: Readonly<Record<string, number>>;
   /** The answer to `consumers`. */
   readonly consumers: readonly ListedConsumer[];
 }
@@ -103,15 +105,17 @@ export function readAnswer(body: Uint8Array): Answer | undefined {
   const given = tableOf(body, MAX_ANSWER);
   const instance = instanceOf(given?.['instance']);
   if (!given || !instance) return undefined;
-  const { outcome, reason, states, consumers } = given;
+  const { outcome, reason, states, parked, consumers } = given;
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return undefined;
   const counts = Object.entries(asTable(states)).filter(([state, count]) => STATES.includes(state) && isCount(count));
+  const queues = Object.entries(asTable(parked)).filter(([queue, count]) => isText(queue) && isCount(count));
   const listed = Array.isArray(consumers) ? consumers.slice(0, MAX_CONSUMERS).map(listedOf) : [];
   return {
     instance,
     outcome: outcome as Answer['outcome'],
     reason: isText(reason) ? reason : undefined,
     states: Object.fromEntries(counts) as Answer['states'],
+    parked: Object.fromEntries(queues.slice(0, MAX_CONSUMERS)) as Answer['parked'],
     consumers: listed.filter((one) => one !== undefined),
   };
 }

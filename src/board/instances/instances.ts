@@ -47,11 +47,16 @@ export interface InstanceWork {
   list(): readonly ConsumerStatus[];
   /** @param by the user, and the process that was asked */
   carryOut(command: ConsumerCommand, by: string): Promise<void>;
+  /** Returns the number of messages that this process has parked, by queue. */
+  parked(): Answer['parked'];
+  /** Called when another instance has parked a message of the queue. */
+  onParked(queue: string): void;
 }
 
 interface Member {
   readonly instance: Instance;
   states: Answer['states'];
+  parked: Answer['parked'];
   missed: number;
 }
 
@@ -98,7 +103,7 @@ export class Instances {
 
   /** Begins to listen, in the background. */
   start(): void {
-    this.meet(this.own, {});
+    this.meet(this.own);
     void this.listener.run();
   }
 
@@ -205,7 +210,8 @@ export class Instances {
     const begun = clock.now();
     const consumers = command.kind === 'consumers' ? this.work.list().slice(0, MAX_CONSUMERS).map(listed) : [];
     const done = await this.carryOut(command, this.isOwn(from) ? by : elsewhere(by, from));
-    const answer = { instance: this.own, ...done, states: statesOf(this.work.list()), consumers };
+    const states = statesOf(this.work.list());
+    const answer = { instance: this.own, ...done, states, parked: this.work.parked(), consumers };
     try {
       const asker = await this.ready();
       await asker.answer(replyTo, correlationId, answer, Math.max(1, Math.ceil(ANSWER_WITHIN - (clock.now() - begun))));
@@ -235,10 +241,17 @@ export class Instances {
     else this.members.delete(instance.id);
   }
 
-  private meet(instance: Instance, states?: Answer['states']): void {
+  private meet(instance: Instance, { states, parked }: Partial<Answer> = {}): void {
     const member = this.members.get(instance.id);
     if (!member && this.members.size >= MOST) return;
-    this.members.set(instance.id, { instance, states: states ?? member?.states ?? {}, missed: 0 });
+    const before = member?.parked ?? {};
+    for (const [queue, count] of Object.entries(parked ?? {})) if (count !== before[queue]) this.work.onParked(queue);
+    this.members.set(instance.id, {
+      instance,
+      states: states ?? member?.states ?? {},
+      parked: parked ?? before,
+      missed: 0,
+    });
   }
 
   private async tell(note: Note['note']): Promise<void> {
@@ -255,7 +268,7 @@ export class Instances {
     if (this.asker) return this.asker;
     const { clock, uniqueId } = this.connections.environment;
     const channel = publishing.channel({ confirm: true, whenUnavailable: 'fail' });
-    const heard = ({ instance, states }: Answer): void => this.meet(instance, states);
+    const heard = (answer: Answer): void => this.meet(answer.instance, answer);
     this.channel = channel;
     void channel.closed.then(() => (this.asker = undefined));
     return (this.asker = new InstanceAsker({

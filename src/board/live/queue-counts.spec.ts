@@ -90,6 +90,30 @@ describe('QueueCounts', () => {
     expect(await nextRound(5_000)).toEqual([['billing', 'replies'], ['billing.parked']]);
   });
 
+  it('asks for a parked queue that does not exist in pauses from a minute to 16, also when the page is opened again', async () => {
+    const pauses: number[] = [];
+    let last = now;
+    while (pauses.length < 7) {
+      const asked = await nextRound(60_000);
+      if (!asked.flat().includes('billing.parked')) continue;
+      pauses.push((now - last) / 60_000);
+      last = now;
+      channels = [];
+      counts.end();
+      counts.begin();
+      await settle();
+      expect(channels).toEqual([['billing', 'replies']]);
+      expect(counts.parked(BILLING)).toBe(0);
+    }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 16, 16]);
+  });
+
+  it('asks again after a minute for a queue of the application that does not exist', async () => {
+    there.delete('billing');
+    await nextRound(5_000);
+    for (let minute = 0; minute < 5; minute++) expect((await nextRound(60_000)).flat()).toContain('billing');
+  });
+
   it('asks for the parked queue at once when a message was parked', async () => {
     there.set('billing.parked', 1);
     counts.expectParked('billing');

@@ -7,8 +7,10 @@ import { Rounds } from './rounds.js';
 
 /** Ms between two rounds. */
 const EVERY = 5_000;
-/** Ms until a queue that does not exist is asked for again: RabbitMQ logs an error each time. */
+/** Ms until a queue that was refused is asked for again: RabbitMQ logs an error each time. */
 const ASK_AGAIN = 60_000;
+/** The longest such pause for a parked queue, which may never exist: each pause is twice as long as the one before. */
+const LONGEST = 960_000;
 
 /** The numbers of a queue in the answer to a passive declare. */
 export interface QueueCount {
@@ -32,13 +34,22 @@ interface Refusal {
   readonly until: number;
 }
 
+/** A parked queue that does not exist. */
+interface Absence {
+  /** When it is asked for again, after a pause of so many ms. */
+  readonly until: number;
+  readonly pause: number;
+}
+
 /**
  * Counts the messages of queues and of their parked queues by passive declares on scratch channels
- * (https://www.rabbitmq.com/docs/queues#checking), from `begin()` to `end()`.
+ * (https://www.rabbitmq.com/docs/queues#checking), from `begin()` to `end()`. Which parked queues do not exist is kept longer, so that
+ * opening the page again does not ask for all of them again.
  */
 export class QueueCounts {
   private readonly counts = new Map<string, QueueCount>();
   private readonly refused = new Map<string, Refusal>();
+  private readonly absent = new Map<string, Absence>();
   private readonly rounds: Rounds;
 
   /** @param queues called at each round */
@@ -73,12 +84,13 @@ export class QueueCounts {
   /** Returns the number of parked messages; undefined while it is unknown, and 0 if none was ever parked. */
   parked({ connection, name }: KnownQueue): number | undefined {
     const key = keyOf(connection, parkedQueueName(name));
-    return this.refused.get(key)?.error instanceof NotFoundError ? 0 : this.counts.get(key)?.ready;
+    const isMissing = this.absent.has(key) || this.refused.get(key)?.error instanceof NotFoundError;
+    return isMissing ? 0 : this.counts.get(key)?.ready;
   }
 
   /** Asks for the parked queue in the next round, although it did not exist. */
   expectParked(queue: string): void {
-    for (const key of this.refused.keys()) if (key.endsWith(`\n${parkedQueueName(queue)}`)) this.refused.delete(key);
+    for (const key of this.absent.keys()) if (key.endsWith(`\n${parkedQueueName(queue)}`)) this.absent.delete(key);
   }
 
   private async round(signal: AbortSignal): Promise<void> {
@@ -88,12 +100,13 @@ export class QueueCounts {
 
   private async ask({ name: of, connections }: NamedConnection, known: readonly KnownQueue[], signal: AbortSignal) {
     if (!connections.isOpen) return;
-    const names = known
-      .filter(({ connection }) => connection === of)
-      .flatMap(({ name, parks }) => (parks ? [name, parkedQueueName(name)] : [name]));
-    const due = [...new Set(names)].filter((name) => this.isDue(keyOf(of, name)));
+    const own = known.filter(({ connection }) => connection === of);
+    const names = new Set(own.map(({ name }) => name));
+    const asked = new Set(own.flatMap(({ name, parks }) => (parks ? [name, parkedQueueName(name)] : [name])));
+    this.forgetOthers(of, asked);
+    const due = [...asked].filter((name) => this.isDue(keyOf(of, name)));
     const count = (channel: Channel, name: string): Promise<boolean> =>
-      this.count(channel, keyOf(of, name), connections.serverNames.resolve(name));
+      this.count(channel, keyOf(of, name), connections.serverNames.resolve(name), !names.has(name));
     // A queue that is refused ends the channel, so only those that were counted before are asked for together.
     const there = due.filter((name) => this.counts.has(keyOf(of, name)));
     const others = due.filter((name) => !there.includes(name));
@@ -113,25 +126,41 @@ export class QueueCounts {
     }
   }
 
-  /** Returns false if the broker refused, which ends the channel. */
-  private async count(channel: Channel, key: string, queue: string): Promise<boolean> {
+  /**
+   * Returns false if the broker refused, which ends the channel.
+   *
+   * @param mayMiss true for a parked queue that the application does not declare or consume
+   */
+  private async count(channel: Channel, key: string, queue: string, mayMiss: boolean): Promise<boolean> {
     try {
       const { messageCount: ready, consumerCount: consumers } = await channel.queueDeclare(queue, { passive: true });
       this.refused.delete(key);
+      this.absent.delete(key);
       this.counts.set(key, { ready, consumers });
       return true;
     } catch (error) {
       const isRefusal = error instanceof ChannelError && !(error instanceof ChannelClosedError);
       if (!isRefusal) return false;
       this.counts.delete(key);
-      this.refused.set(key, { error, until: this.clock.now() + ASK_AGAIN });
+      const now = this.clock.now();
+      if (mayMiss && error instanceof NotFoundError) {
+        const pause = Math.min(2 * (this.absent.get(key)?.pause ?? ASK_AGAIN / 2), LONGEST);
+        this.absent.set(key, { until: now + pause, pause });
+      } else this.refused.set(key, { error, until: now + ASK_AGAIN });
       return false;
     }
   }
 
   private isDue(key: string): boolean {
-    const { until } = this.refused.get(key) ?? {};
+    const until = this.refused.get(key)?.until ?? this.absent.get(key)?.until;
     return until === undefined || until <= this.clock.now();
+  }
+
+  /** Forgets parked queues of consumers that are gone. */
+  private forgetOthers(connection: string, asked: ReadonlySet<string>): void {
+    const kept = new Set([...asked].map((name) => keyOf(connection, name)));
+    for (const key of this.absent.keys())
+      if (key.startsWith(`${connection}\n`) && !kept.has(key)) this.absent.delete(key);
   }
 }
 

@@ -140,7 +140,7 @@ export class Snapshots {
     this.details.end();
   }
 
-  /** Called when a message of the queue was parked. */
+  /** Called when the parked queue of the queue is known to exist. */
   parked(queue: string): void {
     this.counts.expectParked(queue);
   }

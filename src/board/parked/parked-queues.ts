@@ -52,6 +52,8 @@ export class ParkedQueues {
     private readonly turns: Turns,
     /** Undefined if messages must not be edited. */
     private readonly edits: Edits | undefined,
+    /** Called with each queue whose parked queue was found by a look. */
+    private readonly found: (queue: string) => void = () => {},
   ) {}
 
   /** @throws NotFoundError if there is no such queue; BoardRequestError while a redrive has its messages */
@@ -104,6 +106,7 @@ export class ParkedQueues {
       if (matches(message)) look.add(message);
       return true;
     });
+    this.found(queue);
     this.looks.delete(key);
     this.looks.set(key, look);
     for (const old of this.looks.keys()) if (this.looks.size > KEPT) this.looks.delete(old);
