@@ -4,6 +4,11 @@ export const DEFAULT_CONNECTION = 'default';
 /**
  * Returns the injection token of the {@link AmqpModuleOptions} that {@link AmqpModule.forRoot} got for a connection.
  *
+ * @example
+ * ```ts
+ * constructor(@Inject(getModuleOptionsToken('billing')) private readonly options: AmqpModuleOptions) {}
+ * ```
+ *
  * @publicApi
  */
 export function getModuleOptionsToken(connection: string = DEFAULT_CONNECTION): string {

@@ -13,6 +13,7 @@ export interface ConsumerCancelledEvent {
   readonly connection: string;
   /** The handler, such as `BillingConsumer.onOrder`. */
   readonly handler: string;
+  /** Name of the queue. */
   readonly queue: string;
   /** The consumer tag. */
   readonly consumerTag: string;

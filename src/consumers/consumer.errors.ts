@@ -28,6 +28,7 @@ export class ConsumerStartError extends AmqpError {
   constructor(
     /** Class and method of the handler: `BillingConsumer.onOrder`. */
     readonly handler: string,
+    /** The queue that cannot be consumed. */
     readonly queue: string,
     cause: unknown,
   ) {

@@ -90,7 +90,9 @@ export type SendableEvents<Schemas extends EventSchemas, Options extends Contrac
  * @publicApi
  */
 export interface RpcSchema {
+  /** The schema of the request. */
   readonly request: ContractSchema;
+  /** The schema of the reply. */
   readonly reply: ContractSchema;
 }
 

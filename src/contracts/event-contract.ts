@@ -21,6 +21,12 @@ interface Upcaster {
 /**
  * The events of one exchange: each routing key with the schema of its payload. Made by {@link defineEvents}.
  *
+ * @example
+ * ```ts
+ * const orders: EventContract = defineEvents('orders', { 'order.created': z.object({ id: z.string() }) });
+ * console.log(orders.exchange, orders.events); // orders ['order.created']
+ * ```
+ *
  * @publicApi
  */
 export class EventContract<Schemas extends EventSchemas = EventSchemas> {
@@ -29,7 +35,9 @@ export class EventContract<Schemas extends EventSchemas = EventSchemas> {
 
   /** Use {@link defineEvents}. */
   constructor(
+    /** Name of the exchange. */
     readonly exchange: string,
+    /** The schema of each event. */
     readonly schemas: Schemas,
     private readonly options: EventContractOptions,
     private readonly upcasters: ReadonlyMap<string, Upcaster> = new Map(),

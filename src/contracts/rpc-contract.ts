@@ -20,6 +20,14 @@ interface Validators {
 /**
  * The requests of one exchange: each routing key with the schemas of its request and its reply. Made by {@link defineRpc}.
  *
+ * @example
+ * ```ts
+ * const prices: RpcContract = defineRpc('prices', {
+ *   'price.quote': { request: z.object({ item: z.string() }), reply: z.object({ cents: z.number() }) },
+ * });
+ * console.log(prices.exchange, prices.requests); // prices ['price.quote']
+ * ```
+ *
  * @publicApi
  */
 export class RpcContract<Schemas extends RpcSchemas = RpcSchemas> {
@@ -27,7 +35,9 @@ export class RpcContract<Schemas extends RpcSchemas = RpcSchemas> {
 
   /** Use {@link defineRpc}. */
   constructor(
+    /** Name of the exchange. */
     readonly exchange: string,
+    /** The schemas of each request and its reply. */
     readonly schemas: Schemas,
     { unknownFields = 'strip' }: ContractOptions,
   ) {

@@ -26,7 +26,9 @@ export type SchemaResult<Output> =
  * @publicApi
  */
 export interface SchemaIssue {
+  /** The broken rule, as text. */
   readonly message: string;
+  /** The keys that lead to the value; undefined for the payload itself. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 

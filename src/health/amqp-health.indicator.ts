@@ -8,7 +8,9 @@ import type { AmqpConnectionState, ConnectionStatus } from '../connection/connec
 
 /** The state of the connections under one name. */
 export interface ConnectionHealth {
+  /** State of the connection for publishing. */
   readonly publishing: AmqpConnectionState;
+  /** State of the connection for consuming. */
   readonly consuming: AmqpConnectionState;
   /**
    * The reason why one of them is not open, or why its credentials, which expire, are not renewed. The text contains no
@@ -19,15 +21,21 @@ export interface ConnectionHealth {
 
 /** A consumer that does not consume although it was not paused. */
 export interface ConsumerHealth {
+  /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler: string;
+  /** Name of the queue. */
   readonly queue: string;
+  /** Why it does not consume: `starting`, `recovering` or `stopped`. */
   readonly state: ConsumerState;
+  /** The error because of which it does not consume, if there is one. */
   readonly reason?: string;
 }
 
 /** A consumer that consumes but has messages that make no progress. */
 export interface StuckMessages {
+  /** Class and method of the handler: `BillingConsumer.onOrder`. */
   readonly handler: string;
+  /** Name of the queue. */
   readonly queue: string;
   /** Number of failed messages that the broker accepts neither for a retry nor for the parked queue now. */
   readonly held?: number;
@@ -41,6 +49,7 @@ export interface StuckMessages {
  * @publicApi
  */
 export interface AmqpHealth {
+  /** `up` if every connection is open and every consumer that is not paused consumes. */
   readonly status: 'up' | 'down';
   /** States by name of the connection. */
   readonly connections: Readonly<Record<string, ConnectionHealth>>;
@@ -80,7 +89,11 @@ export class AmqpHealthIndicator {
     private readonly consumers: AmqpConsumerRegistry,
   ) {}
 
-  /** @param key the key of the result */
+  /**
+   * Returns the state of all connections and consumers. Sends nothing to the broker, and never throws.
+   *
+   * @param key the key of the result. Default `amqp`
+   */
   isHealthy<const Key extends string = 'amqp'>(key: Key = 'amqp' as Key): Record<Key, AmqpHealth> {
     const consumers = this.consumers.list();
     const connections = Object.fromEntries(

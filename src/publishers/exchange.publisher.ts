@@ -103,8 +103,13 @@ export class ExchangePublisher<Events extends object = Record<string, unknown>> 
   /**
    * Sends a request and resolves with its reply.
    *
+   * @example
+   * ```ts
+   * const { cents } = await this.prices.request('price.quote', { item: 'Lamp' }, { timeout: 2_000 });
+   * ```
+   *
    * @throws ContractError if the payload does not match the contract of this publisher, and nothing was sent; or if the
-   * reply does not match it
+   * reply does not match the contract
    * @throws the errors of {@link ConfirmingPublisher.request}
    */
   async request<Key extends CallKey<Events>>(

@@ -48,6 +48,11 @@ const confirmingPublishers = new NamedTokens(
  * Returns the injection token of a connection's {@link ConfirmingPublisher}. For the connection without a name it is
  * the class.
  *
+ * @example
+ * ```ts
+ * const publisher = app.get<ConfirmingPublisher>(getConfirmingPublisherToken('billing'));
+ * ```
+ *
  * @publicApi
  */
 export function getConfirmingPublisherToken(connection: string = DEFAULT_CONNECTION): InjectionToken {
@@ -61,6 +66,11 @@ export function provideConfirmingPublisher(connection: string): InjectionToken {
 
 /**
  * Returns the injection token of a publisher that {@link AmqpModule.forFeature} has registered.
+ *
+ * @example
+ * ```ts
+ * const module = Test.createTestingModule({ imports: [AppModule] }).overrideProvider(getPublisherToken('orders'));
+ * ```
  *
  * @publicApi
  */

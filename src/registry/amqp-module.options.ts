@@ -21,7 +21,7 @@ export interface AmqpModuleOptions extends ConnectionSettings, SerializationOpti
    * time after which your platform kills the process. Default 10 s.
    */
   readonly gracePeriod?: Duration;
-  /** Timeout and limits of publishes, for publishers that set none themselves. */
+  /** Timeout and limits of publishes, for publishers that set none themselves. Default: those of {@link PublisherOptions}. */
   readonly publishing?: PublisherOptions;
   /**
    * What requesters learn of an error of an {@link AmqpRpc} handler that sets no `errors` itself. Default `'exceptions'`:
@@ -42,8 +42,21 @@ export interface ConnectionNameOptions {
 /**
  * Creates the options, for `forRootAsync({ useClass })` and `{ useExisting }`.
  *
+ * @example
+ * ```ts
+ * @Injectable()
+ * class BrokerOptions implements AmqpOptionsFactory {
+ *   constructor(private readonly config: ConfigService) {}
+ *
+ *   createAmqpOptions() {
+ *     return { url: this.config.getOrThrow<string>('AMQP_URL') };
+ *   }
+ * }
+ * ```
+ *
  * @publicApi
  */
 export interface AmqpOptionsFactory {
+  /** Returns the options, or a URL, or a promise of either. An error fails the start. */
   createAmqpOptions(): AmqpModuleOptions | string | Promise<AmqpModuleOptions | string>;
 }

@@ -6,12 +6,17 @@ const channel = tracingChannel('nest-amqp:request');
 
 /** The message of `tracing:nest-amqp:request:*`: one request, from its publish to its last reply. */
 export interface RequestTrace {
+  /** The exchange of the request; `''` is the default exchange. */
   readonly exchange: string;
+  /** The routing key of the request. */
   readonly routingKey: string;
+  /** The correlation id, which each reply repeats. */
   readonly correlationId: string;
+  /** The properties and options of the request. */
   readonly properties: BasicPublishOptions;
   /** The last reply; undefined before the first one. */
   readonly reply: Delivery | undefined;
+  /** The error of a failed request: `RpcRemoteError`, `RpcTimeoutError`, a lost connection, … */
   readonly error?: unknown;
   /** Sends the request inside `run`; only in `start`. See `ProcessTrace.runIn`. */
   runIn(run: <T>(work: () => T) => T): void;

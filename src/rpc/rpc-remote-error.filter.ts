@@ -13,7 +13,7 @@ const BAD_GATEWAY = 502;
  * {@link RpcRemoteError}. Without this filter, Nest answers with 500.
  *
  * - An `HttpException`: its status and response.
- * - An `RpcException` of an object with a `statusCode` or `status` from 400 to 599: that status and the message.
+ * - An `RpcException` made of an object with a `statusCode` or `status` from 400 to 599: that status and the message.
  * - Any other error, and one that the remote service hides: 502 without the message, and the id of a hidden error. The
  *   error is logged.
  *
@@ -31,6 +31,7 @@ const BAD_GATEWAY = 502;
 export class RpcRemoteErrorFilter extends BaseExceptionFilter<RpcRemoteError> {
   private readonly logger = new FieldLogger('RpcRemoteErrorFilter');
 
+  /** Answers an HTTP request. @throws the error for any other host */
   override catch(error: RpcRemoteError, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- it is the method of a filter

@@ -9,6 +9,7 @@ import { UndecodableMessageError } from '../serialization/serialization.errors.j
  * @publicApi
  */
 export interface RpcErrorReply {
+  /** The message that `RpcRemoteError` gets. */
   readonly message: string;
   /** The name of the error, see {@link RpcRemoteError.remoteName}. Default `'Error'`. */
   readonly name?: string;
@@ -22,6 +23,12 @@ export interface RpcErrorReply {
  * Returns what a requester learns of an error; undefined for what it learns by default. An error that the mapper throws is
  * logged, and the requester learns of an internal error.
  *
+ * @example
+ * ```ts
+ * const stockErrors: RpcErrorMapper = (error) =>
+ *   error instanceof StockError ? { name: 'StockError', message: error.message, statusCode: 409 } : undefined;
+ * ```
+ *
  * @publicApi
  */
 export type RpcErrorMapper = (error: unknown) => RpcErrorReply | undefined;
@@ -30,8 +37,8 @@ export type RpcErrorMapper = (error: unknown) => RpcErrorReply | undefined;
  * Chooses what a requester learns of an error of the handler. A stack never leaves the process.
  *
  * - `exceptions` (the default): name, message and data of an `HttpException` or `RpcException`, and why the request cannot
- *   be decoded or breaks its contract. Of any other error the requester learns `internal error` and an id, which the log line of the failure and
- *   {@link ConsumerFailure.errorId} have, too.
+ *   be decoded or breaks its contract. Of any other error the requester learns `internal error` and an id. The log line of
+ *   the failure and {@link ConsumerFailure.errorId} have the same id.
  * - `message`: name and message of every error.
  * - `none`: `internal error` and an id, for every error.
  * - a {@link RpcErrorMapper}.

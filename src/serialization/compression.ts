@@ -20,6 +20,7 @@ import { SerializationError } from './serialization.errors.js';
  * @publicApi
  */
 export interface CompressOptions {
+  /** `gzip`, `deflate`, `br` or, from Node.js 22.15 on, `zstd`. */
   readonly encoding: ContentEncoding;
   /** Bodies of at least this size are compressed: bytes, or a text such as `'1KB'`. Default 1 KB. */
   readonly from?: ByteSize;

@@ -20,6 +20,14 @@ export interface Work {
  * A retried message arrives from a delay queue. The context shows it as its publisher sent it, except for `attempt`;
  * `delivery` is the message as it was received.
  *
+ * @example
+ * ```ts
+ * @AmqpConsumer('billing')
+ * onOrder(@Payload() order: Order, @Ctx() context: AmqpContext) {
+ *   console.log(context.properties.messageId, context.headers['x-tenant'], context.attempt);
+ * }
+ * ```
+ *
  * @publicApi
  */
 export class AmqpContext {
@@ -86,7 +94,7 @@ export class AmqpContext {
 
   /**
    * Content type, message id, correlation id, reply-to, timestamp, … as the publisher set them. In a retry, `userId` is
-   * missing, since only the broker can confirm it.
+   * missing, since only the broker can verify it.
    */
   get properties(): MessageProperties {
     return (this.original ??= originalProperties(this.delivery, this.state));

@@ -8,8 +8,9 @@ import type { Decision } from './decision.js';
 export interface ConsumerFailure {
   /** The handler, such as `BillingConsumer.onOrder`. */
   readonly consumer: string;
+  /** The queue that the message was consumed from. */
   readonly queue: string;
-  /** Undefined if the publisher set none. */
+  /** The message id; undefined if the publisher set none. */
   readonly messageId: string | undefined;
   /** Number of the failed attempt, from 1. */
   readonly attempt: number;

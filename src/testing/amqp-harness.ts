@@ -33,7 +33,7 @@ export interface HarnessOptions {
    * harness has one broker, so two brokers of the application need different virtual hosts.
    */
   readonly vhosts?: Readonly<Record<string, string>>;
-  /** Options of the {@link EmbeddedBroker}: `log`, `memoryLimit`, … */
+  /** Options of the {@link EmbeddedBroker}: `log`, `memoryLimit`, … Default: its defaults. */
   readonly broker?: Omit<BrokerOptions, 'vhosts'>;
 }
 
@@ -46,6 +46,7 @@ export interface HarnessPublishOptions extends OutgoingProperties {
   readonly connection?: string;
 }
 
+/** Options of {@link AmqpHarness.deliver}. */
 export interface DeliverOptions extends HarnessPublishOptions {
   /**
    * The behaviour when the message waits for a retry. `skip` (default) moves the broker's clock to the end of the delay.

@@ -23,9 +23,11 @@ export type DeliveryResult =
  * @publicApi
  */
 export interface DeliveryOutcome {
+  /** The final result of the message. */
   readonly result: DeliveryResult;
   /** The queue that the test delivered to. */
   readonly queue: string;
+  /** The message id. */
   readonly messageId: string | undefined;
   /** Number of times the handler was called, including the first; redeliveries of an attempt do not count. */
   readonly attempts: number;

@@ -18,12 +18,17 @@ import { HarnessTimeoutError } from './testing.errors.js';
 export interface PublishedMessage {
   /** `''` for the default exchange. */
   readonly exchange: string;
+  /** The routing key. */
   readonly routingKey: string;
   /** Decoded by content type; the bytes if decoding fails. */
   readonly payload: unknown;
+  /** The bytes of the message. */
   readonly body: Buffer;
+  /** The headers; empty if there are none. */
   readonly headers: NonNullable<MessageProperties['headers']>;
+  /** The properties of the message, with its headers. */
   readonly properties: MessageProperties;
+  /** True if the broker returns the message when no queue is bound for it. */
   readonly mandatory: boolean;
   /** Time from the publish until the broker sends it to its exchange, in ms; 0 for none. A multiple of 125. */
   readonly delay: number;

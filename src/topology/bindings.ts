@@ -6,16 +6,19 @@ import { refuseUnknown } from '../common/known-options.js';
 export interface BindingDefinition {
   /** Name of the queue or exchange that receives the messages. */
   readonly destination: string;
+  /** The kind of `destination`. */
   readonly destinationKind: 'queue' | 'exchange';
   /** Name of the exchange that the messages come from. */
   readonly source: string;
+  /** The key, or pattern, of the messages. Empty for fanout and headers exchanges. */
   readonly routingKey: string;
+  /** Arguments of the binding; for a headers exchange the headers to match. */
   readonly arguments: FieldTable;
 }
 
 /** Further options of a binding. */
 export interface BindingOptions {
-  /** For a headers exchange: the headers to match, and `x-match` with `all` (default) or `any`. */
+  /** For a headers exchange: the headers to match, and `x-match` with `all` (default) or `any`. Default: none. */
   readonly arguments?: FieldTable;
 }
 
@@ -25,9 +28,11 @@ export interface BindingOptions {
  *
  * @example
  * ```ts
- * bindQueue('billing', 'orders', 'order.*')
+  * bindQueue('billing', 'orders', 'order.*')
  * ```
  *
+ * @throws ConfigurationError for an unknown option or an invalid value
+
  * @publicApi
  */
 export function bindQueue(
@@ -46,9 +51,11 @@ export function bindQueue(
  *
  * @example
  * ```ts
- * bindExchange('audit', 'orders', '#')
+  * bindExchange('audit', 'orders', '#')
  * ```
  *
+ * @throws ConfigurationError for an unknown option or an invalid value
+
  * @publicApi
  */
 export function bindExchange(

@@ -4,12 +4,17 @@ import { argumentTable, valueOf } from './argument-table.js';
 
 /** An exchange to declare. {@link topicExchange} and the other functions of this file create it. */
 export interface ExchangeDefinition {
+  /** Name of the exchange. */
   readonly name: string;
   /** `topic`, `direct`, `fanout`, `headers`, or the type of a plugin. */
   readonly type: string;
+  /** The exchange survives a restart of the broker. */
   readonly durable: boolean;
+  /** The exchange is deleted when its last binding is removed. */
   readonly autoDelete: boolean;
+  /** Clients cannot publish to the exchange. */
   readonly internal: boolean;
+  /** The arguments of the declaration, those of the options included. */
   readonly arguments: FieldTable;
 }
 
@@ -27,7 +32,7 @@ export interface ExchangeOptions {
    * none.
    */
   readonly alternateExchange?: string;
-  /** Further arguments, sent unchanged. */
+  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. Default: none. */
   readonly arguments?: FieldTable;
 }
 
@@ -73,13 +78,27 @@ export const topicExchange = (name: string, options?: ExchangeOptions): Exchange
 /**
  * A direct exchange: it routes to queues whose binding key equals the routing key.
  *
+ * @example
+ * ```ts
+ * directExchange('commands')
+ * ```
+ *
+ * @throws ConfigurationError for an unknown option
+ *
  * @publicApi
  */
 export const directExchange = (name: string, options?: ExchangeOptions): ExchangeDefinition =>
   exchange(name, 'direct', options);
 
 /**
- * A fanout exchange: it routes to everything that is bound to it.
+ * A fanout exchange: it routes to every queue and exchange that is bound to it.
+ *
+ * @example
+ * ```ts
+ * fanoutExchange('unroutable')
+ * ```
+ *
+ * @throws ConfigurationError for an unknown option
  *
  * @publicApi
  */

@@ -8,10 +8,15 @@ import { argumentTable, countFrom, duration, durationFromOne, finiteFrom, valueO
  * create it.
  */
 export interface QueueDefinition {
+  /** Name of the queue. */
   readonly name: string;
+  /** The queue survives a restart of the broker. */
   readonly durable: boolean;
+  /** Only the declaring connection can use the queue, and the queue is deleted with it. */
   readonly exclusive: boolean;
+  /** The queue is deleted when its last consumer ends. */
   readonly autoDelete: boolean;
+  /** The arguments of the declaration, those of the options included. */
   readonly arguments: FieldTable;
   /** The broker chooses the queue's name; `name` is the application's name for it. Default false. */
   readonly serverNamed?: boolean;
@@ -49,7 +54,7 @@ export interface QueueOptions {
    * (https://www.rabbitmq.com/docs/consumers#single-active-consumer). Default false.
    */
   readonly singleActiveConsumer?: boolean;
-  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. */
+  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. Default: none. */
   readonly arguments?: FieldTable;
 }
 
@@ -73,6 +78,7 @@ export type ServerNamedQueueOptions = Omit<ClassicQueueOptions, 'durable' | 'exc
 
 /** Options of {@link quorumQueue}. Such a queue is always durable and never exclusive. */
 export interface QuorumQueueOptions extends QueueOptions {
+  /** The effect of a limit: `drop-head` (default) drops the oldest message, `reject-publish` nacks the new one. */
   readonly overflow?: 'drop-head' | 'reject-publish';
   /**
    * Maximum number of deliveries of a message; then it is dead-lettered or dropped
@@ -106,7 +112,7 @@ export interface StreamQueueOptions {
    * broker's.
    */
   readonly leaderLocator?: 'client-local' | 'balanced';
-  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. */
+  /** Further arguments, sent unchanged. One that contradicts an option is a `ConfigurationError`. Default: none. */
   readonly arguments?: FieldTable;
 }
 

@@ -16,7 +16,10 @@ export interface TopologyOptions {
    * - `none` does nothing.
    */
   readonly declare?: 'assert' | 'verify' | 'none';
+  /** Made by {@link topicExchange} and the like. Default: none. */
   readonly exchanges?: readonly ExchangeDefinition[];
+  /** Made by {@link quorumQueue} and the like. Default: none. */
   readonly queues?: readonly QueueDefinition[];
+  /** Made by {@link bindQueue} and {@link bindExchange}. Default: none. */
   readonly bindings?: readonly BindingDefinition[];
 }

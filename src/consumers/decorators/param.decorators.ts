@@ -18,9 +18,10 @@ import { addRouteArgument, type Pipe } from './route-arguments.js';
 export interface PayloadOptions {
   /**
    * Schema for Nest 12's `StandardSchemaValidationPipe`, which must be bound here or to the method, class or
-   * application.
+   * application. Nest 11 ignores schemas, so there the decorator throws. Default: no schema.
    */
   readonly schema?: StandardSchema;
+  /** Pipes of this argument. Default: none. */
   readonly pipes?: readonly Pipe[];
 }
 

@@ -5,6 +5,13 @@ import type { SupervisedConsumer } from './supervised-consumer.js';
 /**
  * A consumer that {@link AmqpConsumerRegistry.add} has added.
  *
+ * @example
+ * ```ts
+ * const consumer = await registry.add('orders.acme', (order: Order) => bill(order), { name: 'orders of acme' });
+ * console.log(consumer.status.handled);
+ * await consumer.stop();
+ * ```
+ *
  * @publicApi
  */
 export class AmqpConsumerHandle {
@@ -20,12 +27,16 @@ export class AmqpConsumerHandle {
     return { ...this.consumer.status, connection: this.connection };
   }
 
-  /** As {@link AmqpConsumerRegistry.pause}. */
+  /** Pauses this consumer, as {@link AmqpConsumerRegistry.pause} does. */
   pause(): Promise<void> {
     return this.consumer.pause();
   }
 
-  /** As {@link AmqpConsumerRegistry.resume}. @throws ConsumerStartError if the queue cannot be consumed; it stays paused */
+  /**
+   * Resumes this consumer, as {@link AmqpConsumerRegistry.resume} does.
+   *
+   * @throws ConsumerStartError if the queue cannot be consumed; the consumer stays paused
+   */
   resume(): Promise<void> {
     return this.consumer.resume();
   }

@@ -19,14 +19,17 @@ export type ConsumerState = 'starting' | 'consuming' | 'paused' | 'recovering' |
  * @publicApi
  */
 export interface ConsumerStatus {
-  /** Class and method of the handler: `BillingConsumer.onOrder`; of several handlers a text that names the first ones. */
+  /** Class and method of the handler: `BillingConsumer.onOrder`; for several handlers a text that names the first ones. */
   readonly handler: string;
   /** Class and method of each handler. Several handlers may share a consumer, see {@link SelectionOptions.routingKey}. */
   readonly handlers: readonly string[];
+  /** Name of the queue. */
   readonly queue: string;
   /** Name of the connection; `default` for the connection without a name. */
   readonly connection: string;
+  /** The present state. */
   readonly state: ConsumerState;
+
   /** The error because of which the consumer recovers or has stopped, if there is one. */
   readonly error: Error | undefined;
   /** The consumer tag; undefined while the broker does not have the consumer. */

@@ -42,7 +42,7 @@ export interface ConsumerOptions extends SelectionOptions {
    * not stored.
    */
   readonly trackOffset?: TrackOffsetOptions;
-  /** Further arguments of basic.consume, sent unchanged. */
+  /** Further arguments of basic.consume (https://www.rabbitmq.com/docs/consumers), sent unchanged. Default: none. */
   readonly arguments?: FieldTable;
   /**
    * Retries of messages whose handler throws. `false` parks a message at its first failure. Default: three attempts

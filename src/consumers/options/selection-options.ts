@@ -22,9 +22,12 @@ export interface SelectionOptions {
    * ```
    */
   readonly routingKey?: string | readonly string[];
-  /** Likewise, by the property `type` of the message. */
+  /** Selects in the same way by the property `type` of the message. Default: not by the type. */
   readonly type?: string | readonly string[];
-  /** Likewise, by one header, such as `{ 'ce-type': 'com.example.order.*' }`. Numbers and flags are compared as text. */
+  /**
+   * Selects in the same way by one header, such as `{ 'ce-type': 'com.example.order.*' }`. Numbers and booleans are compared
+   * as strings. Default: not by a header.
+   */
   readonly header?: Readonly<Record<string, string | readonly string[]>>;
   /**
    * Binds the queue at the start to this exchange, or to each of several, by exactly the routing keys of its handlers.

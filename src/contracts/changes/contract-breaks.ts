@@ -4,21 +4,23 @@ import type { JsonSchema } from '../json-schema/draft-07.js';
 import { gapsOf } from './schema-gaps.js';
 
 /**
- * One way in which a change of a contract breaks a service that still has the contract of before.
+ * One way in which a change of a contract breaks a service that still has the earlier contract.
  *
  * @publicApi
  */
 export interface ContractBreak {
   /**
-   * Whom it breaks. Of events: `publishers`, whose messages consumers of after refuse; `consumers`, which refuse what
-   * publishers of after publish. Of requests: `callers` and `handlers`, which send or get what the other side refuses.
+   * The side that breaks. Of events: `publishers`, whose messages the new consumers refuse, or `consumers`, which refuse the
+   * messages of the new publishers. Of requests: `callers` or `handlers`, which send or get what the other side refuses.
    */
   readonly breaks: 'publishers' | 'consumers' | 'callers' | 'handlers';
   /** The routing key of the event or request. */
   readonly event: string;
+  /** The payload that breaks: that of the event, of the request or of the reply. */
   readonly part: ContractPart;
   /** Path of the value, such as `lines.*.price`, with `*` for items of lists and for fields without a name. */
   readonly path: string;
+  /** The rule that differs, as text. */
   readonly message: string;
 }
 

@@ -24,7 +24,9 @@ export interface TransportQueueOptions {
   readonly messageTtl?: Duration;
   /** Time after which the unused queue is deleted: ms, or a text such as `'30m'`. Default and Infinity: never. */
   readonly expires?: Duration;
+  /** Exchange that receives rejected, expired and dropped messages (https://www.rabbitmq.com/docs/dlx). Default: none. */
   readonly deadLetterExchange?: string;
+  /** Routing key of dead-lettered messages. Default: their own routing key. */
   readonly deadLetterRoutingKey?: string;
   /** Maximum number of ready messages. Default: no limit. */
   readonly maxLength?: number;
@@ -33,9 +35,11 @@ export interface TransportQueueOptions {
    * priorities.
    */
   readonly maxPriority?: number;
+  /** The effect of `maxLength`: the oldest message is dropped, or the new one is nacked. Default `drop-head`. */
   readonly overflow?: 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
+  /** `lazy` keeps messages on disk (RabbitMQ before 3.12; later versions ignore it). Default: the broker's. */
   readonly queueMode?: 'default' | 'lazy';
-  /** Further arguments, sent unchanged: `{ 'x-queue-type': 'quorum' }`. */
+  /** Further arguments, sent unchanged: `{ 'x-queue-type': 'quorum' }`. Default: none. */
   readonly arguments?: FieldTable;
   /** Same as the option `noAssert` beside `queueOptions`. */
   readonly noAssert?: boolean;

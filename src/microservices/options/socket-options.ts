@@ -11,14 +11,15 @@ import { checkValues, FUNCTION, OBJECT, type ValueChecks } from '../../common/op
  * @publicApi
  */
 export interface SocketOptions extends IgnoredOptions {
-  /** Seconds. */
+  /** Heartbeat interval in seconds; 0 disables heartbeats. Default 20. */
   readonly heartbeatIntervalInSeconds?: number;
   /** Maximum time between attempts to reconnect, in seconds. Default: starts at 0.1 s and doubles up to 30 s. */
   readonly reconnectTimeInSeconds?: number;
-  /** Returns the URLs of the brokers, instead of `urls`. */
+  /** Returns the URLs of the brokers, instead of `urls`. Default: `urls`. */
   readonly findServers?: () => string | readonly string[] | Promise<string | readonly string[]>;
+  /** Further client properties, which the broker shows. Default: none. */
   readonly clientProperties?: ClientProperties;
-  /** TLS options, timeout of an attempt (ms), credentials, client properties. */
+  /** TLS options, timeout of an attempt (ms), credentials, client properties. Default: those of the client core. */
   readonly connectionOptions?: ConnectionSettings;
 }
 

@@ -33,7 +33,7 @@ export interface AmqpTransportOptions {
    * names.
    */
   readonly queue?: string;
-  /** Declaration of the queue, with amqplib's names. */
+  /** Declaration of the queue, with amqplib's names. Default: the defaults of {@link TransportQueueOptions}. */
   readonly queueOptions?: TransportQueueOptions;
   /** Use the queue without declaring it. Default false. */
   readonly noAssert?: boolean;
@@ -55,9 +55,10 @@ export interface AmqpTransportOptions {
   readonly wildcards?: boolean;
   /**
    * Heartbeat, reconnecting and TLS, with the names of amqp-connection-manager. {@link connection} has more options.
+   * Default: the defaults of the client core.
    */
   readonly socketOptions?: SocketOptions;
-  /** Options of the client core. They take precedence over the options above. */
+  /** Options of the client core. They take precedence over the options above. Default: its defaults. */
   readonly connection?: Omit<ConnectionOptions, 'urls' | 'connectionName' | 'logger' | 'signal'>;
   /**
    * Name of the connection, shown in RabbitMQ's management pages. Default: `nest-amqp server` or `nest-amqp client`,
@@ -124,7 +125,7 @@ export interface AmqpTransportOptions {
    * both).
    */
   readonly persistent?: boolean;
-  /** Headers of every message; headers of a record take precedence. */
+  /** Headers of every message; headers of a record take precedence. Default: none. */
   readonly headers?: object;
   /**
    * A message that is routed to no queue is an error. Default true (`Transport.RMQ`: such a message is lost silently); false

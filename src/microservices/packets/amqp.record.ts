@@ -9,8 +9,9 @@ import type { DelayOptions } from '../../delay/delay-time.js';
  * @publicApi
  */
 export interface AmqpRecordOptions extends Omit<RmqRecordOptions, 'headers' | 'timestamp'>, DelayOptions {
+  /** Headers of the message, in addition to those of the client. Default: none. */
   readonly headers?: object;
-  /** Seconds since 1970, or the date. */
+  /** The property `timestamp`: seconds since 1970, or a date. Default: none. */
   readonly timestamp?: number | Date;
   /**
    * Time until a request without a reply fails, or until an event must be confirmed: ms, or a text such as `'10s'`;
@@ -55,6 +56,7 @@ export class AmqpRecordBuilder<TData> {
 
   constructor(private data: TData) {}
 
+  /** Replaces the data. */
   setData(data: TData): this {
     this.data = data;
     return this;
@@ -66,6 +68,7 @@ export class AmqpRecordBuilder<TData> {
     return this;
   }
 
+  /** Returns the record. */
   build(): AmqpRecord<TData> {
     return new AmqpRecord(this.data, this.options as AmqpRecordOptions & RmqRecordOptions);
   }

@@ -35,6 +35,14 @@ export interface RmqChannelRef {
  * Everything about a message except its payload. Handlers get it by `@Ctx()`. It extends `RmqContext`, so handlers that
  * take an `RmqContext` keep working.
  *
+ * @example
+ * ```ts
+ * @EventPattern('order.created')
+ * onCreated(@Payload() order: Order, @Ctx() context: AmqpRpcContext) {
+ *   console.log(context.attempt, context.headers['x-tenant']);
+ * }
+ * ```
+ *
  * @publicApi
  */
 export class AmqpRpcContext extends RmqContext {
@@ -62,6 +70,7 @@ export class AmqpRpcContext extends RmqContext {
     return this.getArgs()[index];
   }
 
+  /** Returns the pattern of the handler's message. */
   override getPattern(): string {
     return this.pattern;
   }
@@ -96,7 +105,7 @@ export class AmqpRpcContext extends RmqContext {
     return this.origin.attempt;
   }
 
-  /** Aborted when what the handler does no longer counts, see {@link AmqpContext.signal}. */
+  /** Aborted when the result of the handler does not count any more, see {@link AmqpContext.signal}. */
   get signal(): AbortSignal {
     return this.origin.signal;
   }
@@ -122,9 +131,9 @@ export class AmqpRpcContext extends RmqContext {
   }
 
   /**
-   * Returns the message to the queue, or dead-letters it. Has no effect if it is settled. @param options.requeue
-   * default true
+   * Returns the message to the queue, or dead-letters it. Has no effect if it is settled.
    *
+   * @param options.requeue default true
    * @throws ConfigurationError for an unknown option or a wrong value; the message is not settled
    */
   nack(options: { readonly requeue?: boolean } = {}): void {
@@ -132,9 +141,9 @@ export class AmqpRpcContext extends RmqContext {
   }
 
   /**
-   * Rejects the message: it is dead-lettered if the queue has a dead-letter exchange, else dropped. @param
-   * options.requeue default false
+   * Rejects the message: it is dead-lettered if the queue has a dead-letter exchange, else dropped.
    *
+   * @param options.requeue default false
    * @throws ConfigurationError for an unknown option or a wrong value; the message is not settled
    */
   reject(options: { readonly requeue?: boolean } = {}): void {

@@ -12,14 +12,17 @@ import { historyOf } from '../retry/retry-state.js';
  * @publicApi
  */
 export interface ParkedMessage {
-  /** Undefined if the publisher set none. */
+  /** The message id; undefined if the publisher set none. */
   readonly messageId: string | undefined;
   /** The exchange that it was published to. */
   readonly exchange: string;
   /** The routing key that it was published with. */
   readonly routingKey: string;
+  /** The properties, as the publisher set them. */
   readonly properties: MessageProperties;
+  /** The headers, as the publisher set them; empty if it set none. */
   readonly headers: NonNullable<MessageProperties['headers']>;
+  /** The body as it was published. A compressed body is not decoded. */
   readonly body: Buffer;
   /**
    * The body as the serializers of the connection decode it; undefined if they cannot, for an asynchronous serializer, and for
@@ -28,7 +31,9 @@ export interface ParkedMessage {
   readonly payload: unknown;
   /** Number of failed attempts; 0 for a message that no consumer parked. */
   readonly attempts: number;
+  /** The failure of the first attempt; undefined if the message has no history. */
   readonly firstFailure: FailureRecord | undefined;
+  /** The failure of the last attempt; undefined if the message has no history. */
   readonly lastFailure: FailureRecord | undefined;
   /**
    * For `JSON.stringify` and HTTP responses: with `payload` in place of `body`. Bytes become base64, 64-bit integers text;

@@ -31,11 +31,13 @@ export interface ParkingOptions extends BrokerWaitOptions {
   readonly connection?: string;
 }
 
+/** Options of {@link ParkingLot.list}. */
 export interface ListOptions extends ParkingOptions {
   /** Maximum number of messages, oldest first. All are in memory at once. Default 100. */
   readonly limit?: number;
 }
 
+/** Options of {@link ParkingLot.redrive}. */
 export interface RedriveOptions extends ParkingOptions {
   /** Maximum number of messages to send back, oldest first. Default: all that are parked at the start. */
   readonly limit?: number;
@@ -57,7 +59,7 @@ export interface RedriveOptions extends ParkingOptions {
   readonly rate?: number;
   /** Ends the redrive early: messages on their way arrive, the others stay, and the call resolves with the numbers so far. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each group of messages, with the numbers so far. An error ends the redrive. */
+  /** Called after each group of messages, with the numbers so far. An error ends the redrive. Default: not called. */
   readonly onProgress?: (progress: RedriveProgress) => void;
 }
 
@@ -139,6 +141,14 @@ export class ParkingLot {
   /**
    * Returns the oldest messages. They are fetched and returned to the queue; RabbitMQ may return more than 32 messages to a
    * quorum queue in another order. Meanwhile nobody else can fetch them, and the broker marks them as redelivered.
+   *
+   * @example
+   * ```ts
+   * const messages = await this.parkingLot.list('billing', { limit: 20 });
+   * console.log(messages.map(({ messageId, lastFailure }) => `${messageId}: ${lastFailure?.message}`));
+   * ```
+   *
+   * @throws NotFoundError, TimeoutError, ConfigurationError for an unknown option or an invalid value
    */
   async list(queue: string, options: ListOptions = {}): Promise<ParkedMessage[]> {
     check('list', queue, options);
@@ -245,7 +255,11 @@ export class ParkingLot {
     });
   }
 
-  /** Deletes all parked messages; resolves with their number. */
+  /**
+   * Deletes all parked messages; resolves with their number.
+   *
+   * @throws NotFoundError, TimeoutError, ConfigurationError for an unknown option or an invalid value
+   */
   async purge(queue: string, options: ParkingOptions = {}): Promise<number> {
     check('purge', queue, options);
     return this.onParked(queue, options, 0, (parked) => parked.purge());

@@ -10,6 +10,7 @@ export interface FailureRecord {
   readonly message: string;
   /** Frames of the error's stack; undefined if it has none. */
   readonly stack?: string;
+  /** When the attempt failed, by the clock of the consumer's process. */
   readonly time: Date;
 }
 

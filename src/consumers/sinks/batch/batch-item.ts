@@ -22,6 +22,7 @@ export class AmqpBatchItem<T = unknown> {
   constructor(
     /** The payload, decoded by its content type and passed through `itemPipes`. */
     readonly payload: T,
+    /** The context of this message: properties, headers, queue, attempt. */
     readonly context: AmqpContext,
     private readonly settle: (outcome: Outcome) => void,
   ) {}
@@ -34,6 +35,8 @@ export class AmqpBatchItem<T = unknown> {
   /**
    * Fails this message alone. The consumer's `retry` applies as if the handler had thrown the error. Has no effect if the
    * item is settled.
+   *
+   * @param error the reason; `RejectMessage`, `RequeueMessage` and `RetryMessage` have the effect that they have when thrown
    */
   fail(error: unknown): void {
     this.end(failureOf(error));
@@ -50,6 +53,15 @@ export class AmqpBatchItem<T = unknown> {
 /**
  * The context that guards, interceptors and filters of a batch consumer get, and that `REQUEST` injects.
  *
+ * @example
+ * ```ts
+ * intercept(execution: ExecutionContext, next: CallHandler) {
+ *   const { queue, items } = execution.switchToRpc().getContext<AmqpBatchContext>();
+ *   console.log(`${items.length} messages of ${queue}`);
+ *   return next.handle();
+ * }
+ * ```
+ *
  * @publicApi
  */
 export class AmqpBatchContext<T = unknown> {
@@ -57,7 +69,9 @@ export class AmqpBatchContext<T = unknown> {
   readonly handling = new Handling();
 
   constructor(
+    /** The queue that the messages were consumed from. */
     readonly queue: string,
+    /** The messages, oldest first. */
     readonly items: readonly AmqpBatchItem<T>[],
   ) {}
 
