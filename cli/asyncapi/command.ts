@@ -12,7 +12,8 @@ start. Prints the document as JSON, unless one of these options says otherwise.
   MODULE              the compiled file of the root module, such as dist/app.module.js. If it exports several modules, name one:
                       dist/app.module.js#AppModule
   --out FILE          writes the document to a file: as YAML if its name ends with .yaml or .yml, else as JSON
-  --check OLD.json    compares it with a document of before, prints what breaks other services, and ends with 1 if anything does
+  --check OLD.json    compares it with an earlier document, prints each change that breaks other services, and exits with 1 if
+                      there is any
   --title TEXT        default: the name in the nearest package.json
   --app-version TEXT  default: the version in the nearest package.json
   --help              this text
@@ -59,7 +60,7 @@ export async function asyncapi(args: readonly string[], print: (text: string) =>
   }
   print(
     breaks.length === 0
-      ? `nothing breaks a service of before\n`
+      ? `no change breaks another service\n`
       : `${breaks.length} breaking ${breaks.length === 1 ? 'change' : 'changes'}\n`,
   );
   return breaks.length === 0 ? 0 : 1;

@@ -97,7 +97,7 @@ function checked(mapped: RpcErrorReply): RpcErrorReply {
   const { message, name = 'Error', data, statusCode } = mapped;
   const isStatus = statusCode === undefined || typeof statusCode === 'number';
   if (typeof message !== 'string' || typeof name !== 'string' || !isStatus) {
-    throw new TypeError('the mapper of errors must return an object with a message that is text, or undefined');
+    throw new TypeError('the function `errors` must return undefined, or an object whose message is a string');
   }
   return { name, message, data, statusCode };
 }

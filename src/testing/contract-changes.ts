@@ -4,10 +4,10 @@ import type { EventContract } from '../contracts/event-contract.js';
 import type { RpcContract } from '../contracts/rpc-contract.js';
 
 /**
- * Compares a contract with the one of before: returns what breaks services that have not been deployed again, and nothing if
- * the change is compatible for all of them. It compares the JSON Schemas of what the validators accept; for classes, those of
+ * Compares a contract with an earlier one: returns each change that breaks services that have not been deployed again, and an
+ * empty array if there is none. It compares the JSON Schemas of the payloads that the validators accept; for classes, those of
  * the decorators of class-validator and `@nestjs/swagger`. A rule that it cannot compare, such as another `pattern`, counts as
- * broken for both; it does not see rules that JSON Schema cannot express.
+ * a break for both sides. It ignores rules that JSON Schema cannot express.
  *
  * @example
  * ```ts

@@ -106,7 +106,7 @@ export class ChannelReceiver implements FrameReceiver {
         return this.channel.onCloseByBroker(method.args);
       default:
         if (this.channel.rpc.settle(method.name, method)) return;
-        throw new WireError('COMMAND_INVALID', `${method.name}, which nothing here waits for`);
+        throw new WireError('COMMAND_INVALID', `${method.name}, for which no call waits`);
     }
   }
 

@@ -484,7 +484,11 @@ export class Channel extends SafeEmitter<ChannelEvents> {
     if (this.#endpoint.isOver) return Promise.reject(this.#endpoint.closedError('publish'));
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     if (!(bytes instanceof Uint8Array))
-      return Promise.reject(new EncodingError('the body must be a string or a Uint8Array'));
+      return Promise.reject(
+        new EncodingError(
+          'publish: the body must be a string or a Uint8Array; encode other values, as with JSON.stringify()',
+        ),
+      );
     if (typeof options !== 'object' || options === null) return Promise.reject(notOptions(options));
     // For the default exchange the routing key is a queue's name. The user's name is kept until the message is written.
     const key = exchange === '' ? this.#endpoint.topology.knownAs(routingKey) : routingKey;

@@ -177,7 +177,8 @@ export class ConnectionEndpoint implements ChannelHost, ClosingConnection, LinkO
    */
   async whenOpen(wait: WaitOptions): Promise<void> {
     if (this.current === 'open') return;
-    if (this.current === 'closed') throw (await this.closed) ?? new ConnectionClosedError('the connection is closed');
+    if (this.current === 'closed')
+      throw (await this.closed) ?? new ConnectionClosedError('the connection is closed; open another with connect()');
     const back = new Deferred<void>();
     this.opening.add(back);
     try {
@@ -189,7 +190,8 @@ export class ConnectionEndpoint implements ChannelHost, ClosingConnection, LinkO
 
   /** Sends a new secret, which later logins use, too. While the connection is lost, the next login brings it. */
   async updateSecret(newSecret: string, reason: string, wait: CallOptions): Promise<void> {
-    if (this.isOver) throw new ConnectionClosedError('updateSecret: the connection is closed');
+    if (this.isOver)
+      throw new ConnectionClosedError('updateSecret: the connection is closed; open another with connect()');
     const { secret, rpcTimeout } = this.options;
     if (!this.link) {
       secret.use(newSecret);
@@ -301,7 +303,7 @@ export class ConnectionEndpoint implements ChannelHost, ClosingConnection, LinkO
     lenders: readonly Restorable[],
   ): Promise<Channel> {
     if (this.closing.begun && !(needed === 'while-closing' && this.current !== 'closing'))
-      throw new ConnectionClosedError('the connection is closed');
+      throw new ConnectionClosedError('the connection is closed; open another with connect()');
     // With a record of its own, since the connection's record already has the entities.
     const channel = createChannel(this, resolveChannelOptions({ restore: false }), new TopologyRecord());
     const endpoint = endpointOf(channel);
@@ -328,7 +330,7 @@ export class ConnectionEndpoint implements ChannelHost, ClosingConnection, LinkO
   }
 
   async findExchange(exchange: string): Promise<void> {
-    if (this.isOver) throw new ConnectionClosedError('the connection is closed');
+    if (this.isOver) throw new ConnectionClosedError('the connection is closed; open another with connect()');
     const channel = this.channel(resolveChannelOptions({ restore: false }));
     try {
       await channel.exchangeDeclare(exchange, 'direct', { passive: true });

@@ -238,7 +238,8 @@ export class Connection extends SafeEmitter<ConnectionEvents> {
    */
   async drainEvents(options: CallOptions = {}): Promise<void> {
     checkCall('drainEvents', options);
-    if (this.#endpoint.state === 'closed') throw new ConnectionClosedError('drainEvents: the connection is closed');
+    if (this.#endpoint.state === 'closed')
+      throw new ConnectionClosedError('drainEvents: the connection is closed; open another with connect()');
     const { clock, rpcTimeout } = this.#endpoint.options;
     const { timeout = rpcTimeout, signal } = options;
     await this.#endpoint.events.next(clock, { timeout, signal });

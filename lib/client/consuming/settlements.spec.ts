@@ -145,7 +145,7 @@ describe('Settlements', () => {
     ack(1, 2, 5);
     flush();
     expect(written).toEqual(['ack 5 multiple']);
-    expect(() => deliver(5)).toThrow('delivery tag 5 behind 5');
+    expect(() => deliver(5)).toThrow('delivery tag 5 after 5');
   });
 
   it('keeps room for what is outstanding, and for no more', () => {

@@ -53,7 +53,7 @@ export class Settlements {
   delivered(deliveryTag: number, automatic: boolean): void {
     if (automatic) return;
     if (deliveryTag <= this.lastTag) {
-      throw new WireError('COMMAND_INVALID', `delivery tag ${deliveryTag} behind ${this.lastTag}`);
+      throw new WireError('COMMAND_INVALID', `delivery tag ${deliveryTag} after ${this.lastTag}: tags must increase`);
     }
     this.lastTag = deliveryTag;
     this.append(deliveryTag, this.recovers > 0 ? DONE : OUTSTANDING);

@@ -111,11 +111,11 @@ function checkKeys(headers: { readonly CC?: unknown; readonly BCC?: unknown } | 
 }
 
 function refuseKeys(name: string): never {
-  throw new EncodingError(`headers.${name} must be an array of routing keys`);
+  throw new EncodingError(`publish: headers.${name} must be an array of routing keys`);
 }
 
 function refuseExpiration(): never {
-  throw new EncodingError('expiration must be a whole number of ms: a number, or text of digits only');
+  throw new EncodingError('publish: expiration must be a whole number of ms: a number, or a string of digits');
 }
 
 /** A broker knows no other octet. A value that is no octet is refused when it is encoded. */

@@ -9,8 +9,8 @@ const OTHERS: Readonly<Record<OperationObject['action'], readonly ContractBreak[
 };
 
 /**
- * Compares the document of an application with the one of before: returns what breaks other services that have not been
- * deployed again. Narrower payloads of what it receives break publishers, wider payloads of what it sends break consumers, and
+ * Compares the document of an application with an earlier one: returns each change that breaks other services that have not
+ * been deployed again. Narrower payloads of what it receives break publishers, wider payloads of what it sends break consumers, and
  * likewise for callers and handlers of requests. Both documents are those of {@link AmqpAsyncApi.createDocument}. It compares
  * as `contractBreaks` of `nest-amqp/testing` does.
  *
@@ -23,7 +23,7 @@ const OTHERS: Readonly<Record<OperationObject['action'], readonly ContractBreak[
  * @publicApi
  */
 export function asyncApiBreaks(before: AsyncApiDocument, after: AsyncApiDocument): readonly ContractBreak[] {
-  expectOwn('the document of before', before);
+  expectOwn('the earlier document', before);
   expectOwn('the document', after);
   return (['receive', 'send'] as const).flatMap((action) =>
     breaksOf(agreementsOf(before, action), agreementsOf(after, action)).filter(({ breaks }) =>
@@ -71,5 +71,7 @@ function expectOwn(what: string, document: AsyncApiDocument): void {
   const messages = Object.values(Object(components?.messages) as Record<string, Partial<MessageObject>>);
   const isOwn = messages.every((message) => typeof message['x-nest-amqp']?.event === 'string');
   if (asyncapi === '3.0.0' && operations && channels && components && isOwn) return;
-  throw new ConfigurationError(`${what} is no document of AsyncAPI 3 that nest-amqp has made`);
+  throw new ConfigurationError(
+    `${what} is not an AsyncAPI 3 document of nest-amqp; write one with npx nest-amqp asyncapi MODULE --out FILE`,
+  );
 }

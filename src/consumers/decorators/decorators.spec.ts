@@ -112,7 +112,7 @@ describe('what cannot work is refused where it is written', () => {
 
   it.each<[string, unknown[], string]>([
     ['a static method', [Orders, 'all', Object.getOwnPropertyDescriptor(Orders, 'all')], "Orders.all is static, but Nest calls handlers on instances: remove 'static'"],
-    ['a class', [Orders], 'Orders cannot be a consumer as a class or a parameter'],
+    ['a class', [Orders], 'Orders: the decorator is on a class or a parameter'],
     ['a property', [Orders.prototype, 'total', undefined], 'Orders.total is no method'],
     ['an accessor', [Orders.prototype, 'current', descriptorOf('current')], 'Orders.current is no method'],
     ['a method that a symbol names, which would get no messages', [Orders.prototype, Symbol('on'), descriptorOf('named')], 'Orders.Symbol(on) is named by a symbol'],

@@ -27,7 +27,7 @@ export function addHandlerMetadata(
 function handlerOf(target: object, method: string | symbol | undefined, descriptor: unknown): object {
   if (method === undefined) {
     throw new InvalidConsumerError(
-      `${classNameOf(target)} cannot be a consumer as a class or a parameter: put the decorator on a method`,
+      `${classNameOf(target)}: the decorator is on a class or a parameter, which cannot consume: put it on a method`,
     );
   }
   const name = `${classNameOf(target)}.${String(method)}`;

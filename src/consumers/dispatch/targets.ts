@@ -39,7 +39,7 @@ export function targetsOf(queue: string, sharers: readonly Sharer[]): Targets {
     if (by !== selection.by) {
       throw new InvalidConsumerError(
         `${first.name} and ${sharer.name} share the consumer of queue '${queue}', and are selected by ${selection.by} and by ` +
-          `${by}. Select all handlers of the queue by the same.`,
+          `${by}. Select all handlers of the queue by the same property.`,
       );
     }
     for (const pattern of patterns) {

@@ -295,7 +295,9 @@ export class SupervisedConsumer implements Surveyed {
    */
   async adjust(change: ConsumerLimits): Promise<void> {
     if (this.limits.concurrency === undefined) {
-      throw new ConfigurationError(`${this.name} consumes batches: their size decides about its limits`);
+      throw new ConfigurationError(
+        `${this.name} consumes batches, so adjust() cannot change its limits: set size, concurrency and prefetch in its options`,
+      );
     }
     try {
       await this.orRecover(() => this.renewWith(change));

@@ -37,12 +37,12 @@ export interface Agreement {
   readonly document: JsonSchema;
 }
 
-/** Whom it breaks if a value of before is refused after the change, and the reverse. */
+/** The side that breaks if the new contract refuses a value that the earlier one accepts, and the reverse. */
 const PARTIES: Readonly<
   Record<ContractPart, readonly [sender: ContractBreak['breaks'], receiver: ContractBreak['breaks']]>
 > = { event: ['publishers', 'consumers'], request: ['callers', 'handlers'], reply: ['handlers', 'callers'] };
 
-/** Returns what breaks services that still have the agreements of before. New agreements break nobody. */
+/** Returns the changes that break services with the earlier agreements. New agreements break nobody. */
 export function breaksOf(before: readonly Agreement[], after: readonly Agreement[]): readonly ContractBreak[] {
   const changed = new Map(after.map((agreement) => [agreement.id, agreement]));
   return before.flatMap((old) => {

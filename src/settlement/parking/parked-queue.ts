@@ -71,7 +71,9 @@ export class ParkedQueue {
     };
     const consumer = await this.channel.basicConsume(this.name, onDelivery, { ...UNTRACED, prefetch: most });
     const ended = consumer.closed.then((error) => {
-      throw error ?? new ChannelClosedError('the channel of the parked queue was closed', 'unknown');
+      throw (
+        error ?? new ChannelClosedError('the channel of the parked queue was closed; call the method again', 'unknown')
+      );
     });
     // Nobody waits for it any more once the messages are there.
     ended.catch(() => {});
