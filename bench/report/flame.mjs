@@ -3,7 +3,7 @@
  *
  *     node bench/report/flame.mjs <file.cpuprofile> …
  *
- * The callers are above. A bar's width is its part of the CPU time; its title tells name, place and times. Blue is nest-amqp, violet
+ * The callers are above. A bar's width is its part of the time in which the process did not wait; its title tells name, place and times. Blue is nest-amqp, violet
  * other packages, green Node's own JavaScript, grey the rest: native code, garbage collection, compilation.
  */
 import { writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ export function drawFlame(root, title) {
     }
   };
   draw(root, 0, 0);
-  const heading = `<text x="4" y="16" font-size="13">${escaped(title)}: ${milliseconds(root.total)} of CPU time</text>`;
+  const heading = `<text x="4" y="16" font-size="13">${escaped(title)}: ${milliseconds(root.total)} at work</text>`;
   return svg(WIDTH, TOP + (depth + 1) * ROW, 11, `${heading}\n${bars.join('\n')}`);
 }
 

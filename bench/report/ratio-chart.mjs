@@ -1,7 +1,7 @@
 import { escaped, svg } from './svg.mjs';
 
 const WIDTH = 860;
-const LABEL_WIDTH = 330;
+const LABEL_WIDTH = 400;
 const VALUE_WIDTH = 60;
 const BAR = 13;
 const ROW = 20;
