@@ -78,6 +78,17 @@ describe('ConsumerWindow', () => {
     expect(owner.registered).toEqual([40, 10]);
   });
 
+  it('a smaller prefetch of its own holds at once while messages are held', async () => {
+    const owner = new Owner(10);
+    await owner.hold(1);
+    owner.prefetch = 2;
+    expect(owner.window.prefetch).toBe(2);
+    // The held message takes half of the two places.
+    await owner.window.onHeldChange();
+    await owner.release();
+    expect(owner.registered).toEqual([8, 2]);
+  });
+
   it('held messages of a lost channel occupy no place', async () => {
     const owner = new Owner(10);
     await owner.hold(5);

@@ -31,15 +31,18 @@ export class ConsumerWindow {
   /** Held messages that came before the consumer was registered anew. */
   private readonly beside = new WeakSet<Delivery>();
   private size: number;
+  /** The consumer's own prefetch, from which the window has grown. */
+  private base: number;
   private renewing = false;
 
   constructor(private readonly owner: WindowOwner) {
-    this.size = owner.prefetch;
+    this.size = this.base = owner.prefetch;
   }
 
   /** The prefetch of the next registration. */
   get prefetch(): number {
-    if (this.held().length === 0) this.size = this.owner.prefetch;
+    const { prefetch } = this.owner;
+    if (this.held().length === 0 || this.base !== prefetch) this.size = this.base = prefetch;
     return this.size;
   }
 
@@ -48,7 +51,10 @@ export class ConsumerWindow {
     return this.size > this.owner.prefetch;
   }
 
-  /** Called when the number of held messages changes, and when the client has restored the consumer. */
+  /**
+   * Called when the number of held messages changes, when the consumer is registered, since messages may have left
+   * meanwhile, and when the client has restored it.
+   */
   async onHeldChange(): Promise<void> {
     if (this.renewing || !this.owner.isConsuming()) return;
     const held = this.held();

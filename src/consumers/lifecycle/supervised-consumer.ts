@@ -355,6 +355,7 @@ export class SupervisedConsumer implements Surveyed {
     const { prefetch } = this.window;
     this.limitHandlers();
     await this.registration.attach(prefetch);
+    void this.window.onHeldChange();
   }
 
   private registrationOwner(): RegistrationOwner {
