@@ -138,8 +138,8 @@ describe('B5 connection.blocked', () => {
   it(
     'B5 close() ends within two seconds, before its deadline: handlers end, and their acks take effect',
     async () => {
-      // RabbitMQ drops what it has not read if a heartbeat cannot be sent, as one that meets the closed socket.
-      const connection = await harness.connect({ urls: rabbit.url, heartbeat: 600 });
+      // RabbitMQ drops what it has not read if it cannot send: a heartbeat, or connection.unblocked, to a closed socket.
+      const { connection, proxy } = await harness.connectThroughProxy({ heartbeat: 600 }, rabbit.port);
       const channel = await connection.openChannel({ confirm: true, prefetch: 2 });
       const queue = harness.name();
       await channel.queueDeclare(queue, { autoDelete: false, arguments: { 'x-expires': 60_000 } });
@@ -165,6 +165,8 @@ describe('B5 connection.blocked', () => {
       expect(await closed).toMatchObject({ outcome: 'not-sent' });
       await probe;
 
+      // The proxy takes what RabbitMQ still sends.
+      proxy.stall('toClient');
       await unblock();
       const other = await (await harness.connect({ urls: rabbit.url })).openChannel();
       // Once the broker reads again, it finds the acks and the end of the connection: only '3' is left.

@@ -48,7 +48,10 @@ const OPTIONS: readonly (readonly [string, (channel: Channel, wrong: never) => P
 /** A string as it is received. */
 const STRING = new EncodedField(Buffer.from('S\0\0\0\x01a', 'latin1'));
 
-const refused = (wrong: object, name: string): [object, RegExp] => [wrong, new RegExp(`^${name} must be an? `)];
+const refused = (wrong: object, name: string): [object, RegExp] => [
+  wrong,
+  new RegExp(`^publish: ${name} must be an? `),
+];
 
 describe('D5 a value of a wrong type is refused before anything is sent', () => {
   const harness = useClientHarness();
