@@ -95,7 +95,7 @@ export interface ConnectTrace {
 
 /** The message of `tracing:nest-amqp:restore:*`: one connection or channel, from its loss until it is restored. */
 export interface RestoreTrace {
-  /** What was lost. A lost connection is reported once, not for each of its channels. */
+  /** The lost part. A lost connection is reported once, not for each of its channels. */
   readonly kind: 'connection' | 'channel';
   /** The broker of the lost connection. */
   readonly peer: BrokerPeer | undefined;

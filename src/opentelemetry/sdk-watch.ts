@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/environment/index.js';
 
 /** ms between two looks. */
 const INTERVAL = 1_000;
-/** What the API has in place of a provider until an SDK registers one. */
+/** The provider that the API uses until an SDK registers another. */
 const NO_PROVIDER = new ProxyTracerProvider().getDelegate();
 
 /**

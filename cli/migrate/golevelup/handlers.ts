@@ -60,7 +60,7 @@ export function connectionOf({ options, draft, decorator }: Handler): string | u
   return name;
 }
 
-/** What the handlers of one queue have in common once they share a consumer, as texts. */
+/** The settings, as texts, that handlers of one queue must share to have one consumer. */
 export interface Shared {
   /** The options of the consumer. */
   readonly consumer: string;

@@ -263,7 +263,7 @@ export class SupervisedConsumer implements Surveyed {
     else await this.registration.detach();
   }
 
-  /** Called when the number of messages changes that cannot leave their queue and are held unacknowledged. */
+  /** Fits the window to the messages that cannot leave their queue and are held unacknowledged. */
   onHeldChange(): void {
     void this.window.onHeldChange();
   }
@@ -355,7 +355,7 @@ export class SupervisedConsumer implements Surveyed {
     const { prefetch } = this.window;
     this.limitHandlers();
     await this.registration.attach(prefetch);
-    void this.window.onHeldChange();
+    this.onHeldChange();
   }
 
   private registrationOwner(): RegistrationOwner {
